@@ -1,0 +1,34 @@
+/* arena.h - memory that is given back all at once.
+ *
+ * Pure. For what lives as long as one step, one session, one table. Law: what
+ * it hands out is aligned for any type and valid until reset or free. */
+#ifndef SYNCLINE_BASE_ARENA_H
+#define SYNCLINE_BASE_ARENA_H
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *head;
+    size_t used; /* bytes handed out since the last reset */
+    size_t held; /* bytes taken from the heap */
+};
+
+/* A zeroed struct arena is a valid empty one. */
+void arena_free(struct arena *a);
+/* Forgets everything, keeps one block for reuse. */
+void arena_reset(struct arena *a);
+/* Takes memory from the heap now, so that the next n bytes, handed out in
+ * any number of pieces that are rounded up to alignof(max_align_t), cannot
+ * fail. */
+NODISCARD int arena_reserve(struct arena *a, size_t n);
+/* Uninitialised memory, or NULL if there is none. */
+void *arena_alloc(struct arena *a, size_t n);
+/* Zeroed memory for n things of a size, or NULL (overflow too). */
+void *arena_zalloc(struct arena *a, size_t n, size_t size);
+/* A copy of s, NUL-terminated beyond its length; ptr is NULL on failure. */
+struct slice arena_dup(struct arena *a, struct slice s);
+
+#endif

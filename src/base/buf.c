@@ -1,0 +1,102 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_free(struct buf *b)
+{
+    free(b->ptr);
+    *b = (struct buf){ .max = b->max };
+}
+
+void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->status = 0;
+}
+
+static int grow(struct buf *b, size_t need)
+{
+    size_t max = b->max != 0 ? b->max : BUF_MAX_DEFAULT;
+    size_t cap = b->cap < 64 ? 64 : b->cap;
+    uint8_t *p;
+
+    if (need > max)
+        return SYNCLINE_ELIMIT;
+    while (cap < need)
+        cap += cap / 2;
+    if (cap > max)
+        cap = max;
+    p = realloc(b->ptr, cap);
+    if (p == NULL)
+        return SYNCLINE_ENOMEM;
+    b->ptr = p;
+    b->cap = cap;
+    return SYNCLINE_OK;
+}
+
+uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->status != 0)
+        return NULL;
+    if (n > SIZE_MAX - b->len)
+        b->status = SYNCLINE_ELIMIT;
+    else if (b->cap < b->len + n || b->ptr == NULL)
+        b->status = grow(b, b->len + n);
+    return b->status == 0 ? b->ptr + b->len : NULL;
+}
+
+void buf_put(struct buf *b, const void *p, size_t n)
+{
+    uint8_t *to;
+
+    if (n == 0)
+        return;
+    to = buf_reserve(b, n);
+    if (to == NULL)
+        return;
+    memcpy(to, p, n);
+    b->len += n;
+}
+
+void buf_put_slice(struct buf *b, struct slice s)
+{
+    buf_put(b, s.ptr, s.len);
+}
+
+void buf_put_str(struct buf *b, const char *s)
+{
+    buf_put(b, s, strlen(s));
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    char small[256];
+    va_list ap, again;
+    uint8_t *to;
+    int n;
+
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    n = vsnprintf(small, sizeof small, fmt, ap);
+    va_end(ap);
+    if (n < 0) {
+        b->status = b->status != 0 ? b->status : SYNCLINE_EINVAL;
+    } else if ((size_t)n < sizeof small) {
+        buf_put(b, small, (size_t)n);
+    } else if ((to = buf_reserve(b, (size_t)n + 1)) != NULL) {
+        (void)vsnprintf((char *)to, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+}
+
+void buf_consume(struct buf *b, size_t n)
+{
+    ENSURE(n <= b->len);
+    if (n == 0)
+        return;
+    memmove(b->ptr, b->ptr + n, b->len - n);
+    b->len -= n;
+}

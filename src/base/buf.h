@@ -1,0 +1,53 @@
+/* buf.h - owned bytes that grow up to a ceiling.
+ *
+ * Pure. Law: a write that cannot be made (memory, ceiling) makes the buffer
+ * fail for good and changes nothing; ask buf_status() once, at the end. */
+#ifndef SYNCLINE_BASE_BUF_H
+#define SYNCLINE_BASE_BUF_H
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct buf {
+    uint8_t *ptr;
+    size_t len;
+    size_t cap;
+    size_t max; /* ceiling in bytes; 0 means BUF_MAX_DEFAULT */
+    int status; /* 0, or why a write failed */
+};
+
+#define BUF_MAX_DEFAULT ((size_t)1 << 30)
+
+static inline struct slice buf_slice(const struct buf *b)
+{
+    return SLICE(b->ptr, b->len);
+}
+
+/* A zeroed struct buf is a valid empty one. buf_free makes it that again. */
+void buf_free(struct buf *b);
+/* Forgets the content and a failure, keeps the memory. */
+void buf_clear(struct buf *b);
+/* Makes room for n more bytes: where to write them, or NULL. The caller adds
+ * what it wrote to len. */
+uint8_t *buf_reserve(struct buf *b, size_t n);
+void buf_put(struct buf *b, const void *p, size_t n);
+void buf_put_slice(struct buf *b, struct slice s);
+void buf_put_str(struct buf *b, const char *s);
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Drops the first n bytes. */
+void buf_consume(struct buf *b, size_t n);
+
+static inline int buf_status(const struct buf *b)
+{
+    return b->status;
+}
+
+static inline void buf_put_u8(struct buf *b, uint8_t v)
+{
+    if (b->len < b->cap && b->status == 0)
+        b->ptr[b->len++] = v;
+    else
+        buf_put(b, &v, 1);
+}
+
+#endif

@@ -1,0 +1,130 @@
+#include "base/omap.h"
+
+#include <stdalign.h>
+
+void omap_free(struct omap *m)
+{
+    arena_free(&m->arena);
+    *m = (struct omap){ 0 };
+}
+
+void omap_clear(struct omap *m)
+{
+    arena_reset(&m->arena);
+    memset(m->head, 0, sizeof m->head);
+    m->n = 0;
+}
+
+/* For each level the link that leads to the first node >= key. */
+static struct omap_node *find(
+    const struct omap *m, struct slice key, struct omap_node ***links)
+{
+    struct omap_node **at = ((struct omap *)m)->head;
+
+    for (int level = OMAP_LEVELS - 1; level >= 0; level--) {
+        while (at[level] != NULL && slice_cmp(at[level]->key, key) < 0)
+            at = at[level]->next;
+        if (links != NULL)
+            links[level] = &at[level];
+    }
+    return at[0];
+}
+
+static uint16_t draw_levels(struct omap *m)
+{
+    uint64_t bits = prng_next(&m->prng);
+    uint16_t levels = 1;
+
+    while (levels < OMAP_LEVELS && (bits & 3) == 0) {
+        levels++;
+        bits >>= 2;
+    }
+    return levels;
+}
+
+static int set_value(struct omap *m, struct omap_node *n, struct slice value)
+{
+    if (value.ptr == NULL) {
+        n->value = SLICE_NONE;
+        return SYNCLINE_OK;
+    }
+    if (n->value.ptr == NULL || n->room < value.len) {
+        struct slice copy = arena_dup(&m->arena, value);
+
+        if (copy.ptr == NULL)
+            return SYNCLINE_ENOMEM;
+        n->value = copy;
+        n->room = (uint32_t)value.len;
+        return SYNCLINE_OK;
+    }
+    memmove((uint8_t *)n->value.ptr, value.ptr, value.len);
+    n->value.len = value.len;
+    return SYNCLINE_OK;
+}
+
+int omap_put(struct omap *m, struct slice key, struct slice value)
+{
+    struct omap_node **links[OMAP_LEVELS];
+    struct omap_node *n = find(m, key, links);
+    uint16_t levels;
+    uint8_t *copy;
+
+    if (value.len > UINT32_MAX)
+        return SYNCLINE_ELIMIT;
+    if (n != NULL && slice_eq(n->key, key))
+        return set_value(m, n, value);
+    levels = draw_levels(m);
+    n = arena_zalloc(
+        &m->arena, 1, sizeof *n + levels * sizeof(void *) + key.len);
+    if (n == NULL)
+        return SYNCLINE_ENOMEM;
+    copy = (uint8_t *)&n->next[levels];
+    if (key.len > 0)
+        memcpy(copy, key.ptr, key.len);
+    n->key = SLICE(copy, key.len);
+    n->levels = levels;
+    if (set_value(m, n, value) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    for (int level = 0; level < levels; level++) {
+        n->next[level] = *links[level];
+        *links[level] = n;
+    }
+    m->n++;
+    return SYNCLINE_OK;
+}
+
+int omap_reserve(struct omap *m, size_t n, size_t bytes)
+{
+    /* A node and its value are rounded up; the value has a NUL behind it. */
+    const size_t each = sizeof(struct omap_node) +
+        OMAP_LEVELS * sizeof(void *) + 2 * alignof(max_align_t) + 1;
+
+    if (n > (SIZE_MAX / 2 - bytes) / each)
+        return SYNCLINE_ENOMEM;
+    return arena_reserve(&m->arena, n * each + bytes);
+}
+
+struct omap_node *omap_get(const struct omap *m, struct slice key)
+{
+    struct omap_node *n = find(m, key, NULL);
+
+    return n != NULL && slice_eq(n->key, key) ? n : NULL;
+}
+
+bool omap_del(struct omap *m, struct slice key)
+{
+    struct omap_node **links[OMAP_LEVELS];
+    struct omap_node *n = find(m, key, links);
+
+    if (n == NULL || !slice_eq(n->key, key))
+        return false;
+    for (int level = 0; level < n->levels; level++)
+        *links[level] = n->next[level];
+    m->n--;
+    return true;
+}
+
+struct omap_node *omap_seek(const struct omap *m, struct slice key)
+{
+    return find(m, key, NULL);
+}

@@ -1,0 +1,24 @@
+/* text.h - bytes as text that people copy: hex and base32 (RFC 4648,
+ * lower-case hex, upper-case base32 without padding).
+ *
+ * Pure. Decoders accept both cases and nothing else. */
+#ifndef SYNCLINE_BASE_TEXT_H
+#define SYNCLINE_BASE_TEXT_H
+
+#include "base/buf.h"
+
+/* Writes 2 * len digits and a NUL to out. */
+void hex_encode(char *out, struct slice s);
+void put_hex(struct buf *b, struct slice s);
+/* Exactly out_len bytes from 2 * out_len digits. */
+NODISCARD int hex_decode(uint8_t *out, size_t out_len, struct slice text);
+
+void put_base32(struct buf *b, struct slice s);
+/* Appends the bytes; leftover bits must be zero. */
+NODISCARD int base32_decode(struct buf *out, struct slice text);
+
+/* Strict UTF-8 (RFC 3629): no overlong forms, surrogates, or above
+ * U+10FFFF. */
+bool utf8_valid(struct slice s);
+
+#endif

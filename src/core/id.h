@@ -1,0 +1,78 @@
+/* id.h - names of devices, replicas, meshes and spaces.
+ *
+ * Pure. All are fixed-width bytes and are compared as such. */
+#ifndef SYNCLINE_CORE_ID_H
+#define SYNCLINE_CORE_ID_H
+
+#include "base/slice.h"
+
+#define RID_LEN 16
+#define DEVICE_ID_LEN 32
+#define MESH_ID_LEN 16
+#define SPACE_TOKEN_LEN 16
+
+/* A replica: one incarnation of one device's store. All zeros: none. */
+struct rid {
+    uint8_t b[RID_LEN];
+};
+
+/* SHA-256 of a device's public key (SPKI). */
+struct device_id {
+    uint8_t b[DEVICE_ID_LEN];
+};
+
+struct mesh_id {
+    uint8_t b[MESH_ID_LEN];
+};
+
+/* A space on the wire: derived from (mesh id, name). */
+struct space_token {
+    uint8_t b[SPACE_TOKEN_LEN];
+};
+
+static inline int rid_cmp(const struct rid *a, const struct rid *b)
+{
+    return memcmp(a->b, b->b, RID_LEN);
+}
+
+static inline bool rid_eq(const struct rid *a, const struct rid *b)
+{
+    return rid_cmp(a, b) == 0;
+}
+
+static inline bool rid_is_none(const struct rid *a)
+{
+    static const struct rid none;
+
+    return rid_eq(a, &none);
+}
+
+static inline struct slice rid_slice(const struct rid *a)
+{
+    return SLICE(a->b, RID_LEN);
+}
+
+static inline int device_cmp(
+    const struct device_id *a, const struct device_id *b)
+{
+    return memcmp(a->b, b->b, DEVICE_ID_LEN);
+}
+
+static inline bool device_eq(
+    const struct device_id *a, const struct device_id *b)
+{
+    return device_cmp(a, b) == 0;
+}
+
+static inline struct slice device_slice(const struct device_id *a)
+{
+    return SLICE(a->b, DEVICE_ID_LEN);
+}
+
+static inline bool space_token_eq(
+    const struct space_token *a, const struct space_token *b)
+{
+    return memcmp(a->b, b->b, SPACE_TOKEN_LEN) == 0;
+}
+
+#endif

@@ -1,0 +1,60 @@
+/* keys.h - the keys under which a node keeps its records (doc/store.md).
+ *
+ * Pure. Numbers in keys are big-endian, so that bytes sort as they do. Each
+ * function appends to a cleared buffer and lends its bytes. */
+#ifndef SYNCLINE_REPL_KEYS_H
+#define SYNCLINE_REPL_KEYS_H
+
+#include "core/vv.h"
+
+enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
+
+/* Names in TABLE_META; those that end in '/' are followed by an id. */
+#define META_FORMAT "format"    /* varint: of the records */
+#define META_CLEAN "clean"      /* present: the last stop was clean */
+#define META_HLC "hlc"          /* u64: the clock's persisted ceiling */
+#define META_REPLICA "replica"  /* the replica id in use */
+#define META_MINE "mine/"       /* + replica: one of this device's own */
+#define META_MESH "mesh"        /* mesh id, mesh secret */
+#define META_SPACE "space/"     /* + be32: token, name */
+#define META_STATE "state/"     /* + be32: counters of a space */
+#define META_SEEN "seen/"       /* + be32, replica: varint seq */
+#define META_CURSOR "cursor/"   /* + be32, replica: varint lsn */
+#define META_BOOK "book"        /* addresses of peers */
+#define META_JOINING "joining/" /* + be32: staged items wait for a MARK */
+
+/* name, then the space's number. */
+struct slice key_meta_space(struct buf *b, const char *name, uint32_t space);
+/* name, the space's number, a replica. */
+struct slice key_meta_replica(
+    struct buf *b, const char *name, uint32_t space, const struct rid *replica);
+struct slice key_meta_mine(struct buf *b, const struct rid *replica);
+
+struct slice key_space(struct buf *b, uint32_t space);
+struct slice key_item(struct buf *b, uint32_t space, struct slice key);
+struct slice key_feed(struct buf *b, uint32_t space, uint64_t lsn,
+    enum feed_kind kind, struct slice tail);
+struct slice key_seen(
+    struct buf *b, uint32_t space, const struct dot *dot, struct slice key);
+/* All versions of an item; with a version, one. */
+struct slice key_history_of(struct buf *b, uint32_t space, struct slice key);
+struct slice key_history(
+    struct buf *b, uint32_t space, struct slice key, uint64_t version);
+/* All conflict records of an item; with path and dot, one. The tail (what
+ * follows the space's number) names the record in the feed and to peers. */
+struct slice key_conflict_of(struct buf *b, uint32_t space, struct slice key);
+struct slice key_conflict_tail(
+    struct buf *b, struct slice key, struct slice path, const struct dot *dot);
+
+NODISCARD int get_feed_key(
+    struct slice key, uint64_t *lsn, enum feed_kind *kind, struct slice *tail);
+NODISCARD int get_seen_key(
+    struct slice key, struct dot *dot, struct slice *item_key);
+NODISCARD int get_conflict_tail(
+    struct slice tail, struct slice *key, struct slice *path, struct dot *dot);
+
+/* Any text that a person may give as an item's key: 1 to KEY_MAX bytes of
+ * UTF-8 without control characters. */
+NODISCARD int key_check(struct slice key, struct errmsg *why);
+
+#endif

@@ -1,0 +1,140 @@
+/* node.h - one machine's part in keeping items the same: the only door to
+ * the pure core.
+ *
+ * Pure: no clock, socket, file or thread; the caller brings events in and
+ * carries effects out, in the order given. The same code runs in the daemon
+ * and, hundreds at a time, in the simulator.
+ * Law: equal options, equal store and equal events give equal effects. */
+#ifndef SYNCLINE_REPL_NODE_H
+#define SYNCLINE_REPL_NODE_H
+
+#include "base/log.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "core/netaddr.h"
+#include "crypto/port.h"
+#include "store/store.h"
+
+struct node; /* opaque */
+
+/* A resolver for the policy `custom`: siblings sorted by dot, the ancestor
+ * where history has it (else NULL). Must be pure. The result lives in a. NULL
+ * leaves the conflict open. Absent: FX_RESOLVE asks the shell instead. */
+typedef struct json *node_resolve_fn(void *ctx, struct slice space,
+    struct slice key, struct slice path, const struct json *const *siblings,
+    size_t n, const struct json *ancestor, struct arena *a);
+
+struct node_options {
+    struct store_port store;          /* borrowed; outlives the node */
+    const struct crypto_port *crypto; /* borrowed; holds the identity */
+    struct log log;
+    struct slice name; /* what people call this machine; copied */
+    uint16_t port;     /* where it listens, told to peers; 0: nowhere */
+    uint64_t seed;     /* for jitter; replica ids come from the crypto port */
+    node_resolve_fn *resolve;
+    void *resolve_ctx;
+
+    /* 0 takes the default in brackets. */
+    uint64_t heartbeat_us;   /* between pings [5 s] */
+    uint64_t silence_us;     /* a peer so long silent is gone [15 s] */
+    uint64_t forward_us;     /* grace before forwarding what the author
+                                delivers itself [200 ms] */
+    uint64_t dial_min_us;    /* first pause between dials [250 ms] */
+    uint64_t dial_max_us;    /* longest [30 s] */
+    uint64_t beacon_us;      /* between beacons [5 s] */
+    size_t batch_bytes;      /* of a batch [256 KiB] */
+    size_t window_bytes;     /* sent and not yet answered [4 MiB] */
+    size_t fragment_above;   /* larger rows travel apart [512 KiB] */
+    size_t fragment_bytes;   /* in pieces of [128 KiB] */
+    uint32_t held_max;       /* rows held back from one peer [256] */
+    uint32_t history_keep;   /* versions kept of an item [50] */
+    uint64_t history_age_us; /* and for how long [0: for ever] */
+};
+
+enum event_type {
+    EV_TIMER,     /* node_deadline_us has come */
+    EV_FLUSH,     /* a turn of the loop is over: send what has gathered */
+    EV_CONN_UP,   /* conn, device, spki, inbound, pairing, remote, exporter */
+    EV_CONN_DOWN, /* conn */
+    EV_FRAME,     /* conn, bytes: one frame, whole */
+    EV_DATAGRAM,  /* bytes, remote */
+    EV_REQUEST,   /* request, args: a local request */
+    EV_CANCEL,    /* request: its asker has gone */
+    EV_PAUSE,     /* request: its asker reads slowly; hold back events */
+    EV_RESUME,    /* request */
+    EV_PERSISTED, /* commit: all up to this one is durable */
+    EV_RESOLVED   /* request, args: the answer to FX_RESOLVE, or NULL */
+};
+
+struct event {
+    enum event_type type;
+    uint64_t now_us;  /* monotonic */
+    uint64_t wall_us; /* since the Unix epoch */
+    uint64_t conn;    /* the shell's for inbound, the node's for dialled */
+    uint64_t request; /* never 0 */
+    uint64_t commit;
+    struct slice bytes;
+    const struct json *args;
+    struct device_id device;
+    struct slice spki;
+    struct netaddr remote;
+    const uint8_t *exporter; /* 32 bytes */
+    bool inbound;
+    bool pairing;
+};
+
+enum effect_type {
+    FX_COMMIT,   /* commit: the node has committed this batch to its store;
+                    make it durable, then answer EV_PERSISTED */
+    FX_SEND,     /* conn, bytes: one frame */
+    FX_CLOSE,    /* conn, bytes: why */
+    FX_DIAL,     /* conn, remote, pairing: answer EV_CONN_UP or _DOWN */
+    FX_DATAGRAM, /* bytes: multicast everywhere; to remote if it has a port */
+    FX_REPLY,    /* request, bytes: one JSON object; more: others follow */
+    FX_RESOLVE,  /* request, bytes: JSON {space, key, path, siblings,
+                    ancestor}; answer EV_RESOLVED */
+    FX_MEMBERS   /* who may connect has changed: ask node_admits again */
+};
+
+struct effect {
+    enum effect_type type;
+    bool more;
+    bool pairing;
+    uint64_t conn;
+    uint64_t request;
+    uint64_t commit;
+    struct netaddr remote;
+    struct slice bytes; /* the node's, valid until its next step */
+};
+
+/* Opens a node on a store, new or used. Makes an identity for the mesh of
+ * its own where the store is empty, mints a replica id where the last stop
+ * was not clean, and commits what that needs through options.store (not
+ * durable yet: the shell syncs before it lets anything out). */
+NODISCARD int node_new(struct node **out, const struct node_options *opt,
+    uint64_t now_us, uint64_t wall_us, struct errmsg *why);
+void node_free(struct node *n); /* NULL is fine; writes nothing */
+
+/* The only door. The node commits to its store by itself, at most one batch
+ * a step. A store that refuses leaves the node as before the event, but for
+ * the answer: an FX_REPLY or FX_CLOSE that says so. A frame that breaks the
+ * protocol is no error here but an FX_CLOSE. Returns ENOMEM only. */
+NODISCARD int node_step(struct node *n, const struct event *ev,
+    const struct effect **fx, size_t *fx_n);
+/* When EV_TIMER is due, monotonic. */
+uint64_t node_deadline_us(const struct node *n);
+/* True if EV_FLUSH has something to do. */
+bool node_wants_flush(const struct node *n);
+
+/* Marks the stop as clean, as the last commit before the store is closed.
+ * Nothing may be stepped afterwards. */
+NODISCARD int node_close(struct node *n);
+
+/* May this device connect, and for what? Pure look-up, for the TLS layer. */
+bool node_admits(
+    const struct node *n, const struct device_id *device, bool pairing);
+
+const struct device_id *node_device(const struct node *n);
+const struct rid *node_replica(const struct node *n);
+
+#endif

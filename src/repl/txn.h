@@ -1,0 +1,34 @@
+/* txn.h - what one step writes: a batch that is read back while it grows.
+ *
+ * Pure. Reads of items and conflict records see the batch; scans do not.
+ * Law: nothing reaches the store before the one commit at the step's end. */
+#ifndef SYNCLINE_REPL_TXN_H
+#define SYNCLINE_REPL_TXN_H
+
+#include "base/omap.h"
+#include "store/store.h"
+
+struct txn {
+    const struct store_port *store;
+    struct batch batch;
+    struct omap recent; /* table byte + key -> value; NULL: deleted */
+    struct buf key;
+};
+
+void txn_free(struct txn *t);
+void txn_reset(struct txn *t);
+/* The record, lent until the next call on txn or store; ENOTFOUND. */
+NODISCARD int txn_get(struct txn *t, enum store_table table, struct slice key,
+    struct slice *value);
+void txn_put(
+    struct txn *t, enum store_table table, struct slice key, struct slice v);
+void txn_del(struct txn *t, enum store_table table, struct slice key);
+/* 0, or the first failure of any write so far. */
+int txn_status(const struct txn *t);
+
+static inline bool txn_is_empty(const struct txn *t)
+{
+    return t->batch.n == 0;
+}
+
+#endif

@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+"""syncline.h is C99, C11 and C++; every other header stands alone."""
+
+import os
+import shutil
+import subprocess
+
+import lint
+
+WARN = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"]
+
+
+def compiles(root, command, name):
+    done = subprocess.run(
+        command + WARN + ["-Iinclude", "-Isrc", "-I.", name], cwd=root,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        lines = done.stdout.decode().splitlines()
+        errors = [line for line in lines if "error" in line]
+        yield "%s: %s: %s" % (
+            " ".join(command), name, (errors or lines or ["?"])[0])
+
+
+def check_public(root):
+    name = "include/syncline.h"
+    for language in ("c99", "c11"):
+        yield from compiles(
+            root, ["gcc", "-x", "c", "-std=" + language], name)
+    for language in ("c++11", "c++17"):
+        yield from compiles(
+            root, ["g++", "-x", "c++", "-std=" + language], name)
+
+
+def check_alone(root):
+    for name in lint.files(root, ".h"):
+        if name.startswith(("src/", "sim/")):
+            yield from compiles(
+                root, ["gcc", "-x", "c", "-std=c11", "-D_GNU_SOURCE",
+                       "-Itest", "-Wno-unused-function"], name)
+
+
+PUBLIC = os.path.join("include", "syncline.h")
+if shutil.which("g++") is None:
+    print("1..0 # SKIP no g++ here")
+else:
+    tap = lint.Tap()
+    tap.point("syncline.h compiles as C and C++",
+              list(check_public(lint.ROOT)))
+    tap.point("every header stands alone", list(check_alone(lint.ROOT)))
+    lint.try_planted(tap, check_public, {
+        "a word that C++ keeps for itself": {PUBLIC: "int f(int class);\n"},
+        "a header that needs another": {PUBLIC: "size_t f(void);\n"},
+    })
+    lint.try_planted(tap, check_alone, {
+        "an inner header that needs another": {
+            "src/base/a.h": "size_t f(void);\n"},
+        "fine": {
+            "src/base/a.h": "#include <stddef.h>\nsize_t f(void);\n"},
+    })
+    tap.end()
