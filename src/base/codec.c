@@ -59,7 +59,8 @@ static bool take(struct reader *r, size_t n, const uint8_t **out)
     if (r->err != 0)
         return false;
     *out = r->in.ptr;
-    r->in = SLICE(r->in.ptr + n, r->in.len - n);
+    if (n > 0) /* nothing may be added to a NULL, not even nothing */
+        r->in = SLICE(r->in.ptr + n, r->in.len - n);
     return true;
 }
 
@@ -84,9 +85,9 @@ uint32_t get_u32(struct reader *r)
 
 uint64_t get_u64(struct reader *r)
 {
-    uint64_t low = get_u32(r);
+    uint64_t low = get_u32(r), high = get_u32(r);
 
-    return low | (uint64_t)get_u32(r) << 32;
+    return r->err == 0 ? high << 32 | low : 0;
 }
 
 uint32_t get_be32(struct reader *r)
@@ -103,9 +104,9 @@ uint32_t get_be32(struct reader *r)
 
 uint64_t get_be64(struct reader *r)
 {
-    uint64_t high = get_be32(r);
+    uint64_t high = get_be32(r), low = get_be32(r);
 
-    return high << 32 | get_be32(r);
+    return r->err == 0 ? high << 32 | low : 0;
 }
 
 uint64_t get_varint(struct reader *r)

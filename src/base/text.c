@@ -71,6 +71,7 @@ static int base32_value(uint8_t c)
 
 int base32_decode(struct buf *out, struct slice text)
 {
+    size_t before = out->len;
     uint32_t bits = 0;
     int have = 0;
 
@@ -78,7 +79,7 @@ int base32_decode(struct buf *out, struct slice text)
         int v = base32_value(text.ptr[i]);
 
         if (v < 0)
-            return SYNCLINE_EMALFORMED;
+            goto malformed;
         bits = bits << 5 | (uint32_t)v;
         have += 5;
         if (have >= 8) {
@@ -87,8 +88,11 @@ int base32_decode(struct buf *out, struct slice text)
         }
     }
     if (have >= 5 || (bits & ((1u << have) - 1)) != 0)
-        return SYNCLINE_EMALFORMED;
+        goto malformed;
     return buf_status(out);
+malformed:
+    out->len = before;
+    return SYNCLINE_EMALFORMED;
 }
 
 /* Length of the sequence that begins with c and the smallest code point

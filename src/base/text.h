@@ -14,7 +14,7 @@ void put_hex(struct buf *b, struct slice s);
 NODISCARD int hex_decode(uint8_t *out, size_t out_len, struct slice text);
 
 void put_base32(struct buf *b, struct slice s);
-/* Appends the bytes; leftover bits must be zero. */
+/* Appends the bytes, or nothing; leftover bits must be zero. */
 NODISCARD int base32_decode(struct buf *out, struct slice text);
 
 /* Strict UTF-8 (RFC 3629): no overlong forms, surrogates, or above

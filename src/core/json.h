@@ -22,8 +22,8 @@ enum json_type {
     JSON_INT,    /* i */
     JSON_DOUBLE, /* d; finite unless parsed tolerantly */
     JSON_BIGINT, /* s: the literal, normalised; tolerant mode only */
-    JSON_STRING, /* s: unescaped UTF-8 */
-    JSON_ARRAY,  /* first, n */
+    JSON_STRING, /* s: unescaped UTF-8 (lone surrogates as if it were) */
+    JSON_ARRAY,  /* first, n; who relinks children by hand clears last */
     JSON_OBJECT  /* first, n; members carry key, in the text's order */
 };
 
@@ -36,7 +36,10 @@ struct json {
         int64_t i;
         double d;
         struct slice s;
-        struct json *first;
+        struct {
+            struct json *first;
+            struct json *last; /* where json_add goes on; NULL: not known */
+        };
     };
 };
 

@@ -61,7 +61,7 @@ bool vv_eq(const struct vv *a, const struct vv *b)
     return true;
 }
 
-static int reserve(struct vv *v, uint32_t n, struct arena *a)
+int vv_reserve(struct vv *v, uint32_t n, struct arena *a)
 {
     uint32_t cap = v->cap == 0 ? 2 : v->cap;
     struct dot *e;
@@ -95,7 +95,7 @@ int vv_add(struct vv *v, const struct dot *d, struct arena *a)
             v->e[ix].seq = d->seq;
         return SYNCLINE_OK;
     }
-    rc = reserve(v, v->n + 1, a);
+    rc = vv_reserve(v, v->n + 1, a);
     if (rc != SYNCLINE_OK)
         return rc;
     memmove(&v->e[ix + 1], &v->e[ix], (v->n - ix) * sizeof *v->e);
@@ -118,7 +118,7 @@ int vv_join(struct vv *v, const struct vv *other, struct arena *a)
 int vv_copy(struct vv *out, const struct vv *v, struct arena *a)
 {
     struct vv copy = { 0 };
-    int rc = reserve(&copy, v->n, a);
+    int rc = vv_reserve(&copy, v->n, a);
 
     if (rc != SYNCLINE_OK)
         return rc;
@@ -170,7 +170,7 @@ int get_vv(struct reader *r, struct vv *out, struct arena *a)
     if (r->err == 0 && n > r->in.len / (RID_LEN + 1))
         r->err = SYNCLINE_ESHORT;
     if (r->err == 0)
-        r->err = reserve(&v, (uint32_t)n, a);
+        r->err = vv_reserve(&v, (uint32_t)n, a);
     for (uint64_t i = 0; i < n && r->err == 0; i++) {
         struct dot *d = &v.e[v.n];
 

@@ -51,6 +51,8 @@ static inline bool vv_covers(const struct vv *v, const struct dot *d)
 /* True if a covers everything that b covers. */
 bool vv_geq(const struct vv *a, const struct vv *b);
 bool vv_eq(const struct vv *a, const struct vv *b);
+/* Makes room for n entries, so that adding up to them cannot fail. */
+NODISCARD int vv_reserve(struct vv *v, uint32_t n, struct arena *a);
 /* Raises the entry to at least d->seq. */
 NODISCARD int vv_add(struct vv *v, const struct dot *d, struct arena *a);
 NODISCARD int vv_join(struct vv *v, const struct vv *other, struct arena *a);

@@ -65,8 +65,7 @@ static int posix_read_at(
 
     (void)self;
     while (done < n) {
-        ssize_t r =
-            pread(fd, (char *)p + done, n - done, (off_t)(at + done));
+        ssize_t r = pread(fd, (char *)p + done, n - done, (off_t)(at + done));
 
         if (r < 0 && errno == EINTR)
             continue;

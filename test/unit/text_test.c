@@ -1,6 +1,188 @@
+#include "base/text.h"
+
 #include "unit/check.h"
 
-TEST(placeholder_text)
+#include "base/prng.h"
+
+TEST(hex_both_ways)
 {
-    CHECK_INT(1, 1);
+    uint8_t back[3];
+    char text[7];
+    struct buf b = { 0 };
+
+    hex_encode(text, SLICE_LIT("\x00\xab\xff"));
+    CHECK_SLICE(slice_str(text), "00abff");
+    put_hex(&b, SLICE_LIT("\x00\xab\xff"));
+    CHECK_SLICE(buf_slice(&b), "00abff");
+    CHECK_OK(hex_decode(back, 3, SLICE_LIT("00aBFf")));
+    CHECK_BYTES(SLICE(back, 3), SLICE_LIT("\x00\xab\xff"));
+    CHECK_OK(hex_decode(back, 0, SLICE_NONE));
+    buf_free(&b);
+}
+
+TEST(hex_that_is_wrong_writes_nothing)
+{
+    static const char *const rows[] = { "", "0", "0g", "000", " 0", "0x", "/0",
+        ":0", "@0", "G0", "`0", "g0" };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        uint8_t out = 7;
+
+        CHECK_SAYING(
+            hex_decode(&out, 1, slice_str(rows[i])) == SYNCLINE_EMALFORMED,
+            "\"%s\" was accepted", rows[i]);
+        CHECK_UINT(out, 7);
+    }
+}
+
+/* RFC 4648, section 10, without the padding. */
+TEST(base32_published_vectors)
+{
+    static const struct {
+        const char *plain, *text;
+    } rows[] = {
+        { "", "" },
+        { "f", "MY" },
+        { "fo", "MZXQ" },
+        { "foo", "MZXW6" },
+        { "foob", "MZXW6YQ" },
+        { "fooba", "MZXW6YTB" },
+        { "foobar", "MZXW6YTBOI" },
+    };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct buf b = { 0 };
+
+        put_base32(&b, slice_str(rows[i].plain));
+        CHECK_SLICE(buf_slice(&b), rows[i].text);
+        buf_clear(&b);
+        CHECK_OK(base32_decode(&b, slice_str(rows[i].text)));
+        CHECK_SLICE(buf_slice(&b), rows[i].plain);
+        buf_free(&b);
+    }
+}
+
+TEST(base32_that_is_wrong_appends_nothing)
+{
+    static const char *const rows[] = {
+        "A",             /* five bits are no byte */
+        "AAA",           /* fifteen are one, and seven too many */
+        "AAAAAA",        /* thirty */
+        "MZ",            /* leftover bits that are not zero */
+        "MZXW6YR",       /* the same */
+        "MZXW6===",      /* padding */
+        "MZXW6YTB1A",    /* a digit that looks like another */
+        "MZXW6YTBOI A",  /* a blank */
+        "MZXW6YTB\xc3Q", /* beyond ASCII */
+    };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct buf b = { 0 };
+
+        buf_put_str(&b, "before");
+        CHECK_SAYING(
+            base32_decode(&b, slice_str(rows[i])) == SYNCLINE_EMALFORMED,
+            "\"%s\" was accepted", rows[i]);
+        CHECK_SLICE(buf_slice(&b), "before");
+        buf_free(&b);
+    }
+}
+
+TEST(base32_of_random_bytes_comes_back_in_either_case)
+{
+    struct prng p = { 8 };
+
+    for (int i = 0; i < 2000; i++) {
+        struct buf text = { 0 }, back = { 0 };
+        uint8_t bytes[40];
+        size_t n = prng_below(&p, sizeof bytes + 1);
+
+        for (size_t j = 0; j < n; j++)
+            bytes[j] = (uint8_t)prng_next(&p);
+        put_base32(&text, SLICE(bytes, n));
+        for (size_t j = 0; j < text.len; j++)
+            if (prng_one_in(&p, 2) && text.ptr[j] >= 'A')
+                text.ptr[j] |= 0x20;
+        CHECK_OK(base32_decode(&back, buf_slice(&text)));
+        CHECK_BYTES(buf_slice(&back), SLICE(bytes, n));
+        buf_free(&text);
+        buf_free(&back);
+    }
+}
+
+TEST(utf8_at_its_edges)
+{
+    static const struct {
+        const char *text;
+        bool valid;
+    } rows[] = {
+        { "", true }, { "plain", true }, { "\x7f", true },
+        { "\xc2\x80", true },          /* U+0080 */
+        { "\xdf\xbf", true },          /* U+07FF */
+        { "\xe0\xa0\x80", true },      /* U+0800 */
+        { "\xed\x9f\xbf", true },      /* U+D7FF */
+        { "\xee\x80\x80", true },      /* U+E000 */
+        { "\xef\xbf\xbf", true },      /* U+FFFF */
+        { "\xf0\x90\x80\x80", true },  /* U+10000 */
+        { "\xf4\x8f\xbf\xbf", true },  /* U+10FFFF */
+        { "a\xe2\x82\xac z", true },   /* amid others */
+        { "\x80", false },             /* a stray continuation */
+        { "\xbf", false },             /* the same */
+        { "\xc0\x80", false },         /* overlong NUL */
+        { "\xc1\xbf", false },         /* overlong U+007F */
+        { "\xe0\x9f\xbf", false },     /* overlong U+07FF */
+        { "\xf0\x8f\xbf\xbf", false }, /* overlong U+FFFF */
+        { "\xed\xa0\x80", false },     /* first surrogate */
+        { "\xed\xbf\xbf", false },     /* last surrogate */
+        { "\xf4\x90\x80\x80", false }, /* U+110000 */
+        { "\xf5\x80\x80\x80", false }, /* further */
+        { "\xff", false },             /* no beginning */
+        { "\xc2", false },             /* cut */
+        { "\xe2\x82", false },         /* cut */
+        { "\xf0\x9f\x98", false },     /* cut */
+        { "\xc2\x41", false },         /* broken off by a letter */
+        { "\xe2\x82\xc2\x80", false }, /* broken off by another */
+        { "\xf0\x9f\x98\xff", false }, /* last byte wrong */
+    };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++)
+        CHECK_SAYING(
+            utf8_valid(slice_str(rows[i].text)) == rows[i].valid, "row %zu", i);
+    CHECK(utf8_valid(SLICE_LIT("a\0b")));
+}
+
+static size_t encode(uint8_t *out, uint32_t cp)
+{
+    if (cp < 0x80) {
+        out[0] = (uint8_t)cp;
+        return 1;
+    }
+    if (cp < 0x800) {
+        out[0] = (uint8_t)(0xc0 | cp >> 6);
+        out[1] = (uint8_t)(0x80 | (cp & 0x3f));
+        return 2;
+    }
+    if (cp < 0x10000) {
+        out[0] = (uint8_t)(0xe0 | cp >> 12);
+        out[1] = (uint8_t)(0x80 | (cp >> 6 & 0x3f));
+        out[2] = (uint8_t)(0x80 | (cp & 0x3f));
+        return 3;
+    }
+    out[0] = (uint8_t)(0xf0 | cp >> 18);
+    out[1] = (uint8_t)(0x80 | (cp >> 12 & 0x3f));
+    out[2] = (uint8_t)(0x80 | (cp >> 6 & 0x3f));
+    out[3] = (uint8_t)(0x80 | (cp & 0x3f));
+    return 4;
+}
+
+TEST(utf8_of_every_code_point)
+{
+    for (uint32_t cp = 0; cp < 0x120000; cp++) {
+        uint8_t bytes[4];
+        bool valid = cp <= 0x10ffff && (cp < 0xd800 || cp > 0xdfff);
+        size_t n = encode(bytes, cp);
+
+        CHECK_SAYING(
+            utf8_valid(SLICE(bytes, n)) == valid, "U+%04X", (unsigned)cp);
+    }
 }

@@ -1,0 +1,47 @@
+#include "sim/bits.h"
+
+#include "sim/world.h"
+
+#include <stdlib.h>
+
+void bits_free(struct bits *b)
+{
+    free(b->w);
+    *b = (struct bits){ 0 };
+}
+
+void bits_clear(struct bits *b)
+{
+    if (b->n > 0)
+        memset(b->w, 0, b->n * sizeof *b->w);
+}
+
+static void make_room(struct bits *b, uint32_t words)
+{
+    uint32_t n = words + words / 2;
+
+    if (words <= b->n)
+        return;
+    b->w = sim_grow(b->w, n, sizeof *b->w);
+    memset(b->w + b->n, 0, (n - b->n) * sizeof *b->w);
+    b->n = n;
+}
+
+bool bits_add(struct bits *b, uint32_t i)
+{
+    uint64_t mask = (uint64_t)1 << (i % 64);
+    bool was;
+
+    make_room(b, i / 64 + 1);
+    was = (b->w[i / 64] & mask) != 0;
+    b->w[i / 64] |= mask;
+    return !was;
+}
+
+void bits_copy(struct bits *to, const struct bits *from)
+{
+    make_room(to, from->n);
+    bits_clear(to);
+    if (from->n > 0)
+        memcpy(to->w, from->w, from->n * sizeof *from->w);
+}

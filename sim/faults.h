@@ -1,0 +1,52 @@
+/* faults.h - what goes wrong in a run. Each seed draws a random few kinds
+ * and how often they strike. */
+#ifndef SYNCLINE_SIM_FAULTS_H
+#define SYNCLINE_SIM_FAULTS_H
+
+#include "base/slice.h"
+
+struct world;
+
+enum fault {
+    FAULT_CUT,       /* a connection ends */
+    FAULT_LOSS,      /* frames vanish within a connection */
+    FAULT_DUP,       /* or come twice */
+    FAULT_REORDER,   /* or overtake each other */
+    FAULT_PARTITION, /* machines fall into groups for a while */
+    FAULT_STALL,     /* one direction of a connection rests */
+    FAULT_SLOW,      /* little bandwidth */
+    FAULT_CRASH,     /* a machine loses power and comes back */
+    FAULT_STOP,      /* is shut down and comes back */
+    FAULT_PAUSE,     /* does nothing for a while */
+    FAULT_RESTORE,   /* comes back with an old copy of its disk */
+    FAULT_CLOCK,     /* clocks are far off, or jump */
+    FAULT_SYNC,      /* the disk takes long to sync */
+    FAULT_SMALL,     /* batches, windows and fragments are tiny */
+    FAULT_END
+};
+
+#define FAULTS_ALL ((1u << FAULT_END) - 1)
+
+struct faults {
+    uint32_t on; /* a bit a kind */
+    uint64_t gap_us;
+    bool over;
+    uint64_t struck[FAULT_END];
+};
+
+const char *fault_name(enum fault f);
+/* "cut,loss", "all", "none", or with a '-' before a name: all but that. */
+bool faults_parse(struct slice text, uint32_t *out);
+
+void faults_draw(struct world *w);
+/* Lets the first one strike after a while. */
+void faults_begin(struct world *w);
+/* Ends them all and mends what is broken. */
+void faults_finish(struct world *w);
+
+static inline bool fault_is_on(const struct faults *f, enum fault kind)
+{
+    return (f->on >> kind & 1) != 0;
+}
+
+#endif

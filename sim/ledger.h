@@ -1,0 +1,109 @@
+/* ledger.h - the truth: what each change wrote and what its author had seen,
+ * taken down when it first reached a disk, apart from every vector and
+ * context that the nodes keep.
+ *
+ * A slot is (item, path) or an item's tombstone; changes, items and slots
+ * are numbered from 0 as they turn up. */
+#ifndef SYNCLINE_SIM_LEDGER_H
+#define SYNCLINE_SIM_LEDGER_H
+
+#include "base/omap.h"
+#include "core/item.h"
+#include "sim/bits.h"
+#include "sim/limits.h"
+#include "sim/view.h"
+
+struct world;
+struct machine;
+
+#define LEDGER_NONE UINT32_MAX
+
+struct led_item {
+    uint32_t space;
+    struct slice key;
+    uint32_t first_slot;
+    uint64_t collected; /* longest life whose tombstone somebody collected */
+};
+
+struct led_slot {
+    uint32_t item, next;
+    struct slice path;
+    bool is_tomb;
+};
+
+struct led_cell {
+    uint32_t slot;
+    uint64_t life;
+    struct slice value; /* ptr NULL: nothing, or a tombstone */
+    struct stamp stamp;
+    struct dot first;
+};
+
+/* Which changes the author had seen in an item that it wrote. */
+struct led_past {
+    uint32_t item;
+    struct bits seen;
+};
+
+struct led_change {
+    uint32_t space;
+    struct dot dot;
+    struct machine *author;
+    uint64_t commit; /* on the author's disk */
+    struct led_cell *cells;
+    uint32_t cells_n, cells_cap;
+    struct led_past *past;
+    uint32_t past_n, past_cap;
+    bool acked; /* somebody was told that it is safe */
+    bool lost;  /* the author's disk lost it */
+};
+
+struct led_space {
+    struct space_token token;
+    struct slice name;
+};
+
+struct ledger {
+    struct arena arena;
+    struct led_space spaces[SIM_SPACES];
+    uint32_t spaces_n;
+    struct led_item *items;
+    uint32_t items_n, items_cap;
+    struct led_slot *slots;
+    uint32_t slots_n, slots_cap;
+    struct led_change *changes;
+    uint32_t changes_n, changes_cap;
+    struct omap item_ix, slot_ix, change_ix;
+    struct view views[SIM_MACHINES];
+};
+
+void ledger_free(struct ledger *l);
+
+/* A batch has reached a machine's disk: takes it down and judges it. */
+void ledger_commit(
+    struct world *w, struct machine *m, struct slice ops, uint64_t no);
+/* The disk has lost commits, by a crash, or since an old copy was made. */
+void ledger_rewind(struct world *w, struct machine *m, bool restored);
+/* The write that made these changes was acknowledged. */
+void ledger_ack(struct ledger *l, uint32_t from, uint32_t to);
+
+uint32_t ledger_space(
+    struct ledger *l, const struct space_token *token, struct slice name);
+uint32_t ledger_item(struct ledger *l, uint32_t space, struct slice key);
+/* LEDGER_NONE if it never turned up. */
+uint32_t ledger_find_item(
+    const struct ledger *l, uint32_t space, struct slice key);
+uint32_t ledger_slot(
+    struct ledger *l, uint32_t item, struct slice path, bool is_tomb);
+uint32_t ledger_find(
+    const struct ledger *l, uint32_t space, const struct dot *dot);
+uint32_t ledger_new_change(struct ledger *l, uint32_t space,
+    const struct dot *dot, struct machine *author, uint64_t commit);
+struct led_cell *ledger_cell(struct led_change *c, uint32_t slot);
+void ledger_add_cell(struct led_change *c, const struct led_cell *cell);
+/* What the author had seen of an item; NULL if it did not write it. */
+const struct bits *ledger_past(const struct led_change *c, uint32_t item);
+void ledger_set_past(
+    struct led_change *c, uint32_t item, const struct bits *seen);
+
+#endif

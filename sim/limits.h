@@ -1,0 +1,11 @@
+/* limits.h - how large a simulated world may be. */
+#ifndef SYNCLINE_SIM_LIMITS_H
+#define SYNCLINE_SIM_LIMITS_H
+
+#define SIM_MACHINES 8
+#define SIM_SPACES 32
+#define SIM_PORT 4748
+#define MS_US ((uint64_t)1000)
+#define SEC_US ((uint64_t)1000000)
+
+#endif

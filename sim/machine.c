@@ -1,0 +1,457 @@
+#include "sim/machine.h"
+
+#include "sim/world.h"
+
+#include <stdlib.h>
+
+/* A node that wakes up so often without time going on spins. */
+#define SPINS_MAX 1000
+
+static int disk_get(
+    void *self, enum store_table t, struct slice key, struct slice *value)
+{
+    struct store_port port = store_mem_port(((struct machine *)self)->disk);
+
+    return store_get(&port, t, key, value);
+}
+
+static int disk_scan(void *self, enum store_table t, struct slice prefix,
+    struct slice from, store_scan_fn *fn, void *ctx)
+{
+    struct store_port port = store_mem_port(((struct machine *)self)->disk);
+
+    return store_scan(&port, t, prefix, from, fn, ctx);
+}
+
+static int disk_commit(void *self, struct slice ops, uint64_t *no)
+{
+    struct machine *m = self;
+    struct store_port port = store_mem_port(m->disk);
+    int rc;
+
+    rc = store_commit(&port, ops, no);
+    if (rc == SYNCLINE_OK) {
+        m->commits++;
+        ledger_commit(m->world, m, ops, *no);
+    }
+    return rc;
+}
+
+void machine_init(struct machine *m, struct world *w, unsigned ix)
+{
+    uint8_t seed[IDENTITY_SEED_LEN];
+
+    for (size_t i = 0; i < sizeof seed; i++)
+        seed[i] = (uint8_t)prng_next(&w->draw);
+    *m = (struct machine){ .world = w, .ix = ix, .timer_us = UINT64_MAX };
+    ENSURE(store_mem_new(&m->disk) == SYNCLINE_OK);
+    m->port = (struct store_port){
+        .self = m, .get = disk_get, .scan = disk_scan, .commit = disk_commit
+    };
+    ENSURE(identity_from_seed(&m->identity, seed) == SYNCLINE_OK);
+    crypto_port_seeded(
+        &m->crypto, &m->crypto_self, m->identity, prng_next(&w->draw));
+    sim_clock_init(&m->clock, &w->draw, w->now_us,
+        fault_is_on(&w->faults, FAULT_CLOCK));
+}
+
+void machine_close(struct machine *m)
+{
+    while (m->asks != NULL) {
+        struct ask *a = m->asks;
+
+        m->asks = a->next;
+        free(a);
+    }
+    node_free(m->node);
+    store_mem_free(m->disk);
+    store_mem_free(m->backup);
+    identity_free(m->identity);
+}
+
+static void on_log(
+    void *ctx, enum log_level level, const char *module, const char *text)
+{
+    struct machine *m = ctx;
+
+    trace_log(
+        &m->world->trace, m->world->now_us, m->ix, level, module, text);
+}
+
+/* Shrunken limits, so that a small run meets every path. */
+static void shrink(struct node_options *opt, struct prng *p)
+{
+    opt->batch_bytes = 200 + prng_below(p, 4000);
+    opt->window_bytes = opt->batch_bytes * (1 + prng_below(p, 4));
+    opt->fragment_above = 100 + prng_below(p, 2000);
+    opt->fragment_bytes = 50 + prng_below(p, 1000);
+    opt->forward_us = prng_below(p, 2) * prng_below(p, SEC_US) + 1;
+    opt->dial_max_us = 500 * MS_US + prng_below(p, 10 * SEC_US);
+}
+
+static void timer_fires(struct world *w, struct happening *h);
+
+static void timer_plan(struct machine *m)
+{
+    struct world *w = m->world;
+    uint64_t when =
+        sim_clock_when(&m->clock, w->now_us, node_deadline_us(m->node));
+
+    if (when >= m->timer_us)
+        return;
+    m->timer_us = when;
+    world_at(w, when, m, timer_fires);
+}
+
+static void timer_fires(struct world *w, struct happening *h)
+{
+    struct machine *m = h->machine;
+    struct event ev = { .type = EV_TIMER };
+
+    if (m->timer_us > w->now_us)
+        return;
+    m->timer_us = UINT64_MAX;
+    if (node_deadline_us(m->node) > sim_clock_mono(&m->clock, w->now_us)) {
+        timer_plan(m);
+        return;
+    }
+    m->timer_spins++;
+    machine_step(m, &ev);
+    if (m->timer_spins > SPINS_MAX)
+        world_fail(w, "spin", "node %u asks for a timer that is due, again "
+            "and again", m->ix);
+}
+
+static void sync_done(struct world *w, struct happening *h)
+{
+    struct event ev = { .type = EV_PERSISTED, .commit = h->a };
+    struct machine *m = h->machine;
+
+    (void)w;
+    m->syncing = false;
+    store_mem_sync(m->disk, h->a);
+    machine_step(m, &ev);
+}
+
+/* As a sync thread does: one at a time, for all that is committed by now. */
+static void sync_plan(struct machine *m)
+{
+    struct world *w = m->world;
+    uint64_t us = 100 + prng_below(&w->draw, 3 * MS_US);
+
+    if (m->syncing || store_mem_durable(m->disk) >= store_mem_last(m->disk))
+        return;
+    if (fault_is_on(&w->faults, FAULT_SYNC) && !w->faults.over &&
+        prng_one_in(&w->draw, 8)) {
+        us += prng_below(&w->draw, 2 * SEC_US);
+        w->faults.struck[FAULT_SYNC]++;
+    }
+    m->syncing = true;
+    world_at(w, w->now_us + us, m, sync_done)->a = store_mem_last(m->disk);
+}
+
+static void flush(struct world *w, struct happening *h)
+{
+    struct event ev = { .type = EV_FLUSH };
+
+    (void)w;
+    h->machine->flush_planned = false;
+    machine_step(h->machine, &ev);
+}
+
+/* Mostly at the end of the loop's turn; sometimes the turn is long. */
+static void flush_plan(struct machine *m)
+{
+    struct world *w = m->world;
+    uint64_t us = 0;
+
+    if (m->flush_planned || !node_wants_flush(m->node))
+        return;
+    if (prng_one_in(&w->draw, 4))
+        us = prng_below(&w->draw, 2 * MS_US);
+    m->flush_planned = true;
+    world_at(w, w->now_us + us, m, flush);
+}
+
+static void settle(struct machine *m)
+{
+    timer_plan(m);
+    flush_plan(m);
+    sync_plan(m);
+}
+
+void machine_start(struct machine *m)
+{
+    struct world *w = m->world;
+    struct node_options opt = {
+        .store = m->port,
+        .crypto = &m->crypto,
+        .log = { on_log, m, w->trace.to != NULL ? LOG_LEVEL_DEBUG
+                                                : LOG_LEVEL_ERROR },
+        .port = SIM_PORT,
+        .seed = prng_next(&w->draw),
+    };
+    char name[16];
+    struct errmsg why = { "" };
+    int rc;
+
+    ENSURE(m->node == NULL);
+    (void)snprintf(name, sizeof name, "m%u", m->ix);
+    opt.name = slice_str(name);
+    if (fault_is_on(&w->faults, FAULT_SMALL))
+        shrink(&opt, &w->draw);
+    m->life++;
+    m->timer_us = UINT64_MAX;
+    m->flush_planned = m->syncing = false;
+    m->paused_until_us = 0;
+    sim_clock_reboot(&m->clock, &w->draw, w->now_us);
+    rc = node_new(&m->node, &opt, sim_clock_mono(&m->clock, w->now_us),
+        sim_clock_wall(&m->clock, w->now_us), &why);
+    if (rc != SYNCLINE_OK) {
+        m->node = NULL;
+        world_fail(w, "start", "node %u does not open its store: %d %s", m->ix,
+            rc, why.text);
+        return;
+    }
+    /* The shell syncs before it lets anything out. */
+    store_mem_sync(m->disk, store_mem_last(m->disk));
+    world_note(w, "machine %u is up", m->ix);
+    settle(m);
+}
+
+static void close_asks(struct machine *m)
+{
+    while (m->asks != NULL) {
+        struct ask *a = m->asks;
+
+        m->asks = a->next;
+        a->fn(m->world, a, SYNCLINE_ECLOSED, NULL);
+        free(a);
+    }
+}
+
+static void switched_off(struct machine *m, bool told)
+{
+    node_free(m->node);
+    m->node = NULL;
+    network_machine_down(m, told);
+    close_asks(m);
+}
+
+void machine_crash(struct machine *m)
+{
+    struct world *w = m->world;
+    uint64_t lost = store_mem_last(m->disk) - store_mem_durable(m->disk);
+    uint64_t keep = prng_below(&w->fault_draw, lost + 1);
+
+    world_note(w, "machine %u crashes; %llu of %llu commits survive", m->ix,
+        (unsigned long long)keep, (unsigned long long)lost);
+    switched_off(m, prng_one_in(&w->fault_draw, 2));
+    ENSURE(store_mem_crash(m->disk, keep) == SYNCLINE_OK);
+    ledger_rewind(w, m, false);
+}
+
+void machine_stop(struct machine *m)
+{
+    struct world *w = m->world;
+    int rc = node_close(m->node);
+
+    world_note(w, "machine %u stops", m->ix);
+    if (rc != SYNCLINE_OK)
+        world_fail(w, "stop", "node %u does not close: %d", m->ix, rc);
+    store_mem_sync(m->disk, store_mem_last(m->disk));
+    switched_off(m, true);
+}
+
+void machine_restore(struct machine *m)
+{
+    ENSURE(m->node == NULL && m->backup != NULL);
+    world_note(m->world, "machine %u gets an old copy of its disk", m->ix);
+    store_mem_free(m->disk);
+    m->disk = m->backup;
+    m->backup = NULL;
+    ledger_rewind(m->world, m, true);
+}
+
+static void commit(struct machine *m, const struct effect *fx)
+{
+    uint64_t no = 0;
+    int rc = store_commit(&m->port, fx->bytes, &no);
+
+    if (rc != SYNCLINE_OK)
+        world_fail(m->world, "commit", "node %u: the store refuses: %d", m->ix,
+            rc);
+    else if (no != fx->commit)
+        world_fail(m->world, "commit",
+            "node %u expects number %llu, the store gives %llu", m->ix,
+            (unsigned long long)fx->commit, (unsigned long long)no);
+}
+
+static int code_of(const struct json *answer)
+{
+    static const char *const names[] = { "OK", "ENOMEM", "EINVAL",
+        "EMALFORMED", "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT",
+        "EIO", "EFULL", "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED",
+        "ETIMEOUT", "EUNSUPPORTED" };
+    struct slice code = json_get_str(answer, "code");
+
+    if (json_get_bool(answer, "ok", false))
+        return SYNCLINE_OK;
+    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
+        if (slice_is(code, names[i]))
+            return -(int)i;
+    return SYNCLINE_EMALFORMED;
+}
+
+static void reply(struct machine *m, const struct effect *fx)
+{
+    struct arena arena = { 0 };
+    struct errmsg why = { "" };
+    struct json *answer = NULL;
+    struct ask **at = &m->asks;
+
+    while (*at != NULL && (*at)->request != fx->request)
+        at = &(*at)->next;
+    if (*at == NULL) {
+        world_fail(m->world, "reply", "node %u answers a request that is over",
+            m->ix);
+        return;
+    }
+    if (json_parse(&answer, fx->bytes, JSON_STRICT, &arena, &why) !=
+        SYNCLINE_OK) {
+        world_fail(m->world, "reply", "node %u: no JSON: %s", m->ix, why.text);
+    } else if (!fx->more) {
+        struct ask *a = *at;
+
+        *at = a->next;
+        a->fn(m->world, a, code_of(answer), answer);
+        free(a);
+    }
+    arena_free(&arena);
+}
+
+static void carry_out(struct machine *m, const struct effect *fx)
+{
+    trace_effect(&m->world->trace, m->world->now_us, m->ix, fx);
+    switch (fx->type) {
+    case FX_COMMIT:
+        commit(m, fx);
+        break;
+    case FX_SEND:
+        network_send(m, fx->conn, fx->bytes);
+        break;
+    case FX_CLOSE:
+        network_hang_up(m, fx->conn);
+        break;
+    case FX_DIAL:
+        network_dial(m, fx);
+        break;
+    case FX_DATAGRAM:
+        network_cast(m, fx);
+        break;
+    case FX_REPLY:
+        reply(m, fx);
+        break;
+    case FX_RESOLVE:
+        resolver_ask(m, fx);
+        break;
+    case FX_MEMBERS:
+        network_review(m);
+        break;
+    }
+}
+
+static void step(struct machine *m, struct event *ev, struct slice text)
+{
+    struct world *w = m->world;
+    const struct effect *fx = NULL;
+    size_t fx_n = 0;
+    int rc;
+
+    if (m->node == NULL || w->failed)
+        return;
+    if (ev->type != EV_TIMER)
+        m->timer_spins = 0;
+    ev->now_us = sim_clock_mono(&m->clock, w->now_us);
+    ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
+    trace_event(&w->trace, w->now_us, m->ix, ev, text);
+    rc = node_step(m->node, ev, &fx, &fx_n);
+    if (rc != SYNCLINE_OK)
+        world_fail(w, "step", "node %u fails with %d", m->ix, rc);
+    for (size_t i = 0; i < fx_n && rc == SYNCLINE_OK && !w->failed; i++)
+        carry_out(m, &fx[i]);
+    if (!w->failed)
+        settle(m);
+}
+
+void machine_step(struct machine *m, struct event *ev)
+{
+    step(m, ev, SLICE_NONE);
+}
+
+void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
+{
+    struct event ev = { .type = EV_REQUEST, .request = ++m->requests };
+    struct arena arena = { 0 };
+    struct errmsg why = { "" };
+    struct ask *a = sim_alloc(1, sizeof *a);
+    struct json *args;
+
+    *a = (struct ask){ .next = m->asks,
+        .machine = m,
+        .request = ev.request,
+        .fn = fn,
+        .ctx = ctx };
+    m->asks = a;
+    if (json_parse(&args, json, JSON_STRICT, &arena, &why) != SYNCLINE_OK)
+        world_fail(m->world, "sim", "a request that is no JSON: %s", why.text);
+    ev.args = args;
+    step(m, &ev, json);
+    arena_free(&arena);
+}
+
+struct now {
+    struct arena *arena;
+    struct json *answer;
+    int rc;
+    bool came;
+};
+
+static void take_now(
+    struct world *w, struct ask *a, int rc, const struct json *answer)
+{
+    struct now *now = a->ctx;
+    struct buf text = { 0 };
+    struct errmsg why;
+
+    now->came = true;
+    now->rc = rc;
+    if (rc != SYNCLINE_OK)
+        return;
+    json_print(&text, answer, JSON_CANONICAL);
+    ENSURE(buf_status(&text) == SYNCLINE_OK);
+    if (json_parse(&now->answer, arena_dup(now->arena, buf_slice(&text)),
+            JSON_STRICT, now->arena, &why) != SYNCLINE_OK)
+        world_fail(w, "sim", "printed JSON is no JSON: %s", why.text);
+    buf_free(&text);
+}
+
+struct json *machine_ask_now(
+    struct machine *m, struct slice json, struct arena *a, int *rc)
+{
+    struct now now = { .arena = a, .rc = SYNCLINE_ECLOSED };
+
+    machine_ask(m, take_now, &now, json);
+    if (!now.came) {
+        if (m->asks != NULL && m->asks->ctx == &now) {
+            struct ask *late = m->asks;
+
+            m->asks = late->next;
+            free(late);
+        }
+        world_fail(m->world, "reply", "node %u keeps a reader waiting: %.*s",
+            m->ix, SLICE_FMT(json));
+    }
+    *rc = now.rc;
+    return now.answer;
+}

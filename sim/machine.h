@@ -1,0 +1,79 @@
+/* machine.h - one simulated computer: a disk, a clock, an identity, and the
+ * node while it is switched on. Carries out the node's effects.
+ *
+ * Law: every batch that reaches the disk passes the ledger. */
+#ifndef SYNCLINE_SIM_MACHINE_H
+#define SYNCLINE_SIM_MACHINE_H
+
+#include "crypto/port.h"
+#include "repl/node.h"
+#include "sim/clock.h"
+#include "store/store_mem.h"
+
+struct world;
+struct ask;
+
+struct machine {
+    struct world *world;
+    unsigned ix;
+    struct node *node; /* NULL: switched off */
+    uint32_t life;     /* counts the times that it was switched on */
+    struct store_mem *disk;
+    struct store_port port; /* the disk, seen through the ledger */
+    struct identity *identity;
+    struct crypto_port crypto;
+    struct crypto_self crypto_self; /* its stream goes on over restarts */
+    struct sim_clock clock;
+    uint64_t timer_us; /* when a wake-up is planned; UINT64_MAX: none */
+    uint64_t paused_until_us;
+    bool flush_planned, syncing;
+    uint32_t timer_spins;
+    uint64_t requests;
+    struct ask *asks; /* not answered yet */
+    uint64_t commits;         /* made on it, ever */
+    struct store_mem *backup; /* NULL, or an old copy of the disk */
+};
+
+void machine_init(struct machine *m, struct world *w, unsigned ix);
+void machine_close(struct machine *m);
+
+/* Switches on; the disk is as it was left. */
+void machine_start(struct machine *m);
+/* Without warning: a random part of what is not durable is lost. */
+void machine_crash(struct machine *m);
+/* In good order. */
+void machine_stop(struct machine *m);
+/* Puts the backup in the place of the disk of a machine that is off. */
+void machine_restore(struct machine *m);
+
+static inline bool machine_is_up(const struct machine *m)
+{
+    return m->node != NULL;
+}
+
+/* One event for the node, and all that follows at once. The caller fills in
+ * what its type needs; the time is added here. */
+void machine_step(struct machine *m, struct event *ev);
+
+/* A local request. The answer comes to fn (which may not step the node),
+ * then or later, once: rc is 0, the code of the answer, or ECLOSED when the
+ * machine went down. */
+typedef void ask_fn(
+    struct world *w, struct ask *a, int rc, const struct json *answer);
+
+struct ask {
+    struct ask *next;
+    struct machine *machine;
+    uint64_t request;
+    ask_fn *fn;
+    /* The asker's. */
+    void *ctx;
+};
+
+void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json);
+/* The same for what is answered at once, which this takes for granted. NULL
+ * if the answer was an error (*rc). The answer lives in a. */
+struct json *machine_ask_now(
+    struct machine *m, struct slice json, struct arena *a, int *rc);
+
+#endif

@@ -1,0 +1,486 @@
+#include "sim/network.h"
+
+#include "sim/world.h"
+
+#include <stdlib.h>
+
+#define CONNECT_TIMEOUT_US (10 * SEC_US)
+/* Inbound connections are numbered apart from those that a node dials. */
+#define INBOUND ((uint64_t)1 << 62)
+
+struct netaddr network_addr(const struct machine *m)
+{
+    return (struct netaddr){ .family = 4,
+        .addr = { 10, 0, 0, (uint8_t)(m->ix + 1) },
+        .port = SIM_PORT };
+}
+
+void network_init(struct world *w)
+{
+    struct prng *p = &w->draw;
+
+    w->net = (struct network){ .delay_us = 20 + prng_below(p, 400) };
+    if (prng_one_in(p, 4))
+        w->net.delay_us += prng_below(p, 30 * MS_US);
+    w->net.jitter_us = prng_below(p, w->net.delay_us) + 1;
+}
+
+static void lane_clear(struct lane *lane)
+{
+    while (lane->first != NULL) {
+        struct cargo *c = lane->first;
+
+        lane->first = c->next;
+        buf_free(&c->bytes);
+        free(c);
+    }
+}
+
+void network_close(struct world *w)
+{
+    while (w->net.links != NULL) {
+        struct link *l = w->net.links;
+
+        w->net.links = l->next;
+        lane_clear(&l->lane[0]);
+        lane_clear(&l->lane[1]);
+        free(l);
+    }
+}
+
+static void pump(struct world *w, struct happening *h);
+
+static void plan(struct world *w, struct link *l, unsigned i, uint64_t when_us)
+{
+    struct happening *h;
+
+    if (when_us >= l->lane[i].pump_us)
+        return;
+    l->lane[i].pump_us = when_us;
+    h = world_at(w, when_us, NULL, pump);
+    h->what = l;
+    h->a = i;
+}
+
+/* Keeps the lane in order of arrival; equal times in order of sending. */
+static void lane_insert(struct lane *lane, struct cargo *c)
+{
+    struct cargo **at = &lane->first;
+
+    while (*at != NULL && (*at)->due_us <= c->due_us)
+        at = &(*at)->next;
+    c->next = *at;
+    *at = c;
+}
+
+static struct cargo *lane_put(struct world *w, struct link *l, unsigned i,
+    int type, struct slice bytes, uint64_t delay_us)
+{
+    struct lane *lane = &l->lane[i];
+    struct cargo *c = sim_alloc(1, sizeof *c);
+
+    c->type = (uint8_t)type;
+    buf_put_slice(&c->bytes, bytes);
+    ENSURE(buf_status(&c->bytes) == SYNCLINE_OK);
+    c->due_us = w->now_us + delay_us + prng_below(&w->net_draw, w->net.jitter_us);
+    c->due_us += bytes.len * l->us_per_kib / 1024;
+    if (c->due_us < lane->last_due_us)
+        c->due_us = lane->last_due_us;
+    lane->last_due_us = c->due_us;
+    return c;
+}
+
+static void lane_send(struct world *w, struct link *l, unsigned i, int type,
+    struct slice bytes, uint64_t delay_us)
+{
+    struct cargo *c;
+
+    if (l->lane[i].ended)
+        return;
+    c = lane_put(w, l, i, type, bytes, delay_us);
+    l->lane[i].ended = type == CARGO_END;
+    lane_insert(&l->lane[i], c);
+    plan(w, l, i, l->lane[i].first->due_us);
+}
+
+/* Drops what the lane holds beyond a random number of pieces. */
+static void lane_cut(struct world *w, struct lane *lane)
+{
+    struct cargo **at = &lane->first;
+    uint64_t keep = prng_below(&w->net_draw, 8);
+
+    while (*at != NULL && keep-- > 0)
+        at = &(*at)->next;
+    if (*at != NULL) {
+        struct lane rest = { .first = *at };
+
+        *at = NULL;
+        lane_clear(&rest);
+    }
+}
+
+static bool end_is_live(const struct link_end *e)
+{
+    return e->open && machine_is_up(e->machine) &&
+        e->machine->life == e->life;
+}
+
+static void end_down(struct link_end *e)
+{
+    struct event ev = { .type = EV_CONN_DOWN, .conn = e->conn };
+
+    e->open = false;
+    machine_step(e->machine, &ev);
+}
+
+static void arrive_up(struct world *w, struct link *l, unsigned to)
+{
+    struct link_end *e = &l->end[to], *peer = &l->end[1 - to];
+    const struct device_id *who = &peer->machine->crypto.device;
+    struct event ev = { .type = EV_CONN_UP,
+        .conn = e->conn,
+        .device = *who,
+        .spki = peer->machine->crypto.spki,
+        .remote = network_addr(peer->machine),
+        .exporter = l->exporter,
+        .inbound = to == 1,
+        .pairing = l->pairing };
+
+    if (!machine_is_up(e->machine) || e->life != e->machine->life ||
+        (to == 0 && !e->open) ||
+        !node_admits(e->machine->node, who, l->pairing)) {
+        lane_send(w, l, to, CARGO_END, SLICE_NONE, l->delay_us);
+        if (to == 0 && end_is_live(e))
+            end_down(e);
+        return;
+    }
+    e->open = true;
+    e->up = true;
+    machine_step(e->machine, &ev);
+}
+
+static void arrive(
+    struct world *w, struct link *l, unsigned to, struct cargo *c)
+{
+    struct link_end *e = &l->end[to];
+
+    if (c->type == CARGO_UP) {
+        arrive_up(w, l, to);
+    } else if (!end_is_live(e)) {
+        /* What runs there now knows nothing of this connection. */
+        if (machine_is_up(e->machine))
+            lane_send(w, l, to, CARGO_END, SLICE_NONE, l->delay_us);
+    } else if (c->type == CARGO_END) {
+        end_down(e);
+    } else {
+        struct event ev = { .type = EV_FRAME,
+            .conn = e->conn,
+            .bytes = buf_slice(&c->bytes) };
+
+        machine_step(e->machine, &ev);
+    }
+}
+
+/* Until when nothing arrives; UINT64_MAX: until somebody mends it. */
+static uint64_t blocked_until(
+    const struct world *w, const struct link *l, unsigned i)
+{
+    const struct machine *to = l->end[1 - i].machine;
+    uint64_t until = l->lane[i].stalled_until_us;
+
+    if (w->net.group[l->end[0].machine->ix] !=
+        w->net.group[l->end[1].machine->ix])
+        return UINT64_MAX;
+    return until > to->paused_until_us ? until : to->paused_until_us;
+}
+
+static void pump(struct world *w, struct happening *h)
+{
+    struct link *l = h->what;
+    unsigned i = (unsigned)h->a;
+    struct lane *lane = &l->lane[i];
+
+    if (lane->pump_us <= w->now_us)
+        lane->pump_us = UINT64_MAX;
+    while (lane->first != NULL && !w->failed) {
+        struct cargo *c = lane->first;
+        uint64_t when = blocked_until(w, l, i);
+
+        if (when < c->due_us)
+            when = c->due_us;
+        if (when > w->now_us) {
+            plan(w, l, i, when);
+            return;
+        }
+        lane->first = c->next;
+        arrive(w, l, 1 - i, c);
+        buf_free(&c->bytes);
+        free(c);
+    }
+}
+
+static struct link *find(
+    const struct machine *m, uint64_t conn, unsigned *which)
+{
+    for (struct link *l = m->world->net.links; l != NULL; l = l->next)
+        for (unsigned i = 0; i < 2; i++)
+            if (l->end[i].machine == m && l->end[i].conn == conn &&
+                l->end[i].life == m->life && l->end[i].open) {
+                *which = i;
+                return l;
+            }
+    return NULL;
+}
+
+static bool strikes(struct world *w, unsigned one_in, enum fault f)
+{
+    if (one_in == 0 || w->faults.over ||
+        !prng_one_in(&w->net_draw, one_in))
+        return false;
+    w->faults.struck[f]++;
+    return true;
+}
+
+void network_send(struct machine *from, uint64_t conn, struct slice bytes)
+{
+    struct world *w = from->world;
+    unsigned i;
+    struct link *l = find(from, conn, &i);
+    struct cargo *c;
+
+    if (l == NULL || l->lane[i].ended)
+        return; /* it ends, and the node will hear of it */
+    if (strikes(w, w->net.frame_loss, FAULT_LOSS))
+        return;
+    c = lane_put(w, l, i, CARGO_FRAME, bytes, l->delay_us);
+    if (strikes(w, w->net.frame_reorder, FAULT_REORDER))
+        c->due_us += prng_below(&w->net_draw, 4 * l->delay_us);
+    lane_insert(&l->lane[i], c);
+    if (strikes(w, w->net.frame_dup, FAULT_DUP)) {
+        c = lane_put(w, l, i, CARGO_FRAME, bytes, l->delay_us);
+        c->due_us += prng_below(&w->net_draw, 4 * l->delay_us);
+        lane_insert(&l->lane[i], c);
+    }
+    plan(w, l, i, l->lane[i].first->due_us);
+}
+
+static void forget_dead(struct network *net)
+{
+    struct link **at = &net->links;
+
+    while (*at != NULL) {
+        struct link *l = *at;
+        bool quiet = l->lane[0].pump_us == UINT64_MAX &&
+            l->lane[1].pump_us == UINT64_MAX && l->lane[0].first == NULL &&
+            l->lane[1].first == NULL;
+
+        if (quiet && l->dialled && !l->end[0].open && !l->end[1].open) {
+            *at = l->next;
+            free(l);
+        } else {
+            at = &l->next;
+        }
+    }
+}
+
+void network_hang_up(struct machine *from, uint64_t conn)
+{
+    struct world *w = from->world;
+    unsigned i;
+    struct link *l = find(from, conn, &i);
+
+    if (l == NULL)
+        return;
+    l->end[i].open = false;
+    if (prng_one_in(&w->net_draw, 4))
+        lane_cut(w, &l->lane[i]);
+    lane_send(w, l, i, CARGO_END, SLICE_NONE, l->delay_us);
+}
+
+static struct machine *listener(struct world *w, const struct netaddr *addr)
+{
+    for (unsigned i = 0; i < w->machines_n; i++) {
+        struct netaddr own = network_addr(&w->machines[i]);
+
+        if (netaddr_eq(&own, addr))
+            return &w->machines[i];
+    }
+    return NULL;
+}
+
+/* The first packet of a connection reaches the listener, or nobody. */
+static void knock(struct world *w, struct happening *h)
+{
+    struct link *l = h->what;
+    struct link_end *from = &l->end[0], *to = &l->end[1];
+
+    if (!end_is_live(from) || to->machine == NULL ||
+        w->net.group[from->machine->ix] != w->net.group[to->machine->ix])
+        return;
+    if (!machine_is_up(to->machine) || to->machine == from->machine) {
+        lane_send(w, l, 1, CARGO_END, SLICE_NONE, l->delay_us);
+        return;
+    }
+    to->life = to->machine->life;
+    to->conn = INBOUND | ++w->net.conns;
+    for (size_t i = 0; i < sizeof l->exporter; i++)
+        l->exporter[i] = (uint8_t)prng_next(&w->net_draw);
+    lane_send(w, l, 0, CARGO_UP, SLICE_NONE, 2 * l->delay_us);
+    lane_send(w, l, 1, CARGO_UP, SLICE_NONE, l->delay_us);
+}
+
+static void give_up(struct world *w, struct happening *h)
+{
+    struct link *l = h->what;
+
+    l->dialled = true;
+    if (l->end[0].up || !end_is_live(&l->end[0]))
+        return;
+    lane_send(w, l, 0, CARGO_END, SLICE_NONE, l->delay_us);
+    end_down(&l->end[0]);
+}
+
+void network_dial(struct machine *from, const struct effect *fx)
+{
+    struct world *w = from->world;
+    struct link *l = sim_alloc(1, sizeof *l);
+
+    forget_dead(&w->net);
+    l->end[0] = (struct link_end){ .machine = from,
+        .life = from->life,
+        .conn = fx->conn,
+        .open = true };
+    l->end[1].machine = listener(w, &fx->remote);
+    l->pairing = fx->pairing;
+    l->delay_us = w->net.delay_us;
+    l->us_per_kib = w->net.us_per_kib;
+    l->lane[0].pump_us = l->lane[1].pump_us = UINT64_MAX;
+    l->next = w->net.links;
+    w->net.links = l;
+    world_at(w, w->now_us + l->delay_us, NULL, knock)->what = l;
+    world_at(w, w->now_us + CONNECT_TIMEOUT_US, NULL, give_up)->what = l;
+}
+
+static void hear(struct world *w, struct happening *h)
+{
+    struct event ev = { .type = EV_DATAGRAM,
+        .bytes = buf_slice(&h->bytes),
+        .remote = network_addr(&w->machines[h->a]) };
+
+    if (w->net.group[h->a] == w->net.group[h->machine->ix])
+        machine_step(h->machine, &ev);
+}
+
+void network_cast(struct machine *from, const struct effect *fx)
+{
+    struct world *w = from->world;
+    struct machine *only =
+        fx->remote.port != 0 ? listener(w, &fx->remote) : NULL;
+
+    for (unsigned i = 0; i < w->machines_n; i++) {
+        struct machine *to = &w->machines[i];
+        struct happening *h;
+
+        if (to == from || !machine_is_up(to) ||
+            (fx->remote.port != 0 && to != only) ||
+            strikes(w, w->net.datagram_loss, FAULT_LOSS))
+            continue;
+        h = world_at(w,
+            w->now_us + w->net.delay_us +
+                prng_below(&w->net_draw, 4 * w->net.delay_us),
+            to, hear);
+        h->a = from->ix;
+        buf_put_slice(&h->bytes, fx->bytes);
+        ENSURE(buf_status(&h->bytes) == SYNCLINE_OK);
+    }
+}
+
+void network_review(struct machine *m)
+{
+    struct world *w = m->world;
+
+    for (struct link *l = w->net.links; l != NULL; l = l->next)
+        for (unsigned i = 0; i < 2; i++) {
+            struct link_end *e = &l->end[i];
+            const struct machine *peer = l->end[1 - i].machine;
+
+            if (e->machine != m || !end_is_live(e) || !e->up ||
+                node_admits(m->node, &peer->crypto.device, l->pairing))
+                continue;
+            /* The shell closes it, and tells the node as for any other. */
+            lane_send(w, l, i, CARGO_END, SLICE_NONE, l->delay_us);
+            lane_send(w, l, 1 - i, CARGO_END, SLICE_NONE, 0);
+        }
+}
+
+void network_machine_down(struct machine *m, bool told)
+{
+    struct world *w = m->world;
+
+    for (struct link *l = w->net.links; l != NULL; l = l->next)
+        for (unsigned i = 0; i < 2; i++)
+            if (l->end[i].machine == m && l->end[i].open) {
+                l->end[i].open = false;
+                lane_cut(w, &l->lane[i]);
+                if (told)
+                    lane_send(w, l, i, CARGO_END, SLICE_NONE, l->delay_us);
+            }
+}
+
+void network_cut(struct world *w, struct link *l)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        lane_cut(w, &l->lane[i]);
+        lane_send(w, l, i, CARGO_END, SLICE_NONE,
+            prng_below(&w->net_draw, 10 * MS_US));
+    }
+}
+
+void network_stall(struct world *w, struct link *l, unsigned i, uint64_t us)
+{
+    l->lane[i].stalled_until_us = w->now_us + us;
+}
+
+static void wake_all(struct world *w)
+{
+    for (struct link *l = w->net.links; l != NULL; l = l->next)
+        for (unsigned i = 0; i < 2; i++)
+            if (l->lane[i].first != NULL)
+                plan(w, l, i, w->now_us);
+}
+
+void network_regroup(struct world *w, const unsigned *groups)
+{
+    memcpy(w->net.group, groups, sizeof w->net.group);
+    wake_all(w);
+}
+
+void network_heal(struct world *w)
+{
+    memset(w->net.group, 0, sizeof w->net.group);
+    for (struct link *l = w->net.links; l != NULL; l = l->next)
+        l->lane[0].stalled_until_us = l->lane[1].stalled_until_us = 0;
+    wake_all(w);
+}
+
+static bool is_up(const struct link *l)
+{
+    return end_is_live(&l->end[0]) && end_is_live(&l->end[1]);
+}
+
+unsigned network_links(const struct world *w)
+{
+    unsigned n = 0;
+
+    for (const struct link *l = w->net.links; l != NULL; l = l->next)
+        n += is_up(l);
+    return n;
+}
+
+struct link *network_pick(struct world *w, uint64_t i)
+{
+    for (struct link *l = w->net.links; l != NULL; l = l->next)
+        if (is_up(l) && i-- == 0)
+            return l;
+    return NULL;
+}

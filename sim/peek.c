@@ -1,0 +1,113 @@
+#include "sim/peek.h"
+
+#include "repl/keys.h"
+
+bool peek_space_number(struct slice key, uint32_t *number, struct slice *tail)
+{
+    struct reader r = reader_of(key);
+
+    *number = get_be32(&r);
+    *tail = r.in;
+    return r.err == 0;
+}
+
+int peek_item(struct slice value, struct item *out, struct arena *a)
+{
+    struct reader r = reader_of(value);
+
+    (void)get_be64(&r);   /* lsn */
+    (void)get_varint(&r); /* revisions */
+    if (r.err == 0 && get_item(&r, out, a) == SYNCLINE_OK)
+        return reader_end(&r);
+    return r.err;
+}
+
+int peek_load(const struct store_port *s, uint32_t number, struct slice key,
+    struct item *out, struct arena *a)
+{
+    struct buf name = { 0 };
+    struct slice value;
+    int rc = store_get(s, TABLE_ITEM, key_item(&name, number, key), &value);
+
+    buf_free(&name);
+    item_init(out);
+    if (rc == SYNCLINE_ENOTFOUND)
+        return SYNCLINE_OK;
+    return rc == SYNCLINE_OK ? peek_item(value, out, a) : rc;
+}
+
+static int peek_space(struct slice value, struct peek *out)
+{
+    struct reader r = reader_of(value);
+
+    out->what = PEEK_SPACE;
+    if (value.ptr == NULL)
+        return SYNCLINE_OK;
+    get_into(&r, out->token.b, SPACE_TOKEN_LEN);
+    out->name = r.in;
+    return r.err;
+}
+
+static int peek_seen(struct slice tail, struct slice value, struct peek *out)
+{
+    struct reader k = reader_of(tail), v = reader_of(value);
+
+    out->what = PEEK_SEEN;
+    get_into(&k, out->dot.replica.b, RID_LEN);
+    if (value.ptr != NULL)
+        out->dot.seq = get_varint(&v);
+    return k.err != 0 ? k.err : v.err;
+}
+
+int peek_meta(struct slice key, struct slice value, struct peek *out)
+{
+    *out = (struct peek){ .what = PEEK_OTHER };
+    if (slice_has_prefix(key, SLICE_LIT(META_SPACE))) {
+        key = slice_from(key, sizeof META_SPACE - 1);
+        if (!peek_space_number(key, &out->number, &key))
+            return SYNCLINE_ESHORT;
+        return peek_space(value, out);
+    }
+    if (slice_has_prefix(key, SLICE_LIT(META_SEEN))) {
+        key = slice_from(key, sizeof META_SEEN - 1);
+        if (!peek_space_number(key, &out->number, &key))
+            return SYNCLINE_ESHORT;
+        return peek_seen(key, value, out);
+    }
+    return SYNCLINE_OK;
+}
+
+/* dot, stamp, wall clock, path, whether there is a value, the value. */
+static void skip_contender(
+    struct reader *r, struct dot *dot, struct slice *value)
+{
+    struct stamp stamp;
+
+    get_dot(r, dot);
+    get_stamp(r, &stamp);
+    (void)get_u64(r);
+    (void)get_bytes(r);
+    (void)get_u8(r);
+    *value = get_bytes(r);
+}
+
+int peek_conflict(
+    struct slice key, struct slice value, struct peek_conflict *out)
+{
+    struct reader r = reader_of(value);
+    struct slice tail, ignored;
+    struct dot again;
+
+    if (!peek_space_number(key, &out->number, &tail) ||
+        get_conflict_tail(tail, &out->key, &out->path, &out->loser) !=
+            SYNCLINE_OK)
+        return SYNCLINE_EMALFORMED;
+    (void)get_be64(&r); /* lsn */
+    (void)get_u8(&r);   /* state */
+    (void)get_varint(&r);
+    skip_contender(&r, &again, &out->loser_value);
+    skip_contender(&r, &out->winner, &ignored);
+    if (r.err == 0 && !dot_eq(&again, &out->loser))
+        return SYNCLINE_EMALFORMED;
+    return r.err;
+}

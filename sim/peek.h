@@ -1,0 +1,46 @@
+/* peek.h - reads what nodes keep in their stores (doc/store.md), for judges.
+ *
+ * The one place of the simulator that knows how records look. */
+#ifndef SYNCLINE_SIM_PEEK_H
+#define SYNCLINE_SIM_PEEK_H
+
+#include "core/item.h"
+#include "store/store.h"
+
+/* Splits the space's local number off a key of TABLE_ITEM, _HISTORY, ...;
+ * what is left is the tail. False: too short. */
+bool peek_space_number(struct slice key, uint32_t *number, struct slice *tail);
+/* A record of TABLE_ITEM. */
+NODISCARD int peek_item(struct slice value, struct item *out, struct arena *a);
+/* The item, length 0 if absent. */
+NODISCARD int peek_load(const struct store_port *s, uint32_t number,
+    struct slice key, struct item *out, struct arena *a);
+
+enum peek_meta {
+    PEEK_OTHER,
+    PEEK_SPACE, /* number, token, name */
+    PEEK_SEEN   /* number, dot */
+};
+
+struct peek {
+    enum peek_meta what;
+    uint32_t number;
+    struct space_token token;
+    struct slice name;
+    struct dot dot;
+};
+
+/* A record of TABLE_META; value NULL: its end. */
+NODISCARD int peek_meta(struct slice key, struct slice value, struct peek *out);
+
+/* A record of TABLE_CONFLICT. */
+struct peek_conflict {
+    uint32_t number;
+    struct slice key, path;
+    struct dot loser, winner;
+    struct slice loser_value;
+};
+NODISCARD int peek_conflict(
+    struct slice key, struct slice value, struct peek_conflict *out);
+
+#endif

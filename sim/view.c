@@ -1,0 +1,182 @@
+#include "sim/view.h"
+
+#include "sim/world.h"
+
+#include <stdlib.h>
+
+void view_free(struct view *v)
+{
+    for (uint32_t i = 0; i < v->items_n; i++)
+        bits_free(&v->items[i].seen);
+    free(v->items);
+    free(v->slots);
+    free(v->sightings);
+    arena_free(&v->arena);
+}
+
+void view_grow(struct view *v, const struct ledger *l)
+{
+    if (v->items_n < l->items_n) {
+        v->items = sim_grow(v->items, l->items_cap, sizeof *v->items);
+        for (; v->items_n < l->items_n; v->items_n++)
+            v->items[v->items_n] = (struct view_item){ 0 };
+    }
+    if (v->slots_n < l->slots_n) {
+        v->slots = sim_grow(v->slots, l->slots_cap, sizeof *v->slots);
+        for (; v->slots_n < l->slots_n; v->slots_n++)
+            v->slots[v->slots_n] =
+                (struct fold_slot){ .change = LEDGER_NONE };
+    }
+}
+
+struct view_space *view_by_number(struct view *v, uint32_t number)
+{
+    for (unsigned i = 0; i < SIM_SPACES; i++)
+        if (v->spaces[i].used && v->spaces[i].number == number)
+            return &v->spaces[i];
+    return NULL;
+}
+
+struct view_space *view_by_space(struct view *v, uint32_t space)
+{
+    for (unsigned i = 0; i < SIM_SPACES; i++)
+        if (v->spaces[i].used && v->spaces[i].space == space)
+            return &v->spaces[i];
+    return NULL;
+}
+
+void view_map(struct view *v, uint32_t number, uint32_t space)
+{
+    struct view_space *s = view_by_number(v, number);
+
+    for (unsigned i = 0; s == NULL && i < SIM_SPACES; i++)
+        if (!v->spaces[i].used)
+            s = &v->spaces[i];
+    ENSURE(s != NULL);
+    if (!s->used)
+        *s = (struct view_space){ .used = true, .number = number };
+    s->space = space;
+}
+
+void view_unmap(struct view *v, const struct ledger *l, uint32_t number)
+{
+    struct view_space *s = view_by_number(v, number);
+
+    if (s == NULL)
+        return;
+    for (uint32_t i = 0; i < v->items_n; i++) {
+        struct bits seen = v->items[i].seen;
+
+        if (l->items[i].space != s->space)
+            continue;
+        bits_clear(&seen);
+        v->items[i] = (struct view_item){ .seen = seen };
+    }
+    for (uint32_t i = 0; i < v->slots_n; i++)
+        if (l->items[l->slots[i].item].space == s->space)
+            v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
+    s->used = false;
+}
+
+static bool is_better(
+    const struct ledger *l, const struct fold_slot *f, uint32_t change,
+    const struct led_cell *cell)
+{
+    const struct led_change *old;
+    int c;
+
+    if (f->change == LEDGER_NONE || cell->life != f->life)
+        return f->change == LEDGER_NONE || cell->life > f->life;
+    old = &l->changes[f->change];
+    c = stamp_cmp(&cell->stamp, &old->cells[f->cell].stamp);
+    return c > 0 ||
+        (c == 0 && dot_cmp(&l->changes[change].dot, &old->dot) > 0);
+}
+
+void view_cover(struct view *v, const struct ledger *l, uint32_t change)
+{
+    const struct led_change *c = &l->changes[change];
+
+    view_grow(v, l);
+    for (uint32_t i = 0; i < c->cells_n; i++) {
+        const struct led_cell *cell = &c->cells[i];
+        struct fold_slot *f = &v->slots[cell->slot];
+        struct view_item *it = &v->items[l->slots[cell->slot].item];
+
+        if (cell->life > it->life)
+            it->life = cell->life;
+        if (is_better(l, f, change, cell))
+            *f = (struct fold_slot){ cell->life, change, i };
+    }
+}
+
+static void see_one(
+    struct view *v, const struct ledger *l, uint32_t item, uint32_t change)
+{
+    const struct led_change *c = &l->changes[change];
+    struct view_item *it = &v->items[item];
+
+    for (uint32_t i = 0; i < c->cells_n; i++) {
+        const struct led_slot *s = &l->slots[c->cells[i].slot];
+
+        if (s->item == item && s->is_tomb && c->cells[i].life > it->deepest)
+            it->deepest = c->cells[i].life;
+    }
+}
+
+static void note_sighting(struct view *v, const struct sighting *s)
+{
+    if (v->sightings_n == v->sightings_cap) {
+        v->sightings_cap =
+            v->sightings_cap == 0 ? 256 : v->sightings_cap * 2;
+        v->sightings =
+            sim_grow(v->sightings, v->sightings_cap, sizeof *v->sightings);
+    }
+    v->sightings[v->sightings_n++] = *s;
+}
+
+void view_see(struct view *v, const struct ledger *l, uint64_t commit,
+    uint32_t item, uint32_t change)
+{
+    const struct bits *past = ledger_past(&l->changes[change], item);
+    struct bits *seen = &v->items[item].seen;
+
+    if (!bits_add(seen, change))
+        return;
+    note_sighting(v, &(struct sighting){ commit, item, change });
+    see_one(v, l, item, change);
+    for (uint32_t i = 0; past != NULL && i < past->n; i++) {
+        uint64_t more = past->w[i] & ~(i < seen->n ? seen->w[i] : 0);
+
+        for (; more != 0; more &= more - 1) {
+            uint32_t c = i * 64 + (uint32_t)__builtin_ctzll(more);
+
+            (void)bits_add(seen, c);
+            note_sighting(v, &(struct sighting){ commit, item, c });
+            see_one(v, l, item, c);
+        }
+    }
+}
+
+void view_rewind(struct view *v, const struct ledger *l, uint64_t upto)
+{
+    for (uint32_t i = 0; i < v->items_n; i++) {
+        struct bits seen = v->items[i].seen;
+
+        bits_clear(&seen);
+        v->items[i] = (struct view_item){ .seen = seen };
+    }
+    for (uint32_t i = 0; i < v->slots_n; i++)
+        v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
+    while (v->sightings_n > 0 && v->sightings[v->sightings_n - 1].commit > upto)
+        v->sightings_n--;
+    for (uint32_t i = 0; i < v->sightings_n; i++) {
+        const struct sighting *s = &v->sightings[i];
+
+        (void)bits_add(&v->items[s->item].seen, s->change);
+        see_one(v, l, s->item, s->change);
+    }
+    memset(v->spaces, 0, sizeof v->spaces);
+    v->greatest = (struct stamp){ 0 };
+    arena_reset(&v->arena);
+}

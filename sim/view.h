@@ -1,0 +1,70 @@
+/* view.h - what one machine's disk stands for: the changes that its vector
+ * claims, folded by the rules of the design and nothing else, and those that
+ * it has ever held or heard of through what it held.
+ *
+ * Law: the fold is a function of the vector and the ledger. */
+#ifndef SYNCLINE_SIM_VIEW_H
+#define SYNCLINE_SIM_VIEW_H
+
+#include "core/item.h"
+#include "sim/bits.h"
+#include "sim/limits.h"
+
+struct world;
+struct machine;
+struct ledger;
+
+/* The best cell among the covered changes; change LEDGER_NONE: none. */
+struct fold_slot {
+    uint64_t life;
+    uint32_t change, cell;
+};
+
+struct view_item {
+    uint64_t life;    /* longest among the covered changes */
+    uint64_t deepest; /* longest life whose end was ever seen here */
+    uint64_t length, version; /* as the store has it */
+    struct bits seen;
+};
+
+struct view_space {
+    bool used;
+    uint32_t number; /* local */
+    uint32_t space;  /* of the ledger */
+    struct vv have;
+};
+
+struct sighting {
+    uint64_t commit;
+    uint32_t item, change;
+};
+
+struct view {
+    struct view_space spaces[SIM_SPACES];
+    struct view_item *items;
+    uint32_t items_n;
+    struct fold_slot *slots;
+    uint32_t slots_n;
+    struct sighting *sightings; /* in order of commits */
+    uint32_t sightings_n, sightings_cap;
+    struct stamp greatest; /* of all that was ever stored */
+    struct arena arena;    /* of the vectors */
+};
+
+void view_free(struct view *v);
+/* Makes room for all that the ledger knows. */
+void view_grow(struct view *v, const struct ledger *l);
+struct view_space *view_by_number(struct view *v, uint32_t number);
+struct view_space *view_by_space(struct view *v, uint32_t space);
+void view_map(struct view *v, uint32_t number, uint32_t space);
+/* The machine has left it: nothing that it held counts any more. */
+void view_unmap(struct view *v, const struct ledger *l, uint32_t number);
+/* Folds a change in. */
+void view_cover(struct view *v, const struct ledger *l, uint32_t change);
+/* The machine holds a change in an item, and so all that its author saw. */
+void view_see(struct view *v, const struct ledger *l, uint64_t commit,
+    uint32_t item, uint32_t change);
+/* Forgets all, but for sightings up to a commit. */
+void view_rewind(struct view *v, const struct ledger *l, uint64_t upto);
+
+#endif

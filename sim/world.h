@@ -1,0 +1,76 @@
+/* world.h - virtual time, the queue of what is to happen, and everything
+ * that one seed draws: machines, network, faults, work, and the judges.
+ *
+ * Law: a run is a function of its options; nothing of the real world gets
+ * in. Memory that runs out ends the program: this is a tool. */
+#ifndef SYNCLINE_SIM_WORLD_H
+#define SYNCLINE_SIM_WORLD_H
+
+#include "base/heap.h"
+#include "base/prng.h"
+#include "sim/faults.h"
+#include "sim/ledger.h"
+#include "sim/limits.h"
+#include "sim/machine.h"
+#include "sim/network.h"
+#include "sim/trace.h"
+#include "sim/workload.h"
+
+struct world_options {
+    uint64_t seed;
+    unsigned machines; /* 0: the seed draws 2 to 5 */
+    unsigned ops;      /* of the workload */
+    uint32_t faults;   /* which may be drawn; see faults.h */
+    bool forced;       /* and all of them are, not a random few */
+    bool lonely;       /* no pairing: each machine stays by itself */
+    FILE *trace;       /* NULL: none */
+};
+
+struct world {
+    struct world_options opt;
+    uint64_t now_us;
+    struct heap queue;
+    /* Apart, so that a change in one leaves the others' numbers alone. */
+    struct prng draw, net_draw, fault_draw, work_draw;
+    struct machine machines[SIM_MACHINES];
+    unsigned machines_n;
+    struct network net;
+    struct faults faults;
+    struct workload work;
+    struct ledger ledger;
+    struct trace trace;
+    bool failed;
+    struct errmsg why; /* the first thing that was wrong */
+};
+
+/* Something that will happen. Freed by the world afterwards. */
+struct happening {
+    void (*fn)(struct world *w, struct happening *h);
+    struct machine *machine; /* NULL, or whose business it is */
+    uint32_t life;           /* a machine that went down since misses it */
+    uint64_t a;
+    void *what;
+    struct buf bytes;
+};
+
+/* Draws the world and switches the machines on. */
+void world_init(struct world *w, const struct world_options *opt);
+void world_close(struct world *w);
+/* Runs until the work is done and judged, or something is wrong. */
+void world_run(struct world *w);
+
+/* Plans a happening; a machine's own waits while that is paused and is
+ * dropped when it goes down. */
+struct happening *world_at(struct world *w, uint64_t when_us,
+    struct machine *machine, void (*fn)(struct world *, struct happening *));
+
+/* The verdict: what rule was broken, and how. Only the first one counts. */
+void world_fail(struct world *w, const char *rule, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+void world_note(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Memory that is there: ends the program otherwise. */
+void *sim_alloc(size_t n, size_t size);
+void *sim_grow(void *p, size_t n, size_t size);
+
+#endif

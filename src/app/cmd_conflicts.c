@@ -1,0 +1,79 @@
+/* cmd_conflicts.c - values that were written without seeing each other. */
+#include "app/cli.h"
+
+enum { ALL };
+
+static const struct cli_flag flags[] = {
+    { "all", NULL, "those that are settled, too" },
+    { NULL, NULL, NULL },
+};
+
+static void print_side(
+    struct cli *c, const char *which, const struct json *side)
+{
+    const struct json *value = json_get(side, "value");
+    const struct slice path = json_get_str(side, "path");
+    struct slice by = json_get_str(side, "name");
+
+    if (by.len == 0)
+        by = json_get_str(side, "device");
+    (void)printf("  %-6s  %.*s%s%.*s\n", which, SLICE_FMT(path),
+        path.len > 0 ? " = " : "",
+        SLICE_FMT(
+            value != NULL ? cli_compact(c, value) : SLICE_LIT("(deleted)")));
+    (void)printf("          by %.*s, %.*s\n", SLICE_FMT(by),
+        SLICE_FMT(cli_time(c, json_get_int(side, "time", 0))));
+}
+
+static void print_conflict(struct cli *c, const struct json *conflict)
+{
+    const struct slice state = json_get_str(conflict, "state");
+    const struct slice id = cli_text(c, json_get(conflict, "id"));
+    const struct slice path = json_get_str(conflict, "path");
+
+    (void)printf("%.*s  %.*s/%.*s%s%.*s  %.*s\n", SLICE_FMT(id),
+        SLICE_FMT(json_get_str(conflict, "space")),
+        SLICE_FMT(json_get_str(conflict, "key")), path.len > 0 ? " " : "",
+        SLICE_FMT(path), SLICE_FMT(state));
+    print_side(c, "winner", json_get(conflict, "winner"));
+    print_side(c, "loser", json_get(conflict, "loser"));
+}
+
+static int run(struct cli *c)
+{
+    struct json *request = cli_request(c, "conflicts"), *answer;
+    const struct json *list;
+    int rc;
+
+    cli_set(c, request, "space", c->argv[0]);
+    if (c->argc > 1)
+        cli_set(c, request, "key", c->argv[1]);
+    if (c->flag[ALL] != NULL)
+        cli_set_json(request, "all", json_new_bool(&c->arena, true));
+    rc = cli_call(c, request, &answer);
+    if (rc != CLI_DONE)
+        return rc;
+    list = json_get(answer, "conflicts");
+    if (c->json)
+        return list != NULL
+            ? cli_print_json(c, list, JSON_CANONICAL)
+            : cli_fail(c, "the daemon sent no list; is it of another version?");
+    for (const struct json *k = list ? list->first : NULL; k; k = k->next)
+        print_conflict(c, k);
+    if (list != NULL && list->n > 0)
+        (void)fputs("settle one with: syncline resolve ID --take winner|loser, "
+                    "or --value JSON\n",
+            stderr);
+    return CLI_DONE;
+}
+
+const struct command cmd_conflicts = {
+    .name = "conflicts",
+    .args = "[SPACE [KEY]] [--all]",
+    .summary = "list values that were written without seeing each other",
+    .help = "Both values of each; the winner is in effect. With --json one "
+            "array.",
+    .flags = flags,
+    .max = 2,
+    .run = run,
+};

@@ -1,0 +1,44 @@
+/* cmd_patch.c - changes fields of an item (RFC 7396). */
+#include "app/cli.h"
+
+enum { WAIT, TIMEOUT };
+
+static const struct cli_flag flags[] = {
+    { "wait", "N|all", "until it is durable on so many other members" },
+    { "timeout", "T", "how long to wait for them [10s]" },
+    { NULL, NULL, NULL },
+};
+
+static int run(struct cli *c)
+{
+    struct json *request = cli_request(c, "patch"), *patch;
+    struct slice text = slice_str(c->argv[2]);
+    int rc = cli_set_wait(c, request, c->flag[WAIT], c->flag[TIMEOUT]);
+
+    if (rc == CLI_DONE && slice_is(text, "-"))
+        rc = cli_read_all(c, "-", &text);
+    if (rc == CLI_DONE)
+        rc = cli_parse_json(c, text,
+            (const char *)cli_printf(
+                c, "%.100s/%.300s: the patch", c->argv[0], c->argv[1])
+                .ptr,
+            &patch);
+    if (rc != CLI_DONE)
+        return rc;
+    cli_set(c, request, "space", c->argv[0]);
+    cli_set(c, request, "key", c->argv[1]);
+    cli_set_json(request, "patch", patch);
+    return cli_do(c, request, NULL);
+}
+
+const struct command cmd_patch = {
+    .name = "patch",
+    .args = "SPACE KEY JSON|- [--wait N|all] [--timeout T]",
+    .summary = "change fields of an item",
+    .help = "A JSON merge patch (RFC 7396): fields are set, null removes one, "
+            "the others\nstay as they are.",
+    .flags = flags,
+    .min = 3,
+    .max = 3,
+    .run = run,
+};

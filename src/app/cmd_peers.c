@@ -1,0 +1,50 @@
+/* cmd_peers.c - the other members and how far each is. */
+#include "app/cli.h"
+
+#include "app/cmd_peers.h"
+
+void peers_print(struct cli *c, const struct json *peers)
+{
+    static const char *const heads[] = { "NAME", "DEVICE", "ADDRESS", "STATE",
+        "ROUND TRIP", "CLOCK", "BEHIND" };
+    struct cli_table t;
+
+    cli_table_init(&t, c, "llllrrr", heads);
+    for (const struct json *p = peers ? peers->first : NULL; p; p = p->next) {
+        const struct json *rtt = json_get(p, "rtt_us");
+        const struct json *offset = json_get(p, "offset_us");
+        struct slice device = json_get_str(p, "device");
+        const bool known = rtt != NULL && rtt->type == JSON_INT;
+
+        if (device.len > 12)
+            device.len = 12;
+        cli_table_row(&t,
+            (const struct slice[]){ json_get_str(p, "name"), device,
+                json_get_str(p, "address"), json_get_str(p, "state"),
+                known ? cli_us(c, rtt->i) : SLICE_LIT("-"),
+                offset && offset->type == JSON_INT ? cli_us(c, offset->i)
+                                                   : SLICE_LIT("-"),
+                cli_text(c, json_get(p, "behind")) });
+    }
+    cli_table_print(&t);
+}
+
+static int run(struct cli *c)
+{
+    struct json *answer;
+    int rc = cli_call(c, cli_request(c, "peers"), &answer);
+
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    peers_print(c, json_get(answer, "peers"));
+    return CLI_DONE;
+}
+
+const struct command cmd_peers = {
+    .name = "peers",
+    .args = "",
+    .summary = "list the other members, their state, lag and clock",
+    .run = run,
+};

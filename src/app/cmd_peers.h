@@ -1,0 +1,10 @@
+/* cmd_peers.h - the table of peers, which `status` shows too. */
+#ifndef SYNCLINE_APP_CMD_PEERS_H
+#define SYNCLINE_APP_CMD_PEERS_H
+
+#include "app/cli.h"
+
+/* An array of peers as doc/api.md has them; NULL is an empty one. */
+void peers_print(struct cli *c, const struct json *peers);
+
+#endif

@@ -1,0 +1,31 @@
+/* cmd_remove.c - shuts a member out. */
+#include "app/cli.h"
+
+static int run(struct cli *c)
+{
+    struct json *request = cli_request(c, "remove"), *answer;
+    int rc;
+
+    cli_set(c, request, "device", c->argv[0]);
+    rc = cli_call(c, request, &answer);
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    (void)printf("removed %.*s (%.*s)\n",
+        SLICE_FMT(json_get_str(answer, "name")),
+        SLICE_FMT(json_get_str(answer, "device")));
+    return CLI_DONE;
+}
+
+const struct command cmd_remove = {
+    .name = "remove",
+    .args = "DEVICE",
+    .summary = "shut a member out of the mesh",
+    .help = "DEVICE is its id, at least the first seven characters, or its "
+            "name if no other\nmember has that. What it holds already, it "
+            "keeps.",
+    .min = 1,
+    .max = 1,
+    .run = run,
+};

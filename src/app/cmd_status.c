@@ -1,0 +1,71 @@
+/* cmd_status.c - what is up here. */
+#include "app/cli.h"
+
+#include "app/cmd_peers.h"
+
+static void print_head(struct cli *c, const struct json *s)
+{
+    const struct json *listen = json_get(s, "listen");
+
+    (void)printf("%.*s, up %.*s\n", SLICE_FMT(json_get_str(s, "name")),
+        SLICE_FMT(cli_span(c, json_get_int(s, "uptime_s", 0))));
+    (void)printf("  device     %.*s\n", SLICE_FMT(json_get_str(s, "device")));
+    (void)printf("  replica    %.*s\n", SLICE_FMT(json_get_str(s, "replica")));
+    (void)printf("  mesh       %.*s\n", SLICE_FMT(json_get_str(s, "mesh")));
+    (void)printf("  listening ");
+    if (listen != NULL && listen->type == JSON_ARRAY)
+        for (const struct json *a = listen->first; a != NULL; a = a->next)
+            (void)printf(" %.*s", SLICE_FMT(cli_text(c, a)));
+    else
+        (void)printf(" %.*s", SLICE_FMT(cli_text(c, listen)));
+    (void)printf("\n  folder     %s\n", c->dir);
+    (void)printf("  store      %.*s on disk, %.*s in memory\n",
+        SLICE_FMT(cli_bytes(c, json_get_int(s, "store_bytes", 0))),
+        SLICE_FMT(cli_bytes(c, json_get_int(s, "rss_bytes", 0))));
+}
+
+static void print_spaces(struct cli *c, const struct json *spaces)
+{
+    static const char *const heads[] = { "SPACE", "ITEMS", "DELETED",
+        "CONFLICTS", "FINGERPRINT" };
+    struct cli_table t;
+
+    cli_table_init(&t, c, "lrrrl", heads);
+    for (const struct json *s = spaces ? spaces->first : NULL; s; s = s->next)
+        cli_table_row(&t,
+            (const struct slice[]){ json_get_str(s, "name"),
+                cli_count(c, json_get_int(s, "items", 0)),
+                cli_count(c, json_get_int(s, "deleted", 0)),
+                cli_count(c, json_get_int(s, "conflicts", 0)),
+                cli_text(c, json_get(s, "fingerprint")) });
+    (void)putchar('\n');
+    cli_table_print(&t);
+}
+
+static int run(struct cli *c)
+{
+    struct json *answer;
+    const struct json *peers;
+    int rc = cli_call(c, cli_request(c, "status"), &answer);
+
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    print_head(c, answer);
+    print_spaces(c, json_get(answer, "spaces"));
+    peers = json_get(answer, "peers");
+    (void)putchar('\n');
+    if (peers != NULL && peers->n > 0)
+        peers_print(c, peers);
+    else
+        (void)puts("no other member yet; make a code with: syncline invite");
+    return CLI_DONE;
+}
+
+const struct command cmd_status = {
+    .name = "status",
+    .args = "",
+    .summary = "say what is up here: spaces, peers, sizes",
+    .run = run,
+};

@@ -1,0 +1,67 @@
+/* cmd_verify.c - proves that the members agree, or names what differs. */
+#include "app/cli.h"
+
+static void print_differing(const struct json *member)
+{
+    const struct json *differ = json_get(member, "differ");
+
+    for (const struct json *d = differ ? differ->first : NULL; d; d = d->next)
+        (void)printf("    %.*s/%.*s\n", SLICE_FMT(json_get_str(d, "space")),
+            SLICE_FMT(json_get_str(d, "key")));
+}
+
+static void print_all(struct cli *c, const struct json *answer)
+{
+    const struct json *spaces = json_get(answer, "spaces");
+    const struct json *members = json_get(answer, "members");
+
+    for (const struct json *s = spaces ? spaces->first : NULL; s; s = s->next)
+        (void)printf("%.*s  %.*s\n",
+            SLICE_FMT(cli_text(c, json_get(s, "fingerprint"))),
+            SLICE_FMT(json_get_str(s, "name")));
+    for (const struct json *m = members ? members->first : NULL; m;
+         m = m->next) {
+        const bool agrees = json_get_bool(m, "agree", false);
+        struct slice device = json_get_str(m, "device");
+
+        if (device.len > 12)
+            device.len = 12;
+        (void)printf("  %.*s (%.*s): %s\n", SLICE_FMT(json_get_str(m, "name")),
+            SLICE_FMT(device),
+            !json_get_bool(m, "reachable", false) ? "not reachable"
+                : agrees                          ? "agrees"
+                                                  : "differs");
+        print_differing(m);
+    }
+}
+
+static int run(struct cli *c)
+{
+    struct json *request = cli_request(c, "verify"), *answer;
+    bool agree;
+    int rc;
+
+    cli_set(c, request, "space", c->argv[0]);
+    rc = cli_call(c, request, &answer);
+    if (rc != CLI_DONE)
+        return rc;
+    agree = json_get_bool(answer, "agree", false);
+    if (c->json)
+        rc = cli_print_answer(c, answer);
+    else
+        print_all(c, answer);
+    if (!agree)
+        return cli_fail(c,
+            "not every member agrees; if nobody has just written, look at "
+            "`syncline status` there and here");
+    return rc;
+}
+
+const struct command cmd_verify = {
+    .name = "verify",
+    .args = "[SPACE]",
+    .summary = "prove that all members hold the same, or name what differs",
+    .help = "Exit status 0 only if every reachable member agrees.",
+    .max = 1,
+    .run = run,
+};

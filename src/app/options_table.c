@@ -1,0 +1,218 @@
+#include "app/options_table.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define MS INT64_C(1000)
+#define SEC (1000 * MS)
+#define DAY (86400 * SEC)
+#define MIB (INT64_C(1) << 20)
+
+const struct option_row option_rows[] = {
+    { .name = "dir",
+        .type = OPTION_STR,
+        .value = "D",
+        .help = "folder of the store, the identity and the control socket" },
+    { .name = "name",
+        .type = OPTION_STR,
+        .value = "N",
+        .aliases = "LAN_SYNC_NODE_NAME",
+        .help = "what people call this machine [host name]" },
+    { .name = "profile",
+        .type = OPTION_ENUM,
+        .value = "P",
+        .choices = "single|ha-addon|development",
+        .fallback = "single",
+        .help = "a set of defaults: single, ha-addon or development" },
+    { .name = "listen",
+        .type = OPTION_ADDRS,
+        .value = "A:P",
+        .fallback = "0.0.0.0:4748,[::]:4748",
+        .help = "where to listen; may be given again; port 0 picks one" },
+    { .name = "peer",
+        .type = OPTION_ADDRS,
+        .value = "A:P",
+        .aliases = "peers",
+        .min = 1,
+        .help = "a member to dial beside those found; may be given again" },
+    { .name = "advertise",
+        .type = OPTION_ADDRS,
+        .value = "A:P",
+        .aliases = "announce",
+        .min = 1,
+        .help = "addresses to tell others in place of those found" },
+    { .name = "interface",
+        .type = OPTION_NAMES,
+        .value = "IF",
+        .aliases = "interfaces",
+        .help = "multicast on these interfaces only [all]" },
+    { .name = "discovery",
+        .type = OPTION_BOOL,
+        .value = "BOOL",
+        .fallback = "true",
+        .help = "find members by multicast" },
+    { .name = "beacon.interval",
+        .type = OPTION_DURATION,
+        .value = "T",
+        .min = 100 * MS,
+        .max = 3600 * SEC,
+        .fallback = "5s",
+        .help = "time between beacons" },
+    { .name = "heartbeat.interval",
+        .type = OPTION_DURATION,
+        .value = "T",
+        .min = 50 * MS,
+        .max = 600 * SEC,
+        .fallback = "5s",
+        .help = "time between pings of a peer" },
+    { .name = "heartbeat.silence",
+        .type = OPTION_DURATION,
+        .value = "T",
+        .min = 100 * MS,
+        .max = 3600 * SEC,
+        .fallback = "15s",
+        .help = "a peer silent for so long is gone" },
+    { .name = "dial.max",
+        .type = OPTION_DURATION,
+        .value = "T",
+        .min = 250 * MS,
+        .max = 3600 * SEC,
+        .fallback = "30s",
+        .help = "longest pause between two tries to reach a peer" },
+    { .name = "history.keep",
+        .type = OPTION_INT,
+        .value = "N",
+        .max = 1000000,
+        .fallback = "50",
+        .help = "versions kept of each item" },
+    { .name = "history.age",
+        .type = OPTION_DURATION,
+        .value = "T",
+        .max = 36500 * DAY,
+        .fallback = "0",
+        .help = "for how long they are kept; 0: for ever" },
+    { .name = "store.overlay",
+        .type = OPTION_SIZE,
+        .value = "SIZE",
+        .min = MIB,
+        .max = 4096 * MIB,
+        .fallback = "64MiB",
+        .help = "memory for what is not yet in the database" },
+    { .name = "store.checkpoint_age",
+        .type = OPTION_DURATION,
+        .value = "T",
+        .min = 10 * MS,
+        .max = 3600 * SEC,
+        .fallback = "1s",
+        .help = "time after which changes move into the database" },
+    { .name = "resolve.command",
+        .type = OPTION_STR,
+        .value = "FILE",
+        .help = "program that resolves conflicts under the policy custom" },
+    { .name = "log.level",
+        .type = OPTION_ENUM,
+        .value = "L",
+        .choices = "error|warn|info|debug",
+        .aliases = "AICLEANER_LOG_LEVEL",
+        .fallback = "info",
+        .help = "error, warn, info or debug" },
+    { .name = "log.format",
+        .type = OPTION_ENUM,
+        .value = "F",
+        .choices = "text|json",
+        .fallback = "text",
+        .help = "text or json, a line each on standard error" },
+};
+
+const size_t option_rows_n = sizeof option_rows / sizeof option_rows[0];
+
+_Static_assert(sizeof option_rows / sizeof option_rows[0] <= OPTIONS_MAX,
+    "struct options has room for every row");
+
+/* single takes the table as it is. ha-addon spares an SD card and a small
+ * memory and keeps its data where Home Assistant backs it up. development
+ * stays on this machine, notices everything within a second, and says it. */
+static const struct {
+    const char *profile;
+    const char *name;
+    const char *fallback;
+} profile_rows[] = {
+    { "ha-addon", "dir", "/data/syncline" },
+    { "ha-addon", "store.overlay", "16MiB" },
+    { "ha-addon", "store.checkpoint_age", "10s" },
+    { "ha-addon", "history.keep", "20" },
+    { "development", "listen", "127.0.0.1:4748,[::1]:4748" },
+    { "development", "beacon.interval", "1s" },
+    { "development", "heartbeat.interval", "1s" },
+    { "development", "heartbeat.silence", "3s" },
+    { "development", "dial.max", "2s" },
+    { "development", "log.level", "debug" },
+};
+
+const char *option_fallback(const struct option_row *row, const char *profile)
+{
+    const size_t n = sizeof profile_rows / sizeof profile_rows[0];
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(profile_rows[i].profile, profile) == 0 &&
+            strcmp(profile_rows[i].name, row->name) == 0)
+            return profile_rows[i].fallback;
+    return NULL;
+}
+
+static bool among(const char *words, struct slice word)
+{
+    while (words != NULL && *words != 0) {
+        size_t n = strcspn(words, " ");
+
+        if (slice_eq(SLICE(words, n), word))
+            return true;
+        words += n + (words[n] == ' ');
+    }
+    return false;
+}
+
+size_t option_index(struct slice name)
+{
+    size_t ix = 0;
+
+    while (ix < option_rows_n && !slice_is(name, option_rows[ix].name) &&
+        !among(option_rows[ix].aliases, name))
+        ix++;
+    return ix;
+}
+
+static bool is_env_of(const char *env, const char *name)
+{
+    for (; *name != 0; name++, env++)
+        if (*env != (*name == '.' ? '_' : toupper((unsigned char)*name)))
+            return false;
+    return *env == 0;
+}
+
+size_t option_index_env(const char *name, bool *alias)
+{
+    static const char prefix[] = "SYNCLINE_";
+    const bool ours = strncmp(name, prefix, sizeof prefix - 1) == 0;
+    size_t ix = 0;
+
+    *alias = !ours;
+    if (!ours)
+        return name[0] >= 'A' && name[0] <= 'Z' ? option_index(slice_str(name))
+                                                : option_rows_n;
+    name += sizeof prefix - 1;
+    while (ix < option_rows_n && !is_env_of(name, option_rows[ix].name))
+        ix++;
+    return ix;
+}
+
+bool options_help(size_t ix, struct option_help *out)
+{
+    if (ix >= option_rows_n)
+        return false;
+    out->name = option_rows[ix].name;
+    out->value = option_rows[ix].value;
+    out->fallback = option_rows[ix].fallback;
+    out->text = option_rows[ix].help;
+    return true;
+}

@@ -1,0 +1,240 @@
+#include "crypto/crypto.h"
+
+#include <limits.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+
+/* What OpenSSL leaves on its error queue would be found by the next TLS call
+ * on this thread and taken for its own. */
+static int failed(int rc)
+{
+    ERR_clear_error();
+    return rc;
+}
+
+int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s)
+{
+    uint8_t made[SHA256_LEN];
+
+    if (EVP_Digest(s.ptr, s.len, made, NULL, EVP_sha256(), NULL) != 1)
+        return failed(SYNCLINE_ENOMEM);
+    memcpy(out, made, sizeof made);
+    return SYNCLINE_OK;
+}
+
+int crypto_hmac_sha256(
+    uint8_t out[SHA256_LEN], struct slice key, struct slice s)
+{
+    static const uint8_t nothing[1]; /* a NULL key has a meaning of its own */
+    uint8_t made[SHA256_LEN];
+
+    if (key.len > INT_MAX)
+        return SYNCLINE_EINVAL;
+    if (HMAC(EVP_sha256(), key.len > 0 ? key.ptr : nothing, (int)key.len,
+            s.len > 0 ? s.ptr : nothing, s.len, made, NULL) == NULL)
+        return failed(SYNCLINE_ENOMEM);
+    memcpy(out, made, sizeof made);
+    return SYNCLINE_OK;
+}
+
+/* T(i) = HMAC(prk, T(i-1) || info || i), RFC 5869, 2.3. */
+static int hkdf_block(uint8_t block[SHA256_LEN], uint8_t no,
+    const uint8_t prk[SHA256_LEN], struct slice info)
+{
+    struct buf in = { 0 };
+    int rc;
+
+    /* At once, so that growing leaves no copy of the secret behind. */
+    (void)buf_reserve(&in, SHA256_LEN + info.len + 1);
+    if (no > 1)
+        buf_put(&in, block, SHA256_LEN);
+    buf_put_slice(&in, info);
+    buf_put_u8(&in, no);
+    rc = buf_status(&in);
+    if (rc == SYNCLINE_OK)
+        rc = crypto_hmac_sha256(block, SLICE(prk, SHA256_LEN), buf_slice(&in));
+    if (in.len > 0)
+        crypto_wipe(in.ptr, in.len);
+    buf_free(&in);
+    return rc;
+}
+
+int crypto_hkdf(uint8_t *out, size_t out_len, struct slice secret,
+    struct slice salt, struct slice info)
+{
+    uint8_t prk[SHA256_LEN], block[SHA256_LEN] = { 0 };
+    int rc;
+
+    if (out_len > HKDF_OUT_MAX)
+        return SYNCLINE_EINVAL;
+    /* No salt is a salt of zeros, which HMAC pads an empty key to. */
+    rc = crypto_hmac_sha256(prk, salt, secret);
+    for (size_t at = 0; at < out_len && rc == SYNCLINE_OK; at += SHA256_LEN) {
+        size_t n = out_len - at < SHA256_LEN ? out_len - at : SHA256_LEN;
+
+        rc = hkdf_block(block, (uint8_t)(at / SHA256_LEN + 1), prk, info);
+        if (rc == SYNCLINE_OK)
+            memcpy(out + at, block, n);
+    }
+    if (rc != SYNCLINE_OK)
+        crypto_wipe(out, out_len);
+    crypto_wipe(prk, sizeof prk);
+    crypto_wipe(block, sizeof block);
+    return rc;
+}
+
+static bool gcm_begin(EVP_CIPHER_CTX *ctx, bool seal,
+    const uint8_t key[KEY_LEN], const uint8_t nonce[GCM_NONCE_LEN],
+    struct slice aad)
+{
+    int n;
+
+    return EVP_CipherInit_ex2(
+               ctx, EVP_aes_256_gcm(), key, nonce, seal ? 1 : 0, NULL) == 1 &&
+        (aad.len == 0 ||
+            EVP_CipherUpdate(ctx, NULL, &n, aad.ptr, (int)aad.len) == 1);
+}
+
+int crypto_seal(struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice plain)
+{
+    EVP_CIPHER_CTX *ctx;
+    uint8_t *to;
+    int n = 0, rc = SYNCLINE_ENOMEM;
+
+    if (plain.len > INT_MAX - GCM_TAG_LEN || aad.len > INT_MAX)
+        return SYNCLINE_ELIMIT;
+    to = buf_reserve(out, plain.len + GCM_TAG_LEN);
+    if (to == NULL)
+        return buf_status(out);
+    ctx = EVP_CIPHER_CTX_new();
+    if (ctx == NULL || !gcm_begin(ctx, true, key, nonce, aad))
+        goto out;
+    if (plain.len > 0 &&
+        EVP_EncryptUpdate(ctx, to, &n, plain.ptr, (int)plain.len) != 1)
+        goto out;
+    if (EVP_EncryptFinal_ex(ctx, to + n, &n) != 1)
+        goto out;
+    if (EVP_CIPHER_CTX_ctrl(
+            ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_LEN, to + plain.len) != 1)
+        goto out;
+    out->len += plain.len + GCM_TAG_LEN;
+    rc = SYNCLINE_OK;
+out:
+    EVP_CIPHER_CTX_free(ctx);
+    return rc == SYNCLINE_OK ? rc : failed(rc);
+}
+
+/* EDENIED only if the tag is wrong: what precedes it cannot be refused. */
+static int gcm_open(
+    EVP_CIPHER_CTX *ctx, uint8_t *to, struct slice text, const uint8_t *tag)
+{
+    uint8_t copy[GCM_TAG_LEN];
+    int n = 0;
+
+    memcpy(copy, tag, sizeof copy); /* the call wants a pointer to non-const */
+    if (text.len > 0 &&
+        EVP_DecryptUpdate(ctx, to, &n, text.ptr, (int)text.len) != 1)
+        return SYNCLINE_ENOMEM;
+    if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_LEN, copy) != 1)
+        return SYNCLINE_ENOMEM;
+    return EVP_DecryptFinal_ex(ctx, to + n, &n) == 1 ? SYNCLINE_OK
+                                                     : SYNCLINE_EDENIED;
+}
+
+int crypto_open(struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice sealed)
+{
+    EVP_CIPHER_CTX *ctx;
+    struct slice text;
+    uint8_t *to;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (sealed.len < GCM_TAG_LEN)
+        return SYNCLINE_EDENIED;
+    if (sealed.len > INT_MAX || aad.len > INT_MAX)
+        return SYNCLINE_ELIMIT;
+    text = SLICE(sealed.ptr, sealed.len - GCM_TAG_LEN);
+    to = buf_reserve(out, text.len);
+    if (to == NULL)
+        return buf_status(out);
+    ctx = EVP_CIPHER_CTX_new();
+    if (ctx != NULL && gcm_begin(ctx, false, key, nonce, aad))
+        rc = gcm_open(ctx, to, text, text.ptr + text.len);
+    EVP_CIPHER_CTX_free(ctx);
+    if (rc != SYNCLINE_OK) {
+        crypto_wipe(to, text.len); /* unauthenticated plaintext */
+        return failed(rc);
+    }
+    out->len += text.len;
+    return SYNCLINE_OK;
+}
+
+int crypto_random(uint8_t *out, size_t n)
+{
+    if (n > INT_MAX)
+        return SYNCLINE_EINVAL;
+    return RAND_bytes(out, (int)n) == 1 ? SYNCLINE_OK : failed(SYNCLINE_ENOMEM);
+}
+
+bool crypto_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len &&
+        (a.len == 0 || CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+void crypto_wipe(void *p, size_t n)
+{
+    if (n > 0)
+        OPENSSL_cleanse(p, n);
+}
+
+/* The key in an SPKI that is exactly as RFC 8410 has it. */
+static int read_spki(EVP_PKEY **out, struct slice spki)
+{
+    static const uint8_t start[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b,
+        0x65, 0x70, 0x03, 0x21, 0x00 };
+    EVP_PKEY *key;
+
+    if (spki.len != ED25519_SPKI_LEN ||
+        !slice_has_prefix(spki, SLICE(start, sizeof start)))
+        return SYNCLINE_EMALFORMED;
+    key = EVP_PKEY_new_raw_public_key(
+        EVP_PKEY_ED25519, NULL, spki.ptr + sizeof start, 32);
+    if (key == NULL)
+        return failed(SYNCLINE_ENOMEM);
+    *out = key;
+    return SYNCLINE_OK;
+}
+
+int crypto_verify(struct slice spki, struct slice sig, struct slice s)
+{
+    static const uint8_t nothing[1];
+    EVP_MD_CTX *ctx = NULL;
+    EVP_PKEY *key = NULL;
+    int rc;
+
+    if (sig.len != ED25519_SIG_LEN)
+        return SYNCLINE_EDENIED;
+    rc = read_spki(&key, spki);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = SYNCLINE_ENOMEM;
+    ctx = EVP_MD_CTX_new();
+    if (ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) != 1)
+        goto out;
+    rc = EVP_DigestVerify(
+             ctx, sig.ptr, sig.len, s.len > 0 ? s.ptr : nothing, s.len) == 1
+        ? SYNCLINE_OK
+        : SYNCLINE_EDENIED;
+out:
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    return rc == SYNCLINE_OK ? rc : failed(rc);
+}

@@ -1,0 +1,45 @@
+/* crypto.h - the few primitives that Syncline is built from.
+ *
+ * No state, no files. SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869),
+ * AES-256-GCM (SP 800-38D), Ed25519 (RFC 8032), all by OpenSSL. Law: nothing
+ * aborts and nothing is written on failure. ENOMEM stands for any failure of
+ * the library itself, which has no other reason here. */
+#ifndef SYNCLINE_CRYPTO_CRYPTO_H
+#define SYNCLINE_CRYPTO_CRYPTO_H
+
+#include "base/buf.h"
+
+#define SHA256_LEN 32
+#define KEY_LEN 32
+#define GCM_NONCE_LEN 12
+#define GCM_TAG_LEN 16
+#define ED25519_SIG_LEN 64
+#define ED25519_SPKI_LEN 44 /* DER of a SubjectPublicKeyInfo (RFC 8410) */
+#define HKDF_OUT_MAX (255 * SHA256_LEN)
+
+NODISCARD int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s);
+NODISCARD int crypto_hmac_sha256(
+    uint8_t out[SHA256_LEN], struct slice key, struct slice s);
+/* Extract and expand. EINVAL beyond HKDF_OUT_MAX. */
+NODISCARD int crypto_hkdf(uint8_t *out, size_t out_len, struct slice secret,
+    struct slice salt, struct slice info);
+
+/* Appends ciphertext and tag. A nonce must never serve twice under a key. */
+NODISCARD int crypto_seal(struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice plain);
+/* Appends the plaintext; EDENIED, and nothing appended, if key, nonce, aad or
+ * bytes are not those of the seal. */
+NODISCARD int crypto_open(struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice sealed);
+
+NODISCARD int crypto_random(uint8_t *out, size_t n);
+/* Takes as long whether the bytes agree or not; lengths are no secret. */
+bool crypto_equal(struct slice a, struct slice b);
+/* Overwrites a secret in a way that the compiler keeps. */
+void crypto_wipe(void *p, size_t n);
+
+/* EMALFORMED: no SPKI of an Ed25519 key. EDENIED: not its signature. */
+NODISCARD int crypto_verify(
+    struct slice spki, struct slice sig, struct slice s);
+
+#endif

@@ -1,0 +1,217 @@
+#include "crypto/identity.h"
+
+#include <stdlib.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "base/text.h"
+
+#define DAY_S (24l * 60 * 60)
+#define YEARS_DAYS (20 * 365 + 5)
+
+struct identity {
+    EVP_PKEY *key;
+    struct device_id device;
+    uint8_t spki[ED25519_SPKI_LEN];
+};
+
+int device_id_of(struct device_id *out, struct slice spki)
+{
+    return crypto_sha256(out->b, spki);
+}
+
+/* Takes the key, also when it fails. */
+static int from_key(struct identity **out, EVP_PKEY *key)
+{
+    struct identity *id = NULL;
+    uint8_t *at;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (key == NULL)
+        goto fail;
+    id = calloc(1, sizeof *id);
+    if (id == NULL)
+        goto fail;
+    at = id->spki;
+    if (i2d_PUBKEY(key, NULL) != ED25519_SPKI_LEN ||
+        i2d_PUBKEY(key, &at) != ED25519_SPKI_LEN)
+        goto fail;
+    rc = device_id_of(&id->device, SLICE(id->spki, sizeof id->spki));
+    if (rc != SYNCLINE_OK)
+        goto fail;
+    id->key = key;
+    *out = id;
+    return SYNCLINE_OK;
+fail:
+    ERR_clear_error();
+    free(id);
+    EVP_PKEY_free(key);
+    return rc;
+}
+
+int identity_generate(struct identity **out)
+{
+    return from_key(out, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+}
+
+int identity_from_seed(
+    struct identity **out, const uint8_t seed[IDENTITY_SEED_LEN])
+{
+    return from_key(out,
+        EVP_PKEY_new_raw_private_key(
+            EVP_PKEY_ED25519, NULL, seed, IDENTITY_SEED_LEN));
+}
+
+/* A key with a passphrase is refused, not asked for on the terminal. */
+static int no_passphrase(char *to, int room, int writing, void *ctx)
+{
+    (void)to;
+    (void)room;
+    (void)writing;
+    (void)ctx;
+    return -1;
+}
+
+int identity_from_pem(
+    struct identity **out, struct slice pem, struct errmsg *why)
+{
+    EVP_PKEY *key;
+    BIO *bio;
+
+    if (pem.len > 65536)
+        return errmsg_set(
+            why, SYNCLINE_EMALFORMED, "the device key is no PEM file");
+    bio = BIO_new_mem_buf(
+        pem.len > 0 ? pem.ptr : (const uint8_t *)"", (int)pem.len);
+    if (bio == NULL)
+        return SYNCLINE_ENOMEM;
+    key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    BIO_free(bio);
+    ERR_clear_error();
+    if (key == NULL)
+        return errmsg_set(why, SYNCLINE_EMALFORMED,
+            "the device key cannot be read: not the PEM of an unencrypted "
+            "private key; restore it from a backup");
+    if (!EVP_PKEY_is_a(key, "ED25519")) {
+        EVP_PKEY_free(key);
+        return errmsg_set(why, SYNCLINE_EMALFORMED,
+            "the device key is of another kind than Ed25519");
+    }
+    return from_key(out, key);
+}
+
+int identity_to_pem(const struct identity *id, struct buf *out)
+{
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *text;
+    long n;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (bio == NULL)
+        goto out;
+    if (PEM_write_bio_PKCS8PrivateKey(
+            bio, id->key, NULL, NULL, 0, NULL, NULL) != 1)
+        goto out;
+    n = BIO_get_mem_data(bio, &text);
+    buf_put(out, text, (size_t)n);
+    rc = buf_status(out);
+out:
+    ERR_clear_error();
+    BIO_free(bio);
+    return rc;
+}
+
+void identity_free(struct identity *id)
+{
+    if (id == NULL)
+        return;
+    EVP_PKEY_free(id->key);
+    free(id);
+}
+
+const struct device_id *identity_device(const struct identity *id)
+{
+    return &id->device;
+}
+
+struct slice identity_spki(const struct identity *id)
+{
+    return SLICE(id->spki, sizeof id->spki);
+}
+
+struct evp_pkey_st *identity_key(const struct identity *id)
+{
+    return id->key;
+}
+
+int identity_sign(
+    const struct identity *id, uint8_t out[ED25519_SIG_LEN], struct slice s)
+{
+    static const uint8_t nothing[1];
+    uint8_t made[ED25519_SIG_LEN];
+    size_t made_len = sizeof made;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    int rc = SYNCLINE_ENOMEM;
+
+    if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, id->key) != 1)
+        goto out;
+    if (EVP_DigestSign(
+            ctx, made, &made_len, s.len > 0 ? s.ptr : nothing, s.len) != 1)
+        goto out;
+    memcpy(out, made, sizeof made);
+    rc = SYNCLINE_OK;
+out:
+    EVP_MD_CTX_free(ctx);
+    if (rc != SYNCLINE_OK)
+        ERR_clear_error();
+    return rc;
+}
+
+static bool set_name(X509 *cert)
+{
+    X509_NAME *name = X509_get_subject_name(cert); /* the certificate's */
+
+    return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+               (const uint8_t *)"syncline", -1, -1, 0) == 1 &&
+        X509_set_issuer_name(cert, name) == 1;
+}
+
+static bool set_serial(X509 *cert)
+{
+    uint64_t serial = 0;
+
+    if (crypto_random((uint8_t *)&serial, sizeof serial) != SYNCLINE_OK)
+        return false;
+    serial = (serial >> 1) | 1; /* positive, as RFC 5280 wants it */
+    return ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial) == 1;
+}
+
+static bool set_dates(X509 *cert, uint64_t wall_us)
+{
+    time_t now = (time_t)(wall_us / 1000000);
+
+    return X509_time_adj_ex(X509_getm_notBefore(cert), -1, 0, &now) != NULL &&
+        X509_time_adj_ex(X509_getm_notAfter(cert), YEARS_DAYS, -DAY_S, &now) !=
+        NULL;
+}
+
+int identity_certificate(
+    const struct identity *id, uint64_t wall_us, struct x509_st **out)
+{
+    X509 *cert = X509_new();
+
+    if (cert == NULL || X509_set_version(cert, X509_VERSION_3) != 1 ||
+        !set_serial(cert) || !set_name(cert) || !set_dates(cert, wall_us) ||
+        X509_set_pubkey(cert, id->key) != 1 ||
+        X509_sign(cert, id->key, NULL) == 0) {
+        X509_free(cert);
+        ERR_clear_error();
+        return SYNCLINE_ENOMEM;
+    }
+    *out = cert;
+    return SYNCLINE_OK;
+}

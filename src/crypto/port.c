@@ -1,0 +1,112 @@
+#include "crypto/port.h"
+
+static int port_sha256(void *self, uint8_t out[SHA256_LEN], struct slice s)
+{
+    (void)self;
+    return crypto_sha256(out, s);
+}
+
+static int port_hmac_sha256(
+    void *self, uint8_t out[SHA256_LEN], struct slice key, struct slice s)
+{
+    (void)self;
+    return crypto_hmac_sha256(out, key, s);
+}
+
+static int port_hkdf(void *self, uint8_t *out, size_t out_len,
+    struct slice secret, struct slice salt, struct slice info)
+{
+    (void)self;
+    return crypto_hkdf(out, out_len, secret, salt, info);
+}
+
+static int port_seal(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice plain)
+{
+    (void)self;
+    return crypto_seal(out, key, nonce, aad, plain);
+}
+
+static int port_open(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice sealed)
+{
+    (void)self;
+    return crypto_open(out, key, nonce, aad, sealed);
+}
+
+static int port_random(void *self, uint8_t *out, size_t n)
+{
+    (void)self;
+    return crypto_random(out, n);
+}
+
+static int port_sign(void *self, uint8_t out[ED25519_SIG_LEN], struct slice s)
+{
+    const struct crypto_self *me = self;
+
+    return identity_sign(me->identity, out, s);
+}
+
+static int port_verify(
+    void *self, struct slice spki, struct slice sig, struct slice s)
+{
+    (void)self;
+    return crypto_verify(spki, sig, s);
+}
+
+static int seeded_block(struct crypto_self *me, uint8_t out[SHA256_LEN])
+{
+    uint8_t in[SHA256_LEN + 8];
+
+    memcpy(in, me->seed, SHA256_LEN);
+    for (size_t i = 0; i < 8; i++)
+        in[SHA256_LEN + i] = (uint8_t)(me->block >> (8 * i));
+    me->block++;
+    return crypto_sha256(out, SLICE(in, sizeof in));
+}
+
+static int seeded_random(void *self, uint8_t *out, size_t n)
+{
+    struct crypto_self *me = self;
+
+    while (n > 0) {
+        uint8_t block[SHA256_LEN];
+        size_t part = n < sizeof block ? n : sizeof block;
+        int rc = seeded_block(me, block);
+
+        if (rc != SYNCLINE_OK)
+            return rc;
+        memcpy(out, block, part);
+        out += part;
+        n -= part;
+    }
+    return SYNCLINE_OK;
+}
+
+void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
+    const struct identity *identity)
+{
+    *self = (struct crypto_self){ .identity = identity };
+    *out = (struct crypto_port){
+        .self = self,
+        .device = *identity_device(identity),
+        .spki = identity_spki(identity),
+        .sha256 = port_sha256,
+        .hmac_sha256 = port_hmac_sha256,
+        .hkdf = port_hkdf,
+        .seal = port_seal,
+        .open = port_open,
+        .random = port_random,
+        .sign = port_sign,
+        .verify = port_verify,
+    };
+}
+
+void crypto_port_seeded(struct crypto_port *out, struct crypto_self *self,
+    const struct identity *identity, uint64_t seed)
+{
+    crypto_port_openssl(out, self, identity);
+    out->random = seeded_random;
+    for (size_t i = 0; i < 8; i++)
+        self->seed[i] = (uint8_t)(seed >> (8 * i));
+}

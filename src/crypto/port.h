@@ -1,0 +1,48 @@
+/* port.h - the door through which the pure layers reach cryptography.
+ *
+ * Law: with crypto_port_seeded every function is one of its arguments and of
+ * the calls before; with crypto_port_openssl only `random` is not. Contracts
+ * are those of crypto.h. */
+#ifndef SYNCLINE_CRYPTO_PORT_H
+#define SYNCLINE_CRYPTO_PORT_H
+
+#include "crypto/identity.h"
+
+struct crypto_port {
+    void *self;
+    struct device_id device; /* one's own */
+    struct slice spki;       /* one's own, lives as long as the identity */
+    int (*sha256)(void *self, uint8_t out[SHA256_LEN], struct slice s);
+    int (*hmac_sha256)(
+        void *self, uint8_t out[SHA256_LEN], struct slice key, struct slice s);
+    int (*hkdf)(void *self, uint8_t *out, size_t out_len, struct slice secret,
+        struct slice salt, struct slice info);
+    int (*seal)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+        const uint8_t nonce[GCM_NONCE_LEN], struct slice aad,
+        struct slice plain);
+    int (*open)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+        const uint8_t nonce[GCM_NONCE_LEN], struct slice aad,
+        struct slice sealed);
+    int (*random)(void *self, uint8_t *out, size_t n);
+    /* By the own identity. */
+    int (*sign)(void *self, uint8_t out[ED25519_SIG_LEN], struct slice s);
+    int (*verify)(
+        void *self, struct slice spki, struct slice sig, struct slice s);
+};
+
+/* What a port's functions work on; the caller's memory, as is the port. */
+struct crypto_self {
+    const struct identity *identity;
+    uint8_t seed[SHA256_LEN]; /* seeded only */
+    uint64_t block;           /* of the stream, the next to be made */
+};
+
+/* identity is borrowed and outlives the port. */
+void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
+    const struct identity *identity);
+/* For simulations, never for keys that guard anything: `random` is the
+ * stream SHA-256(seed || block), in whole blocks a call. */
+void crypto_port_seeded(struct crypto_port *out, struct crypto_self *self,
+    const struct identity *identity, uint64_t seed);
+
+#endif

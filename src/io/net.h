@@ -1,0 +1,108 @@
+/* net.h - authenticated connections that carry frames, on a caller's loop.
+ *
+ * One listener port serves all comers; the first byte says who: 0x16 is TLS
+ * and so a device, a capital letter is HTTP, 0x00 or 0x01 a length followed
+ * by JSON. On TLS a frame is its length as u32, little-endian, at most
+ * NET_FRAME_MAX, and its bytes.
+ * Limits before a peer is known: so many connections in all and from one
+ * address, so many bytes, so much time.
+ * Laws: on_up at most once a connection, and before any on_frame; on_down
+ * exactly once for each connection that was up or dialled, net_close
+ * included, and nothing after it. Callbacks come from the loop only, never
+ * from within a function of this header. All of it belongs to the loop's
+ * thread, on which net_new blocks SIGPIPE (libuv writes without MSG_NOSIGNAL,
+ * and a library leaves the host's signal handlers alone). */
+#ifndef SYNCLINE_IO_NET_H
+#define SYNCLINE_IO_NET_H
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "core/netaddr.h"
+#include "io/tls.h"
+
+#define NET_FRAME_MAX ((size_t)1 << 20)
+/* Inbound connections have numbers with this bit; a dialler chooses among
+ * those without it. */
+#define NET_INBOUND ((uint64_t)1 << 63)
+
+struct net; /* opaque */
+
+struct net_peer {
+    struct device_id device;
+    struct slice spki; /* lent */
+    struct netaddr remote;
+    const uint8_t *exporter; /* TLS_EXPORTER_LEN bytes, lent */
+    bool inbound;
+    bool pairing;
+};
+
+struct net_events {
+    void *ctx;
+    tls_admit_fn *admit; /* pure look-up; called amid a handshake */
+    void (*on_up)(void *ctx, uint64_t conn, const struct net_peer *peer);
+    void (*on_frame)(void *ctx, uint64_t conn, struct slice frame);
+    void (*on_down)(void *ctx, uint64_t conn, const char *reason);
+    /* Somebody who speaks plain HTTP or JSON, and how he began. May be NULL.
+     * No face listens here yet, so the connection is closed afterwards;
+     * being told makes it possible to say so in the log. */
+    void (*on_plain)(
+        void *ctx, const struct netaddr *remote, struct slice first);
+};
+
+struct net_options {
+    uv_loop_t *loop;                 /* borrowed */
+    const struct identity *identity; /* borrowed */
+    struct net_events events;
+    struct log log;
+    uint64_t wall_us; /* dates the certificate */
+
+    /* 0 takes the default in brackets. */
+    uint64_t handshake_ms;     /* until a peer must be known [5,000] */
+    uint64_t linger_ms;        /* for what is queued at net_close [2,000] */
+    uint32_t half_open_max;    /* inbound, not yet known [32] */
+    uint32_t half_open_per_ip; /* the same, from one address [4] */
+    size_t half_open_bytes;    /* taken from one not yet known [64 KiB] */
+    size_t queue_max;          /* unsent: beyond it one more frame drops the
+                                  connection [4 MiB] */
+};
+
+struct net_stats {
+    uint64_t bytes_in, bytes_out; /* on the wire */
+    uint64_t sessions_total;      /* that were ever up */
+    uint64_t refused;             /* inbound that never came up */
+    uint32_t sessions;            /* up now */
+    uint32_t half_open;           /* inbound, not yet known */
+};
+
+NODISCARD int net_new(struct net **out, const struct net_options *opt);
+/* Closes everything, without any more callbacks; the memory goes when the
+ * loop has run the closing. Not from within a callback of ours. NULL is
+ * fine. */
+void net_free(struct net *n);
+
+/* Port 0 takes a free one; *bound (may be NULL) is where it really listens.
+ * "0.0.0.0" and "[::]" are two listeners and may stand side by side. EBUSY:
+ * somebody else has the port. */
+NODISCARD int net_listen(struct net *n, const struct netaddr *addr,
+    struct netaddr *bound, struct errmsg *why);
+
+/* The outcome comes as on_up or on_down. EEXIST: conn is in use. */
+NODISCARD int net_dial(
+    struct net *n, uint64_t conn, const struct netaddr *remote, bool pairing);
+/* Queues one frame, at most NET_FRAME_MAX (EINVAL); what was queued in one
+ * turn of the loop leaves together. A connection that is gone or is not up
+ * is passed over: its on_down is on its way. */
+NODISCARD int net_send(struct net *n, uint64_t conn, struct slice frame);
+/* Sends what is queued now rather than at the turn's end. */
+void net_flush(struct net *n);
+/* Sends what is queued, then closes; no more on_frame comes. */
+void net_close(struct net *n, uint64_t conn, const char *reason);
+/* Membership has changed: closes whom admit() no longer admits. */
+void net_recheck(struct net *n);
+/* While paused nothing is read, so that peers wait. */
+void net_pause(struct net *n, bool paused);
+
+const struct net_stats *net_stats(const struct net *n);
+
+#endif

@@ -1,0 +1,50 @@
+/* udp.h - small datagrams to whoever is on the same link.
+ *
+ * Multicast to 239.255.43.22 and ff02::4748 on every interface that is up and
+ * can multicast, or on the one named; interfaces are looked at again every
+ * five seconds, so that a link that comes back is joined again. Sent with TTL
+ * 1. A datagram is dropped unless its TTL is 1 on arrival and its source lies
+ * in a network of the interface it came by.
+ * Law: a machine without multicast is no failure, but is told so. */
+#ifndef SYNCLINE_IO_UDP_H
+#define SYNCLINE_IO_UDP_H
+
+#include <uv.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "core/netaddr.h"
+
+#define UDP_DATAGRAM_MAX 512
+#define UDP_GROUP4 "239.255.43.22"
+#define UDP_GROUP6 "ff02::4748"
+
+struct udp; /* opaque */
+
+struct udp_options {
+    uv_loop_t *loop;       /* borrowed */
+    uint16_t port;         /* 0: 4748 */
+    const char *interface; /* NULL: all that can multicast; copied */
+    uint64_t rescan_ms;    /* 0: 5,000 */
+    void *ctx;
+    /* scope of from is the interface it came by, for IPv4 as well. */
+    void (*on_datagram)(
+        void *ctx, const struct netaddr *from, struct slice bytes);
+    /* Once for each change: what does not work and what to do about it. */
+    void (*on_warn)(void *ctx, const char *text);
+};
+
+NODISCARD int udp_new(
+    struct udp **out, const struct udp_options *opt, struct errmsg *why);
+/* The memory goes when the loop has run the closing. NULL is fine. */
+void udp_free(struct udp *u);
+
+/* On all interfaces, both families. EINVAL beyond UDP_DATAGRAM_MAX; a
+ * datagram that the system does not take is lost, as others are. */
+NODISCARD int udp_multicast(struct udp *u, struct slice bytes);
+NODISCARD int udp_send(
+    struct udp *u, const struct netaddr *to, struct slice bytes);
+/* How many (interface, family) pairs are joined now. */
+unsigned udp_joined(const struct udp *u);
+
+#endif

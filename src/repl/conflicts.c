@@ -1,0 +1,164 @@
+#include "base/text.h"
+#include "repl/node_impl.h"
+
+/* ---- records ---- */
+
+static void put_contender(struct buf *b, const struct contender *c)
+{
+    put_dot(b, &c->dot);
+    put_stamp(b, &c->stamp);
+    put_u64(b, c->wall_us);
+    put_bytes(b, c->path);
+    buf_put_u8(b, c->value.ptr != NULL);
+    put_bytes(b, c->value);
+}
+
+static void get_contender(struct reader *r, struct contender *c)
+{
+    uint8_t has;
+
+    get_dot(r, &c->dot);
+    get_stamp(r, &c->stamp);
+    c->wall_us = get_u64(r);
+    c->path = get_bytes(r);
+    has = get_u8(r);
+    c->value = get_bytes(r);
+    if (r->err == 0 && (has > 1 || (has == 1) != (c->value.len > 0)))
+        r->err = SYNCLINE_EMALFORMED;
+    if (has == 0)
+        c->value = SLICE_NONE;
+}
+
+void put_conflict_record(struct buf *b, const struct conflict_record *c)
+{
+    buf_put_u8(b, c->state);
+    put_varint(b, c->length);
+    put_contender(b, &c->loser);
+    put_contender(b, &c->winner);
+}
+
+int get_conflict_record(struct reader *r, struct conflict_record *out)
+{
+    struct conflict_record c = { .state = get_u8(r) };
+
+    c.length = get_varint(r);
+    get_contender(r, &c.loser);
+    get_contender(r, &c.winner);
+    if (r->err == 0 && (c.state > CONFLICT_RESOLVED || c.loser.dot.seq == 0))
+        r->err = SYNCLINE_EMALFORMED;
+    if (r->err == 0)
+        *out = c;
+    return r->err;
+}
+
+void conflict_id(char out[13], struct slice tail)
+{
+    static const uint8_t key[16] = "syncline-cid-001";
+    struct hash128 h = siphash128(key, tail);
+    uint8_t bytes[6];
+
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)(h.lo >> (8 * i));
+    hex_encode(out, SLICE(bytes, sizeof bytes));
+}
+
+static int store_record(struct node *n, struct space *sp, struct slice tail,
+    const struct conflict_record *c, uint64_t old_lsn)
+{
+    struct buf name = { 0 };
+
+    if (old_lsn > 0)
+        txn_del(&n->txn, TABLE_FEED,
+            key_feed(&n->key, sp->id, old_lsn, FEED_CONFLICT, tail));
+    txn_put(&n->txn, TABLE_FEED,
+        key_feed(&n->key, sp->id, c->lsn, FEED_CONFLICT, tail),
+        SLICE_LIT(""));
+    buf_clear(&n->out);
+    put_be64(&n->out, c->lsn);
+    put_conflict_record(&n->out, c);
+    txn_put(&n->txn, TABLE_CONFLICT, key_item(&name, sp->id, tail),
+        buf_slice(&n->out));
+    buf_free(&name);
+    n->want_flush = true;
+    return txn_status(&n->txn);
+}
+
+/* A union: resolved stays resolved, and of two winners the one with the
+ * larger stamp is told. */
+int conflict_join(struct node *n, struct space *sp, struct slice tail,
+    const struct conflict_record *c, bool *changed)
+{
+    struct conflict_record now = *c, old;
+    struct slice value;
+    uint64_t old_lsn = 0;
+    int rc = txn_get(
+        &n->txn, TABLE_CONFLICT, key_item(&n->key, sp->id, tail), &value);
+
+    *changed = false;
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
+        return rc;
+    if (rc == SYNCLINE_OK) {
+        struct reader r;
+        bool newer;
+
+        value = arena_dup(&n->step, value);
+        r = reader_of(value);
+        old_lsn = get_be64(&r);
+        rc = get_conflict_record(&r, &old);
+        if (rc != SYNCLINE_OK)
+            return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
+        newer = stamp_cmp(&c->winner.stamp, &old.winner.stamp) > 0;
+        if (!newer && c->state <= old.state)
+            return SYNCLINE_OK;
+        now = newer ? *c : old;
+        now.state = c->state > old.state ? c->state : old.state;
+    }
+    now.lsn = space_next_lsn(sp);
+    *changed = true;
+    return store_record(n, sp, tail, &now, old_lsn);
+}
+
+/* ---- found while merging ---- */
+
+static int on_lost(void *ctx, const struct change *by,
+    const struct cell *cell, uint64_t length)
+{
+    struct merging *m = ctx;
+
+    (void)length;
+    /* What showed here goes into the history as a whole document. */
+    if (m->stored->existed &&
+        item_find(&m->stored->item, cell->path) == cell)
+        return SYNCLINE_OK;
+    return history_lost(m->node, m->space, m->key, m->stored, by, cell);
+}
+
+static int on_conflict(void *ctx, const struct conflict *c)
+{
+    struct merging *m = ctx;
+    struct node *n = m->node;
+    struct conflict_record record = { .state = CONFLICT_OPEN,
+        .length = c->length,
+        .loser = c->loser,
+        .winner = c->winner };
+    struct buf tail = { 0 };
+    struct slice name = key_conflict_tail(
+        &tail, m->key, c->loser.path, &c->loser.dot);
+    enum policy policy = space_policy(m->space, m->key);
+    bool changed;
+    int rc = buf_status(&tail);
+
+    if (rc == SYNCLINE_OK)
+        rc = conflict_join(n, m->space, name, &record, &changed);
+    if (rc == SYNCLINE_OK && changed &&
+        (policy == POLICY_KEEP_BOTH ||
+            (policy == POLICY_CUSTOM && c->siblings)))
+        rc = resolve_later(n, m->space, m->key, c, policy);
+    buf_free(&tail);
+    return rc;
+}
+
+struct merge_sink merging_sink(struct merging *m)
+{
+    return (struct merge_sink){ m, on_conflict, on_lost };
+}

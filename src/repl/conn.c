@@ -1,0 +1,554 @@
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+/*  UP --hello both ways--> GREETED --frames--> ...
+ *  any of these --bye, silence, a broken rule--> CLOSING --> gone
+ *  UP, pairing --> join.c                                        */
+
+struct conn *conn_by_id(const struct node *n, uint64_t id)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        if (c->id == id)
+            return c;
+    return NULL;
+}
+
+struct conn *conn_of(const struct node *n, const struct device_id *device)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        if (c->greeted && !c->closing && device_eq(&c->device, device))
+            return c;
+    return NULL;
+}
+
+struct session *session_of(struct conn *c, const struct space *sp)
+{
+    struct session *s;
+
+    for (s = c->sessions; s != NULL; s = s->next)
+        if (s->space == sp)
+            return s;
+    s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->space = (struct space *)sp;
+    s->next = c->sessions;
+    c->sessions = s;
+    return s;
+}
+
+static void session_free(struct conn *c, struct session *s)
+{
+    send_forget(c, s);
+    arena_free(&s->arena);
+    free(s);
+}
+
+void session_drop(struct conn *c, struct space *sp)
+{
+    struct session **at = &c->sessions;
+
+    while (*at != NULL && (*at)->space != sp)
+        at = &(*at)->next;
+    if (*at != NULL) {
+        struct session *s = *at;
+
+        *at = s->next;
+        session_free(c, s);
+    }
+}
+
+static void conn_free(struct conn *c)
+{
+    while (c->sessions != NULL)
+        session_drop(c, c->sessions->space);
+    buf_free(&c->incoming.row);
+    buf_free(&c->spki);
+    free(c->reach);
+    arena_free(&c->arena);
+    free(c);
+}
+
+void conns_free(struct node *n)
+{
+    while (n->conns != NULL) {
+        struct conn *c = n->conns;
+
+        n->conns = c->next;
+        conn_free(c);
+    }
+}
+
+int conn_send(struct node *n, struct conn *c, struct frame *f)
+{
+    struct effect *fx = fx_add(n, FX_SEND);
+    struct buf b = { .max = FRAME_MAX };
+    int rc;
+
+    if (fx == NULL)
+        return SYNCLINE_ENOMEM;
+    f->no = ++c->sent_no;
+    fx->conn = c->id;
+    put_frame(&b, f);
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_OK)
+        rc = fx_bytes(n, fx, buf_slice(&b));
+    buf_free(&b);
+    return rc;
+}
+
+void conn_close(struct node *n, struct conn *c, int code, const char *text)
+{
+    struct frame bye = { .type = FRAME_BYE,
+        .bye = { .code = code, .text = slice_str(text) } };
+    struct effect *fx;
+
+    if (c->closing)
+        return;
+    if (!c->pairing)
+        (void)!conn_send(n, c, &bye);
+    fx = fx_add(n, FX_CLOSE);
+    if (fx != NULL) {
+        fx->conn = c->id;
+        (void)!fx_bytes(n, fx, slice_str(text));
+    }
+    c->closing = true;
+    log_line(&n->log, LOG_LEVEL_INFO, "conn", "closing %llu: %s",
+        (unsigned long long)c->id, text);
+}
+
+static int send_hello(struct node *n, struct conn *c)
+{
+    struct frame f = { .type = FRAME_HELLO,
+        .hello = { .version = PROTOCOL_VERSION,
+            .mesh = n->mesh,
+            .replica = n->replica,
+            .wall_us = n->wall_us,
+            .port = n->opt.port,
+            .name = n->opt.name } };
+
+    return conn_send(n, c, &f);
+}
+
+/* Two devices may dial each other at once: the connection that the smaller
+ * device id began is kept; of two begun by one side, the newer. */
+static bool survives(
+    const struct node *n, const struct conn *a, const struct conn *than)
+{
+    bool smaller = device_cmp(&n->device, &a->device) < 0;
+    bool a_right = a->inbound != smaller, b_right = than->inbound != smaller;
+
+    if (a_right != b_right)
+        return a_right;
+    return a->opened_us >= than->opened_us;
+}
+
+static void close_doubles(struct node *n, struct conn *c)
+{
+    for (struct conn *o = n->conns; o != NULL; o = o->next) {
+        if (o == c || o->closing || o->pairing || !o->up ||
+            !device_eq(&o->device, &c->device))
+            continue;
+        if (survives(n, c, o))
+            conn_close(n, o, SYNCLINE_EEXIST, "a newer connection is kept");
+        else
+            conn_close(n, c, SYNCLINE_EEXIST, "another connection is kept");
+    }
+}
+
+int conn_on_up(struct node *n, const struct event *ev)
+{
+    struct conn *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return SYNCLINE_ENOMEM;
+    c->id = ev->conn;
+    c->device = ev->device;
+    c->remote = ev->remote;
+    c->inbound = ev->inbound;
+    c->pairing = ev->pairing;
+    c->up = true;
+    c->heard_us = c->opened_us = n->now_us;
+    c->ping_due_us = n->now_us + n->opt.heartbeat_us;
+    if (ev->exporter != NULL)
+        memcpy(c->exporter, ev->exporter, sizeof c->exporter);
+    buf_put_slice(&c->spki, ev->spki);
+    c->next = n->conns;
+    n->conns = c;
+    if (ev->conn > n->next_conn)
+        n->next_conn = ev->conn;
+    if (c->pairing)
+        return join_on_conn(n, c);
+    if (!node_admits(n, &c->device, false)) {
+        conn_close(n, c, SYNCLINE_EDENIED, "this device is no member");
+        return SYNCLINE_OK;
+    }
+    close_doubles(n, c);
+    return c->closing ? SYNCLINE_OK : send_hello(n, c);
+}
+
+int conn_on_down(struct node *n, const struct event *ev)
+{
+    struct conn **at = &n->conns;
+    struct conn *c;
+    int rc = SYNCLINE_OK;
+
+    while (*at != NULL && (*at)->id != ev->conn)
+        at = &(*at)->next;
+    c = *at;
+    if (c == NULL)
+        return peers_on_failed(n->peers, ev->conn, n->now_us);
+    *at = c->next;
+    if (c->pairing)
+        rc = join_on_conn_down(n, c);
+    else
+        peers_on_down(n->peers, &c->device, c->id, n->now_us);
+    if (c->greeted)
+        n->reach_changed = n->want_flush = true;
+    verifies_conn_gone(n, c);
+    conn_free(c);
+    return rc;
+}
+
+int conn_subscribe(struct node *n, struct conn *c, struct space *sp)
+{
+    struct frame f = { .type = FRAME_SUBSCRIBE,
+        .subscribe = { .space = sp->token, .have = sp->have } };
+    struct session *s = session_of(c, sp);
+    struct slice value;
+    int rc = store_get(&n->opt.store, TABLE_META,
+        key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica), &value);
+
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (rc == SYNCLINE_OK) {
+        struct reader r = reader_of(value);
+
+        f.subscribe.cursor = get_varint(&r);
+        f.subscribe.has_cursor = reader_end(&r) == SYNCLINE_OK;
+    } else if (rc != SYNCLINE_ENOTFOUND) {
+        return rc;
+    }
+    return conn_send(n, c, &f);
+}
+
+int conns_subscribe_all(struct node *n, struct space *sp)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
+         c = c->next)
+        if (c->greeted && !c->closing)
+            rc = conn_subscribe(n, c, sp);
+    return rc;
+}
+
+void conns_restart(struct node *n, const char *why)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        if (!c->pairing)
+            conn_close(n, c, SYNCLINE_ECLOSED, why);
+}
+
+/* ---- frames ---- */
+
+static int on_hello(struct node *n, struct conn *c, struct frame *f)
+{
+    struct slice name;
+    int rc;
+
+    if (c->greeted)
+        return SYNCLINE_EMALFORMED;
+    if (memcmp(f->hello.mesh.b, n->mesh.b, MESH_ID_LEN) != 0) {
+        conn_close(n, c, SYNCLINE_EDENIED, "it belongs to another mesh");
+        return SYNCLINE_OK;
+    }
+    name = arena_dup(&c->arena, f->hello.name);
+    if (name.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    c->name = name;
+    c->replica = f->hello.replica;
+    c->port = f->hello.port;
+    c->greeted = true;
+    n->reach_changed = n->want_flush = true;
+    rc = owner_learn(n, &c->replica, &c->device);
+    if (rc == SYNCLINE_OK)
+        rc = peers_on_up(n->peers, &c->device, c->id, &c->remote, c->inbound,
+            c->port, n->now_us);
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next)
+        rc = conn_subscribe(n, c, sp);
+    return rc;
+}
+
+static int on_ping(struct node *n, struct conn *c, struct frame *f)
+{
+    struct frame pong = { .type = FRAME_PONG,
+        .ping = { f->ping.sent_us, n->wall_us } };
+
+    return conn_send(n, c, &pong);
+}
+
+static int on_pong(struct node *n, struct conn *c, struct frame *f)
+{
+    if (f->ping.sent_us > n->now_us)
+        return SYNCLINE_EMALFORMED;
+    c->rtt_us = n->now_us - f->ping.sent_us;
+    c->offset_us =
+        (int64_t)(f->ping.wall_us + c->rtt_us / 2) - (int64_t)n->wall_us;
+    c->measured = true;
+    return SYNCLINE_OK;
+}
+
+static int on_reach(struct node *n, struct conn *c, struct frame *f)
+{
+    struct reader r = reader_of(f->reach.devices);
+    struct reach *reach = calloc(f->reach.n + 1, sizeof *reach);
+
+    if (reach == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < f->reach.n; i++) {
+        get_into(&r, reach[i].device.b, DEVICE_ID_LEN);
+        get_netaddr(&r, &reach[i].addr);
+        if (reach[i].addr.family != 0)
+            peers_on_gossip(n->peers, &reach[i].device, &reach[i].addr);
+    }
+    free(c->reach);
+    c->reach = reach;
+    c->reach_n = f->reach.n;
+    return SYNCLINE_OK;
+}
+
+static int on_subscribe(struct node *n, struct conn *c, struct frame *f)
+{
+    return send_on_subscribe(n, c, &f->subscribe);
+}
+
+static int on_batch(struct node *n, struct conn *c, struct frame *f)
+{
+    return receive_batch(n, c, &f->batch);
+}
+
+static int on_fragment(struct node *n, struct conn *c, struct frame *f)
+{
+    return receive_fragment(n, c, &f->fragment);
+}
+
+static int on_credit(struct node *n, struct conn *c, struct frame *f)
+{
+    if (f->credit > c->in_flight)
+        return SYNCLINE_EMALFORMED;
+    c->in_flight -= (size_t)f->credit;
+    n->want_flush = true;
+    return SYNCLINE_OK;
+}
+
+static int on_ack(struct node *n, struct conn *c, struct frame *f)
+{
+    return receive_ack(n, c, &f->ack);
+}
+
+static int on_ask(struct node *n, struct conn *c, struct frame *f)
+{
+    return verify_on_ask(n, c, &f->ask);
+}
+
+static int on_tell(struct node *n, struct conn *c, struct frame *f)
+{
+    return verify_on_tell(n, c, &f->tell);
+}
+
+static int on_bye(struct node *n, struct conn *c, struct frame *f)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof text, "the peer closed: %.*s",
+        (int)(f->bye.text.len > 200 ? 200 : f->bye.text.len),
+        (const char *)f->bye.text.ptr);
+    conn_close(n, c, SYNCLINE_ECLOSED, text);
+    return SYNCLINE_OK;
+}
+
+static const struct {
+    int (*on)(struct node *n, struct conn *c, struct frame *f);
+    bool before_hello;
+} handlers[FRAME_END] = {
+    [FRAME_HELLO] = { on_hello, true },
+    [FRAME_SUBSCRIBE] = { on_subscribe, false },
+    [FRAME_BATCH] = { on_batch, false },
+    [FRAME_FRAGMENT] = { on_fragment, false },
+    [FRAME_CREDIT] = { on_credit, false },
+    [FRAME_ACK] = { on_ack, false },
+    [FRAME_PING] = { on_ping, true },
+    [FRAME_PONG] = { on_pong, true },
+    [FRAME_REACH] = { on_reach, false },
+    [FRAME_ASK] = { on_ask, false },
+    [FRAME_TELL] = { on_tell, false },
+    [FRAME_BYE] = { on_bye, true },
+};
+
+int conn_on_frame(struct node *n, const struct event *ev)
+{
+    struct conn *c = conn_by_id(n, ev->conn);
+    struct frame f;
+    int rc;
+
+    if (c == NULL || c->closing)
+        return SYNCLINE_OK;
+    c->heard_us = n->now_us;
+    if (c->pairing)
+        return join_on_frame(n, c, ev->bytes);
+    rc = get_frame(ev->bytes, &f, &n->step);
+    if (rc == SYNCLINE_EVERSION) {
+        conn_close(n, c, rc,
+            "this node speaks protocol version 1; update the older one");
+        return SYNCLINE_OK;
+    }
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (f.no <= c->seen_no)
+        return SYNCLINE_OK; /* a double */
+    if (f.no != c->seen_no + 1 || (!c->greeted && !handlers[f.type].before_hello))
+        return SYNCLINE_EMALFORMED;
+    c->seen_no = f.no;
+    return handlers[f.type].on(n, c, &f);
+}
+
+/* ---- time ---- */
+
+static int tell_reach(struct node *n, struct conn *to)
+{
+    struct frame f = { .type = FRAME_REACH };
+    struct buf b = { 0 };
+    int rc;
+
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        struct netaddr addr = c->remote;
+
+        if (!c->greeted || c->closing || c == to || f.reach.n == REACH_MAX)
+            continue;
+        addr.port = c->port;
+        if (c->port == 0)
+            addr = (struct netaddr){ 0 };
+        buf_put(&b, c->device.b, DEVICE_ID_LEN);
+        put_netaddr(&b, &addr);
+        f.reach.n++;
+    }
+    f.reach.devices = buf_slice(&b);
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_OK)
+        rc = conn_send(n, to, &f);
+    buf_free(&b);
+    return rc;
+}
+
+static int tell_durable(struct node *n, struct conn *c, struct session *s)
+{
+    struct frame f = { .type = FRAME_ACK,
+        .ack = { .space = s->space->token, .device = n->device } };
+    uint32_t kept = 0;
+    int rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    for (uint32_t i = 0; i < f.ack.durable.n; i++)
+        if (!vv_covers(&s->acked, &f.ack.durable.e[i]))
+            f.ack.durable.e[kept++] = f.ack.durable.e[i];
+    f.ack.durable.n = kept;
+    if (kept == 0)
+        return SYNCLINE_OK;
+    rc = vv_join(&s->acked, &f.ack.durable, &s->arena);
+    return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
+}
+
+static bool peer_reaches(const struct conn *c, const struct device_id *d)
+{
+    if (device_eq(&c->device, d))
+        return true;
+    for (uint32_t i = 0; i < c->reach_n; i++)
+        if (device_eq(&c->reach[i].device, d))
+            return true;
+    return false;
+}
+
+/* What others have said is durable with them, to peers that they do not
+ * reach themselves. */
+static int pass_on_acks(struct node *n)
+{
+    for (struct member_ack *a = n->acks; a != NULL; a = a->next) {
+        struct frame f = { .type = FRAME_ACK,
+            .ack = { a->space->token, a->device, a->durable } };
+
+        for (struct conn *c = n->conns; c != NULL && a->news; c = c->next) {
+            int rc = SYNCLINE_OK;
+
+            if (c->greeted && !c->closing && !peer_reaches(c, &a->device))
+                rc = conn_send(n, c, &f);
+            if (rc != SYNCLINE_OK)
+                return rc;
+        }
+        a->news = false;
+    }
+    return SYNCLINE_OK;
+}
+
+/* What a turn of the loop has gathered, but for the rows. */
+int conns_flush(struct node *n)
+{
+    int rc = pass_on_acks(n);
+
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
+         c = c->next) {
+        if (!c->greeted || c->closing)
+            continue;
+        if (n->reach_changed)
+            rc = tell_reach(n, c);
+        for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
+             s = s->next)
+            rc = tell_durable(n, c, s);
+        if (rc == SYNCLINE_OK && c->owed > 0) {
+            struct frame f = { .type = FRAME_CREDIT, .credit = c->owed };
+
+            c->owed = 0;
+            rc = conn_send(n, c, &f);
+        }
+    }
+    n->reach_changed = false;
+    return rc;
+}
+
+int conns_tick(struct node *n)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
+        int rc = SYNCLINE_OK;
+
+        if (c->closing || c->pairing)
+            continue;
+        if (n->now_us >= c->heard_us + n->opt.silence_us) {
+            conn_close(n, c, SYNCLINE_ETIMEOUT, "the peer has gone silent");
+        } else if (n->now_us >= c->ping_due_us) {
+            c->ping_due_us = n->now_us + n->opt.heartbeat_us;
+            rc = conn_send(n, c, &ping);
+        }
+        if (rc != SYNCLINE_OK)
+            return rc;
+    }
+    return SYNCLINE_OK;
+}
+
+uint64_t conns_deadline(const struct node *n)
+{
+    uint64_t due = UINT64_MAX;
+
+    for (const struct conn *c = n->conns; c != NULL; c = c->next) {
+        if (c->closing || c->pairing)
+            continue;
+        if (c->ping_due_us < due)
+            due = c->ping_due_us;
+        if (c->heard_us + n->opt.silence_us < due)
+            due = c->heard_us + n->opt.silence_us;
+    }
+    return due;
+}

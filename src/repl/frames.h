@@ -1,0 +1,136 @@
+/* frames.h - what nodes say to each other on an authenticated connection
+ * (doc/protocol.md).
+ *
+ * Pure. A frame is a type, its number on the connection and a body. Decoded
+ * slices are borrowed from the frame, vectors live in the arena given.
+ * Law: get_frame(put_*(x)) is x; anything else is refused, never guessed. */
+#ifndef SYNCLINE_REPL_FRAMES_H
+#define SYNCLINE_REPL_FRAMES_H
+
+#include "core/netaddr.h"
+#include "core/vv.h"
+
+#define PROTOCOL_VERSION 1
+#define FRAME_MAX ((size_t)1 << 20)
+
+enum frame_type {
+    FRAME_HELLO = 1,     /* who I am */
+    FRAME_SUBSCRIBE = 2, /* what I have of a space; send me the rest */
+    FRAME_BATCH = 3,     /* rows, and perhaps a mark */
+    FRAME_FRAGMENT = 4,  /* a piece of a large row */
+    FRAME_CREDIT = 5,    /* so many bytes of batches are dealt with */
+    FRAME_ACK = 6,       /* what is durable at a device */
+    FRAME_PING = 7,
+    FRAME_PONG = 8,
+    FRAME_REACH = 9,     /* whom else I am connected to */
+    FRAME_ASK = 10,      /* fingerprints of a range, please */
+    FRAME_TELL = 11,
+    FRAME_BYE = 12,      /* why I close */
+    FRAME_END
+};
+
+struct frame_hello {
+    uint32_t version;
+    struct mesh_id mesh;
+    struct rid replica;
+    uint64_t wall_us;
+    uint16_t port;
+    struct slice name;
+};
+
+struct frame_subscribe {
+    struct space_token space;
+    struct vv have;
+    bool has_cursor;
+    uint64_t cursor; /* the receiver's own lsn, as I stored it */
+};
+
+#define BATCH_MARK 1   /* a mark follows the rows */
+#define BATCH_CURSOR 2 /* the cursor may be stored */
+#define BATCH_FLAGS 3
+
+struct frame_batch {
+    struct space_token space;
+    uint8_t flags;
+    uint64_t cursor;
+    uint64_t floor;
+    uint32_t rows_n, conflicts_n;
+    struct slice rows;      /* rows_n of (bytes key, bytes item) */
+    struct slice conflicts; /* conflicts_n of (bytes tail, bytes record) */
+    struct vv mark;         /* entries that changed since the last mark */
+};
+
+struct frame_fragment {
+    struct space_token space;
+    uint64_t transfer; /* counts large rows on this connection, from 1 */
+    uint64_t total;    /* bytes of the whole row */
+    uint64_t offset;
+    struct slice bytes;
+};
+
+struct frame_ack {
+    struct space_token space;
+    struct device_id device;
+    struct vv durable;
+};
+
+struct frame_ping {
+    uint64_t sent_us; /* the pinger's monotonic clock, returned as it came */
+    uint64_t wall_us; /* PONG: the answerer's wall clock */
+};
+
+#define REACH_MAX 1024
+
+struct frame_reach {
+    struct slice devices; /* n times: device id, netaddr as bytes */
+    uint32_t n;
+};
+
+/* A range of keys [from, to): to "" means to the end. */
+struct frame_ask {
+    uint64_t question;
+    struct space_token space;
+    struct slice from, to;
+};
+
+struct frame_tell {
+    uint64_t question;
+    struct slice body; /* see verify.h */
+};
+
+struct frame_bye {
+    int32_t code; /* a syncline_status */
+    struct slice text;
+};
+
+struct frame {
+    enum frame_type type;
+    uint32_t no;
+    union {
+        struct frame_hello hello;
+        struct frame_subscribe subscribe;
+        struct frame_batch batch;
+        struct frame_fragment fragment;
+        uint64_t credit;
+        struct frame_ack ack;
+        struct frame_ping ping; /* and pong */
+        struct frame_reach reach;
+        struct frame_ask ask;
+        struct frame_tell tell;
+        struct frame_bye bye;
+    };
+};
+
+const char *frame_name(enum frame_type type);
+
+void put_frame(struct buf *b, const struct frame *f);
+/* EVERSION for a hello of another version (out->hello.version is set),
+ * EMALFORMED or ESHORT for the rest. */
+NODISCARD int get_frame(
+    struct slice bytes, struct frame *out, struct arena *a);
+
+/* Netaddr as bytes: family, address, port. */
+void put_netaddr(struct buf *b, const struct netaddr *addr);
+void get_netaddr(struct reader *r, struct netaddr *out);
+
+#endif

@@ -1,0 +1,248 @@
+#include "repl/node_impl.h"
+
+/* TABLE_ITEM: be64 lsn, varint revisions, item. */
+int stored_decode(struct slice value, struct stored *out, struct arena *a)
+{
+    struct reader r = reader_of(value);
+
+    *out = (struct stored){ .existed = true };
+    out->lsn = get_be64(&r);
+    out->revisions = get_varint(&r);
+    if (r.err != 0 || get_item(&r, &out->item, a) != SYNCLINE_OK)
+        return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
+    return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
+}
+
+static const struct change *last_change(const struct item *it)
+{
+    const struct change *best = NULL;
+
+    if (it->tomb >= 0)
+        return &it->changes[it->tomb];
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        if (best == NULL ||
+            stamp_cmp(&it->changes[i].stamp, &best->stamp) > 0)
+            best = &it->changes[i];
+    return best;
+}
+
+static int remember_before(struct node *n, struct slice key,
+    struct stored *st)
+{
+    const struct change *last = last_change(&st->item);
+    struct buf doc = { 0 };
+    int rc;
+
+    st->was_alive = item_alive(&st->item);
+    if (last != NULL)
+        st->last = *last;
+    rc = vv_copy(&st->was, &st->item.ctx, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_print(&st->print, key, &st->item);
+    if (rc != SYNCLINE_OK || !st->was_alive)
+        return rc;
+    put_document(&doc, &st->item, &n->step);
+    st->before = arena_dup(&n->step, buf_slice(&doc));
+    rc = buf_status(&doc);
+    if (rc == SYNCLINE_OK && st->before.ptr == NULL)
+        rc = SYNCLINE_ENOMEM;
+    buf_free(&doc);
+    return rc;
+}
+
+int item_load(struct node *n, struct space *sp, struct slice key,
+    struct stored *out)
+{
+    struct slice value;
+    int rc = txn_get(
+        &n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), &value);
+
+    *out = (struct stored){ 0 };
+    item_init(&out->item);
+    if (rc == SYNCLINE_ENOTFOUND)
+        return SYNCLINE_OK;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    value = arena_dup(&n->step, value);
+    if (value.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = stored_decode(value, out, &n->step);
+    return rc == SYNCLINE_OK ? remember_before(n, key, out) : rc;
+}
+
+/* ---- history ---- */
+
+static void put_entry(struct buf *b, const struct history_entry *e)
+{
+    buf_put_u8(b, e->what);
+    put_dot(b, &e->dot);
+    put_stamp(b, &e->stamp);
+    put_u64(b, e->wall_us);
+    put_bytes(b, e->path);
+    buf_put_slice(b, e->value);
+}
+
+int history_decode(struct slice value, struct history_entry *out)
+{
+    struct reader r = reader_of(value);
+    uint64_t version = out->version;
+
+    *out = (struct history_entry){ .version = version, .what = get_u8(&r) };
+    get_dot(&r, &out->dot);
+    get_stamp(&r, &out->stamp);
+    out->wall_us = get_u64(&r);
+    out->path = get_bytes(&r);
+    out->value = r.in;
+    return r.err == 0 ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
+}
+
+struct thinning {
+    struct node *node;
+    uint64_t keep_from; /* versions below this go */
+};
+
+static int thin(void *ctx, struct slice key, struct slice value)
+{
+    struct thinning *t = ctx;
+    struct node *n = t->node;
+    struct reader tail =
+        reader_of(slice_from(key, key.len >= 8 ? key.len - 8 : 0));
+    struct history_entry e = { .version = get_be64(&tail) };
+    bool old = e.version < t->keep_from;
+
+    if (!old && n->opt.history_age_us > 0 &&
+        history_decode(value, &e) == SYNCLINE_OK)
+        old = e.wall_us + n->opt.history_age_us < n->wall_us;
+    if (!old)
+        return 1;
+    txn_del(&n->txn, TABLE_HISTORY, key);
+    return SYNCLINE_OK;
+}
+
+static int history_add(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct history_entry *e)
+{
+    struct thinning t = { n, 0 };
+    struct buf name = { 0 };
+    int rc;
+
+    st->revisions++;
+    buf_clear(&n->out);
+    put_entry(&n->out, e);
+    txn_put(&n->txn, TABLE_HISTORY,
+        key_history(&n->key, sp->id, key, st->revisions), buf_slice(&n->out));
+    if (st->revisions > n->opt.history_keep)
+        t.keep_from = st->revisions - n->opt.history_keep + 1;
+    if (t.keep_from == 0 && n->opt.history_age_us == 0)
+        return SYNCLINE_OK;
+    rc = store_scan(&n->opt.store, TABLE_HISTORY,
+        key_history_of(&name, sp->id, key), SLICE_NONE, thin, &t);
+    buf_free(&name);
+    return rc;
+}
+
+int history_lost(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct change *by, const struct cell *cell)
+{
+    struct history_entry e = { .what = HISTORY_LOST,
+        .dot = by->first,
+        .stamp = by->stamp,
+        .wall_us = by->wall_us,
+        .path = cell->path,
+        .value = cell->value };
+
+    return history_add(n, sp, key, st, &e);
+}
+
+/* What the item was before this step, if people can see the difference. */
+static int keep_before(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, struct slice after)
+{
+    struct history_entry e = { .what = HISTORY_DELETE,
+        .dot = st->last.first,
+        .stamp = st->last.stamp,
+        .wall_us = st->last.wall_us };
+
+    if (!st->existed)
+        return SYNCLINE_OK;
+    if (st->was_alive == item_alive(&st->item) &&
+        slice_eq(st->before, after))
+        return SYNCLINE_OK;
+    if (st->was_alive) {
+        e.what = HISTORY_PUT;
+        e.value = st->before;
+    }
+    return history_add(n, sp, key, st, &e);
+}
+
+/* ---- storing ---- */
+
+static void count(struct space_state *s, const struct stored *st,
+    const struct item_print *now)
+{
+    bool dead = st->existed && !st->was_alive;
+
+    s->alive += (uint64_t)item_alive(&st->item) - (uint64_t)st->was_alive;
+    s->deleted += (uint64_t)!item_alive(&st->item) - (uint64_t)dead;
+    s->live.lo += now->live.lo - st->print.live.lo;
+    s->live.hi += now->live.hi - st->print.live.hi;
+    s->dead.lo += now->dead.lo - st->print.dead.lo;
+    s->dead.hi += now->dead.hi - st->print.dead.hi;
+}
+
+/* The index of context entries follows the item's merged context. */
+static void index_context(struct node *n, struct space *sp, struct slice key,
+    const struct stored *st)
+{
+    const struct vv *ctx = &st->item.ctx;
+
+    for (uint32_t i = 0; i < ctx->n; i++) {
+        struct dot old = { ctx->e[i].replica,
+            vv_get(&st->was, &ctx->e[i].replica) };
+
+        if (old.seq == ctx->e[i].seq)
+            continue;
+        if (old.seq > 0)
+            txn_del(&n->txn, TABLE_SEEN, key_seen(&n->key, sp->id, &old, key));
+        txn_put(&n->txn, TABLE_SEEN,
+            key_seen(&n->key, sp->id, &ctx->e[i], key), SLICE_LIT(""));
+    }
+}
+
+int item_store(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, uint64_t lsn)
+{
+    struct item_print now;
+    struct buf doc = { 0 };
+    int rc = item_print(&now, key, &st->item);
+
+    space_touch(sp);
+    if (st->was_alive && item_alive(&st->item))
+        put_document(&doc, &st->item, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&doc);
+    if (rc == SYNCLINE_OK)
+        rc = keep_before(n, sp, key, st, buf_slice(&doc));
+    buf_free(&doc);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (st->existed)
+        txn_del(&n->txn, TABLE_FEED,
+            key_feed(&n->key, sp->id, st->lsn, FEED_ITEM, key));
+    txn_put(&n->txn, TABLE_FEED,
+        key_feed(&n->key, sp->id, lsn, FEED_ITEM, key), SLICE_LIT(""));
+    index_context(n, sp, key, st);
+    buf_clear(&n->out);
+    put_be64(&n->out, lsn);
+    put_varint(&n->out, st->revisions);
+    put_item(&n->out, &st->item);
+    if (buf_status(&n->out) != SYNCLINE_OK)
+        return buf_status(&n->out);
+    txn_put(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key),
+        buf_slice(&n->out));
+    count(&sp->s, st, &now);
+    if (slice_is(sp->name, MESH_SPACE))
+        n->mesh_changed = true;
+    n->want_flush = true;
+    return txn_status(&n->txn);
+}

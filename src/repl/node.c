@@ -1,0 +1,571 @@
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+#define RECORD_FORMAT 1
+/* How far the persisted ceiling of the clock runs ahead of it. */
+#define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
+
+/* ---- effects ---- */
+
+struct effect *fx_add(struct node *n, enum effect_type type)
+{
+    if (n->fx_n == n->fx_cap) {
+        size_t cap = n->fx_cap == 0 ? 32 : n->fx_cap * 2;
+        struct effect *more = realloc(n->fx, cap * sizeof *more);
+
+        if (more == NULL)
+            return NULL;
+        n->fx = more;
+        n->fx_cap = cap;
+    }
+    n->fx[n->fx_n] = (struct effect){ .type = type };
+    return &n->fx[n->fx_n++];
+}
+
+int fx_bytes(struct node *n, struct effect *fx, struct slice bytes)
+{
+    fx->bytes = arena_dup(&n->step, bytes);
+    return fx->bytes.ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+int fx_reply(struct node *n, uint64_t request, struct slice json, bool more)
+{
+    struct effect *fx = fx_add(n, FX_REPLY);
+
+    if (fx == NULL)
+        return SYNCLINE_ENOMEM;
+    fx->request = request;
+    fx->more = more;
+    return fx_bytes(n, fx, json);
+}
+
+static const char *status_name(int rc)
+{
+    static const char *const names[] = { "OK", "ENOMEM", "EINVAL",
+        "EMALFORMED", "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT",
+        "EIO", "EFULL", "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED",
+        "ETIMEOUT", "EUNSUPPORTED" };
+    size_t ix = rc <= 0 ? (size_t)-rc : 0;
+
+    return ix < sizeof names / sizeof *names ? names[ix] : "EINVAL";
+}
+
+static const char *status_text(int rc)
+{
+    switch (rc) {
+    case SYNCLINE_ENOMEM:
+        return "memory ran out";
+    case SYNCLINE_EFULL:
+        return "the disk is full; make room and try again";
+    case SYNCLINE_EIO:
+        return "writing to the store failed; see the log";
+    case SYNCLINE_ECORRUPT:
+        return "a record of the store is damaged";
+    default:
+        return "the request failed";
+    }
+}
+
+int fx_error(
+    struct node *n, uint64_t request, int rc, const struct errmsg *why)
+{
+    const char *text =
+        why != NULL && why->text[0] != 0 ? why->text : status_text(rc);
+    struct buf b = { 0 };
+    int err;
+
+    buf_printf(&b, "{\"ok\":false,\"code\":\"%s\",\"error\":", status_name(rc));
+    json_print_string(&b, slice_str(text), false);
+    buf_put_str(&b, "}");
+    err = buf_status(&b);
+    if (err == SYNCLINE_OK)
+        err = fx_reply(n, request, buf_slice(&b), false);
+    buf_free(&b);
+    return err;
+}
+
+/* ---- the clock ---- */
+
+static int keep_ceiling(struct node *n)
+{
+    struct buf b = { 0 };
+
+    n->clock_ceiling = n->clock.last + hlc_of_wall(CLOCK_STRIDE_US);
+    put_u64(&b, n->clock_ceiling);
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_HLC), buf_slice(&b));
+    buf_free(&b);
+    return txn_status(&n->txn);
+}
+
+int node_stamp(struct node *n, struct stamp *out)
+{
+    *out = (struct stamp){ n->epoch, hlc_next(&n->clock, n->wall_us),
+        n->replica };
+    return n->clock.last >= n->clock_ceiling ? keep_ceiling(n) : SYNCLINE_OK;
+}
+
+void node_see_stamp(struct node *n, const struct stamp *s)
+{
+    if (s->epoch == n->epoch)
+        hlc_observe(&n->clock, s->hlc);
+}
+
+/* ---- replica ids ---- */
+
+bool node_is_mine(const struct node *n, const struct rid *replica)
+{
+    for (uint32_t i = 0; i < n->mine_n; i++)
+        if (rid_eq(&n->mine[i], replica))
+            return true;
+    return false;
+}
+
+static int add_mine(struct node *n, const struct rid *replica)
+{
+    struct rid *more;
+
+    if (node_is_mine(n, replica))
+        return SYNCLINE_OK;
+    more = realloc(n->mine, (n->mine_n + 1) * sizeof *more);
+    if (more == NULL)
+        return SYNCLINE_ENOMEM;
+    n->mine = more;
+    n->mine[n->mine_n++] = *replica;
+    return owner_learn(n, replica, &n->device);
+}
+
+/* The registration in `_mesh` follows once there is a mesh. */
+int node_mint_replica(struct node *n)
+{
+    struct rid fresh;
+    int rc = n->opt.crypto->random(
+        n->opt.crypto->self, fresh.b, sizeof fresh.b);
+
+    if (rc == SYNCLINE_OK)
+        rc = add_mine(n, &fresh);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->replica = fresh;
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REPLICA), rid_slice(&fresh));
+    txn_put(&n->txn, TABLE_META, key_meta_mine(&n->key, &fresh),
+        SLICE_LIT(""));
+    return txn_status(&n->txn);
+}
+
+/* ---- opening ---- */
+
+static uint64_t or_default(uint64_t v, uint64_t fallback)
+{
+    return v != 0 ? v : fallback;
+}
+
+static void set_defaults(struct node_options *o)
+{
+    o->heartbeat_us = or_default(o->heartbeat_us, 5000000);
+    o->silence_us = or_default(o->silence_us, 15000000);
+    o->forward_us = or_default(o->forward_us, 200000);
+    o->dial_min_us = or_default(o->dial_min_us, 250000);
+    o->dial_max_us = or_default(o->dial_max_us, 30000000);
+    o->beacon_us = or_default(o->beacon_us, 5000000);
+    o->batch_bytes = (size_t)or_default(o->batch_bytes, 256 << 10);
+    o->window_bytes = (size_t)or_default(o->window_bytes, 4 << 20);
+    o->fragment_above = (size_t)or_default(o->fragment_above, 512 << 10);
+    o->fragment_bytes = (size_t)or_default(o->fragment_bytes, 128 << 10);
+    o->held_max = (uint32_t)or_default(o->held_max, 256);
+    o->history_keep = (uint32_t)or_default(o->history_keep, 50);
+}
+
+static int load_mine(void *ctx, struct slice key, struct slice value)
+{
+    struct node *n = ctx;
+    struct reader r = reader_of(slice_from(key, sizeof META_MINE - 1));
+    struct rid rid;
+
+    (void)value;
+    get_into(&r, rid.b, RID_LEN);
+    if (reader_end(&r) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    return add_mine(n, &rid);
+}
+
+static int load_clock(struct node *n)
+{
+    struct slice value;
+    struct reader r;
+    int rc = store_get(
+        &n->opt.store, TABLE_META, SLICE_LIT(META_HLC), &value);
+
+    if (rc == SYNCLINE_ENOTFOUND)
+        return SYNCLINE_OK;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    r = reader_of(value);
+    n->clock.last = n->clock_ceiling = get_u64(&r);
+    return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
+}
+
+static int check_format(struct node *n, bool *fresh, struct errmsg *why)
+{
+    struct slice value;
+    struct reader r;
+    uint64_t format;
+    int rc = store_get(
+        &n->opt.store, TABLE_META, SLICE_LIT(META_FORMAT), &value);
+
+    *fresh = rc == SYNCLINE_ENOTFOUND;
+    if (rc != SYNCLINE_OK)
+        return *fresh ? SYNCLINE_OK : rc;
+    r = reader_of(value);
+    format = get_varint(&r);
+    if (reader_end(&r) != SYNCLINE_OK || format == 0)
+        return errmsg_set(
+            why, SYNCLINE_ECORRUPT, "the store's format record is damaged");
+    if (format > RECORD_FORMAT)
+        return errmsg_set(why, SYNCLINE_EVERSION,
+            "the store was written by a newer version (format %llu, this one "
+            "reads up to %d); update syncline",
+            (unsigned long long)format, RECORD_FORMAT);
+    return SYNCLINE_OK;
+}
+
+static int load_replica(struct node *n, bool *clean)
+{
+    struct slice value;
+    int rc = store_scan(&n->opt.store, TABLE_META, SLICE_LIT(META_MINE),
+        SLICE_NONE, load_mine, n);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_CLEAN), &value);
+    *clean = rc == SYNCLINE_OK;
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
+        return rc;
+    rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_REPLICA), &value);
+    if (rc == SYNCLINE_OK && value.len == RID_LEN)
+        memcpy(n->replica.b, value.ptr, RID_LEN);
+    return rc;
+}
+
+static int commit_step(struct node *n);
+
+static int open_used(struct node *n, struct errmsg *why)
+{
+    bool clean = false;
+    int rc = load_replica(n, &clean);
+
+    if (rc == SYNCLINE_OK)
+        rc = load_clock(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_load(n, why);
+    if (rc == SYNCLINE_OK && !clean) {
+        log_line(&n->log, LOG_LEVEL_WARN, "node",
+            "the last stop was not clean: this store is a new replica now");
+        rc = node_mint_replica(n);
+        if (rc == SYNCLINE_OK)
+            rc = mesh_register_replica(n);
+    }
+    if (rc == SYNCLINE_OK && clean)
+        txn_del(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN));
+    return rc;
+}
+
+static int open_fresh(struct node *n)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    put_varint(&b, RECORD_FORMAT);
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_FORMAT), buf_slice(&b));
+    buf_free(&b);
+    rc = node_mint_replica(n);
+    return rc == SYNCLINE_OK ? mesh_found(n) : rc;
+}
+
+int node_new(struct node **out, const struct node_options *opt,
+    uint64_t now_us, uint64_t wall_us, struct errmsg *why)
+{
+    struct node *n = calloc(1, sizeof *n);
+    bool fresh = false;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (n == NULL)
+        return SYNCLINE_ENOMEM;
+    n->opt = *opt;
+    set_defaults(&n->opt);
+    n->log = opt->log;
+    n->prng.state = opt->seed;
+    n->now_us = now_us;
+    n->wall_us = wall_us;
+    n->device = opt->crypto->device;
+    n->txn.store = &n->opt.store;
+    n->next_space = 1;
+    n->opt.name = arena_dup(&n->arena, opt->name);
+    if (n->opt.name.ptr == NULL || mesh_init(n) != SYNCLINE_OK)
+        goto fail;
+    rc = check_format(n, &fresh, why);
+    if (rc == SYNCLINE_OK)
+        rc = fresh ? open_fresh(n) : open_used(n, why);
+    if (rc == SYNCLINE_OK)
+        rc = commit_step(n);
+    if (rc == SYNCLINE_OK)
+        rc = join_load(n);
+    if (rc != SYNCLINE_OK)
+        goto fail;
+    n->beacon_due_us = now_us;
+    *out = n;
+    return SYNCLINE_OK;
+fail:
+    if (why != NULL && why->text[0] == 0)
+        (void)errmsg_set(why, rc, "%s", status_text(rc));
+    node_free(n);
+    return rc;
+}
+
+void node_free(struct node *n)
+{
+    if (n == NULL)
+        return;
+    conns_free(n);
+    waits_free(n);
+    watches_free(n);
+    verifies_free(n);
+    resolves_free(n);
+    join_free(n);
+    mesh_free(n);
+    spaces_free(n);
+    txn_free(&n->txn);
+    arena_free(&n->arena);
+    arena_free(&n->step);
+    buf_free(&n->key);
+    buf_free(&n->out);
+    free(n->raises);
+    free(n->fx);
+    free(n->mine);
+    free(n);
+}
+
+/* ---- the step ---- */
+
+static int commit_step(struct node *n)
+{
+    struct effect *fx;
+    int rc = spaces_save(n);
+
+    if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
+        return rc;
+    rc = store_commit(
+        &n->opt.store, buf_slice(&n->txn.batch.ops), &n->commit);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->undo_ceiling = n->clock_ceiling;
+    fx = fx_add(n, FX_COMMIT);
+    if (fx == NULL)
+        return SYNCLINE_ENOMEM;
+    fx->commit = n->commit;
+    txn_reset(&n->txn);
+    return spaces_committed(n);
+}
+
+static void undo_step(struct node *n)
+{
+    txn_reset(&n->txn);
+    spaces_undo(n);
+    n->clock_ceiling = n->undo_ceiling;
+    n->unsettled = NULL;
+    n->mesh_changed = false;
+    n->fx_n = 0;
+}
+
+static int on_timer(struct node *n, const struct event *ev)
+{
+    int rc = conns_tick(n);
+
+    (void)ev;
+    if (rc == SYNCLINE_OK)
+        rc = mesh_tick(n);
+    if (rc == SYNCLINE_OK)
+        rc = join_tick(n);
+    if (rc == SYNCLINE_OK)
+        rc = waits_check(n);
+    if (rc == SYNCLINE_OK)
+        rc = verifies_tick(n);
+    if (send_deadline(n) <= n->now_us)
+        n->want_flush = true;
+    return rc;
+}
+
+static int on_flush(struct node *n, const struct event *ev)
+{
+    int rc;
+
+    (void)ev;
+    n->want_flush = false;
+    rc = conns_flush(n);
+    if (rc == SYNCLINE_OK)
+        rc = send_flush(n);
+    return rc == SYNCLINE_OK ? watches_flush(n) : rc;
+}
+
+static int on_persisted(struct node *n, const struct event *ev)
+{
+    int rc;
+
+    if (ev->commit <= n->persisted)
+        return SYNCLINE_OK;
+    n->persisted = ev->commit;
+    spaces_persisted(n, ev->commit);
+    n->want_flush = true;
+    rc = waits_check(n);
+    return rc == SYNCLINE_OK ? join_persisted(n) : rc;
+}
+
+static int on_cancel(struct node *n, const struct event *ev)
+{
+    watch_cancel(n, ev->request);
+    return SYNCLINE_OK;
+}
+
+static int on_pace(struct node *n, const struct event *ev)
+{
+    struct watch *w = watch_by_request(n, ev->request);
+
+    if (w != NULL)
+        w->paused = ev->type == EV_PAUSE;
+    n->want_flush = true;
+    return SYNCLINE_OK;
+}
+
+static int (*const handlers[])(struct node *, const struct event *) = {
+    [EV_TIMER] = on_timer,
+    [EV_FLUSH] = on_flush,
+    [EV_CONN_UP] = conn_on_up,
+    [EV_CONN_DOWN] = conn_on_down,
+    [EV_FRAME] = conn_on_frame,
+    [EV_DATAGRAM] = join_on_datagram,
+    [EV_REQUEST] = request_on,
+    [EV_CANCEL] = on_cancel,
+    [EV_PAUSE] = on_pace,
+    [EV_RESUME] = on_pace,
+    [EV_PERSISTED] = on_persisted,
+    [EV_RESOLVED] = resolve_on_answer,
+};
+
+/* The step failed and was undone: tell whoever asked for it. */
+static int tell_failure(struct node *n, const struct event *ev, int rc)
+{
+    struct conn *c;
+
+    log_line(&n->log, LOG_LEVEL_WARN, "node", "an event failed: %s",
+        status_name(rc));
+    if (ev->type == EV_REQUEST)
+        return fx_error(n, ev->request, rc, NULL);
+    c = ev->type == EV_FRAME || ev->type == EV_CONN_UP
+        ? conn_by_id(n, ev->conn)
+        : NULL;
+    if (c == NULL)
+        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+    conn_close(n, c, rc,
+        rc == SYNCLINE_EMALFORMED || rc == SYNCLINE_ESHORT
+            ? "a frame breaks the protocol"
+            : status_text(rc));
+    return SYNCLINE_OK;
+}
+
+/* Somebody knows more of this replica than it does itself: the store was
+ * rolled back. From here on it is another replica. */
+static int restart_as_new(struct node *n)
+{
+    int rc;
+
+    n->bad_restart = false;
+    log_line(&n->log, LOG_LEVEL_WARN, "node",
+        "a peer knows more of this replica than its store does: it was "
+        "rolled back, and is a new replica from now on");
+    rc = node_mint_replica(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_register_replica(n);
+    if (rc == SYNCLINE_OK)
+        rc = commit_step(n);
+    conns_restart(n, "this node is a new replica");
+    return rc;
+}
+
+int node_step(struct node *n, const struct event *ev,
+    const struct effect **fx, size_t *fx_n)
+{
+    int rc;
+
+    arena_reset(&n->step);
+    n->fx_n = 0;
+    n->now_us = ev->now_us;
+    n->wall_us = ev->wall_us;
+    rc = handlers[ev->type](n, ev);
+    if (rc == SYNCLINE_OK)
+        rc = commit_step(n);
+    if (rc != SYNCLINE_OK) {
+        undo_step(n);
+        rc = tell_failure(n, ev, rc);
+    } else {
+        if (n->mesh_changed)
+            rc = mesh_refresh(n);
+        if (rc == SYNCLINE_OK)
+            rc = commit_step(n);
+        if (rc == SYNCLINE_OK && n->bad_restart)
+            rc = restart_as_new(n);
+    }
+    *fx = n->fx;
+    *fx_n = n->fx_n;
+    return rc;
+}
+
+uint64_t node_deadline_us(const struct node *n)
+{
+    const uint64_t due[] = { conns_deadline(n), mesh_deadline(n),
+        join_deadline(n), waits_deadline(n), verifies_deadline(n),
+        send_deadline(n) };
+    uint64_t first = UINT64_MAX;
+
+    for (size_t i = 0; i < sizeof due / sizeof *due; i++)
+        if (due[i] < first)
+            first = due[i];
+    return first;
+}
+
+bool node_wants_flush(const struct node *n)
+{
+    return n->want_flush;
+}
+
+int node_close(struct node *n)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    arena_reset(&n->step);
+    n->fx_n = 0;
+    put_u64(&b, n->clock.last);
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_HLC), buf_slice(&b));
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN), SLICE_LIT("1"));
+    rc = mesh_save_book(n);
+    buf_free(&b);
+    return rc == SYNCLINE_OK ? commit_step(n) : rc;
+}
+
+bool node_admits(
+    const struct node *n, const struct device_id *device, bool pairing)
+{
+    if (device_eq(device, &n->device))
+        return false;
+    return pairing ? join_admits(n, device) : members_has(n->members, device);
+}
+
+const struct device_id *node_device(const struct node *n)
+{
+    return &n->device;
+}
+
+const struct rid *node_replica(const struct node *n)
+{
+    return &n->replica;
+}

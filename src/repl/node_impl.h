@@ -1,0 +1,550 @@
+/* node_impl.h - the inside of a node, for the files that make it up.
+ *
+ *   node.c      the step: event in, one batch committed, effects out
+ *   space.c     spaces, their vectors and counters, what is durable
+ *   items.c     items in the store and their indexes; history
+ *   conflicts.c conflict records
+ *   resolve.c   what the policies make of them
+ *   write.c     local writes
+ *   conn.c      connections: hello, numbering, heartbeats
+ *   send.c      the feed: rows and marks out
+ *   receive.c   rows and marks in
+ *   mesh.c      membership, spaces and policies as items of `_mesh`
+ *   join.c      pairing, leaving one mesh for another, replaying items
+ *   waits.c     who waits for durability, here or elsewhere
+ *   watch.c     streams of events
+ *   verify.c    comparing fingerprints
+ *   request*.c  the local interface (doc/api.md)
+ *
+ * Pure. Law: what a failed step changed in memory is undone (node.c). */
+#ifndef SYNCLINE_REPL_NODE_IMPL_H
+#define SYNCLINE_REPL_NODE_IMPL_H
+
+#include "core/hlc.h"
+#include "core/merge.h"
+#include "repl/beacon.h"
+#include "repl/frames.h"
+#include "repl/keys.h"
+#include "repl/members.h"
+#include "repl/node.h"
+#include "repl/pair.h"
+#include "repl/peers.h"
+#include "repl/txn.h"
+
+#define MESH_SPACE "_mesh"
+#define DEFAULT_SPACE "default"
+#define MESH_SECRET_LEN 32
+
+/* ---- spaces ---- */
+
+/* What changes with every commit, and is restored if that fails. */
+struct space_state {
+    uint64_t lsn;
+    uint64_t alive, deleted;      /* items */
+    struct hash128 live, dead;    /* sums of item prints */
+    uint64_t floor;
+};
+
+enum policy { POLICY_LWW, POLICY_MERGE, POLICY_MANUAL, POLICY_KEEP_BOTH,
+    POLICY_CUSTOM, POLICY_END };
+
+struct policy_rule {
+    struct slice prefix;
+    enum policy policy;
+};
+
+struct space {
+    struct space *next;
+    uint32_t id; /* in keys; never used again */
+    struct space_token token;
+    struct slice name;
+    bool hidden; /* removed by somebody */
+    struct space_state s;
+    struct vv have;    /* V */
+    struct vv durable; /* the part of it that is on the disk */
+    uint64_t durable_lsn;
+    struct policy_rule *policies; /* longest prefix first */
+    uint32_t policies_n;
+    struct arena policy_arena;
+    bool reissue; /* holds rows of lost replicas of this device */
+    bool caught_up; /* has had a MARK since this node started */
+    bool touched;
+    struct space_state undo;
+};
+
+/* A raise of V in this step, so that it can be undone or made durable. */
+struct raise {
+    struct space *space;
+    struct rid replica;
+    uint64_t from, to;
+};
+
+/* Waits for EV_PERSISTED. */
+struct pending {
+    uint64_t commit;
+    struct space *space;
+    uint64_t lsn;
+    struct dot dot; /* seq 0: only the lsn */
+};
+
+/* ---- connections ---- */
+
+/* A row kept from a peer: its author will serve it, or it is large and
+ * another large row is on its way. One block of memory. */
+struct held {
+    uint64_t due_us;
+    uint64_t lsn;
+    bool large;
+    struct slice key;
+    struct vv ctx;
+};
+
+/* A large row on its way. */
+struct transfer {
+    struct session *session;
+    uint64_t no, lsn;
+    size_t offset;
+    struct buf row; /* bytes key, bytes item */
+    struct held *what;
+};
+
+/* One space on one connection, both directions. */
+struct session {
+    struct session *next;
+    struct space *space;
+    struct arena arena;
+    /* Sending. */
+    bool wanted;        /* the peer has subscribed */
+    bool indexing;      /* no cursor: walking the index of contexts */
+    uint64_t until;     /* and from which lsn the feed goes on */
+    uint64_t pos;       /* all of the feed up to here is dealt with */
+    struct buf at;      /* the next key of the index or the feed, if begun */
+    uint64_t walked;    /* counts its steps */
+    uint64_t told_cursor; /* the last cursor sent, plus one */
+    struct vv peer_has; /* what the peer has, or will once it reads on */
+    bool mark_sent;
+    struct held **held;
+    uint32_t held_n;
+    /* Receiving. */
+    struct vv acked;    /* our durable vector, as last told */
+    bool ack_sent;
+};
+
+/* A large row arriving. */
+struct incoming {
+    uint64_t no, total;
+    struct space_token space;
+    struct buf row;
+};
+
+struct reach {
+    struct device_id device;
+    struct netaddr addr;
+};
+
+struct conn {
+    struct conn *next;
+    uint64_t id;
+    struct device_id device;
+    struct netaddr remote;
+    bool inbound, up, pairing, greeted, closing;
+    uint8_t exporter[32];
+    struct buf spki;
+    struct rid replica; /* the peer's */
+    struct slice name;
+    uint16_t port;
+    uint32_t sent_no, seen_no;
+    uint64_t heard_us, ping_due_us, opened_us;
+    uint64_t rtt_us;
+    int64_t offset_us;
+    bool measured;
+    size_t in_flight, owed; /* bytes of batches sent; of batches dealt with */
+    uint64_t transfers;
+    struct transfer *transfer;
+    struct incoming incoming;
+    struct reach *reach;
+    uint32_t reach_n;
+    struct session *sessions;
+    struct arena arena;
+};
+
+/* What other members have said is durable with them. */
+struct member_ack {
+    struct member_ack *next;
+    struct device_id device;
+    struct space *space;
+    struct vv durable;
+    struct arena arena;
+    bool news; /* to be passed on */
+};
+
+/* ---- requests under way ---- */
+
+struct wait {
+    struct wait *next;
+    uint64_t request, commit;
+    struct space *space;
+    struct dot dot;
+    bool durable, all;
+    uint32_t want;
+    uint64_t deadline_us;
+    uint64_t version;
+    uint32_t changed;
+    bool batch;
+};
+
+struct watch {
+    struct watch *next;
+    uint64_t request;
+    struct slice space_name, prefix; /* in the heap */
+    struct space *space;
+    uint64_t pos;
+    struct buf pos_tail;
+    bool paused, live, resync, told_live;
+};
+
+struct unsettled; /* resolve.c */
+struct asked;
+struct verify; /* verify.c */
+struct joining; /* join.c */
+
+/* Which device a replica belongs to. */
+struct owner {
+    struct rid replica;
+    struct device_id device;
+};
+
+struct node {
+    struct node_options opt;
+    struct log log;
+    struct prng prng;
+    struct hlc clock;
+    uint64_t clock_ceiling, undo_ceiling;
+    uint64_t now_us, wall_us;
+    struct device_id device;
+    struct rid replica;
+    struct rid *mine; /* every replica id this device ever had, sorted */
+    uint32_t mine_n;
+    struct mesh_id mesh;
+    uint8_t mesh_secret[MESH_SECRET_LEN];
+    uint32_t next_space;
+    uint64_t epoch;
+
+    struct space *spaces;
+    struct conn *conns;
+    struct members *members;
+    struct invites *invites;
+    struct peers *peers;
+    struct owner *owners; /* sorted by replica */
+    uint32_t owners_n, owners_cap;
+    struct member_ack *acks;
+    struct wait *waits;
+    struct watch *watches;
+    struct verify *verifies;
+    struct unsettled *unsettled; /* of this step */
+    struct asked *asked;         /* FX_RESOLVE without an answer yet */
+    uint64_t next_asked;
+    struct joining *joining;
+
+    struct pending *pending; /* ring */
+    uint32_t pending_n, pending_at, pending_cap;
+    uint64_t commit;     /* number of the last batch */
+    uint64_t persisted;  /* of the last durable one */
+    uint64_t next_conn;
+    uint64_t beacon_due_us;
+    bool mesh_changed;   /* items of `_mesh` changed in this step */
+    bool members_changed;
+    bool want_flush;
+    bool reach_changed;
+    bool bad_restart; /* the replica id must be minted anew */
+
+    /* The step at hand. */
+    struct arena arena; /* for long-lived things that only grow */
+    struct arena step;
+    struct txn txn;
+    struct raise *raises;
+    uint32_t raises_n, raises_cap;
+    struct effect *fx;
+    size_t fx_n, fx_cap;
+    struct buf key; /* scratch for keys */
+    struct buf out; /* scratch for frames and replies */
+};
+
+/* ---- node.c ---- */
+
+struct effect *fx_add(struct node *n, enum effect_type type);
+/* Copies bytes into the step's arena and lends them. */
+NODISCARD int fx_bytes(struct node *n, struct effect *fx, struct slice bytes);
+NODISCARD int fx_reply(
+    struct node *n, uint64_t request, struct slice json, bool more);
+NODISCARD int fx_error(
+    struct node *n, uint64_t request, int rc, const struct errmsg *why);
+/* A new stamp of this replica's, greater than all seen. */
+NODISCARD int node_stamp(struct node *n, struct stamp *out);
+void node_see_stamp(struct node *n, const struct stamp *s);
+NODISCARD int node_mint_replica(struct node *n);
+bool node_is_mine(const struct node *n, const struct rid *replica);
+
+/* ---- space.c ---- */
+
+struct space *space_by_name(const struct node *n, struct slice name);
+struct space *space_by_token(
+    const struct node *n, const struct space_token *t);
+NODISCARD int space_open(struct node *n, struct slice name, struct space **out);
+NODISCARD int spaces_load(struct node *n, struct errmsg *why);
+void spaces_free(struct node *n);
+void space_free(struct node *n, struct space *sp);
+/* Before anything of the space is changed in a step. */
+void space_touch(struct space *sp);
+/* Raises V to cover d; undone if the step fails. */
+NODISCARD int space_raise(struct node *n, struct space *sp,
+    const struct dot *d);
+/* Writes what changed of spaces into the batch, at the step's end. */
+NODISCARD int spaces_save(struct node *n);
+/* After the commit: what waits for durability. */
+NODISCARD int spaces_committed(struct node *n);
+void spaces_undo(struct node *n);
+void spaces_persisted(struct node *n, uint64_t commit);
+/* The space's next lsn; one a step and space. */
+uint64_t space_next_lsn(struct space *sp);
+enum policy space_policy(const struct space *sp, struct slice key);
+const char *policy_name(enum policy p);
+NODISCARD int policy_parse(struct slice text, enum policy *out);
+
+/* ---- items.c ---- */
+
+struct stored {
+    struct item item;      /* length 0: absent */
+    uint64_t lsn;
+    uint64_t revisions;    /* entries of history this node has made */
+    struct item_print print;
+    struct slice before;   /* the document before, once asked for */
+    struct vv was;         /* its context as indexed */
+    bool was_alive, existed;
+    struct change last;    /* the change that stood for it */
+};
+
+/* Loads an item into the step's arena. */
+NODISCARD int item_load(struct node *n, struct space *sp, struct slice key,
+    struct stored *out);
+/* Puts it back under lsn with all indexes, counters and history. */
+NODISCARD int item_store(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, uint64_t lsn);
+/* Adds a value that never was current to the history. */
+NODISCARD int history_lost(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct change *by, const struct cell *cell);
+/* Decodes a stored row without loading its item's indexes. */
+NODISCARD int stored_decode(
+    struct slice value, struct stored *out, struct arena *a);
+
+#define HISTORY_PUT 1
+#define HISTORY_DELETE 2
+#define HISTORY_LOST 3
+
+struct history_entry {
+    uint64_t version;
+    uint8_t what;
+    struct dot dot;
+    struct stamp stamp;
+    uint64_t wall_us;
+    struct slice path, value;
+};
+
+NODISCARD int history_decode(struct slice value, struct history_entry *out);
+
+/* ---- conflicts.c ---- */
+
+#define CONFLICT_OPEN 0
+#define CONFLICT_RESOLVED 1
+
+struct conflict_record {
+    uint64_t lsn; /* local */
+    uint8_t state;
+    uint64_t length;
+    struct contender loser, winner;
+};
+
+void put_conflict_record(struct buf *b, const struct conflict_record *c);
+NODISCARD int get_conflict_record(
+    struct reader *r, struct conflict_record *out);
+/* Joins a record into the store; gives it lsn if that changed anything. */
+NODISCARD int conflict_join(struct node *n, struct space *sp,
+    struct slice tail, const struct conflict_record *c, bool *changed);
+/* A later change had seen both sides. */
+bool conflict_superseded(
+    const struct item *it, const struct conflict_record *c);
+/* Twelve hex digits that name a record to people. */
+void conflict_id(char out[13], struct slice tail);
+/* The sink for item_join while `key` is being merged. */
+struct merging {
+    struct node *node;
+    struct space *space;
+    struct slice key;
+    struct stored *stored;
+};
+struct merge_sink merging_sink(struct merging *m);
+
+/* ---- resolve.c ---- */
+
+/* A conflict that a policy will settle at the end of this step. */
+NODISCARD int resolve_later(struct node *n, struct space *sp,
+    struct slice key, const struct conflict *c, enum policy policy);
+NODISCARD int resolve_settle(struct node *n);
+/* The answer to an FX_RESOLVE. */
+NODISCARD int resolve_on_answer(struct node *n, const struct event *ev);
+/* Marks a record as resolved. */
+NODISCARD int conflict_mark_resolved(
+    struct node *n, struct space *sp, struct slice tail);
+void resolves_free(struct node *n);
+
+/* ---- write.c ---- */
+
+struct write_op {
+    struct slice key;
+    const struct json *doc; /* NULL: delete */
+};
+
+struct write_result {
+    struct dot dot;
+    uint64_t version; /* of the last item */
+    uint32_t changed;
+};
+
+/* One change over all ops: one dot, one stamp, one lsn. */
+NODISCARD int write_local(struct node *n, struct space *sp,
+    const struct write_op *ops, uint32_t ops_n, struct write_result *out,
+    struct errmsg *why);
+/* Cells of one item as one change; with a stamp of their own if given.
+ * Cells that are there already, with equal stamp and value, are left out. */
+struct cells_write {
+    struct slice key;
+    struct leaves leaves;
+    const struct stamp *stamp; /* NULL: a new one */
+    uint64_t wall_us;          /* of that stamp */
+    const struct original *originals;
+    uint32_t originals_n;
+};
+NODISCARD int write_cells(struct node *n, struct space *sp,
+    const struct cells_write *w, bool *wrote);
+/* An item as somebody else wrote it, under a dot of ours (joining). */
+NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
+    const struct item *old, const struct dot *dot, uint64_t lsn);
+/* Rows of this device's lost replicas, which nobody vouches for: again. */
+NODISCARD int write_reissue(struct node *n, struct space *sp);
+
+/* ---- conn.c ---- */
+
+struct conn *conn_by_id(const struct node *n, uint64_t id);
+/* The live connection to a device, or NULL. */
+struct conn *conn_of(const struct node *n, const struct device_id *device);
+NODISCARD int conn_on_up(struct node *n, const struct event *ev);
+NODISCARD int conn_on_down(struct node *n, const struct event *ev);
+NODISCARD int conn_on_frame(struct node *n, const struct event *ev);
+NODISCARD int conn_send(struct node *n, struct conn *c, struct frame *f);
+/* Says why, and asks the shell to close. */
+void conn_close(struct node *n, struct conn *c, int code, const char *text);
+/* Acks, credits and reach that a turn of the loop has gathered. */
+NODISCARD int conns_flush(struct node *n);
+NODISCARD int conns_tick(struct node *n);
+uint64_t conns_deadline(const struct node *n);
+void conns_free(struct node *n);
+/* Every session of every connection starts anew: our replica id changed. */
+void conns_restart(struct node *n, const char *why);
+struct session *session_of(struct conn *c, const struct space *sp);
+NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
+NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
+void session_drop(struct conn *c, struct space *sp);
+
+/* ---- send.c ---- */
+
+NODISCARD int send_on_subscribe(
+    struct node *n, struct conn *c, const struct frame_subscribe *f);
+/* Sends what it can on every session. */
+NODISCARD int send_flush(struct node *n);
+/* Forgets what was about to be sent on a session. */
+void send_forget(struct conn *c, struct session *s);
+uint64_t send_deadline(const struct node *n);
+
+/* ---- receive.c ---- */
+
+NODISCARD int receive_batch(
+    struct node *n, struct conn *c, const struct frame_batch *f);
+NODISCARD int receive_fragment(
+    struct node *n, struct conn *c, const struct frame_fragment *f);
+NODISCARD int receive_ack(
+    struct node *n, struct conn *c, const struct frame_ack *f);
+
+/* ---- mesh.c ---- */
+
+NODISCARD int mesh_load(struct node *n, struct errmsg *why);
+NODISCARD int mesh_found(struct node *n);
+/* Reads the items of `_mesh` that changed and acts on them. */
+NODISCARD int mesh_refresh(struct node *n);
+NODISCARD int mesh_register_replica(struct node *n);
+const struct device_id *owner_of(const struct node *n, const struct rid *r);
+NODISCARD int owner_learn(
+    struct node *n, const struct rid *r, const struct device_id *d);
+NODISCARD int mesh_token(
+    const struct node *n, struct slice name, struct space_token *out);
+/* Puts {"text": value} style items of `_mesh`. */
+NODISCARD int mesh_put(
+    struct node *n, const char *kind, struct slice name, struct json *value);
+NODISCARD int mesh_put_text(struct node *n, struct slice key, struct slice json);
+
+/* ---- join.c ---- */
+
+NODISCARD int join_on_conn(struct node *n, struct conn *c);
+NODISCARD int join_on_conn_down(struct node *n, struct conn *c);
+NODISCARD int join_on_frame(struct node *n, struct conn *c, struct slice bytes);
+NODISCARD int join_on_datagram(struct node *n, const struct event *ev);
+NODISCARD int join_persisted(struct node *n);
+NODISCARD int join_tick(struct node *n);
+uint64_t join_deadline(const struct node *n);
+NODISCARD int join_on_mark(struct node *n, struct space *sp);
+NODISCARD int join_load(struct node *n);
+void join_free(struct node *n);
+NODISCARD int request_invite(
+    struct node *n, uint64_t request, const struct json *args);
+NODISCARD int request_join(
+    struct node *n, uint64_t request, const struct json *args);
+
+/* ---- waits.c ---- */
+
+NODISCARD int wait_add(struct node *n, uint64_t request,
+    const struct json *args, struct space *sp, const struct write_result *w,
+    bool batch);
+NODISCARD int waits_check(struct node *n);
+uint64_t waits_deadline(const struct node *n);
+void waits_free(struct node *n);
+NODISCARD int ack_learn(struct node *n, const struct device_id *device,
+    struct space *sp, const struct vv *durable);
+
+/* ---- watch.c ---- */
+
+NODISCARD int request_watch(
+    struct node *n, uint64_t request, const struct json *args);
+NODISCARD int watches_flush(struct node *n);
+void watches_free(struct node *n);
+struct watch *watch_by_request(const struct node *n, uint64_t request);
+void watch_cancel(struct node *n, uint64_t request);
+void watches_space_gone(struct node *n, const struct space *sp);
+
+/* ---- verify.c ---- */
+
+NODISCARD int request_verify(
+    struct node *n, uint64_t request, const struct json *args);
+NODISCARD int verify_on_ask(
+    struct node *n, struct conn *c, const struct frame_ask *f);
+NODISCARD int verify_on_tell(
+    struct node *n, struct conn *c, const struct frame_tell *f);
+NODISCARD int verifies_tick(struct node *n);
+uint64_t verifies_deadline(const struct node *n);
+void verifies_conn_gone(struct node *n, const struct conn *c);
+void verifies_free(struct node *n);
+
+/* ---- request.c ---- */
+
+NODISCARD int request_on(struct node *n, const struct event *ev);
+void put_device_hex(struct buf *b, const struct device_id *d);
+
+#endif

@@ -1,0 +1,275 @@
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+#define INCOMING_MAX ((size_t)32 << 20)
+
+/* What a peer sends as a value must be what our own printer would have
+ * written for a leaf, or members would print different documents. */
+static int check_values(struct node *n, const struct item *row)
+{
+    struct buf text = { 0 };
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < row->cells_n && rc == SYNCLINE_OK; i++) {
+        struct slice value = row->cells[i].value;
+        struct json *v;
+
+        if (value.ptr == NULL)
+            continue;
+        rc = json_parse(&v, value, JSON_STRICT, &n->step, NULL);
+        if (rc != SYNCLINE_OK)
+            break;
+        buf_clear(&text);
+        json_print(&text, v, JSON_CANONICAL);
+        if (!slice_eq(buf_slice(&text), value) ||
+            (v->type == JSON_OBJECT && v->n > 0))
+            rc = SYNCLINE_EMALFORMED;
+    }
+    buf_free(&text);
+    return rc;
+}
+
+/* Our clock merges every stamp; rows of our own lost replicas, and dots that
+ * we do not know of, are noticed. */
+static void look_at_changes(
+    struct node *n, struct space *sp, const struct item *row)
+{
+    for (uint32_t i = 0; i < row->changes_n; i++) {
+        const struct change *c = &row->changes[i];
+
+        node_see_stamp(n, &c->stamp);
+        if (node_is_mine(n, &c->dot.replica) &&
+            !vv_covers(&sp->have, &c->dot)) {
+            if (rid_eq(&c->dot.replica, &n->replica))
+                n->bad_restart = true;
+            else
+                sp->reissue = true;
+        }
+    }
+}
+
+static int receive_row(struct node *n, struct space *sp, struct slice key,
+    struct slice bytes)
+{
+    struct reader r = reader_of(bytes);
+    struct stored st;
+    struct merging m = { n, sp, key, &st };
+    struct merge_sink sink = merging_sink(&m);
+    struct merge_result what;
+    struct item row;
+    int rc = key_check(key, NULL);
+
+    if (rc == SYNCLINE_OK)
+        rc = get_item(&r, &row, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    if (rc == SYNCLINE_OK)
+        rc = check_values(n, &row);
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
+    look_at_changes(n, sp, &row);
+    if (vv_geq(&sp->have, &row.ctx))
+        return SYNCLINE_OK;
+    rc = item_load(n, sp, key, &st);
+    if (rc == SYNCLINE_OK)
+        rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
+    if (rc == SYNCLINE_OK && (what.state || what.header))
+        rc = item_store(n, sp, key, &st, space_next_lsn(sp));
+    return rc;
+}
+
+static int receive_rows(
+    struct node *n, struct space *sp, const struct frame_batch *f)
+{
+    struct reader r = reader_of(f->rows);
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < f->rows_n && rc == SYNCLINE_OK; i++) {
+        struct slice key = get_bytes(&r);
+        struct slice item = get_bytes(&r);
+
+        rc = r.err != 0 ? SYNCLINE_EMALFORMED : receive_row(n, sp, key, item);
+    }
+    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
+}
+
+static int check_contender(struct node *n, const struct contender *c)
+{
+    struct json *v;
+
+    node_see_stamp(n, &c->stamp);
+    if (c->value.ptr == NULL)
+        return SYNCLINE_OK;
+    return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
+}
+
+static int receive_conflict(
+    struct node *n, struct space *sp, struct slice tail, struct slice record)
+{
+    struct reader r = reader_of(record);
+    struct conflict_record c;
+    struct slice key, path;
+    struct dot dot;
+    bool changed;
+    int rc = get_conflict_tail(tail, &key, &path, &dot);
+
+    if (rc == SYNCLINE_OK)
+        rc = get_conflict_record(&r, &c);
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    if (rc == SYNCLINE_OK)
+        rc = key_check(key, NULL);
+    if (rc == SYNCLINE_OK)
+        rc = check_contender(n, &c.loser);
+    if (rc == SYNCLINE_OK)
+        rc = check_contender(n, &c.winner);
+    if (rc == SYNCLINE_OK &&
+        (!dot_eq(&dot, &c.loser.dot) || !slice_eq(path, c.loser.path)))
+        rc = SYNCLINE_EMALFORMED;
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
+    return conflict_join(n, sp, tail, &c, &changed);
+}
+
+static int receive_conflicts(
+    struct node *n, struct space *sp, const struct frame_batch *f)
+{
+    struct reader r = reader_of(f->conflicts);
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {
+        struct slice tail = get_bytes(&r);
+        struct slice record = get_bytes(&r);
+
+        rc = r.err != 0 ? SYNCLINE_EMALFORMED
+                        : receive_conflict(n, sp, tail, record);
+    }
+    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
+}
+
+static int store_cursor(
+    struct node *n, struct conn *c, struct space *sp, uint64_t cursor)
+{
+    buf_clear(&n->out);
+    put_varint(&n->out, cursor);
+    txn_put(&n->txn, TABLE_META,
+        key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
+        buf_slice(&n->out));
+    return txn_status(&n->txn);
+}
+
+/* The rows up to the mark are in: now, and only now, V may say so. */
+static int receive_mark(
+    struct node *n, struct space *sp, const struct frame_batch *f)
+{
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < f->mark.n && rc == SYNCLINE_OK; i++) {
+        if (rid_eq(&f->mark.e[i].replica, &n->replica) &&
+            !vv_covers(&sp->have, &f->mark.e[i])) {
+            n->bad_restart = true;
+            continue;
+        }
+        rc = space_raise(n, sp, &f->mark.e[i]);
+    }
+    if (rc == SYNCLINE_OK && sp->reissue)
+        rc = write_reissue(n, sp);
+    if (rc == SYNCLINE_OK) {
+        sp->caught_up = true;
+        rc = join_on_mark(n, sp);
+    }
+    return rc;
+}
+
+int receive_batch(
+    struct node *n, struct conn *c, const struct frame_batch *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+    int rc;
+
+    c->owed += f->rows.len + f->conflicts.len;
+    n->want_flush = true;
+    if (sp == NULL)
+        return SYNCLINE_OK;
+    rc = receive_rows(n, sp, f);
+    if (rc == SYNCLINE_OK)
+        rc = receive_conflicts(n, sp, f);
+    if (rc == SYNCLINE_OK && f->floor > sp->s.floor) {
+        space_touch(sp);
+        sp->s.floor = f->floor;
+    }
+    if (rc == SYNCLINE_OK)
+        rc = resolve_settle(n);
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_CURSOR) != 0)
+        rc = store_cursor(n, c, sp, f->cursor);
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
+        rc = receive_mark(n, sp, f);
+    return rc;
+}
+
+static int begin_incoming(
+    struct incoming *in, const struct frame_fragment *f)
+{
+    if (f->total == 0 || f->total > INCOMING_MAX || f->offset != 0)
+        return SYNCLINE_EMALFORMED;
+    buf_free(&in->row);
+    in->no = f->transfer;
+    in->total = f->total;
+    in->space = f->space;
+    return SYNCLINE_OK;
+}
+
+int receive_fragment(
+    struct node *n, struct conn *c, const struct frame_fragment *f)
+{
+    struct incoming *in = &c->incoming;
+    struct space *sp = space_by_token(n, &f->space);
+    struct slice key, item, row;
+    struct reader r;
+    int rc;
+
+    c->owed += f->bytes.len;
+    n->want_flush = true;
+    if (f->transfer != in->no) {
+        rc = begin_incoming(in, f);
+        if (rc != SYNCLINE_OK)
+            return rc;
+    }
+    if (f->offset != in->row.len || f->total != in->total ||
+        f->bytes.len == 0 || f->bytes.len > f->total - f->offset ||
+        !space_token_eq(&f->space, &in->space))
+        return SYNCLINE_EMALFORMED;
+    buf_put_slice(&in->row, f->bytes);
+    if (buf_status(&in->row) != SYNCLINE_OK)
+        return buf_status(&in->row);
+    if (in->row.len < in->total || sp == NULL)
+        return SYNCLINE_OK;
+    row = arena_dup(&n->step, buf_slice(&in->row));
+    buf_free(&in->row);
+    if (row.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    r = reader_of(row);
+    key = get_bytes(&r);
+    item = get_bytes(&r);
+    if (reader_end(&r) != SYNCLINE_OK)
+        return SYNCLINE_EMALFORMED;
+    rc = receive_row(n, sp, key, item);
+    return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
+}
+
+int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+    struct session *s;
+
+    if (sp == NULL)
+        return SYNCLINE_OK;
+    if (device_eq(&f->device, &c->device)) {
+        s = session_of(c, sp);
+        if (s == NULL || vv_join(&s->peer_has, &f->durable, &s->arena) != 0)
+            return SYNCLINE_ENOMEM;
+        n->want_flush = true;
+    }
+    return ack_learn(n, &f->device, sp, &f->durable);
+}

@@ -1,0 +1,741 @@
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+#define GATHER_MAX 256
+
+/* A batch being filled for one session. */
+struct filling {
+    struct node *node;
+    struct conn *conn;
+    struct session *s;
+    struct buf rows, conflicts;
+    uint32_t rows_n, conflicts_n;
+    bool stalled; /* no room to hold back another row */
+};
+
+/* One entry of the feed or the index. */
+struct entry {
+    uint64_t lsn;
+    enum feed_kind kind;
+    struct slice tail; /* an item's key, or a conflict's name */
+    struct rid replica; /* index: under which the item was found */
+    struct slice key;   /* the whole key of the entry */
+};
+
+struct gathering {
+    struct node *node;
+    struct entry e[GATHER_MAX];
+    uint32_t n;
+    bool more; /* stopped by its size */
+    const struct session *s;
+    struct dot skip_to; /* index: go on from here; seq 0: no */
+};
+
+/* ---- rows held back ---- */
+
+static struct held *held_new(
+    uint64_t lsn, struct slice key, const struct vv *ctx)
+{
+    size_t dots = ctx->n * sizeof *ctx->e;
+    struct held *h = malloc(sizeof *h + dots + key.len);
+
+    if (h == NULL)
+        return NULL;
+    *h = (struct held){ .lsn = lsn };
+    h->ctx = (struct vv){ (struct dot *)(h + 1), ctx->n, ctx->n };
+    if (dots > 0)
+        memcpy(h->ctx.e, ctx->e, dots);
+    memcpy((uint8_t *)(h + 1) + dots, key.ptr, key.len);
+    h->key = SLICE((uint8_t *)(h + 1) + dots, key.len);
+    return h;
+}
+
+static void held_remove(struct session *s, uint32_t ix)
+{
+    free(s->held[ix]);
+    s->held_n--;
+    memmove(&s->held[ix], &s->held[ix + 1],
+        (s->held_n - ix) * sizeof *s->held);
+}
+
+static void held_remove_key(struct session *s, struct slice key)
+{
+    for (uint32_t i = s->held_n; i-- > 0;)
+        if (slice_eq(s->held[i]->key, key))
+            held_remove(s, i);
+}
+
+static int hold_back(struct filling *f, const struct entry *e,
+    const struct item *it, bool large, uint64_t due_us)
+{
+    struct session *s = f->s;
+    struct held *h;
+
+    held_remove_key(s, e->tail);
+    if (s->held_n >= f->node->opt.held_max) {
+        f->stalled = true;
+        return SYNCLINE_OK;
+    }
+    if (s->held == NULL) {
+        s->held = malloc(f->node->opt.held_max * sizeof *s->held);
+        if (s->held == NULL)
+            return SYNCLINE_ENOMEM;
+    }
+    h = held_new(e->lsn, e->tail, &it->ctx);
+    if (h == NULL)
+        return SYNCLINE_ENOMEM;
+    h->large = large;
+    h->due_us = due_us;
+    s->held[s->held_n++] = h;
+    return SYNCLINE_OK;
+}
+
+void send_forget(struct conn *c, struct session *s)
+{
+    while (s->held_n > 0)
+        held_remove(s, s->held_n - 1);
+    free(s->held);
+    s->held = NULL;
+    buf_free(&s->at);
+    if (c->transfer != NULL && c->transfer->session == s) {
+        buf_free(&c->transfer->row);
+        free(c->transfer->what);
+        free(c->transfer);
+        c->transfer = NULL;
+    }
+    s->wanted = s->indexing = s->mark_sent = false;
+    s->pos = s->told_cursor = 0;
+}
+
+/* True if everything in the item that the peer lacks was written by devices
+ * that reach the peer themselves. */
+static bool authors_deliver(
+    const struct filling *f, const struct item *it)
+{
+    for (uint32_t i = 0; i < it->ctx.n; i++) {
+        const struct dot *d = &it->ctx.e[i];
+        const struct device_id *owner;
+        bool reached = false;
+
+        if (vv_covers(&f->s->peer_has, d))
+            continue;
+        owner = owner_of(f->node, &d->replica);
+        if (owner == NULL || device_eq(owner, &f->node->device))
+            return false;
+        for (uint32_t k = 0; k < f->conn->reach_n && !reached; k++)
+            reached = device_eq(&f->conn->reach[k].device, owner);
+        if (!reached)
+            return false;
+    }
+    return true;
+}
+
+/* ---- rows ---- */
+
+/* The cells that the peer lacks, with the whole header. */
+static int put_lacking(struct filling *f, const struct item *it,
+    struct slice stored, struct buf *out)
+{
+    const struct vv *has = &f->s->peer_has;
+    struct arena *a = &f->node->step;
+    struct item part = *it;
+    bool all = true;
+    int rc;
+
+    for (uint32_t i = 0; i < it->changes_n && all; i++)
+        all = !vv_covers(has, &it->changes[i].dot);
+    if (all) {
+        buf_put_slice(out, stored);
+        return buf_status(out);
+    }
+    part.cells = arena_alloc(a, (it->cells_n + 1) * sizeof *part.cells);
+    if (part.cells == NULL)
+        return SYNCLINE_ENOMEM;
+    part.cells_n = 0;
+    part.cells_cap = it->cells_n;
+    for (uint32_t i = 0; i < it->cells_n; i++)
+        if (!vv_covers(has, &it->changes[it->cells[i].change].dot))
+            part.cells[part.cells_n++] = it->cells[i];
+    if (it->tomb >= 0 && vv_covers(has, &it->changes[it->tomb].dot))
+        part.tomb = -1;
+    rc = item_normalise(&part, a);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    put_item(out, &part);
+    return buf_status(out);
+}
+
+static int start_transfer(struct filling *f, const struct entry *e,
+    const struct item *it, const struct buf *row)
+{
+    struct transfer *t = calloc(1, sizeof *t);
+    int rc;
+
+    if (t == NULL)
+        return SYNCLINE_ENOMEM;
+    t->session = f->s;
+    t->no = ++f->conn->transfers;
+    t->lsn = e->lsn;
+    t->what = held_new(e->lsn, e->tail, &it->ctx);
+    put_bytes(&t->row, e->tail);
+    put_bytes(&t->row, buf_slice(row));
+    rc = buf_status(&t->row);
+    if (rc != SYNCLINE_OK || t->what == NULL) {
+        buf_free(&t->row);
+        free(t->what);
+        free(t);
+        return SYNCLINE_ENOMEM;
+    }
+    held_remove_key(f->s, e->tail);
+    f->conn->transfer = t;
+    return SYNCLINE_OK;
+}
+
+/* The stored item, decoded into the step's arena, and its bytes. */
+static int read_item(struct filling *f, struct slice key, struct stored *st,
+    struct slice *bytes)
+{
+    struct node *n = f->node;
+    struct slice value;
+    struct reader r;
+    int rc = store_get(&n->opt.store, TABLE_ITEM,
+        key_item(&n->key, f->s->space->id, key), &value);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    value = arena_dup(&n->step, value);
+    if (value.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    r = reader_of(value);
+    (void)get_be64(&r);
+    (void)get_varint(&r);
+    *bytes = r.in;
+    return stored_decode(value, st, &n->step);
+}
+
+static int add_row(struct filling *f, struct slice key, const struct buf *row)
+{
+    put_bytes(&f->rows, key);
+    put_bytes(&f->rows, buf_slice(row));
+    f->rows_n++;
+    held_remove_key(f->s, key);
+    return buf_status(&f->rows);
+}
+
+/* Sends, holds back or skips one item. */
+static int consider_item(struct filling *f, const struct entry *e, bool now)
+{
+    struct node *n = f->node;
+    struct buf row = { 0 };
+    struct slice bytes;
+    struct stored st;
+    int rc = read_item(f, e->tail, &st, &bytes);
+
+    if (rc == SYNCLINE_ENOTFOUND)
+        return SYNCLINE_OK;
+    if (rc != SYNCLINE_OK || vv_geq(&f->s->peer_has, &st.item.ctx)) {
+        held_remove_key(f->s, e->tail);
+        return rc;
+    }
+    if (!now && authors_deliver(f, &st.item))
+        return hold_back(
+            f, e, &st.item, false, n->now_us + n->opt.forward_us);
+    rc = put_lacking(f, &st.item, bytes, &row);
+    if (rc != SYNCLINE_OK)
+        goto out;
+    if (row.len <= n->opt.fragment_above)
+        rc = add_row(f, e->tail, &row);
+    else if (st.lsn > f->s->space->durable_lsn)
+        f->stalled = true; /* a piece of a row must not outlive it */
+    else if (f->conn->transfer == NULL)
+        rc = start_transfer(f, e, &st.item, &row);
+    else
+        rc = hold_back(f, e, &st.item, true, 0);
+out:
+    buf_free(&row);
+    return rc;
+}
+
+static int consider_conflict(struct filling *f, const struct entry *e)
+{
+    struct node *n = f->node;
+    struct slice value;
+    int rc = store_get(&n->opt.store, TABLE_CONFLICT,
+        key_item(&n->key, f->s->space->id, e->tail), &value);
+
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    put_bytes(&f->conflicts, e->tail);
+    put_bytes(&f->conflicts, slice_from(value, 8));
+    f->conflicts_n++;
+    return buf_status(&f->conflicts);
+}
+
+/* ---- walking ---- */
+
+static int copy_entry(
+    struct gathering *g, struct slice key, const struct entry *e)
+{
+    struct entry *to = &g->e[g->n];
+
+    *to = *e;
+    to->key = arena_dup(&g->node->step, key);
+    if (to->key.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    to->tail = SLICE(to->key.ptr + (key.len - e->tail.len), e->tail.len);
+    g->n++;
+    return SYNCLINE_OK;
+}
+
+static int gather_feed(void *ctx, struct slice key, struct slice value)
+{
+    struct gathering *g = ctx;
+    struct entry e = { 0 };
+    int rc = get_feed_key(key, &e.lsn, &e.kind, &e.tail);
+
+    (void)value;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (g->n == GATHER_MAX) {
+        g->more = true;
+        return 1;
+    }
+    return copy_entry(g, key, &e);
+}
+
+static int gather_index(void *ctx, struct slice key, struct slice value)
+{
+    struct gathering *g = ctx;
+    struct entry e = { 0 };
+    struct dot dot;
+    uint64_t has;
+    int rc = get_seen_key(key, &dot, &e.tail);
+
+    (void)value;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    has = vv_get(&g->s->peer_has, &dot.replica);
+    if (dot.seq <= has) {
+        g->skip_to = (struct dot){ dot.replica, has + 1 };
+        g->more = true;
+        return 1;
+    }
+    if (g->n == GATHER_MAX) {
+        g->more = true;
+        return 1;
+    }
+    e.replica = dot.replica;
+    return copy_entry(g, key, &e);
+}
+
+/* Where the walk goes on: just after the entry with this key. */
+static int walk_after(struct session *s, struct slice key)
+{
+    buf_clear(&s->at);
+    buf_put_slice(&s->at, key);
+    buf_put_u8(&s->at, 0);
+    s->walked++;
+    return buf_status(&s->at);
+}
+
+/* Found under its first replica that the peer lacks? Else it was, or will
+ * be, sent under another. */
+static bool first_lacking(
+    const struct session *s, const struct item *it, const struct rid *r)
+{
+    for (uint32_t i = 0; i < it->ctx.n; i++)
+        if (!vv_covers(&s->peer_has, &it->ctx.e[i]))
+            return rid_eq(&it->ctx.e[i].replica, r);
+    return false;
+}
+
+static int consider_indexed(struct filling *f, struct entry *e)
+{
+    struct slice bytes;
+    struct stored st;
+    int rc = read_item(f, e->tail, &st, &bytes);
+
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    if (st.lsn > f->s->until || !first_lacking(f->s, &st.item, &e->replica))
+        return SYNCLINE_OK;
+    e->lsn = st.lsn;
+    return consider_item(f, e, false);
+}
+
+static bool filled(const struct filling *f)
+{
+    return f->stalled ||
+        f->rows.len + f->conflicts.len >= f->node->opt.batch_bytes;
+}
+
+/* After the index of items the records of conflicts, which have no dots. */
+static int gather_conflicts(void *ctx, struct slice key, struct slice value)
+{
+    struct gathering *g = ctx;
+    struct reader r = reader_of(value);
+    struct entry e = { .lsn = get_be64(&r),
+        .kind = FEED_CONFLICT,
+        .tail = slice_from(key, 4) };
+
+    if (e.lsn > g->s->until)
+        return SYNCLINE_OK;
+    if (g->n == GATHER_MAX) {
+        g->more = true;
+        return 1;
+    }
+    return copy_entry(g, key, &e);
+}
+
+static int walk_conflicts(struct filling *f)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct gathering g = { .node = n, .s = s };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_CONFLICT,
+        key_space(&prefix, s->space->id), SLICE_NONE, gather_conflicts, &g);
+
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++)
+        rc = consider_conflict(f, &g.e[i]);
+    return rc;
+}
+
+static int walk_index(struct filling *f)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct gathering g = { .node = n, .s = s };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_SEEN,
+        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_index,
+        &g);
+
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
+        if (filled(f))
+            return SYNCLINE_OK;
+        rc = consider_indexed(f, &g.e[i]);
+        if (rc == SYNCLINE_OK && !f->stalled)
+            rc = walk_after(s, g.e[i].key);
+    }
+    if (rc != SYNCLINE_OK || f->stalled)
+        return rc;
+    if (g.skip_to.seq > 0) {
+        (void)key_seen(&s->at, s->space->id, &g.skip_to, SLICE_NONE);
+        s->walked++;
+        return buf_status(&s->at);
+    }
+    if (g.more)
+        return SYNCLINE_OK;
+    s->indexing = false;
+    s->pos = s->until;
+    buf_clear(&s->at);
+    return walk_conflicts(f);
+}
+
+/* What a batch held when its last durable row was in. */
+struct cut {
+    size_t rows, conflicts;
+    uint32_t rows_n, conflicts_n, ix;
+};
+
+static struct cut cut_here(const struct filling *f, uint32_t ix)
+{
+    return (struct cut){ f->rows.len, f->conflicts.len, f->rows_n,
+        f->conflicts_n, ix };
+}
+
+static void cut_back(struct filling *f, const struct cut *c)
+{
+    f->rows.len = c->rows;
+    f->conflicts.len = c->conflicts;
+    f->rows_n = c->rows_n;
+    f->conflicts_n = c->conflicts_n;
+}
+
+/* Walks the feed from s->pos. *done: the head is reached, so that a mark may
+ * follow. Rows that are not durable go out only in that case. */
+static int walk_feed(struct filling *f, bool *done)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct gathering g = { .node = n, .s = s };
+    struct buf prefix = { 0 };
+    struct cut cut = cut_here(f, 0);
+    uint32_t i = 0;
+    int rc;
+
+    if (s->at.len == 0)
+        (void)key_feed(
+            &s->at, s->space->id, s->pos + 1, FEED_ITEM, SLICE_NONE);
+    rc = store_scan(&n->opt.store, TABLE_FEED,
+        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_feed, &g);
+    buf_free(&prefix);
+    for (; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
+        bool live = g.e[i].lsn > s->space->durable_lsn;
+
+        if (filled(f) && (!live || f->rows.len > FRAME_MAX / 2))
+            break;
+        rc = g.e[i].kind == FEED_ITEM ? consider_item(f, &g.e[i], false)
+                                      : consider_conflict(f, &g.e[i]);
+        if (!live && !f->stalled)
+            cut = cut_here(f, i + 1);
+    }
+    if (rc != SYNCLINE_OK)
+        return rc;
+    *done = i == g.n && !g.more && !f->stalled;
+    if (*done) {
+        s->pos = s->space->s.lsn;
+        buf_clear(&s->at);
+        return SYNCLINE_OK;
+    }
+    cut_back(f, &cut);
+    if (cut.ix == 0)
+        return SYNCLINE_OK;
+    s->pos = g.e[cut.ix - 1].lsn - 1;
+    return walk_after(s, g.e[cut.ix - 1].key);
+}
+
+/* ---- marks and batches ---- */
+
+static int exclude(const struct session *s, const struct held *h,
+    struct vv *mark)
+{
+    for (uint32_t i = 0; i < h->ctx.n; i++) {
+        const struct dot *d = &h->ctx.e[i];
+        uint32_t kept = 0;
+
+        if (vv_covers(&s->peer_has, d))
+            continue;
+        for (uint32_t k = 0; k < mark->n; k++)
+            if (!rid_eq(&mark->e[k].replica, &d->replica))
+                mark->e[kept++] = mark->e[k];
+        mark->n = kept;
+    }
+    return SYNCLINE_OK;
+}
+
+/* What the peer will have after this batch: V, but for the replicas of which
+ * a row is still held back; only what is news to the peer. */
+static int make_mark(struct filling *f, struct vv *out)
+{
+    struct session *s = f->s;
+    struct vv mark = { 0 };
+    uint32_t kept = 0;
+    int rc = vv_copy(&mark, &s->space->have, &f->node->step);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    for (uint32_t i = 0; i < s->held_n; i++)
+        (void)!exclude(s, s->held[i], &mark);
+    if (f->conn->transfer != NULL && f->conn->transfer->session == s)
+        (void)!exclude(s, f->conn->transfer->what, &mark);
+    for (uint32_t i = 0; i < mark.n; i++)
+        if (!vv_covers(&s->peer_has, &mark.e[i]))
+            mark.e[kept++] = mark.e[i];
+    mark.n = kept;
+    *out = mark;
+    return SYNCLINE_OK;
+}
+
+static uint64_t safe_cursor(const struct conn *c, const struct session *s)
+{
+    uint64_t safe = s->pos;
+
+    for (uint32_t i = 0; i < s->held_n; i++)
+        if (s->held[i]->lsn <= safe)
+            safe = s->held[i]->lsn - 1;
+    if (c->transfer != NULL && c->transfer->session == s &&
+        c->transfer->lsn <= safe)
+        safe = c->transfer->lsn - 1;
+    return safe;
+}
+
+static int send_batch(struct filling *f, bool done, bool *sent)
+{
+    struct session *s = f->s;
+    struct frame frame = { .type = FRAME_BATCH,
+        .batch = { .space = s->space->token,
+            .floor = s->space->s.floor,
+            .rows = buf_slice(&f->rows),
+            .rows_n = f->rows_n,
+            .conflicts = buf_slice(&f->conflicts),
+            .conflicts_n = f->conflicts_n } };
+    uint64_t cursor = safe_cursor(f->conn, s);
+    int rc = SYNCLINE_OK;
+
+    if (done)
+        rc = make_mark(f, &frame.batch.mark);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (done && (!s->mark_sent || frame.batch.mark.n > 0))
+        frame.batch.flags |= BATCH_MARK;
+    if (!s->indexing && cursor + 1 > s->told_cursor &&
+        (f->rows_n > 0 || f->conflicts_n > 0 || frame.batch.flags != 0)) {
+        frame.batch.flags |= BATCH_CURSOR;
+        frame.batch.cursor = cursor;
+    }
+    *sent = f->rows_n > 0 || f->conflicts_n > 0 || frame.batch.flags != 0;
+    if (!*sent)
+        return SYNCLINE_OK;
+    rc = conn_send(f->node, f->conn, &frame);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    f->conn->in_flight += f->rows.len + f->conflicts.len;
+    if ((frame.batch.flags & BATCH_CURSOR) != 0)
+        s->told_cursor = cursor + 1;
+    if ((frame.batch.flags & BATCH_MARK) == 0)
+        return SYNCLINE_OK;
+    s->mark_sent = true;
+    return vv_join(&s->peer_has, &frame.batch.mark, &s->arena);
+}
+
+static int send_fragment(struct node *n, struct conn *c)
+{
+    struct transfer *t = c->transfer;
+    size_t left = t->row.len - t->offset;
+    size_t len = left < n->opt.fragment_bytes ? left : n->opt.fragment_bytes;
+    struct frame frame = { .type = FRAME_FRAGMENT,
+        .fragment = { .space = t->session->space->token,
+            .transfer = t->no,
+            .total = t->row.len,
+            .offset = t->offset,
+            .bytes = SLICE(t->row.ptr + t->offset, len) } };
+    int rc = conn_send(n, c, &frame);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    c->in_flight += len;
+    t->offset += len;
+    if (t->offset < t->row.len)
+        return SYNCLINE_OK;
+    buf_free(&t->row);
+    free(t->what);
+    free(t);
+    c->transfer = NULL;
+    return SYNCLINE_OK;
+}
+
+/* Held rows whose time has come, or that the peer has got meanwhile. */
+static int release_held(struct filling *f)
+{
+    struct session *s = f->s;
+    uint32_t i = s->held_n;
+    int rc = SYNCLINE_OK;
+
+    while (i-- > 0 && rc == SYNCLINE_OK && !filled(f)) {
+        struct held *h = s->held[i];
+        bool due = h->large ? f->conn->transfer == NULL
+                            : h->due_us <= f->node->now_us;
+        struct entry e = { .lsn = h->lsn,
+            .tail = arena_dup(&f->node->step, h->key) };
+
+        if (vv_geq(&s->peer_has, &h->ctx)) {
+            held_remove(s, i);
+            continue;
+        }
+        if (!due)
+            continue;
+        if (e.tail.ptr == NULL)
+            return SYNCLINE_ENOMEM;
+        rc = consider_item(f, &e, true);
+        if (i > s->held_n)
+            i = s->held_n;
+    }
+    f->stalled = false;
+    return rc;
+}
+
+/* One batch, and one fragment beside it; *more if there may be another. */
+static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
+{
+    struct filling f = { .node = n, .conn = c, .s = s };
+    bool done = false, sent = false;
+    size_t before = c->in_flight;
+    uint64_t walked = s->walked;
+    bool indexing = s->indexing;
+    int rc = release_held(&f);
+
+    if (rc == SYNCLINE_OK && s->indexing)
+        rc = walk_index(&f);
+    else if (rc == SYNCLINE_OK && !filled(&f))
+        rc = walk_feed(&f, &done);
+    if (rc == SYNCLINE_OK)
+        rc = send_batch(&f, done, &sent);
+    if (rc == SYNCLINE_OK && c->transfer != NULL)
+        rc = send_fragment(n, c);
+    buf_free(&f.rows);
+    buf_free(&f.conflicts);
+    *more = !done && !f.stalled &&
+        (sent || walked != s->walked || indexing != s->indexing);
+    *more = *more || c->in_flight != before;
+    return rc;
+}
+
+int send_flush(struct node *n)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        if (!c->greeted || c->closing)
+            continue;
+        for (struct session *s = c->sessions; s != NULL; s = s->next) {
+            bool more = s->wanted;
+
+            for (int turns = 0; more && turns < 64; turns++) {
+                int rc;
+
+                if (c->in_flight >= n->opt.window_bytes)
+                    break;
+                rc = pump(n, c, s, &more);
+                if (rc != SYNCLINE_OK)
+                    return rc;
+            }
+            if (more && c->in_flight < n->opt.window_bytes)
+                n->want_flush = true;
+        }
+    }
+    return SYNCLINE_OK;
+}
+
+int send_on_subscribe(
+    struct node *n, struct conn *c, const struct frame_subscribe *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+    struct session *s = sp == NULL ? NULL : session_of(c, sp);
+
+    if (sp == NULL)
+        return SYNCLINE_OK; /* asked again when we open it */
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (vv_get(&f->have, &n->replica) > vv_get(&sp->have, &n->replica) ||
+        (f->has_cursor && f->cursor > sp->s.lsn)) {
+        n->bad_restart = true; /* it knows more of us than we do */
+        return SYNCLINE_OK;
+    }
+    send_forget(c, s);
+    s->wanted = true;
+    s->until = sp->durable_lsn;
+    s->pos = f->has_cursor ? f->cursor : 0;
+    s->indexing = !f->has_cursor && f->have.n > 0;
+    if (s->indexing) {
+        struct dot first = { .seq = 0 };
+
+        (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
+    }
+    n->want_flush = true;
+    return vv_copy(&s->peer_has, &f->have, &s->arena);
+}
+
+uint64_t send_deadline(const struct node *n)
+{
+    uint64_t due = UINT64_MAX;
+
+    for (const struct conn *c = n->conns; c != NULL; c = c->next)
+        for (const struct session *s = c->sessions; s != NULL; s = s->next)
+            for (uint32_t i = 0; i < s->held_n; i++)
+                if (!s->held[i]->large && s->held[i]->due_us < due)
+                    due = s->held[i]->due_us;
+    return due;
+}

@@ -1,0 +1,278 @@
+#include "repl/node_impl.h"
+
+static int begin_author(struct node *n, struct space *sp, struct author *by)
+{
+    *by = (struct author){ .dot = { n->replica,
+                               vv_get(&sp->have, &n->replica) + 1 },
+        .wall_us = n->wall_us,
+        .floor = sp->s.floor,
+        .birth = sp->s.floor > 0 ? &sp->have : NULL };
+    return node_stamp(n, &by->stamp);
+}
+
+static int check_op(const struct write_op *op, struct errmsg *why)
+{
+    return key_check(op->key, why);
+}
+
+static int apply_op(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by,
+    struct write_result *out, struct errmsg *why)
+{
+    struct stored st;
+    bool wrote = false;
+    int rc = item_load(n, sp, op->key, &st);
+
+    if (rc != SYNCLINE_OK)
+        return errmsg_set(why, rc, "%.*s/%.*s: reading it failed",
+            SLICE_FMT(sp->name), SLICE_FMT(op->key));
+    rc = op->doc != NULL ? item_put(&st.item, op->doc, by, &wrote, &n->step)
+                         : item_delete(&st.item, by, &wrote, &n->step);
+    if (rc == SYNCLINE_ELIMIT)
+        return errmsg_set(why, rc,
+            "%.*s/%.*s: more than %d fields, or a path of more than %d bytes",
+            SLICE_FMT(sp->name), SLICE_FMT(op->key), CELLS_MAX, PATH_MAX_LEN);
+    if (rc == SYNCLINE_OK && wrote) {
+        out->changed++;
+        rc = item_store(n, sp, op->key, &st, space_next_lsn(sp));
+    }
+    out->version = st.item.version;
+    return rc;
+}
+
+int write_local(struct node *n, struct space *sp, const struct write_op *ops,
+    uint32_t ops_n, struct write_result *out, struct errmsg *why)
+{
+    struct author by;
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < ops_n && rc == SYNCLINE_OK; i++)
+        rc = check_op(&ops[i], why);
+    if (rc == SYNCLINE_OK)
+        rc = begin_author(n, sp, &by);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    *out = (struct write_result){ .dot = by.dot };
+    for (uint32_t i = 0; i < ops_n && rc == SYNCLINE_OK; i++)
+        rc = apply_op(n, sp, &ops[i], &by, out, why);
+    if (rc == SYNCLINE_OK && out->changed > 0)
+        rc = space_raise(n, sp, &by.dot);
+    return rc;
+}
+
+/* Cells that are there with equal stamp and value are not written again, so
+ * that two who write the same thing for somebody else do not echo. */
+static void drop_equal(const struct item *it, struct leaves *l,
+    const struct stamp *stamp)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        const struct cell *c = item_find(it, l->e[i].path);
+
+        if (c != NULL && slice_eq(c->value, l->e[i].value) &&
+            stamp_cmp(&it->changes[c->change].stamp, stamp) == 0)
+            continue;
+        l->e[kept++] = l->e[i];
+    }
+    l->n = kept;
+}
+
+int write_cells(struct node *n, struct space *sp, const struct cells_write *w,
+    bool *wrote)
+{
+    struct leaves leaves = w->leaves;
+    struct author by;
+    struct stored st;
+    int rc = begin_author(n, sp, &by);
+
+    *wrote = false;
+    if (rc == SYNCLINE_OK)
+        rc = item_load(n, sp, w->key, &st);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    by.originals = w->originals;
+    by.originals_n = w->originals_n;
+    if (w->stamp != NULL) {
+        by.stamp = *w->stamp;
+        by.wall_us = w->wall_us;
+        drop_equal(&st.item, &leaves, w->stamp);
+    }
+    rc = item_write(&st.item, &leaves, &by, wrote, &n->step);
+    if (rc == SYNCLINE_OK && *wrote)
+        rc = item_store(n, sp, w->key, &st, space_next_lsn(sp));
+    if (rc == SYNCLINE_OK && *wrote)
+        rc = space_raise(n, sp, &by.dot);
+    return rc;
+}
+
+/* ---- replay (joining) ---- */
+
+/* The standing cells of old as a row of our own: original stamps, no
+ * context, so that whatever loses on either side is a conflict. */
+static int replay_row(struct node *n, const struct item *old,
+    const struct item *now, const struct dot *dot, struct item *row)
+{
+    bool *marks;
+    int rc = document_visible(old, &marks, &n->step);
+
+    for (uint32_t i = 0; i < old->cells_n && rc == SYNCLINE_OK; i++) {
+        const struct cell *cell = &old->cells[i];
+        const struct cell *there = item_find(now, cell->path);
+        struct change c = { .dot = *dot, .first = *dot };
+        uint32_t ix;
+
+        if (!marks[i])
+            continue;
+        c.stamp = old->changes[cell->change].stamp;
+        c.wall_us = old->changes[cell->change].wall_us;
+        if (there != NULL && slice_eq(there->value, cell->value) &&
+            stamp_cmp(&now->changes[there->change].stamp, &c.stamp) == 0)
+            continue;
+        rc = item_add_change(row, &c, &ix, &n->step);
+        if (rc == SYNCLINE_OK)
+            rc = item_set(row, cell->path, cell->value, ix, &n->step);
+    }
+    return rc;
+}
+
+int write_replay(struct node *n, struct space *sp, struct slice key,
+    const struct item *old, const struct dot *dot, uint64_t lsn)
+{
+    struct stored st;
+    struct merging m = { n, sp, key, &st };
+    struct merge_sink sink = merging_sink(&m);
+    struct merge_result what;
+    struct item row;
+    int rc = item_load(n, sp, key, &st);
+
+    item_init(&row);
+    if (rc == SYNCLINE_OK)
+        rc = replay_row(n, old, &st.item, dot, &row);
+    if (rc != SYNCLINE_OK || row.cells_n == 0)
+        return rc;
+    if (item_alive(&st.item))
+        row.length = st.item.length;
+    else if (st.item.length > 0)
+        row.length = st.item.length - 1; /* deleted there: it loses */
+    else
+        row.length = sp->s.floor + 1 + (sp->s.floor & 1);
+    row.version = old->version;
+    if (st.item.length == 0 && sp->s.floor > 0)
+        rc = vv_copy(&row.birth, &sp->have, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = vv_add(&row.ctx, dot, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_normalise(&row, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, lsn) : rc;
+}
+
+/* ---- what leaked and was lost ---- */
+
+struct reissue {
+    struct node *node;
+    struct space *space;
+    struct rid replica;
+    struct slice keys[256];
+    uint32_t n;
+    int rc;
+};
+
+static int note_key(void *ctx, struct slice key, struct slice value)
+{
+    struct reissue *r = ctx;
+    struct slice item_key;
+    struct dot dot;
+
+    (void)value;
+    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    if (!rid_eq(&dot.replica, &r->replica) || r->n == 256)
+        return 1;
+    r->keys[r->n] = arena_dup(&r->node->step, item_key);
+    return r->keys[r->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+static bool is_orphan(
+    const struct node *n, const struct space *sp, const struct change *c)
+{
+    return !rid_eq(&c->dot.replica, &n->replica) &&
+        node_is_mine(n, &c->dot.replica) && !vv_covers(&sp->have, &c->dot);
+}
+
+/* The same values under a new dot and stamp, having seen what the item has. */
+static int reissue_item(struct node *n, struct space *sp, struct slice key,
+    const struct author *by, bool *wrote)
+{
+    struct change again = { .dot = by->dot,
+        .first = by->dot,
+        .stamp = by->stamp,
+        .wall_us = by->wall_us };
+    struct stored st;
+    uint32_t ix = 0;
+    bool any = false;
+    int rc = item_load(n, sp, key, &st);
+
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&again.ctx, &st.item.ctx, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&again.birth, &st.item.birth, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_add_change(&st.item, &again, &ix, &n->step);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    for (uint32_t i = 0; i < st.item.cells_n; i++)
+        if (is_orphan(n, sp, &st.item.changes[st.item.cells[i].change])) {
+            st.item.cells[i].change = ix;
+            any = true;
+        }
+    if (st.item.tomb >= 0 &&
+        is_orphan(n, sp, &st.item.changes[st.item.tomb])) {
+        st.item.tomb = ix;
+        any = true;
+    }
+    if (!any)
+        return SYNCLINE_OK;
+    *wrote = true;
+    st.item.version++;
+    rc = vv_add(&st.item.ctx, &by->dot, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_normalise(&st.item, &n->step);
+    return rc == SYNCLINE_OK
+        ? item_store(n, sp, key, &st, space_next_lsn(sp))
+        : rc;
+}
+
+static int reissue_replica(struct node *n, struct space *sp,
+    const struct rid *replica, const struct author *by, bool *wrote)
+{
+    struct reissue r = { .node = n, .space = sp, .replica = *replica };
+    struct dot from = { *replica, vv_get(&sp->have, replica) + 1 };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_SEEN, key_space(&prefix, sp->id),
+        key_seen(&n->key, sp->id, &from, SLICE_NONE), note_key, &r);
+
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < r.n && rc == SYNCLINE_OK; i++)
+        rc = reissue_item(n, sp, r.keys[i], by, wrote);
+    if (rc == SYNCLINE_OK && r.n == 256)
+        sp->reissue = true; /* more at the next mark */
+    return rc;
+}
+
+int write_reissue(struct node *n, struct space *sp)
+{
+    struct author by;
+    bool wrote = false;
+    int rc = begin_author(n, sp, &by);
+
+    sp->reissue = false;
+    for (uint32_t i = 0; i < n->mine_n && rc == SYNCLINE_OK; i++)
+        if (!rid_eq(&n->mine[i], &n->replica))
+            rc = reissue_replica(n, sp, &n->mine[i], &by, &wrote);
+    if (rc == SYNCLINE_OK && wrote)
+        rc = space_raise(n, sp, &by.dot);
+    return rc;
+}
