@@ -53,7 +53,8 @@ uint64_t sim_clock_when(
         return now_us;
     if (mono_us - mono_now > (uint64_t)YEAR_US)
         return UINT64_MAX;
-    when = now_us + (mono_us - mono_now) * MILLION / (uint64_t)(MILLION + c->ppm);
+    when =
+        now_us + (mono_us - mono_now) * MILLION / (uint64_t)(MILLION + c->ppm);
     while (sim_clock_mono(c, when) < mono_us)
         when++;
     return when;

@@ -21,6 +21,7 @@ enum fault {
     FAULT_RESTORE,   /* comes back with an old copy of its disk */
     FAULT_CLOCK,     /* clocks are far off, or jump */
     FAULT_SYNC,      /* the disk takes long to sync */
+    FAULT_FULL,      /* the disk refuses a few batches */
     FAULT_SMALL,     /* batches, windows and fragments are tiny */
     FAULT_END
 };

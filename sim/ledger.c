@@ -105,9 +105,9 @@ uint32_t ledger_item(struct ledger *l, uint32_t space, struct slice key)
         l->items_cap = ix < 16 ? 32 : ix * 2;
         l->items = sim_grow(l->items, l->items_cap, sizeof *l->items);
     }
-    l->items[ix] = (struct led_item){ .space = space,
-        .key = keep(l, key),
-        .first_slot = LEDGER_NONE };
+    l->items[ix] = (struct led_item){
+        .space = space, .key = keep(l, key), .first_slot = LEDGER_NONE
+    };
     enter(&l->item_ix, numbered(&b, space, key), ix);
     buf_free(&b);
     return ix;
@@ -118,8 +118,7 @@ uint32_t ledger_slot(
 {
     struct buf b = { 0 };
     /* No path begins with a '!'. */
-    struct slice name =
-        numbered(&b, item, is_tomb ? SLICE_LIT("!") : path);
+    struct slice name = numbered(&b, item, is_tomb ? SLICE_LIT("!") : path);
     uint32_t ix = lookup(&l->slot_ix, name);
 
     if (ix == LEDGER_NONE) {

@@ -5,10 +5,13 @@
 #ifndef SYNCLINE_SIM_MACHINE_H
 #define SYNCLINE_SIM_MACHINE_H
 
+#include "base/hash.h"
 #include "crypto/port.h"
 #include "repl/node.h"
 #include "sim/clock.h"
 #include "store/store_mem.h"
+
+#define ECHO_TABLES 3
 
 struct world;
 struct ask;
@@ -29,9 +32,12 @@ struct machine {
     bool flush_planned, syncing;
     uint32_t timer_spins;
     uint64_t requests;
-    struct ask *asks; /* not answered yet */
+    struct ask *asks;         /* not answered yet */
     uint64_t commits;         /* made on it, ever */
     struct store_mem *backup; /* NULL, or an old copy of the disk */
+    /* As it was when the world came to rest (check_echo). */
+    uint64_t quiet_commits;
+    struct hash128 quiet_digests[ECHO_TABLES];
 };
 
 void machine_init(struct machine *m, struct world *w, unsigned ix);

@@ -6,7 +6,7 @@
 
 #define CONNECT_TIMEOUT_US (10 * SEC_US)
 /* Inbound connections are numbered apart from those that a node dials. */
-#define INBOUND ((uint64_t)1 << 62)
+#define INBOUND ((uint64_t)1 << 32)
 
 struct netaddr network_addr(const struct machine *m)
 {
@@ -50,16 +50,31 @@ void network_close(struct world *w)
 
 static void pump(struct world *w, struct happening *h);
 
+/* Something that will happen to a link, which is kept until then. */
+static struct happening *link_at(struct world *w, struct link *l,
+    uint64_t when_us, void (*fn)(struct world *, struct happening *))
+{
+    struct happening *h = world_at(w, when_us, NULL, fn);
+
+    h->what = l;
+    l->planned++;
+    return h;
+}
+
+static struct link *link_of(const struct happening *h)
+{
+    struct link *l = h->what;
+
+    l->planned--;
+    return l;
+}
+
 static void plan(struct world *w, struct link *l, unsigned i, uint64_t when_us)
 {
-    struct happening *h;
-
     if (when_us >= l->lane[i].pump_us)
         return;
     l->lane[i].pump_us = when_us;
-    h = world_at(w, when_us, NULL, pump);
-    h->what = l;
-    h->a = i;
+    link_at(w, l, when_us, pump)->a = i;
 }
 
 /* Keeps the lane in order of arrival; equal times in order of sending. */
@@ -82,7 +97,8 @@ static struct cargo *lane_put(struct world *w, struct link *l, unsigned i,
     c->type = (uint8_t)type;
     buf_put_slice(&c->bytes, bytes);
     ENSURE(buf_status(&c->bytes) == SYNCLINE_OK);
-    c->due_us = w->now_us + delay_us + prng_below(&w->net_draw, w->net.jitter_us);
+    c->due_us =
+        w->now_us + delay_us + prng_below(&w->net_draw, w->net.jitter_us);
     c->due_us += bytes.len * l->us_per_kib / 1024;
     if (c->due_us < lane->last_due_us)
         c->due_us = lane->last_due_us;
@@ -121,8 +137,7 @@ static void lane_cut(struct world *w, struct lane *lane)
 
 static bool end_is_live(const struct link_end *e)
 {
-    return e->open && machine_is_up(e->machine) &&
-        e->machine->life == e->life;
+    return e->open && machine_is_up(e->machine) && e->machine->life == e->life;
 }
 
 static void end_down(struct link_end *e)
@@ -173,9 +188,9 @@ static void arrive(
     } else if (c->type == CARGO_END) {
         end_down(e);
     } else {
-        struct event ev = { .type = EV_FRAME,
-            .conn = e->conn,
-            .bytes = buf_slice(&c->bytes) };
+        struct event ev = {
+            .type = EV_FRAME, .conn = e->conn, .bytes = buf_slice(&c->bytes)
+        };
 
         machine_step(e->machine, &ev);
     }
@@ -196,7 +211,7 @@ static uint64_t blocked_until(
 
 static void pump(struct world *w, struct happening *h)
 {
-    struct link *l = h->what;
+    struct link *l = link_of(h);
     unsigned i = (unsigned)h->a;
     struct lane *lane = &l->lane[i];
 
@@ -234,8 +249,7 @@ static struct link *find(
 
 static bool strikes(struct world *w, unsigned one_in, enum fault f)
 {
-    if (one_in == 0 || w->faults.over ||
-        !prng_one_in(&w->net_draw, one_in))
+    if (one_in == 0 || w->faults.over || !prng_one_in(&w->net_draw, one_in))
         return false;
     w->faults.struck[f]++;
     return true;
@@ -270,17 +284,24 @@ static void forget_dead(struct network *net)
 
     while (*at != NULL) {
         struct link *l = *at;
-        bool quiet = l->lane[0].pump_us == UINT64_MAX &&
-            l->lane[1].pump_us == UINT64_MAX && l->lane[0].first == NULL &&
-            l->lane[1].first == NULL;
 
-        if (quiet && l->dialled && !l->end[0].open && !l->end[1].open) {
+        if (l->planned == 0 && l->lane[0].first == NULL &&
+            l->lane[1].first == NULL && !l->end[0].open && !l->end[1].open) {
             *at = l->next;
             free(l);
         } else {
             at = &l->next;
         }
     }
+}
+
+/* The one that closes hears of it too, once its shell is done. */
+static void closed(struct world *w, struct happening *h)
+{
+    struct event ev = { .type = EV_CONN_DOWN, .conn = h->a };
+
+    (void)w;
+    machine_step(h->machine, &ev);
 }
 
 void network_hang_up(struct machine *from, uint64_t conn)
@@ -292,9 +313,13 @@ void network_hang_up(struct machine *from, uint64_t conn)
     if (l == NULL)
         return;
     l->end[i].open = false;
-    if (prng_one_in(&w->net_draw, 4))
+    lane_clear(&l->lane[1 - i]);
+    /* A reset instead of an orderly end. */
+    if (fault_is_on(&w->faults, FAULT_CUT) && strikes(w, 4, FAULT_CUT))
         lane_cut(w, &l->lane[i]);
     lane_send(w, l, i, CARGO_END, SLICE_NONE, l->delay_us);
+    world_at(w, w->now_us + prng_below(&w->net_draw, MS_US), from, closed)->a =
+        conn;
 }
 
 static struct machine *listener(struct world *w, const struct netaddr *addr)
@@ -311,7 +336,7 @@ static struct machine *listener(struct world *w, const struct netaddr *addr)
 /* The first packet of a connection reaches the listener, or nobody. */
 static void knock(struct world *w, struct happening *h)
 {
-    struct link *l = h->what;
+    struct link *l = link_of(h);
     struct link_end *from = &l->end[0], *to = &l->end[1];
 
     if (!end_is_live(from) || to->machine == NULL ||
@@ -331,9 +356,8 @@ static void knock(struct world *w, struct happening *h)
 
 static void give_up(struct world *w, struct happening *h)
 {
-    struct link *l = h->what;
+    struct link *l = link_of(h);
 
-    l->dialled = true;
     if (l->end[0].up || !end_is_live(&l->end[0]))
         return;
     lane_send(w, l, 0, CARGO_END, SLICE_NONE, l->delay_us);
@@ -346,10 +370,9 @@ void network_dial(struct machine *from, const struct effect *fx)
     struct link *l = sim_alloc(1, sizeof *l);
 
     forget_dead(&w->net);
-    l->end[0] = (struct link_end){ .machine = from,
-        .life = from->life,
-        .conn = fx->conn,
-        .open = true };
+    l->end[0] = (struct link_end){
+        .machine = from, .life = from->life, .conn = fx->conn, .open = true
+    };
     l->end[1].machine = listener(w, &fx->remote);
     l->pairing = fx->pairing;
     l->delay_us = w->net.delay_us;
@@ -357,8 +380,8 @@ void network_dial(struct machine *from, const struct effect *fx)
     l->lane[0].pump_us = l->lane[1].pump_us = UINT64_MAX;
     l->next = w->net.links;
     w->net.links = l;
-    world_at(w, w->now_us + l->delay_us, NULL, knock)->what = l;
-    world_at(w, w->now_us + CONNECT_TIMEOUT_US, NULL, give_up)->what = l;
+    (void)link_at(w, l, w->now_us + l->delay_us, knock);
+    (void)link_at(w, l, w->now_us + CONNECT_TIMEOUT_US, give_up);
 }
 
 static void hear(struct world *w, struct happening *h)

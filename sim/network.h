@@ -41,11 +41,11 @@ struct lane {
 
 struct link {
     struct link *next;
-    struct link_end end[2];  /* 0 dialled */
-    struct lane lane[2];     /* lane i: from end i to the other */
+    struct link_end end[2]; /* 0 dialled */
+    struct lane lane[2];    /* lane i: from end i to the other */
     uint8_t exporter[32];
     bool pairing;
-    bool dialled; /* nothing is planned for its beginning any more */
+    unsigned planned; /* happenings that will look at it */
     uint64_t delay_us;
     uint64_t us_per_kib; /* slow links */
 };
@@ -66,8 +66,7 @@ void network_close(struct world *w);
 struct netaddr network_addr(const struct machine *m);
 
 /* A node's effects. */
-void network_send(
-    struct machine *from, uint64_t conn, struct slice bytes);
+void network_send(struct machine *from, uint64_t conn, struct slice bytes);
 void network_hang_up(struct machine *from, uint64_t conn);
 void network_dial(struct machine *from, const struct effect *fx);
 void network_cast(struct machine *from, const struct effect *fx);
@@ -80,8 +79,7 @@ void network_machine_down(struct machine *m, bool told);
 
 /* Faults. */
 void network_cut(struct world *w, struct link *l);
-void network_stall(
-    struct world *w, struct link *l, unsigned lane, uint64_t us);
+void network_stall(struct world *w, struct link *l, unsigned lane, uint64_t us);
 void network_regroup(struct world *w, const unsigned *groups);
 void network_heal(struct world *w);
 /* The i-th connection that is up, or NULL. */

@@ -77,37 +77,33 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
     return SYNCLINE_OK;
 }
 
-/* dot, stamp, wall clock, path, whether there is a value, the value. */
-static void skip_contender(
-    struct reader *r, struct dot *dot, struct slice *value)
+static void get_side(struct reader *r, struct peek_side *out)
 {
-    struct stamp stamp;
-
-    get_dot(r, dot);
-    get_stamp(r, &stamp);
-    (void)get_u64(r);
-    (void)get_bytes(r);
-    (void)get_u8(r);
-    *value = get_bytes(r);
+    get_dot(r, &out->dot);
+    get_stamp(r, &out->stamp);
+    (void)get_u64(r); /* wall clock */
+    out->path = get_bytes(r);
+    (void)get_u8(r); /* whether there is a value */
+    out->value = get_bytes(r);
 }
 
 int peek_conflict(
     struct slice key, struct slice value, struct peek_conflict *out)
 {
     struct reader r = reader_of(value);
-    struct slice tail, ignored;
-    struct dot again;
+    struct slice tail, path;
+    struct dot loser;
 
     if (!peek_space_number(key, &out->number, &tail) ||
-        get_conflict_tail(tail, &out->key, &out->path, &out->loser) !=
-            SYNCLINE_OK)
+        get_conflict_tail(tail, &out->key, &path, &loser) != SYNCLINE_OK)
         return SYNCLINE_EMALFORMED;
     (void)get_be64(&r); /* lsn */
-    (void)get_u8(&r);   /* state */
-    (void)get_varint(&r);
-    skip_contender(&r, &again, &out->loser_value);
-    skip_contender(&r, &out->winner, &ignored);
-    if (r.err == 0 && !dot_eq(&again, &out->loser))
+    out->state = get_u8(&r);
+    out->life = get_varint(&r);
+    get_side(&r, &out->loser);
+    get_side(&r, &out->winner);
+    if (r.err == 0 &&
+        (!dot_eq(&loser, &out->loser.dot) || !slice_eq(path, out->loser.path)))
         return SYNCLINE_EMALFORMED;
     return r.err;
 }

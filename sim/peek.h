@@ -33,12 +33,19 @@ struct peek {
 /* A record of TABLE_META; value NULL: its end. */
 NODISCARD int peek_meta(struct slice key, struct slice value, struct peek *out);
 
+struct peek_side {
+    struct dot dot;
+    struct stamp stamp;
+    struct slice path, value;
+};
+
 /* A record of TABLE_CONFLICT. */
 struct peek_conflict {
     uint32_t number;
-    struct slice key, path;
-    struct dot loser, winner;
-    struct slice loser_value;
+    struct slice key;
+    uint8_t state;
+    uint64_t life;
+    struct peek_side loser, winner;
 };
 NODISCARD int peek_conflict(
     struct slice key, struct slice value, struct peek_conflict *out);

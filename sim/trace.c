@@ -100,22 +100,21 @@ void trace_event(struct trace *t, uint64_t now_us, unsigned machine,
     struct slice bytes = text.ptr != NULL ? text : ev->bytes;
 
     t->events++;
-    put_head(
-        t, now_us, machine, ev->type, ev->conn, ev->request, ev->commit);
+    put_head(t, now_us, machine, ev->type, ev->conn, ev->request, ev->commit);
     put_u64(&t->text, ev->now_us);
     put_u64(&t->text, ev->wall_us);
     buf_put_slice(&t->text, bytes);
     mix(t);
-    show(t, now_us, machine, "<-", event_names[ev->type], ev->conn,
-        ev->request, ev->commit, bytes);
+    show(t, now_us, machine, "<-", event_names[ev->type], ev->conn, ev->request,
+        ev->commit, bytes);
 }
 
-void trace_effect(struct trace *t, uint64_t now_us, unsigned machine,
-    const struct effect *fx)
+void trace_effect(
+    struct trace *t, uint64_t now_us, unsigned machine, const struct effect *fx)
 {
     t->effects++;
-    put_head(t, now_us, machine, 256 + fx->type, fx->conn, fx->request,
-        fx->commit);
+    put_head(
+        t, now_us, machine, 256 + fx->type, fx->conn, fx->request, fx->commit);
     buf_put_slice(&t->text, fx->bytes);
     mix(t);
     show(t, now_us, machine, "->", effect_names[fx->type], fx->conn,

@@ -24,8 +24,7 @@ void view_grow(struct view *v, const struct ledger *l)
     if (v->slots_n < l->slots_n) {
         v->slots = sim_grow(v->slots, l->slots_cap, sizeof *v->slots);
         for (; v->slots_n < l->slots_n; v->slots_n++)
-            v->slots[v->slots_n] =
-                (struct fold_slot){ .change = LEDGER_NONE };
+            v->slots[v->slots_n] = (struct fold_slot){ .change = LEDGER_NONE };
     }
 }
 
@@ -78,9 +77,8 @@ void view_unmap(struct view *v, const struct ledger *l, uint32_t number)
     s->used = false;
 }
 
-static bool is_better(
-    const struct ledger *l, const struct fold_slot *f, uint32_t change,
-    const struct led_cell *cell)
+static bool is_better(const struct ledger *l, const struct fold_slot *f,
+    uint32_t change, const struct led_cell *cell)
 {
     const struct led_change *old;
     int c;
@@ -89,8 +87,7 @@ static bool is_better(
         return f->change == LEDGER_NONE || cell->life > f->life;
     old = &l->changes[f->change];
     c = stamp_cmp(&cell->stamp, &old->cells[f->cell].stamp);
-    return c > 0 ||
-        (c == 0 && dot_cmp(&l->changes[change].dot, &old->dot) > 0);
+    return c > 0 || (c == 0 && dot_cmp(&l->changes[change].dot, &old->dot) > 0);
 }
 
 void view_cover(struct view *v, const struct ledger *l, uint32_t change)
@@ -127,8 +124,7 @@ static void see_one(
 static void note_sighting(struct view *v, const struct sighting *s)
 {
     if (v->sightings_n == v->sightings_cap) {
-        v->sightings_cap =
-            v->sightings_cap == 0 ? 256 : v->sightings_cap * 2;
+        v->sightings_cap = v->sightings_cap == 0 ? 256 : v->sightings_cap * 2;
         v->sightings =
             sim_grow(v->sightings, v->sightings_cap, sizeof *v->sightings);
     }

@@ -21,8 +21,8 @@ struct fold_slot {
 };
 
 struct view_item {
-    uint64_t life;    /* longest among the covered changes */
-    uint64_t deepest; /* longest life whose end was ever seen here */
+    uint64_t life;            /* longest among the covered changes */
+    uint64_t deepest;         /* longest life whose end was ever seen here */
     uint64_t length, version; /* as the store has it */
     struct bits seen;
 };

@@ -13,6 +13,7 @@
 #include "sim/limits.h"
 #include "sim/machine.h"
 #include "sim/network.h"
+#include "sim/resolver.h"
 #include "sim/trace.h"
 #include "sim/workload.h"
 
@@ -24,6 +25,10 @@ struct world_options {
     bool forced;       /* and all of them are, not a random few */
     bool lonely;       /* no pairing: each machine stays by itself */
     FILE *trace;       /* NULL: none */
+};
+
+struct world_stats {
+    uint64_t writes, acked, conflicts;
 };
 
 struct world {
@@ -39,6 +44,7 @@ struct world {
     struct workload work;
     struct ledger ledger;
     struct trace trace;
+    struct world_stats stats;
     bool failed;
     struct errmsg why; /* the first thing that was wrong */
 };

@@ -104,7 +104,7 @@ int cli_print_json(struct cli *c, const struct json *v, enum json_style style);
 /* An answer without what belongs to the protocol. */
 int cli_print_answer(struct cli *c, struct json *answer);
 /* Flushes stdout: CLI_FAILED if what was printed went nowhere, quietly if
- * it was a pipe that nobody reads any more. */
+ * it was a pipe that nobody reads any more, or a signal came. */
 int cli_flush(struct cli *c);
 bool cli_reader_gone(void);
 /* A value as one canonical line in the arena; "" for NULL. */

@@ -48,7 +48,7 @@ int cli_flush(struct cli *c)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return CLI_DONE;
-    if (errno == EPIPE || cli_reader_gone())
+    if (errno == EPIPE || errno == EINTR || cli_reader_gone())
         return CLI_FAILED;
     return cli_fail(c, "standard output: %s", strerror(errno));
 }
@@ -197,6 +197,21 @@ static size_t width(struct slice s)
     return n;
 }
 
+/* Names come from other machines: none may steer the terminal. */
+static void put_clean(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        const bool c1 =
+            s.ptr[i] == 0xc2 && i + 1 < s.len && s.ptr[i + 1] < 0xa0;
+
+        if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f || c1)
+            (void)putchar('?');
+        else
+            (void)putchar(s.ptr[i]);
+        i += c1;
+    }
+}
+
 void cli_table_print(const struct cli_table *t)
 {
     size_t widths[CLI_COLUMNS_MAX] = { 0 };
@@ -211,8 +226,9 @@ void cli_table_print(const struct cli_table *t)
             const bool right = t->right[i] == 'r';
             const bool last = i + 1 == t->columns;
 
-            (void)printf("%*s%.*s%*s", right ? pad : 0, "",
-                SLICE_FMT(r->cell[i]), right || last ? 0 : pad, "");
+            (void)printf("%*s", right ? pad : 0, "");
+            put_clean(r->cell[i]);
+            (void)printf("%*s", right || last ? 0 : pad, "");
             (void)fputs(last ? "\n" : "  ", stdout);
         }
     }

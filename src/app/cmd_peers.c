@@ -1,6 +1,4 @@
 /* cmd_peers.c - the other members and how far each is. */
-#include "app/cli.h"
-
 #include "app/cmd_peers.h"
 
 void peers_print(struct cli *c, const struct json *peers)

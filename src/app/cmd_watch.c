@@ -22,21 +22,38 @@ static void on_signal(int number)
     stopped = 1;
 }
 
-/* SIGINT and SIGTERM come only while we wait, so that no line is cut. */
-static void catch_signals(struct cli *c, sigset_t *open)
+/* The mask under which a wait is made, and the one around it. Signals are
+ * held from the look at `stopped` until the wait begins, so that none slips
+ * through between them. */
+struct signals {
+    sigset_t open, held;
+};
+
+static void catch_signals(struct cli *c, struct signals *s)
 {
     struct sigaction action = { .sa_handler = on_signal };
-    sigset_t held;
 
-    (void)sigemptyset(&held);
-    (void)sigaddset(&held, SIGINT);
-    (void)sigaddset(&held, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &held, open);
-    (void)sigdelset(open, SIGINT);
-    (void)sigdelset(open, SIGTERM);
+    (void)sigprocmask(SIG_SETMASK, NULL, &s->open);
+    (void)sigdelset(&s->open, SIGINT);
+    (void)sigdelset(&s->open, SIGTERM);
+    s->held = s->open;
+    (void)sigaddset(&s->held, SIGINT);
+    (void)sigaddset(&s->held, SIGTERM);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    control_interrupt(c->control, open, STDOUT_FILENO);
+    control_interrupt(c->control, &s->open, STDOUT_FILENO);
+}
+
+static int await_event(struct cli *c, const struct signals *s,
+    struct json **event, struct errmsg *why)
+{
+    int rc = SYNCLINE_ETIMEOUT;
+
+    (void)sigprocmask(SIG_SETMASK, &s->held, NULL);
+    if (!stopped)
+        rc = control_read_json(c->control, event, &c->arena, -1, why);
+    (void)sigprocmask(SIG_SETMASK, &s->open, NULL);
+    return rc;
 }
 
 static int print_event(struct cli *c, struct json *event, int64_t *left)
@@ -54,11 +71,12 @@ static int print_event(struct cli *c, struct json *event, int64_t *left)
     return rc;
 }
 
-static int next_event(struct cli *c, int64_t *left, bool *over)
+static int next_event(
+    struct cli *c, const struct signals *s, int64_t *left, bool *over)
 {
     struct errmsg why = { "" };
     struct json *event;
-    int rc = control_read_json(c->control, &event, &c->arena, -1, &why);
+    int rc = await_event(c, s, &event, &why);
 
     if (rc == SYNCLINE_ETIMEOUT && (stopped || cli_reader_gone())) {
         *over = true;
@@ -79,7 +97,7 @@ static int next_event(struct cli *c, int64_t *left, bool *over)
     return rc;
 }
 
-static int follow(struct cli *c, int64_t left)
+static int follow(struct cli *c, const struct signals *s, int64_t left)
 {
     const struct arena outer = c->arena;
     bool over = false;
@@ -87,13 +105,17 @@ static int follow(struct cli *c, int64_t left)
 
     c->arena = (struct arena){ 0 };
     while (rc == CLI_DONE && !over) {
-        rc = next_event(c, &left, &over);
+        rc = next_event(c, s, &left, &over);
         arena_reset(&c->arena);
     }
     arena_free(&c->arena);
     c->arena = outer;
+    /* A reader that stands still held up what was to be written, and would
+     * hold up the end of the program too. */
+    if (stopped && ferror(stdout))
+        _exit(CLI_DONE);
     /* Whoever read this has read enough. */
-    return cli_reader_gone() ? CLI_DONE : rc;
+    return stopped || cli_reader_gone() ? CLI_DONE : rc;
 }
 
 static int run(struct cli *c)
@@ -101,7 +123,7 @@ static int run(struct cli *c)
     struct json *request = cli_request(c, "watch");
     struct errmsg why = { "" };
     int64_t left = -1;
-    sigset_t open;
+    struct signals signals;
     int rc = CLI_DONE;
 
     if (c->argc > 0 && c->flag[SPACE] != NULL)
@@ -115,10 +137,10 @@ static int run(struct cli *c)
         rc = cli_connect(c);
     if (rc != CLI_DONE)
         return rc;
-    catch_signals(c, &open);
+    catch_signals(c, &signals);
     if (control_send_json(c->control, request, &why) != SYNCLINE_OK)
         return cli_fail(c, "%s", why.text);
-    rc = follow(c, left);
+    rc = follow(c, &signals, left);
     control_interrupt(c->control, NULL, -1);
     return rc;
 }

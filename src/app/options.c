@@ -16,11 +16,17 @@ struct options {
     const char *dir;
     const char *config;    /* the file that was named, or NULL */
     const char *strangers; /* NULL: none */
+    bool folder_is_settled;
 };
 
 struct arena *options_arena(struct options *o)
 {
     return &o->arena;
+}
+
+bool options_folder_is_settled(const struct options *o)
+{
+    return o->folder_is_settled;
 }
 
 static const char *keep(struct options *o, const char *text)
@@ -284,10 +290,9 @@ static int read_config(struct options *o, struct errmsg *why)
     path = name_source(o, options_str(o, "dir"), "/syncline.yaml");
     if (path == NULL)
         return errmsg_set(why, SYNCLINE_ENOMEM, "out of memory");
+    o->folder_is_settled = true;
     rc = options_read_file(o, path, why);
-    if (rc == SYNCLINE_ENOTFOUND)
-        return SYNCLINE_OK;
-    return rc;
+    return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
 static int check_together(const struct options *o, struct errmsg *why)
@@ -328,14 +333,8 @@ int options_load(struct options *o, const char *config, struct errmsg *why)
         rc = set_fallbacks(o, why);
     if (rc != SYNCLINE_OK)
         return rc;
-    if (o->config == NULL) {
-        if (o->value[dir].rank == RANK_FILE)
-            return errmsg_set(why, SYNCLINE_EINVAL,
-                "%s: dir cannot be set in the file that lies in it; use "
-                "--dir, SYNCLINE_DIR or --config",
-                o->value[dir].source);
+    if (o->config == NULL)
         o->fallback[dir] = pinned;
-    }
     return check_together(o, why);
 }
 

@@ -70,5 +70,7 @@ void option_print_number(struct buf *b, enum option_type type, int64_t number);
 NODISCARD int options_set(struct options *o, size_t ix, enum option_rank rank,
     const char *source, struct slice text, struct errmsg *why);
 struct arena *options_arena(struct options *o);
+/* True while the file is read that lies in the folder. */
+bool options_folder_is_settled(const struct options *o);
 
 #endif

@@ -73,6 +73,11 @@ static int set_option(struct reading *r, size_t ix, const yaml_node_t *key,
 
     if (r->seen[ix])
         return wrong(r, key, option_rows[ix].name, "is set a second time");
+    if (options_folder_is_settled(r->o) &&
+        strcmp(option_rows[ix].name, "dir") == 0)
+        return wrong(r, key, "dir",
+            "cannot be set in the file that lies in it; use --dir, "
+            "SYNCLINE_DIR or --config");
     r->seen[ix] = true;
     buf_printf(&b, "file %s:%zu", r->file, key->start_mark.line + 1);
     if (buf_status(&b) == SYNCLINE_OK)

@@ -4,7 +4,10 @@ uint64_t hlc_next(struct hlc *self, uint64_t wall_us)
 {
     uint64_t now = hlc_of_wall(wall_us);
 
-    self->last = now > self->last ? now : self->last + 1;
+    if (now > self->last)
+        self->last = now;
+    else if (self->last < UINT64_MAX)
+        self->last++;
     return self->last;
 }
 

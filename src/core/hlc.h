@@ -4,13 +4,22 @@
  * Pure: the caller passes the wall time. 64 bits: 52 of microseconds since
  * the Unix epoch, 12 of counter; a counter that overflows carries into the
  * microseconds.
- * Law: every stamp returned is greater than every stamp seen before. */
+ * Law: every stamp returned is greater than every stamp seen before, as long
+ * as those were not above HLC_FOREIGN_MAX; at the end of its range the clock
+ * stands still rather than wrap. */
 #ifndef SYNCLINE_CORE_HLC_H
 #define SYNCLINE_CORE_HLC_H
 
 #include <stdint.h>
 
 #define HLC_COUNTER_BITS 12
+
+/* The largest stamp that may be taken from anybody else. Who admits stamps
+ * must refuse what is above: it leaves 2^48 stamps of our own to pass any
+ * that was seen, so nobody can drive a clock to its end. */
+#define HLC_FOREIGN_MAX (UINT64_MAX - (UINT64_C(1) << 48))
+/* A wall clock beyond this (in the year 2112) is taken to show this. */
+#define HLC_WALL_MAX (HLC_FOREIGN_MAX >> HLC_COUNTER_BITS)
 
 struct hlc {
     uint64_t last;
@@ -26,7 +35,9 @@ static inline uint64_t hlc_wall_us(uint64_t stamp)
 
 static inline uint64_t hlc_of_wall(uint64_t wall_us)
 {
-    return wall_us << HLC_COUNTER_BITS;
+    uint64_t us = wall_us < HLC_WALL_MAX ? wall_us : HLC_WALL_MAX;
+
+    return us << HLC_COUNTER_BITS;
 }
 
 #endif

@@ -43,7 +43,11 @@ struct json {
     };
 };
 
-enum json_mode { JSON_STRICT, JSON_TOLERANT };
+enum json_mode {
+    JSON_STRICT,
+    JSON_TOLERANT,
+    JSON_WRAPPED /* strict; a request, which nests a document a bit deeper */
+};
 
 enum json_style {
     JSON_CANONICAL,    /* sorted by UTF-8 bytes, compact, raw UTF-8 (C) */
@@ -68,6 +72,8 @@ void json_print_string(struct buf *b, struct slice s, bool ascii);
 /* The shortest digits that read back as d, in Python's repr form. */
 void json_print_double(struct buf *b, double d);
 
+/* Levels of containers; 0 for a scalar. */
+unsigned json_depth(const struct json *v);
 /* A member's value, or NULL (also if v is NULL or no object). */
 struct json *json_get(const struct json *v, const char *key);
 struct json *json_get_slice(const struct json *v, struct slice key);

@@ -264,7 +264,7 @@ static int read_double(struct json *out, const uint8_t **at, const uint8_t *end,
         d.digits[d.n++] = '1';
     strip_zeros(&d);
     a = decimal_to_double(&d);
-    if (mode == JSON_STRICT && (*what = why_lost(&d, a)) != NULL) {
+    if (mode != JSON_TOLERANT && (*what = why_lost(&d, a)) != NULL) {
         *at = start;
         return SYNCLINE_EMALFORMED;
     }
@@ -277,7 +277,7 @@ static int read_double(struct json *out, const uint8_t **at, const uint8_t *end,
 static int read_bigint(struct json *out, const uint8_t **at,
     const uint8_t *start, size_t digits, enum json_mode mode, const char **what)
 {
-    if (mode == JSON_STRICT) {
+    if (mode != JSON_TOLERANT) {
         *what = "the integer does not fit 64 bits";
     } else if (digits > BIGINT_DIGITS_MAX) {
         *what = "the integer has more than 4300 digits";
@@ -287,7 +287,7 @@ static int read_bigint(struct json *out, const uint8_t **at,
         return SYNCLINE_OK;
     }
     *at = start;
-    return mode == JSON_STRICT ? SYNCLINE_EMALFORMED : SYNCLINE_ELIMIT;
+    return mode != JSON_TOLERANT ? SYNCLINE_EMALFORMED : SYNCLINE_ELIMIT;
 }
 
 int json_number_read(struct json *out, const uint8_t **at, const uint8_t *end,

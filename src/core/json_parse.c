@@ -16,7 +16,7 @@ struct parser {
     struct json *spare; /* nodes not yet handed out */
     size_t spare_n;
     enum json_mode mode;
-    unsigned depth;
+    unsigned depth, depth_max;
     int rc; /* the first failure: code, sentence, place */
     const char *what;
     const uint8_t *where;
@@ -171,7 +171,7 @@ static bool unescape_u(
     if (lo >= 0xdc00 && lo < 0xe000) {
         *at += 6;
         hi = 0x10000 + ((hi - 0xd800) << 10) + (lo - 0xdc00);
-    } else if (hi >= 0xd800 && hi < 0xe000 && p->mode == JSON_STRICT) {
+    } else if (hi >= 0xd800 && hi < 0xe000 && p->mode != JSON_TOLERANT) {
         return malformed(p, *at - 6, "half of a surrogate pair");
     }
     *to = put_utf8(*to, (uint32_t)hi);
@@ -350,7 +350,7 @@ static bool drop_doubled(
     for (size_t i = 0; i + 1 < ix.n && second == NULL;) {
         first = ix.sorted[i++];
         for (; i < ix.n && slice_eq(first->key, ix.sorted[i]->key); i++) {
-            if (p->mode == JSON_STRICT) {
+            if (p->mode != JSON_TOLERANT) {
                 second = ix.sorted[i];
                 break;
             }
@@ -396,7 +396,7 @@ static bool add_member(struct parser *p, struct json *obj, struct members *seen,
     } else {
         while (same != NULL && !slice_eq(same->key, m->key))
             same = same->next;
-        if (same != NULL && p->mode == JSON_STRICT)
+        if (same != NULL && p->mode != JSON_TOLERANT)
             return malformed(p, where, "the key occurs twice");
         if (same != NULL) {
             take_value(same, m);
@@ -465,7 +465,7 @@ static bool container(struct parser *p, struct json *out, bool is_object)
 {
     bool ok;
 
-    if (p->depth == JSON_DEPTH_MAX)
+    if (p->depth == p->depth_max)
         return fail(p, SYNCLINE_ELIMIT, p->at, "nested deeper than 64 levels");
     p->depth++;
     out->type = is_object ? JSON_OBJECT : JSON_ARRAY;
@@ -502,7 +502,7 @@ static bool word(struct parser *p, struct json *out)
 
         if (!slice_has_prefix(rest, w))
             continue;
-        if (words[i].tolerant && p->mode == JSON_STRICT)
+        if (words[i].tolerant && p->mode != JSON_TOLERANT)
             return malformed(p, p->at, "NaN and Infinity are not JSON");
         p->at += w.len;
         out->type = words[i].type;
@@ -590,7 +590,9 @@ static int explain(
 int json_parse(struct json **out, struct slice text, enum json_mode mode,
     struct arena *a, struct errmsg *why)
 {
-    struct parser p = { .arena = a, .mode = mode };
+    struct parser p = { .arena = a,
+        .mode = mode,
+        .depth_max = JSON_DEPTH_MAX + (mode == JSON_WRAPPED ? 4 : 0) };
     struct json *v;
 
     if (text.ptr == NULL)

@@ -245,3 +245,17 @@ struct json *json_merge_patch(
         out->key = SLICE_NONE;
     return out;
 }
+
+unsigned json_depth(const struct json *v)
+{
+    unsigned deepest = 0;
+
+    if (v->type != JSON_OBJECT && v->type != JSON_ARRAY)
+        return 0;
+    for (const struct json *m = v->first; m != NULL; m = m->next) {
+        unsigned depth = json_depth(m);
+
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest + 1;
+}

@@ -27,7 +27,7 @@ struct udp_options {
     const char *interface; /* NULL: all that can multicast; copied */
     uint64_t rescan_ms;    /* 0: 5,000 */
     void *ctx;
-    /* scope of from is the interface it came by, for IPv4 as well. */
+    /* from has a scope only where it is link-local. */
     void (*on_datagram)(
         void *ctx, const struct netaddr *from, struct slice bytes);
     /* Once for each change: what does not work and what to do about it. */

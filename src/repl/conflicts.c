@@ -71,8 +71,7 @@ static int store_record(struct node *n, struct space *sp, struct slice tail,
         txn_del(&n->txn, TABLE_FEED,
             key_feed(&n->key, sp->id, old_lsn, FEED_CONFLICT, tail));
     txn_put(&n->txn, TABLE_FEED,
-        key_feed(&n->key, sp->id, c->lsn, FEED_CONFLICT, tail),
-        SLICE_LIT(""));
+        key_feed(&n->key, sp->id, c->lsn, FEED_CONFLICT, tail), SLICE_LIT(""));
     buf_clear(&n->out);
     put_be64(&n->out, c->lsn);
     put_conflict_record(&n->out, c);
@@ -83,8 +82,20 @@ static int store_record(struct node *n, struct space *sp, struct slice tail,
     return txn_status(&n->txn);
 }
 
-/* A union: resolved stays resolved, and of two winners the one with the
- * larger stamp is told. */
+/* Orders winners: one change may beat a value by several of its cells, and
+ * every node must tell the same one. */
+static int winner_cmp(const struct contender *a, const struct contender *b)
+{
+    int c = stamp_cmp(&a->stamp, &b->stamp);
+
+    if (c == 0)
+        c = dot_cmp(&a->dot, &b->dot);
+    if (c == 0)
+        c = path_cmp(a->path, b->path);
+    return c != 0 ? c : slice_cmp(a->value, b->value);
+}
+
+/* A union: resolved stays resolved, and of two winners the larger is told. */
 int conflict_join(struct node *n, struct space *sp, struct slice tail,
     const struct conflict_record *c, bool *changed)
 {
@@ -107,7 +118,7 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         rc = get_conflict_record(&r, &old);
         if (rc != SYNCLINE_OK)
             return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
-        newer = stamp_cmp(&c->winner.stamp, &old.winner.stamp) > 0;
+        newer = winner_cmp(&c->winner, &old.winner) > 0;
         if (!newer && c->state <= old.state)
             return SYNCLINE_OK;
         now = newer ? *c : old;
@@ -120,15 +131,14 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
 
 /* ---- found while merging ---- */
 
-static int on_lost(void *ctx, const struct change *by,
-    const struct cell *cell, uint64_t length)
+static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
+    uint64_t length)
 {
     struct merging *m = ctx;
 
     (void)length;
     /* What showed here goes into the history as a whole document. */
-    if (m->stored->existed &&
-        item_find(&m->stored->item, cell->path) == cell)
+    if (m->stored->existed && item_find(&m->stored->item, cell->path) == cell)
         return SYNCLINE_OK;
     return history_lost(m->node, m->space, m->key, m->stored, by, cell);
 }
@@ -142,8 +152,8 @@ static int on_conflict(void *ctx, const struct conflict *c)
         .loser = c->loser,
         .winner = c->winner };
     struct buf tail = { 0 };
-    struct slice name = key_conflict_tail(
-        &tail, m->key, c->loser.path, &c->loser.dot);
+    struct slice name =
+        key_conflict_tail(&tail, m->key, c->loser.path, &c->loser.dot);
     enum policy policy = space_policy(m->space, m->key);
     bool changed;
     int rc = buf_status(&tail);

@@ -1,5 +1,6 @@
 #include "repl/node_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /*  UP --hello both ways--> GREETED --frames--> ...
@@ -59,8 +60,60 @@ void session_drop(struct conn *c, struct space *sp)
     }
 }
 
+static void early_drop(struct early **at)
+{
+    struct early *e = *at;
+
+    *at = e->next;
+    buf_free(&e->frame);
+    free(e);
+}
+
+int conn_keep_early(struct conn *c, const struct frame_subscribe *f)
+{
+    struct frame frame = { .type = FRAME_SUBSCRIBE, .subscribe = *f };
+    struct early **at = &c->early;
+    uint32_t n = 0;
+
+    for (; *at != NULL; n++) {
+        if (space_token_eq(&(*at)->space, &f->space))
+            early_drop(at);
+        else
+            at = &(*at)->next;
+    }
+    if (n >= EARLY_MAX)
+        return SYNCLINE_ELIMIT;
+    *at = calloc(1, sizeof **at);
+    if (*at == NULL)
+        return SYNCLINE_ENOMEM;
+    (*at)->space = f->space;
+    put_frame(&(*at)->frame, &frame);
+    return buf_status(&(*at)->frame);
+}
+
+static int take_early(struct node *n, struct conn *c, const struct space *sp)
+{
+    struct early **at = &c->early;
+    struct slice bytes;
+    struct frame f;
+    int rc;
+
+    while (*at != NULL && !space_token_eq(&(*at)->space, &sp->token))
+        at = &(*at)->next;
+    if (*at == NULL)
+        return SYNCLINE_OK;
+    bytes = arena_dup(&n->step, buf_slice(&(*at)->frame));
+    early_drop(at);
+    if (bytes.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = get_frame(bytes, &f, &n->step);
+    return rc == SYNCLINE_OK ? send_on_subscribe(n, c, &f.subscribe) : rc;
+}
+
 static void conn_free(struct conn *c)
 {
+    while (c->early != NULL)
+        early_drop(&c->early);
     while (c->sessions != NULL)
         session_drop(c, c->sessions->space);
     buf_free(&c->incoming.row);
@@ -176,14 +229,13 @@ int conn_on_up(struct node *n, const struct event *ev)
     buf_put_slice(&c->spki, ev->spki);
     c->next = n->conns;
     n->conns = c;
-    if (ev->conn > n->next_conn)
-        n->next_conn = ev->conn;
     if (c->pairing)
         return join_on_conn(n, c);
     if (!node_admits(n, &c->device, false)) {
         conn_close(n, c, SYNCLINE_EDENIED, "this device is no member");
         return SYNCLINE_OK;
     }
+    peers_on_up(n->peers, c->id, &c->device, n->now_us);
     close_doubles(n, c);
     return c->closing ? SYNCLINE_OK : send_hello(n, c);
 }
@@ -197,13 +249,12 @@ int conn_on_down(struct node *n, const struct event *ev)
     while (*at != NULL && (*at)->id != ev->conn)
         at = &(*at)->next;
     c = *at;
+    peers_on_down(n->peers, ev->conn, n->now_us);
     if (c == NULL)
-        return peers_on_failed(n->peers, ev->conn, n->now_us);
+        return join_on_dial_failed(n, ev->conn);
     *at = c->next;
     if (c->pairing)
         rc = join_on_conn_down(n, c);
-    else
-        peers_on_down(n->peers, &c->device, c->id, n->now_us);
     if (c->greeted)
         n->reach_changed = n->want_flush = true;
     verifies_conn_gone(n, c);
@@ -237,8 +288,7 @@ int conns_subscribe_all(struct node *n, struct space *sp)
 {
     int rc = SYNCLINE_OK;
 
-    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
-         c = c->next)
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
         if (c->greeted && !c->closing)
             rc = conn_subscribe(n, c, sp);
     return rc;
@@ -273,9 +323,12 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     c->greeted = true;
     n->reach_changed = n->want_flush = true;
     rc = owner_learn(n, &c->replica, &c->device);
-    if (rc == SYNCLINE_OK)
-        rc = peers_on_up(n->peers, &c->device, c->id, &c->remote, c->inbound,
-            c->port, n->now_us);
+    if (c->inbound && c->port != 0) {
+        struct netaddr listens = c->remote;
+
+        listens.port = c->port;
+        peers_learn(n->peers, &c->device, &listens, PEER_OBSERVED);
+    }
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = conn_subscribe(n, c, sp);
@@ -312,7 +365,8 @@ static int on_reach(struct node *n, struct conn *c, struct frame *f)
         get_into(&r, reach[i].device.b, DEVICE_ID_LEN);
         get_netaddr(&r, &reach[i].addr);
         if (reach[i].addr.family != 0)
-            peers_on_gossip(n->peers, &reach[i].device, &reach[i].addr);
+            peers_learn(
+                n->peers, &reach[i].device, &reach[i].addr, PEER_GOSSIP);
     }
     free(c->reach);
     c->reach = reach;
@@ -409,7 +463,8 @@ int conn_on_frame(struct node *n, const struct event *ev)
         return rc;
     if (f.no <= c->seen_no)
         return SYNCLINE_OK; /* a double */
-    if (f.no != c->seen_no + 1 || (!c->greeted && !handlers[f.type].before_hello))
+    if (f.no != c->seen_no + 1 ||
+        (!c->greeted && !handlers[f.type].before_hello))
         return SYNCLINE_EMALFORMED;
     c->seen_no = f.no;
     return handlers[f.type].on(n, c, &f);

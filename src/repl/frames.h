@@ -22,10 +22,10 @@ enum frame_type {
     FRAME_ACK = 6,       /* what is durable at a device */
     FRAME_PING = 7,
     FRAME_PONG = 8,
-    FRAME_REACH = 9,     /* whom else I am connected to */
-    FRAME_ASK = 10,      /* fingerprints of a range, please */
+    FRAME_REACH = 9, /* whom else I am connected to */
+    FRAME_ASK = 10,  /* fingerprints of a range, please */
     FRAME_TELL = 11,
-    FRAME_BYE = 12,      /* why I close */
+    FRAME_BYE = 12, /* why I close */
     FRAME_END
 };
 
@@ -126,8 +126,7 @@ const char *frame_name(enum frame_type type);
 void put_frame(struct buf *b, const struct frame *f);
 /* EVERSION for a hello of another version (out->hello.version is set),
  * EMALFORMED or ESHORT for the rest. */
-NODISCARD int get_frame(
-    struct slice bytes, struct frame *out, struct arena *a);
+NODISCARD int get_frame(struct slice bytes, struct frame *out, struct arena *a);
 
 /* Netaddr as bytes: family, address, port. */
 void put_netaddr(struct buf *b, const struct netaddr *addr);

@@ -20,14 +20,12 @@ static const struct change *last_change(const struct item *it)
     if (it->tomb >= 0)
         return &it->changes[it->tomb];
     for (uint32_t i = 0; i < it->changes_n; i++)
-        if (best == NULL ||
-            stamp_cmp(&it->changes[i].stamp, &best->stamp) > 0)
+        if (best == NULL || stamp_cmp(&it->changes[i].stamp, &best->stamp) > 0)
             best = &it->changes[i];
     return best;
 }
 
-static int remember_before(struct node *n, struct slice key,
-    struct stored *st)
+static int remember_before(struct node *n, struct slice key, struct stored *st)
 {
     const struct change *last = last_change(&st->item);
     struct buf doc = { 0 };
@@ -50,12 +48,12 @@ static int remember_before(struct node *n, struct slice key,
     return rc;
 }
 
-int item_load(struct node *n, struct space *sp, struct slice key,
-    struct stored *out)
+int item_load(
+    struct node *n, struct space *sp, struct slice key, struct stored *out)
 {
     struct slice value;
-    int rc = txn_get(
-        &n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), &value);
+    int rc =
+        txn_get(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), &value);
 
     *out = (struct stored){ 0 };
     item_init(&out->item);
@@ -165,8 +163,7 @@ static int keep_before(struct node *n, struct space *sp, struct slice key,
 
     if (!st->existed)
         return SYNCLINE_OK;
-    if (st->was_alive == item_alive(&st->item) &&
-        slice_eq(st->before, after))
+    if (st->was_alive == item_alive(&st->item) && slice_eq(st->before, after))
         return SYNCLINE_OK;
     if (st->was_alive) {
         e.what = HISTORY_PUT;
@@ -191,8 +188,8 @@ static void count(struct space_state *s, const struct stored *st,
 }
 
 /* The index of context entries follows the item's merged context. */
-static void index_context(struct node *n, struct space *sp, struct slice key,
-    const struct stored *st)
+static void index_context(
+    struct node *n, struct space *sp, struct slice key, const struct stored *st)
 {
     const struct vv *ctx = &st->item.ctx;
 
@@ -204,8 +201,8 @@ static void index_context(struct node *n, struct space *sp, struct slice key,
             continue;
         if (old.seq > 0)
             txn_del(&n->txn, TABLE_SEEN, key_seen(&n->key, sp->id, &old, key));
-        txn_put(&n->txn, TABLE_SEEN,
-            key_seen(&n->key, sp->id, &ctx->e[i], key), SLICE_LIT(""));
+        txn_put(&n->txn, TABLE_SEEN, key_seen(&n->key, sp->id, &ctx->e[i], key),
+            SLICE_LIT(""));
     }
 }
 
@@ -229,8 +226,8 @@ int item_store(struct node *n, struct space *sp, struct slice key,
     if (st->existed)
         txn_del(&n->txn, TABLE_FEED,
             key_feed(&n->key, sp->id, st->lsn, FEED_ITEM, key));
-    txn_put(&n->txn, TABLE_FEED,
-        key_feed(&n->key, sp->id, lsn, FEED_ITEM, key), SLICE_LIT(""));
+    txn_put(&n->txn, TABLE_FEED, key_feed(&n->key, sp->id, lsn, FEED_ITEM, key),
+        SLICE_LIT(""));
     index_context(n, sp, key, st);
     buf_clear(&n->out);
     put_be64(&n->out, lsn);

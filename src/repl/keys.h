@@ -16,6 +16,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_REPLICA "replica"  /* the replica id in use */
 #define META_MINE "mine/"       /* + replica: one of this device's own */
 #define META_MESH "mesh"        /* mesh id, mesh secret */
+#define META_WELCOME "welcome"  /* membership records from pairing */
 #define META_SPACE "space/"     /* + be32: token, name */
 #define META_STATE "state/"     /* + be32: counters of a space */
 #define META_SEEN "seen/"       /* + be32, replica: varint seq */

@@ -42,10 +42,10 @@ int fx_reply(struct node *n, uint64_t request, struct slice json, bool more)
 
 static const char *status_name(int rc)
 {
-    static const char *const names[] = { "OK", "ENOMEM", "EINVAL",
-        "EMALFORMED", "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT",
-        "EIO", "EFULL", "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED",
-        "ETIMEOUT", "EUNSUPPORTED" };
+    static const char *const names[] = { "OK", "ENOMEM", "EINVAL", "EMALFORMED",
+        "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT", "EIO", "EFULL",
+        "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED", "ETIMEOUT",
+        "EUNSUPPORTED" };
     size_t ix = rc <= 0 ? (size_t)-rc : 0;
 
     return ix < sizeof names / sizeof *names ? names[ix] : "EINVAL";
@@ -67,8 +67,7 @@ static const char *status_text(int rc)
     }
 }
 
-int fx_error(
-    struct node *n, uint64_t request, int rc, const struct errmsg *why)
+int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
 {
     const char *text =
         why != NULL && why->text[0] != 0 ? why->text : status_text(rc);
@@ -100,8 +99,8 @@ static int keep_ceiling(struct node *n)
 
 int node_stamp(struct node *n, struct stamp *out)
 {
-    *out = (struct stamp){ n->epoch, hlc_next(&n->clock, n->wall_us),
-        n->replica };
+    *out =
+        (struct stamp){ n->epoch, hlc_next(&n->clock, n->wall_us), n->replica };
     return n->clock.last >= n->clock_ceiling ? keep_ceiling(n) : SYNCLINE_OK;
 }
 
@@ -139,8 +138,8 @@ static int add_mine(struct node *n, const struct rid *replica)
 int node_mint_replica(struct node *n)
 {
     struct rid fresh;
-    int rc = n->opt.crypto->random(
-        n->opt.crypto->self, fresh.b, sizeof fresh.b);
+    int rc =
+        n->opt.crypto->random(n->opt.crypto->self, fresh.b, sizeof fresh.b);
 
     if (rc == SYNCLINE_OK)
         rc = add_mine(n, &fresh);
@@ -148,8 +147,7 @@ int node_mint_replica(struct node *n)
         return rc;
     n->replica = fresh;
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REPLICA), rid_slice(&fresh));
-    txn_put(&n->txn, TABLE_META, key_meta_mine(&n->key, &fresh),
-        SLICE_LIT(""));
+    txn_put(&n->txn, TABLE_META, key_meta_mine(&n->key, &fresh), SLICE_LIT(""));
     return txn_status(&n->txn);
 }
 
@@ -193,8 +191,7 @@ static int load_clock(struct node *n)
 {
     struct slice value;
     struct reader r;
-    int rc = store_get(
-        &n->opt.store, TABLE_META, SLICE_LIT(META_HLC), &value);
+    int rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_HLC), &value);
 
     if (rc == SYNCLINE_ENOTFOUND)
         return SYNCLINE_OK;
@@ -210,8 +207,8 @@ static int check_format(struct node *n, bool *fresh, struct errmsg *why)
     struct slice value;
     struct reader r;
     uint64_t format;
-    int rc = store_get(
-        &n->opt.store, TABLE_META, SLICE_LIT(META_FORMAT), &value);
+    int rc =
+        store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_FORMAT), &value);
 
     *fresh = rc == SYNCLINE_ENOTFOUND;
     if (rc != SYNCLINE_OK)
@@ -247,8 +244,6 @@ static int load_replica(struct node *n, bool *clean)
     return rc;
 }
 
-static int commit_step(struct node *n);
-
 static int open_used(struct node *n, struct errmsg *why)
 {
     bool clean = false;
@@ -282,8 +277,8 @@ static int open_fresh(struct node *n)
     return rc == SYNCLINE_OK ? mesh_found(n) : rc;
 }
 
-int node_new(struct node **out, const struct node_options *opt,
-    uint64_t now_us, uint64_t wall_us, struct errmsg *why)
+int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
+    uint64_t wall_us, struct errmsg *why)
 {
     struct node *n = calloc(1, sizeof *n);
     bool fresh = false;
@@ -307,9 +302,15 @@ int node_new(struct node **out, const struct node_options *opt,
     if (rc == SYNCLINE_OK)
         rc = fresh ? open_fresh(n) : open_used(n, why);
     if (rc == SYNCLINE_OK)
-        rc = commit_step(n);
+        rc = node_commit(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_refresh(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_load_book(n);
     if (rc == SYNCLINE_OK)
         rc = join_load(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
     if (rc != SYNCLINE_OK)
         goto fail;
     n->beacon_due_us = now_us;
@@ -347,15 +348,19 @@ void node_free(struct node *n)
 
 /* ---- the step ---- */
 
-static int commit_step(struct node *n)
+int node_commit(struct node *n)
 {
     struct effect *fx;
     int rc = spaces_save(n);
 
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
         return rc;
-    rc = store_commit(
-        &n->opt.store, buf_slice(&n->txn.batch.ops), &n->commit);
+    /* No stamp, our own or another's, is stored without a ceiling above. */
+    if (n->clock.last >= n->clock_ceiling)
+        rc = keep_ceiling(n);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = store_commit(&n->opt.store, buf_slice(&n->txn.batch.ops), &n->commit);
     if (rc != SYNCLINE_OK)
         return rc;
     n->undo_ceiling = n->clock_ceiling;
@@ -372,6 +377,7 @@ static void undo_step(struct node *n)
     txn_reset(&n->txn);
     spaces_undo(n);
     n->clock_ceiling = n->undo_ceiling;
+    waits_undo(n);
     n->unsettled = NULL;
     n->mesh_changed = false;
     n->fx_n = 0;
@@ -460,9 +466,8 @@ static int tell_failure(struct node *n, const struct event *ev, int rc)
         status_name(rc));
     if (ev->type == EV_REQUEST)
         return fx_error(n, ev->request, rc, NULL);
-    c = ev->type == EV_FRAME || ev->type == EV_CONN_UP
-        ? conn_by_id(n, ev->conn)
-        : NULL;
+    c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)
+                                                       : NULL;
     if (c == NULL)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     conn_close(n, c, rc,
@@ -486,31 +491,34 @@ static int restart_as_new(struct node *n)
     if (rc == SYNCLINE_OK)
         rc = mesh_register_replica(n);
     if (rc == SYNCLINE_OK)
-        rc = commit_step(n);
+        rc = node_commit(n);
     conns_restart(n, "this node is a new replica");
     return rc;
 }
 
-int node_step(struct node *n, const struct event *ev,
-    const struct effect **fx, size_t *fx_n)
+int node_step(struct node *n, const struct event *ev, const struct effect **fx,
+    size_t *fx_n)
 {
     int rc;
 
     arena_reset(&n->step);
     n->fx_n = 0;
+    n->wait_added = false;
     n->now_us = ev->now_us;
     n->wall_us = ev->wall_us;
     rc = handlers[ev->type](n, ev);
     if (rc == SYNCLINE_OK)
-        rc = commit_step(n);
+        rc = node_commit(n);
     if (rc != SYNCLINE_OK) {
         undo_step(n);
         rc = tell_failure(n, ev, rc);
     } else {
-        if (n->mesh_changed)
+        if (n->wait_added)
+            rc = waits_check(n); /* what changed nothing is durable */
+        if (rc == SYNCLINE_OK && n->mesh_changed)
             rc = mesh_refresh(n);
         if (rc == SYNCLINE_OK)
-            rc = commit_step(n);
+            rc = node_commit(n);
         if (rc == SYNCLINE_OK && n->bad_restart)
             rc = restart_as_new(n);
     }
@@ -549,7 +557,7 @@ int node_close(struct node *n)
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN), SLICE_LIT("1"));
     rc = mesh_save_book(n);
     buf_free(&b);
-    return rc == SYNCLINE_OK ? commit_step(n) : rc;
+    return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }
 
 bool node_admits(
@@ -558,6 +566,11 @@ bool node_admits(
     if (device_eq(device, &n->device))
         return false;
     return pairing ? join_admits(n, device) : members_has(n->members, device);
+}
+
+void node_set_log_level(struct node *n, enum log_level level)
+{
+    n->log.level = level;
 }
 
 const struct device_id *node_device(const struct node *n)

@@ -33,6 +33,8 @@ struct node_options {
     uint64_t seed;     /* for jitter; replica ids come from the crypto port */
     node_resolve_fn *resolve;
     void *resolve_ctx;
+    const struct netaddr *peers; /* to be dialled always; copied */
+    size_t peers_n;
 
     /* 0 takes the default in brackets. */
     uint64_t heartbeat_us;   /* between pings [5 s] */
@@ -115,7 +117,7 @@ NODISCARD int node_new(struct node **out, const struct node_options *opt,
     uint64_t now_us, uint64_t wall_us, struct errmsg *why);
 void node_free(struct node *n); /* NULL is fine; writes nothing */
 
-/* The only door. The node commits to its store by itself, at most one batch
+/* The only door. The node commits to its store by itself, at most two batches
  * a step. A store that refuses leaves the node as before the event, but for
  * the answer: an FX_REPLY or FX_CLOSE that says so. A frame that breaks the
  * protocol is no error here but an FX_CLOSE. Returns ENOMEM only. */
@@ -134,6 +136,7 @@ NODISCARD int node_close(struct node *n);
 bool node_admits(
     const struct node *n, const struct device_id *device, bool pairing);
 
+void node_set_log_level(struct node *n, enum log_level level);
 const struct device_id *node_device(const struct node *n);
 const struct rid *node_replica(const struct node *n);
 

@@ -10,7 +10,8 @@
  *   send.c      the feed: rows and marks out
  *   receive.c   rows and marks in
  *   mesh.c      membership, spaces and policies as items of `_mesh`
- *   join.c      pairing, leaving one mesh for another, replaying items
+ *   join.c      pairing, on both sides
+ *   move.c      leaving one mesh for another, replaying items
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
  *   verify.c    comparing fingerprints
@@ -40,13 +41,19 @@
 /* What changes with every commit, and is restored if that fails. */
 struct space_state {
     uint64_t lsn;
-    uint64_t alive, deleted;      /* items */
-    struct hash128 live, dead;    /* sums of item prints */
+    uint64_t alive, deleted;   /* items */
+    struct hash128 live, dead; /* sums of item prints */
     uint64_t floor;
 };
 
-enum policy { POLICY_LWW, POLICY_MERGE, POLICY_MANUAL, POLICY_KEEP_BOTH,
-    POLICY_CUSTOM, POLICY_END };
+enum policy {
+    POLICY_LWW,
+    POLICY_MERGE,
+    POLICY_MANUAL,
+    POLICY_KEEP_BOTH,
+    POLICY_CUSTOM,
+    POLICY_END
+};
 
 struct policy_rule {
     struct slice prefix;
@@ -66,8 +73,9 @@ struct space {
     struct policy_rule *policies; /* longest prefix first */
     uint32_t policies_n;
     struct arena policy_arena;
-    bool reissue; /* holds rows of lost replicas of this device */
+    bool reissue;   /* holds rows of lost replicas of this device */
     bool caught_up; /* has had a MARK since this node started */
+    bool unsaved;   /* its name is not in the store yet */
     bool touched;
     struct space_state undo;
 };
@@ -114,19 +122,19 @@ struct session {
     struct space *space;
     struct arena arena;
     /* Sending. */
-    bool wanted;        /* the peer has subscribed */
-    bool indexing;      /* no cursor: walking the index of contexts */
-    uint64_t until;     /* and from which lsn the feed goes on */
-    uint64_t pos;       /* all of the feed up to here is dealt with */
-    struct buf at;      /* the next key of the index or the feed, if begun */
-    uint64_t walked;    /* counts its steps */
+    bool wanted;          /* the peer has subscribed */
+    bool indexing;        /* no cursor: walking the index of contexts */
+    uint64_t until;       /* and from which lsn the feed goes on */
+    uint64_t pos;         /* all of the feed up to here is dealt with */
+    struct buf at;        /* the next key of the index or the feed, if begun */
+    uint64_t walked;      /* counts its steps */
     uint64_t told_cursor; /* the last cursor sent, plus one */
-    struct vv peer_has; /* what the peer has, or will once it reads on */
+    struct vv peer_has;   /* what the peer has, or will once it reads on */
     bool mark_sent;
     struct held **held;
     uint32_t held_n;
     /* Receiving. */
-    struct vv acked;    /* our durable vector, as last told */
+    struct vv acked; /* our durable vector, as last told */
     bool ack_sent;
 };
 
@@ -141,6 +149,15 @@ struct reach {
     struct device_id device;
     struct netaddr addr;
 };
+
+/* A SUBSCRIBE for a space that we have not opened yet. */
+struct early {
+    struct early *next;
+    struct space_token space;
+    struct buf frame;
+};
+
+#define EARLY_MAX 256
 
 struct conn {
     struct conn *next;
@@ -165,6 +182,7 @@ struct conn {
     struct reach *reach;
     uint32_t reach_n;
     struct session *sessions;
+    struct early *early;
     struct arena arena;
 };
 
@@ -198,15 +216,20 @@ struct watch {
     uint64_t request;
     struct slice space_name, prefix; /* in the heap */
     struct space *space;
-    uint64_t pos;
-    struct buf pos_tail;
-    bool paused, live, resync, told_live;
+    uint64_t pos;  /* told up to this lsn */
+    struct buf at; /* the next key of the feed */
+    bool paused;
+    bool resync;    /* the whole state is to be told again */
+    bool resumed;   /* from a cursor: deletions are told */
+    bool told_live; /* has been told that it is up to date */
 };
 
 struct unsettled; /* resolve.c */
 struct asked;
-struct verify; /* verify.c */
+struct verify;  /* verify.c */
 struct joining; /* join.c */
+struct welcoming;
+struct leaving; /* move.c */
 
 /* Which device a replica belongs to. */
 struct owner {
@@ -238,21 +261,28 @@ struct node {
     struct owner *owners; /* sorted by replica */
     uint32_t owners_n, owners_cap;
     struct member_ack *acks;
-    struct wait *waits;
+    struct wait *waits, **waits_end; /* for durability here, oldest first */
+    struct wait *acking;             /* for durability elsewhere */
+    bool wait_added;                 /* in this step */
     struct watch *watches;
     struct verify *verifies;
+    uint64_t next_question;
     struct unsettled *unsettled; /* of this step */
     struct asked *asked;         /* FX_RESOLVE without an answer yet */
     uint64_t next_asked;
     struct joining *joining;
+    struct welcoming *welcoming;
+    struct leaving *replay; /* spaces of a mesh that was left */
 
     struct pending *pending; /* ring */
     uint32_t pending_n, pending_at, pending_cap;
-    uint64_t commit;     /* number of the last batch */
-    uint64_t persisted;  /* of the last durable one */
+    uint64_t commit;    /* number of the last batch */
+    uint64_t persisted; /* of the last durable one */
     uint64_t next_conn;
     uint64_t beacon_due_us;
-    bool mesh_changed;   /* items of `_mesh` changed in this step */
+    struct beacon_key beacon_key;
+    uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */
+    bool mesh_changed;  /* items of `_mesh` changed in this step */
     bool members_changed;
     bool want_flush;
     bool reach_changed;
@@ -279,6 +309,8 @@ NODISCARD int fx_reply(
     struct node *n, uint64_t request, struct slice json, bool more);
 NODISCARD int fx_error(
     struct node *n, uint64_t request, int rc, const struct errmsg *why);
+/* Commits what the step has gathered so far; nothing, if that is nothing. */
+NODISCARD int node_commit(struct node *n);
 /* A new stamp of this replica's, greater than all seen. */
 NODISCARD int node_stamp(struct node *n, struct stamp *out);
 void node_see_stamp(struct node *n, const struct stamp *s);
@@ -288,8 +320,7 @@ bool node_is_mine(const struct node *n, const struct rid *replica);
 /* ---- space.c ---- */
 
 struct space *space_by_name(const struct node *n, struct slice name);
-struct space *space_by_token(
-    const struct node *n, const struct space_token *t);
+struct space *space_by_token(const struct node *n, const struct space_token *t);
 NODISCARD int space_open(struct node *n, struct slice name, struct space **out);
 NODISCARD int spaces_load(struct node *n, struct errmsg *why);
 void spaces_free(struct node *n);
@@ -297,8 +328,8 @@ void space_free(struct node *n, struct space *sp);
 /* Before anything of the space is changed in a step. */
 void space_touch(struct space *sp);
 /* Raises V to cover d; undone if the step fails. */
-NODISCARD int space_raise(struct node *n, struct space *sp,
-    const struct dot *d);
+NODISCARD int space_raise(
+    struct node *n, struct space *sp, const struct dot *d);
 /* Writes what changed of spaces into the batch, at the step's end. */
 NODISCARD int spaces_save(struct node *n);
 /* After the commit: what waits for durability. */
@@ -314,19 +345,19 @@ NODISCARD int policy_parse(struct slice text, enum policy *out);
 /* ---- items.c ---- */
 
 struct stored {
-    struct item item;      /* length 0: absent */
+    struct item item; /* length 0: absent */
     uint64_t lsn;
-    uint64_t revisions;    /* entries of history this node has made */
+    uint64_t revisions; /* entries of history this node has made */
     struct item_print print;
-    struct slice before;   /* the document before, once asked for */
-    struct vv was;         /* its context as indexed */
+    struct slice before; /* the document before, once asked for */
+    struct vv was;       /* its context as indexed */
     bool was_alive, existed;
-    struct change last;    /* the change that stood for it */
+    struct change last; /* the change that stood for it */
 };
 
 /* Loads an item into the step's arena. */
-NODISCARD int item_load(struct node *n, struct space *sp, struct slice key,
-    struct stored *out);
+NODISCARD int item_load(
+    struct node *n, struct space *sp, struct slice key, struct stored *out);
 /* Puts it back under lsn with all indexes, counters and history. */
 NODISCARD int item_store(struct node *n, struct space *sp, struct slice key,
     struct stored *st, uint64_t lsn);
@@ -368,8 +399,8 @@ void put_conflict_record(struct buf *b, const struct conflict_record *c);
 NODISCARD int get_conflict_record(
     struct reader *r, struct conflict_record *out);
 /* Joins a record into the store; gives it lsn if that changed anything. */
-NODISCARD int conflict_join(struct node *n, struct space *sp,
-    struct slice tail, const struct conflict_record *c, bool *changed);
+NODISCARD int conflict_join(struct node *n, struct space *sp, struct slice tail,
+    const struct conflict_record *c, bool *changed);
 /* A later change had seen both sides. */
 bool conflict_superseded(
     const struct item *it, const struct conflict_record *c);
@@ -387,8 +418,8 @@ struct merge_sink merging_sink(struct merging *m);
 /* ---- resolve.c ---- */
 
 /* A conflict that a policy will settle at the end of this step. */
-NODISCARD int resolve_later(struct node *n, struct space *sp,
-    struct slice key, const struct conflict *c, enum policy policy);
+NODISCARD int resolve_later(struct node *n, struct space *sp, struct slice key,
+    const struct conflict *c, enum policy policy);
 NODISCARD int resolve_settle(struct node *n);
 /* The answer to an FX_RESOLVE. */
 NODISCARD int resolve_on_answer(struct node *n, const struct event *ev);
@@ -424,8 +455,8 @@ struct cells_write {
     const struct original *originals;
     uint32_t originals_n;
 };
-NODISCARD int write_cells(struct node *n, struct space *sp,
-    const struct cells_write *w, bool *wrote);
+NODISCARD int write_cells(
+    struct node *n, struct space *sp, const struct cells_write *w, bool *wrote);
 /* An item as somebody else wrote it, under a dot of ours (joining). */
 NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
     const struct item *old, const struct dot *dot, uint64_t lsn);
@@ -454,6 +485,8 @@ struct session *session_of(struct conn *c, const struct space *sp);
 NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
 void session_drop(struct conn *c, struct space *sp);
+/* Keeps a SUBSCRIBE for when its space is opened. */
+NODISCARD int conn_keep_early(struct conn *c, const struct frame_subscribe *f);
 
 /* ---- send.c ---- */
 
@@ -476,37 +509,61 @@ NODISCARD int receive_ack(
 
 /* ---- mesh.c ---- */
 
-NODISCARD int mesh_load(struct node *n, struct errmsg *why);
+NODISCARD int mesh_init(struct node *n);
+void mesh_free(struct node *n);
+/* A mesh of one's own, in an empty store. */
 NODISCARD int mesh_found(struct node *n);
+NODISCARD int mesh_load(struct node *n, struct errmsg *why);
+NODISCARD int mesh_save_identity(struct node *n);
+NODISCARD int mesh_keys(struct node *n);
+NODISCARD int mesh_open_spaces(struct node *n);
+NODISCARD int mesh_take_records(struct node *n, struct slice records);
 /* Reads the items of `_mesh` that changed and acts on them. */
 NODISCARD int mesh_refresh(struct node *n);
 NODISCARD int mesh_register_replica(struct node *n);
+/* Writes an item of `_mesh`; json SLICE_NONE deletes it. */
+NODISCARD int mesh_put_text(
+    struct node *n, struct slice key, struct slice json);
+NODISCARD int mesh_token(
+    const struct node *n, struct slice name, struct space_token *out);
+NODISCARD int mesh_tick(struct node *n);
+uint64_t mesh_deadline(const struct node *n);
+NODISCARD int mesh_save_book(struct node *n);
+NODISCARD int mesh_load_book(struct node *n);
+/* NULL: not known. */
 const struct device_id *owner_of(const struct node *n, const struct rid *r);
 NODISCARD int owner_learn(
     struct node *n, const struct rid *r, const struct device_id *d);
-NODISCARD int mesh_token(
-    const struct node *n, struct slice name, struct space_token *out);
-/* Puts {"text": value} style items of `_mesh`. */
-NODISCARD int mesh_put(
-    struct node *n, const char *kind, struct slice name, struct json *value);
-NODISCARD int mesh_put_text(struct node *n, struct slice key, struct slice json);
 
 /* ---- join.c ---- */
 
+bool join_admits(const struct node *n, const struct device_id *device);
 NODISCARD int join_on_conn(struct node *n, struct conn *c);
+NODISCARD int join_on_dial_failed(struct node *n, uint64_t conn);
 NODISCARD int join_on_conn_down(struct node *n, struct conn *c);
 NODISCARD int join_on_frame(struct node *n, struct conn *c, struct slice bytes);
 NODISCARD int join_on_datagram(struct node *n, const struct event *ev);
 NODISCARD int join_persisted(struct node *n);
 NODISCARD int join_tick(struct node *n);
 uint64_t join_deadline(const struct node *n);
-NODISCARD int join_on_mark(struct node *n, struct space *sp);
-NODISCARD int join_load(struct node *n);
 void join_free(struct node *n);
 NODISCARD int request_invite(
     struct node *n, uint64_t request, const struct json *args);
 NODISCARD int request_join(
     struct node *n, uint64_t request, const struct json *args);
+
+/* ---- move.c ---- */
+
+/* Leaves this mesh for the one that has welcomed us, durably once the commit
+ * n->commit is; *kept items will be taken along. A store that refuses leaves
+ * everything as it was. */
+NODISCARD int move_to_mesh(
+    struct node *n, const struct pair_welcome *w, bool discard, uint64_t *kept);
+NODISCARD int join_load(struct node *n);
+NODISCARD int join_on_mark(struct node *n, struct space *sp);
+NODISCARD int replay_tick(struct node *n);
+bool replay_wants_tick(const struct node *n);
+void replay_free(struct node *n);
 
 /* ---- waits.c ---- */
 
@@ -516,6 +573,10 @@ NODISCARD int wait_add(struct node *n, uint64_t request,
 NODISCARD int waits_check(struct node *n);
 uint64_t waits_deadline(const struct node *n);
 void waits_free(struct node *n);
+/* The step failed: nobody waits for its commit. */
+void waits_undo(struct node *n);
+/* The spaces have gone: answers who waits for other members. */
+NODISCARD int waits_abandon(struct node *n);
 NODISCARD int ack_learn(struct node *n, const struct device_id *device,
     struct space *sp, const struct vv *durable);
 
@@ -545,6 +606,9 @@ void verifies_free(struct node *n);
 /* ---- request.c ---- */
 
 NODISCARD int request_on(struct node *n, const struct event *ev);
+/* request_admin.c: whatever request.c does not know. */
+NODISCARD int request_admin(struct node *n, uint64_t request,
+    const struct json *args, struct errmsg *why);
 void put_device_hex(struct buf *b, const struct device_id *d);
 
 #endif

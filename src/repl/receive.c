@@ -30,14 +30,23 @@ static int check_values(struct node *n, const struct item *row)
     return rc;
 }
 
+/* The same bound at every node, whatever its clock says: no clock can be
+ * driven to its end. */
+static bool stamp_is_sane(const struct node *n, const struct stamp *s)
+{
+    return s->epoch <= n->epoch && s->hlc <= HLC_FOREIGN_MAX;
+}
+
 /* Our clock merges every stamp; rows of our own lost replicas, and dots that
  * we do not know of, are noticed. */
-static void look_at_changes(
+static int look_at_changes(
     struct node *n, struct space *sp, const struct item *row)
 {
     for (uint32_t i = 0; i < row->changes_n; i++) {
         const struct change *c = &row->changes[i];
 
+        if (!stamp_is_sane(n, &c->stamp))
+            return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
         if (node_is_mine(n, &c->dot.replica) &&
             !vv_covers(&sp->have, &c->dot)) {
@@ -47,10 +56,11 @@ static void look_at_changes(
                 sp->reissue = true;
         }
     }
+    return SYNCLINE_OK;
 }
 
-static int receive_row(struct node *n, struct space *sp, struct slice key,
-    struct slice bytes)
+static int receive_row(
+    struct node *n, struct space *sp, struct slice key, struct slice bytes)
 {
     struct reader r = reader_of(bytes);
     struct stored st;
@@ -68,7 +78,9 @@ static int receive_row(struct node *n, struct space *sp, struct slice key,
         rc = check_values(n, &row);
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
-    look_at_changes(n, sp, &row);
+    rc = look_at_changes(n, sp, &row);
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (vv_geq(&sp->have, &row.ctx))
         return SYNCLINE_OK;
     rc = item_load(n, sp, key, &st);
@@ -98,6 +110,8 @@ static int check_contender(struct node *n, const struct contender *c)
 {
     struct json *v;
 
+    if (!stamp_is_sane(n, &c->stamp))
+        return SYNCLINE_EMALFORMED;
     node_see_stamp(n, &c->stamp);
     if (c->value.ptr == NULL)
         return SYNCLINE_OK;
@@ -182,8 +196,7 @@ static int receive_mark(
     return rc;
 }
 
-int receive_batch(
-    struct node *n, struct conn *c, const struct frame_batch *f)
+int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space);
     int rc;
@@ -208,8 +221,7 @@ int receive_batch(
     return rc;
 }
 
-static int begin_incoming(
-    struct incoming *in, const struct frame_fragment *f)
+static int begin_incoming(struct incoming *in, const struct frame_fragment *f)
 {
     if (f->total == 0 || f->total > INCOMING_MAX || f->offset != 0)
         return SYNCLINE_EMALFORMED;

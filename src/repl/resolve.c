@@ -46,8 +46,7 @@ int resolve_later(struct node *n, struct space *sp, struct slice key,
     return SYNCLINE_OK;
 }
 
-int conflict_mark_resolved(
-    struct node *n, struct space *sp, struct slice tail)
+int conflict_mark_resolved(struct node *n, struct space *sp, struct slice tail)
 {
     struct conflict_record c;
     struct slice value;
@@ -86,9 +85,9 @@ static int settle_keep_both(struct node *n, const struct unsettled *u)
 {
     const struct contender *l = &u->conflict.loser;
     struct leaf leaf = { l->path, l->value };
-    struct cells_write w = { .leaves = { &leaf, 1, 1 },
-        .stamp = &l->stamp,
-        .wall_us = l->wall_us };
+    struct cells_write w = {
+        .leaves = { &leaf, 1, 1 }, .stamp = &l->stamp, .wall_us = l->wall_us
+    };
     struct buf key = { 0 }, tail = { 0 };
     char id[13];
     bool wrote;
@@ -109,8 +108,8 @@ static int settle_keep_both(struct node *n, const struct unsettled *u)
 
 /* ---- custom ---- */
 
-static int add_original(struct original *to, uint32_t *n,
-    const struct original *o)
+static int add_original(
+    struct original *to, uint32_t *n, const struct original *o)
 {
     uint32_t at = 0;
 
@@ -162,8 +161,7 @@ static int look_at_version(void *ctx, struct slice key, struct slice value)
     if (value.ptr == NULL)
         return SYNCLINE_ENOMEM;
     if (json_parse(&doc, value, JSON_STRICT, a->arena, NULL) == SYNCLINE_OK)
-        a->found =
-            json_pointer_get(doc, a->u->conflict.loser.path, a->arena);
+        a->found = json_pointer_get(doc, a->u->conflict.loser.path, a->arena);
     return SYNCLINE_OK;
 }
 
@@ -207,9 +205,9 @@ static int apply_result(struct node *n, struct space *sp, struct slice key,
     struct slice path, const struct dot *loser, const struct json *result,
     const struct original *originals, uint32_t originals_n)
 {
-    struct cells_write w = { .key = key,
-        .originals = originals,
-        .originals_n = originals_n };
+    struct cells_write w = {
+        .key = key, .originals = originals, .originals_n = originals_n
+    };
     struct buf text = { 0 };
     struct leaf leaf = { path, SLICE_NONE };
     bool wrote;
@@ -292,8 +290,7 @@ static int settle_custom(struct node *n, const struct unsettled *u)
     int rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
 
     if (rc == SYNCLINE_OK)
-        rc = add_side(
-            originals, &originals_n, &u->winner, &u->conflict.winner);
+        rc = add_side(originals, &originals_n, &u->winner, &u->conflict.winner);
     if (rc == SYNCLINE_ELIMIT)
         return SYNCLINE_OK; /* too many to merge: it stays open */
     if (rc == SYNCLINE_OK)
@@ -368,8 +365,8 @@ int resolve_on_answer(struct node *n, const struct event *ev)
         else
             memcpy(o, a->originals, a->originals_n * sizeof *o);
         if (rc == SYNCLINE_OK)
-            rc = apply_result(n, a->space, a->key, a->path, &a->loser,
-                ev->args, o, a->originals_n);
+            rc = apply_result(n, a->space, a->key, a->path, &a->loser, ev->args,
+                o, a->originals_n);
     }
     arena_free(&a->arena);
     free(a);
@@ -395,8 +392,7 @@ static bool knew(const struct change *c, const struct conflict_record *r)
             vv_covers(&c->birth, &r->loser.dot));
 }
 
-bool conflict_superseded(
-    const struct item *it, const struct conflict_record *r)
+bool conflict_superseded(const struct item *it, const struct conflict_record *r)
 {
     const struct slice paths[2] = { r->loser.path, r->winner.path };
 

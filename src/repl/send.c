@@ -18,7 +18,7 @@ struct filling {
 struct entry {
     uint64_t lsn;
     enum feed_kind kind;
-    struct slice tail; /* an item's key, or a conflict's name */
+    struct slice tail;  /* an item's key, or a conflict's name */
     struct rid replica; /* index: under which the item was found */
     struct slice key;   /* the whole key of the entry */
 };
@@ -55,8 +55,7 @@ static void held_remove(struct session *s, uint32_t ix)
 {
     free(s->held[ix]);
     s->held_n--;
-    memmove(&s->held[ix], &s->held[ix + 1],
-        (s->held_n - ix) * sizeof *s->held);
+    memmove(&s->held[ix], &s->held[ix + 1], (s->held_n - ix) * sizeof *s->held);
 }
 
 static void held_remove_key(struct session *s, struct slice key)
@@ -110,8 +109,7 @@ void send_forget(struct conn *c, struct session *s)
 
 /* True if everything in the item that the peer lacks was written by devices
  * that reach the peer themselves. */
-static bool authors_deliver(
-    const struct filling *f, const struct item *it)
+static bool authors_deliver(const struct filling *f, const struct item *it)
 {
     for (uint32_t i = 0; i < it->ctx.n; i++) {
         const struct dot *d = &it->ctx.e[i];
@@ -193,8 +191,8 @@ static int start_transfer(struct filling *f, const struct entry *e,
 }
 
 /* The stored item, decoded into the step's arena, and its bytes. */
-static int read_item(struct filling *f, struct slice key, struct stored *st,
-    struct slice *bytes)
+static int read_item(
+    struct filling *f, struct slice key, struct stored *st, struct slice *bytes)
 {
     struct node *n = f->node;
     struct slice value;
@@ -239,8 +237,7 @@ static int consider_item(struct filling *f, const struct entry *e, bool now)
         return rc;
     }
     if (!now && authors_deliver(f, &st.item))
-        return hold_back(
-            f, e, &st.item, false, n->now_us + n->opt.forward_us);
+        return hold_back(f, e, &st.item, false, n->now_us + n->opt.forward_us);
     rc = put_lacking(f, &st.item, bytes, &row);
     if (rc != SYNCLINE_OK)
         goto out;
@@ -375,9 +372,9 @@ static int gather_conflicts(void *ctx, struct slice key, struct slice value)
 {
     struct gathering *g = ctx;
     struct reader r = reader_of(value);
-    struct entry e = { .lsn = get_be64(&r),
-        .kind = FEED_CONFLICT,
-        .tail = slice_from(key, 4) };
+    struct entry e = {
+        .lsn = get_be64(&r), .kind = FEED_CONFLICT, .tail = slice_from(key, 4)
+    };
 
     if (e.lsn > g->s->until)
         return SYNCLINE_OK;
@@ -410,8 +407,7 @@ static int walk_index(struct filling *f)
     struct gathering g = { .node = n, .s = s };
     struct buf prefix = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_SEEN,
-        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_index,
-        &g);
+        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_index, &g);
 
     buf_free(&prefix);
     for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
@@ -469,10 +465,9 @@ static int walk_feed(struct filling *f, bool *done)
     int rc;
 
     if (s->at.len == 0)
-        (void)key_feed(
-            &s->at, s->space->id, s->pos + 1, FEED_ITEM, SLICE_NONE);
-    rc = store_scan(&n->opt.store, TABLE_FEED,
-        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_feed, &g);
+        (void)key_feed(&s->at, s->space->id, s->pos + 1, FEED_ITEM, SLICE_NONE);
+    rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, s->space->id),
+        buf_slice(&s->at), gather_feed, &g);
     buf_free(&prefix);
     for (; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
         bool live = g.e[i].lsn > s->space->durable_lsn;
@@ -501,8 +496,8 @@ static int walk_feed(struct filling *f, bool *done)
 
 /* ---- marks and batches ---- */
 
-static int exclude(const struct session *s, const struct held *h,
-    struct vv *mark)
+static int exclude(
+    const struct session *s, const struct held *h, struct vv *mark)
 {
     for (uint32_t i = 0; i < h->ctx.n; i++) {
         const struct dot *d = &h->ctx.e[i];
@@ -628,8 +623,8 @@ static int release_held(struct filling *f)
 
     while (i-- > 0 && rc == SYNCLINE_OK && !filled(f)) {
         struct held *h = s->held[i];
-        bool due = h->large ? f->conn->transfer == NULL
-                            : h->due_us <= f->node->now_us;
+        bool due =
+            h->large ? f->conn->transfer == NULL : h->due_us <= f->node->now_us;
         struct entry e = { .lsn = h->lsn,
             .tail = arena_dup(&f->node->step, h->key) };
 
@@ -706,7 +701,7 @@ int send_on_subscribe(
     struct session *s = sp == NULL ? NULL : session_of(c, sp);
 
     if (sp == NULL)
-        return SYNCLINE_OK; /* asked again when we open it */
+        return conn_keep_early(c, f);
     if (s == NULL)
         return SYNCLINE_ENOMEM;
     if (vv_get(&f->have, &n->replica) > vv_get(&sp->have, &n->replica) ||

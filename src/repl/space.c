@@ -10,8 +10,7 @@ struct space *space_by_name(const struct node *n, struct slice name)
     return NULL;
 }
 
-struct space *space_by_token(
-    const struct node *n, const struct space_token *t)
+struct space *space_by_token(const struct node *n, const struct space_token *t)
 {
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
         if (space_token_eq(&sp->token, t))
@@ -81,11 +80,7 @@ int space_open(struct node *n, struct slice name, struct space **out)
     if (rc != SYNCLINE_OK)
         return rc;
     n->next_space++;
-    buf_clear(&n->out);
-    buf_put(&n->out, token.b, SPACE_TOKEN_LEN);
-    buf_put_slice(&n->out, name);
-    txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, sp->id),
-        buf_slice(&n->out));
+    sp->unsaved = true;
     *out = sp;
     return conns_subscribe_all(n, sp);
 }
@@ -131,6 +126,8 @@ static int load_space(void *ctx, struct slice key, struct slice value)
     get_into(&v, token.b, SPACE_TOKEN_LEN);
     if (reader_end(&k) != SYNCLINE_OK || v.err != 0)
         return SYNCLINE_ECORRUPT;
+    if (id >= n->next_space)
+        n->next_space = id + 1;
     return space_new(n, id, v.in, &token, &sp);
 }
 
@@ -165,8 +162,7 @@ static int load_contents(struct node *n, struct space *sp)
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         return rc;
     rc = store_scan(&n->opt.store, TABLE_META,
-        key_meta_space(&n->key, META_SEEN, sp->id), SLICE_NONE, load_entry,
-        &l);
+        key_meta_space(&n->key, META_SEEN, sp->id), SLICE_NONE, load_entry, &l);
     if (rc == SYNCLINE_OK)
         rc = vv_copy(&sp->durable, &sp->have, &n->arena);
     sp->durable_lsn = sp->s.lsn;
@@ -229,6 +225,15 @@ int space_raise(struct node *n, struct space *sp, const struct dot *d)
     return SYNCLINE_OK;
 }
 
+static void save_name(struct node *n, const struct space *sp)
+{
+    buf_clear(&n->out);
+    buf_put(&n->out, sp->token.b, SPACE_TOKEN_LEN);
+    buf_put_slice(&n->out, sp->name);
+    txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, sp->id),
+        buf_slice(&n->out));
+}
+
 int spaces_save(struct node *n)
 {
     for (uint32_t i = 0; i < n->raises_n; i++) {
@@ -241,6 +246,8 @@ int spaces_save(struct node *n)
             buf_slice(&n->out));
     }
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
+        if (sp->unsaved)
+            save_name(n, sp);
         if (!sp->touched || memcmp(&sp->s, &sp->undo, sizeof sp->s) == 0)
             continue;
         buf_clear(&n->out);
@@ -306,21 +313,20 @@ int spaces_committed(struct node *n)
 
     for (uint32_t i = 0; i < n->raises_n && rc == SYNCLINE_OK; i++) {
         const struct raise *r = &n->raises[i];
-        struct pending p = { n->commit, r->space, 0,
-            { r->replica, r->to } };
+        struct pending p = { n->commit, r->space, 0, { r->replica, r->to } };
 
         rc = pend(n, &p);
     }
     n->raises_n = 0;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        struct pending p = { .commit = n->commit,
-            .space = sp,
-            .lsn = sp->s.lsn };
+        struct pending p = {
+            .commit = n->commit, .space = sp, .lsn = sp->s.lsn
+        };
 
         if (sp->touched && sp->s.lsn != sp->undo.lsn)
             rc = pend(n, &p);
-        sp->touched = false;
+        sp->touched = sp->unsaved = false;
     }
     return rc;
 }
@@ -342,8 +348,8 @@ void spaces_persisted(struct node *n, uint64_t commit)
 
 /* ---- policies ---- */
 
-static const char *const policy_names[POLICY_END] = { "lww", "merge",
-    "manual", "keep-both", "custom" };
+static const char *const policy_names[POLICY_END] = { "lww", "merge", "manual",
+    "keep-both", "custom" };
 
 const char *policy_name(enum policy p)
 {

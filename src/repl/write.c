@@ -15,9 +15,8 @@ static int check_op(const struct write_op *op, struct errmsg *why)
     return key_check(op->key, why);
 }
 
-static int apply_op(struct node *n, struct space *sp,
-    const struct write_op *op, const struct author *by,
-    struct write_result *out, struct errmsg *why)
+static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
+    const struct author *by, struct write_result *out, struct errmsg *why)
 {
     struct stored st;
     bool wrote = false;
@@ -62,8 +61,8 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
 
 /* Cells that are there with equal stamp and value are not written again, so
  * that two who write the same thing for somebody else do not echo. */
-static void drop_equal(const struct item *it, struct leaves *l,
-    const struct stamp *stamp)
+static void drop_equal(
+    const struct item *it, struct leaves *l, const struct stamp *stamp)
 {
     uint32_t kept = 0;
 
@@ -78,8 +77,8 @@ static void drop_equal(const struct item *it, struct leaves *l,
     l->n = kept;
 }
 
-int write_cells(struct node *n, struct space *sp, const struct cells_write *w,
-    bool *wrote)
+int write_cells(
+    struct node *n, struct space *sp, const struct cells_write *w, bool *wrote)
 {
     struct leaves leaves = w->leaves;
     struct author by;
@@ -228,8 +227,7 @@ static int reissue_item(struct node *n, struct space *sp, struct slice key,
             st.item.cells[i].change = ix;
             any = true;
         }
-    if (st.item.tomb >= 0 &&
-        is_orphan(n, sp, &st.item.changes[st.item.tomb])) {
+    if (st.item.tomb >= 0 && is_orphan(n, sp, &st.item.changes[st.item.tomb])) {
         st.item.tomb = ix;
         any = true;
     }
@@ -240,9 +238,8 @@ static int reissue_item(struct node *n, struct space *sp, struct slice key,
     rc = vv_add(&st.item.ctx, &by->dot, &n->step);
     if (rc == SYNCLINE_OK)
         rc = item_normalise(&st.item, &n->step);
-    return rc == SYNCLINE_OK
-        ? item_store(n, sp, key, &st, space_next_lsn(sp))
-        : rc;
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, space_next_lsn(sp))
+                             : rc;
 }
 
 static int reissue_replica(struct node *n, struct space *sp,

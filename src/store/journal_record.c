@@ -95,8 +95,7 @@ void put_record(struct buf *b, uint32_t seed, const struct record *r)
     b->len += size;
 }
 
-bool get_record(
-    struct slice segment, size_t at, uint32_t seed, struct record *out)
+bool peek_record(struct slice segment, size_t at, struct record *out)
 {
     const uint8_t *p;
     struct record r;
@@ -111,9 +110,22 @@ bool get_record(
     if (r.no == 0 || r.durable >= r.no || len > RECORD_PAYLOAD_MAX)
         return false;
     r.size = record_size(len);
-    if (segment.len - at < r.size || load32(p + 4) != checksum(seed, p, len))
+    if (segment.len - at < r.size)
         return false;
     r.payload = SLICE(p + RECORD_HEADER_LEN, len);
+    *out = r;
+    return true;
+}
+
+bool get_record(
+    struct slice segment, size_t at, uint32_t seed, struct record *out)
+{
+    struct record r;
+
+    if (!peek_record(segment, at, &r) ||
+        load32(segment.ptr + at + 4) !=
+            checksum(seed, segment.ptr + at, r.payload.len))
+        return false;
     *out = r;
     return true;
 }

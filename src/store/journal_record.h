@@ -40,6 +40,8 @@ bool get_segment_header(
     struct slice segment, uint64_t serial, struct segment_header *out);
 
 void put_record(struct buf *b, uint32_t seed, const struct record *r);
+/* What may be a record, by its looks: cheap, and proves nothing. */
+bool peek_record(struct slice segment, size_t at, struct record *out);
 /* The record at an offset of a segment; false if there is none. Its payload
  * is borrowed. */
 bool get_record(

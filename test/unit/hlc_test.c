@@ -78,3 +78,46 @@ TEST(law_every_stamp_is_greater_than_all_before)
         }
     }
 }
+
+/* A clock that shows nonsense does not wrap into the past. */
+TEST(wall_clock_beyond_its_range)
+{
+    static const uint64_t walls[] = { HLC_WALL_MAX, HLC_WALL_MAX + 1,
+        (UINT64_C(1) << 52) - 1, UINT64_C(1) << 52, (UINT64_C(1) << 52) + 1,
+        UINT64_MAX };
+
+    for (size_t i = 0; i < ARRAY_N(walls); i++) {
+        struct hlc c = { 0 };
+        uint64_t a = hlc_next(&c, HOUR_US);
+        uint64_t b = hlc_next(&c, walls[i]);
+
+        CHECK(b > a);
+        CHECK_UINT(hlc_wall_us(b), HLC_WALL_MAX);
+        CHECK(b <= HLC_FOREIGN_MAX);
+        CHECK(hlc_next(&c, HOUR_US) > b);
+    }
+}
+
+TEST(the_largest_foreign_stamp_is_passed)
+{
+    struct hlc c = { 0 };
+    uint64_t last = HLC_FOREIGN_MAX;
+
+    hlc_observe(&c, HLC_FOREIGN_MAX);
+    for (int i = 0; i < 10000; i++) {
+        uint64_t now = hlc_next(&c, i % 2 == 0 ? HOUR_US : UINT64_MAX);
+
+        CHECK(now > last);
+        last = now;
+    }
+}
+
+/* Should one above it be let in all the same: still no way back. */
+TEST(the_end_of_the_range_holds)
+{
+    struct hlc c = { 0 };
+
+    hlc_observe(&c, UINT64_MAX);
+    CHECK_UINT(hlc_next(&c, HOUR_US), UINT64_MAX);
+    CHECK_UINT(hlc_next(&c, UINT64_MAX), UINT64_MAX);
+}

@@ -437,3 +437,26 @@ TEST(opening_fails_whole)
     CHECK_UINT(w.last, last);
     world_end(&w);
 }
+
+/* All records behind the damage are gone too, but the next segment was begun
+ * when the damaged one was durable. */
+TEST(a_header_alone_testifies)
+{
+    static struct world w;
+    uint64_t live = 1, spare;
+
+    world_start(&w, 10);
+    while (live == 1) {
+        CHECK_OK(append(&w));
+        CHECK_OK(sync_all(&w));
+        journal_count(w.j, &live, &spare);
+    }
+    CHECK_OK(sync_all(&w));
+    crash(&w, NULL);
+    memset(segment(&w, 1)->ptr + SEGMENT_HEADER_LEN, 0,
+        SEGMENT - SEGMENT_HEADER_LEN);
+    memset(segment(&w, 2)->ptr + SEGMENT_HEADER_LEN, 0, 1000);
+    CHECK_INT(world_open(&w), SYNCLINE_ECORRUPT);
+    CHECK(strstr(w.why.text, "at byte 40:") != NULL);
+    os_mem_free(&w.os);
+}

@@ -189,13 +189,19 @@ TEST(a_full_disk_refuses_writes_until_there_is_room)
     static struct model m;
     static struct world w;
     uint64_t last;
+    int refused = 0;
 
     world_start(&w);
     model_init(&m, 4);
     w.os.room = 200000;
-    while (model_commit(&m, &w.port) == SYNCLINE_OK)
-        ;
-    CHECK_INT(model_commit(&m, &w.port), SYNCLINE_EFULL);
+    /* What fits into the last segment is still taken. */
+    for (int i = 0; i < 600; i++) {
+        int rc = model_commit(&m, &w.port);
+
+        CHECK(rc == SYNCLINE_OK || rc == SYNCLINE_EFULL);
+        refused += rc != SYNCLINE_OK;
+    }
+    CHECK(refused > 100);
     last = m.last;
     model_check(&m, &w.port, last);
     CHECK_OK(store_file_sync(w.s));
@@ -251,6 +257,9 @@ TEST(the_overlay_tells_when_it_is_full)
     static struct world w;
 
     world_start(&w);
+    CHECK_OK(store_file_close(w.s));
+    w.opt.overlay_bytes = 1 << 20;
+    CHECK_OK(world_open(&w));
     model_init(&m, 6);
     CHECK(!store_file_wants_checkpoint(w.s, 1 << 30));
     CHECK_OK(model_commit(&m, &w.port));
@@ -531,6 +540,48 @@ TEST(commits_go_on_while_helpers_work)
     }
     CHECK_OK(store_file_sync(s));
     store_file_abandon(s);
+    CHECK_OK(store_file_open(&s, dir, &opt, &why));
+    port = store_file_port(s);
+    model_check(&m, &port, m.last);
+    CHECK_OK(store_file_close(s));
+    temp_remove(dir);
+}
+
+/* Whichever allocation fails: an open that says so, a batch that is in whole
+ * or not at all. */
+TEST(memory_that_runs_out_is_reported)
+{
+    static struct model m;
+    char dir[TEMP_MAX];
+    struct store_file_options opt = temp_options();
+    struct store_file *s = NULL;
+    struct store_port port;
+    struct errmsg why;
+    bool failed = true;
+    int refused = 0;
+
+    temp_make(dir);
+    for (long n = 0; failed && n < 1000; n++) {
+        int rc;
+
+        check_alloc_fail_from(n);
+        rc = store_file_open(&s, dir, &opt, &why);
+        failed = check_alloc_failed();
+        check_alloc_fail_from(-1);
+        CHECK(rc == (failed ? SYNCLINE_ENOMEM : SYNCLINE_OK));
+    }
+    CHECK(!failed);
+    port = store_file_port(s);
+    model_init(&m, 12);
+    for (long i = 0; i < 500; i++) {
+        int rc = model_commit_short(&m, &port, i % 4);
+
+        CHECK(rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM);
+        refused += rc != SYNCLINE_OK;
+    }
+    CHECK(refused > 5);
+    model_check(&m, &port, m.last);
+    CHECK_OK(store_file_close(s));
     CHECK_OK(store_file_open(&s, dir, &opt, &why));
     port = store_file_port(s);
     model_check(&m, &port, m.last);

@@ -41,7 +41,7 @@ struct store_file_options temp_options(void)
 {
     return (struct store_file_options){
         .segment_bytes = 64 << 10,
-        .overlay_bytes = 1 << 20,
+        .overlay_bytes = 8 << 20,
         .checkpoint_bytes = 256 << 10,
     };
 }

@@ -1,0 +1,63 @@
+# syncline.bash - completion for bash, asked of the program itself.
+
+_syncline_commands() {
+    syncline --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p'
+}
+
+_syncline_flags() { # command
+    syncline help "$1" 2>/dev/null | sed -n 's/^  \(--[a-z._]*\) .*/\1/p'
+}
+
+_syncline_spaces() {
+    syncline space --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | sed 's/^"name":"//;s/"$//'
+}
+
+_syncline_words() { # command, index of the word among all
+    case $1:$2 in
+    help:2) _syncline_commands ;;
+    space:2) echo list add rm ;;
+    put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
+        history:2 | restore:2 | conflicts:2 | policy:2 | verify:2 | space:3)
+        _syncline_spaces ;;
+    put:3 | get:3 | del:3 | patch:3 | history:3 | restore:3)
+        syncline ls "${COMP_WORDS[2]}" --prefix "${COMP_WORDS[3]}" \
+            --limit 100 2>/dev/null ;;
+    policy:3 | policy:4) echo lww merge manual keep-both custom ;;
+    esac
+}
+
+_syncline() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]} words
+
+    COMPREPLY=()
+    case $before in
+    --dir)
+        mapfile -t COMPREPLY < <(compgen -d -- "$word")
+        return ;;
+    --config | --file | --acks | --resolve.command)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --profile) words="single ha-addon development" ;;
+    --log.level) words="error warn info debug" ;;
+    --log.format) words="text json" ;;
+    --take) words="winner loser" ;;
+    *)
+        if [ "$COMP_CWORD" = 1 ]; then
+            words="$(_syncline_commands) --help --version"
+        elif [[ $word == -* ]]; then
+            words=$(_syncline_flags "$command")
+        else
+            words=$(_syncline_words "$command" "$COMP_CWORD")
+        fi ;;
+    esac
+    local IFS=$' \t\n'
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    # The file of an import comes after its space.
+    if [ "$command:$COMP_CWORD" = import:3 ]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    fi
+}
+
+complete -F _syncline syncline

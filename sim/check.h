@@ -1,0 +1,43 @@
+/* check.h - the judges: what must hold of every run, by the numbers of the
+ * invariants that they prove. Each speaks through world_fail. */
+#ifndef SYNCLINE_SIM_CHECK_H
+#define SYNCLINE_SIM_CHECK_H
+
+#include "core/item.h"
+
+struct world;
+struct machine;
+
+/* Of an item that a commit touched, or that its vector now claims more of.
+ * I1: what the vector covers is there or dominated. I4: where nothing lies
+ * beyond the vector, the item is the fold of what it covers. */
+void check_vector(
+    struct world *w, struct machine *m, uint32_t item, const struct item *it);
+/* I7: a life that was seen to end does not come back. */
+void check_deleted(
+    struct world *w, struct machine *m, uint32_t item, const struct item *it);
+/* I5: an item's version never goes back on one node. */
+void check_version(
+    struct world *w, struct machine *m, uint32_t item, const struct item *it);
+/* I6: a stamp of one's own exceeds all that was visible. */
+void check_stamp(struct world *w, struct machine *m, const struct change *c,
+    const struct stamp *greatest);
+
+/* I2: a machine that came back covers all that it was ever told is safe. */
+void check_ack(struct world *w, struct machine *m);
+/* I5: what `get` answers right after a write. doc ptr NULL: deleted. */
+void check_read(struct world *w, struct machine *m, struct slice space,
+    struct slice key, struct slice doc);
+
+/* At quiet. I4, I14: one document, fingerprint, vector and set of conflicts
+ * on all machines, and the document is the fold of the ledger. */
+void check_converge(struct world *w);
+/* I3, I8: no acknowledged write is lost without a word; no conflict is
+ * told of what was no conflict. */
+void check_lost(struct world *w);
+/* I10, I11: nothing is written while nothing happens, nor by meeting
+ * again. */
+void check_echo_begin(struct world *w);
+void check_echo_end(struct world *w, bool met_again);
+
+#endif

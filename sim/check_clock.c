@@ -1,0 +1,31 @@
+#include "sim/check.h"
+
+#include "sim/world.h"
+
+#include <inttypes.h>
+
+void check_version(
+    struct world *w, struct machine *m, uint32_t item, const struct item *it)
+{
+    const struct view_item *vi = &w->ledger.views[m->ix].items[item];
+
+    if (it->length > 0 && it->version < vi->version)
+        world_fail(w, "I5",
+            "node %u: the version of %.*s goes back from %" PRIu64
+            " to %" PRIu64,
+            m->ix, SLICE_FMT(w->ledger.items[item].key), vi->version,
+            it->version);
+}
+
+void check_stamp(struct world *w, struct machine *m, const struct change *c,
+    const struct stamp *greatest)
+{
+    /* A replayed write keeps the stamp that it had. */
+    if (!rid_eq(&c->stamp.replica, &c->dot.replica))
+        return;
+    if (stamp_cmp(&c->stamp, greatest) <= 0)
+        world_fail(w, "I6",
+            "node %u writes with clock %" PRIx64 ", and %" PRIx64
+            " was visible there",
+            m->ix, c->stamp.hlc, greatest->hlc);
+}

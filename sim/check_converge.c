@@ -1,0 +1,247 @@
+#include "sim/check.h"
+
+#include "sim/model.h"
+#include "sim/peek.h"
+#include "sim/world.h"
+
+/* ---- what the nodes say of themselves ---- */
+
+/* The spaces of `status`, each as name, fingerprint, vector. */
+static void tell_spaces(struct buf *out, const struct json *status)
+{
+    const struct json *spaces = json_get(status, "spaces");
+    static const char *const members[] = { "name", "items", "deleted",
+        "fingerprint", "conflicts", "vector" };
+
+    for (const struct json *s = spaces != NULL ? spaces->first : NULL;
+         s != NULL; s = s->next) {
+        for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+            const struct json *v = json_get(s, members[i]);
+
+            buf_printf(out, " %s ", members[i]);
+            if (v != NULL)
+                json_print(out, v, JSON_CANONICAL);
+        }
+        buf_put_str(out, ";");
+    }
+    ENSURE(buf_status(out) == SYNCLINE_OK);
+}
+
+/* From the space on in which the two differ. */
+static struct slice from_difference(struct slice a, struct slice b)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i < a.len && i < b.len && a.ptr[i] == b.ptr[i]; i++)
+        if (a.ptr[i] == ';')
+            start = i + 1;
+    a = slice_from(a, start);
+    return a.len > 180 ? SLICE(a.ptr, 180) : a;
+}
+
+static void compare_status(
+    struct world *w, unsigned other, struct slice a, struct slice b)
+{
+    if (!slice_eq(a, b))
+        world_fail(w, "I4", "status of nodes 0 and %u:%.*s and%.*s", other,
+            SLICE_FMT(from_difference(a, b)), SLICE_FMT(from_difference(b, a)));
+}
+
+static void check_status(struct world *w)
+{
+    struct buf first = { 0 }, other = { 0 };
+
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
+        struct arena arena = { 0 };
+        struct buf *b = i == 0 ? &first : &other;
+        int rc;
+
+        buf_clear(b);
+        tell_spaces(b,
+            machine_ask_now(&w->machines[i], SLICE_LIT("{\"op\":\"status\"}"),
+                &arena, &rc));
+        if (i > 0)
+            compare_status(w, i, buf_slice(&first), buf_slice(&other));
+        arena_free(&arena);
+    }
+    buf_free(&first);
+    buf_free(&other);
+}
+
+/* ---- vectors and rows, from the stores ---- */
+
+static void check_vectors(struct world *w)
+{
+    for (uint32_t s = 0; s < w->ledger.spaces_n; s++) {
+        const struct view_space *first = view_by_space(&w->ledger.views[0], s);
+
+        for (unsigned i = 1; i < w->machines_n && !w->failed; i++) {
+            const struct view_space *vs = view_by_space(&w->ledger.views[i], s);
+
+            if ((first == NULL) != (vs == NULL))
+                world_fail(w, "I14", "space %.*s is not on nodes 0 and %u both",
+                    SLICE_FMT(w->ledger.spaces[s].name), i);
+            else if (vs != NULL && !vv_eq(&vs->have, &first->have))
+                world_fail(w, "I14",
+                    "nodes 0 and %u: the vectors of %.*s "
+                    "differ",
+                    i, SLICE_FMT(w->ledger.spaces[s].name));
+        }
+    }
+}
+
+static void check_orphans(struct world *w, struct machine *m, uint32_t item)
+{
+    const struct led_item *li = &w->ledger.items[item];
+    const struct view_space *vs =
+        view_by_space(&w->ledger.views[m->ix], li->space);
+    struct arena arena = { 0 };
+    struct item it;
+
+    item_init(&it);
+    if (vs != NULL)
+        ENSURE(peek_load(&m->port, vs->number, li->key, &it, &arena) ==
+            SYNCLINE_OK);
+    for (uint32_t i = 0; i < it.changes_n && !w->failed; i++)
+        if (!vv_covers(&vs->have, &it.changes[i].dot))
+            world_fail(w, "I4",
+                "node %u, %.*s: holds change %llu of a replica beyond its "
+                "vector, at rest",
+                m->ix, SLICE_FMT(li->key),
+                (unsigned long long)it.changes[i].dot.seq);
+    arena_free(&arena);
+}
+
+/* ---- documents ---- */
+
+static void check_document(struct world *w, struct machine *m, uint32_t item)
+{
+    const struct led_item *li = &w->ledger.items[item];
+    const struct led_space *ls = &w->ledger.spaces[li->space];
+    struct arena arena = { 0 };
+    struct buf text = { 0 };
+    const struct json *want =
+        model_document(&w->ledger, &w->ledger.views[0], item, &arena);
+
+    if (view_by_space(&w->ledger.views[m->ix], li->space) == NULL ||
+        (ls->name.len > 0 && ls->name.ptr[0] == '_')) {
+        arena_free(&arena);
+        return; /* left, or the mesh's own */
+    }
+    if (want != NULL)
+        json_print(&text, want, JSON_CANONICAL);
+    check_read(w, m, ls->name, li->key, buf_slice(&text));
+    buf_free(&text);
+    arena_free(&arena);
+}
+
+/* ---- conflicts ---- */
+
+struct collecting {
+    struct view *view;
+    struct omap *to;
+    struct buf name;
+};
+
+static int add_conflict(void *ctx, struct slice key, struct slice value)
+{
+    struct collecting *c = ctx;
+    const struct view_space *vs;
+    struct slice tail;
+    uint32_t number;
+
+    if (!peek_space_number(key, &number, &tail))
+        return SYNCLINE_ECORRUPT;
+    vs = view_by_number(c->view, number);
+    if (vs == NULL)
+        return SYNCLINE_OK;
+    buf_clear(&c->name);
+    put_be32(&c->name, vs->space);
+    buf_put_slice(&c->name, tail);
+    /* Without its first eight bytes: those are the local lsn. */
+    return omap_put(c->to, buf_slice(&c->name), slice_from(value, 8));
+}
+
+static void collect_conflicts(
+    struct world *w, unsigned machine, struct omap *to)
+{
+    struct collecting c = { .view = &w->ledger.views[machine], .to = to };
+
+    ENSURE(store_scan(&w->machines[machine].port, TABLE_CONFLICT, SLICE_NONE,
+               SLICE_NONE, add_conflict, &c) == SYNCLINE_OK);
+    buf_free(&c.name);
+}
+
+static void describe(struct errmsg *out, const struct omap_node *n)
+{
+    struct buf value = { 0 };
+    struct peek_conflict p;
+
+    (void)errmsg_set(out, SYNCLINE_OK, "none");
+    if (n == NULL)
+        return;
+    put_be64(&value, 0); /* in the place of the lsn */
+    buf_put_slice(&value, n->value);
+    if (peek_conflict(n->key, buf_slice(&value), &p) == SYNCLINE_OK)
+        (void)errmsg_set(out, SYNCLINE_OK,
+            "of %.*s%.*s, change %llu of %02x, beaten by %.*s=%.*s of change "
+            "%llu of %02x with %llx, state %u, life %llu",
+            SLICE_FMT(p.key), SLICE_FMT(p.loser.path),
+            (unsigned long long)p.loser.dot.seq, p.loser.dot.replica.b[0],
+            SLICE_FMT(p.winner.path),
+            (int)(p.winner.value.len < 20 ? p.winner.value.len : 20),
+            (const char *)p.winner.value.ptr,
+            (unsigned long long)p.winner.dot.seq, p.winner.dot.replica.b[0],
+            (unsigned long long)p.winner.stamp.hlc, p.state,
+            (unsigned long long)p.life);
+    buf_free(&value);
+}
+
+static void compare_conflicts(
+    struct world *w, unsigned other, const struct omap *a, const struct omap *b)
+{
+    const struct omap_node *x = omap_first(a), *y = omap_first(b);
+    struct errmsg mine, theirs;
+
+    for (; x != NULL && y != NULL; x = omap_next(x), y = omap_next(y))
+        if (!slice_eq(x->key, y->key) || !slice_eq(x->value, y->value))
+            break;
+    if (x == NULL && y == NULL)
+        return;
+    describe(&mine, x);
+    describe(&theirs, y);
+    world_fail(w, "I4", "nodes 0 and %u: %zu and %zu conflict records: %s, %s",
+        other, a->n, b->n, mine.text, theirs.text);
+}
+
+static void check_conflicts(struct world *w)
+{
+    struct omap first = { 0 };
+
+    collect_conflicts(w, 0, &first);
+    for (unsigned i = 1; i < w->machines_n && !w->failed; i++) {
+        struct omap other = { 0 };
+
+        collect_conflicts(w, i, &other);
+        compare_conflicts(w, i, &first, &other);
+        omap_free(&other);
+    }
+    omap_free(&first);
+}
+
+void check_converge(struct world *w)
+{
+    check_vectors(w);
+    for (unsigned i = 0; i < w->machines_n; i++)
+        for (uint32_t item = 0; item < w->ledger.items_n && !w->failed;
+             item++) {
+            view_grow(&w->ledger.views[i], &w->ledger);
+            check_orphans(w, &w->machines[i], item);
+            if (!w->failed)
+                check_document(w, &w->machines[i], item);
+        }
+    if (!w->failed)
+        check_conflicts(w);
+    if (!w->failed)
+        check_status(w);
+}

@@ -1,0 +1,179 @@
+#include "sim/check.h"
+
+#include "sim/model.h"
+#include "sim/peek.h"
+#include "sim/world.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* A conflict record, in the ledger's numbers. */
+struct told {
+    uint32_t item, slot;
+    uint32_t loser, winner; /* changes */
+    struct dot dot;         /* the loser's */
+};
+
+struct loss_check {
+    struct world *world;
+    struct ledger *ledger;
+    struct view *view;
+    struct told *told;
+    uint32_t told_n, told_cap;
+};
+
+static int add_told(void *ctx, struct slice key, struct slice value)
+{
+    struct loss_check *k = ctx;
+    const struct view_space *vs;
+    struct peek_conflict p;
+    struct told *t;
+    int rc = peek_conflict(key, value, &p);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    vs = view_by_number(k->view, p.number);
+    if (vs == NULL)
+        return SYNCLINE_OK;
+    if (k->told_n == k->told_cap) {
+        k->told_cap = k->told_cap == 0 ? 64 : k->told_cap * 2;
+        k->told = sim_grow(k->told, k->told_cap, sizeof *k->told);
+    }
+    t = &k->told[k->told_n++];
+    *t = (struct told){ .item = ledger_item(k->ledger, vs->space, p.key),
+        .loser = ledger_find(k->ledger, vs->space, &p.loser.dot),
+        .winner = ledger_find(k->ledger, vs->space, &p.winner.dot),
+        .dot = p.loser.dot };
+    t->slot = ledger_slot(k->ledger, t->item, p.loser.path, false);
+    view_grow(k->view, k->ledger);
+    return SYNCLINE_OK;
+}
+
+static bool is_told(
+    const struct loss_check *k, uint32_t slot, const struct dot *dot)
+{
+    for (uint32_t i = 0; i < k->told_n; i++)
+        if (k->told[i].slot == slot && dot_eq(&k->told[i].dot, dot))
+            return true;
+    return false;
+}
+
+/* Had the author of `later` seen `earlier` in an item? */
+static bool had_seen(
+    const struct loss_check *k, uint32_t later, uint32_t earlier, uint32_t item)
+{
+    const struct bits *past = ledger_past(&k->ledger->changes[later], item);
+
+    return past != NULL && bits_has(past, earlier);
+}
+
+/* A change that counts, wrote there or in a later life, and knew it. */
+static bool is_superseded(const struct loss_check *k, uint32_t change,
+    const struct led_cell *cell, uint32_t item)
+{
+    for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
+        const struct led_change *c = &k->ledger->changes[i];
+        const struct view_space *vs = view_by_space(k->view, c->space);
+
+        if (i == change || vs == NULL || !vv_covers(&vs->have, &c->dot) ||
+            !had_seen(k, i, change, item))
+            continue;
+        for (uint32_t j = 0; j < c->cells_n; j++)
+            if (k->ledger->slots[c->cells[j].slot].item == item &&
+                (c->cells[j].slot == cell->slot ||
+                    c->cells[j].life > cell->life))
+                return true;
+    }
+    return false;
+}
+
+/* Above or below it stands something newer that knew it. */
+static bool is_hidden_knowingly(const struct loss_check *k, uint32_t change,
+    const struct led_cell *cell, uint32_t item)
+{
+    struct slice path = k->ledger->slots[cell->slot].path;
+
+    for (uint32_t i = k->ledger->items[item].first_slot; i != LEDGER_NONE;
+         i = k->ledger->slots[i].next) {
+        const struct led_cell *other = model_cell(k->ledger, k->view, i);
+        struct slice there = k->ledger->slots[i].path;
+
+        if (other != NULL && other->value.ptr != NULL &&
+            (model_is_above(path, there) || model_is_above(there, path)) &&
+            stamp_cmp(&other->stamp, &cell->stamp) > 0 &&
+            had_seen(k, k->view->slots[i].change, change, item))
+            return true;
+    }
+    return false;
+}
+
+static bool is_accounted_for(
+    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
+{
+    const struct led_slot *s = &k->ledger->slots[cell->slot];
+    const struct led_cell *now = model_cell(k->ledger, k->view, cell->slot);
+
+    if (s->is_tomb || cell->value.ptr == NULL || slice_is(cell->value, "{}"))
+        return true;
+    if (is_told(k, cell->slot, &cell->first))
+        return true;
+    if (now != NULL && now->life == cell->life && now->value.ptr != NULL &&
+        slice_eq(now->value, cell->value))
+        return model_shows(k->ledger, k->view, cell->slot) ||
+            is_hidden_knowingly(k, change, cell, s->item) ||
+            !dot_eq(&now->first, &cell->first);
+    return is_superseded(k, change, cell, s->item);
+}
+
+static void check_change(const struct loss_check *k, uint32_t ix)
+{
+    const struct led_change *c = &k->ledger->changes[ix];
+
+    if (!c->acked || c->lost || view_by_space(k->view, c->space) == NULL)
+        return;
+    for (uint32_t i = 0; i < c->cells_n; i++) {
+        const struct led_slot *s = &k->ledger->slots[c->cells[i].slot];
+
+        if (is_accounted_for(k, ix, &c->cells[i]))
+            continue;
+        world_fail(k->world, "I3",
+            "what node %u was told is safe is lost: change %" PRIu64
+            ", %.*s%.*s, life %" PRIu64 ", %.*s",
+            c->author->ix, c->dot.seq, SLICE_FMT(k->ledger->items[s->item].key),
+            SLICE_FMT(s->path), c->cells[i].life, SLICE_FMT(c->cells[i].value));
+        return;
+    }
+}
+
+/* A conflict where the winner had seen the loser is none. */
+static void check_told(const struct loss_check *k, const struct told *t)
+{
+    if (t->loser == LEDGER_NONE || t->winner == LEDGER_NONE ||
+        !had_seen(k, t->winner, t->loser, t->item))
+        return;
+    world_fail(k->world, "conflict",
+        "%.*s%.*s: change %" PRIu64 " of node %u is told as a conflict, and "
+        "its winner, change %" PRIu64 " of node %u, had seen it",
+        SLICE_FMT(k->ledger->items[t->item].key),
+        SLICE_FMT(k->ledger->slots[t->slot].path),
+        k->ledger->changes[t->loser].dot.seq,
+        k->ledger->changes[t->loser].author->ix,
+        k->ledger->changes[t->winner].dot.seq,
+        k->ledger->changes[t->winner].author->ix);
+}
+
+void check_lost(struct world *w)
+{
+    struct loss_check k = {
+        .world = w, .ledger = &w->ledger, .view = &w->ledger.views[0]
+    };
+
+    ENSURE(store_scan(&w->machines[0].port, TABLE_CONFLICT, SLICE_NONE,
+               SLICE_NONE, add_told, &k) == SYNCLINE_OK);
+    w->stats.conflicts += k.told_n;
+    for (uint32_t i = 0; i < w->ledger.changes_n && !w->failed; i++)
+        check_change(&k, i);
+    for (uint32_t i = 0; i < k.told_n && !w->failed; i++)
+        check_told(&k, &k.told[i]);
+    free(k.told);
+}

@@ -1,0 +1,34 @@
+#include "sim/check.h"
+
+#include "sim/world.h"
+
+void check_read(struct world *w, struct machine *m, struct slice space,
+    struct slice key, struct slice doc)
+{
+    struct buf text = { 0 };
+    struct arena arena = { 0 };
+    struct json *got, *want = NULL;
+    int rc;
+
+    buf_printf(&text, "{\"op\":\"get\",\"space\":\"%.*s\",\"key\":\"%.*s\"}",
+        SLICE_FMT(space), SLICE_FMT(key));
+    got = machine_ask_now(m, buf_slice(&text), &arena, &rc);
+    if (doc.ptr != NULL)
+        ENSURE(
+            json_parse(&want, doc, JSON_STRICT, &arena, NULL) == SYNCLINE_OK);
+    buf_clear(&text);
+    if (json_get(got, "value") != NULL)
+        json_print(&text, json_get(got, "value"), JSON_CANONICAL);
+    if (w->failed) {
+        /* said already */
+    } else if (want == NULL) {
+        if (rc != SYNCLINE_ENOTFOUND)
+            world_fail(w, "I5", "node %u: %.*s was deleted and reads %.*s",
+                m->ix, SLICE_FMT(key), SLICE_FMT(buf_slice(&text)));
+    } else if (got == NULL || !json_equal(json_get(got, "value"), want)) {
+        world_fail(w, "I5", "node %u: %.*s was written as %.*s and reads %.*s",
+            m->ix, SLICE_FMT(key), SLICE_FMT(doc), SLICE_FMT(buf_slice(&text)));
+    }
+    buf_free(&text);
+    arena_free(&arena);
+}

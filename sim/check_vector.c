@@ -1,0 +1,121 @@
+#include "sim/check.h"
+
+#include "sim/world.h"
+
+#include <inttypes.h>
+
+struct vector_check {
+    struct world *world;
+    struct machine *machine;
+    const struct ledger *ledger;
+    const struct view *view;
+    const struct led_item *item;
+    const struct view_item *mine;
+    const struct item *it;
+};
+
+static void fail(const struct vector_check *k, const char *rule,
+    const char *what, const struct led_slot *s, const struct fold_slot *f)
+{
+    const struct led_change *c =
+        f != NULL ? &k->ledger->changes[f->change] : NULL;
+
+    world_fail(k->world, rule,
+        "node %u, %.*s/%.*s%.*s: %s; it has life %" PRIu64
+        ", its vector claims life %" PRIu64 " and there change %" PRIu64
+        " of node %u",
+        k->machine->ix, SLICE_FMT(k->ledger->spaces[k->item->space].name),
+        SLICE_FMT(k->item->key),
+        SLICE_FMT(s != NULL && !s->is_tomb ? s->path : SLICE_NONE), what,
+        k->it->length, k->mine->life, c != NULL ? c->dot.seq : 0,
+        c != NULL ? c->author->ix : 0);
+}
+
+static const struct change *standing(
+    const struct item *it, const struct led_slot *s)
+{
+    const struct cell *cell;
+
+    if (s->is_tomb)
+        return it->tomb >= 0 ? &it->changes[it->tomb] : NULL;
+    cell = item_find(it, s->path);
+    return cell != NULL ? &it->changes[cell->change] : NULL;
+}
+
+static void check_slot(const struct vector_check *k, uint32_t ix)
+{
+    const struct led_slot *s = &k->ledger->slots[ix];
+    const struct fold_slot *f = &k->view->slots[ix];
+    const struct change *c;
+
+    if (f->change == LEDGER_NONE || f->life < k->it->length)
+        return;
+    c = standing(k->it, s);
+    if (c == NULL)
+        fail(k, "I1", "nothing is there", s, f);
+    else if (stamp_cmp(&c->stamp,
+                 &k->ledger->changes[f->change].cells[f->cell].stamp) < 0)
+        fail(k, "I1", "something older is there", s, f);
+}
+
+static bool holds_more(const struct vector_check *k)
+{
+    const struct vv none = { 0 };
+    const struct vv *have = &none;
+
+    for (unsigned i = 0; i < SIM_SPACES; i++)
+        if (k->view->spaces[i].used &&
+            k->view->spaces[i].space == k->item->space)
+            have = &k->view->spaces[i].have;
+    for (uint32_t i = 0; i < k->it->changes_n; i++)
+        if (!vv_covers(have, &k->it->changes[i].dot))
+            return true;
+    return false;
+}
+
+/* Nothing lies beyond the vector: then the item is the fold. */
+static void check_equal(const struct vector_check *k, uint32_t ix)
+{
+    const struct led_slot *s = &k->ledger->slots[ix];
+    const struct fold_slot *f = &k->view->slots[ix];
+    const struct change *c = standing(k->it, s);
+    bool wanted = f->change != LEDGER_NONE && f->life == k->it->length;
+
+    if (c == NULL && !wanted)
+        return;
+    if (c == NULL || !wanted)
+        fail(k, "I4", c == NULL ? "nothing is there" : "nothing belongs there",
+            s, wanted ? f : NULL);
+    else if (!dot_eq(&c->dot, &k->ledger->changes[f->change].dot))
+        fail(k, "I4", "another change is there", s, f);
+}
+
+void check_vector(
+    struct world *w, struct machine *m, uint32_t item, const struct item *it)
+{
+    const struct view *v = &w->ledger.views[m->ix];
+    struct vector_check k = { .world = w,
+        .machine = m,
+        .ledger = &w->ledger,
+        .view = v,
+        .item = &w->ledger.items[item],
+        .mine = &v->items[item],
+        .it = it };
+
+    if (it->length < k.mine->life && k.item->collected < k.mine->life) {
+        fail(&k, "I1", "a life is missing", NULL, NULL);
+        return;
+    }
+    if (it->length == 0 || k.item->collected >= k.mine->life)
+        return;
+    for (uint32_t s = k.item->first_slot; s != LEDGER_NONE && !w->failed;
+         s = w->ledger.slots[s].next)
+        check_slot(&k, s);
+    if (w->failed || holds_more(&k))
+        return;
+    if (it->length > k.mine->life)
+        fail(&k, "I4", "a life that nobody lived", NULL, NULL);
+    for (uint32_t s = k.item->first_slot; s != LEDGER_NONE && !w->failed;
+         s = w->ledger.slots[s].next)
+        check_equal(&k, s);
+}

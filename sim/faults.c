@@ -1,0 +1,253 @@
+#include "sim/faults.h"
+
+#include "sim/check.h"
+#include "sim/world.h"
+
+static const char *const names[FAULT_END] = {
+    [FAULT_CUT] = "cut",
+    [FAULT_LOSS] = "loss",
+    [FAULT_DUP] = "dup",
+    [FAULT_REORDER] = "reorder",
+    [FAULT_PARTITION] = "partition",
+    [FAULT_STALL] = "stall",
+    [FAULT_SLOW] = "slow",
+    [FAULT_CRASH] = "crash",
+    [FAULT_STOP] = "stop",
+    [FAULT_PAUSE] = "pause",
+    [FAULT_RESTORE] = "restore",
+    [FAULT_CLOCK] = "clock",
+    [FAULT_SYNC] = "sync",
+    [FAULT_FULL] = "full",
+    [FAULT_SMALL] = "small",
+};
+
+const char *fault_name(enum fault f)
+{
+    return names[f];
+}
+
+static bool parse_one(struct slice name, uint32_t *set)
+{
+    bool but = name.len > 0 && name.ptr[0] == '-';
+
+    if (but)
+        name = slice_from(name, 1);
+    if (slice_is(name, "all"))
+        *set = FAULTS_ALL;
+    else if (slice_is(name, "none"))
+        *set = 0;
+    else {
+        for (unsigned f = 0; f < FAULT_END; f++)
+            if (slice_is(name, names[f])) {
+                *set = but ? *set & ~(1u << f) : *set | 1u << f;
+                return true;
+            }
+        return false;
+    }
+    return true;
+}
+
+bool faults_parse(struct slice text, uint32_t *out)
+{
+    uint32_t set = text.len > 0 && text.ptr[0] == '-' ? FAULTS_ALL : 0;
+
+    while (text.len > 0) {
+        const uint8_t *comma = memchr(text.ptr, ',', text.len);
+        size_t n = comma != NULL ? (size_t)(comma - text.ptr) : text.len;
+
+        if (!parse_one(SLICE(text.ptr, n), &set))
+            return false;
+        text = slice_from(text, n + 1);
+    }
+    *out = set;
+    return true;
+}
+
+void faults_draw(struct world *w)
+{
+    struct prng *p = &w->fault_draw;
+
+    for (unsigned f = 0; f < FAULT_END; f++)
+        if ((w->opt.forced || prng_one_in(p, 3)) &&
+            (w->opt.faults >> f & 1) != 0)
+            w->faults.on |= 1u << f;
+    w->faults.gap_us = 50 * MS_US + prng_below(p, 3 * SEC_US);
+}
+
+static unsigned rate(struct world *w, enum fault f, unsigned least)
+{
+    return fault_is_on(&w->faults, f)
+        ? least + (unsigned)prng_below(&w->fault_draw, 20 * least)
+        : 0;
+}
+
+/* ---- what strikes now and then ---- */
+
+static void cut(struct world *w)
+{
+    struct link *l =
+        network_pick(w, prng_below(&w->fault_draw, network_links(w) + 1));
+
+    if (l == NULL)
+        return;
+    world_note(w, "a connection of machines %u and %u is cut",
+        l->end[0].machine->ix, l->end[1].machine->ix);
+    network_cut(w, l);
+}
+
+static void stall(struct world *w)
+{
+    struct link *l =
+        network_pick(w, prng_below(&w->fault_draw, network_links(w) + 1));
+
+    if (l == NULL)
+        return;
+    world_note(w, "a connection of machines %u and %u stalls one way",
+        l->end[0].machine->ix, l->end[1].machine->ix);
+    network_stall(w, l, (unsigned)prng_below(&w->fault_draw, 2),
+        prng_below(&w->fault_draw, 20 * SEC_US));
+}
+
+static void partition(struct world *w)
+{
+    unsigned groups[SIM_MACHINES] = { 0 };
+    bool heals = prng_one_in(&w->fault_draw, 2);
+
+    for (unsigned i = 0; i < w->machines_n; i++)
+        if (!heals)
+            groups[i] = (unsigned)prng_below(&w->fault_draw, 2);
+    world_note(w, heals ? "the network is whole" : "the network parts");
+    network_regroup(w, groups);
+}
+
+static void come_back(struct world *w, struct happening *h)
+{
+    struct machine *m = &w->machines[h->a];
+
+    if (machine_is_up(m))
+        return;
+    machine_start(m);
+    if (!w->failed)
+        check_ack(w, m);
+}
+
+static void plan_return(struct world *w, struct machine *m)
+{
+    uint64_t us = prng_below(
+        &w->fault_draw, prng_one_in(&w->fault_draw, 3) ? 20 * SEC_US : SEC_US);
+
+    world_at(w, w->now_us + us, NULL, come_back)->a = m->ix;
+}
+
+static void strike_machine(struct world *w, enum fault f, struct machine *m)
+{
+    if (!machine_is_up(m))
+        return;
+    if (f == FAULT_PAUSE) {
+        m->paused_until_us =
+            w->now_us + prng_below(&w->fault_draw, 20 * SEC_US);
+        world_note(w, "machine %u pauses", m->ix);
+        return;
+    }
+    if (f == FAULT_RESTORE && m->backup == NULL) {
+        ENSURE(store_mem_clone(&m->backup, m->disk) == SYNCLINE_OK);
+        world_note(w, "the disk of machine %u is copied", m->ix);
+        return;
+    }
+    if (f == FAULT_STOP)
+        machine_stop(m);
+    else
+        machine_crash(m);
+    if (f == FAULT_RESTORE)
+        machine_restore(m);
+    plan_return(w, m);
+}
+
+static void turn_clock(struct world *w, struct machine *m)
+{
+    int64_t us = (int64_t)prng_below(&w->fault_draw, 7200 * SEC_US);
+
+    m->clock.date_off_us += us - (int64_t)(3600 * SEC_US);
+    world_note(w, "the clock of machine %u jumps", m->ix);
+}
+
+static void strike(struct world *w, enum fault f)
+{
+    struct machine *m = &w->machines[prng_below(&w->fault_draw, w->machines_n)];
+
+    switch (f) {
+    case FAULT_CUT:
+        cut(w);
+        break;
+    case FAULT_STALL:
+        stall(w);
+        break;
+    case FAULT_PARTITION:
+        partition(w);
+        break;
+    case FAULT_CLOCK:
+        turn_clock(w, m);
+        break;
+    case FAULT_FULL:
+        store_mem_fail(m->disk, SYNCLINE_EFULL,
+            1 + (uint32_t)prng_below(&w->fault_draw, 4));
+        world_note(w, "the disk of machine %u is full", m->ix);
+        break;
+    case FAULT_CRASH:
+    case FAULT_STOP:
+    case FAULT_PAUSE:
+    case FAULT_RESTORE:
+        strike_machine(w, f, m);
+        break;
+    default: /* the others work all the time */
+        return;
+    }
+    w->faults.struck[f]++;
+}
+
+static void next(struct world *w, struct happening *h)
+{
+    enum fault f = (enum fault)prng_below(&w->fault_draw, FAULT_END);
+
+    (void)h;
+    if (w->faults.over)
+        return;
+    if (fault_is_on(&w->faults, f))
+        strike(w, f);
+    world_at(w, w->now_us + prng_below(&w->fault_draw, w->faults.gap_us), NULL,
+        next);
+}
+
+void faults_begin(struct world *w)
+{
+    w->net.frame_loss = rate(w, FAULT_LOSS, 20);
+    w->net.datagram_loss = rate(w, FAULT_LOSS, 2);
+    w->net.frame_dup = rate(w, FAULT_DUP, 5);
+    w->net.frame_reorder = rate(w, FAULT_REORDER, 20);
+    if (fault_is_on(&w->faults, FAULT_SLOW))
+        w->net.us_per_kib = 100 + prng_below(&w->fault_draw, 20 * MS_US);
+    w->faults.struck[FAULT_SLOW] += fault_is_on(&w->faults, FAULT_SLOW);
+    w->faults.struck[FAULT_SMALL] += fault_is_on(&w->faults, FAULT_SMALL);
+    if (w->faults.on != 0)
+        next(w, NULL);
+}
+
+void faults_finish(struct world *w)
+{
+    w->faults.over = true;
+    w->net.us_per_kib = 0;
+    for (struct link *l = w->net.links; l != NULL; l = l->next)
+        l->us_per_kib = 0;
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
+        struct machine *m = &w->machines[i];
+
+        m->paused_until_us = 0;
+        store_mem_fail(m->disk, SYNCLINE_OK, 0);
+        if (machine_is_up(m))
+            continue;
+        machine_start(m);
+        if (!w->failed)
+            check_ack(w, m);
+    }
+    network_heal(w);
+}

@@ -1,0 +1,365 @@
+/* observe.c - what the ledger makes of a batch that has reached a disk. */
+#include "sim/ledger.h"
+
+#include "sim/check.h"
+#include "sim/peek.h"
+#include "sim/world.h"
+
+#include <stdlib.h>
+
+struct touched {
+    uint32_t item;
+    bool removed; /* the record, not just the value */
+};
+
+struct observer {
+    struct world *world;
+    struct machine *machine;
+    struct ledger *ledger;
+    struct view *view;
+    uint64_t no;
+    struct stamp before; /* the greatest that was visible before */
+    struct arena arena;
+    struct touched *touched;
+    uint32_t touched_n, touched_cap;
+};
+
+static void touch(struct observer *o, uint32_t item, bool removed)
+{
+    view_grow(o->view, o->ledger);
+    for (uint32_t i = 0; i < o->touched_n; i++)
+        if (o->touched[i].item == item) {
+            o->touched[i].removed = removed;
+            return;
+        }
+    if (o->touched_n == o->touched_cap) {
+        o->touched_cap = o->touched_cap == 0 ? 16 : o->touched_cap * 2;
+        o->touched = sim_grow(o->touched, o->touched_cap, sizeof *o->touched);
+    }
+    o->touched[o->touched_n++] = (struct touched){ item, removed };
+}
+
+static void load(struct observer *o, uint32_t item, struct item *out)
+{
+    const struct led_item *li = &o->ledger->items[item];
+    const struct view_space *vs = view_by_space(o->view, li->space);
+
+    item_init(out);
+    if (vs != NULL &&
+        peek_load(&o->machine->port, vs->number, li->key, out, &o->arena) !=
+            SYNCLINE_OK)
+        world_fail(o->world, "store", "node %u keeps a damaged record of %.*s",
+            o->machine->ix, SLICE_FMT(li->key));
+}
+
+static void on_item_op(struct observer *o, const struct batch_op *op)
+{
+    struct view_space *vs;
+    struct slice key;
+    uint32_t number;
+
+    if (!peek_space_number(op->key, &number, &key))
+        return;
+    vs = view_by_number(o->view, number);
+    if (vs == NULL) /* of a space that is being left */
+        return;
+    touch(o, ledger_item(o->ledger, vs->space, key), op->value.ptr == NULL);
+}
+
+static void on_space_op(struct observer *o, const struct batch_op *op)
+{
+    struct peek p;
+
+    if (peek_meta(op->key, op->value, &p) != SYNCLINE_OK)
+        world_fail(o->world, "store", "node %u writes a damaged record",
+            o->machine->ix);
+    if (p.what != PEEK_SPACE)
+        return;
+    view_unmap(o->view, o->ledger, p.number);
+    if (op->value.ptr != NULL)
+        view_map(o->view, p.number, ledger_space(o->ledger, &p.token, p.name));
+}
+
+static void cover(struct observer *o, uint32_t space, const struct dot *dot)
+{
+    uint32_t ix = ledger_find(o->ledger, space, dot);
+    const struct led_change *c;
+
+    /* A change that lost at once, at its author's, never reached an item. */
+    if (ix == LEDGER_NONE)
+        return;
+    view_cover(o->view, o->ledger, ix);
+    c = &o->ledger->changes[ix];
+    for (uint32_t i = 0; i < c->cells_n; i++)
+        touch(o, o->ledger->slots[c->cells[i].slot].item, false);
+}
+
+static void raise(struct observer *o, struct view_space *vs, struct dot *to)
+{
+    uint64_t from = vv_get(&vs->have, &to->replica);
+    struct dot d = { to->replica, from };
+
+    if (to->seq < from)
+        world_fail(o->world, "I1",
+            "node %u: its vector goes back from %llu "
+            "to %llu in %.*s",
+            o->machine->ix, (unsigned long long)from,
+            (unsigned long long)to->seq,
+            SLICE_FMT(o->ledger->spaces[vs->space].name));
+    while (d.seq < to->seq) {
+        d.seq++;
+        cover(o, vs->space, &d);
+    }
+    if (to->seq > from)
+        ENSURE(vv_add(&vs->have, to, &o->view->arena) == SYNCLINE_OK);
+}
+
+static void on_seen_op(struct observer *o, const struct batch_op *op)
+{
+    struct view_space *vs;
+    struct peek p;
+
+    if (peek_meta(op->key, op->value, &p) != SYNCLINE_OK ||
+        p.what != PEEK_SEEN || op->value.ptr == NULL)
+        return;
+    vs = view_by_number(o->view, p.number);
+    if (vs != NULL)
+        raise(o, vs, &p.dot);
+}
+
+/* Every op of one table; META is read twice, items in between. */
+static void each_op(struct observer *o, struct slice ops, enum store_table t,
+    void (*fn)(struct observer *o, const struct batch_op *op))
+{
+    struct batch_op op;
+    int err = 0;
+
+    while (batch_next(&ops, &op, &err))
+        if (op.table == t)
+            fn(o, &op);
+}
+
+/* Adds a cell to a change that is being taken down, or compares it with
+ * what was: a dot stands for the same thing for ever. */
+static void take_cell(struct observer *o, struct led_change *c, bool is_new,
+    const struct led_cell *cell)
+{
+    const struct led_cell *known = ledger_cell(c, cell->slot);
+    const struct led_slot *s = &o->ledger->slots[cell->slot];
+
+    if (known == NULL && is_new) {
+        ledger_add_cell(c, cell);
+        return;
+    }
+    if (known != NULL && known->life == cell->life &&
+        slice_eq(known->value, cell->value) &&
+        (known->value.ptr == NULL) == (cell->value.ptr == NULL) &&
+        stamp_cmp(&known->stamp, &cell->stamp) == 0)
+        return;
+    world_fail(o->world, "dot",
+        "node %u: change %llu of a replica of node %u "
+        "holds at %.*s%.*s what it did not write there",
+        o->machine->ix, (unsigned long long)c->dot.seq, c->author->ix,
+        SLICE_FMT(o->ledger->items[s->item].key), SLICE_FMT(s->path));
+}
+
+static void take_change(struct observer *o, uint32_t item,
+    const struct item *it, uint32_t ix, uint32_t change, bool is_new)
+{
+    const struct change *from = &it->changes[ix];
+    struct led_cell cell = {
+        .life = it->length, .stamp = from->stamp, .first = from->first
+    };
+
+    for (uint32_t i = 0; i < it->cells_n; i++) {
+        if (it->cells[i].change != ix)
+            continue;
+        cell.slot = ledger_slot(o->ledger, item, it->cells[i].path, false);
+        cell.value = it->cells[i].value;
+        if (is_new && cell.value.ptr != NULL)
+            cell.value = arena_dup(&o->ledger->arena, cell.value);
+        take_cell(o, &o->ledger->changes[change], is_new, &cell);
+    }
+    if (it->tomb == ix) {
+        cell.slot = ledger_slot(o->ledger, item, SLICE_NONE, true);
+        cell.value = SLICE_NONE;
+        take_cell(o, &o->ledger->changes[change], is_new, &cell);
+    }
+    view_grow(o->view, o->ledger);
+}
+
+static bool is_new_here(const struct observer *o, uint32_t change)
+{
+    const struct led_change *c = &o->ledger->changes[change];
+
+    return c->author == o->machine && c->commit == o->no;
+}
+
+static void see_stamp(struct stamp *greatest, const struct stamp *s)
+{
+    if (stamp_cmp(s, greatest) > 0)
+        *greatest = *s;
+}
+
+/* First what others wrote, so that a change of this batch has seen it. */
+static void read_item(struct observer *o, uint32_t item, const struct item *it)
+{
+    uint32_t space = o->ledger->items[item].space;
+    const struct bits nothing = { 0 };
+    struct stamp greatest = o->before;
+    uint32_t ix;
+
+    for (uint32_t i = 0; i < it->changes_n; i++) {
+        ix = ledger_find(o->ledger, space, &it->changes[i].dot);
+        if (ix == LEDGER_NONE || is_new_here(o, ix))
+            continue;
+        take_change(o, item, it, i, ix, false);
+        view_see(o->view, o->ledger, o->no, item, ix);
+        see_stamp(&o->view->greatest, &it->changes[i].stamp);
+        see_stamp(&greatest, &it->changes[i].stamp);
+    }
+    for (uint32_t i = 0; i < it->changes_n; i++) {
+        const struct change *c = &it->changes[i];
+
+        ix = ledger_find(o->ledger, space, &c->dot);
+        if (ix == LEDGER_NONE)
+            ix =
+                ledger_new_change(o->ledger, space, &c->dot, o->machine, o->no);
+        else if (!is_new_here(o, ix))
+            continue;
+        take_change(o, item, it, i, ix, true);
+        /* What is replayed under its old stamp has seen nothing here. */
+        ledger_set_past(&o->ledger->changes[ix], item,
+            rid_eq(&c->stamp.replica, &c->dot.replica)
+                ? &o->view->items[item].seen
+                : &nothing);
+        view_see(o->view, o->ledger, o->no, item, ix);
+        check_stamp(o->world, o->machine, c, &greatest);
+        see_stamp(&o->view->greatest, &c->stamp);
+    }
+}
+
+static void read_touched(struct observer *o)
+{
+    for (uint32_t i = 0; i < o->touched_n && !o->world->failed; i++) {
+        struct item it;
+
+        load(o, o->touched[i].item, &it);
+        read_item(o, o->touched[i].item, &it);
+    }
+}
+
+/* A record that goes: a tombstone that is collected, or something is
+ * wrong. */
+static void note_removed(struct observer *o, uint32_t item)
+{
+    struct led_item *li = &o->ledger->items[item];
+    uint64_t length = o->view->items[item].length;
+
+    if (length % 2 == 1)
+        world_fail(o->world, "I1", "node %u drops %.*s, which is alive",
+            o->machine->ix, SLICE_FMT(li->key));
+    if (length > li->collected)
+        li->collected = length;
+}
+
+static void judge_touched(struct observer *o)
+{
+    for (uint32_t i = 0; i < o->touched_n && !o->world->failed; i++) {
+        const struct touched *t = &o->touched[i];
+        struct view_item *vi;
+        struct item it;
+
+        view_grow(o->view, o->ledger);
+        vi = &o->view->items[t->item];
+        load(o, t->item, &it);
+        if (t->removed && it.length == 0)
+            note_removed(o, t->item);
+        check_vector(o->world, o->machine, t->item, &it);
+        check_deleted(o->world, o->machine, t->item, &it);
+        check_version(o->world, o->machine, t->item, &it);
+        vi->length = it.length;
+        vi->version = it.version;
+    }
+}
+
+static void observe(struct observer *o, struct slice ops)
+{
+    each_op(o, ops, TABLE_META, on_space_op);
+    each_op(o, ops, TABLE_ITEM, on_item_op);
+    read_touched(o);
+    each_op(o, ops, TABLE_META, on_seen_op);
+    judge_touched(o);
+}
+
+void ledger_commit(
+    struct world *w, struct machine *m, struct slice ops, uint64_t no)
+{
+    struct observer o = { .world = w,
+        .machine = m,
+        .ledger = &w->ledger,
+        .view = &w->ledger.views[m->ix],
+        .no = no,
+        .before = w->ledger.views[m->ix].greatest };
+
+    if (w->failed)
+        return;
+    observe(&o, ops);
+    free(o.touched);
+    arena_free(&o.arena);
+}
+
+/* ---- rewinding ---- */
+
+static int put_again(void *ctx, struct slice key, struct slice value)
+{
+    struct batch *b = ctx;
+
+    batch_put(b, TABLE_META, key, value);
+    return buf_status(&b->ops);
+}
+
+static int item_again(void *ctx, struct slice key, struct slice value)
+{
+    struct batch *b = ctx;
+
+    (void)value;
+    batch_put(b, TABLE_ITEM, key, SLICE_LIT(""));
+    return buf_status(&b->ops);
+}
+
+/* The disk's content as one batch, observed as if it had just come. */
+static void read_all(struct world *w, struct machine *m)
+{
+    struct batch all = { .n = 0 };
+    int rc = store_scan(
+        &m->port, TABLE_META, SLICE_NONE, SLICE_NONE, put_again, &all);
+
+    if (rc == SYNCLINE_OK)
+        rc = store_scan(
+            &m->port, TABLE_ITEM, SLICE_NONE, SLICE_NONE, item_again, &all);
+    ENSURE(rc == SYNCLINE_OK);
+    ledger_commit(w, m, buf_slice(&all.ops), store_mem_last(m->disk));
+    buf_free(&all.ops);
+}
+
+void ledger_rewind(struct world *w, struct machine *m, bool restored)
+{
+    struct ledger *l = &w->ledger;
+    uint64_t upto = store_mem_last(m->disk);
+
+    for (uint32_t i = 0; i < l->changes_n; i++) {
+        struct led_change *c = &l->changes[i];
+
+        if (c->author != m || c->commit <= upto || c->lost)
+            continue;
+        c->lost = true;
+        if (c->acked && !restored)
+            world_fail(w, "I2",
+                "node %u was told that change %llu is safe, "
+                "and lost it",
+                m->ix, (unsigned long long)c->dot.seq);
+    }
+    view_rewind(&l->views[m->ix], l, upto);
+    read_all(w, m);
+}

@@ -1,0 +1,52 @@
+#include "sim/resolver.h"
+
+#include "sim/world.h"
+
+/* Of the siblings the one whose text is largest. */
+static const struct json *largest(const struct json *siblings, struct arena *a)
+{
+    const struct json *best = NULL;
+    struct slice best_text = SLICE_NONE;
+    struct buf text = { 0 };
+
+    for (const struct json *s = siblings->first; s != NULL; s = s->next) {
+        buf_clear(&text);
+        json_print(&text, s, JSON_CANONICAL);
+        if (best != NULL && slice_cmp(buf_slice(&text), best_text) <= 0)
+            continue;
+        best = s;
+        best_text = arena_dup(a, buf_slice(&text));
+    }
+    buf_free(&text);
+    return best;
+}
+
+static void answer(struct world *w, struct happening *h)
+{
+    struct event ev = { .type = EV_RESOLVED, .request = h->a };
+    struct arena arena = { 0 };
+    struct json *question;
+    struct errmsg why = { "" };
+
+    if (json_parse(&question, buf_slice(&h->bytes), JSON_STRICT, &arena,
+            &why) != SYNCLINE_OK ||
+        json_get(question, "siblings") == NULL) {
+        world_fail(w, "resolve", "node %u asks nonsense: %s", h->machine->ix,
+            why.text);
+    } else {
+        ev.args = largest(json_get(question, "siblings"), &arena);
+        machine_step(h->machine, &ev);
+    }
+    arena_free(&arena);
+}
+
+void resolver_ask(struct machine *m, const struct effect *fx)
+{
+    struct world *w = m->world;
+    struct happening *h =
+        world_at(w, w->now_us + prng_below(&w->draw, 50 * MS_US), m, answer);
+
+    h->a = fx->request;
+    buf_put_slice(&h->bytes, fx->bytes);
+    ENSURE(buf_status(&h->bytes) == SYNCLINE_OK);
+}

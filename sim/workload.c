@@ -1,0 +1,180 @@
+#include "sim/workload.h"
+
+#include "sim/check.h"
+#include "sim/operation.h"
+#include "sim/world.h"
+
+#define PAIR_TRIES 20
+/* Converged so soon after the faults stop, quiet for so long after that. */
+#define REST_US (45 * SEC_US)
+#define QUIET_US (60 * SEC_US)
+
+void workload_init(struct world *w)
+{
+    struct prng *p = &w->work_draw;
+
+    w->work = (struct workload){ .joined = 1,
+        .keys = 1 + (unsigned)prng_below(p, 4),
+        .own_items = prng_one_in(p, 4),
+        .third_space = prng_one_in(p, 3),
+        .ops_left = w->opt.ops,
+        .gap_us = 500 * MS_US };
+    for (unsigned halvings = (unsigned)prng_below(p, 10); halvings > 0;
+         halvings--)
+        w->work.gap_us /= 2;
+}
+
+void workload_close(struct world *w)
+{
+    buf_free(&w->work.code);
+    buf_free(&w->work.text);
+}
+
+static void later(struct world *w, uint64_t us,
+    void (*fn)(struct world *, struct happening *))
+{
+    (void)world_at(w, w->now_us + us, NULL, fn);
+}
+
+/* ---- judging ---- */
+
+static void judge_again(struct world *w, struct happening *h)
+{
+    (void)h;
+    check_echo_end(w, true);
+    if (!w->opt.lonely)
+        check_converge(w);
+    w->work.over = true;
+}
+
+static void judge_quiet(struct world *w, struct happening *h)
+{
+    struct link *l;
+
+    (void)h;
+    check_echo_end(w, false);
+    world_note(w, "every connection is cut once more");
+    for (unsigned i = 0; (l = network_pick(w, i)) != NULL; i++)
+        network_cut(w, l);
+    later(w, QUIET_US, judge_again);
+}
+
+static void judge(struct world *w, struct happening *h)
+{
+    (void)h;
+    world_note(w, "judgement");
+    if (!w->opt.lonely) {
+        check_converge(w);
+        if (!w->failed)
+            check_lost(w);
+    }
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
+        check_ack(w, &w->machines[i]);
+    if (w->failed)
+        return;
+    check_echo_begin(w);
+    later(w, QUIET_US, judge_quiet);
+}
+
+/* ---- running ---- */
+
+static void next_op(struct world *w, struct happening *h)
+{
+    (void)h;
+    if (w->work.ops_left == 0) {
+        world_note(w, "the work is done; faults end");
+        faults_finish(w);
+        later(w, REST_US, judge);
+        return;
+    }
+    w->work.ops_left--;
+    operation_random(w, &w->machines[prng_below(&w->work_draw, w->machines_n)]);
+    later(w, prng_below(&w->work_draw, 2 * w->work.gap_us + 1), next_op);
+}
+
+static void begin_run(struct world *w, struct happening *h)
+{
+    (void)h;
+    world_note(w, "the work begins");
+    faults_begin(w);
+    next_op(w, NULL);
+}
+
+static void nothing(
+    struct world *w, struct ask *a, int rc, const struct json *answer)
+{
+    (void)a;
+    (void)answer;
+    if (rc != SYNCLINE_OK)
+        world_fail(w, "request", "a space cannot be added: %d", rc);
+}
+
+static void formed(struct world *w, struct happening *h)
+{
+    (void)h;
+    if (w->work.third_space)
+        machine_ask(&w->machines[0], nothing, NULL,
+            SLICE_LIT("{\"op\":\"space_add\",\"name\":\"extra\"}"));
+    later(w, 2 * SEC_US, begin_run);
+}
+
+/* ---- pairing ---- */
+
+static void invite(struct world *w, struct happening *h);
+
+static void on_joined(
+    struct world *w, struct ask *a, int rc, const struct json *answer)
+{
+    (void)a;
+    if (rc == SYNCLINE_OK) {
+        w->work.joined++;
+        w->work.tries = 0;
+    } else if (++w->work.tries > PAIR_TRIES) {
+        world_fail(w, "pair", "machine %u cannot join: %d %.*s", w->work.joined,
+            rc, SLICE_FMT(json_get_str(answer, "error")));
+    }
+    later(w, 100 * MS_US, w->work.joined == w->machines_n ? formed : invite);
+}
+
+static void join(struct world *w, struct happening *h)
+{
+    struct buf *b = &w->work.text;
+
+    (void)h;
+    buf_clear(b);
+    buf_printf(b, "{\"op\":\"join\",\"code\":\"%.*s\"",
+        SLICE_FMT(buf_slice(&w->work.code)));
+    /* Without an address it must be found by multicast. */
+    if (prng_one_in(&w->work_draw, 2))
+        buf_printf(b, ",\"peer\":\"10.0.0.1:%d\"", SIM_PORT);
+    buf_put_str(b, "}");
+    machine_ask(&w->machines[w->work.joined], on_joined, NULL, buf_slice(b));
+}
+
+static void on_invited(
+    struct world *w, struct ask *a, int rc, const struct json *answer)
+{
+    (void)a;
+    if (rc != SYNCLINE_OK) {
+        world_fail(w, "pair", "machine 0 does not invite: %d", rc);
+        return;
+    }
+    buf_clear(&w->work.code);
+    buf_put_slice(&w->work.code, json_get_str(answer, "code"));
+    later(w, 10 * MS_US, join);
+}
+
+static void invite(struct world *w, struct happening *h)
+{
+    (void)h;
+    machine_ask(
+        &w->machines[0], on_invited, NULL, SLICE_LIT("{\"op\":\"invite\"}"));
+}
+
+void workload_begin(struct world *w)
+{
+    if (w->work.own_items)
+        for (unsigned i = 0; i < w->machines_n; i++)
+            operation_random(w, &w->machines[i]);
+    later(w, 50 * MS_US, w->opt.lonely || w->machines_n == 1 ? formed : invite);
+}

@@ -1,0 +1,145 @@
+#include "sim/world.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* A run that is not over by then never will be. */
+#define END_US (100000 * SEC_US)
+
+void *sim_alloc(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+
+    ENSURE(p != NULL);
+    return p;
+}
+
+void *sim_grow(void *p, size_t n, size_t size)
+{
+    void *more = reallocarray(p, n, size);
+
+    ENSURE(more != NULL);
+    return more;
+}
+
+void world_init(struct world *w, const struct world_options *opt)
+{
+    struct prng root = { opt->seed };
+
+    *w = (struct world){ .opt = *opt, .trace = { .to = opt->trace } };
+    w->draw.state = prng_next(&root);
+    w->net_draw.state = prng_next(&root);
+    w->fault_draw.state = prng_next(&root);
+    w->work_draw.state = prng_next(&root);
+    w->machines_n = opt->machines != 0 ? opt->machines
+                                       : 2 + (unsigned)prng_below(&w->draw, 4);
+    faults_draw(w);
+    network_init(w);
+    workload_init(w);
+    for (unsigned i = 0; i < w->machines_n; i++)
+        machine_init(&w->machines[i], w, i);
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
+        machine_start(&w->machines[i]);
+}
+
+static void happening_free(struct happening *h)
+{
+    buf_free(&h->bytes);
+    free(h);
+}
+
+void world_close(struct world *w)
+{
+    struct happening *h;
+
+    while ((h = heap_pop(&w->queue)) != NULL)
+        happening_free(h);
+    heap_free(&w->queue);
+    for (unsigned i = 0; i < w->machines_n; i++)
+        machine_close(&w->machines[i]);
+    network_close(w);
+    workload_close(w);
+    ledger_free(&w->ledger);
+    trace_free(&w->trace);
+}
+
+struct happening *world_at(struct world *w, uint64_t when_us,
+    struct machine *machine, void (*fn)(struct world *, struct happening *))
+{
+    struct happening *h = sim_alloc(1, sizeof *h);
+
+    h->fn = fn;
+    h->machine = machine;
+    h->life = machine != NULL ? machine->life : 0;
+    ENSURE(heap_push(&w->queue, when_us, h) == SYNCLINE_OK);
+    return h;
+}
+
+/* True if h is kept for later. */
+static bool must_wait(struct world *w, struct happening *h)
+{
+    const struct machine *m = h->machine;
+
+    if (m == NULL || m->paused_until_us <= w->now_us)
+        return false;
+    ENSURE(heap_push(&w->queue, m->paused_until_us, h) == SYNCLINE_OK);
+    return true;
+}
+
+static bool is_stale(const struct happening *h)
+{
+    return h->machine != NULL &&
+        (!machine_is_up(h->machine) || h->machine->life != h->life);
+}
+
+void world_run(struct world *w)
+{
+    if (!w->failed)
+        workload_begin(w);
+    while (!w->failed && !w->work.over) {
+        const struct heap_entry *e = heap_peek(&w->queue);
+        struct happening *h;
+
+        if (e == NULL || e->key > END_US) {
+            world_fail(w, "end", "nothing more happens");
+            return;
+        }
+        w->now_us = e->key;
+        h = heap_pop(&w->queue);
+        if (!is_stale(h)) {
+            if (must_wait(w, h))
+                continue;
+            h->fn(w, h);
+        }
+        happening_free(h);
+    }
+}
+
+void world_fail(struct world *w, const char *rule, const char *fmt, ...)
+{
+    char text[ERRMSG_MAX - 64];
+    va_list args;
+
+    if (w->failed)
+        return;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    w->failed = true;
+    errmsg_set(&w->why, SYNCLINE_OK, "%s at %.6f s: %s", rule,
+        (double)w->now_us / 1e6, text);
+    trace_note(&w->trace, w->now_us, "FAILED %s: %s", rule, text);
+}
+
+void world_note(struct world *w, const char *fmt, ...)
+{
+    char text[ERRMSG_MAX];
+    va_list args;
+
+    if (w->trace.to == NULL)
+        return;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    trace_note(&w->trace, w->now_us, "%s", text);
+}

@@ -1,0 +1,357 @@
+#include "app/daemon.h"
+
+#include "app/doctor.h"
+#include "app/serve.h"
+#include "io/clock.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#define ADDRS_MAX 64
+
+struct daemon {
+    uv_loop_t loop;
+    const struct options *options; /* as started */
+    struct options *reloaded;      /* since SIGHUP; NULL: never */
+    struct log log;
+    bool log_json;
+    struct engine *engine;
+    struct serve *serve;
+    uv_signal_t signals[3];
+    uv_async_t stop;
+    bool stopping;
+    int status;
+    struct netaddr listen[ADDRS_MAX], peers[ADDRS_MAX], advertise[ADDRS_MAX];
+};
+
+static const struct options *options_now(const struct daemon *d)
+{
+    return d->reloaded != NULL ? d->reloaded : d->options;
+}
+
+/* ---- the log ---- */
+
+static void write_log(
+    void *ctx, enum log_level level, const char *module, const char *text)
+{
+    const struct daemon *d = ctx;
+    uint64_t now = clock_wall_us();
+    time_t s = (time_t)(now / 1000000);
+    char when[40];
+    struct buf b = { 0 };
+    struct tm tm;
+
+    if (gmtime_r(&s, &tm) == NULL ||
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        when[0] = 0;
+    if (d->log_json) {
+        buf_printf(&b,
+            "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"module\":"
+            "\"%s\",\"text\":",
+            when, (unsigned)(now / 1000 % 1000), log_level_name(level), module);
+        json_print_string(&b, slice_str(text), true);
+        buf_put_str(&b, "}\n");
+    } else {
+        buf_printf(&b, "%s.%03uZ %-5s %s: %s\n", when,
+            (unsigned)(now / 1000 % 1000), log_level_name(level), module, text);
+    }
+    if (buf_status(&b) == SYNCLINE_OK)
+        (void)!write(2, b.ptr, b.len);
+    buf_free(&b);
+}
+
+static void set_log(struct daemon *d)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+    const char *level = options_str(options_now(d), "log.level");
+
+    d->log.fn = write_log;
+    d->log.ctx = d;
+    d->log_json =
+        strcmp(options_str(options_now(d), "log.format"), "json") == 0;
+    for (int i = 0; i < 4; i++)
+        if (strcmp(level, names[i]) == 0)
+            d->log.level = (enum log_level)i;
+}
+
+/* ---- addresses ---- */
+
+static int look_up(const struct daemon *d, const char *option,
+    struct option_addr at, struct netaddr *out)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+    int rc = getaddrinfo(at.host, NULL, &hints, &found);
+
+    if (rc != 0) {
+        log_line(&d->log, LOG_LEVEL_ERROR, "options",
+            "%s: %s: no such address: %s", option, at.host, gai_strerror(rc));
+        return SYNCLINE_EINVAL;
+    }
+    *out = (struct netaddr){ .port = at.port };
+    if (found->ai_family == AF_INET) {
+        const struct sockaddr_in *a = (const void *)found->ai_addr;
+
+        out->family = 4;
+        memcpy(out->addr, &a->sin_addr, 4);
+    } else {
+        const struct sockaddr_in6 *a = (const void *)found->ai_addr;
+
+        out->family = 6;
+        memcpy(out->addr, &a->sin6_addr, 16);
+        out->scope = a->sin6_scope_id;
+    }
+    freeaddrinfo(found);
+    return SYNCLINE_OK;
+}
+
+static int addresses(
+    const struct daemon *d, const char *option, struct netaddr *out, size_t *n)
+{
+    const struct options *o = options_now(d);
+
+    *n = options_list_n(o, option);
+    if (*n > ADDRS_MAX) {
+        log_line(&d->log, LOG_LEVEL_ERROR, "options",
+            "%s: more than %d addresses", option, ADDRS_MAX);
+        return SYNCLINE_ELIMIT;
+    }
+    for (size_t i = 0; i < *n; i++) {
+        int rc = look_up(d, option, options_addr(o, option, i), &out[i]);
+
+        if (rc != SYNCLINE_OK)
+            return rc;
+    }
+    return SYNCLINE_OK;
+}
+
+/* ---- stopping ---- */
+
+static void begin_stop(struct daemon *d, int status)
+{
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    if (d->status == 0)
+        d->status = status;
+    (void)uv_async_send(&d->stop);
+}
+
+/* In a turn of its own: whoever asked for the stop is done by then. */
+static void on_stop(uv_async_t *a)
+{
+    struct daemon *d = a->data;
+    int rc;
+
+#ifdef HAVE_SYSTEMD
+    (void)sd_notify(0, "STOPPING=1");
+#endif
+    rc = engine_close(d->engine);
+    d->engine = NULL;
+    if (rc != SYNCLINE_OK) {
+        log_line(&d->log, LOG_LEVEL_ERROR, "daemon",
+            "the stop was not clean (error %d): the next start is that of a "
+            "new replica; nothing that was acknowledged is lost",
+            rc);
+        d->status = 1;
+    }
+    serve_close(d->serve);
+    d->serve = NULL;
+    for (int i = 0; i < 3; i++)
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+    uv_close((uv_handle_t *)&d->stop, NULL);
+}
+
+static void on_fatal(void *ctx, const char *why)
+{
+    (void)why; /* the engine has logged it */
+    begin_stop(ctx, 1);
+}
+
+static void reload(struct daemon *d)
+{
+    struct errmsg why = { "" };
+    struct options *o;
+
+    if (options_reload(&o, options_now(d), &why) != SYNCLINE_OK) {
+        log_line(&d->log, LOG_LEVEL_ERROR, "options",
+            "%s; the old configuration stays in force", why.text);
+        return;
+    }
+    options_free(d->reloaded);
+    d->reloaded = o;
+    set_log(d);
+    engine_set_log_level(d->engine, d->log.level);
+    log_line(&d->log, LOG_LEVEL_INFO, "options",
+        "configuration read again: log.* is in force now, other options "
+        "after a restart");
+}
+
+static void on_signal(uv_signal_t *s, int signum)
+{
+    struct daemon *d = s->data;
+
+    if (signum == SIGHUP) {
+        if (!d->stopping)
+            reload(d);
+        return;
+    }
+    log_line(&d->log, LOG_LEVEL_INFO, "daemon", "stopping");
+    begin_stop(d, 0);
+}
+
+/* ---- requests that only the daemon can answer ---- */
+
+static bool answer_config(struct daemon *d, struct buf *out)
+{
+    struct arena a = { 0 };
+    struct json *list = options_describe(options_now(d), &a);
+
+    buf_put_str(out, "{\"ok\":true,\"options\":");
+    if (list != NULL)
+        json_print(out, list, JSON_CANONICAL);
+    else
+        out->status = SYNCLINE_ENOMEM;
+    buf_put_u8(out, '}');
+    arena_free(&a);
+    return true;
+}
+
+static bool on_local(void *ctx, const struct json *request, struct buf *out)
+{
+    struct daemon *d = ctx;
+    struct slice op = json_get_str(request, "op");
+
+    if (slice_is(op, "config"))
+        return answer_config(d, out);
+    if (!slice_is(op, "stop"))
+        return false;
+    log_line(&d->log, LOG_LEVEL_INFO, "daemon", "stopping, as told");
+    begin_stop(d, 0);
+    buf_put_str(out, "{\"ok\":true}");
+    return true;
+}
+
+static void on_room(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    if (d->serve != NULL)
+        serve_room(d->serve);
+}
+
+/* ---- starting ---- */
+
+static int open_engine(struct daemon *d, struct errmsg *why)
+{
+    const struct options *o = options_now(d);
+    const char *command = options_str(o, "resolve.command");
+    struct engine_options opt = { .loop = &d->loop,
+        .dir = options_str(o, "dir"),
+        .name = options_str(o, "name"),
+        .log = d->log,
+        .listen = d->listen,
+        .peers = d->peers,
+        .advertise = d->advertise,
+        .interface = options_list_n(o, "interface") > 0
+            ? options_list(o, "interface", 0)
+            : NULL,
+        .discovery = options_bool(o, "discovery"),
+        .beacon_us = options_us(o, "beacon.interval"),
+        .heartbeat_us = options_us(o, "heartbeat.interval"),
+        .silence_us = options_us(o, "heartbeat.silence"),
+        .dial_max_us = options_us(o, "dial.max"),
+        .history_keep = (uint32_t)options_int(o, "history.keep"),
+        .history_age_us = options_us(o, "history.age"),
+        .overlay_bytes = options_size(o, "store.overlay"),
+        .checkpoint_ms = options_us(o, "store.checkpoint_age") / 1000,
+        .resolve_command = command[0] != 0 ? command : NULL,
+        .on_fatal = on_fatal,
+        .fatal_ctx = d,
+        .on_room = on_room,
+        .room_ctx = d };
+    int rc = addresses(d, "listen", d->listen, &opt.listen_n);
+
+    if (rc == SYNCLINE_OK)
+        rc = addresses(d, "peer", d->peers, &opt.peers_n);
+    if (rc == SYNCLINE_OK)
+        rc = addresses(d, "advertise", d->advertise, &opt.advertise_n);
+    return rc == SYNCLINE_OK ? engine_open(&d->engine, &opt, why) : rc;
+}
+
+static void catch_signals(struct daemon *d)
+{
+    static const int wanted[3] = { SIGTERM, SIGINT, SIGHUP };
+
+    for (int i = 0; i < 3; i++) {
+        (void)uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        (void)uv_signal_start(&d->signals[i], on_signal, wanted[i]);
+    }
+    (void)uv_async_init(&d->loop, &d->stop, on_stop);
+    d->stop.data = d;
+}
+
+static void say_ready(const struct daemon *d)
+{
+    const struct netaddr *list;
+    char addr[NETADDR_TEXT];
+    size_t n;
+
+    list = engine_listening(d->engine, &n);
+    for (size_t i = 0; i < n; i++) {
+        netaddr_format(addr, &list[i]);
+        log_line(&d->log, LOG_LEVEL_INFO, "daemon", "listening on %s", addr);
+    }
+    log_line(&d->log, LOG_LEVEL_INFO, "daemon", "ready in %s",
+        engine_dir(d->engine));
+#ifdef HAVE_SYSTEMD
+    (void)sd_notify(0, "READY=1");
+#endif
+}
+
+int daemon_run(const struct options *o)
+{
+    struct daemon *d = calloc(1, sizeof *d);
+    struct errmsg why = { "" };
+    int rc, status;
+
+    if (d == NULL || uv_loop_init(&d->loop) != 0) {
+        free(d);
+        return SYNCLINE_ENOMEM;
+    }
+    d->options = o;
+    set_log(d);
+    catch_signals(d);
+    rc = open_engine(d, &why);
+    if (rc == SYNCLINE_OK) {
+        struct serve_options opt = { .loop = &d->loop,
+            .engine = d->engine,
+            .log = d->log,
+            .local = on_local,
+            .local_ctx = d };
+
+        rc = serve_open(&d->serve, &opt, &why);
+    }
+    if (rc != SYNCLINE_OK) {
+        if (why.text[0] != 0)
+            log_line(&d->log, LOG_LEVEL_ERROR, "daemon", "%s", why.text);
+        begin_stop(d, 1);
+    } else {
+        say_ready(d);
+    }
+    (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&d->loop);
+    options_free(d->reloaded);
+    status = d->status;
+    free(d);
+    return status == 0 ? SYNCLINE_OK : SYNCLINE_EIO;
+}

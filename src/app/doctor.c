@@ -1,0 +1,146 @@
+#include "app/doctor.h"
+
+#include <stdio.h>
+#include <sys/statvfs.h>
+
+#define CLOCK_BOUND_US 60000000 /* authors further ahead are refused */
+#define DISK_LOW ((uint64_t)256 << 20)
+
+static void put_check(
+    struct buf *b, const char *name, const char *level, const char *text)
+{
+    bool ok = level == NULL;
+
+    if (b->len > 0 && b->ptr[b->len - 1] == '}')
+        buf_put_u8(b, ',');
+    buf_printf(b, "{\"name\":\"%s\",\"ok\":%s,\"level\":\"%s\",\"text\":", name,
+        ok ? "true" : "false", ok ? "ok" : level);
+    json_print_string(b, slice_str(text), false);
+    buf_put_u8(b, '}');
+}
+
+static void check_ports(const struct engine *e, struct buf *b)
+{
+    const struct netaddr *list;
+    char text[256], addr[NETADDR_TEXT];
+    bool only_loopback = true;
+    size_t n;
+
+    list = engine_listening(e, &n);
+    for (size_t i = 0; i < n; i++)
+        only_loopback = only_loopback && netaddr_is_loopback(&list[i]);
+    if (n == 0) {
+        put_check(b, "port", "warn",
+            "listens nowhere: it can dial others, but nobody can dial it");
+        return;
+    }
+    netaddr_format(addr, &list[0]);
+    (void)snprintf(
+        text, sizeof text, "listens on %s%s", addr, n > 1 ? " and more" : "");
+    if (only_loopback)
+        put_check(b, "port", "warn",
+            "listens on this machine only; use --listen 0.0.0.0:4748 to be "
+            "reached from others");
+    else
+        put_check(b, "port", NULL, text);
+}
+
+static void check_multicast(const struct engine *e, struct buf *b)
+{
+    char text[128];
+    unsigned n = engine_multicast(e);
+
+    (void)snprintf(text, sizeof text,
+        "beacons are heard on %u interface%s and families", n,
+        n == 1 ? "" : "s");
+    if (n > 0)
+        put_check(b, "multicast", NULL, text);
+    else
+        put_check(b, "multicast", "warn",
+            "no interface can multicast (a container or add-on without host "
+            "networking?): tell members where others are with --peer A:P");
+}
+
+static void check_disk(const struct engine *e, struct buf *b)
+{
+    struct statvfs v;
+    uint64_t bytes;
+    char text[256];
+
+    if (engine_store_status(e) != SYNCLINE_OK) {
+        put_check(b, "store", "error",
+            "the store refuses writes; see the log, make room, restart");
+        return;
+    }
+    if (statvfs(engine_dir(e), &v) != 0) {
+        put_check(b, "disk", "warn", "the free space cannot be told");
+        return;
+    }
+    bytes = (uint64_t)v.f_bavail * v.f_frsize;
+    (void)snprintf(text, sizeof text, "%llu MiB free at %.180s",
+        (unsigned long long)(bytes >> 20), engine_dir(e));
+    put_check(b, "disk", bytes < DISK_LOW ? "warn" : NULL, text);
+}
+
+static void check_clock(const struct json *peer, struct buf *b)
+{
+    const struct json *offset = json_get(peer, "offset_us");
+    struct slice name = json_get_str(peer, "name");
+    int64_t us = offset != NULL && offset->type == JSON_INT ? offset->i : 0;
+    char text[256];
+
+    if (offset == NULL || offset->type != JSON_INT)
+        return;
+    (void)snprintf(text, sizeof text, "%.*s: its clock is %.3f s %s ours",
+        (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
+        (double)(us < 0 ? -us : us) / 1e6, us < 0 ? "behind" : "ahead of");
+    if (us > CLOCK_BOUND_US || us < -CLOCK_BOUND_US) {
+        size_t len = strlen(text);
+
+        (void)snprintf(text + len, sizeof text - len,
+            "; set one of them right (NTP), or its edits win or lose by it");
+        put_check(b, "clock", "error", text);
+    } else {
+        put_check(b, "clock", NULL, text);
+    }
+}
+
+static void check_peer(const struct json *peer, struct buf *b)
+{
+    struct slice name = json_get_str(peer, "name");
+    struct slice state = json_get_str(peer, "state");
+    char text[256];
+
+    if (slice_is(state, "connected"))
+        return;
+    (void)snprintf(text, sizeof text,
+        "%.*s is not connected (%.*s); is it running, and does a firewall let "
+        "TCP 4748 through?",
+        (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
+        SLICE_FMT(state));
+    put_check(b, "peer", "warn", text);
+}
+
+void doctor_examine(
+    const struct engine *e, const struct json *status, struct buf *out)
+{
+    const struct json *peers = json_get(status, "peers");
+    struct buf b = { 0 };
+
+    check_ports(e, &b);
+    check_multicast(e, &b);
+    check_disk(e, &b);
+    if (peers == NULL || peers->n == 0)
+        put_check(&b, "mesh", "info",
+            "this device is alone; `syncline invite` here and `syncline join "
+            "CODE` there make two");
+    for (const struct json *p = peers != NULL ? peers->first : NULL; p != NULL;
+         p = p->next) {
+        check_peer(p, &b);
+        check_clock(p, &b);
+    }
+    buf_put_str(out, "{\"ok\":true,\"checks\":[");
+    buf_put_slice(out, buf_slice(&b));
+    buf_put_str(out, "]}");
+    buf_free(&b);
+}

@@ -1,0 +1,733 @@
+#include "app/engine_impl.h"
+
+#include "app/doctor.h"
+#include "app/identity_file.h"
+#include "base/text.h"
+#include "io/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FLUSHES_A_TURN 16
+
+/* ---- calls and answers ---- */
+
+static struct call *call_of(const struct engine *e, uint64_t id)
+{
+    struct call *c =
+        e->calls_cap == 0 ? NULL : e->calls[id & (e->calls_cap - 1)];
+
+    while (c != NULL && c->id != id)
+        c = c->next;
+    return c;
+}
+
+static int calls_grow(struct engine *e)
+{
+    size_t cap = e->calls_cap == 0 ? 256 : e->calls_cap * 2;
+    struct call **more = calloc(cap, sizeof *more);
+
+    if (more == NULL)
+        return SYNCLINE_ENOMEM;
+    for (size_t i = 0; i < e->calls_cap; i++)
+        while (e->calls[i] != NULL) {
+            struct call *c = e->calls[i];
+
+            e->calls[i] = c->next;
+            c->next = more[c->id & (cap - 1)];
+            more[c->id & (cap - 1)] = c;
+        }
+    free(e->calls);
+    e->calls = more;
+    e->calls_cap = cap;
+    return SYNCLINE_OK;
+}
+
+static struct call *call_new(struct engine *e, engine_reply_fn *fn, void *ctx)
+{
+    struct call *c = calloc(1, sizeof *c);
+    struct call **at;
+
+    if (c == NULL ||
+        (e->next_call % 256 == 0 && e->calls_cap < 65536 &&
+            calls_grow(e) != SYNCLINE_OK)) {
+        free(c);
+        return NULL;
+    }
+    c->id = ++e->next_call;
+    c->fn = fn;
+    c->ctx = ctx;
+    at = &e->calls[c->id & (e->calls_cap - 1)];
+    c->next = *at;
+    *at = c;
+    return c;
+}
+
+static void call_end(struct engine *e, uint64_t id)
+{
+    struct call **at = &e->calls[id & (e->calls_cap - 1)];
+
+    while (*at != NULL && (*at)->id != id)
+        at = &(*at)->next;
+    if (*at != NULL) {
+        struct call *c = *at;
+
+        *at = c->next;
+        free(c);
+    }
+}
+
+/* Answers are given at the turn's end: who gets one may ask again at once,
+ * and a step must not begin within a step. */
+static void answer_later(
+    struct engine *e, uint64_t request, struct slice bytes, bool more)
+{
+    struct answer *a = malloc(sizeof *a + bytes.len);
+
+    if (a == NULL) {
+        engine_fail(e, "memory ran out while an answer was kept");
+        return;
+    }
+    *a = (struct answer){ .request = request, .more = more };
+    a->len = bytes.len;
+    memcpy(a->bytes, bytes.ptr, bytes.len);
+    if (e->answers == NULL)
+        e->answers_end = &e->answers;
+    *e->answers_end = a;
+    e->answers_end = &a->next;
+}
+
+/* What the node does not know of itself, put in after the brace. */
+static void put_status(const struct engine *e, struct buf *b)
+{
+    static const char *const files[] = { "state.db", "state.db-wal" };
+    uint64_t store_bytes = 0;
+    struct store_file_stats stats;
+    char path[4096], addr[NETADDR_TEXT];
+    struct stat st;
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (f != NULL) {
+        if (fscanf(f, "%*s %ld", &pages) != 1)
+            pages = 0;
+        (void)fclose(f);
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", e->dir, files[i]);
+        if (stat(path, &st) == 0)
+            store_bytes += (uint64_t)st.st_size;
+    }
+    store_file_stats(e->store, &stats);
+    store_bytes += (stats.segments + stats.spares) * ((uint64_t)16 << 20);
+    buf_printf(b,
+        "\"uptime_s\":%llu,\"store_bytes\":%llu,\"rss_bytes\":%llu,"
+        "\"multicast\":%u,\"listen\":[",
+        (unsigned long long)((clock_mono_us() - e->started_us) / 1000000),
+        (unsigned long long)store_bytes,
+        (unsigned long long)pages * (unsigned long long)sysconf(_SC_PAGESIZE),
+        engine_multicast(e));
+    for (size_t i = 0; i < e->listening_n; i++) {
+        netaddr_format(addr, &e->listening[i]);
+        buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);
+    }
+    buf_put_str(b, "],");
+}
+
+/* `doctor` is `status` looked at by somebody who knows what is usual. */
+static void examine(const struct engine *e, struct slice status, struct buf *b)
+{
+    struct arena a = { 0 };
+    struct json *v = NULL;
+
+    if (json_parse(&v, status, JSON_STRICT, &a, NULL) != SYNCLINE_OK)
+        v = NULL;
+    doctor_examine(e, v, b);
+    arena_free(&a);
+}
+
+static void give_answer(struct engine *e, const struct answer *a)
+{
+    struct call *c = call_of(e, a->request);
+    struct slice json = SLICE(a->bytes, a->len);
+    struct buf b = { 0 };
+    engine_reply_fn *fn;
+    void *ctx;
+
+    if (c == NULL)
+        return; /* cancelled */
+    fn = c->fn;
+    ctx = c->ctx;
+    if (c->doctor) {
+        examine(e, json, &b);
+        json = buf_slice(&b);
+    } else if (c->status &&
+        slice_has_prefix(json, SLICE_LIT("{\"ok\":true,"))) {
+        buf_put_str(&b, "{\"ok\":true,");
+        put_status(e, &b);
+        buf_put_slice(&b, slice_from(json, 11));
+        json = buf_slice(&b);
+    }
+    if (!a->more)
+        call_end(e, a->request);
+    fn(ctx, json, a->more);
+    buf_free(&b);
+}
+
+static void give_answers(struct engine *e)
+{
+    while (e->answers != NULL) {
+        struct answer *a = e->answers;
+
+        e->answers = a->next;
+        give_answer(e, a);
+        free(a);
+    }
+}
+
+/* ---- effects ---- */
+
+static void send_datagram(struct engine *e, const struct effect *fx)
+{
+    if (e->udp == NULL)
+        return;
+    if (fx->remote.port != 0)
+        (void)!udp_send(e->udp, &fx->remote, fx->bytes);
+    else
+        (void)!udp_multicast(e->udp, fx->bytes);
+}
+
+static void dial(struct engine *e, const struct effect *fx)
+{
+    struct event down = { .type = EV_CONN_DOWN, .conn = fx->conn };
+
+    if (net_dial(e->net, fx->conn, &fx->remote, fx->pairing) != SYNCLINE_OK)
+        engine_step(e, &down);
+}
+
+static void carry_out(struct engine *e, const struct effect *fx)
+{
+    char why[200];
+
+    switch (fx->type) {
+    case FX_COMMIT:
+        break; /* the turn's end syncs it */
+    case FX_SEND:
+        (void)!net_send(e->net, fx->conn, fx->bytes);
+        break;
+    case FX_CLOSE:
+        (void)snprintf(why, sizeof why, "%.*s", SLICE_FMT(fx->bytes));
+        net_close(e->net, fx->conn, why);
+        break;
+    case FX_DIAL:
+        dial(e, fx);
+        break;
+    case FX_DATAGRAM:
+        send_datagram(e, fx);
+        break;
+    case FX_REPLY:
+        answer_later(e, fx->request, fx->bytes, fx->more);
+        break;
+    case FX_RESOLVE:
+        engine_resolve(e, fx);
+        break;
+    case FX_MEMBERS:
+        net_recheck(e->net);
+        break;
+    }
+}
+
+void engine_step(struct engine *e, struct event *ev)
+{
+    const struct effect *fx;
+    size_t fx_n;
+
+    if (e->failed)
+        return;
+    ev->now_us = clock_mono_us();
+    ev->wall_us = clock_wall_us();
+    if (node_step(e->node, ev, &fx, &fx_n) != SYNCLINE_OK) {
+        engine_fail(e, "memory ran out amid a step");
+        return;
+    }
+    for (size_t i = 0; i < fx_n; i++)
+        carry_out(e, &fx[i]);
+}
+
+/* ---- the network's events ---- */
+
+static bool on_admit(void *ctx, const struct device_id *device, bool pairing)
+{
+    struct engine *e = ctx;
+
+    return e->node != NULL && node_admits(e->node, device, pairing);
+}
+
+static void on_up(void *ctx, uint64_t conn, const struct net_peer *peer)
+{
+    struct event ev = { .type = EV_CONN_UP,
+        .conn = conn,
+        .device = peer->device,
+        .spki = peer->spki,
+        .remote = peer->remote,
+        .exporter = peer->exporter,
+        .inbound = peer->inbound,
+        .pairing = peer->pairing };
+
+    engine_step(ctx, &ev);
+}
+
+static void on_frame(void *ctx, uint64_t conn, struct slice frame)
+{
+    struct event ev = { .type = EV_FRAME, .conn = conn, .bytes = frame };
+
+    engine_step(ctx, &ev);
+}
+
+static void on_down(void *ctx, uint64_t conn, const char *reason)
+{
+    struct engine *e = ctx;
+    struct event ev = { .type = EV_CONN_DOWN, .conn = conn };
+
+    log_line(&e->opt.log, LOG_LEVEL_DEBUG, "net", "connection %llu ended: %s",
+        (unsigned long long)conn, reason);
+    engine_step(e, &ev);
+}
+
+static void on_plain(
+    void *ctx, const struct netaddr *remote, struct slice first)
+{
+    struct engine *e = ctx;
+    char addr[NETADDR_TEXT];
+
+    netaddr_format(addr, remote);
+    log_line(&e->opt.log, LOG_LEVEL_INFO, "net",
+        "%s speaks %s without TLS: closed", addr,
+        first.len > 0 && first.ptr[0] < 2 ? "length-prefixed JSON" : "HTTP");
+}
+
+static void on_datagram(
+    void *ctx, const struct netaddr *from, struct slice bytes)
+{
+    struct event ev = { .type = EV_DATAGRAM, .bytes = bytes, .remote = *from };
+
+    if (from->family == 4)
+        ev.remote.scope = 0; /* known by its address alone */
+    engine_step(ctx, &ev);
+}
+
+static void on_warn(void *ctx, const char *text)
+{
+    struct engine *e = ctx;
+
+    log_line(&e->opt.log, LOG_LEVEL_WARN, "discovery", "%s", text);
+}
+
+/* ---- the loop ---- */
+
+static void arm_timer(struct engine *e);
+
+static void on_timer(uv_timer_t *t)
+{
+    struct event ev = { .type = EV_TIMER };
+
+    engine_step(t->data, &ev);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)uv_idle_stop(idle);
+}
+
+/* Before the loop waits: whatever this turn gathered goes out. */
+static void on_turn(uv_prepare_t *p)
+{
+    struct engine *e = p->data;
+
+    if (e->failed)
+        return;
+    give_answers(e);
+    for (int i = 0; i < FLUSHES_A_TURN && node_wants_flush(e->node); i++) {
+        struct event ev = { .type = EV_FLUSH };
+
+        engine_step(e, &ev);
+    }
+    net_flush(e->net);
+    engine_store_turn(e);
+    give_answers(e);
+    if (!e->failed && (e->answers != NULL || node_wants_flush(e->node)))
+        (void)uv_idle_start(&e->again, on_idle); /* do not wait */
+    arm_timer(e);
+}
+
+static void arm_timer(struct engine *e)
+{
+    uint64_t due = node_deadline_us(e->node), now = clock_mono_us();
+    uint64_t ms = due <= now ? 0 : (due - now + 999) / 1000;
+
+    if (ms > 60000)
+        ms = 60000;
+    /* A checkpoint may fall due by age while nothing else happens. */
+    if (e->opt.checkpoint_ms > 0 && ms > e->opt.checkpoint_ms)
+        ms = e->opt.checkpoint_ms;
+    uv_update_time(e->opt.loop);
+    (void)uv_timer_start(&e->timer, on_timer, ms, 0);
+}
+
+/* ---- opening ---- */
+
+static int open_handles(struct engine *e)
+{
+    if (uv_prepare_init(e->opt.loop, &e->turn) != 0 ||
+        uv_idle_init(e->opt.loop, &e->again) != 0 ||
+        uv_timer_init(e->opt.loop, &e->timer) != 0)
+        return SYNCLINE_ENOMEM;
+    e->turn.data = e->again.data = e->timer.data = e;
+    e->handles_open = true;
+    return uv_prepare_start(&e->turn, on_turn) == 0 ? SYNCLINE_OK
+                                                    : SYNCLINE_EIO;
+}
+
+static int open_net(struct engine *e, struct errmsg *why)
+{
+    struct net_options opt = { .loop = e->opt.loop,
+        .identity = e->identity,
+        .events = { e, on_admit, on_up, on_frame, on_down, on_plain },
+        .log = e->opt.log,
+        .wall_us = clock_wall_us() };
+    int rc = net_new(&e->net, &opt);
+
+    for (size_t i = 0; i < e->opt.listen_n && rc == SYNCLINE_OK; i++) {
+        if (e->listening_n == ENGINE_LISTEN_MAX)
+            return errmsg_set(why, SYNCLINE_ELIMIT,
+                "listen: more than %d addresses", ENGINE_LISTEN_MAX);
+        rc = net_listen(
+            e->net, &e->opt.listen[i], &e->listening[e->listening_n], why);
+        if (rc == SYNCLINE_OK)
+            e->listening_n++;
+    }
+    return rc;
+}
+
+static int open_udp(struct engine *e)
+{
+    struct udp_options opt = { .loop = e->opt.loop,
+        .interface = e->opt.interface,
+        .ctx = e,
+        .on_datagram = on_datagram,
+        .on_warn = on_warn };
+    struct errmsg why = { "" };
+    int rc;
+
+    if (!e->opt.discovery)
+        return SYNCLINE_OK;
+    rc = udp_new(&e->udp, &opt, &why);
+    if (rc == SYNCLINE_ENOMEM)
+        return rc;
+    if (rc != SYNCLINE_OK) /* others must be told addresses then */
+        log_line(&e->opt.log, LOG_LEVEL_WARN, "discovery", "%s", why.text);
+    return SYNCLINE_OK;
+}
+
+static int open_node(struct engine *e, struct errmsg *why)
+{
+    struct node_options opt = { .store = e->port,
+        .crypto = &e->crypto,
+        .log = e->opt.log,
+        .name = slice_str(e->opt.name),
+        .port = e->listening_n > 0 ? e->listening[0].port : 0,
+        .resolve = e->opt.resolve,
+        .resolve_ctx = e->opt.resolve_ctx,
+        .peers = e->opt.peers,
+        .peers_n = e->opt.peers_n,
+        .heartbeat_us = e->opt.heartbeat_us,
+        .silence_us = e->opt.silence_us,
+        .dial_max_us = e->opt.dial_max_us,
+        .beacon_us = e->opt.beacon_us,
+        .history_keep = e->opt.history_keep,
+        .history_age_us = e->opt.history_age_us };
+    int rc;
+
+    if (e->crypto.random(e->crypto.self, (uint8_t *)&opt.seed,
+            sizeof opt.seed) != SYNCLINE_OK)
+        return SYNCLINE_EIO;
+    rc = node_new(&e->node, &opt, clock_mono_us(), clock_wall_us(), why);
+    /* Nothing may leave before the new replica id, or the mark that the last
+     * stop was clean, is dealt with on the disk. */
+    return rc == SYNCLINE_OK ? store_file_sync(e->store) : rc;
+}
+
+int engine_open(
+    struct engine **out, const struct engine_options *opt, struct errmsg *why)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    int rc = SYNCLINE_ENOMEM;
+
+    if (e == NULL)
+        return rc;
+    e->opt = *opt;
+    e->started_us = clock_mono_us();
+    e->dir = strdup(opt->dir);
+    if (e->dir != NULL)
+        rc = folder_make(opt->dir, why);
+    if (rc == SYNCLINE_OK)
+        rc = engine_store_open(e, why);
+    if (rc == SYNCLINE_OK)
+        rc = identity_file_open(&e->identity, e->dir, why);
+    if (rc == SYNCLINE_OK) {
+        crypto_port_openssl(&e->crypto, &e->crypto_self, e->identity);
+        rc = open_handles(e);
+    }
+    if (rc == SYNCLINE_OK)
+        rc = open_net(e, why);
+    if (rc == SYNCLINE_OK)
+        rc = engine_store_start(e);
+    if (rc == SYNCLINE_OK)
+        rc = open_udp(e);
+    if (rc == SYNCLINE_OK)
+        rc = open_node(e, why);
+    if (rc != SYNCLINE_OK) {
+        if (why != NULL && why->text[0] == 0)
+            (void)errmsg_set(why, rc, "%s: opening the node failed", opt->dir);
+        e->failed = true; /* no clean stop of what never ran */
+        (void)engine_close(e);
+        return rc;
+    }
+    *out = e;
+    return SYNCLINE_OK;
+}
+
+/* ---- closing ---- */
+
+static void free_engine(struct engine *e)
+{
+    for (size_t i = 0; i < e->calls_cap; i++)
+        while (e->calls[i] != NULL) {
+            struct call *next = e->calls[i]->next;
+
+            free(e->calls[i]);
+            e->calls[i] = next;
+        }
+    while (e->answers != NULL) {
+        struct answer *next = e->answers->next;
+
+        free(e->answers);
+        e->answers = next;
+    }
+    free(e->calls);
+    free(e->dir);
+    free(e);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct engine *e = h->data;
+
+    if (h == (uv_handle_t *)&e->timer)
+        free_engine(e);
+}
+
+/* Whoever still waits is told that there will be nothing more. */
+static void answer_all(struct engine *e)
+{
+    struct slice gone =
+        SLICE_LIT("{\"ok\":false,\"code\":\"ECLOSED\",\"error\":\"the node has "
+                  "stopped\"}");
+
+    give_answers(e);
+    for (size_t i = 0; i < e->calls_cap; i++)
+        while (e->calls[i] != NULL) {
+            struct call *c = e->calls[i];
+
+            e->calls[i] = c->next;
+            c->fn(c->ctx, gone, false);
+            free(c);
+        }
+}
+
+int engine_close(struct engine *e)
+{
+    int rc = SYNCLINE_OK;
+
+    if (e == NULL)
+        return rc;
+    udp_free(e->udp);
+    net_free(e->net);
+    engine_store_stop(e);
+    if (!e->failed) {
+        rc = node_close(e->node);
+        answer_all(e);
+    }
+    node_free(e->node);
+    e->node = NULL;
+    if (e->failed && e->store != NULL) {
+        store_file_abandon(e->store);
+    } else if (e->store != NULL) {
+        int closed = store_file_close(e->store);
+
+        rc = rc == SYNCLINE_OK ? closed : rc;
+    }
+    identity_free(e->identity);
+    if (!e->handles_open) {
+        free_engine(e);
+        return rc;
+    }
+    uv_close((uv_handle_t *)&e->turn, on_closed);
+    uv_close((uv_handle_t *)&e->again, on_closed);
+    uv_close((uv_handle_t *)&e->timer, on_closed);
+    return rc;
+}
+
+/* ---- requests ---- */
+
+/* Addresses at which this machine may be reached, for a code. */
+static size_t own_addresses(
+    const struct engine *e, struct netaddr *out, size_t max)
+{
+    uv_interface_address_t *list;
+    int list_n;
+    size_t n = 0;
+
+    for (; n < e->opt.advertise_n && n < max; n++)
+        out[n] = e->opt.advertise[n];
+    if (n > 0 || e->listening_n == 0 ||
+        uv_interface_addresses(&list, &list_n) != 0)
+        return n;
+    for (int i = 0; i < list_n && n < max; i++) {
+        struct netaddr a = { .port = e->listening[0].port };
+
+        if (list[i].is_internal ||
+            list[i].address.address4.sin_family != AF_INET)
+            continue;
+        a.family = 4;
+        memcpy(a.addr, &list[i].address.address4.sin_addr, 4);
+        out[n++] = a;
+    }
+    uv_free_interface_addresses(list, list_n);
+    /* One that listens on particular addresses is reached at these. */
+    for (size_t i = 0; i < e->listening_n; i++) {
+        static const uint8_t any[16];
+
+        if (memcmp(e->listening[i].addr, any, 16) != 0) {
+            n = i == 0 ? 0 : n;
+            if (n < max)
+                out[n++] = e->listening[i];
+        }
+    }
+    return n;
+}
+
+static const struct json *with_addresses(
+    const struct engine *e, const struct json *args, struct arena *a)
+{
+    struct netaddr addrs[3];
+    size_t n = own_addresses(e, addrs, 3);
+    struct json *obj = json_new(a, JSON_OBJECT);
+    struct json *list = json_new(a, JSON_ARRAY);
+
+    for (const struct json *m = args->first; m != NULL; m = m->next) {
+        struct json *copy = json_new(a, JSON_NULL);
+
+        if (copy == NULL)
+            return NULL;
+        *copy = *m;
+        copy->next = NULL;
+        (void)json_add(obj, m->key, copy);
+    }
+    for (size_t i = 0; i < n; i++) {
+        char text[NETADDR_TEXT];
+
+        netaddr_format(text, &addrs[i]);
+        (void)json_append(list, json_new_str(a, arena_dup(a, slice_str(text))));
+    }
+    (void)json_add(obj, SLICE_LIT("addresses"), list);
+    return obj;
+}
+
+static const struct json *plain_request(struct arena *a, const char *op)
+{
+    struct json *v = json_new(a, JSON_OBJECT);
+
+    (void)json_add(v, SLICE_LIT("op"), json_new_str(a, slice_str(op)));
+    return v;
+}
+
+uint64_t engine_request(
+    struct engine *e, const struct json *args, engine_reply_fn *fn, void *ctx)
+{
+    struct event ev = { .type = EV_REQUEST, .args = args };
+    struct slice op = json_get_str(args, "op");
+    struct call *c = call_new(e, fn, ctx);
+    struct arena a = { 0 };
+
+    if (c == NULL)
+        return 0;
+    ev.request = c->id;
+    c->status = slice_is(op, "status");
+    c->doctor = slice_is(op, "doctor");
+    if (c->doctor)
+        ev.args = plain_request(&a, "status");
+    if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
+        ev.args = with_addresses(e, args, &a);
+    if (e->failed)
+        answer_later(e, c->id,
+            SLICE_LIT("{\"ok\":false,\"code\":\"EIO\",\"error\":\"the store "
+                      "has failed; see the log\"}"),
+            false);
+    else
+        engine_step(e, &ev);
+    arena_free(&a);
+    return ev.request;
+}
+
+void engine_cancel(struct engine *e, uint64_t request)
+{
+    struct event ev = { .type = EV_CANCEL, .request = request };
+
+    if (call_of(e, request) == NULL)
+        return;
+    call_end(e, request);
+    engine_step(e, &ev);
+}
+
+void engine_pace(struct engine *e, uint64_t request, bool paused)
+{
+    struct event ev = { .type = paused ? EV_PAUSE : EV_RESUME,
+        .request = request };
+
+    engine_step(e, &ev);
+}
+
+bool engine_is_full(const struct engine *e)
+{
+    return e->full;
+}
+
+const char *engine_dir(const struct engine *e)
+{
+    return e->dir;
+}
+
+const struct netaddr *engine_listening(const struct engine *e, size_t *n)
+{
+    *n = e->listening_n;
+    return e->listening;
+}
+
+unsigned engine_multicast(const struct engine *e)
+{
+    return e->udp == NULL ? 0 : udp_joined(e->udp);
+}
+
+void engine_set_log_level(struct engine *e, enum log_level level)
+{
+    e->opt.log.level = level;
+    node_set_log_level(e->node, level);
+}
+
+int engine_store_status(const struct engine *e)
+{
+    return e->failed ? SYNCLINE_EIO : store_file_status(e->store);
+}

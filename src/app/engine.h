@@ -1,0 +1,79 @@
+/* engine.h - a node with its loop, store and network: what the daemon and
+ * the library are made of.
+ *
+ * One thread, the loop's, does everything but syncing the journal and
+ * writing checkpoints. In a turn of the loop events are stepped through the
+ * node; at its end what gathered is sent, and one sync covers all commits.
+ * Laws: nothing is acknowledged before it is durable; every request is
+ * answered exactly once without `more`, or cancelled. */
+#ifndef SYNCLINE_APP_ENGINE_H
+#define SYNCLINE_APP_ENGINE_H
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "core/json.h"
+#include "core/netaddr.h"
+#include "repl/node.h"
+
+struct engine; /* opaque */
+
+struct engine_options {
+    uv_loop_t *loop; /* borrowed */
+    const char *dir; /* made if it is not there */
+    const char *name;
+    struct log log;
+    const struct netaddr *listen; /* none: dials out only */
+    size_t listen_n;
+    const struct netaddr *peers;
+    size_t peers_n;
+    const struct netaddr *advertise; /* for codes; none: those found */
+    size_t advertise_n;
+    const char *interface; /* NULL: all */
+    bool discovery;
+    uint64_t beacon_us, heartbeat_us, silence_us, dial_max_us;
+    uint32_t history_keep;
+    uint64_t history_age_us;
+    size_t overlay_bytes;
+    uint64_t checkpoint_ms;
+    const char *resolve_command; /* NULL: none */
+    node_resolve_fn *resolve;
+    void *resolve_ctx;
+    /* The store failed for good: close and open again. */
+    void (*on_fatal)(void *ctx, const char *why);
+    void *fatal_ctx;
+    /* Requests may be given again after engine_is_full() was true. */
+    void (*on_room)(void *ctx);
+    void *room_ctx;
+};
+
+NODISCARD int engine_open(
+    struct engine **out, const struct engine_options *opt, struct errmsg *why);
+/* A clean stop. The loop must be run once more, until it has nothing to do.
+ * NULL is fine. Returns what failed. */
+int engine_close(struct engine *e);
+
+/* One answer, a JSON object without its newline; more: others follow. Called
+ * on the loop, never from within engine_request. */
+typedef void engine_reply_fn(void *ctx, struct slice json, bool more);
+
+/* Takes a request (doc/api.md); args are lent until it returns. Its number,
+ * for the calls below; 0: no memory, and there will be no answer. */
+uint64_t engine_request(
+    struct engine *e, const struct json *args, engine_reply_fn *fn, void *ctx);
+/* No more answers, please. */
+void engine_cancel(struct engine *e, uint64_t request);
+/* The asker reads slowly (again fast): hold back (go on with) its stream. */
+void engine_pace(struct engine *e, uint64_t request, bool paused);
+/* The overlay is beyond its bound: who can should wait for on_room. */
+bool engine_is_full(const struct engine *e);
+
+const char *engine_dir(const struct engine *e);
+/* Where it really listens. */
+const struct netaddr *engine_listening(const struct engine *e, size_t *n);
+/* Interfaces and families on which beacons are joined. */
+unsigned engine_multicast(const struct engine *e);
+int engine_store_status(const struct engine *e);
+void engine_set_log_level(struct engine *e, enum log_level level);
+
+#endif

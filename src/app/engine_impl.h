@@ -1,0 +1,82 @@
+/* engine_impl.h - the inside of an engine, for engine.c and engine_store.c. */
+#ifndef SYNCLINE_APP_ENGINE_IMPL_H
+#define SYNCLINE_APP_ENGINE_IMPL_H
+
+#include "app/engine.h"
+#include "crypto/port.h"
+#include "io/helpers.h"
+#include "io/net.h"
+#include "io/udp.h"
+#include "store/store_file.h"
+
+#define ENGINE_LISTEN_MAX 16
+
+/* A request that has not had its last answer. */
+struct call {
+    struct call *next;
+    uint64_t id;
+    engine_reply_fn *fn;
+    void *ctx;
+    bool status; /* the answer gets what only the engine knows */
+    bool doctor; /* the answer is made from that to `status` */
+};
+
+/* An answer that waits for the step to be over. */
+struct answer {
+    struct answer *next;
+    uint64_t request;
+    bool more;
+    size_t len;
+    uint8_t bytes[];
+};
+
+struct engine {
+    struct engine_options opt;
+    char *dir;
+    struct identity *identity;
+    struct crypto_port crypto;
+    struct crypto_self crypto_self;
+    struct store_file *store;
+    struct store_port port;
+    struct node *node;
+    struct net *net;
+    struct udp *udp;
+    struct helper *sync_helper, *checkpoint_helper;
+
+    struct helper_job sync_job, checkpoint_job;
+    struct store_sync sync;
+    bool syncing, checkpointing, full, failed;
+
+    uv_prepare_t turn;
+    uv_idle_t again;
+    uv_timer_t timer;
+    bool handles_open;
+
+    struct call **calls; /* by id modulo calls_cap */
+    size_t calls_cap;
+    uint64_t next_call;
+    struct answer *answers, **answers_end;
+    struct netaddr listening[ENGINE_LISTEN_MAX];
+    size_t listening_n;
+    uint64_t started_us;
+    unsigned resolving; /* programs under way */
+};
+
+void engine_step(struct engine *e, struct event *ev);
+
+/* ---- resolve_command.c ---- */
+
+/* Asks the program of the policy `custom`; EV_RESOLVED follows. */
+void engine_resolve(struct engine *e, const struct effect *fx);
+
+/* ---- engine_store.c ---- */
+
+NODISCARD int engine_store_open(struct engine *e, struct errmsg *why);
+NODISCARD int engine_store_start(struct engine *e);
+/* Starts what is due: a sync, a checkpoint. */
+void engine_store_turn(struct engine *e);
+/* Waits for both helpers and ends them. */
+void engine_store_stop(struct engine *e);
+void engine_fail(struct engine *e, const char *why);
+
+#endif

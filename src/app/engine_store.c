@@ -1,0 +1,123 @@
+#include "app/engine_impl.h"
+
+#include "app/project.h"
+#include "io/clock.h"
+
+#define OWNER(job, field) \
+    ((struct engine *)((char *)(job)-offsetof(struct engine, field)))
+
+int engine_store_open(struct engine *e, struct errmsg *why)
+{
+    struct store_file_options opt = { .project = project_row,
+        .log = e->opt.log,
+        .now_ms = clock_mono_us() / 1000,
+        .overlay_bytes = e->opt.overlay_bytes,
+        .checkpoint_ms = e->opt.checkpoint_ms };
+    int rc = store_file_open(&e->store, e->dir, &opt, why);
+
+    if (rc == SYNCLINE_OK)
+        e->port = store_file_port(e->store);
+    return rc;
+}
+
+void engine_fail(struct engine *e, const char *why)
+{
+    if (e->failed)
+        return;
+    e->failed = true;
+    log_line(&e->opt.log, LOG_LEVEL_ERROR, "store", "%s", why);
+    if (e->opt.on_fatal != NULL)
+        e->opt.on_fatal(e->opt.fatal_ctx, why);
+}
+
+/* ---- the sync helper ---- */
+
+static void run_sync(struct helper_job *job)
+{
+    store_file_sync_run(&OWNER(job, sync_job)->sync);
+}
+
+static void done_sync(struct helper_job *job)
+{
+    struct engine *e = OWNER(job, sync_job);
+    struct event ev = { .type = EV_PERSISTED };
+
+    e->syncing = false;
+    if (store_file_sync_end(e->store, &e->sync, &ev.commit) != SYNCLINE_OK)
+        engine_fail(e,
+            "syncing the journal failed; nothing more is accepted "
+            "until the store is opened again");
+    else
+        engine_step(e, &ev);
+}
+
+/* ---- the checkpoint helper ---- */
+
+static void run_checkpoint(struct helper_job *job)
+{
+    store_file_checkpoint_run(OWNER(job, checkpoint_job)->store);
+}
+
+static void done_checkpoint(struct helper_job *job)
+{
+    struct engine *e = OWNER(job, checkpoint_job);
+    struct errmsg why = { "" };
+
+    e->checkpointing = false;
+    if (store_file_checkpoint_end(e->store, &why) != SYNCLINE_OK)
+        log_line(&e->opt.log, LOG_LEVEL_ERROR, "store",
+            "moving changes into state.db failed, tried again later: %s",
+            why.text);
+    if (e->full && !store_file_full(e->store)) {
+        e->full = false;
+        net_pause(e->net, false);
+        if (e->opt.on_room != NULL)
+            e->opt.on_room(e->opt.room_ctx);
+    }
+}
+
+int engine_store_start(struct engine *e)
+{
+    int rc = helper_start(&e->sync_helper, e->opt.loop, "syncline-sync");
+
+    if (rc == SYNCLINE_OK)
+        rc = helper_start(&e->checkpoint_helper, e->opt.loop, "syncline-ckpt");
+    e->sync_job = (struct helper_job){ .run = run_sync, .done = done_sync };
+    e->checkpoint_job =
+        (struct helper_job){ .run = run_checkpoint, .done = done_checkpoint };
+    return rc;
+}
+
+void engine_store_turn(struct engine *e)
+{
+    uint64_t now_ms = clock_mono_us() / 1000;
+    int rc = SYNCLINE_OK;
+
+    if (e->failed)
+        return;
+    if (!e->syncing && store_file_sync_begin(e->store, &e->sync, &rc)) {
+        e->syncing = true;
+        helper_submit(e->sync_helper, &e->sync_job);
+    }
+    if (rc == SYNCLINE_EIO || store_file_status(e->store) != SYNCLINE_OK)
+        engine_fail(e,
+            "writing the journal failed; nothing more is accepted "
+            "until the store is opened again");
+    if (!e->full && store_file_full(e->store)) {
+        e->full = true;
+        net_pause(e->net, true);
+    }
+    if (!e->checkpointing &&
+        (e->full || store_file_wants_checkpoint(e->store, now_ms)) &&
+        store_file_checkpoint_begin(e->store, now_ms)) {
+        e->checkpointing = true;
+        helper_submit(e->checkpoint_helper, &e->checkpoint_job);
+    }
+}
+
+void engine_store_stop(struct engine *e)
+{
+    helper_stop(e->sync_helper);
+    helper_stop(e->checkpoint_helper);
+    e->sync_helper = e->checkpoint_helper = NULL;
+}

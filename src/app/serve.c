@@ -1,0 +1,447 @@
+#include "app/serve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES ((size_t)64 << 20)
+#define QUEUE_HIGH ((size_t)1 << 20)
+#define QUEUE_LOW ((size_t)128 << 10)
+#define CHUNK ((size_t)256 << 10)
+
+struct client {
+    struct client *next;
+    struct serve *serve;
+    uv_pipe_t pipe;
+    struct buf in;
+    size_t scanned; /* of in: no newline before */
+    struct buf out; /* gathered, not yet given to the loop */
+    size_t queued;  /* given to the loop, not yet written */
+    struct pending *pending;
+    bool closing, slow, ending;
+};
+
+/* A request under way: which client asked, and under which id. */
+struct pending {
+    struct pending *next;
+    struct client *client; /* NULL: it has gone */
+    uint64_t request;
+    int64_t id;
+    bool has_id, streams;
+};
+
+struct serve {
+    struct serve_options opt;
+    uv_pipe_t listener;
+    uv_prepare_t prepare;
+    struct client *clients;
+    char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    unsigned open;
+    bool closing, waiting; /* for room in the store */
+    struct arena arena;
+    char chunk[CHUNK];
+};
+
+struct writing {
+    uv_write_t req;
+    struct client *client;
+    struct buf bytes;
+};
+
+static void read_requests(struct client *c);
+
+/* ---- closing ---- */
+
+static void serve_gone(struct serve *s)
+{
+    if (--s->open > 0)
+        return;
+    arena_free(&s->arena);
+    free(s);
+}
+
+static void on_listener_closed(uv_handle_t *h)
+{
+    serve_gone(h->data);
+}
+
+static void on_client_closed(uv_handle_t *h)
+{
+    struct client *c = h->data;
+    struct client **at = &c->serve->clients;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    buf_free(&c->in);
+    buf_free(&c->out);
+    serve_gone(c->serve);
+    free(c);
+}
+
+/* What it asked for goes with it. */
+static void client_close(struct client *c)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    while (c->pending != NULL) {
+        struct pending *p = c->pending;
+
+        c->pending = p->next;
+        p->client = NULL;
+        if (p->request != 0)
+            engine_cancel(c->serve->opt.engine, p->request);
+        free(p);
+    }
+    uv_close((uv_handle_t *)&c->pipe, on_client_closed);
+}
+
+/* ---- writing ---- */
+
+static void pace(struct client *c, bool slow)
+{
+    if (c->slow == slow)
+        return;
+    c->slow = slow;
+    for (struct pending *p = c->pending; p != NULL; p = p->next)
+        if (p->streams && p->request != 0)
+            engine_pace(c->serve->opt.engine, p->request, slow);
+    if (!slow)
+        read_requests(c);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct writing *w = req->data;
+    struct client *c = w->client;
+
+    c->queued -= w->bytes.len;
+    buf_free(&w->bytes);
+    free(w);
+    if (c->closing)
+        return;
+    if (status != 0 || (c->ending && c->queued == 0))
+        client_close(c);
+    else if (c->queued < QUEUE_LOW)
+        pace(c, false);
+}
+
+static void client_flush(struct client *c)
+{
+    struct writing *w;
+    uv_buf_t b;
+
+    if (c->closing || c->out.len == 0)
+        return;
+    w = calloc(1, sizeof *w);
+    if (w == NULL || buf_status(&c->out) != SYNCLINE_OK) {
+        free(w);
+        client_close(c);
+        return;
+    }
+    w->client = c;
+    w->req.data = w;
+    w->bytes = c->out;
+    c->out = (struct buf){ 0 };
+    c->queued += w->bytes.len;
+    b = uv_buf_init((char *)w->bytes.ptr, (unsigned)w->bytes.len);
+    if (uv_write(&w->req, (uv_stream_t *)&c->pipe, &b, 1, on_written) != 0) {
+        c->queued -= w->bytes.len;
+        buf_free(&w->bytes);
+        free(w);
+        client_close(c);
+        return;
+    }
+    if (c->queued > QUEUE_HIGH)
+        pace(c, true);
+}
+
+/* Once a turn, so that many answers leave in one write. */
+static void on_prepare(uv_prepare_t *p)
+{
+    struct serve *s = p->data;
+
+    for (struct client *c = s->clients; c != NULL; c = c->next)
+        client_flush(c);
+}
+
+/* json is an object; the id goes in after its brace. */
+static void put_answer(
+    struct client *c, const struct pending *p, struct slice json)
+{
+    if (p->has_id) {
+        buf_printf(&c->out, "{\"id\":%lld%s", (long long)p->id,
+            json.len > 2 ? "," : "");
+        json = slice_from(json, 1);
+    }
+    buf_put_slice(&c->out, json);
+    buf_put_u8(&c->out, '\n');
+}
+
+static void pending_drop(struct client *c, struct pending *p)
+{
+    struct pending **at = &c->pending;
+
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    free(p);
+}
+
+static void on_reply(void *ctx, struct slice json, bool more)
+{
+    struct pending *p = ctx;
+    struct client *c = p->client;
+
+    put_answer(c, p, json);
+    if (!more)
+        pending_drop(c, p);
+    if (c->out.len > QUEUE_HIGH)
+        client_flush(c);
+}
+
+/* ---- requests ---- */
+
+static void refuse(struct client *c, const struct pending *p, const char *code,
+    const char *text)
+{
+    struct buf b = { 0 };
+
+    buf_printf(&b, "{\"ok\":false,\"code\":\"%s\",\"error\":", code);
+    json_print_string(&b, slice_str(text), false);
+    buf_put_u8(&b, '}');
+    put_answer(c, p, buf_slice(&b));
+    buf_free(&b);
+}
+
+static void take_request(struct client *c, const struct json *v)
+{
+    struct serve *s = c->serve;
+    struct pending *p = calloc(1, sizeof *p);
+    const struct json *id = json_get(v, "id");
+    struct buf local = { 0 };
+    uint64_t request;
+
+    if (p == NULL) {
+        client_close(c);
+        return;
+    }
+    p->client = c;
+    p->has_id = id != NULL && id->type == JSON_INT;
+    p->id = p->has_id ? id->i : 0;
+    p->streams = slice_is(json_get_str(v, "op"), "watch");
+    p->next = c->pending;
+    c->pending = p;
+    if (s->opt.local != NULL && s->opt.local(s->opt.local_ctx, v, &local)) {
+        put_answer(c, p, buf_slice(&local));
+        pending_drop(c, p);
+        buf_free(&local);
+        return;
+    }
+    request = engine_request(s->opt.engine, v, on_reply, p);
+    if (request == 0) {
+        refuse(c, p, "ENOMEM", "memory ran out");
+        pending_drop(c, p);
+        return;
+    }
+    p->request = request; /* answers come at the turn's end */
+}
+
+static void take_line(struct client *c, struct slice line)
+{
+    struct serve *s = c->serve;
+    struct pending nobody = { .client = c };
+    struct errmsg why = { "" };
+    struct json *v;
+
+    arena_reset(&s->arena);
+    if (json_parse(&v, line, JSON_WRAPPED, &s->arena, &why) != SYNCLINE_OK)
+        refuse(c, &nobody, "EMALFORMED", why.text);
+    else if (v->type != JSON_OBJECT)
+        refuse(c, &nobody, "EINVAL", "a request is a JSON object");
+    else
+        take_request(c, v);
+}
+
+static void read_requests(struct client *c)
+{
+    size_t start = 0;
+
+    while (!c->closing && !c->slow && !c->serve->closing) {
+        const uint8_t *end;
+
+        if (engine_is_full(c->serve->opt.engine)) {
+            c->serve->waiting = true;
+            break;
+        }
+        end = c->in.len <= c->scanned
+            ? NULL
+            : memchr(c->in.ptr + c->scanned, '\n', c->in.len - c->scanned);
+        if (end == NULL) {
+            c->scanned = c->in.len;
+            break;
+        }
+        take_line(
+            c, SLICE(c->in.ptr + start, (size_t)(end - c->in.ptr) - start));
+        start = c->scanned = (size_t)(end - c->in.ptr) + 1;
+    }
+    if (c->closing)
+        return;
+    if (start > 0) {
+        buf_consume(&c->in, start);
+        c->scanned -= start;
+    }
+    if (c->in.len > LINE_MAX_BYTES)
+        client_close(c);
+}
+
+static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *out)
+{
+    struct client *c = h->data;
+
+    (void)hint;
+    *out = uv_buf_init(c->serve->chunk, (unsigned)sizeof c->serve->chunk);
+    /* Unread requests wait in the socket, not in our memory. */
+    if (c->slow || c->serve->waiting)
+        *out = uv_buf_init(NULL, 0);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+{
+    struct client *c = stream->data;
+
+    if (n == UV_ENOBUFS) {
+        (void)uv_read_stop(stream);
+        return;
+    }
+    if (n < 0) {
+        client_close(c);
+        return;
+    }
+    buf_put(&c->in, b->base, (size_t)n);
+    if (buf_status(&c->in) != SYNCLINE_OK)
+        client_close(c);
+    else
+        read_requests(c);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct serve *s = listener->data;
+    struct client *c = status == 0 ? calloc(1, sizeof *c) : NULL;
+
+    if (c == NULL)
+        return;
+    c->serve = s;
+    c->in.max = LINE_MAX_BYTES + CHUNK;
+    if (uv_pipe_init(s->opt.loop, &c->pipe, 0) != 0) {
+        free(c);
+        return;
+    }
+    c->pipe.data = c;
+    c->next = s->clients;
+    s->clients = c;
+    s->open++;
+    if (uv_accept(listener, (uv_stream_t *)&c->pipe) != 0 ||
+        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) != 0)
+        client_close(c);
+}
+
+void serve_room(struct serve *s)
+{
+    struct client *c = s->clients;
+
+    s->waiting = false;
+    while (c != NULL) {
+        struct client *next = c->next;
+
+        if (!c->closing && !c->slow) {
+            (void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+            read_requests(c);
+        }
+        c = next;
+    }
+}
+
+/* ---- opening ---- */
+
+static int bind_socket(struct serve *s, struct errmsg *why)
+{
+    mode_t old;
+    int rc;
+
+    /* The store's lock is ours, so a socket that is there is a leftover. */
+    if (unlink(s->path) != 0 && errno != ENOENT)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "%s: a leftover that cannot be removed: %s", s->path,
+            strerror(errno));
+    old = umask(0177);
+    rc = uv_pipe_bind(&s->listener, s->path);
+    (void)umask(old);
+    if (rc == 0)
+        rc = uv_listen((uv_stream_t *)&s->listener, 64, on_connection);
+    if (rc != 0)
+        return errmsg_set(why, SYNCLINE_EIO, "%s: cannot listen: %s", s->path,
+            uv_strerror(rc));
+    return SYNCLINE_OK;
+}
+
+int serve_open(
+    struct serve **out, const struct serve_options *opt, struct errmsg *why)
+{
+    const char *dir = engine_dir(opt->engine);
+    struct serve *s;
+    int n, rc;
+
+    if (strlen(dir) + sizeof "/control.sock" > sizeof s->path)
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "%s: the folder's name is too long for a socket in it (at most "
+            "%zu bytes); choose a shorter --dir",
+            dir, sizeof s->path - sizeof "/control.sock");
+    s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    s->opt = *opt;
+    n = snprintf(s->path, sizeof s->path, "%s/control.sock", dir);
+    ENSURE(n > 0 && (size_t)n < sizeof s->path);
+    (void)uv_pipe_init(opt->loop, &s->listener, 0);
+    (void)uv_prepare_init(opt->loop, &s->prepare);
+    s->listener.data = s->prepare.data = s;
+    s->open = 2;
+    (void)uv_prepare_start(&s->prepare, on_prepare);
+    rc = bind_socket(s, why);
+    if (rc != SYNCLINE_OK) {
+        s->path[0] = 0;
+        serve_close(s);
+        return rc;
+    }
+    *out = s;
+    return SYNCLINE_OK;
+}
+
+void serve_close(struct serve *s)
+{
+    struct client *c;
+
+    if (s == NULL || s->closing)
+        return;
+    s->closing = true;
+    if (s->path[0] != 0)
+        (void)unlink(s->path);
+    c = s->clients;
+    while (c != NULL) {
+        struct client *next = c->next;
+
+        c->ending = true;
+        client_flush(c);
+        if (!c->closing && c->queued == 0)
+            client_close(c);
+        c = next;
+    }
+    uv_close((uv_handle_t *)&s->prepare, on_listener_closed);
+    uv_close((uv_handle_t *)&s->listener, on_listener_closed);
+}

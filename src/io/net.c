@@ -1,0 +1,476 @@
+#include "io/net.h"
+
+#include "io/net_impl.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/codec.h"
+#include "io/sockaddr.h"
+
+#define BACKLOG 64
+#define RETRY_MS 100 /* after memory ran out in accepting */
+
+static void set_defaults(struct net_options *opt)
+{
+    if (opt->handshake_ms == 0)
+        opt->handshake_ms = 5000;
+    if (opt->linger_ms == 0)
+        opt->linger_ms = 2000;
+    if (opt->half_open_max == 0)
+        opt->half_open_max = 32;
+    if (opt->half_open_per_ip == 0)
+        opt->half_open_per_ip = 4;
+    if (opt->half_open_bytes == 0)
+        opt->half_open_bytes = (size_t)64 << 10;
+    if (opt->queue_max == 0)
+        opt->queue_max = (size_t)4 << 20;
+}
+
+static void block_sigpipe(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Where id stands, or would. */
+static uint32_t position(const struct net *n, uint64_t id)
+{
+    uint32_t lo = 0, hi = n->conns_n;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (n->conns[mid]->id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static struct conn *find(const struct net *n, uint64_t id)
+{
+    uint32_t at = position(n, id);
+
+    return at < n->conns_n && n->conns[at]->id == id ? n->conns[at] : NULL;
+}
+
+static int insert(struct net *n, struct conn *c)
+{
+    uint32_t at = position(n, c->id);
+
+    if (n->conns_n == n->conns_cap) {
+        uint32_t cap = n->conns_cap == 0 ? 16 : n->conns_cap * 2;
+        struct conn **p = realloc(n->conns, cap * sizeof *p);
+
+        if (p == NULL)
+            return SYNCLINE_ENOMEM;
+        n->conns = p;
+        n->conns_cap = cap;
+    }
+    memmove(
+        n->conns + at + 1, n->conns + at, (n->conns_n - at) * sizeof *n->conns);
+    n->conns[at] = c;
+    n->conns_n++;
+    return SYNCLINE_OK;
+}
+
+/* Takes a connection out of the table, says so, and closes it. */
+static void end(struct net *n, uint32_t at)
+{
+    const struct net_events *ev = &n->opt.events;
+    struct conn *c = n->conns[at];
+    char ip[NETADDR_TEXT];
+
+    n->conns_n--;
+    memmove(
+        n->conns + at, n->conns + at + 1, (n->conns_n - at) * sizeof *n->conns);
+    if (c->tls != NULL && tls_is_up(c->tls) && c->told)
+        n->stats.sessions--;
+    if (!c->told) {
+        n->stats.refused++;
+        netaddr_format(ip, &c->remote);
+        log_line(&n->opt.log, LOG_LEVEL_DEBUG, "net", "refused %s: %s", ip,
+            c->reason);
+    }
+    if (c->told)
+        ev->on_down(ev->ctx, c->id, c->reason);
+    conn_destroy(c);
+}
+
+/* Those that callbacks doom or add meanwhile have the next turn. */
+static void end_doomed(struct net *n)
+{
+    uint32_t left = n->conns_n;
+
+    for (uint32_t i = 0; left > 0 && i < n->conns_n; left--) {
+        uint64_t id = n->conns[i]->id;
+
+        if (n->conns[i]->state == CONN_DOOMED)
+            end(n, i);
+        else
+            id++;
+        i = position(n, id);
+    }
+}
+
+/* A callback may add connections, so that places move: work goes by id. */
+static void on_turn(uv_idle_t *turn)
+{
+    struct net *n = turn->data;
+
+    uv_idle_stop(turn);
+    for (uint32_t i = 0; i < n->conns_n; i++) {
+        uint64_t id = n->conns[i]->id;
+
+        conn_set_reading(n->conns[i]);
+        conn_pump(n->conns[i]);
+        i = position(n, id);
+    }
+    for (uint32_t i = 0; i < n->conns_n; i++)
+        conn_flush(n->conns[i]);
+    end_doomed(n);
+}
+
+void net_want_turn(struct net *n)
+{
+    if (!n->dying)
+        (void)uv_idle_start(&n->turn, on_turn);
+}
+
+static void accept_one(struct listener *l);
+
+static void on_tick(uv_timer_t *tick)
+{
+    struct net *n = tick->data;
+    uint64_t now = uv_now(n->opt.loop);
+
+    for (uint32_t i = 0; i < n->conns_n; i++) {
+        struct conn *c = n->conns[i];
+
+        if (c->deadline_ms == 0 || c->deadline_ms > now)
+            continue;
+        c->deadline_ms = 0;
+        conn_doom(c, "no handshake within %llu ms",
+            (unsigned long long)n->opt.handshake_ms);
+    }
+    for (uint32_t i = 0; i < n->listeners_n; i++)
+        if (n->listeners[i]->pending)
+            accept_one(n->listeners[i]);
+    net_arm(n);
+}
+
+void net_arm(struct net *n)
+{
+    uint64_t now = uv_now(n->opt.loop), first = UINT64_MAX;
+
+    if (n->dying)
+        return;
+    for (uint32_t i = 0; i < n->conns_n; i++)
+        if (n->conns[i]->deadline_ms != 0 && n->conns[i]->deadline_ms < first)
+            first = n->conns[i]->deadline_ms;
+    for (uint32_t i = 0; i < n->listeners_n; i++)
+        if (n->listeners[i]->pending && now + RETRY_MS < first)
+            first = now + RETRY_MS;
+    if (first == UINT64_MAX)
+        uv_timer_stop(&n->tick);
+    else
+        (void)uv_timer_start(
+            &n->tick, on_tick, first > now ? first - now : 0, 0);
+}
+
+static void free_now(struct net *n)
+{
+    tls_free(n->tls);
+    buf_free(&n->wire);
+    free(n->conns);
+    free(n);
+}
+
+void net_handle_closed(struct net *n)
+{
+    n->handles--;
+    if (n->dying && n->handles == 0)
+        free_now(n);
+}
+
+int net_new(struct net **out, const struct net_options *opt)
+{
+    struct net *n = calloc(1, sizeof *n);
+    int rc;
+
+    if (n == NULL)
+        return SYNCLINE_ENOMEM;
+    n->opt = *opt;
+    set_defaults(&n->opt);
+    rc = tls_new(&n->tls, opt->identity, opt->wall_us, opt->events.admit,
+        opt->events.ctx);
+    if (rc != SYNCLINE_OK) {
+        free(n);
+        return rc;
+    }
+    block_sigpipe();
+    (void)uv_idle_init(opt->loop, &n->turn); /* neither can fail */
+    (void)uv_timer_init(opt->loop, &n->tick);
+    n->turn.data = n->tick.data = n;
+    n->handles = 2;
+    *out = n;
+    return SYNCLINE_OK;
+}
+
+static void on_own_closed(uv_handle_t *handle)
+{
+    net_handle_closed(handle->data);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+    struct net *n = l->net;
+
+    free(l);
+    net_handle_closed(n);
+}
+
+void net_free(struct net *n)
+{
+    if (n == NULL)
+        return;
+    n->dying = true;
+    for (uint32_t i = 0; i < n->conns_n; i++)
+        conn_destroy(n->conns[i]);
+    for (uint32_t i = 0; i < n->listeners_n; i++)
+        uv_close((uv_handle_t *)&n->listeners[i]->tcp, on_listener_closed);
+    uv_close((uv_handle_t *)&n->turn, on_own_closed);
+    uv_close((uv_handle_t *)&n->tick, on_own_closed);
+}
+
+static bool too_many(const struct net *n, const struct netaddr *remote)
+{
+    uint32_t same = 0;
+
+    if (n->stats.half_open >= n->opt.half_open_max)
+        return true;
+    for (uint32_t i = 0; i < n->conns_n; i++)
+        if (conn_is_half_open(n->conns[i]) &&
+            netaddr_same_ip(&n->conns[i]->remote, remote))
+            same++;
+    return same >= n->opt.half_open_per_ip;
+}
+
+static struct netaddr remote_of(const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage sa = { 0 };
+    int len = sizeof sa;
+
+    (void)uv_tcp_getpeername(tcp, (struct sockaddr *)&sa, &len);
+    return netaddr_of((struct sockaddr *)&sa);
+}
+
+static void accept_one(struct listener *l)
+{
+    struct net *n = l->net;
+    struct conn *c;
+
+    l->pending = false;
+    if (conn_new(&c, n) != SYNCLINE_OK) {
+        l->pending = true; /* libuv asks no more until somebody accepts */
+        net_arm(n);
+        return;
+    }
+    if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&c->tcp) != 0) {
+        conn_destroy(c);
+        return;
+    }
+    c->inbound = true;
+    c->id = NET_INBOUND | ++n->last_inbound;
+    c->remote = remote_of(&c->tcp);
+    c->deadline_ms = uv_now(n->opt.loop) + n->opt.handshake_ms;
+    if (too_many(n, &c->remote) || insert(n, c) != SYNCLINE_OK) {
+        n->stats.refused++;
+        conn_destroy(c);
+        return;
+    }
+    conn_begin(c);
+    net_arm(n);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct listener *l = stream->data;
+
+    if (status != 0)
+        log_line(&l->net->opt.log, LOG_LEVEL_WARN, "net",
+            "accepting failed: %s", uv_strerror(status));
+    else
+        accept_one(l);
+}
+
+static int explain_listen(
+    int rc, const struct netaddr *addr, struct errmsg *why)
+{
+    char text[NETADDR_TEXT];
+
+    netaddr_format(text, addr);
+    if (rc == UV_EADDRINUSE)
+        return errmsg_set(why, SYNCLINE_EBUSY,
+            "listen on %s: the port is in use; stop the program that has it "
+            "(ss -ltnp shows it) or choose another port",
+            text);
+    if (rc == UV_EACCES)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "listen on %s: not allowed; ports below 1024 are root's", text);
+    return errmsg_set(
+        why, SYNCLINE_EIO, "listen on %s: %s", text, uv_strerror(rc));
+}
+
+static int start_listening(
+    struct listener *l, const struct netaddr *addr, struct netaddr *bound)
+{
+    struct sockaddr_storage sa;
+    int len = sizeof sa, rc;
+
+    if (!sockaddr_of(&sa, addr))
+        return UV_EINVAL;
+    rc = uv_tcp_bind(&l->tcp, (struct sockaddr *)&sa,
+        addr->family == 6 ? UV_TCP_IPV6ONLY : 0);
+    if (rc == 0)
+        rc = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
+    if (rc == 0)
+        rc = uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&sa, &len);
+    if (rc == 0 && bound != NULL)
+        *bound = netaddr_of((struct sockaddr *)&sa);
+    return rc;
+}
+
+int net_listen(struct net *n, const struct netaddr *addr, struct netaddr *bound,
+    struct errmsg *why)
+{
+    struct listener *l;
+    int rc;
+
+    if (n->listeners_n == LISTENERS_MAX)
+        return errmsg_set(why, SYNCLINE_ELIMIT,
+            "more than %d addresses to listen on", LISTENERS_MAX);
+    l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return SYNCLINE_ENOMEM;
+    l->net = n;
+    if (uv_tcp_init(n->opt.loop, &l->tcp) != 0) {
+        free(l);
+        return SYNCLINE_ENOMEM;
+    }
+    l->tcp.data = l;
+    n->handles++;
+    rc = start_listening(l, addr, bound);
+    if (rc != 0) {
+        uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+        return explain_listen(rc, addr, why);
+    }
+    n->listeners[n->listeners_n++] = l;
+    return SYNCLINE_OK;
+}
+
+int net_dial(
+    struct net *n, uint64_t conn, const struct netaddr *remote, bool pairing)
+{
+    struct conn *c;
+    int rc;
+
+    if ((conn & NET_INBOUND) != 0)
+        return SYNCLINE_EINVAL;
+    if (find(n, conn) != NULL)
+        return SYNCLINE_EEXIST;
+    rc = conn_new(&c, n);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    c->id = conn;
+    c->remote = *remote;
+    c->pairing = pairing;
+    rc = insert(n, c);
+    if (rc != SYNCLINE_OK) {
+        conn_destroy(c);
+        return rc;
+    }
+    c->deadline_ms = uv_now(n->opt.loop) + n->opt.handshake_ms;
+    conn_dial(c);
+    net_arm(n);
+    return SYNCLINE_OK;
+}
+
+int net_send(struct net *n, uint64_t conn, struct slice frame)
+{
+    struct conn *c = find(n, conn);
+
+    if (frame.len > NET_FRAME_MAX)
+        return SYNCLINE_EINVAL;
+    if (c == NULL || c->state != CONN_UP)
+        return SYNCLINE_OK;
+    if (c->out.len + c->writing > n->opt.queue_max) {
+        conn_doom(c, "reads too slowly: %zu bytes were waiting for it",
+            c->out.len + c->writing);
+        return SYNCLINE_OK;
+    }
+    put_u32(&c->out, (uint32_t)frame.len);
+    buf_put_slice(&c->out, frame);
+    if (buf_status(&c->out) != SYNCLINE_OK)
+        conn_doom(c, "memory ran out");
+    else
+        net_want_turn(n);
+    return SYNCLINE_OK;
+}
+
+void net_flush(struct net *n)
+{
+    for (uint32_t i = 0; i < n->conns_n; i++)
+        conn_flush(n->conns[i]);
+}
+
+void net_close(struct net *n, uint64_t conn, const char *reason)
+{
+    struct conn *c = find(n, conn);
+
+    if (c == NULL || c->state == CONN_CLOSING || c->state == CONN_DOOMED)
+        return;
+    if (c->state != CONN_UP) {
+        conn_doom(c, "%s", reason);
+        return;
+    }
+    (void)snprintf(c->reason, sizeof c->reason, "%s", reason);
+    c->state = CONN_CLOSING;
+    c->deadline_ms = uv_now(n->opt.loop) + n->opt.linger_ms;
+    net_arm(n);
+    net_want_turn(n);
+}
+
+void net_recheck(struct net *n)
+{
+    const struct net_events *ev = &n->opt.events;
+
+    for (uint32_t i = 0; i < n->conns_n; i++) {
+        struct conn *c = n->conns[i];
+
+        if ((c->state == CONN_UP || c->state == CONN_CLOSING) &&
+            !ev->admit(ev->ctx, tls_device(c->tls), c->pairing))
+            conn_doom(c, "the device is no longer admitted");
+    }
+}
+
+void net_pause(struct net *n, bool paused)
+{
+    if (n->paused == paused)
+        return;
+    n->paused = paused;
+    net_want_turn(n);
+}
+
+const struct net_stats *net_stats(const struct net *n)
+{
+    return &n->stats;
+}

@@ -1,0 +1,570 @@
+/* The local interface, doc/api.md: one handler an op. */
+#include "base/text.h"
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+#define LS_LIMIT 1000
+#define LS_LIMIT_MAX 10000
+#define BATCH_OPS_MAX 1024
+#define BATCH_BYTES_MAX ((size_t)512 << 10)
+
+/* A request being answered. */
+struct asking {
+    struct node *n;
+    uint64_t request;
+    const struct json *args;
+    struct errmsg why;
+};
+
+void put_device_hex(struct buf *b, const struct device_id *d)
+{
+    if (d == NULL) {
+        buf_put_str(b, "null");
+        return;
+    }
+    buf_put_u8(b, '"');
+    put_hex(b, device_slice(d));
+    buf_put_u8(b, '"');
+}
+
+static void put_name_of(
+    const struct node *n, struct buf *b, const struct device_id *d)
+{
+    const struct member *m = d == NULL ? NULL : members_get(n->members, d);
+
+    if (m == NULL)
+        buf_put_str(b, "null");
+    else
+        json_print_string(b, m->name, false);
+}
+
+static int reply(struct asking *q, struct buf *b)
+{
+    int rc = buf_status(b);
+
+    if (rc == SYNCLINE_OK)
+        rc = fx_reply(q->n, q->request, buf_slice(b), false);
+    buf_free(b);
+    return rc;
+}
+
+static int need_space(struct asking *q, struct space **out)
+{
+    struct slice name = json_get_str(q->args, "space");
+    struct space *sp;
+
+    if (name.len == 0)
+        name = SLICE_LIT(DEFAULT_SPACE);
+    sp = space_by_name(q->n, name);
+    if (sp == NULL || sp->hidden)
+        return errmsg_set(&q->why, SYNCLINE_ENOTFOUND,
+            "%.*s: no such space; make it with `syncline space add`, or see "
+            "`syncline space`",
+            SLICE_FMT(name));
+    *out = sp;
+    return SYNCLINE_OK;
+}
+
+/* For writes of people: `_mesh` is written by its own commands only. */
+static int need_writable(struct asking *q, struct space **out)
+{
+    int rc = need_space(q, out);
+
+    if (rc == SYNCLINE_OK && slice_is((*out)->name, MESH_SPACE))
+        return errmsg_set(&q->why, SYNCLINE_EDENIED,
+            MESH_SPACE ": written by invite, remove, space and policy only");
+    return rc;
+}
+
+static int need_key(struct asking *q, struct slice *out)
+{
+    struct json *key = json_get(q->args, "key");
+
+    if (key == NULL || key->type != JSON_STRING)
+        return errmsg_set(
+            &q->why, SYNCLINE_EINVAL, "key: missing, or not a string");
+    *out = key->s;
+    return key_check(key->s, &q->why);
+}
+
+static int check_size(struct asking *q, struct space *sp, struct slice key,
+    const struct json *doc)
+{
+    struct buf b = { .max = VALUE_MAX + 1 };
+    int rc;
+
+    if (json_depth(doc) > JSON_DEPTH_MAX)
+        return errmsg_set(&q->why, SYNCLINE_ELIMIT,
+            "%.*s/%.*s: a value nested deeper than %d levels",
+            SLICE_FMT(sp->name), SLICE_FMT(key), JSON_DEPTH_MAX);
+    json_print(&b, doc, JSON_CANONICAL);
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_ELIMIT || b.len > VALUE_MAX)
+        rc = errmsg_set(&q->why, SYNCLINE_ELIMIT,
+            "%.*s/%.*s: a value of more than %zu bytes", SLICE_FMT(sp->name),
+            SLICE_FMT(key), VALUE_MAX);
+    buf_free(&b);
+    return rc;
+}
+
+static int write_one(struct asking *q, struct space *sp, struct slice key,
+    const struct json *doc)
+{
+    struct write_op op = { .key = key, .doc = doc };
+    struct write_result result;
+    int rc = doc != NULL ? check_size(q, sp, key, doc) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK)
+        rc = write_local(q->n, sp, &op, 1, &result, &q->why);
+    if (rc == SYNCLINE_OK)
+        rc = wait_add(q->n, q->request, q->args, sp, &result, false);
+    return rc;
+}
+
+static int on_put(struct asking *q)
+{
+    struct json *doc = json_get(q->args, "value");
+    struct space *sp;
+    struct slice key;
+    int rc = need_writable(q, &sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = need_key(q, &key);
+    if (rc == SYNCLINE_OK && doc == NULL)
+        rc = errmsg_set(&q->why, SYNCLINE_EINVAL, "value: missing");
+    return rc == SYNCLINE_OK ? write_one(q, sp, key, doc) : rc;
+}
+
+/* The document that shows, parsed; NULL if the item is not alive. */
+static int read_document(struct asking *q, struct space *sp, struct slice key,
+    struct stored *st, struct json **out)
+{
+    int rc = item_load(q->n, sp, key, st);
+
+    *out = NULL;
+    if (rc == SYNCLINE_OK && st->was_alive)
+        rc = json_parse(out, st->before, JSON_STRICT, &q->n->step, NULL);
+    return rc;
+}
+
+static int on_patch(struct asking *q)
+{
+    struct json *patch = json_get(q->args, "patch"), *doc;
+    struct stored st;
+    struct space *sp;
+    struct slice key;
+    int rc = need_writable(q, &sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = need_key(q, &key);
+    if (rc == SYNCLINE_OK && patch == NULL)
+        rc = errmsg_set(&q->why, SYNCLINE_EINVAL, "patch: missing");
+    if (rc == SYNCLINE_OK)
+        rc = read_document(q, sp, key, &st, &doc);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    doc = json_merge_patch(doc, patch, &q->n->step);
+    return doc != NULL ? write_one(q, sp, key, doc) : SYNCLINE_ENOMEM;
+}
+
+static int not_found(struct asking *q, const struct space *sp, struct slice key)
+{
+    return errmsg_set(&q->why, SYNCLINE_ENOTFOUND, "%.*s/%.*s: no such item",
+        SLICE_FMT(sp->name), SLICE_FMT(key));
+}
+
+static int on_del(struct asking *q)
+{
+    struct stored st;
+    struct space *sp;
+    struct slice key;
+    int rc = need_writable(q, &sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = need_key(q, &key);
+    if (rc == SYNCLINE_OK)
+        rc = item_load(q->n, sp, key, &st);
+    if (rc == SYNCLINE_OK && !st.was_alive)
+        rc = not_found(q, sp, key);
+    return rc == SYNCLINE_OK ? write_one(q, sp, key, NULL) : rc;
+}
+
+static int read_op(struct asking *q, struct space *sp, const struct json *v,
+    uint32_t ix, struct write_op *op)
+{
+    struct json *key = json_get(v, "key");
+
+    *op = (struct write_op){ .doc = json_get(v, "value") };
+    if (key == NULL || key->type != JSON_STRING ||
+        (op->doc == NULL) != json_get_bool(v, "delete", false))
+        return errmsg_set(&q->why, SYNCLINE_EINVAL,
+            "ops[%u]: needs a key, and either a value or delete", ix);
+    op->key = key->s;
+    return op->doc != NULL ? check_size(q, sp, op->key, op->doc) : SYNCLINE_OK;
+}
+
+static int on_batch(struct asking *q)
+{
+    struct json *list = json_get(q->args, "ops");
+    struct write_result result;
+    struct write_op *ops;
+    struct space *sp;
+    uint32_t n = 0;
+    int rc = need_writable(q, &sp);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (list == NULL || list->type != JSON_ARRAY || list->n == 0 ||
+        list->n > BATCH_OPS_MAX)
+        return errmsg_set(&q->why, SYNCLINE_EINVAL,
+            "ops: needs an array of 1 to %d operations", BATCH_OPS_MAX);
+    ops = arena_alloc(&q->n->step, list->n * sizeof *ops);
+    if (ops == NULL)
+        return SYNCLINE_ENOMEM;
+    for (struct json *v = list->first; v != NULL && rc == SYNCLINE_OK;
+         v = v->next, n++)
+        rc = read_op(q, sp, v, n, &ops[n]);
+    if (rc == SYNCLINE_OK)
+        rc = write_local(q->n, sp, ops, n, &result, &q->why);
+    if (rc == SYNCLINE_OK && n > 1 &&
+        q->n->txn.batch.ops.len > BATCH_BYTES_MAX * 4)
+        rc = errmsg_set(&q->why, SYNCLINE_ELIMIT,
+            "ops: more than fits one batch; make several of it");
+    if (rc == SYNCLINE_OK)
+        rc = wait_add(q->n, q->request, q->args, sp, &result, true);
+    return rc;
+}
+
+static void put_author(struct node *n, struct buf *b, const struct dot *dot,
+    const struct stamp *stamp, uint64_t wall_us)
+{
+    const struct device_id *d = owner_of(n, &dot->replica);
+
+    buf_printf(b, "\"time\":%llu,\"stamp\":\"%llu.%016llx.",
+        (unsigned long long)wall_us, (unsigned long long)stamp->epoch,
+        (unsigned long long)stamp->hlc);
+    put_hex(b, rid_slice(&stamp->replica));
+    buf_put_str(b, "\",\"device\":");
+    put_device_hex(b, d);
+    buf_put_str(b, ",\"name\":");
+    put_name_of(n, b, d);
+}
+
+static int on_get(struct asking *q)
+{
+    struct buf b = { 0 };
+    struct stored st;
+    struct space *sp;
+    struct slice key;
+    int rc = need_space(q, &sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = need_key(q, &key);
+    if (rc == SYNCLINE_OK)
+        rc = item_load(q->n, sp, key, &st);
+    if (rc == SYNCLINE_OK && !st.was_alive)
+        rc = not_found(q, sp, key);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_put_str(&b, "{\"ok\":true,\"value\":");
+    buf_put_slice(&b, st.before);
+    buf_printf(&b, ",\"version\":%llu,", (unsigned long long)st.item.version);
+    put_author(q->n, &b, &st.last.first, &st.last.stamp, st.last.wall_us);
+    buf_put_str(&b, "}");
+    return reply(q, &b);
+}
+
+struct listing {
+    struct asking *q;
+    struct buf b;
+    struct arena scratch;
+    struct slice after;
+    int64_t limit;
+    bool values, more;
+    int64_t n;
+};
+
+static int list_item(void *ctx, struct slice key, struct slice value)
+{
+    struct listing *l = ctx;
+    struct stored st;
+    int rc;
+
+    key = slice_from(key, 4);
+    if (slice_eq(key, l->after))
+        return SYNCLINE_OK;
+    if (l->n == l->limit || l->b.len > ((size_t)8 << 20)) {
+        l->more = true;
+        return 1;
+    }
+    arena_reset(&l->scratch);
+    rc = stored_decode(value, &st, &l->scratch);
+    if (rc != SYNCLINE_OK || !item_alive(&st.item))
+        return rc;
+    buf_put_str(&l->b, l->n++ > 0 ? ",{\"key\":" : "{\"key\":");
+    json_print_string(&l->b, key, false);
+    buf_printf(&l->b, ",\"version\":%llu", (unsigned long long)st.item.version);
+    if (l->values) {
+        buf_put_str(&l->b, ",\"value\":");
+        put_document(&l->b, &st.item, &l->scratch);
+    }
+    buf_put_u8(&l->b, '}');
+    return buf_status(&l->b);
+}
+
+static int on_ls(struct asking *q)
+{
+    struct listing l = { .q = q,
+        .after = json_get_str(q->args, "after"),
+        .limit = json_get_int(q->args, "limit", LS_LIMIT),
+        .values = json_get_bool(q->args, "values", false) };
+    struct slice prefix = json_get_str(q->args, "prefix");
+    struct buf from = { 0 }, pre = { 0 };
+    struct space *sp;
+    int rc = need_space(q, &sp);
+
+    if (rc == SYNCLINE_OK && (l.limit < 1 || l.limit > LS_LIMIT_MAX))
+        rc = errmsg_set(&q->why, SYNCLINE_EINVAL, "limit: must be from 1 to %d",
+            LS_LIMIT_MAX);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_put_str(&l.b, "{\"ok\":true,\"items\":[");
+    rc =
+        store_scan(&q->n->opt.store, TABLE_ITEM, key_item(&pre, sp->id, prefix),
+            key_item(&from, sp->id, l.after), list_item, &l);
+    buf_printf(&l.b, "],\"more_items\":%s}", l.more ? "true" : "false");
+    buf_free(&from);
+    buf_free(&pre);
+    arena_free(&l.scratch);
+    if (rc != SYNCLINE_OK)
+        buf_free(&l.b);
+    return rc == SYNCLINE_OK ? reply(q, &l.b) : rc;
+}
+
+/* ---- history ---- */
+
+static void put_version(
+    struct node *n, struct buf *b, const struct history_entry *e)
+{
+    static const char *const what[] = { "?", "put", "delete", "lost" };
+
+    buf_printf(b, "{\"version\":%llu,\"what\":\"%s\",",
+        (unsigned long long)e->version, what[e->what & 3]);
+    put_author(n, b, &e->dot, &e->stamp, e->wall_us);
+    if (e->what == HISTORY_LOST) {
+        buf_put_str(b, ",\"path\":");
+        json_print_string(b, e->path, false);
+    }
+    if (e->value.len > 0) {
+        buf_put_str(b, ",\"value\":");
+        buf_put_slice(b, e->value);
+    }
+    buf_put_u8(b, '}');
+}
+
+struct versions {
+    struct node *n;
+    struct buf b;
+    uint64_t only; /* 0: all */
+    struct history_entry found;
+    bool any;
+};
+
+static int on_version(void *ctx, struct slice key, struct slice value)
+{
+    struct versions *v = ctx;
+    struct reader tail = reader_of(slice_from(key, key.len - 8));
+    struct history_entry e = { .version = get_be64(&tail) };
+    int rc = history_decode(value, &e);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (v->only != 0) {
+        if (e.version != v->only)
+            return SYNCLINE_OK;
+        v->found = e;
+        v->found.value = arena_dup(&v->n->step, e.value);
+        v->found.path = arena_dup(&v->n->step, e.path);
+        return v->found.value.ptr != NULL ? 1 : SYNCLINE_ENOMEM;
+    }
+    buf_put_str(&v->b, v->any ? "," : "");
+    put_version(v->n, &v->b, &e);
+    v->any = true;
+    return buf_status(&v->b);
+}
+
+static int scan_versions(
+    struct asking *q, struct space *sp, struct slice key, struct versions *v)
+{
+    struct buf prefix = { 0 };
+    int rc = store_scan(&q->n->opt.store, TABLE_HISTORY,
+        key_history_of(&prefix, sp->id, key), SLICE_NONE, on_version, v);
+
+    buf_free(&prefix);
+    return rc;
+}
+
+/* The present state as the last version. */
+static struct history_entry present(const struct stored *st)
+{
+    struct history_entry e = { .version = st->revisions + 1,
+        .what = st->was_alive ? HISTORY_PUT : HISTORY_DELETE,
+        .dot = st->last.first,
+        .stamp = st->last.stamp,
+        .wall_us = st->last.wall_us,
+        .value = st->was_alive ? st->before : SLICE_NONE };
+
+    return e;
+}
+
+static int on_history(struct asking *q)
+{
+    struct versions v = { .n = q->n };
+    struct history_entry now;
+    struct stored st;
+    struct space *sp;
+    struct slice key;
+    int rc = need_space(q, &sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = need_key(q, &key);
+    if (rc == SYNCLINE_OK)
+        rc = item_load(q->n, sp, key, &st);
+    if (rc == SYNCLINE_OK && !st.existed)
+        rc = not_found(q, sp, key);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_put_str(&v.b, "{\"ok\":true,\"versions\":[");
+    rc = scan_versions(q, sp, key, &v);
+    if (rc != SYNCLINE_OK) {
+        buf_free(&v.b);
+        return rc;
+    }
+    buf_put_str(&v.b, v.any ? "," : "");
+    now = present(&st);
+    put_version(q->n, &v.b, &now);
+    buf_put_str(&v.b, "]}");
+    return reply(q, &v.b);
+}
+
+/* A lost value goes back to its path; anything else is the whole. */
+static int restore_entry(struct asking *q, struct space *sp, struct slice key,
+    const struct history_entry *e)
+{
+    struct leaf leaf = { e->path, e->value };
+    struct cells_write w = { .key = key, .leaves = { &leaf, 1, 1 } };
+    struct write_result result = { { q->n->replica, 0 }, 0, 0 };
+    struct json *doc;
+    struct stored st;
+    bool wrote;
+    int rc;
+
+    if (e->what == HISTORY_DELETE)
+        return write_one(q, sp, key, NULL);
+    if (e->what == HISTORY_PUT) {
+        rc = json_parse(&doc, e->value, JSON_STRICT, &q->n->step, &q->why);
+        return rc == SYNCLINE_OK ? write_one(q, sp, key, doc) : rc;
+    }
+    rc = write_cells(q->n, sp, &w, &wrote);
+    if (rc == SYNCLINE_OK)
+        rc = item_load(q->n, sp, key, &st);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    result.dot.seq = vv_get(&sp->have, &q->n->replica);
+    result.changed = wrote;
+    result.version = st.item.version;
+    return wait_add(q->n, q->request, q->args, sp, &result, false);
+}
+
+static int on_restore(struct asking *q)
+{
+    int64_t version = json_get_int(q->args, "version", 0);
+    struct versions v = { .n = q->n };
+    struct stored st;
+    struct space *sp;
+    struct slice key;
+    int rc = need_writable(q, &sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = need_key(q, &key);
+    if (rc == SYNCLINE_OK && version < 1)
+        rc = errmsg_set(&q->why, SYNCLINE_EINVAL,
+            "version: a number that `syncline history` shows");
+    if (rc == SYNCLINE_OK)
+        rc = item_load(q->n, sp, key, &st);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    v.only = (uint64_t)version;
+    rc = scan_versions(q, sp, key, &v);
+    if (rc == SYNCLINE_OK && st.existed && v.only == st.revisions + 1)
+        v.found = present(&st);
+    if (rc == SYNCLINE_OK && v.found.version == 0)
+        rc = errmsg_set(&q->why, SYNCLINE_ENOTFOUND,
+            "%.*s/%.*s: no version %lld; `syncline history` shows them",
+            SLICE_FMT(sp->name), SLICE_FMT(key), (long long)version);
+    return rc == SYNCLINE_OK ? restore_entry(q, sp, key, &v.found) : rc;
+}
+
+/* ---- dispatch ---- */
+
+static int on_watch(struct asking *q)
+{
+    return request_watch(q->n, q->request, q->args);
+}
+
+static int on_invite(struct asking *q)
+{
+    return request_invite(q->n, q->request, q->args);
+}
+
+static int on_join(struct asking *q)
+{
+    return request_join(q->n, q->request, q->args);
+}
+
+static int on_verify(struct asking *q)
+{
+    return request_verify(q->n, q->request, q->args);
+}
+
+static int on_admin(struct asking *q)
+{
+    return request_admin(q->n, q->request, q->args, &q->why);
+}
+
+static const struct {
+    const char *op;
+    int (*on)(struct asking *q);
+} ops[] = {
+    { "put", on_put },
+    { "get", on_get },
+    { "del", on_del },
+    { "patch", on_patch },
+    { "batch", on_batch },
+    { "ls", on_ls },
+    { "history", on_history },
+    { "restore", on_restore },
+    { "watch", on_watch },
+    { "invite", on_invite },
+    { "join", on_join },
+    { "verify", on_verify },
+};
+
+int request_on(struct node *n, const struct event *ev)
+{
+    struct asking q = { .n = n, .request = ev->request, .args = ev->args };
+    struct slice op = json_get_str(ev->args, "op");
+    size_t i = 0;
+    int rc;
+
+    while (i < sizeof ops / sizeof *ops && !slice_is(op, ops[i].op))
+        i++;
+    rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
+    if (rc == SYNCLINE_OK || q.why.text[0] == 0)
+        return rc; /* done, or the step fails as a whole */
+    txn_reset(&n->txn);
+    spaces_undo(n);
+    waits_undo(n);
+    return fx_error(n, ev->request, rc, &q.why);
+}

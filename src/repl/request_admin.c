@@ -1,0 +1,721 @@
+/* The local interface, doc/api.md: conflicts, spaces, policies, the mesh. */
+#include "base/text.h"
+#include "repl/node_impl.h"
+
+struct admin {
+    struct node *n;
+    uint64_t request;
+    const struct json *args;
+    struct errmsg *why;
+};
+
+static int reply(struct admin *q, struct buf *b)
+{
+    int rc = buf_status(b);
+
+    if (rc == SYNCLINE_OK)
+        rc = fx_reply(q->n, q->request, buf_slice(b), false);
+    buf_free(b);
+    return rc;
+}
+
+/* Answers once what was written is durable. */
+static int reply_durable(struct admin *q, struct space *sp, uint64_t version)
+{
+    struct write_result result = { .changed = txn_is_empty(&q->n->txn) ? 0 : 1,
+        .version = version,
+        .dot = { q->n->replica, vv_get(&sp->have, &q->n->replica) } };
+
+    return wait_add(q->n, q->request, q->args, sp, &result, false);
+}
+
+static int find_space(struct admin *q, struct slice name, struct space **out)
+{
+    if (name.len == 0)
+        name = SLICE_LIT(DEFAULT_SPACE);
+    *out = space_by_name(q->n, name);
+    if (*out == NULL || (*out)->hidden)
+        return errmsg_set(q->why, SYNCLINE_ENOTFOUND,
+            "%.*s: no such space; `syncline space` lists them",
+            SLICE_FMT(name));
+    return SYNCLINE_OK;
+}
+
+/* ---- conflicts ---- */
+
+struct found_conflict {
+    struct found_conflict *next;
+    struct space *space;
+    struct slice tail, key, path;
+    struct conflict_record record;
+    char id[13];
+};
+
+struct conflict_scan {
+    struct node *n;
+    struct space *space;
+    struct slice only_key, only_id;
+    struct found_conflict *list, **end;
+};
+
+static int note_conflict(void *ctx, struct slice key, struct slice value)
+{
+    struct conflict_scan *s = ctx;
+    struct found_conflict *f = arena_zalloc(&s->n->step, 1, sizeof *f);
+    struct reader r;
+    struct dot dot;
+    int rc;
+
+    if (f == NULL)
+        return SYNCLINE_ENOMEM;
+    f->space = s->space;
+    f->tail = arena_dup(&s->n->step, slice_from(key, 4));
+    value = arena_dup(&s->n->step, value);
+    if (f->tail.ptr == NULL || value.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = get_conflict_tail(f->tail, &f->key, &f->path, &dot);
+    r = reader_of(slice_from(value, 8));
+    if (rc == SYNCLINE_OK)
+        rc = get_conflict_record(&r, &f->record);
+    if (rc != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    conflict_id(f->id, f->tail);
+    if ((s->only_key.len > 0 && !slice_eq(s->only_key, f->key)) ||
+        (s->only_id.len > 0 && !slice_has_prefix(slice_str(f->id), s->only_id)))
+        return SYNCLINE_OK;
+    *s->end = f;
+    s->end = &f->next;
+    return SYNCLINE_OK;
+}
+
+static int scan_conflicts(struct conflict_scan *s, struct slice space)
+{
+    struct buf prefix = { 0 };
+    int rc = SYNCLINE_OK;
+
+    s->end = &s->list;
+    for (struct space *sp = s->n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        if (sp->hidden || (space.len > 0 && !slice_eq(space, sp->name)))
+            continue;
+        s->space = sp;
+        rc = store_scan(&s->n->opt.store, TABLE_CONFLICT,
+            key_space(&prefix, sp->id), SLICE_NONE, note_conflict, s);
+    }
+    buf_free(&prefix);
+    return rc;
+}
+
+enum conflict_state { STATE_OPEN, STATE_SUPERSEDED, STATE_RESOLVED };
+
+static int state_of(
+    struct node *n, const struct found_conflict *f, enum conflict_state *out)
+{
+    struct stored st;
+    int rc;
+
+    *out = STATE_RESOLVED;
+    if (f->record.state == CONFLICT_RESOLVED)
+        return SYNCLINE_OK;
+    *out = STATE_OPEN;
+    if (space_policy(f->space, f->key) == POLICY_MANUAL)
+        return SYNCLINE_OK; /* only a person closes it */
+    rc = item_load(n, f->space, f->key, &st);
+    if (rc == SYNCLINE_OK && conflict_superseded(&st.item, &f->record))
+        *out = STATE_SUPERSEDED;
+    return rc;
+}
+
+static void put_side(
+    struct node *n, struct buf *b, const char *side, const struct contender *c)
+{
+    const struct device_id *d = owner_of(n, &c->dot.replica);
+    const struct member *m = d == NULL ? NULL : members_get(n->members, d);
+
+    buf_printf(b, ",\"%s\":{\"path\":", side);
+    json_print_string(b, c->path, false);
+    if (c->value.ptr != NULL) {
+        buf_put_str(b, ",\"value\":");
+        buf_put_slice(b, c->value);
+    } else {
+        buf_put_str(b, ",\"deleted\":true");
+    }
+    buf_put_str(b, ",\"device\":");
+    put_device_hex(b, d);
+    buf_put_str(b, ",\"name\":");
+    if (m != NULL)
+        json_print_string(b, m->name, false);
+    else
+        buf_put_str(b, "null");
+    buf_printf(b, ",\"time\":%llu}", (unsigned long long)c->wall_us);
+}
+
+static int on_conflicts(struct admin *q)
+{
+    static const char *const names[] = { "open", "superseded", "resolved" };
+    struct conflict_scan s = { .n = q->n,
+        .only_key = json_get_str(q->args, "key") };
+    bool all = json_get_bool(q->args, "all", false), any = false;
+    struct slice name = json_get_str(q->args, "space");
+    struct space *sp;
+    struct buf b = { 0 };
+    int rc = SYNCLINE_OK;
+
+    if (name.len > 0)
+        rc = find_space(q, name, &sp);
+    if (rc == SYNCLINE_OK)
+        rc = scan_conflicts(&s, name);
+    buf_put_str(&b, "{\"ok\":true,\"conflicts\":[");
+    for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
+         f = f->next) {
+        enum conflict_state state;
+
+        rc = state_of(q->n, f, &state);
+        if (rc != SYNCLINE_OK || (state != STATE_OPEN && !all))
+            continue;
+        buf_printf(&b, "%s{\"id\":\"%s\",\"space\":", any ? "," : "", f->id);
+        json_print_string(&b, f->space->name, false);
+        buf_put_str(&b, ",\"key\":");
+        json_print_string(&b, f->key, false);
+        buf_put_str(&b, ",\"path\":");
+        json_print_string(&b, f->path, false);
+        buf_printf(&b, ",\"state\":\"%s\"", names[state]);
+        put_side(q->n, &b, "loser", &f->record.loser);
+        put_side(q->n, &b, "winner", &f->record.winner);
+        buf_put_u8(&b, '}');
+        any = true;
+    }
+    buf_put_str(&b, "]}");
+    if (rc != SYNCLINE_OK)
+        buf_free(&b);
+    return rc == SYNCLINE_OK ? reply(q, &b) : rc;
+}
+
+static int count_conflicts(struct node *n, struct space *sp, uint64_t *out)
+{
+    struct conflict_scan s = { .n = n };
+    int rc = scan_conflicts(&s, sp->name);
+
+    *out = 0;
+    for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
+         f = f->next) {
+        enum conflict_state state;
+
+        rc = state_of(n, f, &state);
+        *out += rc == SYNCLINE_OK && state == STATE_OPEN;
+    }
+    return rc;
+}
+
+/* The document with one value put at a path. */
+static int put_at(
+    struct admin *q, const struct found_conflict *f, const struct json *value)
+{
+    struct leaves leaves;
+    struct cells_write w = { .key = f->key };
+    struct leaf *e;
+    bool wrote;
+    int rc = document_leaves(value, &leaves, &q->n->step);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    e = leaves.e;
+    for (uint32_t i = 0; i < leaves.n; i++) {
+        struct buf path = { 0 };
+
+        buf_put_slice(&path, f->path);
+        buf_put_slice(&path, e[i].path);
+        e[i].path = arena_dup(&q->n->step, buf_slice(&path));
+        buf_free(&path);
+        if (e[i].path.ptr == NULL)
+            return SYNCLINE_ENOMEM;
+    }
+    w.leaves = leaves;
+    return write_cells(q->n, f->space, &w, &wrote);
+}
+
+static int take_side(struct admin *q, const struct found_conflict *f,
+    const struct contender *side)
+{
+    struct write_op op = { .key = f->key };
+    struct write_result result;
+    struct json *value;
+    int rc;
+
+    if (side->value.ptr == NULL)
+        return write_local(q->n, f->space, &op, 1, &result, q->why);
+    rc = json_parse(&value, side->value, JSON_STRICT, &q->n->step, q->why);
+    return rc == SYNCLINE_OK ? put_at(q, f, value) : rc;
+}
+
+static int resolve(struct admin *q, const struct found_conflict *f)
+{
+    struct slice take = json_get_str(q->args, "take");
+    struct json *value = json_get(q->args, "value");
+    struct stored st;
+    int rc;
+
+    if (slice_is(take, "loser"))
+        rc = take_side(q, f, &f->record.loser);
+    else if (slice_is(take, "winner"))
+        rc = SYNCLINE_OK; /* it is in effect already */
+    else if (value != NULL)
+        rc = put_at(q, f, value);
+    else
+        rc = errmsg_set(q->why, SYNCLINE_EINVAL,
+            "say which value is right: take \"winner\" or \"loser\", or give "
+            "a value");
+    if (rc == SYNCLINE_OK)
+        rc = conflict_mark_resolved(q->n, f->space, f->tail);
+    if (rc == SYNCLINE_OK)
+        rc = item_load(q->n, f->space, f->key, &st);
+    return rc == SYNCLINE_OK ? reply_durable(q, f->space, st.item.version) : rc;
+}
+
+static int on_resolve(struct admin *q)
+{
+    struct conflict_scan s = { .n = q->n,
+        .only_id = json_get_str(q->args, "id") };
+    int rc;
+
+    if (s.only_id.len < 4)
+        return errmsg_set(q->why, SYNCLINE_EINVAL,
+            "id: at least the first four digits of what `syncline conflicts` "
+            "shows");
+    rc = scan_conflicts(&s, SLICE_NONE);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (s.list == NULL)
+        return errmsg_set(q->why, SYNCLINE_ENOTFOUND,
+            "%.*s: no such conflict; `syncline conflicts` lists them",
+            SLICE_FMT(s.only_id));
+    if (s.list->next != NULL)
+        return errmsg_set(q->why, SYNCLINE_EINVAL,
+            "%.*s: several conflicts begin so; give more digits",
+            SLICE_FMT(s.only_id));
+    return resolve(q, s.list);
+}
+
+/* ---- spaces ---- */
+
+static int check_name(struct admin *q, struct slice name)
+{
+    bool good = name.len > 0 && name.len <= 64;
+
+    for (size_t i = 0; i < name.len && good; i++) {
+        uint8_t c = name.ptr[i];
+
+        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+            (c >= '0' && c <= '9') || (i > 0 && memchr("-._", c, 3) != NULL);
+    }
+    return good ? SYNCLINE_OK
+                : errmsg_set(q->why, SYNCLINE_EINVAL,
+                      "%.*s: a space's name has 1 to 64 of A-Z a-z 0-9 . _ - "
+                      "and begins with a letter or a digit",
+                      SLICE_FMT(name));
+}
+
+static int on_spaces(struct admin *q)
+{
+    struct buf b = { 0 };
+    bool any = false;
+
+    buf_put_str(&b, "{\"ok\":true,\"spaces\":[");
+    for (struct space *sp = q->n->spaces; sp != NULL; sp = sp->next) {
+        uint64_t conflicts;
+        int rc;
+
+        if (sp->hidden)
+            continue;
+        rc = count_conflicts(q->n, sp, &conflicts);
+        if (rc != SYNCLINE_OK) {
+            buf_free(&b);
+            return rc;
+        }
+        buf_put_str(&b, any ? ",{\"name\":" : "{\"name\":");
+        json_print_string(&b, sp->name, false);
+        buf_printf(&b, ",\"items\":%llu,\"deleted\":%llu,\"conflicts\":%llu}",
+            (unsigned long long)sp->s.alive, (unsigned long long)sp->s.deleted,
+            (unsigned long long)conflicts);
+        any = true;
+    }
+    buf_put_str(&b, "]}");
+    return reply(q, &b);
+}
+
+static int put_mesh_key(struct admin *q, const char *kind, struct slice name,
+    struct slice rest, struct slice json)
+{
+    struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
+    struct buf key = { 0 };
+    int rc;
+
+    buf_put_str(&key, kind);
+    buf_put_slice(&key, name);
+    buf_put_slice(&key, rest);
+    rc = buf_status(&key);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_put_text(q->n, buf_slice(&key), json);
+    buf_free(&key);
+    return rc == SYNCLINE_OK ? reply_durable(q, mesh, 0) : rc;
+}
+
+static int on_space_add(struct admin *q)
+{
+    struct slice name = json_get_str(q->args, "name");
+    struct space *sp = space_by_name(q->n, name);
+    int rc = check_name(q, name);
+
+    if (rc == SYNCLINE_OK && sp != NULL && !sp->hidden)
+        rc = errmsg_set(q->why, SYNCLINE_EEXIST,
+            "%.*s: this space is there already", SLICE_FMT(name));
+    return rc == SYNCLINE_OK
+        ? put_mesh_key(q, "space/", name, SLICE_NONE, SLICE_LIT("true"))
+        : rc;
+}
+
+struct key_list {
+    struct node *n;
+    struct write_op *ops;
+    uint32_t n_ops;
+    uint32_t max;
+};
+
+static int note_key(void *ctx, struct slice key, struct slice value)
+{
+    struct key_list *l = ctx;
+    struct stored st;
+    int rc = stored_decode(value, &st, &l->n->step);
+
+    if (rc != SYNCLINE_OK || !item_alive(&st.item))
+        return rc;
+    if (l->n_ops == l->max)
+        return 1;
+    l->ops[l->n_ops] =
+        (struct write_op){ .key = arena_dup(&l->n->step, slice_from(key, 4)) };
+    return l->ops[l->n_ops++].key.ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+static int delete_items(struct admin *q, struct space *sp)
+{
+    struct key_list l = { .n = q->n, .max = (uint32_t)sp->s.alive };
+    struct write_result result;
+    struct buf prefix = { 0 };
+    int rc;
+
+    l.ops = arena_alloc(&q->n->step, (l.max + 1) * sizeof *l.ops);
+    if (l.ops == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = store_scan(&q->n->opt.store, TABLE_ITEM, key_space(&prefix, sp->id),
+        SLICE_NONE, note_key, &l);
+    buf_free(&prefix);
+    if (rc == SYNCLINE_OK && l.n_ops > 0)
+        rc = write_local(q->n, sp, l.ops, l.n_ops, &result, q->why);
+    return rc;
+}
+
+static int on_space_rm(struct admin *q)
+{
+    struct slice name = json_get_str(q->args, "name");
+    struct space *sp;
+    int rc = find_space(q, name, &sp);
+
+    if (rc == SYNCLINE_OK &&
+        (slice_is(name, MESH_SPACE) || slice_is(name, DEFAULT_SPACE) ||
+            slice_is(name, "config")))
+        rc = errmsg_set(q->why, SYNCLINE_EDENIED,
+            "%.*s: this space cannot be removed", SLICE_FMT(name));
+    if (rc == SYNCLINE_OK)
+        rc = delete_items(q, sp);
+    return rc == SYNCLINE_OK
+        ? put_mesh_key(q, "space/", name, SLICE_NONE, SLICE_NONE)
+        : rc;
+}
+
+static int on_policies(struct admin *q)
+{
+    struct buf b = { 0 };
+    struct space *sp;
+    int rc = find_space(q, json_get_str(q->args, "space"), &sp);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_put_str(&b, "{\"ok\":true,\"policies\":[");
+    for (uint32_t i = 0; i <= sp->policies_n; i++) {
+        struct slice prefix =
+            i < sp->policies_n ? sp->policies[i].prefix : SLICE_NONE;
+        enum policy p =
+            i < sp->policies_n ? sp->policies[i].policy : POLICY_LWW;
+
+        if (i == sp->policies_n && i > 0 && sp->policies[i - 1].prefix.len == 0)
+            continue; /* the default has been replaced */
+        buf_put_str(&b, i > 0 ? ",{\"space\":" : "{\"space\":");
+        json_print_string(&b, sp->name, false);
+        buf_put_str(&b, ",\"prefix\":");
+        json_print_string(&b, prefix, false);
+        buf_printf(&b, ",\"policy\":\"%s\"}", policy_name(p));
+    }
+    buf_put_str(&b, "]}");
+    return reply(q, &b);
+}
+
+static int on_policy_set(struct admin *q)
+{
+    struct slice text = json_get_str(q->args, "policy");
+    struct slice prefix = json_get_str(q->args, "prefix");
+    struct buf rest = { 0 }, json = { 0 };
+    enum policy policy;
+    struct space *sp;
+    int rc = find_space(q, json_get_str(q->args, "space"), &sp);
+
+    if (rc == SYNCLINE_OK && policy_parse(text, &policy) != SYNCLINE_OK)
+        rc = errmsg_set(q->why, SYNCLINE_EINVAL,
+            "%.*s: no such policy; there are lww, merge, manual, keep-both "
+            "and custom",
+            SLICE_FMT(text));
+    if (rc == SYNCLINE_OK && prefix.len > 0)
+        rc = key_check(prefix, q->why);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_put_u8(&rest, '/');
+    buf_put_slice(&rest, prefix);
+    buf_printf(&json, "\"%s\"", policy_name(policy));
+    rc = buf_status(&rest) != 0 ? buf_status(&rest) : buf_status(&json);
+    if (rc == SYNCLINE_OK)
+        rc = put_mesh_key(
+            q, "policy/", sp->name, buf_slice(&rest), buf_slice(&json));
+    buf_free(&rest);
+    buf_free(&json);
+    return rc;
+}
+
+/* ---- the mesh ---- */
+
+/* How far the peer is behind us: entries that its acks do not cover. */
+static bool is_behind(const struct node *n, const struct device_id *d)
+{
+    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
+        bool covered = sp->have.n == 0;
+
+        for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
+            if (a->space == sp && device_eq(&a->device, d))
+                covered = vv_geq(&a->durable, &sp->have);
+        if (!covered)
+            return true;
+    }
+    return false;
+}
+
+static const char *state_name(
+    const struct node *n, const struct conn *c, const struct device_id *d)
+{
+    static const char *const names[] = { "connecting", "dialing", "waiting",
+        "unknown-address" };
+    struct peer_info info;
+
+    if (c != NULL)
+        return "connected";
+    return peers_info(n->peers, d, &info) ? names[info.state]
+                                          : "unknown-address";
+}
+
+static void put_peer(struct node *n, struct buf *b, const struct member *m)
+{
+    struct conn *c = conn_of(n, &m->device);
+    char addr[NETADDR_TEXT] = "none";
+    struct peer_info info;
+
+    if (c != NULL)
+        netaddr_format(addr, &c->remote);
+    else if (peers_info(n->peers, &m->device, &info))
+        netaddr_format(addr, &info.addr);
+    buf_put_str(b, "{\"device\":");
+    put_device_hex(b, &m->device);
+    buf_put_str(b, ",\"name\":");
+    json_print_string(b, m->name, false);
+    buf_printf(b, ",\"address\":\"%s\",\"state\":\"%s\"", addr,
+        state_name(n, c, &m->device));
+    if (c != NULL && c->measured)
+        buf_printf(b, ",\"rtt_us\":%llu,\"offset_us\":%lld",
+            (unsigned long long)c->rtt_us, (long long)c->offset_us);
+    else
+        buf_put_str(b, ",\"rtt_us\":null,\"offset_us\":null");
+    buf_printf(
+        b, ",\"behind\":%s}", is_behind(n, &m->device) ? "true" : "false");
+}
+
+static void put_peers(struct node *n, struct buf *b)
+{
+    bool any = false;
+
+    buf_put_str(b, "\"peers\":[");
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct member *m = members_at(n->members, i);
+
+        if (device_eq(&m->device, &n->device))
+            continue;
+        buf_put_str(b, any ? "," : "");
+        put_peer(n, b, m);
+        any = true;
+    }
+    buf_put_u8(b, ']');
+}
+
+static int on_peers(struct admin *q)
+{
+    struct buf b = { 0 };
+
+    buf_put_str(&b, "{\"ok\":true,");
+    put_peers(q->n, &b);
+    buf_put_u8(&b, '}');
+    return reply(q, &b);
+}
+
+static void put_vector(struct buf *b, const struct vv *v)
+{
+    buf_put_u8(b, '{');
+    for (uint32_t i = 0; i < v->n; i++) {
+        buf_put_str(b, i > 0 ? ",\"" : "\"");
+        put_hex(b, rid_slice(&v->e[i].replica));
+        buf_printf(b, "\":%llu", (unsigned long long)v->e[i].seq);
+    }
+    buf_put_u8(b, '}');
+}
+
+static int put_space(struct node *n, struct buf *b, struct space *sp)
+{
+    uint64_t conflicts;
+    int rc = count_conflicts(n, sp, &conflicts);
+
+    buf_put_str(b, "{\"name\":");
+    json_print_string(b, sp->name, false);
+    buf_printf(b,
+        ",\"items\":%llu,\"deleted\":%llu,\"conflicts\":%llu,"
+        "\"fingerprint\":\"%016llx%016llx\",\"vector\":",
+        (unsigned long long)sp->s.alive, (unsigned long long)sp->s.deleted,
+        (unsigned long long)conflicts, (unsigned long long)sp->s.live.hi,
+        (unsigned long long)sp->s.live.lo);
+    put_vector(b, &sp->have);
+    buf_put_u8(b, '}');
+    return rc;
+}
+
+static int on_status(struct admin *q)
+{
+    struct node *n = q->n;
+    struct buf b = { 0 };
+    bool any = false;
+    int rc = SYNCLINE_OK;
+
+    buf_put_str(&b, "{\"ok\":true,\"device\":");
+    put_device_hex(&b, &n->device);
+    buf_put_str(&b, ",\"replica\":\"");
+    put_hex(&b, rid_slice(&n->replica));
+    buf_put_str(&b, "\",\"name\":");
+    json_print_string(&b, n->opt.name, false);
+    buf_put_str(&b, ",\"mesh\":\"");
+    put_hex(&b, SLICE(n->mesh.b, MESH_ID_LEN));
+    buf_printf(&b, "\",\"joining\":%s,\"spaces\":[",
+        n->replay != NULL ? "true" : "false");
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        if (sp->hidden)
+            continue;
+        buf_put_str(&b, any ? "," : "");
+        rc = put_space(n, &b, sp);
+        any = true;
+    }
+    buf_put_str(&b, "],");
+    put_peers(n, &b);
+    buf_put_u8(&b, '}');
+    if (rc != SYNCLINE_OK)
+        buf_free(&b);
+    return rc == SYNCLINE_OK ? reply(q, &b) : rc;
+}
+
+static bool names_member(const struct member *m, struct slice text)
+{
+    char hex[2 * DEVICE_ID_LEN + 1];
+
+    hex_encode(hex, device_slice(&m->device));
+    return slice_eq(m->name, text) ||
+        (text.len >= 7 && slice_has_prefix(slice_str(hex), text));
+}
+
+static int find_member(
+    struct admin *q, struct slice text, const struct member **out)
+{
+    const struct member *found = NULL;
+
+    for (size_t i = 0; i < members_n(q->n->members); i++) {
+        const struct member *m = members_at(q->n->members, i);
+
+        if (!names_member(m, text))
+            continue;
+        if (found != NULL)
+            return errmsg_set(q->why, SYNCLINE_EINVAL,
+                "%.*s: several devices are called so; give the first digits "
+                "of its id (`syncline peers`)",
+                SLICE_FMT(text));
+        found = m;
+    }
+    *out = found;
+    return found != NULL ? SYNCLINE_OK
+                         : errmsg_set(q->why, SYNCLINE_ENOTFOUND,
+                               "%.*s: no such device; `syncline peers` lists "
+                               "them",
+                               SLICE_FMT(text));
+}
+
+static int on_remove(struct admin *q)
+{
+    struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
+    struct buf key = { 0 }, value = { 0 };
+    const struct member *m;
+    int rc = find_member(q, json_get_str(q->args, "device"), &m);
+
+    if (rc == SYNCLINE_OK && device_eq(&m->device, &q->n->device))
+        rc = errmsg_set(q->why, SYNCLINE_EINVAL,
+            "this is the device itself; remove it from another one, or join "
+            "another mesh with --leave");
+    if (rc == SYNCLINE_OK)
+        rc = members_make_removed(
+            q->n->members, &key, &value, &m->device, q->n->wall_us);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_put_text(q->n, buf_slice(&key), buf_slice(&value));
+    if (rc == SYNCLINE_OK)
+        rc = reply_durable(q, mesh, 0);
+    buf_free(&key);
+    buf_free(&value);
+    return rc;
+}
+
+static const struct {
+    const char *op;
+    int (*on)(struct admin *q);
+} ops[] = {
+    { "conflicts", on_conflicts },
+    { "resolve", on_resolve },
+    { "spaces", on_spaces },
+    { "space_add", on_space_add },
+    { "space_rm", on_space_rm },
+    { "policies", on_policies },
+    { "policy_set", on_policy_set },
+    { "peers", on_peers },
+    { "status", on_status },
+    { "remove", on_remove },
+};
+
+int request_admin(struct node *n, uint64_t request, const struct json *args,
+    struct errmsg *why)
+{
+    struct admin q = { n, request, args, why };
+    struct slice op = json_get_str(args, "op");
+
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (slice_is(op, ops[i].op))
+            return ops[i].on(&q);
+    return errmsg_set(why, SYNCLINE_EINVAL,
+        op.len > 0 ? "%.*s: no such operation" : "op: missing%.*s",
+        SLICE_FMT(op));
+}

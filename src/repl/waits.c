@@ -1,0 +1,248 @@
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+#define WAIT_DEFAULT_MS 10000
+
+/*  waits (for the disk here, oldest first) --EV_PERSISTED--> answered
+ *                                        \--> acking (for other members)
+ *  acking --acks, or the time is up--> answered                        */
+
+static void member_ack_free(struct member_ack *a)
+{
+    arena_free(&a->arena);
+    free(a);
+}
+
+void waits_free(struct node *n)
+{
+    struct wait *lists[2] = { n->waits, n->acking };
+
+    for (int i = 0; i < 2; i++)
+        while (lists[i] != NULL) {
+            struct wait *next = lists[i]->next;
+
+            free(lists[i]);
+            lists[i] = next;
+        }
+    while (n->acks != NULL) {
+        struct member_ack *next = n->acks->next;
+
+        member_ack_free(n->acks);
+        n->acks = next;
+    }
+}
+
+int wait_add(struct node *n, uint64_t request, const struct json *args,
+    struct space *sp, const struct write_result *r, bool batch)
+{
+    struct json *want = json_get(args, "wait");
+    int64_t ms = json_get_int(args, "wait_ms", WAIT_DEFAULT_MS);
+    struct wait *w = calloc(1, sizeof *w);
+
+    if (w == NULL)
+        return SYNCLINE_ENOMEM;
+    w->request = request;
+    w->space = sp;
+    w->version = r->version;
+    w->changed = r->changed;
+    w->batch = batch;
+    w->dot = r->dot;
+    w->commit = r->changed > 0 ? n->commit + 1 : n->commit;
+    w->all = json_get_str(args, "wait").len > 0;
+    if (want != NULL && want->type == JSON_INT && want->i > 0)
+        w->want = want->i > REACH_MAX ? REACH_MAX : (uint32_t)want->i;
+    w->deadline_us = n->now_us + (uint64_t)(ms < 0 ? 0 : ms) * 1000;
+    if (n->waits == NULL)
+        n->waits_end = &n->waits;
+    *n->waits_end = w;
+    n->waits_end = &w->next;
+    n->wait_added = true;
+    return SYNCLINE_OK;
+}
+
+void waits_undo(struct node *n)
+{
+    struct wait **at = &n->waits;
+
+    if (!n->wait_added)
+        return;
+    while ((*at)->next != NULL)
+        at = &(*at)->next;
+    free(*at);
+    *at = NULL;
+    n->waits_end = at;
+    n->wait_added = false;
+}
+
+static struct member_ack *find_ack(const struct node *n,
+    const struct device_id *device, const struct space *sp)
+{
+    for (struct member_ack *a = n->acks; a != NULL; a = a->next)
+        if (a->space == sp && device_eq(&a->device, device))
+            return a;
+    return NULL;
+}
+
+/* How many other members have it on their disks; *all if none lacks it. */
+static uint32_t count_acks(
+    const struct node *n, const struct wait *w, bool *all)
+{
+    uint32_t n_acks = 0;
+
+    *all = true;
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct device_id *d = &members_at(n->members, i)->device;
+        const struct member_ack *a;
+
+        if (device_eq(d, &n->device))
+            continue;
+        a = find_ack(n, d, w->space);
+        if (a != NULL && vv_covers(&a->durable, &w->dot))
+            n_acks++;
+        else
+            *all = false;
+    }
+    return n_acks;
+}
+
+static int answer(struct node *n, const struct wait *w, uint32_t acks)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    buf_put_str(&b, "{\"ok\":true,");
+    if (w->batch)
+        buf_printf(&b, "\"changed\":%u", w->changed);
+    else
+        buf_printf(&b, "\"version\":%llu,\"changed\":%s",
+            (unsigned long long)w->version, w->changed > 0 ? "true" : "false");
+    buf_printf(&b, ",\"acks\":%u}", acks);
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_OK)
+        rc = fx_reply(n, w->request, buf_slice(&b), false);
+    buf_free(&b);
+    return rc;
+}
+
+static int answer_late(struct node *n, const struct wait *w, uint32_t acks)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    buf_printf(&b,
+        "{\"ok\":false,\"code\":\"ETIMEOUT\",\"acks\":%u,\"error\":"
+        "\"written and durable here, but only %u other %s confirmed in "
+        "time; it is sent to the others when they are back\"}",
+        acks, acks, acks == 1 ? "member has" : "members have");
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_OK)
+        rc = fx_reply(n, w->request, buf_slice(&b), false);
+    buf_free(&b);
+    return rc;
+}
+
+static int check_acking(struct node *n)
+{
+    struct wait **at = &n->acking;
+    int rc = SYNCLINE_OK;
+
+    while (*at != NULL && rc == SYNCLINE_OK) {
+        struct wait *w = *at;
+        bool all;
+        uint32_t acks = count_acks(n, w, &all);
+
+        if (w->all ? all : acks >= w->want) {
+            rc = answer(n, w, acks);
+        } else if (w->deadline_us <= n->now_us) {
+            rc = answer_late(n, w, acks);
+        } else {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        free(w);
+    }
+    return rc;
+}
+
+int waits_check(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    while (n->waits != NULL && n->waits->commit <= n->persisted &&
+        rc == SYNCLINE_OK) {
+        struct wait *w = n->waits;
+
+        n->waits = w->next;
+        if (w->want == 0 && !w->all) {
+            rc = answer(n, w, 0);
+            free(w);
+        } else {
+            w->next = n->acking;
+            n->acking = w;
+        }
+    }
+    if (n->waits == NULL)
+        n->waits_end = &n->waits;
+    return rc == SYNCLINE_OK ? check_acking(n) : rc;
+}
+
+uint64_t waits_deadline(const struct node *n)
+{
+    uint64_t due = UINT64_MAX;
+
+    for (const struct wait *w = n->acking; w != NULL; w = w->next)
+        if (w->deadline_us < due)
+            due = w->deadline_us;
+    return due;
+}
+
+int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
+    const struct vv *durable)
+{
+    struct member_ack *a = find_ack(n, device, sp);
+
+    if (device_eq(device, &n->device) || !members_has(n->members, device))
+        return SYNCLINE_OK;
+    if (a == NULL) {
+        a = calloc(1, sizeof *a);
+        if (a == NULL)
+            return SYNCLINE_ENOMEM;
+        a->device = *device;
+        a->space = sp;
+        a->next = n->acks;
+        n->acks = a;
+    }
+    if (vv_geq(&a->durable, durable))
+        return SYNCLINE_OK;
+    if (vv_join(&a->durable, durable, &a->arena) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    a->news = n->want_flush = true;
+    return check_acking(n);
+}
+
+int waits_abandon(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    while (n->acking != NULL && rc == SYNCLINE_OK) {
+        struct wait *w = n->acking;
+
+        n->acking = w->next;
+        rc = answer_late(n, w, 0);
+        free(w);
+    }
+    for (struct wait *w = n->waits; w != NULL; w = w->next) {
+        w->space = NULL;
+        w->all = false;
+        w->want = 0;
+    }
+    while (n->acks != NULL) {
+        struct member_ack *next = n->acks->next;
+
+        member_ack_free(n->acks);
+        n->acks = next;
+    }
+    return rc;
+}

@@ -1,0 +1,362 @@
+#include "base/text.h"
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+#define EVENTS_A_TURN 512
+
+/* Where a watch goes on: after an lsn, or within one after a key. A cursor
+ * is "replica:lsn" or "replica:lsn:hex of the key". */
+struct position {
+    uint64_t lsn;
+    struct slice tail;
+};
+
+static void watch_free(struct watch *w)
+{
+    free((void *)w->space_name.ptr);
+    free((void *)w->prefix.ptr);
+    buf_free(&w->at);
+    free(w);
+}
+
+void watches_free(struct node *n)
+{
+    while (n->watches != NULL) {
+        struct watch *next = n->watches->next;
+
+        watch_free(n->watches);
+        n->watches = next;
+    }
+}
+
+struct watch *watch_by_request(const struct node *n, uint64_t request)
+{
+    for (struct watch *w = n->watches; w != NULL; w = w->next)
+        if (w->request == request)
+            return w;
+    return NULL;
+}
+
+void watch_cancel(struct node *n, uint64_t request)
+{
+    struct watch **at = &n->watches;
+
+    while (*at != NULL && (*at)->request != request)
+        at = &(*at)->next;
+    if (*at != NULL) {
+        struct watch *w = *at;
+
+        *at = w->next;
+        watch_free(w);
+    }
+}
+
+/* The space now lives under another number (the mesh changed): whoever
+ * watches it is told the whole state again. */
+void watches_space_gone(struct node *n, const struct space *sp)
+{
+    for (struct watch *w = n->watches; w != NULL; w = w->next)
+        if (w->space == sp) {
+            w->space = NULL;
+            w->resync = true;
+        }
+    n->want_flush = true;
+}
+
+static struct slice copy(struct slice s)
+{
+    uint8_t *p = malloc(s.len + 1);
+
+    if (p == NULL)
+        return SLICE_NONE;
+    if (s.len > 0)
+        memcpy(p, s.ptr, s.len);
+    return SLICE(p, s.len);
+}
+
+static int start_at(
+    struct watch *w, const struct space *sp, uint64_t lsn, struct slice tail)
+{
+    w->pos = lsn;
+    (void)key_feed(
+        &w->at, sp->id, tail.len > 0 ? lsn : lsn + 1, FEED_ITEM, tail);
+    if (tail.len > 0)
+        buf_put_u8(&w->at, 0);
+    return buf_status(&w->at);
+}
+
+/* Reads "hex replica:lsn[:hex key]"; false if it is no cursor. */
+static bool parse_cursor(
+    struct node *n, struct slice text, struct rid *rid, struct position *out)
+{
+    struct slice rest;
+    uint8_t *key;
+
+    *out = (struct position){ 0 };
+    if (text.len < RID_LEN * 2 + 2 || text.ptr[RID_LEN * 2] != ':' ||
+        hex_decode(rid->b, RID_LEN, SLICE(text.ptr, RID_LEN * 2)) != 0)
+        return false;
+    rest = slice_from(text, RID_LEN * 2 + 1);
+    while (rest.len > 0 && rest.ptr[0] >= '0' && rest.ptr[0] <= '9') {
+        if (out->lsn > UINT64_MAX / 16)
+            return false;
+        out->lsn = out->lsn * 10 + (uint64_t)(rest.ptr[0] - '0');
+        rest = slice_from(rest, 1);
+    }
+    if (rest.len == 0)
+        return true;
+    rest = slice_from(rest, 1);
+    key = arena_alloc(&n->step, rest.len / 2 + 1);
+    if (key == NULL || hex_decode(key, rest.len / 2, rest) != SYNCLINE_OK)
+        return false;
+    out->tail = SLICE(key, rest.len / 2);
+    return true;
+}
+
+static int place(struct node *n, struct watch *w, struct slice from)
+{
+    struct position p;
+    struct rid rid;
+
+    if (from.len == 0) {
+        w->told_live = true;
+        return start_at(w, w->space, w->space->s.lsn, SLICE_NONE);
+    }
+    if (slice_is(from, "start"))
+        return start_at(w, w->space, 0, SLICE_NONE);
+    if (!parse_cursor(n, from, &rid, &p))
+        return SYNCLINE_EINVAL;
+    if (!rid_eq(&rid, &n->replica) || p.lsn > w->space->s.lsn) {
+        w->resync = true;
+        return start_at(w, w->space, 0, SLICE_NONE);
+    }
+    w->resumed = true;
+    return start_at(w, w->space, p.lsn, p.tail);
+}
+
+int request_watch(struct node *n, uint64_t request, const struct json *args)
+{
+    struct slice name = json_get_str(args, "space");
+    struct watch *w = calloc(1, sizeof *w);
+    struct errmsg why = { "" };
+    int rc = SYNCLINE_ENOMEM;
+
+    if (w == NULL)
+        return SYNCLINE_ENOMEM;
+    if (name.len == 0)
+        name = SLICE_LIT(DEFAULT_SPACE);
+    w->request = request;
+    w->space_name = copy(name);
+    w->prefix = copy(json_get_str(args, "prefix"));
+    w->space = space_by_name(n, name);
+    if (w->space_name.ptr == NULL || w->prefix.ptr == NULL)
+        goto fail;
+    if (w->space == NULL || w->space->hidden) {
+        rc = errmsg_set(&why, SYNCLINE_ENOTFOUND,
+            "%.*s: no such space; `syncline space` lists them",
+            SLICE_FMT(name));
+        goto fail;
+    }
+    rc = place(n, w, json_get_str(args, "from"));
+    if (rc == SYNCLINE_EINVAL)
+        (void)errmsg_set(&why, rc,
+            "from: neither \"start\" nor a cursor that a watch has given");
+    if (rc != SYNCLINE_OK)
+        goto fail;
+    w->next = n->watches;
+    n->watches = w;
+    n->want_flush = true;
+    return SYNCLINE_OK;
+fail:
+    watch_free(w);
+    return rc == SYNCLINE_ENOMEM ? rc : fx_error(n, request, rc, &why);
+}
+
+/* ---- telling ---- */
+
+struct feed_entry {
+    uint64_t lsn;
+    enum feed_kind kind;
+    struct slice tail, key;
+};
+
+struct telling {
+    struct node *node;
+    struct feed_entry e[EVENTS_A_TURN];
+    uint32_t n;
+    bool more;
+};
+
+static int gather(void *ctx, struct slice key, struct slice value)
+{
+    struct telling *t = ctx;
+    struct feed_entry *e = &t->e[t->n];
+    int rc;
+
+    (void)value;
+    if (t->n == EVENTS_A_TURN) {
+        t->more = true;
+        return 1;
+    }
+    e->key = arena_dup(&t->node->step, key);
+    if (e->key.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = get_feed_key(e->key, &e->lsn, &e->kind, &e->tail);
+    t->n++;
+    return rc;
+}
+
+static void put_cursor(
+    const struct node *n, struct buf *b, uint64_t lsn, struct slice tail)
+{
+    buf_put_str(b, "\"cursor\":\"");
+    put_hex(b, rid_slice(&n->replica));
+    buf_printf(b, ":%llu", (unsigned long long)lsn);
+    if (tail.len > 0) {
+        buf_put_u8(b, ':');
+        put_hex(b, tail);
+    }
+    buf_put_u8(b, '"');
+}
+
+static const struct change *newest(const struct item *it)
+{
+    const struct change *best = NULL;
+
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        if (best == NULL || stamp_cmp(&it->changes[i].stamp, &best->stamp) > 0)
+            best = &it->changes[i];
+    return best;
+}
+
+static void put_event(struct node *n, struct buf *b, const struct watch *w,
+    struct slice key, const struct item *it)
+{
+    const struct change *c = newest(it);
+    const struct device_id *d =
+        c == NULL ? NULL : owner_of(n, &c->first.replica);
+
+    buf_put_str(b, ",\"space\":");
+    json_print_string(b, w->space_name, false);
+    buf_put_str(b, ",\"key\":");
+    json_print_string(b, key, false);
+    if (item_alive(it)) {
+        buf_put_str(b, ",\"value\":");
+        put_document(b, it, &n->step);
+    } else {
+        buf_put_str(b, ",\"deleted\":true");
+    }
+    buf_printf(b, ",\"version\":%llu", (unsigned long long)it->version);
+    buf_put_str(b, ",\"device\":");
+    put_device_hex(b, d);
+    buf_printf(
+        b, ",\"time\":%llu}", (unsigned long long)(c == NULL ? 0 : c->wall_us));
+}
+
+static int tell_event(struct node *n, struct watch *w,
+    const struct feed_entry *e, bool last_of_lsn)
+{
+    struct buf b = { 0 };
+    struct slice value;
+    struct stored st;
+    int rc;
+
+    if (e->kind != FEED_ITEM || !slice_has_prefix(e->tail, w->prefix))
+        return SYNCLINE_OK;
+    rc = store_get(&n->opt.store, TABLE_ITEM,
+        key_item(&n->key, w->space->id, e->tail), &value);
+    if (rc == SYNCLINE_ENOTFOUND)
+        return SYNCLINE_OK;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    value = arena_dup(&n->step, value);
+    if (value.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = stored_decode(value, &st, &n->step);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (!item_alive(&st.item) && !w->resumed && !w->told_live)
+        return SYNCLINE_OK; /* of the state, not of its past */
+    buf_put_str(&b, "{\"more\":true,");
+    put_cursor(n, &b, e->lsn, last_of_lsn ? SLICE_NONE : e->tail);
+    put_event(n, &b, w, e->tail, &st.item);
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_OK)
+        rc = fx_reply(n, w->request, buf_slice(&b), true);
+    buf_free(&b);
+    return rc;
+}
+
+static int tell_sign(struct node *n, struct watch *w, const char *sign)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    buf_printf(&b, "{\"more\":true,\"%s\":true,", sign);
+    put_cursor(n, &b, w->pos, SLICE_NONE);
+    buf_put_str(&b, "}");
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_OK)
+        rc = fx_reply(n, w->request, buf_slice(&b), true);
+    buf_free(&b);
+    return rc;
+}
+
+static int begin_resync(struct node *n, struct watch *w)
+{
+    int rc = SYNCLINE_OK;
+
+    w->space = space_by_name(n, w->space_name);
+    if (w->space == NULL)
+        return SYNCLINE_OK;
+    w->resync = w->told_live = w->resumed = false;
+    rc = start_at(w, w->space, 0, SLICE_NONE);
+    return rc == SYNCLINE_OK ? tell_sign(n, w, "resync") : rc;
+}
+
+static int flush_watch(struct node *n, struct watch *w, struct telling *t)
+{
+    struct buf prefix = { 0 };
+    int rc = SYNCLINE_OK;
+
+    if (w->resync)
+        rc = begin_resync(n, w);
+    if (rc != SYNCLINE_OK || w->space == NULL ||
+        (w->told_live && w->pos == w->space->s.lsn))
+        return rc;
+    *t = (struct telling){ .node = n };
+    rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, w->space->id),
+        buf_slice(&w->at), gather, t);
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < t->n && rc == SYNCLINE_OK; i++) {
+        bool last = i + 1 < t->n ? t->e[i + 1].lsn != t->e[i].lsn : !t->more;
+
+        rc = tell_event(n, w, &t->e[i], last);
+        buf_clear(&w->at);
+        buf_put_slice(&w->at, t->e[i].key);
+        buf_put_u8(&w->at, 0);
+    }
+    if (rc != SYNCLINE_OK || t->more) {
+        n->want_flush = true;
+        return rc;
+    }
+    rc = start_at(w, w->space, w->space->s.lsn, SLICE_NONE);
+    if (rc == SYNCLINE_OK && !w->told_live) {
+        w->told_live = true;
+        rc = tell_sign(n, w, "live");
+    }
+    return rc;
+}
+
+int watches_flush(struct node *n)
+{
+    struct telling t;
+    int rc = SYNCLINE_OK;
+
+    for (struct watch *w = n->watches; w != NULL && rc == SYNCLINE_OK;
+         w = w->next)
+        if (!w->paused)
+            rc = flush_watch(n, w, &t);
+    return rc;
+}
