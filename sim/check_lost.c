@@ -125,6 +125,25 @@ static bool is_accounted_for(
     return is_superseded(k, change, cell, s->item);
 }
 
+/* Somebody else wrote the same there, which is no conflict; what became of
+ * that counts. */
+static bool has_twin(
+    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
+{
+    for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
+        struct led_change *c = &k->ledger->changes[i];
+        const struct view_space *vs = view_by_space(k->view, c->space);
+        const struct led_cell *twin = ledger_cell(c, cell->slot);
+
+        if (i != change && twin != NULL && twin->life == cell->life &&
+            twin->value.ptr != NULL && slice_eq(twin->value, cell->value) &&
+            vs != NULL && vv_covers(&vs->have, &c->dot) &&
+            is_accounted_for(k, i, twin))
+            return true;
+    }
+    return false;
+}
+
 static void check_change(const struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
@@ -134,7 +153,8 @@ static void check_change(const struct loss_check *k, uint32_t ix)
     for (uint32_t i = 0; i < c->cells_n; i++) {
         const struct led_slot *s = &k->ledger->slots[c->cells[i].slot];
 
-        if (is_accounted_for(k, ix, &c->cells[i]))
+        if (is_accounted_for(k, ix, &c->cells[i]) ||
+            has_twin(k, ix, &c->cells[i]))
             continue;
         world_fail(k->world, "I3",
             "what node %u was told is safe is lost: change %" PRIu64

@@ -18,6 +18,7 @@ struct observer {
     struct ledger *ledger;
     struct view *view;
     uint64_t no;
+    uint32_t first_new;  /* changes from here on are of this batch */
     struct stamp before; /* the greatest that was visible before */
     struct arena arena;
     struct touched *touched;
@@ -188,13 +189,6 @@ static void take_change(struct observer *o, uint32_t item,
     view_grow(o->view, o->ledger);
 }
 
-static bool is_new_here(const struct observer *o, uint32_t change)
-{
-    const struct led_change *c = &o->ledger->changes[change];
-
-    return c->author == o->machine && c->commit == o->no;
-}
-
 static void see_stamp(struct stamp *greatest, const struct stamp *s)
 {
     if (stamp_cmp(s, greatest) > 0)
@@ -211,7 +205,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
 
     for (uint32_t i = 0; i < it->changes_n; i++) {
         ix = ledger_find(o->ledger, space, &it->changes[i].dot);
-        if (ix == LEDGER_NONE || is_new_here(o, ix))
+        if (ix == LEDGER_NONE || ix >= o->first_new)
             continue;
         take_change(o, item, it, i, ix, false);
         view_see(o->view, o->ledger, o->no, item, ix);
@@ -225,7 +219,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
         if (ix == LEDGER_NONE)
             ix =
                 ledger_new_change(o->ledger, space, &c->dot, o->machine, o->no);
-        else if (!is_new_here(o, ix))
+        else if (ix < o->first_new)
             continue;
         take_change(o, item, it, i, ix, true);
         /* What is replayed under its old stamp has seen nothing here. */
@@ -300,6 +294,7 @@ void ledger_commit(
         .ledger = &w->ledger,
         .view = &w->ledger.views[m->ix],
         .no = no,
+        .first_new = w->ledger.changes_n,
         .before = w->ledger.views[m->ix].greatest };
 
     if (w->failed)

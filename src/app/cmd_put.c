@@ -32,7 +32,7 @@ static int read_value(struct cli *c, struct slice *text, const char **where)
 static int run(struct cli *c)
 {
     struct json *request = cli_request(c, "put"), *value;
-    const char *where;
+    const char *where = "";
     struct slice text;
     int rc = read_value(c, &text, &where);
 

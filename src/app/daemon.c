@@ -240,6 +240,14 @@ static bool on_local(void *ctx, const struct json *request, struct buf *out)
     return true;
 }
 
+static void on_turn(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    if (d->serve != NULL)
+        serve_flush(d->serve);
+}
+
 static void on_room(void *ctx)
 {
     struct daemon *d = ctx;
@@ -276,6 +284,8 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .resolve_command = command[0] != 0 ? command : NULL,
         .on_fatal = on_fatal,
         .fatal_ctx = d,
+        .on_turn = on_turn,
+        .turn_ctx = d,
         .on_room = on_room,
         .room_ctx = d };
     int rc = addresses(d, "listen", d->listen, &opt.listen_n);

@@ -357,6 +357,8 @@ static void on_turn(uv_prepare_t *p)
     net_flush(e->net);
     engine_store_turn(e);
     give_answers(e);
+    if (e->opt.on_turn != NULL)
+        e->opt.on_turn(e->opt.turn_ctx);
     if (!e->failed && (e->answers != NULL || node_wants_flush(e->node)))
         (void)uv_idle_start(&e->again, on_idle); /* do not wait */
     arm_timer(e);

@@ -42,6 +42,9 @@ struct engine_options {
     /* The store failed for good: close and open again. */
     void (*on_fatal)(void *ctx, const char *why);
     void *fatal_ctx;
+    /* A turn of the loop is over, all its answers are given. */
+    void (*on_turn)(void *ctx);
+    void *turn_ctx;
     /* Requests may be given again after engine_is_full() was true. */
     void (*on_room)(void *ctx);
     void *room_ctx;

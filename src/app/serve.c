@@ -36,7 +36,6 @@ struct pending {
 struct serve {
     struct serve_options opt;
     uv_pipe_t listener;
-    uv_prepare_t prepare;
     struct client *clients;
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
     unsigned open;
@@ -160,11 +159,8 @@ static void client_flush(struct client *c)
         pace(c, true);
 }
 
-/* Once a turn, so that many answers leave in one write. */
-static void on_prepare(uv_prepare_t *p)
+void serve_flush(struct serve *s)
 {
-    struct serve *s = p->data;
-
     for (struct client *c = s->clients; c != NULL; c = c->next)
         client_flush(c);
 }
@@ -409,10 +405,8 @@ int serve_open(
     n = snprintf(s->path, sizeof s->path, "%s/control.sock", dir);
     ENSURE(n > 0 && (size_t)n < sizeof s->path);
     (void)uv_pipe_init(opt->loop, &s->listener, 0);
-    (void)uv_prepare_init(opt->loop, &s->prepare);
-    s->listener.data = s->prepare.data = s;
-    s->open = 2;
-    (void)uv_prepare_start(&s->prepare, on_prepare);
+    s->listener.data = s;
+    s->open = 1;
     rc = bind_socket(s, why);
     if (rc != SYNCLINE_OK) {
         s->path[0] = 0;
@@ -442,6 +436,5 @@ void serve_close(struct serve *s)
             client_close(c);
         c = next;
     }
-    uv_close((uv_handle_t *)&s->prepare, on_listener_closed);
     uv_close((uv_handle_t *)&s->listener, on_listener_closed);
 }

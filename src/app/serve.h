@@ -26,8 +26,10 @@ struct serve_options {
 
 NODISCARD int serve_open(
     struct serve **out, const struct serve_options *opt, struct errmsg *why);
-/* Stops listening; connections stay until serve_close. */
-void serve_room(struct serve *s); /* the engine's on_room */
+/* The engine's on_turn: many answers leave in one write. */
+void serve_flush(struct serve *s);
+/* The engine's on_room. */
+void serve_room(struct serve *s);
 /* Ends all connections once what is queued is sent, and removes the socket.
  * The memory goes when the loop has run the closing. NULL is fine. */
 void serve_close(struct serve *s);

@@ -313,22 +313,23 @@ static void get_cells(struct reader *r, struct item *it, struct arena *a)
 }
 
 /* Every change is used, and only a deleted item has a tombstone. */
-static bool shape_holds(const struct item *it, struct arena *a)
+static int check_shape(const struct item *it, struct arena *a)
 {
     uint8_t *used = arena_zalloc(a, it->changes_n + 1, 1);
     uint32_t n = 0;
 
     if (used == NULL)
-        return false;
+        return SYNCLINE_ENOMEM;
     for (uint32_t i = 0; i < it->cells_n; i++)
         used[it->cells[i].change] = 1;
     if (it->tomb >= 0)
         used[it->tomb] = 1;
     for (uint32_t i = 0; i < it->changes_n; i++)
         n += used[i];
-    if (n != it->changes_n || it->length == 0)
-        return false;
-    return item_alive(it) ? it->tomb < 0 : it->cells_n == 0;
+    if (n != it->changes_n || it->length == 0 ||
+        (item_alive(it) ? it->tomb >= 0 : it->cells_n > 0))
+        return SYNCLINE_EMALFORMED;
+    return SYNCLINE_OK;
 }
 
 int get_item(struct reader *r, struct item *out, struct arena *a)
@@ -344,8 +345,8 @@ int get_item(struct reader *r, struct item *out, struct arena *a)
     get_changes(r, &it, a);
     it.tomb = (int64_t)get_varint_max(r, it.changes_n) - 1;
     get_cells(r, &it, a);
-    if (r->err == 0 && !shape_holds(&it, a))
-        r->err = SYNCLINE_EMALFORMED;
+    if (r->err == 0)
+        r->err = check_shape(&it, a);
     if (r->err == 0)
         *out = it;
     return r->err;

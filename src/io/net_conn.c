@@ -192,11 +192,11 @@ void conn_flush(struct conn *c)
         finish(c);
 }
 
-/* The first whole frame from off on: its length, or 0 if it is not all there
- * yet, or -1 if it is too long. *len is without the prefix. */
+/* Looks at the frame that begins at off: 1 if it is whole, 0 if some of it
+ * has yet to come, -1 if it is too long. *len is without the prefix. */
 static int next_frame(const struct conn *c, size_t off, size_t *len)
 {
-    struct reader r = reader_of(SLICE(c->in.ptr + off, c->in.len - off));
+    struct reader r = reader_of(slice_from(buf_slice(&c->in), off));
 
     if (r.in.len < 4)
         return 0;

@@ -235,7 +235,6 @@ int conn_on_up(struct node *n, const struct event *ev)
         conn_close(n, c, SYNCLINE_EDENIED, "this device is no member");
         return SYNCLINE_OK;
     }
-    peers_on_up(n->peers, c->id, &c->device, n->now_us);
     close_doubles(n, c);
     return c->closing ? SYNCLINE_OK : send_hello(n, c);
 }
@@ -288,9 +287,14 @@ int conns_subscribe_all(struct node *n, struct space *sp)
 {
     int rc = SYNCLINE_OK;
 
-    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
-        if (c->greeted && !c->closing)
-            rc = conn_subscribe(n, c, sp);
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
+         c = c->next) {
+        if (!c->greeted || c->closing)
+            continue;
+        rc = conn_subscribe(n, c, sp);
+        if (rc == SYNCLINE_OK)
+            rc = take_early(n, c, sp);
+    }
     return rc;
 }
 
@@ -322,6 +326,8 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     c->port = f->hello.port;
     c->greeted = true;
     n->reach_changed = n->want_flush = true;
+    /* Not before: who dialled is up before the other has judged it. */
+    peers_on_up(n->peers, c->id, &c->device, n->now_us);
     rc = owner_learn(n, &c->replica, &c->device);
     if (c->inbound && c->port != 0) {
         struct netaddr listens = c->remote;

@@ -9,8 +9,9 @@
  *
  * A certificate counts if its signer has one that counts, whether removed
  * since or not, and the chain ends at the founder, to whom the mesh id
- * commits. A device is a member iff it has a counting certificate whose gen
- * is above that of its counting removal.
+ * commits. Nobody else vouches for himself. A device is a member iff it has a
+ * counting certificate whose gen is above that of its counting removal.
+ *
  * Law: the answer depends on the records alone, not on their order. */
 #ifndef SYNCLINE_REPL_MEMBERS_H
 #define SYNCLINE_REPL_MEMBERS_H
@@ -75,7 +76,8 @@ NODISCARD int members_mesh_id(struct mesh_id *out,
 NODISCARD int members_make_founder(struct mesh_id *mesh, struct buf *key,
     struct buf *value, const struct crypto_port *crypto, struct slice name,
     uint64_t wall_us);
-/* Above every removal that counts; renews the record of a present member. */
+/* Above every removal that counts; renews the record of a present member.
+ * EINVAL for oneself. */
 NODISCARD int members_make_member(const struct members *m, struct buf *key,
     struct buf *value, struct slice spki, struct slice name, uint64_t wall_us);
 /* ENOTFOUND: no member. */

@@ -101,7 +101,7 @@ int node_stamp(struct node *n, struct stamp *out)
 {
     *out =
         (struct stamp){ n->epoch, hlc_next(&n->clock, n->wall_us), n->replica };
-    return n->clock.last >= n->clock_ceiling ? keep_ceiling(n) : SYNCLINE_OK;
+    return SYNCLINE_OK;
 }
 
 void node_see_stamp(struct node *n, const struct stamp *s)
@@ -396,8 +396,7 @@ static int on_timer(struct node *n, const struct event *ev)
         rc = waits_check(n);
     if (rc == SYNCLINE_OK)
         rc = verifies_tick(n);
-    if (send_deadline(n) <= n->now_us)
-        n->want_flush = true;
+    send_tick(n);
     return rc;
 }
 

@@ -7,7 +7,7 @@
  *   resolve.c   what the policies make of them
  *   write.c     local writes
  *   conn.c      connections: hello, numbering, heartbeats
- *   send.c      the feed: rows and marks out
+ *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   join.c      pairing, on both sides
@@ -103,6 +103,7 @@ struct held {
     uint64_t due_us;
     uint64_t lsn;
     bool large;
+    bool ripe; /* its time has come */
     struct slice key;
     struct vv ctx;
 };
@@ -496,6 +497,8 @@ NODISCARD int send_on_subscribe(
 NODISCARD int send_flush(struct node *n);
 /* Forgets what was about to be sent on a session. */
 void send_forget(struct conn *c, struct session *s);
+/* Rows held back whose time has come. */
+void send_tick(struct node *n);
 uint64_t send_deadline(const struct node *n);
 
 /* ---- receive.c ---- */

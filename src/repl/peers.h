@@ -40,8 +40,8 @@ struct peers_options {
 NODISCARD int peers_new(struct peers **out, const struct peers_options *opt);
 void peers_free(struct peers *p); /* NULL is fine */
 
-/* Who may be dialled, sorted (members_ids). Keeps what is known of those who
- * stay. Oneself may be among them. */
+/* Who may be dialled, sorted and each once (members_ids). Keeps what is known
+ * of those who stay. Oneself may be among them. */
 NODISCARD int peers_set_members(
     struct peers *p, const struct device_id *ids, size_t n, uint64_t now_us);
 

@@ -1,94 +1,6 @@
-#include "repl/node_impl.h"
+#include "repl/send_impl.h"
 
 #include <stdlib.h>
-
-#define GATHER_MAX 256
-
-/* A batch being filled for one session. */
-struct filling {
-    struct node *node;
-    struct conn *conn;
-    struct session *s;
-    struct buf rows, conflicts;
-    uint32_t rows_n, conflicts_n;
-    bool stalled; /* no room to hold back another row */
-};
-
-/* One entry of the feed or the index. */
-struct entry {
-    uint64_t lsn;
-    enum feed_kind kind;
-    struct slice tail;  /* an item's key, or a conflict's name */
-    struct rid replica; /* index: under which the item was found */
-    struct slice key;   /* the whole key of the entry */
-};
-
-struct gathering {
-    struct node *node;
-    struct entry e[GATHER_MAX];
-    uint32_t n;
-    bool more; /* stopped by its size */
-    const struct session *s;
-    struct dot skip_to; /* index: go on from here; seq 0: no */
-};
-
-/* ---- rows held back ---- */
-
-static struct held *held_new(
-    uint64_t lsn, struct slice key, const struct vv *ctx)
-{
-    size_t dots = ctx->n * sizeof *ctx->e;
-    struct held *h = malloc(sizeof *h + dots + key.len);
-
-    if (h == NULL)
-        return NULL;
-    *h = (struct held){ .lsn = lsn };
-    h->ctx = (struct vv){ (struct dot *)(h + 1), ctx->n, ctx->n };
-    if (dots > 0)
-        memcpy(h->ctx.e, ctx->e, dots);
-    memcpy((uint8_t *)(h + 1) + dots, key.ptr, key.len);
-    h->key = SLICE((uint8_t *)(h + 1) + dots, key.len);
-    return h;
-}
-
-static void held_remove(struct session *s, uint32_t ix)
-{
-    free(s->held[ix]);
-    s->held_n--;
-    memmove(&s->held[ix], &s->held[ix + 1], (s->held_n - ix) * sizeof *s->held);
-}
-
-static void held_remove_key(struct session *s, struct slice key)
-{
-    for (uint32_t i = s->held_n; i-- > 0;)
-        if (slice_eq(s->held[i]->key, key))
-            held_remove(s, i);
-}
-
-static int hold_back(struct filling *f, const struct entry *e,
-    const struct item *it, bool large, uint64_t due_us)
-{
-    struct session *s = f->s;
-    struct held *h;
-
-    held_remove_key(s, e->tail);
-    if (s->held_n >= f->node->opt.held_max) {
-        f->stalled = true;
-        return SYNCLINE_OK;
-    }
-    if (s->held == NULL) {
-        s->held = malloc(f->node->opt.held_max * sizeof *s->held);
-        if (s->held == NULL)
-            return SYNCLINE_ENOMEM;
-    }
-    h = held_new(e->lsn, e->tail, &it->ctx);
-    if (h == NULL)
-        return SYNCLINE_ENOMEM;
-    h->large = large;
-    h->due_us = due_us;
-    s->held[s->held_n++] = h;
-    return SYNCLINE_OK;
-}
 
 void send_forget(struct conn *c, struct session *s)
 {
@@ -105,28 +17,6 @@ void send_forget(struct conn *c, struct session *s)
     }
     s->wanted = s->indexing = s->mark_sent = false;
     s->pos = s->told_cursor = 0;
-}
-
-/* True if everything in the item that the peer lacks was written by devices
- * that reach the peer themselves. */
-static bool authors_deliver(const struct filling *f, const struct item *it)
-{
-    for (uint32_t i = 0; i < it->ctx.n; i++) {
-        const struct dot *d = &it->ctx.e[i];
-        const struct device_id *owner;
-        bool reached = false;
-
-        if (vv_covers(&f->s->peer_has, d))
-            continue;
-        owner = owner_of(f->node, &d->replica);
-        if (owner == NULL || device_eq(owner, &f->node->device))
-            return false;
-        for (uint32_t k = 0; k < f->conn->reach_n && !reached; k++)
-            reached = device_eq(&f->conn->reach[k].device, owner);
-        if (!reached)
-            return false;
-    }
-    return true;
 }
 
 /* ---- rows ---- */
@@ -190,8 +80,7 @@ static int start_transfer(struct filling *f, const struct entry *e,
     return SYNCLINE_OK;
 }
 
-/* The stored item, decoded into the step's arena, and its bytes. */
-static int read_item(
+int read_item(
     struct filling *f, struct slice key, struct stored *st, struct slice *bytes)
 {
     struct node *n = f->node;
@@ -221,8 +110,7 @@ static int add_row(struct filling *f, struct slice key, const struct buf *row)
     return buf_status(&f->rows);
 }
 
-/* Sends, holds back or skips one item. */
-static int consider_item(struct filling *f, const struct entry *e, bool now)
+int consider_item(struct filling *f, const struct entry *e, bool now)
 {
     struct node *n = f->node;
     struct buf row = { 0 };
@@ -254,7 +142,7 @@ out:
     return rc;
 }
 
-static int consider_conflict(struct filling *f, const struct entry *e)
+int consider_conflict(struct filling *f, const struct entry *e)
 {
     struct node *n = f->node;
     struct slice value;
@@ -267,231 +155,6 @@ static int consider_conflict(struct filling *f, const struct entry *e)
     put_bytes(&f->conflicts, slice_from(value, 8));
     f->conflicts_n++;
     return buf_status(&f->conflicts);
-}
-
-/* ---- walking ---- */
-
-static int copy_entry(
-    struct gathering *g, struct slice key, const struct entry *e)
-{
-    struct entry *to = &g->e[g->n];
-
-    *to = *e;
-    to->key = arena_dup(&g->node->step, key);
-    if (to->key.ptr == NULL)
-        return SYNCLINE_ENOMEM;
-    to->tail = SLICE(to->key.ptr + (key.len - e->tail.len), e->tail.len);
-    g->n++;
-    return SYNCLINE_OK;
-}
-
-static int gather_feed(void *ctx, struct slice key, struct slice value)
-{
-    struct gathering *g = ctx;
-    struct entry e = { 0 };
-    int rc = get_feed_key(key, &e.lsn, &e.kind, &e.tail);
-
-    (void)value;
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (g->n == GATHER_MAX) {
-        g->more = true;
-        return 1;
-    }
-    return copy_entry(g, key, &e);
-}
-
-static int gather_index(void *ctx, struct slice key, struct slice value)
-{
-    struct gathering *g = ctx;
-    struct entry e = { 0 };
-    struct dot dot;
-    uint64_t has;
-    int rc = get_seen_key(key, &dot, &e.tail);
-
-    (void)value;
-    if (rc != SYNCLINE_OK)
-        return rc;
-    has = vv_get(&g->s->peer_has, &dot.replica);
-    if (dot.seq <= has) {
-        g->skip_to = (struct dot){ dot.replica, has + 1 };
-        g->more = true;
-        return 1;
-    }
-    if (g->n == GATHER_MAX) {
-        g->more = true;
-        return 1;
-    }
-    e.replica = dot.replica;
-    return copy_entry(g, key, &e);
-}
-
-/* Where the walk goes on: just after the entry with this key. */
-static int walk_after(struct session *s, struct slice key)
-{
-    buf_clear(&s->at);
-    buf_put_slice(&s->at, key);
-    buf_put_u8(&s->at, 0);
-    s->walked++;
-    return buf_status(&s->at);
-}
-
-/* Found under its first replica that the peer lacks? Else it was, or will
- * be, sent under another. */
-static bool first_lacking(
-    const struct session *s, const struct item *it, const struct rid *r)
-{
-    for (uint32_t i = 0; i < it->ctx.n; i++)
-        if (!vv_covers(&s->peer_has, &it->ctx.e[i]))
-            return rid_eq(&it->ctx.e[i].replica, r);
-    return false;
-}
-
-static int consider_indexed(struct filling *f, struct entry *e)
-{
-    struct slice bytes;
-    struct stored st;
-    int rc = read_item(f, e->tail, &st, &bytes);
-
-    if (rc != SYNCLINE_OK)
-        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
-    if (st.lsn > f->s->until || !first_lacking(f->s, &st.item, &e->replica))
-        return SYNCLINE_OK;
-    e->lsn = st.lsn;
-    return consider_item(f, e, false);
-}
-
-static bool filled(const struct filling *f)
-{
-    return f->stalled ||
-        f->rows.len + f->conflicts.len >= f->node->opt.batch_bytes;
-}
-
-/* After the index of items the records of conflicts, which have no dots. */
-static int gather_conflicts(void *ctx, struct slice key, struct slice value)
-{
-    struct gathering *g = ctx;
-    struct reader r = reader_of(value);
-    struct entry e = {
-        .lsn = get_be64(&r), .kind = FEED_CONFLICT, .tail = slice_from(key, 4)
-    };
-
-    if (e.lsn > g->s->until)
-        return SYNCLINE_OK;
-    if (g->n == GATHER_MAX) {
-        g->more = true;
-        return 1;
-    }
-    return copy_entry(g, key, &e);
-}
-
-static int walk_conflicts(struct filling *f)
-{
-    struct node *n = f->node;
-    struct session *s = f->s;
-    struct gathering g = { .node = n, .s = s };
-    struct buf prefix = { 0 };
-    int rc = store_scan(&n->opt.store, TABLE_CONFLICT,
-        key_space(&prefix, s->space->id), SLICE_NONE, gather_conflicts, &g);
-
-    buf_free(&prefix);
-    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++)
-        rc = consider_conflict(f, &g.e[i]);
-    return rc;
-}
-
-static int walk_index(struct filling *f)
-{
-    struct node *n = f->node;
-    struct session *s = f->s;
-    struct gathering g = { .node = n, .s = s };
-    struct buf prefix = { 0 };
-    int rc = store_scan(&n->opt.store, TABLE_SEEN,
-        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_index, &g);
-
-    buf_free(&prefix);
-    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
-        if (filled(f))
-            return SYNCLINE_OK;
-        rc = consider_indexed(f, &g.e[i]);
-        if (rc == SYNCLINE_OK && !f->stalled)
-            rc = walk_after(s, g.e[i].key);
-    }
-    if (rc != SYNCLINE_OK || f->stalled)
-        return rc;
-    if (g.skip_to.seq > 0) {
-        (void)key_seen(&s->at, s->space->id, &g.skip_to, SLICE_NONE);
-        s->walked++;
-        return buf_status(&s->at);
-    }
-    if (g.more)
-        return SYNCLINE_OK;
-    s->indexing = false;
-    s->pos = s->until;
-    buf_clear(&s->at);
-    return walk_conflicts(f);
-}
-
-/* What a batch held when its last durable row was in. */
-struct cut {
-    size_t rows, conflicts;
-    uint32_t rows_n, conflicts_n, ix;
-};
-
-static struct cut cut_here(const struct filling *f, uint32_t ix)
-{
-    return (struct cut){ f->rows.len, f->conflicts.len, f->rows_n,
-        f->conflicts_n, ix };
-}
-
-static void cut_back(struct filling *f, const struct cut *c)
-{
-    f->rows.len = c->rows;
-    f->conflicts.len = c->conflicts;
-    f->rows_n = c->rows_n;
-    f->conflicts_n = c->conflicts_n;
-}
-
-/* Walks the feed from s->pos. *done: the head is reached, so that a mark may
- * follow. Rows that are not durable go out only in that case. */
-static int walk_feed(struct filling *f, bool *done)
-{
-    struct node *n = f->node;
-    struct session *s = f->s;
-    struct gathering g = { .node = n, .s = s };
-    struct buf prefix = { 0 };
-    struct cut cut = cut_here(f, 0);
-    uint32_t i = 0;
-    int rc;
-
-    if (s->at.len == 0)
-        (void)key_feed(&s->at, s->space->id, s->pos + 1, FEED_ITEM, SLICE_NONE);
-    rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, s->space->id),
-        buf_slice(&s->at), gather_feed, &g);
-    buf_free(&prefix);
-    for (; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
-        bool live = g.e[i].lsn > s->space->durable_lsn;
-
-        if (filled(f) && (!live || f->rows.len > FRAME_MAX / 2))
-            break;
-        rc = g.e[i].kind == FEED_ITEM ? consider_item(f, &g.e[i], false)
-                                      : consider_conflict(f, &g.e[i]);
-        if (!live && !f->stalled)
-            cut = cut_here(f, i + 1);
-    }
-    if (rc != SYNCLINE_OK)
-        return rc;
-    *done = i == g.n && !g.more && !f->stalled;
-    if (*done) {
-        s->pos = s->space->s.lsn;
-        buf_clear(&s->at);
-        return SYNCLINE_OK;
-    }
-    cut_back(f, &cut);
-    if (cut.ix == 0)
-        return SYNCLINE_OK;
-    s->pos = g.e[cut.ix - 1].lsn - 1;
-    return walk_after(s, g.e[cut.ix - 1].key);
 }
 
 /* ---- marks and batches ---- */
@@ -614,36 +277,6 @@ static int send_fragment(struct node *n, struct conn *c)
     return SYNCLINE_OK;
 }
 
-/* Held rows whose time has come, or that the peer has got meanwhile. */
-static int release_held(struct filling *f)
-{
-    struct session *s = f->s;
-    uint32_t i = s->held_n;
-    int rc = SYNCLINE_OK;
-
-    while (i-- > 0 && rc == SYNCLINE_OK && !filled(f)) {
-        struct held *h = s->held[i];
-        bool due =
-            h->large ? f->conn->transfer == NULL : h->due_us <= f->node->now_us;
-        struct entry e = { .lsn = h->lsn,
-            .tail = arena_dup(&f->node->step, h->key) };
-
-        if (vv_geq(&s->peer_has, &h->ctx)) {
-            held_remove(s, i);
-            continue;
-        }
-        if (!due)
-            continue;
-        if (e.tail.ptr == NULL)
-            return SYNCLINE_ENOMEM;
-        rc = consider_item(f, &e, true);
-        if (i > s->held_n)
-            i = s->held_n;
-    }
-    f->stalled = false;
-    return rc;
-}
-
 /* One batch, and one fragment beside it; *more if there may be another. */
 static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
 {
@@ -721,16 +354,4 @@ int send_on_subscribe(
     }
     n->want_flush = true;
     return vv_copy(&s->peer_has, &f->have, &s->arena);
-}
-
-uint64_t send_deadline(const struct node *n)
-{
-    uint64_t due = UINT64_MAX;
-
-    for (const struct conn *c = n->conns; c != NULL; c = c->next)
-        for (const struct session *s = c->sessions; s != NULL; s = s->next)
-            for (uint32_t i = 0; i < s->held_n; i++)
-                if (!s->held[i]->large && s->held[i]->due_us < due)
-                    due = s->held[i]->due_us;
-    return due;
 }

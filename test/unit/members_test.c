@@ -296,7 +296,7 @@ TEST(a_founder_comes_back)
 /* Puts `who` in the place of person 0 as the record's signer. */
 static void sign_instead(struct village *v, int who, struct record *r)
 {
-    struct buf text = { 0 }, value = { 0 };
+    struct buf text = { 0 }, value = { 0 }, rest = { 0 };
     struct arena a = { 0 };
     char from[2 * DEVICE_ID_LEN + 1], to[2 * DEVICE_ID_LEN + 1];
     uint8_t sig[ED25519_SIG_LEN];
@@ -319,7 +319,13 @@ static void sign_instead(struct village *v, int who, struct record *r)
     json_print_string(&value, first->s, false);
     buf_put_str(&value, ",\"");
     put_hex(&value, SLICE(sig, sizeof sig));
-    buf_put_str(&value, "\"]");
+    buf_put_str(&value, "\",");
+    pair->first = first->next->next; /* the certificate carried along */
+    pair->n -= 2;
+    json_print(&rest, pair, JSON_CANONICAL);
+    buf_put_slice(&value, slice_from(buf_slice(&rest), 1));
+    CHECK_OK(buf_status(&value));
+    buf_free(&rest);
     buf_free(&r->value);
     r->value = value;
     buf_free(&text);
@@ -378,6 +384,28 @@ TEST(a_circle_counts_for_nothing)
     record_free(&mine);
     record_free(&bill);
     record_free(&ben);
+    village_free(&v);
+}
+
+/* What the founder says of another mesh of his means nothing here. */
+TEST(a_certificate_of_another_mesh)
+{
+    struct village v, other;
+    struct record r;
+
+    village_init(&v);
+    village_init(&other);
+    other.mesh.b[0] ^= 1;
+    members_free(other.people[0].view);
+    CHECK_OK(members_new(
+        &other.people[0].view, &other.people[0].crypto, &other.mesh));
+    r = admit(&other, 0, 1);
+    tell_all(&v, &v.founder);
+    CHECK_INT(set(v.people[5].view, &r), SYNCLINE_EMALFORMED);
+    (void)fold(v.people[5].view);
+    check_in(&v, 5, "0");
+    record_free(&r);
+    village_free(&other);
     village_free(&v);
 }
 

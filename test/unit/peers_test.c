@@ -255,6 +255,44 @@ TEST(an_address_list_that_is_full)
     peers_free(p);
 }
 
+/* Goes once through all addresses in vain. Was this one among them? */
+static bool round_has(struct peers *p, int where, uint64_t *now)
+{
+    uint32_t rounds = info(p, 1).rounds;
+    bool has = false;
+
+    *now = peers_deadline(p);
+    while (info(p, 1).rounds == rounds) {
+        has |= next(p, *now, 1000) == where;
+        peers_on_down(p, 1000, *now);
+    }
+    return has;
+}
+
+TEST(addresses_that_have_all_worked)
+{
+    struct peers *p = book(2);
+    uint64_t now = SEC;
+
+    for (unsigned n = 1; n <= PEER_ADDRS_MAX; n++) {
+        now += 10 * SEC;
+        beacon(p, 1, n, now);
+        CHECK_INT(next(p, now, n), (int)n);
+        up(p, n, 1, now);
+        now += 10 * SEC;
+        peers_on_down(p, n, now);
+    }
+    learn(p, 1, 99);
+    CHECK(!round_has(p, 99, &now));
+    CHECK(round_has(p, 1, &now));
+    learn(p, 1, 99);
+    CHECK(!round_has(p, 99, &now));
+    learn(p, 1, 99); /* in vain for three rounds */
+    CHECK(round_has(p, 99, &now));
+    CHECK(!round_has(p, 1, &now)); /* the one that worked longest ago went */
+    peers_free(p);
+}
+
 TEST(addresses_of_no_use)
 {
     static const struct netaddr rows[] = {
@@ -367,6 +405,25 @@ TEST(two_connections_to_one_device)
     peers_on_down(p, 12345, 100 * SEC); /* heard of by nobody */
     peers_on_down(p, 0, 100 * SEC);
     CHECK_INT(info(p, 1).state, PEER_DIALING);
+    peers_free(p);
+}
+
+/* A static address answers while another one of the same device is dialled:
+ * what comes of that dial is still told of the right one. */
+TEST(two_dials_that_lead_to_one_device)
+{
+    struct peers *p = book(2);
+    struct netaddr a = addr(70);
+
+    learn(p, 1, 11);
+    CHECK_INT(next(p, SEC, 1), 11);
+    CHECK_OK(peers_add_static(p, &a, SEC));
+    CHECK_INT(next(p, 2 * SEC, 2), 70);
+    up(p, 2, 1, 2 * SEC);
+    CHECK_INT(info(p, 1).addr.addr[3], 70);
+    peers_on_down(p, 1, 2 * SEC);
+    CHECK_UINT(info(p, 1).rounds, 1);
+    CHECK_INT(info(p, 1).state, PEER_UP);
     peers_free(p);
 }
 

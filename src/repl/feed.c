@@ -1,0 +1,227 @@
+#include "repl/send_impl.h"
+
+#define GATHER_MAX 256
+
+struct gathering {
+    struct node *node;
+    struct entry e[GATHER_MAX];
+    uint32_t n;
+    bool more; /* stopped by its size */
+    const struct session *s;
+    struct dot skip_to; /* index: go on from here; seq 0: no */
+};
+
+static int copy_entry(
+    struct gathering *g, struct slice key, const struct entry *e)
+{
+    struct entry *to = &g->e[g->n];
+
+    *to = *e;
+    to->key = arena_dup(&g->node->step, key);
+    if (to->key.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    to->tail = SLICE(to->key.ptr + (key.len - e->tail.len), e->tail.len);
+    g->n++;
+    return SYNCLINE_OK;
+}
+
+static int gather_feed(void *ctx, struct slice key, struct slice value)
+{
+    struct gathering *g = ctx;
+    struct entry e = { 0 };
+    int rc = get_feed_key(key, &e.lsn, &e.kind, &e.tail);
+
+    (void)value;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (g->n == GATHER_MAX) {
+        g->more = true;
+        return 1;
+    }
+    return copy_entry(g, key, &e);
+}
+
+static int gather_index(void *ctx, struct slice key, struct slice value)
+{
+    struct gathering *g = ctx;
+    struct entry e = { 0 };
+    struct dot dot;
+    uint64_t has;
+    int rc = get_seen_key(key, &dot, &e.tail);
+
+    (void)value;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    has = vv_get(&g->s->peer_has, &dot.replica);
+    if (dot.seq <= has) {
+        g->skip_to = (struct dot){ dot.replica, has + 1 };
+        g->more = true;
+        return 1;
+    }
+    if (g->n == GATHER_MAX) {
+        g->more = true;
+        return 1;
+    }
+    e.replica = dot.replica;
+    return copy_entry(g, key, &e);
+}
+
+/* Where the walk goes on: just after the entry with this key. */
+static int walk_after(struct session *s, struct slice key)
+{
+    buf_clear(&s->at);
+    buf_put_slice(&s->at, key);
+    buf_put_u8(&s->at, 0);
+    s->walked++;
+    return buf_status(&s->at);
+}
+
+/* Found under its first replica that the peer lacks? Else it was, or will
+ * be, sent under another. */
+static bool first_lacking(
+    const struct session *s, const struct item *it, const struct rid *r)
+{
+    for (uint32_t i = 0; i < it->ctx.n; i++)
+        if (!vv_covers(&s->peer_has, &it->ctx.e[i]))
+            return rid_eq(&it->ctx.e[i].replica, r);
+    return false;
+}
+
+static int consider_indexed(struct filling *f, struct entry *e)
+{
+    struct slice bytes;
+    struct stored st;
+    int rc = read_item(f, e->tail, &st, &bytes);
+
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    if (st.lsn > f->s->until || !first_lacking(f->s, &st.item, &e->replica))
+        return SYNCLINE_OK;
+    e->lsn = st.lsn;
+    return consider_item(f, e, false);
+}
+
+/* After the index of items the records of conflicts, which have no dots. */
+static int gather_conflicts(void *ctx, struct slice key, struct slice value)
+{
+    struct gathering *g = ctx;
+    struct reader r = reader_of(value);
+    struct entry e = {
+        .lsn = get_be64(&r), .kind = FEED_CONFLICT, .tail = slice_from(key, 4)
+    };
+
+    if (e.lsn > g->s->until)
+        return SYNCLINE_OK;
+    if (g->n == GATHER_MAX) {
+        g->more = true;
+        return 1;
+    }
+    return copy_entry(g, key, &e);
+}
+
+static int walk_conflicts(struct filling *f)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct gathering g = { .node = n, .s = s };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_CONFLICT,
+        key_space(&prefix, s->space->id), SLICE_NONE, gather_conflicts, &g);
+
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++)
+        rc = consider_conflict(f, &g.e[i]);
+    return rc;
+}
+
+int walk_index(struct filling *f)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct gathering g = { .node = n, .s = s };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_SEEN,
+        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_index, &g);
+
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
+        if (filled(f))
+            return SYNCLINE_OK;
+        rc = consider_indexed(f, &g.e[i]);
+        if (rc == SYNCLINE_OK && !f->stalled)
+            rc = walk_after(s, g.e[i].key);
+    }
+    if (rc != SYNCLINE_OK || f->stalled)
+        return rc;
+    if (g.skip_to.seq > 0) {
+        (void)key_seen(&s->at, s->space->id, &g.skip_to, SLICE_NONE);
+        s->walked++;
+        return buf_status(&s->at);
+    }
+    if (g.more)
+        return SYNCLINE_OK;
+    s->indexing = false;
+    s->pos = s->until;
+    buf_clear(&s->at);
+    return walk_conflicts(f);
+}
+
+/* What a batch held when its last durable row was in. */
+struct cut {
+    size_t rows, conflicts;
+    uint32_t rows_n, conflicts_n, ix;
+};
+
+static struct cut cut_here(const struct filling *f, uint32_t ix)
+{
+    return (struct cut){ f->rows.len, f->conflicts.len, f->rows_n,
+        f->conflicts_n, ix };
+}
+
+static void cut_back(struct filling *f, const struct cut *c)
+{
+    f->rows.len = c->rows;
+    f->conflicts.len = c->conflicts;
+    f->rows_n = c->rows_n;
+    f->conflicts_n = c->conflicts_n;
+}
+
+int walk_feed(struct filling *f, bool *done)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct gathering g = { .node = n, .s = s };
+    struct buf prefix = { 0 };
+    struct cut cut = cut_here(f, 0);
+    uint32_t i = 0;
+    int rc;
+
+    if (s->at.len == 0)
+        (void)key_feed(&s->at, s->space->id, s->pos + 1, FEED_ITEM, SLICE_NONE);
+    rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, s->space->id),
+        buf_slice(&s->at), gather_feed, &g);
+    buf_free(&prefix);
+    for (; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
+        bool live = g.e[i].lsn > s->space->durable_lsn;
+
+        if (filled(f) && (!live || f->rows.len > FRAME_MAX / 2))
+            break;
+        rc = g.e[i].kind == FEED_ITEM ? consider_item(f, &g.e[i], false)
+                                      : consider_conflict(f, &g.e[i]);
+        if (!live && !f->stalled)
+            cut = cut_here(f, i + 1);
+    }
+    if (rc != SYNCLINE_OK)
+        return rc;
+    *done = i == g.n && !g.more && !f->stalled;
+    if (*done) {
+        s->pos = s->space->s.lsn;
+        buf_clear(&s->at);
+        return SYNCLINE_OK;
+    }
+    cut_back(f, &cut);
+    if (cut.ix == 0)
+        return SYNCLINE_OK;
+    s->pos = g.e[cut.ix - 1].lsn - 1;
+    return walk_after(s, g.e[cut.ix - 1].key);
+}

@@ -1,0 +1,66 @@
+/* send_impl.h - how a batch is filled: what send.c, feed.c and hold.c share.
+ *
+ * Pure. feed.c walks the feed or the index of contexts, hold.c keeps back
+ * what others will deliver, send.c makes rows, marks and batches of it. */
+#ifndef SYNCLINE_REPL_SEND_IMPL_H
+#define SYNCLINE_REPL_SEND_IMPL_H
+
+#include "repl/node_impl.h"
+
+/* A batch being filled for one session. */
+struct filling {
+    struct node *node;
+    struct conn *conn;
+    struct session *s;
+    struct buf rows, conflicts;
+    uint32_t rows_n, conflicts_n;
+    bool stalled; /* no room to hold back another row */
+};
+
+/* One entry of the feed or the index. */
+struct entry {
+    uint64_t lsn;
+    enum feed_kind kind;
+    struct slice tail;  /* an item's key, or a conflict's name */
+    struct rid replica; /* index: under which the item was found */
+    struct slice key;   /* the whole key of the entry */
+};
+
+static inline bool filled(const struct filling *f)
+{
+    return f->stalled ||
+        f->rows.len + f->conflicts.len >= f->node->opt.batch_bytes;
+}
+
+/* ---- hold.c ---- */
+
+struct held *held_new(uint64_t lsn, struct slice key, const struct vv *ctx);
+void held_remove(struct session *s, uint32_t ix);
+void held_remove_key(struct session *s, struct slice key);
+/* Keeps a row for later; f->stalled if there is no room. */
+NODISCARD int hold_back(struct filling *f, const struct entry *e,
+    const struct item *it, bool large, uint64_t due_us);
+/* True if everything in the item that the peer lacks was written by devices
+ * that reach the peer themselves. */
+bool authors_deliver(const struct filling *f, const struct item *it);
+/* Held rows whose time has come, or that the peer has got meanwhile. */
+NODISCARD int release_held(struct filling *f);
+
+/* ---- send.c ---- */
+
+/* The stored item, decoded into the step's arena, and its bytes. */
+NODISCARD int read_item(struct filling *f, struct slice key, struct stored *st,
+    struct slice *bytes);
+/* Sends, holds back or skips one item; now: no more holding back. */
+NODISCARD int consider_item(struct filling *f, const struct entry *e, bool now);
+NODISCARD int consider_conflict(struct filling *f, const struct entry *e);
+
+/* ---- feed.c ---- */
+
+/* Walks the index of contexts, for a peer without a cursor. */
+NODISCARD int walk_index(struct filling *f);
+/* Walks the feed from s->pos. *done: the head is reached, so that a mark may
+ * follow. Rows that are not durable go out only in that case. */
+NODISCARD int walk_feed(struct filling *f, bool *done);
+
+#endif
