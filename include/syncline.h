@@ -1,6 +1,36 @@
-/* syncline.h - keep keyed JSON items the same on several machines. */
+/* syncline.h - keep keyed JSON items the same on several machines.
+ *
+ * A handle is one node: its store in a folder, its identity, its connections.
+ * Nodes that were paired keep the items of each space the same, encrypted on
+ * the wire, and may be written while they are apart.
+ *
+ * Text is UTF-8 and ends in a NUL; a value is one JSON document (RFC 8259:
+ * no doubled keys, no lone surrogates, at most 64 levels; numbers that are
+ * 64-bit integers or finite doubles). A space that is NULL is "default". What
+ * a request can say, and all of its answers: doc/api.md.
+ *
+ * Running. A handle that was opened does nothing until it is run, in one of
+ * two ways:
+ *   - syncline_start: a thread of its own. Every function may then be called
+ *     from any thread; calls are handed to that thread and wait for it.
+ *   - in the caller's loop: wait until syncline_fd is readable or
+ *     syncline_timeout_ms is over, then call syncline_run_once. The handle
+ *     belongs to one thread then. Functions that wait run the node meanwhile.
+ * Callbacks run on the thread that runs the node. In a callback only the
+ * functions that say so may be called; others fail with SYNCLINE_EBUSY.
+ *
+ * Manners. The library installs no signal handlers, takes no signals on
+ * threads of its own, raises no SIGPIPE, never prints and never exits: what
+ * it has to say goes to the log callback. A handle does not survive fork().
+ * One folder serves one handle or daemon at a time.
+ *
+ * Errors. Functions return 0 or a negative code and write results on success
+ * only; syncline_error() has the sentence. */
 #ifndef SYNCLINE_H
 #define SYNCLINE_H
+
+#include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -9,24 +39,243 @@ extern "C" {
 /* What every function that can fail returns: 0 or one of these. */
 enum syncline_status {
     SYNCLINE_OK = 0,
-    SYNCLINE_ENOMEM = -1,     /* memory ran out */
-    SYNCLINE_EINVAL = -2,     /* the caller's argument is wrong */
-    SYNCLINE_EMALFORMED = -3, /* bytes or text that break their format */
-    SYNCLINE_ESHORT = -4,     /* the input ends too early */
-    SYNCLINE_ELIMIT = -5,     /* larger, deeper or more than allowed */
-    SYNCLINE_ENOTFOUND = -6,  /* no such item, space, peer, version */
-    SYNCLINE_EEXIST = -7,     /* it is there already */
-    SYNCLINE_ECONFLICT = -8,  /* the precondition does not hold any more */
-    SYNCLINE_EIO = -9,        /* a file or a socket failed */
-    SYNCLINE_EFULL = -10,     /* the disk is full */
-    SYNCLINE_ECORRUPT = -11,  /* what was stored is damaged */
-    SYNCLINE_EVERSION = -12,  /* made by a newer version */
-    SYNCLINE_EBUSY = -13,     /* somebody else holds it */
-    SYNCLINE_EDENIED = -14,   /* not allowed, or not trusted */
-    SYNCLINE_ECLOSED = -15,   /* the handle or connection is closed */
-    SYNCLINE_ETIMEOUT = -16,  /* it did not happen in time */
+    SYNCLINE_ENOMEM = -1,       /* memory ran out */
+    SYNCLINE_EINVAL = -2,       /* the caller's argument is wrong */
+    SYNCLINE_EMALFORMED = -3,   /* bytes or text that break their format */
+    SYNCLINE_ESHORT = -4,       /* the input ends too early */
+    SYNCLINE_ELIMIT = -5,       /* larger, deeper or more than allowed */
+    SYNCLINE_ENOTFOUND = -6,    /* no such item, space, peer, version */
+    SYNCLINE_EEXIST = -7,       /* it is there already */
+    SYNCLINE_ECONFLICT = -8,    /* the precondition does not hold any more */
+    SYNCLINE_EIO = -9,          /* a file or a socket failed */
+    SYNCLINE_EFULL = -10,       /* the disk is full */
+    SYNCLINE_ECORRUPT = -11,    /* what was stored is damaged */
+    SYNCLINE_EVERSION = -12,    /* made by a newer version */
+    SYNCLINE_EBUSY = -13,       /* somebody else holds it */
+    SYNCLINE_EDENIED = -14,     /* not allowed, or not trusted */
+    SYNCLINE_ECLOSED = -15,     /* the handle or connection is closed */
+    SYNCLINE_ETIMEOUT = -16,    /* it did not happen in time */
     SYNCLINE_EUNSUPPORTED = -17 /* not in this build */
 };
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+struct syncline; /* opaque */
+
+/* ---- opening and closing ---- */
+
+enum syncline_log_level {
+    SYNCLINE_LOG_ERROR,
+    SYNCLINE_LOG_WARN,
+    SYNCLINE_LOG_INFO,
+    SYNCLINE_LOG_DEBUG
+};
+
+/* A line of the log. May come from any thread that uses the handle. Secrets
+ * and values are never logged. */
+typedef void syncline_log_fn(void *ctx, enum syncline_log_level level,
+    const char *module, const char *text);
+
+/* Settles a conflict under the policy "custom". conflict is an object
+ * {space, key, path, siblings, ancestor}: two or more concurrent values of
+ * the field that path (RFC 6901) names, null where one removed it, and what
+ * both had seen, or null where that is not known. Returns the value that
+ * shall stand, as JSON in memory from malloc, which the library frees; a
+ * field holds no object with members. NULL, or what is no JSON, leaves the
+ * conflict open. Must be pure: equal conflicts get equal answers on every
+ * machine. May call no function of this library on the handle. */
+typedef char *syncline_resolve_fn(void *ctx, const char *conflict);
+
+/* Zero in a field takes the default in brackets. Everything is copied but
+ * the callbacks' ctx. Write { .size = sizeof(struct syncline_options) }, so
+ * that later versions know which fields there are. */
+struct syncline_options {
+    size_t size;
+    const char *dir;              /* of the store; made if missing; needed */
+    const char *name;             /* what people call this machine [host] */
+    const char *const *listen;    /* "1.2.3.4:4748", "[::1]:0", "name:4748";
+                                     NULL-terminated [nowhere: dials out] */
+    const char *const *peers;     /* the same: dialled always [none] */
+    const char *const *advertise; /* for codes, in place of those found */
+    const char *interface;        /* for multicast [all] */
+    int no_discovery;             /* find nobody by multicast */
+    enum syncline_log_level log_level;
+    syncline_log_fn *log; /* [nobody listens] */
+    void *log_ctx;
+    syncline_resolve_fn *resolve; /* [conflicts stay open] */
+    void *resolve_ctx;
+    size_t memory_bytes;     /* of changes not yet in the database; writers
+                                wait beyond [64 MiB] */
+    uint32_t history_keep;   /* versions kept of each item [50] */
+    uint64_t history_age_ms; /* and for how long [for ever] */
+    uint64_t heartbeat_ms;   /* between pings of a peer [5,000] */
+    uint64_t silence_ms;     /* a peer so long silent is gone [15,000] */
+    uint64_t dial_max_ms;    /* between tries to reach a peer [30,000] */
+};
+
+/* Opens the node in opt->dir, a new one where there is none. The caller owns
+ * *out. Errors: EINVAL (an option), EBUSY (another process holds the
+ * folder), EDENIED, EIO, EFULL, ECORRUPT, EVERSION, ENOMEM. */
+int syncline_open(struct syncline **out, const struct syncline_options *opt);
+
+/* Stops cleanly and frees the handle, NULL too. Calls under way on other
+ * threads end with ECLOSED; new ones must not begin. Every callback has
+ * returned for the last time. Not from a callback (EBUSY, nothing happens).
+ * EIO or EFULL: the stop was not clean, nothing that was acknowledged is
+ * lost; the handle is freed all the same. */
+int syncline_close(struct syncline *s);
+
+/* ---- running ---- */
+
+/* Begins a thread that runs the node until syncline_close. EBUSY if there is
+ * one already. */
+int syncline_start(struct syncline *s);
+
+/* For the caller's loop, before each wait: a descriptor (the same all the
+ * time; poll it for reading, nothing else), and for how long to wait at most,
+ * in milliseconds. */
+int syncline_fd(const struct syncline *s);
+int syncline_timeout_ms(const struct syncline *s);
+/* Does what there is to do and returns; never waits for anything but the
+ * disk. EBUSY in a callback or after syncline_start; EIO when the store has
+ * failed: close it and open it again. */
+int syncline_run_once(struct syncline *s);
+
+/* ---- items ---- */
+
+/* These wait until the write is durable on this machine; others follow on
+ * their own. Errors: EMALFORMED (no JSON), EINVAL, ELIMIT (key over 1 KiB,
+ * value over 16 MiB, ...), ENOTFOUND (the space; for delete the item too),
+ * EFULL, EIO, ECLOSED, EBUSY (in a callback), ENOMEM. */
+int syncline_put(
+    struct syncline *s, const char *space, const char *key, const char *value);
+/* Changes the members that patch names (RFC 7396). */
+int syncline_patch(
+    struct syncline *s, const char *space, const char *key, const char *patch);
+int syncline_delete(struct syncline *s, const char *space, const char *key);
+/* All of it or nothing. ops is an array of {"key":..,"value":..} and
+ * {"key":..,"delete":true}, at most 1,024 and 512 KiB. */
+int syncline_batch(struct syncline *s, const char *space, const char *ops);
+
+/* *value is the caller's, for syncline_free. ENOTFOUND if there is none. */
+int syncline_get(
+    struct syncline *s, const char *space, const char *key, char **value);
+
+/* Called once an item, with strings lent until it returns; not 0 ends the
+ * list. */
+typedef int syncline_item_fn(void *ctx, const char *key, const char *value);
+
+/* Items whose keys begin with prefix (NULL: all), in the keys' byte order, on
+ * the calling thread, which may call anything but close from the callback.
+ * Returns what the callback returned if that is not 0. Writes during the
+ * listing may be seen or not. */
+int syncline_list(struct syncline *s, const char *space, const char *prefix,
+    syncline_item_fn *fn, void *ctx);
+
+/* *versions: a JSON array, oldest first; the caller's. */
+int syncline_history(
+    struct syncline *s, const char *space, const char *key, char **versions);
+
+/* ---- watching ---- */
+
+enum syncline_event_type {
+    SYNCLINE_EVENT_PUT,     /* key, value, version, device, time_us */
+    SYNCLINE_EVENT_DELETED, /* the same without value */
+    SYNCLINE_EVENT_LIVE,    /* everything up to now has been told; once */
+    SYNCLINE_EVENT_RESYNC,  /* the cursor is of a past that is lost: the whole
+                               state follows, then LIVE */
+    SYNCLINE_EVENT_END      /* the last event: status, error */
+};
+
+/* Strings are lent until the callback returns, NULL where there is none. */
+struct syncline_event {
+    enum syncline_event_type type;
+    const char *cursor; /* goes on after this event; in all but END */
+    const char *key;
+    const char *value;
+    uint64_t version;
+    const char *device; /* that wrote it, hex */
+    int64_t time_us;    /* since 1970, by the writer's clock */
+    int status;         /* why it ended: ECLOSED, ENOTFOUND (space), EINVAL
+                           (from), ... */
+    const char *error;
+};
+
+struct syncline_watch; /* opaque */
+typedef void syncline_watch_fn(void *ctx, const struct syncline_event *event);
+
+/* Tells the latest state of items whose keys begin with prefix (NULL: all)
+ * from a cursor on, from "start", or (NULL) from now; own writes as well. An
+ * item that changed twice in between may be told once. Never waits; may be
+ * called from a callback. The caller owns *out and gives it to
+ * syncline_unwatch, also after END; after syncline_close that is fine, during
+ * it is not. Errors: EINVAL, ECLOSED, ENOMEM. */
+int syncline_watch(struct syncline_watch **out, struct syncline *s,
+    const char *space, const char *prefix, const char *from,
+    syncline_watch_fn *fn, void *ctx);
+/* Ends it and frees it, NULL too. fn is not called any more once this has
+ * returned, unless it is called from fn itself. Any callback may call it. */
+void syncline_unwatch(struct syncline_watch *w);
+
+/* ---- conflicts ---- */
+
+/* policy: "lww", "merge", "manual", "keep-both" or "custom"; prefix NULL is
+ * the whole space. Replicated like an item. */
+int syncline_set_policy(struct syncline *s, const char *space,
+    const char *prefix, const char *policy);
+/* *conflicts: a JSON array of those still open; the caller's. */
+int syncline_conflicts(struct syncline *s, const char *space, char **conflicts);
+/* Settles the conflict with this id: value is what shall stand (JSON), NULL
+ * takes the loser's in place of the winner's. */
+int syncline_resolve(struct syncline *s, const char *id, const char *value);
+
+/* ---- pairing ---- */
+
+/* *code is for one syncline_join, on another machine, within expires_s
+ * seconds (0: 600); the caller's. */
+int syncline_invite(struct syncline *s, unsigned expires_s, char **code);
+/* Enters the mesh of the machine that made the code, taking items along.
+ * peer is its address where the code's own do not do, else NULL. Waits.
+ * Errors: EDENIED (wrong, used or expired code), EMALFORMED (not a code),
+ * EEXIST (member already, or of a mesh with others), ETIMEOUT, ... */
+int syncline_join(struct syncline *s, const char *code, const char *peer);
+
+/* ---- everything else ---- */
+
+/* *status: a JSON object, see `status` in doc/api.md; the caller's. */
+int syncline_status(struct syncline *s, char **status);
+
+/* Any request of doc/api.md but `watch`, `config` and `stop`. 0 means that
+ * there is an answer, which says in `ok` how it went. *answer is the
+ * caller's. */
+int syncline_request(struct syncline *s, const char *request, char **answer);
+
+/* An answer; more: others follow. Lent until it returns. */
+typedef void syncline_answer_fn(void *ctx, const char *answer, int more);
+
+/* The same without waiting; may be called from a callback, and with `watch`
+ * too. fn gets at least one answer, the last one with more 0. *id (may be
+ * NULL) is for syncline_cancel. */
+int syncline_send(struct syncline *s, const char *request,
+    syncline_answer_fn *fn, void *ctx, uint64_t *id);
+/* No more answers: fn is not called any more once this has returned, unless
+ * it is called from fn itself. Any callback may call it. An unknown id is
+ * fine: it has had its last answer. */
+void syncline_cancel(struct syncline *s, uint64_t id);
+
+/* What the last call that failed on this thread has to say, or "". Never
+ * NULL; valid until the thread's next call. */
+const char *syncline_error(void);
+/* Frees what a function has given to the caller; NULL is fine. */
+void syncline_free(void *p);
+/* "1.2.3" */
+const char *syncline_version(void);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -90,6 +90,22 @@ static void check_vectors(struct world *w)
     }
 }
 
+static void fail_orphan(struct world *w, const struct machine *m,
+    const struct led_item *li, const struct dot *dot)
+{
+    uint32_t ix = ledger_find(&w->ledger, li->space, dot);
+    const struct led_change *c =
+        ix != LEDGER_NONE ? &w->ledger.changes[ix] : NULL;
+
+    world_fail(w, "I4",
+        "node %u, %.*s: at rest it holds change %llu of replica %02x%02x of "
+        "node %d, beyond its vector%s",
+        m->ix, SLICE_FMT(li->key), (unsigned long long)dot->seq,
+        dot->replica.b[0], dot->replica.b[1],
+        c != NULL ? (int)c->author->ix : -1,
+        c != NULL && c->lost ? "; its author has lost it" : "");
+}
+
 static void check_orphans(struct world *w, struct machine *m, uint32_t item)
 {
     const struct led_item *li = &w->ledger.items[item];
@@ -104,11 +120,7 @@ static void check_orphans(struct world *w, struct machine *m, uint32_t item)
             SYNCLINE_OK);
     for (uint32_t i = 0; i < it.changes_n && !w->failed; i++)
         if (!vv_covers(&vs->have, &it.changes[i].dot))
-            world_fail(w, "I4",
-                "node %u, %.*s: holds change %llu of a replica beyond its "
-                "vector, at rest",
-                m->ix, SLICE_FMT(li->key),
-                (unsigned long long)it.changes[i].dot.seq);
+            fail_orphan(w, m, li, &it.changes[i].dot);
     arena_free(&arena);
 }
 

@@ -151,6 +151,7 @@ static void strike_machine(struct world *w, enum fault f, struct machine *m)
     }
     if (f == FAULT_RESTORE && m->backup == NULL) {
         ENSURE(store_mem_clone(&m->backup, m->disk) == SYNCLINE_OK);
+        view_save(&w->ledger.views[m->ix]);
         world_note(w, "the disk of machine %u is copied", m->ix);
         return;
     }

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-/* A node that wakes up so often without time going on spins. */
-#define SPINS_MAX 1000
+/* A node that wakes up so often within a second spins. */
+#define SPINS_MAX 2000
 
 static int disk_get(
     void *self, enum store_table t, struct slice key, struct slice *value)
@@ -84,7 +84,7 @@ static void shrink(struct node_options *opt, struct prng *p)
     opt->window_bytes = opt->batch_bytes * (1 + prng_below(p, 4));
     opt->fragment_above = 100 + prng_below(p, 2000);
     opt->fragment_bytes = 50 + prng_below(p, 1000);
-    opt->forward_us = prng_below(p, 2) * prng_below(p, SEC_US) + 1;
+    opt->forward_us = MS_US + prng_below(p, 2) * prng_below(p, SEC_US);
     opt->dial_max_us = 500 * MS_US + prng_below(p, 10 * SEC_US);
 }
 
@@ -114,6 +114,10 @@ static void timer_fires(struct world *w, struct happening *h)
     if (node_deadline_us(m->node) > sim_clock_mono(&m->clock, w->now_us)) {
         timer_plan(m);
         return;
+    }
+    if (w->now_us >= m->spins_from_us + SEC_US) {
+        m->spins_from_us = w->now_us;
+        m->timer_spins = 0;
     }
     m->timer_spins++;
     machine_step(m, &ev);
@@ -372,8 +376,6 @@ static void step(struct machine *m, struct event *ev, struct slice text)
 
     if (m->node == NULL || w->failed)
         return;
-    if (ev->type != EV_TIMER && ev->type != EV_FLUSH)
-        m->timer_spins = 0;
     ev->now_us = sim_clock_mono(&m->clock, w->now_us);
     ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
     trace_event(&w->trace, w->now_us, m->ix, ev, text);

@@ -30,7 +30,8 @@ struct machine {
     uint64_t timer_us; /* when a wake-up is planned; UINT64_MAX: none */
     uint64_t paused_until_us;
     bool flush_planned, syncing;
-    uint32_t timer_spins;
+    uint64_t spins_from_us;
+    uint32_t timer_spins; /* wake-ups since then */
     uint64_t requests;
     struct ask *asks;         /* not answered yet */
     uint64_t commits;         /* made on it, ever */

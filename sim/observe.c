@@ -338,23 +338,35 @@ static void read_all(struct world *w, struct machine *m)
     buf_free(&all.ops);
 }
 
-void ledger_rewind(struct world *w, struct machine *m, bool restored)
+/* What an author's disk does not cover any more is lost; if he was told that
+ * it was safe, only an old copy excuses that. */
+static void note_lost(struct world *w, struct machine *m, bool restored)
 {
     struct ledger *l = &w->ledger;
-    uint64_t upto = store_mem_last(m->disk);
 
     for (uint32_t i = 0; i < l->changes_n; i++) {
         struct led_change *c = &l->changes[i];
+        const struct view_space *vs = view_by_space(&l->views[m->ix], c->space);
 
-        if (c->author != m || c->commit <= upto || c->lost)
+        if (c->author != m || c->lost || vs == NULL ||
+            vv_covers(&vs->have, &c->dot))
             continue;
         c->lost = true;
         if (c->acked && !restored)
             world_fail(w, "I2",
-                "node %u was told that change %llu is safe, "
-                "and lost it",
-                m->ix, (unsigned long long)c->dot.seq);
+                "node %u was told that change %llu is safe, and lost it", m->ix,
+                (unsigned long long)c->dot.seq);
     }
-    view_rewind(&l->views[m->ix], l, upto);
+}
+
+void ledger_rewind(struct world *w, struct machine *m, bool restored)
+{
+    struct view *v = &w->ledger.views[m->ix];
+
+    if (restored)
+        view_restore(v, &w->ledger);
+    else
+        view_rewind(v, &w->ledger, store_mem_last(m->disk));
     read_all(w, m);
+    note_lost(w, m, restored);
 }

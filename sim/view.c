@@ -11,6 +11,7 @@ void view_free(struct view *v)
     free(v->items);
     free(v->slots);
     free(v->sightings);
+    free(v->saved);
     arena_free(&v->arena);
 }
 
@@ -154,7 +155,7 @@ void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     }
 }
 
-void view_rewind(struct view *v, const struct ledger *l, uint64_t upto)
+static void forget(struct view *v)
 {
     for (uint32_t i = 0; i < v->items_n; i++) {
         struct bits seen = v->items[i].seen;
@@ -164,15 +165,42 @@ void view_rewind(struct view *v, const struct ledger *l, uint64_t upto)
     }
     for (uint32_t i = 0; i < v->slots_n; i++)
         v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
-    while (v->sightings_n > 0 && v->sightings[v->sightings_n - 1].commit > upto)
-        v->sightings_n--;
+    memset(v->spaces, 0, sizeof v->spaces);
+    v->greatest = (struct stamp){ 0 };
+    arena_reset(&v->arena);
+}
+
+static void see_again(struct view *v, const struct ledger *l)
+{
     for (uint32_t i = 0; i < v->sightings_n; i++) {
         const struct sighting *s = &v->sightings[i];
 
         (void)bits_add(&v->items[s->item].seen, s->change);
         see_one(v, l, s->item, s->change);
     }
-    memset(v->spaces, 0, sizeof v->spaces);
-    v->greatest = (struct stamp){ 0 };
-    arena_reset(&v->arena);
+}
+
+void view_rewind(struct view *v, const struct ledger *l, uint64_t upto)
+{
+    forget(v);
+    while (v->sightings_n > 0 && v->sightings[v->sightings_n - 1].commit > upto)
+        v->sightings_n--;
+    see_again(v, l);
+}
+
+void view_save(struct view *v)
+{
+    v->saved = sim_grow(v->saved, v->sightings_n + 1, sizeof *v->saved);
+    if (v->sightings_n > 0)
+        memcpy(v->saved, v->sightings, v->sightings_n * sizeof *v->saved);
+    v->saved_n = v->sightings_n;
+}
+
+void view_restore(struct view *v, const struct ledger *l)
+{
+    forget(v);
+    v->sightings_n = 0;
+    for (uint32_t i = 0; i < v->saved_n; i++)
+        note_sighting(v, &v->saved[i]);
+    see_again(v, l);
 }

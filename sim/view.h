@@ -47,6 +47,8 @@ struct view {
     uint32_t slots_n;
     struct sighting *sightings; /* in order of commits */
     uint32_t sightings_n, sightings_cap;
+    struct sighting *saved; /* as they were when the disk was copied */
+    uint32_t saved_n;
     struct stamp greatest; /* of all that was ever stored */
     struct arena arena;    /* of the vectors */
 };
@@ -66,5 +68,9 @@ void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     uint32_t item, uint32_t change);
 /* Forgets all, but for sightings up to a commit. */
 void view_rewind(struct view *v, const struct ledger *l, uint64_t upto);
+/* The disk is copied; later it comes back. A number of a commit does not
+ * suffice then: after a crash numbers are given again. */
+void view_save(struct view *v);
+void view_restore(struct view *v, const struct ledger *l);
 
 #endif

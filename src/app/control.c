@@ -1,5 +1,7 @@
 #include "app/control.h"
 
+#include "app/answer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -264,40 +266,5 @@ int control_read_json(struct control *c, struct json **answer, struct arena *a,
 
 int control_status(const struct json *answer, struct errmsg *why)
 {
-    static const struct {
-        const char *name;
-        int code;
-    } codes[] = {
-        { "ENOMEM", SYNCLINE_ENOMEM },
-        { "EINVAL", SYNCLINE_EINVAL },
-        { "EMALFORMED", SYNCLINE_EMALFORMED },
-        { "ESHORT", SYNCLINE_ESHORT },
-        { "ELIMIT", SYNCLINE_ELIMIT },
-        { "ENOTFOUND", SYNCLINE_ENOTFOUND },
-        { "EEXIST", SYNCLINE_EEXIST },
-        { "ECONFLICT", SYNCLINE_ECONFLICT },
-        { "EIO", SYNCLINE_EIO },
-        { "EFULL", SYNCLINE_EFULL },
-        { "ECORRUPT", SYNCLINE_ECORRUPT },
-        { "EVERSION", SYNCLINE_EVERSION },
-        { "EBUSY", SYNCLINE_EBUSY },
-        { "EDENIED", SYNCLINE_EDENIED },
-        { "ECLOSED", SYNCLINE_ECLOSED },
-        { "ETIMEOUT", SYNCLINE_ETIMEOUT },
-        { "EUNSUPPORTED", SYNCLINE_EUNSUPPORTED },
-    };
-    const struct slice code = json_get_str(answer, "code");
-    const struct slice text = json_get_str(answer, "error");
-    int rc = SYNCLINE_EIO;
-
-    if (json_get_bool(answer, "ok", false) ||
-        json_get_bool(answer, "more", false))
-        return SYNCLINE_OK;
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (slice_is(code, codes[i].name))
-            rc = codes[i].code;
-    if (text.len == 0)
-        return errmsg_set(
-            why, rc, "the daemon refused (%.*s)", SLICE_FMT(code));
-    return errmsg_set(why, rc, "%.*s", SLICE_FMT(text));
+    return answer_status(answer, why);
 }

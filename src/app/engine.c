@@ -527,7 +527,7 @@ static void on_closed(uv_handle_t *h)
 {
     struct engine *e = h->data;
 
-    if (h == (uv_handle_t *)&e->timer)
+    if (--e->handles == 0)
         free_engine(e);
 }
 
@@ -576,6 +576,7 @@ int engine_close(struct engine *e)
         free_engine(e);
         return rc;
     }
+    e->handles = 3;
     uv_close((uv_handle_t *)&e->turn, on_closed);
     uv_close((uv_handle_t *)&e->again, on_closed);
     uv_close((uv_handle_t *)&e->timer, on_closed);

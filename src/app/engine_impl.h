@@ -46,11 +46,13 @@ struct engine {
     struct helper_job sync_job, checkpoint_job;
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
+    bool stuck; /* the last checkpoint failed; waiting for it makes no room */
 
     uv_prepare_t turn;
     uv_idle_t again;
     uv_timer_t timer;
     bool handles_open;
+    unsigned handles; /* being closed */
 
     struct call **calls; /* by id modulo calls_cap */
     size_t calls_cap;

@@ -64,11 +64,18 @@ static void done_checkpoint(struct helper_job *job)
     struct errmsg why = { "" };
 
     e->checkpointing = false;
-    if (store_file_checkpoint_end(e->store, &why) != SYNCLINE_OK)
+    if (store_file_checkpoint_end(e->store, &why) == SYNCLINE_OK) {
+        e->stuck = false;
+    } else if (!e->stuck) {
+        e->stuck = true;
         log_line(&e->opt.log, LOG_LEVEL_ERROR, "store",
-            "moving changes into state.db failed, tried again later: %s",
+            "moving changes into state.db failed, tried again every second: "
+            "%s",
             why.text);
-    if (e->full && !store_file_full(e->store)) {
+    }
+    /* Writers that wait for room would wait for ever: let the store take
+     * what it can and refuse the rest, and readers read on. */
+    if (e->full && (e->stuck || !store_file_full(e->store))) {
         e->full = false;
         net_pause(e->net, false);
         if (e->opt.on_room != NULL)
@@ -103,7 +110,7 @@ void engine_store_turn(struct engine *e)
         engine_fail(e,
             "writing the journal failed; nothing more is accepted "
             "until the store is opened again");
-    if (!e->full && store_file_full(e->store)) {
+    if (!e->full && !e->stuck && store_file_full(e->store)) {
         e->full = true;
         net_pause(e->net, true);
     }

@@ -93,9 +93,15 @@ static int grow(
 int item_add_change(
     struct item *it, const struct change *c, uint32_t *ix, struct arena *a)
 {
-    int rc = grow((void **)&it->changes, it->changes_n, &it->changes_cap,
-        sizeof *it->changes, a);
+    int rc;
 
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        if (change_cmp(&it->changes[i], c) == 0) {
+            *ix = i;
+            return SYNCLINE_OK;
+        }
+    rc = grow((void **)&it->changes, it->changes_n, &it->changes_cap,
+        sizeof *it->changes, a);
     if (rc != SYNCLINE_OK)
         return rc;
     *ix = it->changes_n;
@@ -114,7 +120,7 @@ int item_set(struct item *it, struct slice path, struct slice value,
         it->cells[ix].change = change;
         return SYNCLINE_OK;
     }
-    if (it->cells_n >= CELLS_MAX)
+    if (it->cells_n >= CELLS_JOINED_MAX)
         return SYNCLINE_ELIMIT;
     rc = grow(
         (void **)&it->cells, it->cells_n, &it->cells_cap, sizeof *it->cells, a);

@@ -14,7 +14,8 @@
 #define KEY_MAX 1024                 /* bytes of an item's key */
 #define PATH_MAX_LEN 8192            /* bytes of a cell's pointer */
 #define VALUE_MAX ((size_t)16 << 20) /* bytes of an item's document */
-#define CELLS_MAX 10000              /* cells of an item */
+#define CELLS_MAX 10000              /* leaves that a writer may give it */
+#define CELLS_JOINED_MAX 1000000     /* cells after joins, removed ones too */
 
 /* An original that a resolver's result merged (see resolve.h). */
 struct original {
@@ -79,7 +80,8 @@ static inline bool value_is_empty_object(struct slice value)
 void item_init(struct item *it);
 /* The cell at a path, or NULL. */
 struct cell *item_find(const struct item *it, struct slice path);
-/* Adds a change (borrowing what it points to); its index in *ix. */
+/* Adds a change (borrowing what it points to) unless an equal one is there;
+ * its index in *ix. */
 NODISCARD int item_add_change(
     struct item *it, const struct change *c, uint32_t *ix, struct arena *a);
 /* Sets the cell at path; path and value are borrowed. */

@@ -253,7 +253,7 @@ void put_item(struct buf *b, const struct item *it)
 
 static void get_changes(struct reader *r, struct item *it, struct arena *a)
 {
-    uint64_t n = get_varint_max(r, CELLS_MAX + 1);
+    uint64_t n = get_varint_max(r, CELLS_JOINED_MAX + 1);
 
     if (r->err == 0 && n > r->in.len / 13)
         r->err = SYNCLINE_ESHORT;
@@ -289,7 +289,7 @@ static bool pointer_valid(struct slice p)
 
 static void get_cells(struct reader *r, struct item *it, struct arena *a)
 {
-    uint64_t n = get_varint_max(r, CELLS_MAX);
+    uint64_t n = get_varint_max(r, CELLS_JOINED_MAX);
 
     if (r->err == 0 && n > r->in.len / 3)
         r->err = SYNCLINE_ESHORT;

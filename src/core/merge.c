@@ -158,12 +158,6 @@ static int take_change(struct join *j, uint32_t row_ix, uint32_t *ix)
         *ix = j->to[row_ix] - 1;
         return SYNCLINE_OK;
     }
-    for (uint32_t i = 0; i < j->mine->changes_n; i++)
-        if (change_cmp(&j->mine->changes[i], c) == 0) {
-            *ix = i;
-            j->to[row_ix] = i + 1;
-            return SYNCLINE_OK;
-        }
     rc = item_add_change(j->mine, c, ix, j->arena);
     if (rc == SYNCLINE_OK)
         j->to[row_ix] = *ix + 1;
@@ -274,6 +268,18 @@ static int join_header(struct join *j, bool *grew)
     return rc;
 }
 
+/* Nothing here yet and nothing to leave out: the row is the item. What its
+ * own cells did to each other was recorded where they met. */
+static bool is_all_new(const struct join *j)
+{
+    if (j->mine->length != 0 || j->row->length == 0)
+        return false;
+    for (uint32_t i = 0; i < j->row->changes_n; i++)
+        if (!fresh(j, &j->row->changes[i]))
+            return false;
+    return true;
+}
+
 int item_join(struct item *mine, const struct item *row, const struct vv *seen,
     const struct merge_sink *sink, struct merge_result *out, struct arena *a)
 {
@@ -281,6 +287,12 @@ int item_join(struct item *mine, const struct item *row, const struct vv *seen,
     bool grew = false;
     int rc = SYNCLINE_OK;
 
+    if (is_all_new(&j)) {
+        rc = item_copy(mine, row, a);
+        if (rc == SYNCLINE_OK)
+            *out = (struct merge_result){ true, true };
+        return rc;
+    }
     j.to = arena_zalloc(a, row->changes_n + 1, sizeof *j.to);
     if (j.to == NULL)
         return SYNCLINE_ENOMEM;
@@ -313,6 +325,10 @@ static int begin_change(
         .originals_n = by->originals_n };
     int rc = SYNCLINE_OK;
 
+    it->version++;
+    for (*ix = 0; *ix < it->changes_n; ++*ix)
+        if (change_cmp(&it->changes[*ix], &c) == 0)
+            return SYNCLINE_OK; /* its commit wrote here before */
     if (it->length == 0 && by->birth != NULL)
         rc = vv_copy(&it->birth, by->birth, a);
     if (rc == SYNCLINE_OK)
@@ -323,7 +339,6 @@ static int begin_change(
         rc = vv_add(&it->ctx, &by->dot, a);
     if (rc == SYNCLINE_OK)
         rc = item_add_change(it, &c, ix, a);
-    it->version++;
     return rc;
 }
 
@@ -335,6 +350,26 @@ static uint64_t next_life(uint64_t length, uint64_t floor)
     return above + 1 + (above & 1);
 }
 
+/* Does the path hold what beats the author? A write that keeps an older time
+ * must not replace it here, since it would do so nowhere else. */
+static bool holds_later(
+    const struct item *it, struct slice path, const struct author *by)
+{
+    const struct change as = { .dot = by->dot, .stamp = by->stamp };
+    const struct cell *c = item_find(it, path);
+
+    return c != NULL && beats(&it->changes[c->change], &as);
+}
+
+static bool has_news(
+    const struct item *it, const struct leaves *leaves, const struct author *by)
+{
+    for (uint32_t i = 0; i < leaves->n; i++)
+        if (!holds_later(it, leaves->e[i].path, by))
+            return true;
+    return false;
+}
+
 int item_write(struct item *it, const struct leaves *leaves,
     const struct author *by, bool *wrote, struct arena *a)
 {
@@ -342,7 +377,7 @@ int item_write(struct item *it, const struct leaves *leaves,
     int rc;
 
     *wrote = false;
-    if (leaves->n == 0)
+    if (!has_news(it, leaves, by))
         return SYNCLINE_OK;
     rc = begin_change(it, by, &ix, a);
     if (rc == SYNCLINE_OK && !item_alive(it)) {
@@ -350,7 +385,8 @@ int item_write(struct item *it, const struct leaves *leaves,
         it->tomb = -1;
     }
     for (uint32_t i = 0; i < leaves->n && rc == SYNCLINE_OK; i++)
-        rc = item_set(it, leaves->e[i].path, leaves->e[i].value, ix, a);
+        if (!holds_later(it, leaves->e[i].path, by))
+            rc = item_set(it, leaves->e[i].path, leaves->e[i].value, ix, a);
     if (rc == SYNCLINE_OK)
         rc = item_normalise(it, a);
     *wrote = rc == SYNCLINE_OK;

@@ -59,8 +59,9 @@ struct author {
     uint32_t originals_n;
 };
 
-/* Writes leaves into an item, creating it if it is not alive. Nothing to
- * write leaves it as it is and *wrote false. */
+/* Writes leaves into an item, creating it if it is not alive. Leaves where a
+ * cell of a later stamp stands are left out (an older system's write may be
+ * late); nothing to write leaves it as it is and *wrote false. */
 NODISCARD int item_write(struct item *it, const struct leaves *leaves,
     const struct author *by, bool *wrote, struct arena *a);
 /* Makes doc the whole document. */

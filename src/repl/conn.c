@@ -180,8 +180,16 @@ static int send_hello(struct node *n, struct conn *c)
             .wall_us = n->wall_us,
             .port = n->opt.port,
             .name = n->opt.name } };
+    struct buf yours = { 0 };
+    int rc;
 
-    return conn_send(n, c, &f);
+    put_owned(&yours, n, &c->device);
+    f.hello.yours = buf_slice(&yours);
+    rc = buf_status(&yours);
+    if (rc == SYNCLINE_OK)
+        rc = conn_send(n, c, &f);
+    buf_free(&yours);
+    return rc;
 }
 
 /* Two devices may dial each other at once: the connection that the smaller
@@ -328,7 +336,14 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     n->reach_changed = n->want_flush = true;
     /* Not before: who dialled is up before the other has judged it. */
     peers_on_up(n->peers, c->id, &c->device, n->now_us);
-    rc = owner_learn(n, &c->replica, &c->device);
+    rc = owner_keep(n, &c->replica, &c->device);
+    for (size_t i = 0; i < f->hello.yours.len && rc == SYNCLINE_OK;
+         i += RID_LEN) {
+        struct rid rid;
+
+        memcpy(rid.b, f->hello.yours.ptr + i, RID_LEN);
+        rc = node_remember_mine(n, &rid);
+    }
     if (c->inbound && c->port != 0) {
         struct netaddr listens = c->remote;
 

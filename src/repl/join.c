@@ -215,7 +215,8 @@ static int send_welcome(struct node *n, struct conn *c, uint64_t invite)
     if (rc == SYNCLINE_OK)
         rc = send_raw(n, c, &out);
     if (rc == SYNCLINE_OK) {
-        peers_learn(n->peers, &c->device, &c->remote, PEER_OBSERVED);
+        if (c->port != 0)
+            peers_learn(n->peers, &c->device, &c->remote, PEER_OBSERVED);
         conn_close(n, c, SYNCLINE_OK, "paired");
         invites_leave(n->invites, c->id);
     }

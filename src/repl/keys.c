@@ -19,10 +19,11 @@ struct slice key_meta_replica(
     return buf_slice(b);
 }
 
-struct slice key_meta_mine(struct buf *b, const struct rid *replica)
+struct slice key_meta_rid(
+    struct buf *b, const char *name, const struct rid *replica)
 {
     buf_clear(b);
-    buf_put_str(b, META_MINE);
+    buf_put_str(b, name);
     buf_put(b, replica->b, RID_LEN);
     return buf_slice(b);
 }

@@ -89,6 +89,38 @@ int owner_learn(struct node *n, const struct rid *r, const struct device_id *d)
     return SYNCLINE_OK;
 }
 
+int owner_keep(struct node *n, const struct rid *r, const struct device_id *d)
+{
+    const struct device_id *known = owner_of(n, r);
+
+    if (known != NULL && device_eq(known, d))
+        return SYNCLINE_OK;
+    txn_put(&n->txn, TABLE_META, key_meta_rid(&n->key, META_OWNER, r),
+        device_slice(d));
+    return owner_learn(n, r, d);
+}
+
+void put_owned(struct buf *b, const struct node *n, const struct device_id *d)
+{
+    for (uint32_t i = 0; i < n->owners_n; i++)
+        if (device_eq(&n->owners[i].device, d))
+            buf_put_slice(b, rid_slice(&n->owners[i].replica));
+}
+
+static int load_owner(void *ctx, struct slice key, struct slice value)
+{
+    struct reader k = reader_of(slice_from(key, sizeof META_OWNER - 1));
+    struct reader v = reader_of(value);
+    struct device_id device;
+    struct rid replica;
+
+    get_into(&k, replica.b, RID_LEN);
+    get_into(&v, device.b, DEVICE_ID_LEN);
+    if (reader_end(&k) != SYNCLINE_OK || reader_end(&v) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    return owner_learn(ctx, &replica, &device);
+}
+
 /* ---- writing ---- */
 
 int mesh_token(const struct node *n, struct slice name, struct space_token *out)
@@ -234,6 +266,9 @@ int mesh_load(struct node *n, struct errmsg *why)
     if (rc == SYNCLINE_ENOTFOUND)
         rc = SYNCLINE_OK;
     if (rc == SYNCLINE_OK)
+        rc = store_scan(&n->opt.store, TABLE_META, SLICE_LIT(META_OWNER),
+            SLICE_NONE, load_owner, n);
+    if (rc == SYNCLINE_OK)
         rc = spaces_load(n, why);
     if (rc == SYNCLINE_OK)
         rc = mesh_open_spaces(n);
@@ -309,8 +344,8 @@ static int refresh_replica(struct node *n, struct slice hex, struct slice doc)
         hex_decode(device.b, DEVICE_ID_LEN, SLICE(doc.ptr + 1, doc.len - 2)) !=
             SYNCLINE_OK)
         return SYNCLINE_OK; /* says nothing to us */
-    if (device_eq(&device, &n->device) && !node_is_mine(n, &replica))
-        n->bad_restart = true; /* our own, and we have forgotten it */
+    if (device_eq(&device, &n->device))
+        return node_remember_mine(n, &replica);
     return owner_learn(n, &replica, &device);
 }
 

@@ -147,7 +147,25 @@ int node_mint_replica(struct node *n)
         return rc;
     n->replica = fresh;
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REPLICA), rid_slice(&fresh));
-    txn_put(&n->txn, TABLE_META, key_meta_mine(&n->key, &fresh), SLICE_LIT(""));
+    txn_put(&n->txn, TABLE_META, key_meta_rid(&n->key, META_MINE, &fresh),
+        SLICE_LIT(""));
+    return txn_status(&n->txn);
+}
+
+int node_remember_mine(struct node *n, const struct rid *replica)
+{
+    int rc;
+
+    if (node_is_mine(n, replica))
+        return SYNCLINE_OK;
+    rc = add_mine(n, replica);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    txn_put(&n->txn, TABLE_META, key_meta_rid(&n->key, META_MINE, replica),
+        SLICE_LIT(""));
+    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        sp->reissue = true; /* rows of it may be here already */
+    n->bad_restart = true;
     return txn_status(&n->txn);
 }
 
@@ -372,14 +390,22 @@ int node_commit(struct node *n)
     return spaces_committed(n);
 }
 
-static void undo_step(struct node *n)
+static void undo_writes(struct node *n)
 {
     txn_reset(&n->txn);
     spaces_undo(n);
     n->clock_ceiling = n->undo_ceiling;
+}
+
+static void undo_step(struct node *n)
+{
+    undo_writes(n);
     waits_undo(n);
     n->unsettled = NULL;
     n->mesh_changed = false;
+    for (size_t i = 0; i < n->fx_n; i++)
+        if (n->fx[i].type == FX_DIAL) /* it will never be carried out */
+            peers_on_down(n->peers, n->fx[i].conn, n->now_us);
     n->fx_n = 0;
 }
 
@@ -477,9 +503,11 @@ static int tell_failure(struct node *n, const struct event *ev, int rc)
 }
 
 /* Somebody knows more of this replica than it does itself: the store was
- * rolled back. From here on it is another replica. */
+ * rolled back. From here on it is another replica; until that is in the
+ * store it writes nothing. */
 static int restart_as_new(struct node *n)
 {
+    struct rid old = n->replica;
     int rc;
 
     n->bad_restart = false;
@@ -491,7 +519,25 @@ static int restart_as_new(struct node *n)
         rc = mesh_register_replica(n);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
+    if (rc != SYNCLINE_OK) {
+        n->replica = old;
+        n->bad_restart = true; /* tried again after the next event */
+    }
     conns_restart(n, "this node is a new replica");
+    return rc;
+}
+
+/* What a committed event entails beyond itself. */
+static int follow_up(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    if (n->wait_added)
+        rc = waits_check(n); /* what changed nothing is durable */
+    if (rc == SYNCLINE_OK && n->mesh_changed)
+        rc = mesh_refresh(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
     return rc;
 }
 
@@ -512,14 +558,13 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         undo_step(n);
         rc = tell_failure(n, ev, rc);
     } else {
-        if (n->wait_added)
-            rc = waits_check(n); /* what changed nothing is durable */
-        if (rc == SYNCLINE_OK && n->mesh_changed)
-            rc = mesh_refresh(n);
-        if (rc == SYNCLINE_OK)
-            rc = node_commit(n);
-        if (rc == SYNCLINE_OK && n->bad_restart)
-            rc = restart_as_new(n);
+        rc = follow_up(n);
+    }
+    if (rc == SYNCLINE_OK && n->bad_restart)
+        rc = restart_as_new(n);
+    if (rc != SYNCLINE_OK) {
+        undo_writes(n); /* what it was for is still marked as to be done */
+        rc = rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     }
     *fx = n->fx;
     *fx_n = n->fx_n;

@@ -316,6 +316,9 @@ NODISCARD int node_commit(struct node *n);
 NODISCARD int node_stamp(struct node *n, struct stamp *out);
 void node_see_stamp(struct node *n, const struct stamp *s);
 NODISCARD int node_mint_replica(struct node *n);
+/* A replica id of this device that its store has forgotten: it was rolled
+ * back. */
+NODISCARD int node_remember_mine(struct node *n, const struct rid *replica);
 bool node_is_mine(const struct node *n, const struct rid *replica);
 
 /* ---- space.c ---- */
@@ -537,6 +540,11 @@ NODISCARD int mesh_load_book(struct node *n);
 const struct device_id *owner_of(const struct node *n, const struct rid *r);
 NODISCARD int owner_learn(
     struct node *n, const struct rid *r, const struct device_id *d);
+/* The same, and for good: it is told to that device when it comes back. */
+NODISCARD int owner_keep(
+    struct node *n, const struct rid *r, const struct device_id *d);
+/* Appends the replica ids that are known to be the device's. */
+void put_owned(struct buf *b, const struct node *n, const struct device_id *d);
 
 /* ---- join.c ---- */
 
@@ -570,6 +578,8 @@ void replay_free(struct node *n);
 
 /* ---- waits.c ---- */
 
+/* Is `wait`, if there, of a kind that wait_add understands? */
+NODISCARD int wait_check(const struct json *args, struct errmsg *why);
 NODISCARD int wait_add(struct node *n, uint64_t request,
     const struct json *args, struct space *sp, const struct write_result *w,
     bool batch);

@@ -4,6 +4,50 @@
 
 #define INCOMING_MAX ((size_t)32 << 20)
 
+/* Most values can be seen to be canonical: words, plain strings, integers of
+ * up to eighteen digits. */
+static bool is_plainly_canonical(struct slice v)
+{
+    size_t i = v.ptr[0] == '-';
+
+    if (slice_is(v, "true") || slice_is(v, "false") || slice_is(v, "null") ||
+        slice_is(v, "{}") || slice_is(v, "0"))
+        return true;
+    if (v.ptr[0] == '"') {
+        for (i = 1; i + 1 < v.len; i++)
+            if (v.ptr[i] < 0x20 || v.ptr[i] > 0x7e || v.ptr[i] == '"' ||
+                v.ptr[i] == '\\')
+                return false;
+        return v.len >= 2 && v.ptr[v.len - 1] == '"';
+    }
+    if (v.len - i > 18 || i == v.len || v.ptr[i] == '0')
+        return false;
+    for (; i < v.len; i++)
+        if (v.ptr[i] < '0' || v.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+static int check_value(struct node *n, struct slice value, struct buf *text)
+{
+    struct json *v;
+    int rc;
+
+    if (value.ptr == NULL || is_plainly_canonical(value))
+        return SYNCLINE_OK;
+    rc = json_parse(&v, value, JSON_STRICT, &n->step, NULL);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_clear(text);
+    json_print(text, v, JSON_CANONICAL);
+    if (buf_status(text) != SYNCLINE_OK)
+        return buf_status(text);
+    return slice_eq(buf_slice(text), value) &&
+            (v->type != JSON_OBJECT || v->n == 0)
+        ? SYNCLINE_OK
+        : SYNCLINE_EMALFORMED;
+}
+
 /* What a peer sends as a value must be what our own printer would have
  * written for a leaf, or members would print different documents. */
 static int check_values(struct node *n, const struct item *row)
@@ -11,30 +55,14 @@ static int check_values(struct node *n, const struct item *row)
     struct buf text = { 0 };
     int rc = SYNCLINE_OK;
 
-    for (uint32_t i = 0; i < row->cells_n && rc == SYNCLINE_OK; i++) {
-        struct slice value = row->cells[i].value;
-        struct json *v;
-
-        if (value.ptr == NULL)
-            continue;
-        rc = json_parse(&v, value, JSON_STRICT, &n->step, NULL);
-        if (rc != SYNCLINE_OK)
-            break;
-        buf_clear(&text);
-        json_print(&text, v, JSON_CANONICAL);
-        if (!slice_eq(buf_slice(&text), value) ||
-            (v->type == JSON_OBJECT && v->n > 0))
-            rc = SYNCLINE_EMALFORMED;
-    }
+    for (uint32_t i = 0; i < row->cells_n && rc == SYNCLINE_OK; i++)
+        rc = check_value(n, row->cells[i].value, &text);
+    for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
+        for (uint32_t k = 0;
+             k < row->changes[i].originals_n && rc == SYNCLINE_OK; k++)
+            rc = check_value(n, row->changes[i].originals[k].value, &text);
     buf_free(&text);
     return rc;
-}
-
-/* The same bound at every node, whatever its clock says: no clock can be
- * driven to its end. */
-static bool stamp_is_sane(const struct node *n, const struct stamp *s)
-{
-    return s->epoch <= n->epoch && s->hlc <= HLC_FOREIGN_MAX;
 }
 
 /* Our clock merges every stamp; rows of our own lost replicas, and dots that
@@ -45,7 +73,7 @@ static int look_at_changes(
     for (uint32_t i = 0; i < row->changes_n; i++) {
         const struct change *c = &row->changes[i];
 
-        if (!stamp_is_sane(n, &c->stamp))
+        if (c->stamp.epoch > n->epoch)
             return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
         if (node_is_mine(n, &c->dot.replica) &&
@@ -79,6 +107,8 @@ static int receive_row(
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
     rc = look_at_changes(n, sp, &row);
+    if (rc == SYNCLINE_OK && n->bad_restart)
+        rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
     if (rc != SYNCLINE_OK)
         return rc;
     if (vv_geq(&sp->have, &row.ctx))
@@ -110,7 +140,7 @@ static int check_contender(struct node *n, const struct contender *c)
 {
     struct json *v;
 
-    if (!stamp_is_sane(n, &c->stamp))
+    if (c->stamp.epoch > n->epoch)
         return SYNCLINE_EMALFORMED;
     node_see_stamp(n, &c->stamp);
     if (c->value.ptr == NULL)
@@ -183,7 +213,7 @@ static int receive_mark(
         if (rid_eq(&f->mark.e[i].replica, &n->replica) &&
             !vv_covers(&sp->have, &f->mark.e[i])) {
             n->bad_restart = true;
-            continue;
+            return SYNCLINE_ECLOSED;
         }
         rc = space_raise(n, sp, &f->mark.e[i]);
     }

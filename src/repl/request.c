@@ -52,7 +52,7 @@ static int reply(struct asking *q, struct buf *b)
 static int need_space(struct asking *q, struct space **out)
 {
     struct slice name = json_get_str(q->args, "space");
-    struct space *sp;
+    struct space *sp = NULL;
 
     if (name.len == 0)
         name = SLICE_LIT(DEFAULT_SPACE);
@@ -88,24 +88,14 @@ static int need_key(struct asking *q, struct slice *out)
     return key_check(key->s, &q->why);
 }
 
-static int check_size(struct asking *q, struct space *sp, struct slice key,
+static int check_depth(struct asking *q, struct space *sp, struct slice key,
     const struct json *doc)
 {
-    struct buf b = { .max = VALUE_MAX + 1 };
-    int rc;
-
-    if (json_depth(doc) > JSON_DEPTH_MAX)
-        return errmsg_set(&q->why, SYNCLINE_ELIMIT,
-            "%.*s/%.*s: a value nested deeper than %d levels",
-            SLICE_FMT(sp->name), SLICE_FMT(key), JSON_DEPTH_MAX);
-    json_print(&b, doc, JSON_CANONICAL);
-    rc = buf_status(&b);
-    if (rc == SYNCLINE_ELIMIT || b.len > VALUE_MAX)
-        rc = errmsg_set(&q->why, SYNCLINE_ELIMIT,
-            "%.*s/%.*s: a value of more than %zu bytes", SLICE_FMT(sp->name),
-            SLICE_FMT(key), VALUE_MAX);
-    buf_free(&b);
-    return rc;
+    if (json_depth(doc) <= JSON_DEPTH_MAX)
+        return SYNCLINE_OK;
+    return errmsg_set(&q->why, SYNCLINE_ELIMIT,
+        "%.*s/%.*s: a value nested deeper than %d levels", SLICE_FMT(sp->name),
+        SLICE_FMT(key), JSON_DEPTH_MAX);
 }
 
 static int write_one(struct asking *q, struct space *sp, struct slice key,
@@ -113,7 +103,7 @@ static int write_one(struct asking *q, struct space *sp, struct slice key,
 {
     struct write_op op = { .key = key, .doc = doc };
     struct write_result result;
-    int rc = doc != NULL ? check_size(q, sp, key, doc) : SYNCLINE_OK;
+    int rc = doc != NULL ? check_depth(q, sp, key, doc) : SYNCLINE_OK;
 
     if (rc == SYNCLINE_OK)
         rc = write_local(q->n, sp, &op, 1, &result, &q->why);
@@ -125,7 +115,7 @@ static int write_one(struct asking *q, struct space *sp, struct slice key,
 static int on_put(struct asking *q)
 {
     struct json *doc = json_get(q->args, "value");
-    struct space *sp;
+    struct space *sp = NULL;
     struct slice key;
     int rc = need_writable(q, &sp);
 
@@ -152,7 +142,7 @@ static int on_patch(struct asking *q)
 {
     struct json *patch = json_get(q->args, "patch"), *doc;
     struct stored st;
-    struct space *sp;
+    struct space *sp = NULL;
     struct slice key;
     int rc = need_writable(q, &sp);
 
@@ -177,7 +167,7 @@ static int not_found(struct asking *q, const struct space *sp, struct slice key)
 static int on_del(struct asking *q)
 {
     struct stored st;
-    struct space *sp;
+    struct space *sp = NULL;
     struct slice key;
     int rc = need_writable(q, &sp);
 
@@ -201,7 +191,7 @@ static int read_op(struct asking *q, struct space *sp, const struct json *v,
         return errmsg_set(&q->why, SYNCLINE_EINVAL,
             "ops[%u]: needs a key, and either a value or delete", ix);
     op->key = key->s;
-    return op->doc != NULL ? check_size(q, sp, op->key, op->doc) : SYNCLINE_OK;
+    return op->doc != NULL ? check_depth(q, sp, op->key, op->doc) : SYNCLINE_OK;
 }
 
 static int on_batch(struct asking *q)
@@ -209,7 +199,7 @@ static int on_batch(struct asking *q)
     struct json *list = json_get(q->args, "ops");
     struct write_result result;
     struct write_op *ops;
-    struct space *sp;
+    struct space *sp = NULL;
     uint32_t n = 0;
     int rc = need_writable(q, &sp);
 
@@ -255,7 +245,7 @@ static int on_get(struct asking *q)
 {
     struct buf b = { 0 };
     struct stored st;
-    struct space *sp;
+    struct space *sp = NULL;
     struct slice key;
     int rc = need_space(q, &sp);
 
@@ -321,7 +311,7 @@ static int on_ls(struct asking *q)
         .values = json_get_bool(q->args, "values", false) };
     struct slice prefix = json_get_str(q->args, "prefix");
     struct buf from = { 0 }, pre = { 0 };
-    struct space *sp;
+    struct space *sp = NULL;
     int rc = need_space(q, &sp);
 
     if (rc == SYNCLINE_OK && (l.limit < 1 || l.limit > LS_LIMIT_MAX))
@@ -423,7 +413,7 @@ static int on_history(struct asking *q)
     struct versions v = { .n = q->n };
     struct history_entry now;
     struct stored st;
-    struct space *sp;
+    struct space *sp = NULL;
     struct slice key;
     int rc = need_space(q, &sp);
 
@@ -482,7 +472,7 @@ static int on_restore(struct asking *q)
     int64_t version = json_get_int(q->args, "version", 0);
     struct versions v = { .n = q->n };
     struct stored st;
-    struct space *sp;
+    struct space *sp = NULL;
     struct slice key;
     int rc = need_writable(q, &sp);
 
@@ -560,7 +550,9 @@ int request_on(struct node *n, const struct event *ev)
 
     while (i < sizeof ops / sizeof *ops && !slice_is(op, ops[i].op))
         i++;
-    rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
+    rc = wait_check(ev->args, &q.why);
+    if (rc == SYNCLINE_OK)
+        rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
     if (rc == SYNCLINE_OK || q.why.text[0] == 0)
         return rc; /* done, or the step fails as a whole */
     txn_reset(&n->txn);

@@ -166,6 +166,7 @@ static int load_contents(struct node *n, struct space *sp)
     if (rc == SYNCLINE_OK)
         rc = vv_copy(&sp->durable, &sp->have, &n->arena);
     sp->durable_lsn = sp->s.lsn;
+    sp->reissue = true; /* the MARK may have been missed before the stop */
     return rc;
 }
 

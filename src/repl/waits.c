@@ -33,6 +33,17 @@ void waits_free(struct node *n)
     }
 }
 
+int wait_check(const struct json *args, struct errmsg *why)
+{
+    const struct json *want = json_get(args, "wait");
+
+    if (want == NULL || (want->type == JSON_INT && want->i >= 0) ||
+        (want->type == JSON_STRING && slice_is(want->s, "all")))
+        return SYNCLINE_OK;
+    return errmsg_set(
+        why, SYNCLINE_EINVAL, "wait: neither a number nor \"all\"");
+}
+
 int wait_add(struct node *n, uint64_t request, const struct json *args,
     struct space *sp, const struct write_result *r, bool batch)
 {

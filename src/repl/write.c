@@ -7,12 +7,29 @@ static int begin_author(struct node *n, struct space *sp, struct author *by)
         .wall_us = n->wall_us,
         .floor = sp->s.floor,
         .birth = sp->s.floor > 0 ? &sp->have : NULL };
+    if (n->bad_restart) /* its next dot may be known elsewhere */
+        return SYNCLINE_ECLOSED;
     return node_stamp(n, &by->stamp);
 }
 
 static int check_op(const struct write_op *op, struct errmsg *why)
 {
     return key_check(op->key, why);
+}
+
+/* The size of what an item holds: close to that of its document. */
+static int check_size(const struct space *sp, struct slice key,
+    const struct item *it, struct errmsg *why)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < it->cells_n; i++)
+        bytes += it->cells[i].path.len + it->cells[i].value.len;
+    if (bytes <= VALUE_MAX)
+        return SYNCLINE_OK;
+    return errmsg_set(why, SYNCLINE_ELIMIT,
+        "%.*s/%.*s: a document of %zu bytes: at most %zu are allowed",
+        SLICE_FMT(sp->name), SLICE_FMT(key), bytes, VALUE_MAX);
 }
 
 static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
@@ -31,6 +48,8 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
         return errmsg_set(why, rc,
             "%.*s/%.*s: more than %d fields, or a path of more than %d bytes",
             SLICE_FMT(sp->name), SLICE_FMT(op->key), CELLS_MAX, PATH_MAX_LEN);
+    if (rc == SYNCLINE_OK && wrote)
+        rc = check_size(sp, op->key, &st.item, why);
     if (rc == SYNCLINE_OK && wrote) {
         out->changed++;
         rc = item_store(n, sp, op->key, &st, space_next_lsn(sp));

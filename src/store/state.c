@@ -14,8 +14,7 @@ uint64_t state_wal_bytes(const struct state *st)
     return st->wal_bytes;
 }
 
-/* Steps a query for one row, copies its first column and lets go of the
- * snapshot, which would otherwise keep the log from being reset. */
+/* Steps a query for one row and copies its first column. */
 static int get_one(
     sqlite3_stmt *q, struct slice key, struct buf *keep, struct slice *value)
 {
@@ -34,6 +33,18 @@ static int get_one(
     if (buf_status(keep) == SYNCLINE_OK)
         *value = buf_slice(keep);
     return buf_status(keep);
+}
+
+/* A failure leaves each read to its own transaction, which is only slower. */
+void state_hold(struct state *st)
+{
+    (void)sqlite3_exec(st->reader, "BEGIN", NULL, NULL, NULL);
+}
+
+void state_let_go(struct state *st)
+{
+    if (sqlite3_get_autocommit(st->reader) == 0)
+        (void)sqlite3_exec(st->reader, "COMMIT", NULL, NULL, NULL);
 }
 
 int state_get(

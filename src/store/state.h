@@ -27,6 +27,12 @@ void state_close(struct state *st); /* NULL is fine */
 /* The last commit in it; the writing side's to ask. */
 uint64_t state_checkpointed(const struct state *st);
 
+/* One read transaction over all reads until let go: the locks of one for
+ * each read cost more than the reads. While it lasts the write-ahead log
+ * cannot be reset, so it is let go before each state_write. */
+void state_hold(struct state *st);
+void state_let_go(struct state *st);
+
 /* Lent until the next call of state_get. */
 NODISCARD int state_get(struct state *st, enum store_table t, struct slice key,
     struct slice *value);

@@ -271,6 +271,7 @@ bool store_file_checkpoint_begin(struct store_file *s, uint64_t now_ms)
         s->frozen = s->active;
         s->active = (struct overlay){ 0 };
     }
+    state_let_go(s->state);
     s->begun_ms = now_ms;
     s->running = true;
     return true;
@@ -286,6 +287,7 @@ int store_file_checkpoint_end(struct store_file *s, struct errmsg *why)
 {
     ENSURE(s->running);
     s->running = false;
+    state_hold(s->state);
     if (s->run_rc != SYNCLINE_OK) {
         s->checkpoints_failed++;
         return errmsg_set(why, s->run_rc, "%s", s->run_why.text);

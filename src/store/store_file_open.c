@@ -120,7 +120,13 @@ static int open_all(struct store_file *s, struct errmsg *why)
         return rc;
     s->checkpointed = state_checkpointed(s->state);
     rc = journal_open(&s->journal, &beside, why);
-    return rc == SYNCLINE_OK ? replay(s, why) : rc;
+    if (rc == SYNCLINE_OK)
+        rc = replay(s, why);
+    if (rc == SYNCLINE_OK) {
+        state_let_go(s->state); /* a checkpoint of the replay holds one */
+        state_hold(s->state);
+    }
+    return rc;
 }
 
 int store_file_open(struct store_file **out, const char *dir,

@@ -33,12 +33,12 @@ static const struct {
         { { "/a", "1", 1 }, { "/b/c", "2", 2 }, { "/b/d", "[]", 3 } },
         "{\"a\":1,\"b\":{\"c\":2,\"d\":[]}}" },
     { "an opaque item", { { "", "\"x\"", 1 } }, "\"x\"" },
-    { "a removed field shows nothing",
-        { { "/a", NULL, 2 }, { "/b", "1", 1 } }, "{\"b\":1}" },
-    { "a later scalar above hides",
-        { { "/a", "1", 2 }, { "/a/b", "2", 1 } }, "{\"a\":1}" },
-    { "a later array above hides",
-        { { "/a", "[1]", 2 }, { "/a/b", "2", 1 } }, "{\"a\":[1]}" },
+    { "a removed field shows nothing", { { "/a", NULL, 2 }, { "/b", "1", 1 } },
+        "{\"b\":1}" },
+    { "a later scalar above hides", { { "/a", "1", 2 }, { "/a/b", "2", 1 } },
+        "{\"a\":1}" },
+    { "a later array above hides", { { "/a", "[1]", 2 }, { "/a/b", "2", 1 } },
+        "{\"a\":[1]}" },
     { "null hides as other scalars do",
         { { "/a", "null", 2 }, { "/a/b", "2", 1 } }, "{\"a\":null}" },
     { "an earlier scalar above gives way",
@@ -79,8 +79,8 @@ static const struct {
     { "keys with escapes",
         { { "/a~1b/~0", "1", 1 }, { "/a~1b/x", "2", 1 }, { "//", "3", 1 } },
         "{\"\":{\"\":3},\"a/b\":{\"x\":2,\"~\":1}}" },
-    { "the root {} among fields",
-        { { "", "{}", 9 }, { "/a", "1", 1 } }, "{\"a\":1}" },
+    { "the root {} among fields", { { "", "{}", 9 }, { "/a", "1", 1 } },
+        "{\"a\":1}" },
     { "the root {} alone", { { "", "{}", 9 }, { "/a", NULL, 1 } }, "{}" },
 };
 
@@ -377,8 +377,7 @@ static const struct {
     { "a hidden field is emptied too, lest it surface",
         { { "/a", "1", 2 }, { "/a/b", "2", 1 } }, "{\"c\":1}",
         { { "/a", NULL, 0 }, { "/a/b", NULL, 0 }, { "/c", "1", 0 } } },
-    { "emptied to {}", { { "/a/b", "1", 1 }, { "/a/c", "2", 1 } },
-        "{\"a\":{}}",
+    { "emptied to {}", { { "/a/b", "1", 1 }, { "/a/c", "2", 1 } }, "{\"a\":{}}",
         { { "/a", "{}", 0 }, { "/a/b", NULL, 0 }, { "/a/c", NULL, 0 } } },
     { "1 and 1.0 differ", { { "/a", "1", 1 } }, "{\"a\":1.0}",
         { { "/a", "1.0", 0 } } },
@@ -426,10 +425,10 @@ static struct json *edited(
     return now;
 }
 
-static void write_diff(
-    struct item *it, const struct leaves *w, struct arena *a)
+static void write_diff(struct item *it, const struct leaves *w, struct arena *a)
 {
-    struct change c = { .dot = make_dot(7, 1), .first = make_dot(7, 1),
+    struct change c = { .dot = make_dot(7, 1),
+        .first = make_dot(7, 1),
         .stamp = make_stamp(100, 7) };
     uint32_t ix;
 

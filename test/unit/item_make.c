@@ -72,12 +72,11 @@ struct slice item_text(const struct item *it, struct arena *a)
 
 struct slice random_segment(struct prng *p)
 {
-    static const struct slice odd[] = { LIT(""), LIT("~0"),
-        LIT("~1"), LIT("a~1b"), LIT("\0z"), LIT("a\0"),
-        LIT("\xc3\xa9"), LIT("\xf0\x9f\x8c\x8d"), LIT("a!"),
-        LIT("\""), LIT("~0~1"), LIT("\x7f") };
-    static const struct slice plain[] = { LIT("a"), LIT("b"),
-        LIT("c") };
+    static const struct slice odd[] = { LIT(""), LIT("~0"), LIT("~1"),
+        LIT("a~1b"), LIT("\0z"), LIT("a\0"), LIT("\xc3\xa9"),
+        LIT("\xf0\x9f\x8c\x8d"), LIT("a!"), LIT("\""), LIT("~0~1"),
+        LIT("\x7f") };
+    static const struct slice plain[] = { LIT("a"), LIT("b"), LIT("c") };
 
     if (prng_one_in(p, 5))
         return odd[prng_below(p, ARRAY_N(odd))];
@@ -98,9 +97,8 @@ struct slice random_path(struct prng *p, struct arena *a)
 
 struct slice random_value(struct prng *p, struct arena *a)
 {
-    static const struct slice some[] = { LIT("{}"), LIT("[]"),
-        LIT("null"), LIT("true"), LIT("[{\"a\":1},2]"),
-        LIT("\"\xc3\xa9\"") };
+    static const struct slice some[] = { LIT("{}"), LIT("[]"), LIT("null"),
+        LIT("true"), LIT("[{\"a\":1},2]"), LIT("\"\xc3\xa9\"") };
     struct buf b = { 0 };
 
     if (prng_one_in(p, 3))
@@ -122,7 +120,8 @@ static struct slice meant(struct slice segment, struct arena *a)
     return key;
 }
 
-static struct json *random_object(struct prng *p, unsigned depth, struct arena *a)
+static struct json *random_object(
+    struct prng *p, unsigned depth, struct arena *a)
 {
     struct json *obj = json_new(a, JSON_OBJECT);
 
@@ -155,8 +154,8 @@ struct json *random_doc(struct prng *p, struct arena *a)
 
 static struct dot random_dot(struct prng *p)
 {
-    return make_dot(
-        (unsigned)prng_below(p, 6), 1 + (prng_next(p) >> prng_below(p, 64)) / 2);
+    return make_dot((unsigned)prng_below(p, 6),
+        1 + (prng_next(p) >> prng_below(p, 64)) / 2);
 }
 
 static struct vv random_vv(struct prng *p, struct arena *a)

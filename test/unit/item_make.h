@@ -10,7 +10,10 @@
 #include "core/document.h"
 
 /* SLICE_LIT for the initializer of something static. */
-#define LIT(s) { (const uint8_t *)("" s), sizeof(s) - 1 }
+#define LIT(s)                                 \
+    {                                          \
+        (const uint8_t *)("" s), sizeof(s) - 1 \
+    }
 
 struct rid make_rid(unsigned n);
 struct dot make_dot(unsigned replica, uint64_t seq);

@@ -1,0 +1,12 @@
+/* answer.h - what an answer of the local interface (doc/api.md) says about
+ * how it went. Pure. */
+#ifndef SYNCLINE_APP_ANSWER_H
+#define SYNCLINE_APP_ANSWER_H
+
+#include "core/json.h"
+
+/* 0 if the answer says ok or is one of a stream, else its code and its
+ * sentence. */
+NODISCARD int answer_status(const struct json *answer, struct errmsg *why);
+
+#endif

@@ -1,0 +1,214 @@
+#include "app/lib.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define OPTIONS_SIZE_MIN offsetof(struct syncline_options, listen)
+#define DEFAULT_PORT 4748
+#define DEFAULT_MEMORY ((size_t)64 << 20)
+#define CHECKPOINT_MS 1000
+
+/* ---- addresses ---- */
+
+static void take_found(struct netaddr *out, const struct addrinfo *found)
+{
+    if (found->ai_family == AF_INET) {
+        const struct sockaddr_in *a = (const void *)found->ai_addr;
+
+        out->family = 4;
+        memcpy(out->addr, &a->sin_addr, 4);
+    } else {
+        const struct sockaddr_in6 *a = (const void *)found->ai_addr;
+
+        out->family = 6;
+        memcpy(out->addr, &a->sin6_addr, 16);
+        out->scope = a->sin6_scope_id;
+    }
+}
+
+/* "host:port" or "host", where the host is a name. */
+static int look_up(const char *text, struct netaddr *out)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+    const char *colon = strchr(text, ':');
+    unsigned long port = DEFAULT_PORT;
+    char host[256], *end;
+    int rc;
+
+    if (colon == NULL)
+        colon = text + strlen(text);
+    else
+        port = strtoul(colon + 1, &end, 10);
+    if (colon == text || (size_t)(colon - text) >= sizeof host ||
+        port > UINT16_MAX || (*colon == ':' && (end == colon + 1 || *end != 0)))
+        return lib_fail(SYNCLINE_EINVAL,
+            "%s: not an address; write 192.0.2.7:4748, [2001:db8::7]:4748 or "
+            "name:4748",
+            text);
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = 0;
+    rc = getaddrinfo(host, NULL, &hints, &found);
+    if (rc != 0)
+        return lib_fail(
+            SYNCLINE_EINVAL, "%s: no such address: %s", text, gai_strerror(rc));
+    *out = (struct netaddr){ .port = (uint16_t)port };
+    take_found(out, found);
+    freeaddrinfo(found);
+    return SYNCLINE_OK;
+}
+
+static int addresses(const char *const *list, struct lib_addrs *out)
+{
+    for (; list != NULL && *list != NULL; list++) {
+        int rc;
+
+        if (out->n == LIB_ADDRS_MAX)
+            return lib_fail(SYNCLINE_ELIMIT, "%s: more than %d addresses",
+                *list, LIB_ADDRS_MAX);
+        rc = netaddr_parse(
+            &out->e[out->n], slice_str(*list), DEFAULT_PORT, NULL);
+        if (rc != SYNCLINE_OK)
+            rc = look_up(*list, &out->e[out->n]);
+        if (rc != SYNCLINE_OK)
+            return rc;
+        out->n++;
+    }
+    return SYNCLINE_OK;
+}
+
+/* ---- callbacks ---- */
+
+static void write_log(
+    void *ctx, enum log_level level, const char *module, const char *text)
+{
+    const struct syncline *s = ctx;
+
+    s->log(s->log_ctx, (enum syncline_log_level)level, module, text);
+}
+
+static void put_conflict(struct buf *b, struct slice space, struct slice key,
+    struct slice path, const struct json *const *siblings, size_t n,
+    const struct json *ancestor)
+{
+    buf_put_str(b, "{\"space\":");
+    json_print_string(b, space, false);
+    buf_put_str(b, ",\"key\":");
+    json_print_string(b, key, false);
+    buf_put_str(b, ",\"path\":");
+    json_print_string(b, path, false);
+    buf_put_str(b, ",\"siblings\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_put_str(b, i > 0 ? "," : "");
+        json_print(b, siblings[i], JSON_CANONICAL);
+    }
+    buf_put_str(b, "],\"ancestor\":");
+    if (ancestor != NULL)
+        json_print(b, ancestor, JSON_CANONICAL);
+    else
+        buf_put_str(b, "null");
+    buf_put(b, "}", 2); /* and the NUL */
+}
+
+static struct json *resolve(void *ctx, struct slice space, struct slice key,
+    struct slice path, const struct json *const *siblings, size_t n,
+    const struct json *ancestor, struct arena *a)
+{
+    const struct syncline *s = ctx;
+    struct json *result = NULL;
+    struct buf conflict = { 0 };
+    struct slice text;
+    char *answer = NULL;
+
+    put_conflict(&conflict, space, key, path, siblings, n, ancestor);
+    if (buf_status(&conflict) == SYNCLINE_OK)
+        answer = s->resolve(s->resolve_ctx, (const char *)conflict.ptr);
+    buf_free(&conflict);
+    if (answer == NULL)
+        return NULL;
+    text = arena_dup(a, slice_str(answer)); /* what is parsed borrows from it */
+    free(answer);
+    if (text.ptr == NULL ||
+        json_parse(&result, text, JSON_STRICT, a, NULL) != SYNCLINE_OK)
+        return NULL;
+    return result;
+}
+
+/* ---- all of it ---- */
+
+static int keep_name(struct syncline *s, const char *name)
+{
+    char host[256] = "";
+
+    if (name == NULL) {
+        if (gethostname(host, sizeof host - 1) != 0 || host[0] == 0)
+            (void)snprintf(host, sizeof host, "unnamed");
+        name = host;
+    }
+    s->name = strdup(name);
+    return s->name == NULL ? lib_fail(SYNCLINE_ENOMEM, "memory ran out")
+                           : SYNCLINE_OK;
+}
+
+static int keep(struct syncline *s, const struct syncline_options *o)
+{
+    int rc = addresses(o->listen, &s->listen);
+
+    if (rc == SYNCLINE_OK)
+        rc = addresses(o->peers, &s->peers);
+    if (rc == SYNCLINE_OK)
+        rc = addresses(o->advertise, &s->advertise);
+    if (rc == SYNCLINE_OK)
+        rc = keep_name(s, o->name);
+    if (rc == SYNCLINE_OK && o->interface != NULL) {
+        s->interface = strdup(o->interface);
+        if (s->interface == NULL)
+            rc = lib_fail(SYNCLINE_ENOMEM, "memory ran out");
+    }
+    s->log = o->log;
+    s->log_ctx = o->log_ctx;
+    s->resolve = o->resolve;
+    s->resolve_ctx = o->resolve_ctx;
+    return rc;
+}
+
+int lib_options(struct syncline *s, const struct syncline_options *given,
+    struct engine_options *out)
+{
+    struct syncline_options o = { 0 };
+    int rc;
+
+    if (given == NULL || given->size < OPTIONS_SIZE_MIN ||
+        given->size > sizeof o || given->dir == NULL || given->dir[0] == 0)
+        return lib_fail(SYNCLINE_EINVAL,
+            given != NULL && given->size > sizeof o
+                ? "the options are those of a newer version than %s"
+                : "the options need a size and a dir (version %s)",
+            SYNCLINE_VERSION);
+    memcpy(&o, given, given->size);
+    rc = keep(s, &o);
+    *out = (struct engine_options){ .dir = o.dir,
+        .name = s->name,
+        .log = { o.log != NULL ? write_log : NULL, s,
+            (enum log_level)o.log_level },
+        .listen = s->listen.e,
+        .listen_n = s->listen.n,
+        .peers = s->peers.e,
+        .peers_n = s->peers.n,
+        .advertise = s->advertise.e,
+        .advertise_n = s->advertise.n,
+        .interface = s->interface,
+        .discovery = o.no_discovery == 0,
+        .heartbeat_us = o.heartbeat_ms * 1000,
+        .silence_us = o.silence_ms * 1000,
+        .dial_max_us = o.dial_max_ms * 1000,
+        .history_keep = o.history_keep,
+        .history_age_us = o.history_age_ms * 1000,
+        .overlay_bytes = o.memory_bytes == 0 ? DEFAULT_MEMORY : o.memory_bytes,
+        .checkpoint_ms = CHECKPOINT_MS,
+        .resolve = o.resolve != NULL ? resolve : NULL,
+        .resolve_ctx = s };
+    return rc;
+}

@@ -1,0 +1,193 @@
+#!/usr/bin/python3
+"""Pairing by code: what it takes, how fast it is, and every refusal."""
+
+import sys
+import time
+
+from node import World, Refused, connections, main, same, wait_for
+from tap import check, equal, holds, note
+
+
+def the_first_item_is_across_within_three_seconds():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        a.put("lamp", {"on": True})
+        started = time.monotonic()
+        b.do("join", a.do("invite").strip())
+        b.waits_for("lamp", {"on": True}, patience=3)
+        took = time.monotonic() - started
+        note("invite, join and the first item: %.0f ms" % (took * 1000))
+        check(took < 3, "it took %.1f s" % took)
+        equal(a.status()["mesh"], b.status()["mesh"], "the mesh")
+
+
+def items_of_both_sides_are_kept():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        a.put("of-a", 1)
+        b.put("of-b", 2)
+        b.put("of-both", {"by": "b", "only-b": True})
+        a.put("of-both", {"by": "a", "only-a": True})
+        told = b.do("join", a.do("invite").strip())
+        holds(told, "2 items of this machine came along")
+        for n in (a, b):
+            n.waits_for("of-a", 1)
+            n.waits_for("of-b", 2)
+        same([a, b])
+        # Neither had seen the other: one value stands, one is told.
+        merged = a.get("of-both")
+        check(merged["by"] in ("a", "b"), merged)
+        check(merged["only-a"] and merged["only-b"], merged)
+        for n in (a, b):
+            found = wait_for("a conflict on %s" % n.name, lambda n=n: n.call(
+                "conflicts", space="default")["conflicts"])
+            equal([(c["key"], c["path"]) for c in found],
+                  [("of-both", "/by")])
+            equal({found[0]["winner"]["value"], found[0]["loser"]["value"]},
+                  {"a", "b"}, "both values")
+        check(a.agrees(), "verify")
+
+
+def discard_drops_what_the_joiner_had():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        a.put("of-a", 1)
+        b.put("of-b", 2)
+        b.do("join", a.do("invite").strip(), "--discard")
+        b.waits_for("of-a", 1)
+        same([a, b])
+        equal((a.get("of-b"), b.get("of-b")), (None, None), "of-b")
+        equal(a.call("conflicts")["conflicts"], [], "conflicts")
+
+
+def a_code_is_good_once():
+    with World() as w:
+        a, b, c = w.nodes("a", "b", "c")
+        code = a.do("invite").strip()
+        b.do("join", code)
+        mesh = c.status()["mesh"]
+        c.refuses("join", code, says="used")
+        equal(c.status()["mesh"], mesh, "the refused one stays where it was")
+        equal(len(a.status()["peers"]), 1, "members")
+
+
+def a_code_expires():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        answer = a.call("invite", expires_s=1)
+        wait_for("the code is old",
+                 lambda: time.time() * 1e6 > answer["expires"] + 50000)
+        b.refuses("join", answer["code"], says="expired")
+        equal(a.status()["peers"], [], "members")
+
+
+def a_mistyped_code_is_told_from_a_wrong_one():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        code = a.do("invite").strip()
+        other = "B" if code[7] != "B" else "C"
+        b.refuses("join", code[:7] + other + code[8:], says="mistyped")
+        b.refuses("join", code[:-3], says="code")
+        b.refuses("join", "lamp", says="code")
+        b.refuses("join", code=2)
+        equal(b.status()["peers"], [], "members")
+        b.do("join", code.lower().replace("-", " "))
+
+
+def a_code_that_nobody_made_is_refused():
+    """It has the right form and the right device, and another secret: one
+    that the device made before it forgot everything by a restart."""
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        listens = a.status()["listen"][0]
+        code = a.do("invite").strip()
+        a.stop()
+        a.listen = listens
+        a.start()
+        a.do("invite")
+        b.refuses("join", code, says="code")
+        equal(a.status()["peers"], [], "members")
+
+
+def guessing_spoils_the_code():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        listens = a.status()["listen"][0]
+        old = a.do("invite").strip()
+        a.stop()
+        a.listen = listens
+        a.start()
+        code = a.do("invite").strip()
+        for _ in range(20):
+            b.refuses("join", old)
+        b.refuses("join", code, says="wrong")
+        b.do("join", a.do("invite").strip())
+
+
+def ones_own_code_is_refused():
+    with World() as w:
+        a, = w.nodes("a")
+        a.refuses("join", a.do("invite").strip(), says="this very device")
+
+
+def a_device_with_others_needs_leave():
+    with World() as w:
+        a, b, c = w.nodes("a", "b", "c")
+        b.joins(a)
+        a.put("first", 1)
+        b.waits_for("first", 1)
+        c.put("second", 2)
+        code = c.do("invite").strip()
+        b.refuses("join", code, says="--leave")
+        equal(b.status()["mesh"], a.status()["mesh"], "the mesh")
+        b.do("join", code, "--leave")
+        b.waits_for("second", 2)
+        equal(b.status()["mesh"], c.status()["mesh"], "the new mesh")
+        c.waits_for("first", 1)
+        equal(a.get("second"), None, "what the old mesh has of the new one")
+
+
+def the_third_is_trusted_by_all():
+    with World() as w:
+        a, b, c = w.nodes("a", "b", "c")
+        b.joins(a)
+        c.joins(b)
+        connections([a, b, c])
+        a.stop()
+        c.put("lamp", 1)
+        b.waits_for("lamp", 1)
+        b.stop()
+        a.start()
+        wait_for("c finds a", lambda: "a" in c.connected())
+        a.waits_for("lamp", 1)
+
+
+def the_inviter_is_away():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        code = a.do("invite").strip()
+        a.kill()
+        started = time.monotonic()
+        b.refuses("join", code, says=["not found", "--peer"])
+        check(time.monotonic() - started < 40, "it took too long")
+
+
+def removing_a_member():
+    with World() as w:
+        a, b, c = w.mesh("a", "b", "c")
+        connections([a, b, c])
+        try:
+            a.call("remove", device="nobody")
+            check(False, "a stranger was removed")
+        except Refused as why:
+            equal(why.code, "ENOTFOUND")
+        a.do("remove", "b")
+        wait_for("b is alone", lambda: not b.connected())
+        a.put("secret", 1)
+        c.waits_for("secret", 1)
+        equal(b.get("secret"), None, "what b gets after its removal")
+        equal({p["name"] for p in a.status()["peers"]}, {"c"}, "members")
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
