@@ -290,6 +290,9 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .room_ctx = d };
     int rc = addresses(d, "listen", d->listen, &opt.listen_n);
 
+    if (rc == SYNCLINE_OK && options_list_n(o, "interface") > 1)
+        rc = errmsg_set(why, SYNCLINE_EINVAL,
+            "interface: only one can be named; name none for all");
     if (rc == SYNCLINE_OK)
         rc = addresses(d, "peer", d->peers, &opt.peers_n);
     if (rc == SYNCLINE_OK)

@@ -14,9 +14,10 @@
 
 #define HLC_COUNTER_BITS 12
 
-/* The largest stamp that may be taken from anybody else. Who admits stamps
- * must refuse what is above: it leaves 2^48 stamps of our own to pass any
- * that was seen, so nobody can drive a clock to its end. */
+/* The largest stamp that an older face may bring in: it leaves 2^48 stamps of
+ * our own to pass it. What members write has no such bound, or the stamps
+ * above one that sits on it would be refused in turn; a clock driven to its
+ * end stands still there, and ties go by dot until the epoch is raised. */
 #define HLC_FOREIGN_MAX (UINT64_MAX - (UINT64_C(1) << 48))
 /* A wall clock beyond this (in the year 2112) is taken to show this. */
 #define HLC_WALL_MAX (HLC_FOREIGN_MAX >> HLC_COUNTER_BITS)

@@ -216,14 +216,31 @@ int item_normalise(struct item *it, struct arena *a)
  * who could lie anyway. */
 static const uint8_t print_key[16] = "syncline-print-1";
 
-static void put_print_cell(
-    struct buf *b, const struct item *it, const struct cell *c)
+static void put_print_change(struct buf *b, const struct change *c)
 {
-    put_bytes(b, c->path);
-    buf_put_u8(b, c->value.ptr != NULL);
-    put_bytes(b, c->value);
-    put_dot(b, &it->changes[c->change].dot);
-    put_stamp(b, &it->changes[c->change].stamp);
+    put_dot(b, &c->dot);
+    put_stamp(b, &c->stamp);
+}
+
+/* Cells of one change mostly stand side by side: it is put before the first
+ * of them only. */
+static bool put_print_cells(struct buf *b, const struct item *it, bool standing)
+{
+    const struct cell *last = NULL;
+
+    for (uint32_t i = 0; i < it->cells_n; i++) {
+        const struct cell *c = &it->cells[i];
+
+        if ((c->value.ptr != NULL) != standing)
+            continue;
+        buf_put_u8(b, last == NULL || last->change != c->change);
+        if (last == NULL || last->change != c->change)
+            put_print_change(b, &it->changes[c->change]);
+        put_bytes(b, c->path);
+        put_bytes(b, c->value);
+        last = c;
+    }
+    return last != NULL;
 }
 
 static int print_part(struct hash128 *out, struct buf *b, struct slice key,
@@ -234,15 +251,10 @@ static int print_part(struct hash128 *out, struct buf *b, struct slice key,
     buf_clear(b);
     put_bytes(b, key);
     put_varint(b, it->length);
-    for (uint32_t i = 0; i < it->cells_n; i++) {
-        if ((it->cells[i].value.ptr != NULL) != standing)
-            continue;
-        put_print_cell(b, it, &it->cells[i]);
+    if (put_print_cells(b, it, standing))
         any = true;
-    }
     if (!standing && it->tomb >= 0) {
-        put_dot(b, &it->changes[it->tomb].dot);
-        put_stamp(b, &it->changes[it->tomb].stamp);
+        put_print_change(b, &it->changes[it->tomb]);
         any = true;
     }
     *out = any ? siphash128(print_key, buf_slice(b)) : (struct hash128){ 0, 0 };

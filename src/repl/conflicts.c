@@ -124,6 +124,7 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         now = newer ? *c : old;
         now.state = c->state > old.state ? c->state : old.state;
     }
+    sp->echoed = false;
     now.lsn = space_next_lsn(sp);
     *changed = true;
     return store_record(n, sp, tail, &now, old_lsn);

@@ -101,7 +101,6 @@ static int consider_indexed(struct filling *f, struct entry *e)
     return consider_item(f, e, false);
 }
 
-/* After the index of items the records of conflicts, which have no dots. */
 static int gather_conflicts(void *ctx, struct slice key, struct slice value)
 {
     struct gathering *g = ctx;
@@ -119,19 +118,30 @@ static int gather_conflicts(void *ctx, struct slice key, struct slice value)
     return copy_entry(g, key, &e);
 }
 
-static int walk_conflicts(struct filling *f)
+int walk_conflicts(struct filling *f)
 {
     struct node *n = f->node;
     struct session *s = f->s;
     struct gathering g = { .node = n, .s = s };
     struct buf prefix = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_CONFLICT,
-        key_space(&prefix, s->space->id), SLICE_NONE, gather_conflicts, &g);
+        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_conflicts,
+        &g);
 
     buf_free(&prefix);
-    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++)
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++) {
+        if (filled(f))
+            return SYNCLINE_OK;
         rc = consider_conflict(f, &g.e[i]);
-    return rc;
+        if (rc == SYNCLINE_OK && !f->stalled)
+            rc = walk_after(s, g.e[i].key);
+    }
+    if (rc != SYNCLINE_OK || f->stalled || g.more)
+        return rc;
+    s->indexing = INDEXING_DONE;
+    s->pos = s->until;
+    buf_clear(&s->at);
+    return SYNCLINE_OK;
 }
 
 int walk_index(struct filling *f)
@@ -160,10 +170,9 @@ int walk_index(struct filling *f)
     }
     if (g.more)
         return SYNCLINE_OK;
-    s->indexing = false;
-    s->pos = s->until;
-    buf_clear(&s->at);
-    return walk_conflicts(f);
+    s->indexing = INDEXING_CONFLICTS;
+    (void)key_space(&s->at, s->space->id);
+    return buf_status(&s->at);
 }
 
 /* What a batch held when its last durable row was in. */
@@ -204,7 +213,8 @@ int walk_feed(struct filling *f, bool *done)
     for (; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
         bool live = g.e[i].lsn > s->space->durable_lsn;
 
-        if (filled(f) && (!live || f->rows.len > FRAME_MAX / 2))
+        if (filled(f) &&
+            (!live || f->rows.len + f->conflicts.len > FRAME_MAX / 4))
             break;
         rc = g.e[i].kind == FEED_ITEM ? consider_item(f, &g.e[i], false)
                                       : consider_conflict(f, &g.e[i]);

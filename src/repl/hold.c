@@ -2,14 +2,15 @@
 
 #include <stdlib.h>
 
-struct held *held_new(uint64_t lsn, struct slice key, const struct vv *ctx)
+struct held *held_new(const struct entry *e, const struct vv *ctx)
 {
+    struct slice key = e->tail;
     size_t dots = ctx->n * sizeof *ctx->e;
     struct held *h = malloc(sizeof *h + dots + key.len);
 
     if (h == NULL)
         return NULL;
-    *h = (struct held){ .lsn = lsn };
+    *h = (struct held){ .lsn = e->lsn, .kind = e->kind };
     h->ctx = (struct vv){ (struct dot *)(h + 1), ctx->n, ctx->n };
     if (dots > 0)
         memcpy(h->ctx.e, ctx->e, dots);
@@ -25,20 +26,21 @@ void held_remove(struct session *s, uint32_t ix)
     memmove(&s->held[ix], &s->held[ix + 1], (s->held_n - ix) * sizeof *s->held);
 }
 
-void held_remove_key(struct session *s, struct slice key)
+void held_remove_entry(
+    struct session *s, enum feed_kind kind, struct slice tail)
 {
     for (uint32_t i = s->held_n; i-- > 0;)
-        if (slice_eq(s->held[i]->key, key))
+        if (s->held[i]->kind == kind && slice_eq(s->held[i]->key, tail))
             held_remove(s, i);
 }
 
-int hold_back(struct filling *f, const struct entry *e, const struct item *it,
+int hold_back(struct filling *f, const struct entry *e, const struct vv *ctx,
     bool large, uint64_t due_us)
 {
     struct session *s = f->s;
     struct held *h;
 
-    held_remove_key(s, e->tail);
+    held_remove_entry(s, e->kind, e->tail);
     if (s->held_n >= f->node->opt.held_max) {
         f->stalled = true;
         return SYNCLINE_OK;
@@ -48,7 +50,7 @@ int hold_back(struct filling *f, const struct entry *e, const struct item *it,
         if (s->held == NULL)
             return SYNCLINE_ENOMEM;
     }
-    h = held_new(e->lsn, e->tail, &it->ctx);
+    h = held_new(e, ctx);
     if (h == NULL)
         return SYNCLINE_ENOMEM;
     h->large = large;
@@ -87,17 +89,19 @@ int release_held(struct filling *f)
         struct held *h = s->held[i];
         bool due = h->large ? f->conn->transfer == NULL : h->ripe;
         struct entry e = { .lsn = h->lsn,
+            .kind = h->kind,
             .tail = arena_dup(&f->node->step, h->key) };
 
-        if (vv_geq(&s->peer_has, &h->ctx)) {
+        if (h->kind == FEED_ITEM && vv_geq(&s->peer_has, &h->ctx)) {
             held_remove(s, i);
             continue;
         }
-        if (!due)
-            continue;
+        if (!due || h->lsn > s->space->durable_lsn)
+            continue; /* it would go without a mark: durable rows only */
         if (e.tail.ptr == NULL)
             return SYNCLINE_ENOMEM;
-        rc = consider_item(f, &e, true);
+        rc = h->kind == FEED_ITEM ? consider_item(f, &e, true)
+                                  : consider_conflict(f, &e);
         if (i > s->held_n)
             i = s->held_n;
     }

@@ -214,6 +214,7 @@ int item_store(struct node *n, struct space *sp, struct slice key,
     int rc = item_print(&now, key, &st->item);
 
     space_touch(sp);
+    sp->echoed = false;
     if (st->was_alive && item_alive(&st->item))
         put_document(&doc, &st->item, &n->step);
     if (rc == SYNCLINE_OK)

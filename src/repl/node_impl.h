@@ -78,6 +78,7 @@ struct space {
     bool unsaved;   /* its name is not in the store yet */
     bool touched;
     struct space_state undo;
+    bool echoed; /* what this step changed is all as a peer sent it */
 };
 
 /* A raise of V in this step, so that it can be undone or made durable. */
@@ -102,6 +103,7 @@ struct pending {
 struct held {
     uint64_t due_us;
     uint64_t lsn;
+    enum feed_kind kind;
     bool large;
     bool ripe; /* its time has come */
     struct slice key;
@@ -113,9 +115,13 @@ struct transfer {
     struct session *session;
     uint64_t no, lsn;
     size_t offset;
-    struct buf row; /* bytes key, bytes item */
+    struct buf row; /* kind, bytes key, bytes item or record */
     struct held *what;
 };
+
+/* A peer without a cursor: first the index of contexts is walked, then the
+ * records of conflicts, which have no dots; then the feed as usual. */
+enum indexing { INDEXING_DONE, INDEXING_ITEMS, INDEXING_CONFLICTS };
 
 /* One space on one connection, both directions. */
 struct session {
@@ -123,8 +129,8 @@ struct session {
     struct space *space;
     struct arena arena;
     /* Sending. */
-    bool wanted;          /* the peer has subscribed */
-    bool indexing;        /* no cursor: walking the index of contexts */
+    bool wanted; /* the peer has subscribed */
+    enum indexing indexing;
     uint64_t until;       /* and from which lsn the feed goes on */
     uint64_t pos;         /* all of the feed up to here is dealt with */
     struct buf at;        /* the next key of the index or the feed, if begun */

@@ -116,8 +116,12 @@ static int receive_row(
     rc = item_load(n, sp, key, &st);
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
-    if (rc == SYNCLINE_OK && (what.state || what.header))
+    if (rc == SYNCLINE_OK && (what.state || what.header)) {
+        bool echoed = sp->echoed && !st.existed;
+
         rc = item_store(n, sp, key, &st, space_next_lsn(sp));
+        sp->echoed = echoed;
+    }
     return rc;
 }
 
@@ -226,6 +230,17 @@ static int receive_mark(
     return rc;
 }
 
+/* What came from this peer whole, into an empty place, and nothing else: it
+ * need not be looked at when the feed is walked for this peer. */
+static void skip_echo(struct conn *c, struct space *sp)
+{
+    struct session *s = session_of(c, sp);
+
+    if (sp->echoed && sp->touched && s != NULL && s->wanted && !s->indexing &&
+        s->at.len == 0 && s->pos == sp->undo.lsn)
+        s->pos = sp->s.lsn;
+}
+
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space);
@@ -235,6 +250,7 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     n->want_flush = true;
     if (sp == NULL)
         return SYNCLINE_OK;
+    sp->echoed = true;
     rc = receive_rows(n, sp, f);
     if (rc == SYNCLINE_OK)
         rc = receive_conflicts(n, sp, f);
@@ -248,6 +264,8 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         rc = store_cursor(n, c, sp, f->cursor);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
         rc = receive_mark(n, sp, f);
+    if (rc == SYNCLINE_OK)
+        skip_echo(c, sp);
     return rc;
 }
 
@@ -262,13 +280,30 @@ static int begin_incoming(struct incoming *in, const struct frame_fragment *f)
     return SYNCLINE_OK;
 }
 
+/* All fragments are here. */
+static int take_whole(struct node *n, struct space *sp, struct incoming *in)
+{
+    struct slice row = arena_dup(&n->step, buf_slice(&in->row));
+    struct reader r = reader_of(row);
+    uint8_t kind = get_u8(&r);
+    struct slice key = get_bytes(&r), what = get_bytes(&r);
+    int rc;
+
+    buf_free(&in->row);
+    if (row.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
+        return SYNCLINE_EMALFORMED;
+    rc = kind == FEED_ITEM ? receive_row(n, sp, key, what)
+                           : receive_conflict(n, sp, key, what);
+    return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
+}
+
 int receive_fragment(
     struct node *n, struct conn *c, const struct frame_fragment *f)
 {
     struct incoming *in = &c->incoming;
     struct space *sp = space_by_token(n, &f->space);
-    struct slice key, item, row;
-    struct reader r;
     int rc;
 
     c->owed += f->bytes.len;
@@ -287,17 +322,7 @@ int receive_fragment(
         return buf_status(&in->row);
     if (in->row.len < in->total || sp == NULL)
         return SYNCLINE_OK;
-    row = arena_dup(&n->step, buf_slice(&in->row));
-    buf_free(&in->row);
-    if (row.ptr == NULL)
-        return SYNCLINE_ENOMEM;
-    r = reader_of(row);
-    key = get_bytes(&r);
-    item = get_bytes(&r);
-    if (reader_end(&r) != SYNCLINE_OK)
-        return SYNCLINE_EMALFORMED;
-    rc = receive_row(n, sp, key, item);
-    return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
+    return take_whole(n, sp, in);
 }
 
 int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)

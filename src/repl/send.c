@@ -15,7 +15,8 @@ void send_forget(struct conn *c, struct session *s)
         free(c->transfer);
         c->transfer = NULL;
     }
-    s->wanted = s->indexing = s->mark_sent = false;
+    s->wanted = s->mark_sent = false;
+    s->indexing = INDEXING_DONE;
     s->pos = s->told_cursor = 0;
 }
 
@@ -55,7 +56,7 @@ static int put_lacking(struct filling *f, const struct item *it,
 }
 
 static int start_transfer(struct filling *f, const struct entry *e,
-    const struct item *it, const struct buf *row)
+    const struct vv *ctx, struct slice what)
 {
     struct transfer *t = calloc(1, sizeof *t);
     int rc;
@@ -65,9 +66,10 @@ static int start_transfer(struct filling *f, const struct entry *e,
     t->session = f->s;
     t->no = ++f->conn->transfers;
     t->lsn = e->lsn;
-    t->what = held_new(e->lsn, e->tail, &it->ctx);
+    t->what = held_new(e, ctx);
+    buf_put_u8(&t->row, (uint8_t)e->kind);
     put_bytes(&t->row, e->tail);
-    put_bytes(&t->row, buf_slice(row));
+    put_bytes(&t->row, what);
     rc = buf_status(&t->row);
     if (rc != SYNCLINE_OK || t->what == NULL) {
         buf_free(&t->row);
@@ -75,9 +77,22 @@ static int start_transfer(struct filling *f, const struct entry *e,
         free(t);
         return SYNCLINE_ENOMEM;
     }
-    held_remove_key(f->s, e->tail);
+    held_remove_entry(f->s, e->kind, e->tail);
     f->conn->transfer = t;
     return SYNCLINE_OK;
+}
+
+/* What is too large for a batch goes in fragments, one at a time. */
+static int send_large(struct filling *f, const struct entry *e, uint64_t lsn,
+    const struct vv *ctx, struct slice what)
+{
+    if (lsn > f->s->space->durable_lsn) {
+        f->stalled = true; /* a piece of a row must not outlive it */
+        return SYNCLINE_OK;
+    }
+    if (f->conn->transfer == NULL)
+        return start_transfer(f, e, ctx, what);
+    return hold_back(f, e, ctx, true, 0);
 }
 
 int read_item(
@@ -106,7 +121,7 @@ static int add_row(struct filling *f, struct slice key, const struct buf *row)
     put_bytes(&f->rows, key);
     put_bytes(&f->rows, buf_slice(row));
     f->rows_n++;
-    held_remove_key(f->s, key);
+    held_remove_entry(f->s, FEED_ITEM, key);
     return buf_status(&f->rows);
 }
 
@@ -121,22 +136,18 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
     if (rc == SYNCLINE_ENOTFOUND)
         return SYNCLINE_OK;
     if (rc != SYNCLINE_OK || vv_geq(&f->s->peer_has, &st.item.ctx)) {
-        held_remove_key(f->s, e->tail);
+        held_remove_entry(f->s, e->kind, e->tail);
         return rc;
     }
     if (!now && authors_deliver(f, &st.item))
-        return hold_back(f, e, &st.item, false, n->now_us + n->opt.forward_us);
+        return hold_back(
+            f, e, &st.item.ctx, false, n->now_us + n->opt.forward_us);
     rc = put_lacking(f, &st.item, bytes, &row);
     if (rc != SYNCLINE_OK)
         goto out;
-    if (row.len <= n->opt.fragment_above)
-        rc = add_row(f, e->tail, &row);
-    else if (st.lsn > f->s->space->durable_lsn)
-        f->stalled = true; /* a piece of a row must not outlive it */
-    else if (f->conn->transfer == NULL)
-        rc = start_transfer(f, e, &st.item, &row);
-    else
-        rc = hold_back(f, e, &st.item, true, 0);
+    rc = row.len <= n->opt.fragment_above
+        ? add_row(f, e->tail, &row)
+        : send_large(f, e, st.lsn, &st.item.ctx, buf_slice(&row));
 out:
     buf_free(&row);
     return rc;
@@ -144,16 +155,24 @@ out:
 
 int consider_conflict(struct filling *f, const struct entry *e)
 {
+    static const struct vv none;
     struct node *n = f->node;
     struct slice value;
+    struct reader r;
+    uint64_t lsn;
     int rc = store_get(&n->opt.store, TABLE_CONFLICT,
         key_item(&n->key, f->s->space->id, e->tail), &value);
 
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    r = reader_of(value);
+    lsn = get_be64(&r);
+    if (r.in.len > n->opt.fragment_above)
+        return send_large(f, e, lsn, &none, r.in);
     put_bytes(&f->conflicts, e->tail);
-    put_bytes(&f->conflicts, slice_from(value, 8));
+    put_bytes(&f->conflicts, r.in);
     f->conflicts_n++;
+    held_remove_entry(f->s, e->kind, e->tail);
     return buf_status(&f->conflicts);
 }
 
@@ -284,11 +303,13 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
     bool done = false, sent = false;
     size_t before = c->in_flight;
     uint64_t walked = s->walked;
-    bool indexing = s->indexing;
+    enum indexing indexing = s->indexing;
     int rc = release_held(&f);
 
-    if (rc == SYNCLINE_OK && s->indexing)
+    if (rc == SYNCLINE_OK && s->indexing == INDEXING_ITEMS)
         rc = walk_index(&f);
+    else if (rc == SYNCLINE_OK && s->indexing == INDEXING_CONFLICTS)
+        rc = walk_conflicts(&f);
     else if (rc == SYNCLINE_OK && !filled(&f))
         rc = walk_feed(&f, &done);
     if (rc == SYNCLINE_OK)
@@ -309,7 +330,7 @@ int send_flush(struct node *n)
         if (!c->greeted || c->closing)
             continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
-            bool more = s->wanted;
+            bool more = s->wanted && !c->closing;
 
             for (int turns = 0; more && turns < 64; turns++) {
                 int rc;
@@ -317,8 +338,12 @@ int send_flush(struct node *n)
                 if (c->in_flight >= n->opt.window_bytes)
                     break;
                 rc = pump(n, c, s, &more);
-                if (rc != SYNCLINE_OK)
+                if (rc == SYNCLINE_ENOMEM)
                     return rc;
+                if (rc != SYNCLINE_OK) { /* numbers are out of step now */
+                    conn_close(n, c, rc, "sending failed");
+                    break;
+                }
             }
             if (more && c->in_flight < n->opt.window_bytes)
                 n->want_flush = true;
@@ -346,10 +371,10 @@ int send_on_subscribe(
     s->wanted = true;
     s->until = sp->durable_lsn;
     s->pos = f->has_cursor ? f->cursor : 0;
-    s->indexing = !f->has_cursor && f->have.n > 0;
-    if (s->indexing) {
+    if (!f->has_cursor && f->have.n > 0) {
         struct dot first = { .seq = 0 };
 
+        s->indexing = INDEXING_ITEMS;
         (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
     }
     n->want_flush = true;

@@ -34,12 +34,13 @@ static inline bool filled(const struct filling *f)
 
 /* ---- hold.c ---- */
 
-struct held *held_new(uint64_t lsn, struct slice key, const struct vv *ctx);
+struct held *held_new(const struct entry *e, const struct vv *ctx);
 void held_remove(struct session *s, uint32_t ix);
-void held_remove_key(struct session *s, struct slice key);
+void held_remove_entry(
+    struct session *s, enum feed_kind kind, struct slice tail);
 /* Keeps a row for later; f->stalled if there is no room. */
 NODISCARD int hold_back(struct filling *f, const struct entry *e,
-    const struct item *it, bool large, uint64_t due_us);
+    const struct vv *ctx, bool large, uint64_t due_us);
 /* True if everything in the item that the peer lacks was written by devices
  * that reach the peer themselves. */
 bool authors_deliver(const struct filling *f, const struct item *it);
@@ -57,8 +58,9 @@ NODISCARD int consider_conflict(struct filling *f, const struct entry *e);
 
 /* ---- feed.c ---- */
 
-/* Walks the index of contexts, for a peer without a cursor. */
+/* Walks the index of contexts, then conflicts: for a peer without a cursor. */
 NODISCARD int walk_index(struct filling *f);
+NODISCARD int walk_conflicts(struct filling *f);
 /* Walks the feed from s->pos. *done: the head is reached, so that a mark may
  * follow. Rows that are not durable go out only in that case. */
 NODISCARD int walk_feed(struct filling *f, bool *done);

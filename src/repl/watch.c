@@ -120,7 +120,7 @@ static int place(struct node *n, struct watch *w, struct slice from)
     struct rid rid;
 
     if (from.len == 0) {
-        w->told_live = true;
+        w->resumed = true;
         return start_at(w, w->space, w->space->s.lsn, SLICE_NONE);
     }
     if (slice_is(from, "start"))

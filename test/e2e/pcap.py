@@ -12,7 +12,8 @@ def frames(path):
     at = 24
     while at + 16 <= len(data):
         length = struct.unpack(order + "I", data[at + 8:at + 12])[0]
-        yield data[at + 16:at + 16 + length]
+        if at + 16 + length <= len(data):  # whole; it may still grow
+            yield data[at + 16:at + 16 + length]
         at += 16 + length
 
 

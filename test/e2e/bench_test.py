@@ -1,0 +1,46 @@
+#!/usr/bin/python3
+"""script/bench runs and measures everything; how fast is not asked here."""
+
+import json
+import os
+import subprocess
+
+import tap
+
+BUILD = os.path.dirname(os.path.dirname(os.environ["SYNCLINE"]))
+
+
+def run(*args):
+    done = subprocess.run(
+        [os.path.join("script", "bench"), "--quick", "--build", BUILD] +
+        list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        check=False)
+    tap.equal(done.returncode, 0, "status (%s)" % done.stderr)
+    return done.stdout
+
+
+def every_measurement_gives_its_figures():
+    result = json.loads(run("--json"))
+    for who in ("floor", "propagation"):
+        tap.equal(result[who]["seen_us"]["n"], 100, "writes seen, %s" % who)
+    tap.check(result["floor"]["per_second"] > 0, result["floor"])
+    tap.check(result["writes"]["batched_per_second"] > 0, result["writes"])
+    tap.check(result["writes"]["single_per_second"] > 0, result["writes"])
+    for name, items in (("sync10k", 1000), ("sync100k", 10000)):
+        figures = result[name]
+        tap.equal(figures["items"], items, "items of %s" % name)
+        # The items crossed the proxy, and only once.
+        tap.check(figures["first_bytes"] > items * 50, figures)
+        tap.check(figures["reconnect_bytes"] < figures["first_bytes"],
+                  figures)
+        tap.check(min(figures["rss_mb"]) > 1, figures)
+
+
+def the_table_names_date_machine_and_command():
+    text = run("floor", "propagation")
+    tap.holds(text, "cores", "script/bench --quick",
+              "| write at A to watcher at B, p50 / p99 |")
+
+
+tap.run(every_measurement_gives_its_figures,
+        the_table_names_date_machine_and_command)
