@@ -1,6 +1,7 @@
-#include "app/engine_impl.h"
+#include "app/engine.h"
 
 #include "app/doctor.h"
+#include "app/engine_impl.h"
 #include "app/identity_file.h"
 #include "base/text.h"
 #include "io/clock.h"
@@ -457,8 +458,17 @@ static int open_node(struct engine *e, struct errmsg *why)
         return SYNCLINE_EIO;
     rc = node_new(&e->node, &opt, clock_mono_us(), clock_wall_us(), why);
     /* Nothing may leave before the new replica id, or the mark that the last
-     * stop was clean, is dealt with on the disk. */
-    return rc == SYNCLINE_OK ? store_file_sync(e->store) : rc;
+     * stop was clean, is dealt with on the disk. The node must know, or who
+     * asks for what is so already would wait until something else changes. */
+    if (rc == SYNCLINE_OK)
+        rc = store_file_sync(e->store);
+    if (rc == SYNCLINE_OK) {
+        struct event ev = { .type = EV_PERSISTED,
+            .commit = store_file_durable(e->store) };
+
+        engine_step(e, &ev);
+    }
+    return rc;
 }
 
 int engine_open(
@@ -518,6 +528,7 @@ static void free_engine(struct engine *e)
         free(e->answers);
         e->answers = next;
     }
+    project_free(&e->project);
     free(e->calls);
     free(e->dir);
     free(e);
@@ -585,70 +596,6 @@ int engine_close(struct engine *e)
 
 /* ---- requests ---- */
 
-/* Addresses at which this machine may be reached, for a code. */
-static size_t own_addresses(
-    const struct engine *e, struct netaddr *out, size_t max)
-{
-    uv_interface_address_t *list;
-    int list_n;
-    size_t n = 0;
-
-    for (; n < e->opt.advertise_n && n < max; n++)
-        out[n] = e->opt.advertise[n];
-    if (n > 0 || e->listening_n == 0 ||
-        uv_interface_addresses(&list, &list_n) != 0)
-        return n;
-    for (int i = 0; i < list_n && n < max; i++) {
-        struct netaddr a = { .port = e->listening[0].port };
-
-        if (list[i].is_internal ||
-            list[i].address.address4.sin_family != AF_INET)
-            continue;
-        a.family = 4;
-        memcpy(a.addr, &list[i].address.address4.sin_addr, 4);
-        out[n++] = a;
-    }
-    uv_free_interface_addresses(list, list_n);
-    /* One that listens on particular addresses is reached at these. */
-    for (size_t i = 0; i < e->listening_n; i++) {
-        static const uint8_t any[16];
-
-        if (memcmp(e->listening[i].addr, any, 16) != 0) {
-            n = i == 0 ? 0 : n;
-            if (n < max)
-                out[n++] = e->listening[i];
-        }
-    }
-    return n;
-}
-
-static const struct json *with_addresses(
-    const struct engine *e, const struct json *args, struct arena *a)
-{
-    struct netaddr addrs[3];
-    size_t n = own_addresses(e, addrs, 3);
-    struct json *obj = json_new(a, JSON_OBJECT);
-    struct json *list = json_new(a, JSON_ARRAY);
-
-    for (const struct json *m = args->first; m != NULL; m = m->next) {
-        struct json *copy = json_new(a, JSON_NULL);
-
-        if (copy == NULL)
-            return NULL;
-        *copy = *m;
-        copy->next = NULL;
-        (void)json_add(obj, m->key, copy);
-    }
-    for (size_t i = 0; i < n; i++) {
-        char text[NETADDR_TEXT];
-
-        netaddr_format(text, &addrs[i]);
-        (void)json_append(list, json_new_str(a, arena_dup(a, slice_str(text))));
-    }
-    (void)json_add(obj, SLICE_LIT("addresses"), list);
-    return obj;
-}
-
 static const struct json *plain_request(struct arena *a, const char *op)
 {
     struct json *v = json_new(a, JSON_OBJECT);
@@ -673,7 +620,7 @@ uint64_t engine_request(
     if (c->doctor)
         ev.args = plain_request(&a, "status");
     if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
-        ev.args = with_addresses(e, args, &a);
+        ev.args = engine_with_addresses(e, args, &a);
     if (e->failed)
         answer_later(e, c->id,
             SLICE_LIT("{\"ok\":false,\"code\":\"EIO\",\"error\":\"the store "

@@ -3,6 +3,7 @@
 #define SYNCLINE_APP_ENGINE_IMPL_H
 
 #include "app/engine.h"
+#include "app/project.h"
 #include "crypto/port.h"
 #include "io/helpers.h"
 #include "io/net.h"
@@ -38,6 +39,7 @@ struct engine {
     struct crypto_self crypto_self;
     struct store_file *store;
     struct store_port port;
+    struct project project; /* the checkpoint's */
     struct node *node;
     struct net *net;
     struct udp *udp;
@@ -65,6 +67,13 @@ struct engine {
 };
 
 void engine_step(struct engine *e, struct event *ev);
+
+/* ---- engine_addresses.c ---- */
+
+/* The request for a code, with where this machine may be reached; NULL on
+ * memory. */
+const struct json *engine_with_addresses(
+    const struct engine *e, const struct json *args, struct arena *a);
 
 /* ---- resolve_command.c ---- */
 

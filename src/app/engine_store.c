@@ -1,6 +1,5 @@
 #include "app/engine_impl.h"
 
-#include "app/project.h"
 #include "io/clock.h"
 
 #define OWNER(job, field) \
@@ -9,6 +8,7 @@
 int engine_store_open(struct engine *e, struct errmsg *why)
 {
     struct store_file_options opt = { .project = project_row,
+        .project_ctx = &e->project,
         .log = e->opt.log,
         .now_ms = clock_mono_us() / 1000,
         .overlay_bytes = e->opt.overlay_bytes,

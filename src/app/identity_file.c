@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #define PEM_MAX 16384
 
 static int errno_status(void)
@@ -92,7 +90,7 @@ static int save(const struct identity *id, const char *path, const char *dir,
         (void)!fsync(folder);
         (void)close(folder);
     }
-    OPENSSL_cleanse(pem.ptr, pem.len);
+    crypto_wipe(pem.ptr, pem.len);
     buf_free(&pem);
     return rc;
 }
@@ -130,7 +128,7 @@ static int load(
             "%s: this is no device key; put the right file back, or move it "
             "away to become a new device",
             path);
-    OPENSSL_cleanse(pem.ptr, pem.cap);
+    crypto_wipe(pem.ptr, pem.cap);
     buf_free(&pem);
     return rc;
 }

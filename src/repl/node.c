@@ -1,3 +1,5 @@
+#include "repl/node.h"
+
 #include "repl/node_impl.h"
 
 #include <stdlib.h>

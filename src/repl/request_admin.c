@@ -1,15 +1,9 @@
-/* The local interface, doc/api.md: conflicts, spaces, policies, the mesh. */
+/* The local interface, doc/api.md: spaces, policies, the mesh. */
+#include "repl/request_admin.h"
+
 #include "base/text.h"
-#include "repl/node_impl.h"
 
-struct admin {
-    struct node *n;
-    uint64_t request;
-    const struct json *args;
-    struct errmsg *why;
-};
-
-static int reply(struct admin *q, struct buf *b)
+int admin_reply(struct admin *q, struct buf *b)
 {
     int rc = buf_status(b);
 
@@ -19,8 +13,7 @@ static int reply(struct admin *q, struct buf *b)
     return rc;
 }
 
-/* Answers once what was written is durable. */
-static int reply_durable(struct admin *q, struct space *sp, uint64_t version)
+int admin_reply_durable(struct admin *q, struct space *sp, uint64_t version)
 {
     struct write_result result = { .changed = txn_is_empty(&q->n->txn) ? 0 : 1,
         .version = version,
@@ -29,7 +22,7 @@ static int reply_durable(struct admin *q, struct space *sp, uint64_t version)
     return wait_add(q->n, q->request, q->args, sp, &result, false);
 }
 
-static int find_space(struct admin *q, struct slice name, struct space **out)
+int admin_find_space(struct admin *q, struct slice name, struct space **out)
 {
     if (name.len == 0)
         name = SLICE_LIT(DEFAULT_SPACE);
@@ -39,261 +32,6 @@ static int find_space(struct admin *q, struct slice name, struct space **out)
             "%.*s: no such space; `syncline space` lists them",
             SLICE_FMT(name));
     return SYNCLINE_OK;
-}
-
-/* ---- conflicts ---- */
-
-struct found_conflict {
-    struct found_conflict *next;
-    struct space *space;
-    struct slice tail, key, path;
-    struct conflict_record record;
-    char id[13];
-};
-
-struct conflict_scan {
-    struct node *n;
-    struct space *space;
-    struct slice only_key, only_id;
-    struct found_conflict *list, **end;
-};
-
-static int note_conflict(void *ctx, struct slice key, struct slice value)
-{
-    struct conflict_scan *s = ctx;
-    struct found_conflict *f = arena_zalloc(&s->n->step, 1, sizeof *f);
-    struct reader r;
-    struct dot dot;
-    int rc;
-
-    if (f == NULL)
-        return SYNCLINE_ENOMEM;
-    f->space = s->space;
-    f->tail = arena_dup(&s->n->step, slice_from(key, 4));
-    value = arena_dup(&s->n->step, value);
-    if (f->tail.ptr == NULL || value.ptr == NULL)
-        return SYNCLINE_ENOMEM;
-    rc = get_conflict_tail(f->tail, &f->key, &f->path, &dot);
-    r = reader_of(slice_from(value, 8));
-    if (rc == SYNCLINE_OK)
-        rc = get_conflict_record(&r, &f->record);
-    if (rc != SYNCLINE_OK)
-        return SYNCLINE_ECORRUPT;
-    conflict_id(f->id, f->tail);
-    if ((s->only_key.len > 0 && !slice_eq(s->only_key, f->key)) ||
-        (s->only_id.len > 0 && !slice_has_prefix(slice_str(f->id), s->only_id)))
-        return SYNCLINE_OK;
-    *s->end = f;
-    s->end = &f->next;
-    return SYNCLINE_OK;
-}
-
-static int scan_conflicts(struct conflict_scan *s, struct slice space)
-{
-    struct buf prefix = { 0 };
-    int rc = SYNCLINE_OK;
-
-    s->end = &s->list;
-    for (struct space *sp = s->n->spaces; sp != NULL && rc == SYNCLINE_OK;
-         sp = sp->next) {
-        if (sp->hidden || (space.len > 0 && !slice_eq(space, sp->name)))
-            continue;
-        s->space = sp;
-        rc = store_scan(&s->n->opt.store, TABLE_CONFLICT,
-            key_space(&prefix, sp->id), SLICE_NONE, note_conflict, s);
-    }
-    buf_free(&prefix);
-    return rc;
-}
-
-enum conflict_state { STATE_OPEN, STATE_SUPERSEDED, STATE_RESOLVED };
-
-static int state_of(
-    struct node *n, const struct found_conflict *f, enum conflict_state *out)
-{
-    struct stored st;
-    int rc;
-
-    *out = STATE_RESOLVED;
-    if (f->record.state == CONFLICT_RESOLVED)
-        return SYNCLINE_OK;
-    *out = STATE_OPEN;
-    if (space_policy(f->space, f->key) == POLICY_MANUAL)
-        return SYNCLINE_OK; /* only a person closes it */
-    rc = item_load(n, f->space, f->key, &st);
-    if (rc == SYNCLINE_OK && conflict_superseded(&st.item, &f->record))
-        *out = STATE_SUPERSEDED;
-    return rc;
-}
-
-static void put_side(
-    struct node *n, struct buf *b, const char *side, const struct contender *c)
-{
-    const struct device_id *d = owner_of(n, &c->dot.replica);
-    const struct member *m = d == NULL ? NULL : members_get(n->members, d);
-
-    buf_printf(b, ",\"%s\":{\"path\":", side);
-    json_print_string(b, c->path, false);
-    if (c->value.ptr != NULL) {
-        buf_put_str(b, ",\"value\":");
-        buf_put_slice(b, c->value);
-    } else {
-        buf_put_str(b, ",\"deleted\":true");
-    }
-    buf_put_str(b, ",\"device\":");
-    put_device_hex(b, d);
-    buf_put_str(b, ",\"name\":");
-    if (m != NULL)
-        json_print_string(b, m->name, false);
-    else
-        buf_put_str(b, "null");
-    buf_printf(b, ",\"time\":%llu}", (unsigned long long)c->wall_us);
-}
-
-static int on_conflicts(struct admin *q)
-{
-    static const char *const names[] = { "open", "superseded", "resolved" };
-    struct conflict_scan s = { .n = q->n,
-        .only_key = json_get_str(q->args, "key") };
-    bool all = json_get_bool(q->args, "all", false), any = false;
-    struct slice name = json_get_str(q->args, "space");
-    struct space *sp;
-    struct buf b = { 0 };
-    int rc = SYNCLINE_OK;
-
-    if (name.len > 0)
-        rc = find_space(q, name, &sp);
-    if (rc == SYNCLINE_OK)
-        rc = scan_conflicts(&s, name);
-    buf_put_str(&b, "{\"ok\":true,\"conflicts\":[");
-    for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
-         f = f->next) {
-        enum conflict_state state;
-
-        rc = state_of(q->n, f, &state);
-        if (rc != SYNCLINE_OK || (state != STATE_OPEN && !all))
-            continue;
-        buf_printf(&b, "%s{\"id\":\"%s\",\"space\":", any ? "," : "", f->id);
-        json_print_string(&b, f->space->name, false);
-        buf_put_str(&b, ",\"key\":");
-        json_print_string(&b, f->key, false);
-        buf_put_str(&b, ",\"path\":");
-        json_print_string(&b, f->path, false);
-        buf_printf(&b, ",\"state\":\"%s\"", names[state]);
-        put_side(q->n, &b, "loser", &f->record.loser);
-        put_side(q->n, &b, "winner", &f->record.winner);
-        buf_put_u8(&b, '}');
-        any = true;
-    }
-    buf_put_str(&b, "]}");
-    if (rc != SYNCLINE_OK)
-        buf_free(&b);
-    return rc == SYNCLINE_OK ? reply(q, &b) : rc;
-}
-
-static int count_conflicts(struct node *n, struct space *sp, uint64_t *out)
-{
-    struct conflict_scan s = { .n = n };
-    int rc = scan_conflicts(&s, sp->name);
-
-    *out = 0;
-    for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
-         f = f->next) {
-        enum conflict_state state;
-
-        rc = state_of(n, f, &state);
-        *out += rc == SYNCLINE_OK && state == STATE_OPEN;
-    }
-    return rc;
-}
-
-/* The document with one value put at a path. */
-static int put_at(
-    struct admin *q, const struct found_conflict *f, const struct json *value)
-{
-    struct leaves leaves;
-    struct cells_write w = { .key = f->key };
-    struct leaf *e;
-    bool wrote;
-    int rc = document_leaves(value, &leaves, &q->n->step);
-
-    if (rc != SYNCLINE_OK)
-        return rc;
-    e = leaves.e;
-    for (uint32_t i = 0; i < leaves.n; i++) {
-        struct buf path = { 0 };
-
-        buf_put_slice(&path, f->path);
-        buf_put_slice(&path, e[i].path);
-        e[i].path = arena_dup(&q->n->step, buf_slice(&path));
-        buf_free(&path);
-        if (e[i].path.ptr == NULL)
-            return SYNCLINE_ENOMEM;
-    }
-    w.leaves = leaves;
-    return write_cells(q->n, f->space, &w, &wrote);
-}
-
-static int take_side(struct admin *q, const struct found_conflict *f,
-    const struct contender *side)
-{
-    struct write_op op = { .key = f->key };
-    struct write_result result;
-    struct json *value;
-    int rc;
-
-    if (side->value.ptr == NULL)
-        return write_local(q->n, f->space, &op, 1, &result, q->why);
-    rc = json_parse(&value, side->value, JSON_STRICT, &q->n->step, q->why);
-    return rc == SYNCLINE_OK ? put_at(q, f, value) : rc;
-}
-
-static int resolve(struct admin *q, const struct found_conflict *f)
-{
-    struct slice take = json_get_str(q->args, "take");
-    struct json *value = json_get(q->args, "value");
-    struct stored st;
-    int rc;
-
-    if (slice_is(take, "loser"))
-        rc = take_side(q, f, &f->record.loser);
-    else if (slice_is(take, "winner"))
-        rc = SYNCLINE_OK; /* it is in effect already */
-    else if (value != NULL)
-        rc = put_at(q, f, value);
-    else
-        rc = errmsg_set(q->why, SYNCLINE_EINVAL,
-            "say which value is right: take \"winner\" or \"loser\", or give "
-            "a value");
-    if (rc == SYNCLINE_OK)
-        rc = conflict_mark_resolved(q->n, f->space, f->tail);
-    if (rc == SYNCLINE_OK)
-        rc = item_load(q->n, f->space, f->key, &st);
-    return rc == SYNCLINE_OK ? reply_durable(q, f->space, st.item.version) : rc;
-}
-
-static int on_resolve(struct admin *q)
-{
-    struct conflict_scan s = { .n = q->n,
-        .only_id = json_get_str(q->args, "id") };
-    int rc;
-
-    if (s.only_id.len < 4)
-        return errmsg_set(q->why, SYNCLINE_EINVAL,
-            "id: at least the first four digits of what `syncline conflicts` "
-            "shows");
-    rc = scan_conflicts(&s, SLICE_NONE);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (s.list == NULL)
-        return errmsg_set(q->why, SYNCLINE_ENOTFOUND,
-            "%.*s: no such conflict; `syncline conflicts` lists them",
-            SLICE_FMT(s.only_id));
-    if (s.list->next != NULL)
-        return errmsg_set(q->why, SYNCLINE_EINVAL,
-            "%.*s: several conflicts begin so; give more digits",
-            SLICE_FMT(s.only_id));
-    return resolve(q, s.list);
 }
 
 /* ---- spaces ---- */
@@ -340,7 +78,7 @@ static int on_spaces(struct admin *q)
         any = true;
     }
     buf_put_str(&b, "]}");
-    return reply(q, &b);
+    return admin_reply(q, &b);
 }
 
 static int put_mesh_key(struct admin *q, const char *kind, struct slice name,
@@ -357,7 +95,7 @@ static int put_mesh_key(struct admin *q, const char *kind, struct slice name,
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(q->n, buf_slice(&key), json);
     buf_free(&key);
-    return rc == SYNCLINE_OK ? reply_durable(q, mesh, 0) : rc;
+    return rc == SYNCLINE_OK ? admin_reply_durable(q, mesh, 0) : rc;
 }
 
 static int on_space_add(struct admin *q)
@@ -418,7 +156,7 @@ static int on_space_rm(struct admin *q)
 {
     struct slice name = json_get_str(q->args, "name");
     struct space *sp;
-    int rc = find_space(q, name, &sp);
+    int rc = admin_find_space(q, name, &sp);
 
     if (rc == SYNCLINE_OK &&
         (slice_is(name, MESH_SPACE) || slice_is(name, DEFAULT_SPACE) ||
@@ -436,7 +174,7 @@ static int on_policies(struct admin *q)
 {
     struct buf b = { 0 };
     struct space *sp;
-    int rc = find_space(q, json_get_str(q->args, "space"), &sp);
+    int rc = admin_find_space(q, json_get_str(q->args, "space"), &sp);
 
     if (rc != SYNCLINE_OK)
         return rc;
@@ -456,7 +194,7 @@ static int on_policies(struct admin *q)
         buf_printf(&b, ",\"policy\":\"%s\"}", policy_name(p));
     }
     buf_put_str(&b, "]}");
-    return reply(q, &b);
+    return admin_reply(q, &b);
 }
 
 static int on_policy_set(struct admin *q)
@@ -466,7 +204,7 @@ static int on_policy_set(struct admin *q)
     struct buf rest = { 0 }, json = { 0 };
     enum policy policy;
     struct space *sp;
-    int rc = find_space(q, json_get_str(q->args, "space"), &sp);
+    int rc = admin_find_space(q, json_get_str(q->args, "space"), &sp);
 
     if (rc == SYNCLINE_OK && policy_parse(text, &policy) != SYNCLINE_OK)
         rc = errmsg_set(q->why, SYNCLINE_EINVAL,
@@ -568,7 +306,7 @@ static int on_peers(struct admin *q)
     buf_put_str(&b, "{\"ok\":true,");
     put_peers(q->n, &b);
     buf_put_u8(&b, '}');
-    return reply(q, &b);
+    return admin_reply(q, &b);
 }
 
 static void put_vector(struct buf *b, const struct vv *v)
@@ -630,7 +368,7 @@ static int on_status(struct admin *q)
     buf_put_u8(&b, '}');
     if (rc != SYNCLINE_OK)
         buf_free(&b);
-    return rc == SYNCLINE_OK ? reply(q, &b) : rc;
+    return rc == SYNCLINE_OK ? admin_reply(q, &b) : rc;
 }
 
 static bool names_member(const struct member *m, struct slice text)
@@ -684,7 +422,7 @@ static int on_remove(struct admin *q)
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(q->n, buf_slice(&key), buf_slice(&value));
     if (rc == SYNCLINE_OK)
-        rc = reply_durable(q, mesh, 0);
+        rc = admin_reply_durable(q, mesh, 0);
     buf_free(&key);
     buf_free(&value);
     return rc;
@@ -694,8 +432,8 @@ static const struct {
     const char *op;
     int (*on)(struct admin *q);
 } ops[] = {
-    { "conflicts", on_conflicts },
-    { "resolve", on_resolve },
+    { "conflicts", admin_conflicts },
+    { "resolve", admin_resolve },
     { "spaces", on_spaces },
     { "space_add", on_space_add },
     { "space_rm", on_space_rm },

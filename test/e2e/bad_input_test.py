@@ -34,7 +34,8 @@ def broken_json_is_pointed_at():
                 ('{"on":true,\n "level":}', "line 2, column 10"),
                 ("", "line 1"), ('{"a":1}x', "line 1, column 8"),
                 ("'on'", "line 1, column 1"), ("[1,]", "line 1, column 4"),
-                (nested, "deep"), ('{"a":1,"a":2}', "twice at line 1, column 8"),
+                (nested, "deep"),
+                ('{"a":1,"a":2}', "twice at line 1, column 8"),
                 ("1e400", "line 1"), ("18446744073709551616", "line 1"),
                 ("0.1000000000000000055511151231257827", "line 1")):
             said = a.refuses("put", "default", "lamp", text, says=says)
@@ -124,8 +125,8 @@ def the_socket_survives_nonsense():
     with World() as w:
         a, = w.nodes("a")
         with node.Control(a.dir) as c:
-            for line in (b"nonsense", b"[]", b"{}", b'{"op":1}', b'{"op":"fly"}',
-                         b'{"op":"get"}', b'{"op":"get","key":1}',
+            for line in (b"nonsense", b"[]", b"{}", b'{"op":1}',
+                         b'{"op":"fly"}', b'{"op":"get"}', b'{"op":"get","key":1}',
                          b'{"op":"put","key":"k"}', b'{"op":"batch","ops":7}',
                          b'{"op":"batch","ops":[{"key":"k"}]}', b"\xff\xfe",
                          b'{"op":"invite","expires_s":0}',

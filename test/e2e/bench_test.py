@@ -4,6 +4,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import tap
 
@@ -42,5 +43,8 @@ def the_table_names_date_machine_and_command():
               "| write at A to watcher at B, p50 / p99 |")
 
 
-tap.run(every_measurement_gives_its_figures,
-        the_table_names_date_machine_and_command)
+if __name__ == "__main__":
+    sys.exit(tap.run([
+        every_measurement_gives_its_figures,
+        the_table_names_date_machine_and_command,
+    ], sys.argv[1:]))

@@ -5,6 +5,7 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 
@@ -115,6 +116,9 @@ def wrong_use_is_told():
     tap.holds(done.stderr.decode(), "/proc/nowhere")
 
 
-tap.run(settings_are_the_same_on_two_machines,
+if __name__ == "__main__":
+    sys.exit(tap.run([
+        settings_are_the_same_on_two_machines,
         it_builds_with_what_pkg_config_says,
-        wrong_use_is_told)
+        wrong_use_is_told,
+    ], sys.argv[1:]))

@@ -360,6 +360,16 @@ def a_clean_stop_keeps_the_replica():
         equal(a.get("lamp"), 1)
 
 
+def a_write_of_what_is_there_answers_after_a_restart():
+    with World() as w:
+        a, = w.nodes("a")
+        a.put("lamp", 1)
+        for end in (a.stop, a.kill):
+            end()
+            a.start()
+            equal(a.put("lamp", 1)["changed"], False)
+
+
 def it_stops_amid_work():
     with World(relayed=True) as w:
         a, b = w.mesh("a", "b")

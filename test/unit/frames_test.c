@@ -45,6 +45,7 @@ static struct frame hello(void)
     f.hello.wall_us = 0x0102030405060708;
     f.hello.port = 4748;
     f.hello.name = SLICE_LIT("desk");
+    f.hello.yours = SLICE_LIT(R2);
     return f;
 }
 
@@ -166,7 +167,7 @@ static const struct {
 } vectors[] = {
     { "hello", hello,
         LIT("\1\1\1" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
-            "\x8c\x25\4desk") },
+            "\x8c\x25\4desk\x10" R2) },
     { "subscribe, from a cursor of 0", subscribe,
         LIT("\2\2" SPACE "\2" R1 "\5" R2 "\xac\2\1") },
     { "subscribe, for the first time", subscribe_anew,
@@ -338,7 +339,9 @@ static const struct {
     { "a number that is not minimal", LIT("\5\x81\0\1"), SYNCLINE_EMALFORMED },
     { "something behind it", LIT("\5\1\1\0"), SYNCLINE_EMALFORMED },
     { "a hello without a replica",
-        LIT("\1\1\1" MESH X16("\0") X4("\0\0") "\0\0"), SYNCLINE_EMALFORMED },
+        LIT("\1\1\1" MESH X16("\0") X4("\0\0") "\0\0\0"), SYNCLINE_EMALFORMED },
+    { "a hello with half a replica id",
+        LIT("\1\1\1" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
     { "a port beyond 65535", LIT("\1\1\1" MESH R1 X4("\0\0") "\x80\x80\4\0"),
         SYNCLINE_EMALFORMED },
     { "a vector out of order", LIT("\2\2" SPACE "\2" R2 "\1" R1 "\1\0"),

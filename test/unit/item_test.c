@@ -183,15 +183,15 @@ TEST(an_item_holds_only_so_many_cells)
 
     item_init(&it);
     CHECK_OK(item_add_change(&it, &c, &ix, &a));
-    for (unsigned i = 0; i < CELLS_MAX; i++) {
+    for (unsigned i = 0; i < CELLS_JOINED_MAX; i++) {
         buf_clear(&b);
-        buf_printf(&b, "/%05u", i);
+        buf_printf(&b, "/%07u", i);
         CHECK_OK(item_set(
             &it, arena_dup(&a, buf_slice(&b)), SLICE_LIT("1"), ix, &a));
     }
     CHECK_INT(item_set(&it, SLICE_LIT("/x"), SLICE_LIT("1"), ix, &a),
         SYNCLINE_ELIMIT);
-    CHECK_OK(item_set(&it, SLICE_LIT("/00000"), SLICE_LIT("2"), ix, &a));
+    CHECK_OK(item_set(&it, SLICE_LIT("/0000000"), SLICE_LIT("2"), ix, &a));
     buf_free(&b);
     arena_free(&a);
 }
