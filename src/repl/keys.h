@@ -23,7 +23,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_SEEN "seen/"       /* + be32, replica: varint seq */
 #define META_CURSOR "cursor/"   /* + be32, replica: varint lsn */
 #define META_BOOK "book"        /* addresses of peers */
-#define META_JOINING "joining/" /* + be32: staged items wait for a MARK */
+#define META_JOINING "joining/" /* + be32: items of a mesh that was left */
 
 /* name, then the space's number. */
 struct slice key_meta_space(struct buf *b, const char *name, uint32_t space);

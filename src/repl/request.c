@@ -1,6 +1,6 @@
 /* The local interface, doc/api.md: one handler an op. */
 #include "base/text.h"
-#include "repl/node_impl.h"
+#include "repl/request_admin.h"
 
 #include <stdlib.h>
 
@@ -261,8 +261,11 @@ static int on_get(struct asking *q)
     buf_put_slice(&b, st.before);
     buf_printf(&b, ",\"version\":%llu,", (unsigned long long)st.item.version);
     put_author(q->n, &b, &st.last.first, &st.last.stamp, st.last.wall_us);
+    rc = put_siblings(q->n, &b, sp, key);
     buf_put_str(&b, "}");
-    return reply(q, &b);
+    if (rc != SYNCLINE_OK)
+        buf_free(&b);
+    return rc == SYNCLINE_OK ? reply(q, &b) : rc;
 }
 
 struct listing {

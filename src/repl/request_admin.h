@@ -24,6 +24,10 @@ NODISCARD int admin_find_space(
 
 NODISCARD int admin_conflicts(struct admin *q);
 NODISCARD int admin_resolve(struct admin *q);
+/* Appends `,"siblings":[{id, path, value}]`: values of the item that lost to
+ * what is in effect and wait for a person; nothing if there are none. */
+NODISCARD int put_siblings(
+    struct node *n, struct buf *b, struct space *sp, struct slice key);
 /* How many are open in a space. */
 NODISCARD int count_conflicts(struct node *n, struct space *sp, uint64_t *out);
 

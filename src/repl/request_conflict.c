@@ -66,6 +66,16 @@ static int scan_conflicts(struct conflict_scan *s, struct slice space)
 
 enum conflict_state { STATE_OPEN, STATE_SUPERSEDED, STATE_RESOLVED };
 
+/* Under `manual`, and under `merge` for values that cannot be merged field
+ * by field: both stay until somebody has chosen. */
+static bool only_people_close(const struct found_conflict *f)
+{
+    enum policy policy = space_policy(f->space, f->key);
+
+    return policy == POLICY_MANUAL ||
+        (policy == POLICY_MERGE && f->path.len == 0);
+}
+
 static int state_of(
     struct node *n, const struct found_conflict *f, enum conflict_state *out)
 {
@@ -76,8 +86,8 @@ static int state_of(
     if (f->record.state == CONFLICT_RESOLVED)
         return SYNCLINE_OK;
     *out = STATE_OPEN;
-    if (space_policy(f->space, f->key) == POLICY_MANUAL)
-        return SYNCLINE_OK; /* only a person closes it */
+    if (only_people_close(f))
+        return SYNCLINE_OK;
     rc = item_load(n, f->space, f->key, &st);
     if (rc == SYNCLINE_OK && conflict_superseded(&st.item, &f->record))
         *out = STATE_SUPERSEDED;
@@ -147,6 +157,38 @@ int admin_conflicts(struct admin *q)
     if (rc != SYNCLINE_OK)
         buf_free(&b);
     return rc == SYNCLINE_OK ? admin_reply(q, &b) : rc;
+}
+
+int put_siblings(
+    struct node *n, struct buf *b, struct space *sp, struct slice key)
+{
+    struct conflict_scan s = { .n = n, .space = sp };
+    struct buf prefix = { 0 };
+    bool any = false;
+    int rc;
+
+    s.end = &s.list;
+    rc = store_scan(&n->opt.store, TABLE_CONFLICT,
+        key_conflict_of(&prefix, sp->id, key), SLICE_NONE, note_conflict, &s);
+    buf_free(&prefix);
+    for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
+         f = f->next) {
+        enum conflict_state state;
+
+        rc = state_of(n, f, &state);
+        if (rc != SYNCLINE_OK || state != STATE_OPEN ||
+            f->record.loser.value.ptr == NULL)
+            continue;
+        buf_put_str(b, any ? "," : ",\"siblings\":[");
+        buf_printf(b, "{\"id\":\"%s\",\"path\":", f->id);
+        json_print_string(b, f->path, false);
+        buf_put_str(b, ",\"value\":");
+        buf_put_slice(b, f->record.loser.value);
+        buf_put_u8(b, '}');
+        any = true;
+    }
+    buf_put_str(b, any ? "]" : "");
+    return rc;
 }
 
 int count_conflicts(struct node *n, struct space *sp, uint64_t *out)

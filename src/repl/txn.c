@@ -17,8 +17,7 @@ void txn_reset(struct txn *t)
 
 static bool is_read_back(enum store_table table)
 {
-    return table == TABLE_ITEM || table == TABLE_CONFLICT ||
-        table == TABLE_STAGED;
+    return table == TABLE_ITEM || table == TABLE_CONFLICT;
 }
 
 static struct slice recent_key(

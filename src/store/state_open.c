@@ -17,7 +17,6 @@ const char *const state_tables[TABLE_END] = {
     [TABLE_SEEN] = "seen",
     [TABLE_HISTORY] = "history",
     [TABLE_CONFLICT] = "conflicts",
-    [TABLE_STAGED] = "staged",
 };
 
 /* Step n brings a file of format n to n + 1. Never change one that was
@@ -34,8 +33,6 @@ static const char *const steps[] = {
     "CREATE TABLE history (k BLOB PRIMARY KEY, v BLOB NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE conflicts (k BLOB PRIMARY KEY, v BLOB NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE staged (k BLOB PRIMARY KEY, v BLOB NOT NULL)"
     " WITHOUT ROWID;",
 };
 #define FORMAT ((int)(sizeof steps / sizeof steps[0]))

@@ -23,7 +23,6 @@ enum store_table {
     TABLE_SEEN,     /* be32 space, replica, be64 seq, key -> "" */
     TABLE_HISTORY,  /* be32 space, key, 0, be64 version -> record */
     TABLE_CONFLICT, /* be32 space, key, 0, path, 0, dot -> record */
-    TABLE_STAGED,   /* be32 space, key -> record (joining) */
     TABLE_END
 };
 

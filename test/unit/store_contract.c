@@ -292,7 +292,7 @@ void contract_tables_are_apart(struct contract_store *c)
     contract_del(&c->port, TABLE_SEEN, "same");
     check_get(&c->port, TABLE_META, "same", "v0");
     check_get(&c->port, TABLE_SEEN, "same", NULL);
-    check_get(&c->port, TABLE_STAGED, "same", "v6");
+    check_get(&c->port, TABLE_CONFLICT, "same", "v5");
 }
 
 void contract_later_ops_win(struct contract_store *c)
