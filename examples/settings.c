@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define PREFIX "settings/"
+#define LINE_MAX_BYTES 65536
 
 static int failed(const char *what)
 {
@@ -63,7 +64,7 @@ static int pair(struct syncline *s, int argc, char **argv)
 /* A line is a name and its value; without a value the setting is unset. */
 static void change(struct syncline *s, char *line)
 {
-    char *value, key[256];
+    char *value, key[LINE_MAX_BYTES + sizeof PREFIX];
     int rc;
 
     line[strcspn(line, "\n")] = 0;
@@ -82,7 +83,7 @@ static void change(struct syncline *s, char *line)
 static int run(struct syncline *s, int argc, char **argv)
 {
     struct syncline_watch *watch;
-    char line[65536];
+    char line[LINE_MAX_BYTES];
 
     if (syncline_start(s) != SYNCLINE_OK)
         return failed("start");

@@ -64,7 +64,7 @@ def finish(importing, lines):
 
 
 def kill_at(share, receiver):
-    with World() as w:
+    with World(relayed=True) as w:
         a, b = w.mesh("a", "b")
         source, acks = records(0, RECORDS), w.path("acks")
         importing = a.spawn("import", "default", "--acks", acks,
