@@ -196,13 +196,21 @@ struct paced {
     size_t acks;
 };
 
+/* Until the watch says that it tells what happens from now on. */
 static void start_watch(struct link *b)
 {
-    size_t under_way = 1;
+    struct pollfd p = { .fd = b->fd, .events = POLLIN };
+    const char *text = NULL;
+    size_t len = 0;
 
-    put_str(b, "{\"op\":\"watch\"}\n{\"op\":\"spaces\"}\n");
+    put_str(b, "{\"op\":\"watch\"}\n");
     flush_out(b);
-    wait_answers(b, &under_way, 0);
+    while (text == NULL || !has(text, len, "\"live\":true")) {
+        if (poll(&p, 1, 60000) <= 0)
+            die("no watch for a minute");
+        receive(b);
+        text = line(b, &len);
+    }
 }
 
 static void on_events(struct paced *p)

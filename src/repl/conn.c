@@ -350,6 +350,8 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
         listens.port = c->port;
         peers_learn(n->peers, &c->device, &listens, PEER_OBSERVED);
     }
+    if (rc == SYNCLINE_OK)
+        rc = mesh_save_book(n); /* a crash must not make strangers of us */
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = conn_subscribe(n, c, sp);

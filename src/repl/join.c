@@ -219,6 +219,7 @@ static int send_welcome(struct node *n, struct conn *c, uint64_t invite)
             peers_learn(n->peers, &c->device, &c->remote, PEER_OBSERVED);
         conn_close(n, c, SYNCLINE_OK, "paired");
         invites_leave(n->invites, c->id);
+        rc = mesh_save_book(n);
     }
     buf_free(&prefix);
     buf_free(&scan.out);
@@ -397,9 +398,10 @@ static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
     if (rc != SYNCLINE_OK)
         return rc;
     peers_learn(n->peers, &j->inviter, &addr, PEER_CODE);
-    j->answer_at = n->commit;
     j->conn = 0;
-    return join_persisted(n);
+    rc = mesh_save_book(n);
+    j->answer_at = txn_is_empty(&n->txn) ? n->commit : n->commit + 1;
+    return rc == SYNCLINE_OK ? join_persisted(n) : rc;
 }
 
 int join_on_frame(struct node *n, struct conn *c, struct slice bytes)

@@ -192,15 +192,18 @@ TEST(closing_ends_what_is_under_way)
     site_start(&a);
     told_init(&t);
     CHECK_OK(syncline_watch(&w, a.s, NULL, NULL, NULL, on_told, &t));
+    told_await(&t, 1);
     CHECK(pthread_create(&waiter, NULL, wait_for_nobody, a.s) == 0);
-    told_await(&t, 1); /* so the write has been taken */
+    told_await(&t, 2); /* so the write has been taken */
     site_remove(&a);
     CHECK(pthread_join(waiter, &answer) == 0);
     CHECK(answer != NULL && strstr(answer, "ECLOSED") != NULL);
     syncline_free(answer);
-    CHECK_UINT(t.n, 2);
-    CHECK_INT(t.e[1].type, SYNCLINE_EVENT_END);
-    CHECK_INT(t.e[1].status, SYNCLINE_ECLOSED);
+    CHECK_UINT(t.n, 3);
+    CHECK_INT(t.e[0].type, SYNCLINE_EVENT_LIVE);
+    CHECK_INT(t.e[1].type, SYNCLINE_EVENT_PUT);
+    CHECK_INT(t.e[2].type, SYNCLINE_EVENT_END);
+    CHECK_INT(t.e[2].status, SYNCLINE_ECLOSED);
     syncline_unwatch(w); /* its node is gone */
     told_free(&t);
 }
@@ -249,7 +252,6 @@ TEST(a_callback_may_send_but_not_wait)
     told_init(&c.told);
     c.s = a.s;
     CHECK_OK(syncline_watch(&w, a.s, NULL, NULL, NULL, on_chat_event, &c));
-    CHECK_OK(syncline_put(a.s, NULL, "a", "1"));
     told_await(&c.told, 2);
     CHECK_INT(c.put, SYNCLINE_EBUSY);
     CHECK_INT(c.close, SYNCLINE_EBUSY);
@@ -278,10 +280,11 @@ TEST(two_nodes_in_one_process_keep_items_the_same)
     await_value(b.s, "before", "\"pairing\"");
     told_init(&t);
     CHECK_OK(syncline_watch(&w, b.s, NULL, NULL, NULL, on_told, &t));
-    CHECK_OK(syncline_put(a.s, NULL, "after", "{\"x\":[1,2]}"));
     told_await(&t, 1);
-    CHECK_SLICE(slice_str(t.e[0].key), "after");
-    CHECK_SLICE(slice_str(t.e[0].value), "{\"x\":[1,2]}");
+    CHECK_OK(syncline_put(a.s, NULL, "after", "{\"x\":[1,2]}"));
+    told_await(&t, 2);
+    CHECK_SLICE(slice_str(t.e[1].key), "after");
+    CHECK_SLICE(slice_str(t.e[1].value), "{\"x\":[1,2]}");
     CHECK_OK(syncline_put(b.s, NULL, "back", "null"));
     await_value(a.s, "back", "null");
     syncline_unwatch(w);
@@ -357,6 +360,13 @@ static void turn(struct syncline *s)
     CHECK_OK(syncline_run_once(s));
 }
 
+static void turn_until(struct syncline *s, const struct told *t, unsigned n)
+{
+    for (int i = 0; i < 1000 && t->n < n; i++)
+        turn(s);
+    CHECK_UINT(t->n, n);
+}
+
 TEST(a_node_runs_in_the_callers_loop)
 {
     struct syncline_watch *w;
@@ -372,15 +382,13 @@ TEST(a_node_runs_in_the_callers_loop)
     site_pair(&a, &b);
     told_init(&t);
     CHECK_OK(syncline_watch(&w, b.s, NULL, NULL, NULL, on_told, &t));
-    turn(b.s);
+    turn_until(b.s, &t, 1);
+    CHECK_INT(t.e[0].type, SYNCLINE_EVENT_LIVE);
     CHECK_OK(syncline_put(a.s, NULL, "k", "1"));
-    for (int i = 0; i < 1000 && t.n == 0; i++)
-        turn(b.s);
-    CHECK_UINT(t.n, 1);
-    CHECK_SLICE(slice_str(t.e[0].key), "k");
+    turn_until(b.s, &t, 2);
+    CHECK_SLICE(slice_str(t.e[1].key), "k");
     CHECK_OK(syncline_put(b.s, NULL, "l", "2")); /* runs it meanwhile */
-    for (int i = 0; i < 1000 && t.n == 1; i++)
-        turn(b.s);
+    turn_until(b.s, &t, 3);
     await_value(a.s, "l", "2");
     CHECK_INT(syncline_run_once(a.s), SYNCLINE_EBUSY);
     CHECK_OK(syncline_start(b.s)); /* changed its mind */
