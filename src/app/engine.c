@@ -356,10 +356,10 @@ static void on_turn(uv_prepare_t *p)
         engine_step(e, &ev);
     }
     net_flush(e->net);
-    engine_store_turn(e);
     give_answers(e);
     if (e->opt.on_turn != NULL)
         e->opt.on_turn(e->opt.turn_ctx);
+    engine_store_turn(e); /* last: waking the helper costs the rest time */
     if (!e->failed && (e->answers != NULL || node_wants_flush(e->node)))
         (void)uv_idle_start(&e->again, on_idle); /* do not wait */
     arm_timer(e);

@@ -130,17 +130,37 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
     return store_record(n, sp, tail, &now, old_lsn);
 }
 
+int conflict_known(
+    struct node *n, struct space *sp, struct slice tail, bool *known)
+{
+    struct slice value;
+    int rc = txn_get(
+        &n->txn, TABLE_CONFLICT, key_item(&n->key, sp->id, tail), &value);
+
+    *known = rc == SYNCLINE_OK;
+    return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+}
+
 /* ---- found while merging ---- */
 
 static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
     uint64_t length)
 {
     struct merging *m = ctx;
+    struct buf tail = { 0 };
+    bool known = false;
+    int rc;
 
     (void)length;
-    /* What showed here goes into the history as a whole document. */
+    /* What showed here goes into the history as a whole document, and what
+     * has a record went there with it. */
     if (m->stored->existed && item_find(&m->stored->item, cell->path) == cell)
         return SYNCLINE_OK;
+    rc = conflict_known(m->node, m->space,
+        key_conflict_tail(&tail, m->key, cell->path, &by->first), &known);
+    buf_free(&tail);
+    if (rc != SYNCLINE_OK || known)
+        return rc;
     return history_lost(m->node, m->space, m->key, m->stored, by, cell);
 }
 

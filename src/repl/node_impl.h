@@ -216,6 +216,7 @@ struct wait {
     uint64_t version;
     uint32_t changed;
     bool batch;
+    char *also; /* further members of the answer */
 };
 
 struct watch {
@@ -411,6 +412,8 @@ NODISCARD int get_conflict_record(
 /* Joins a record into the store; gives it lsn if that changed anything. */
 NODISCARD int conflict_join(struct node *n, struct space *sp, struct slice tail,
     const struct conflict_record *c, bool *changed);
+NODISCARD int conflict_known(
+    struct node *n, struct space *sp, struct slice tail, bool *known);
 /* A later change had seen both sides. */
 bool conflict_superseded(
     const struct item *it, const struct conflict_record *c);
@@ -589,6 +592,8 @@ NODISCARD int wait_check(const struct json *args, struct errmsg *why);
 NODISCARD int wait_add(struct node *n, uint64_t request,
     const struct json *args, struct space *sp, const struct write_result *w,
     bool batch);
+/* Gives the wait just added further members for its answer. */
+NODISCARD int wait_also(struct node *n, struct slice members);
 NODISCARD int waits_check(struct node *n);
 uint64_t waits_deadline(const struct node *n);
 void waits_free(struct node *n);

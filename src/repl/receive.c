@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
-#define INCOMING_MAX ((size_t)32 << 20)
+/* Two documents of the largest size may have been joined, or stand in one
+ * conflict record. */
+#define INCOMING_MAX ((size_t)64 << 20)
 
 /* Most values can be seen to be canonical: words, plain strings, integers of
  * up to eighteen digits. */
@@ -152,6 +154,24 @@ static int check_contender(struct node *n, const struct contender *c)
     return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
 }
 
+/* A value that lost elsewhere, before it ever came here: it belongs into the
+ * history all the same. */
+static int remember_loser(struct node *n, struct space *sp, struct slice key,
+    const struct contender *loser)
+{
+    struct change by = {
+        .first = loser->dot, .stamp = loser->stamp, .wall_us = loser->wall_us
+    };
+    struct cell cell = { .path = loser->path, .value = loser->value };
+    struct stored st;
+    int rc = item_load(n, sp, key, &st);
+
+    if (rc != SYNCLINE_OK || !st.existed || cell.value.ptr == NULL)
+        return rc;
+    rc = history_lost(n, sp, key, &st, &by, &cell);
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, st.lsn) : rc;
+}
+
 static int receive_conflict(
     struct node *n, struct space *sp, struct slice tail, struct slice record)
 {
@@ -159,7 +179,7 @@ static int receive_conflict(
     struct conflict_record c;
     struct slice key, path;
     struct dot dot;
-    bool changed;
+    bool changed, known = false;
     int rc = get_conflict_tail(tail, &key, &path, &dot);
 
     if (rc == SYNCLINE_OK)
@@ -177,7 +197,11 @@ static int receive_conflict(
         rc = SYNCLINE_EMALFORMED;
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
-    return conflict_join(n, sp, tail, &c, &changed);
+    rc = conflict_known(n, sp, tail, &known);
+    if (rc == SYNCLINE_OK)
+        rc = conflict_join(n, sp, tail, &c, &changed);
+    return rc == SYNCLINE_OK && !known ? remember_loser(n, sp, key, &c.loser)
+                                       : rc;
 }
 
 static int receive_conflicts(

@@ -405,6 +405,24 @@ static int find_member(
                                SLICE_FMT(text));
 }
 
+static int answer_removed(
+    struct admin *q, struct space *mesh, const struct member *m)
+{
+    struct buf also = { 0 };
+    int rc = admin_reply_durable(q, mesh, 0);
+
+    buf_put_str(&also, ",\"device\":");
+    put_device_hex(&also, &m->device);
+    buf_put_str(&also, ",\"name\":");
+    json_print_string(&also, m->name, false);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&also);
+    if (rc == SYNCLINE_OK)
+        rc = wait_also(q->n, buf_slice(&also));
+    buf_free(&also);
+    return rc;
+}
+
 static int on_remove(struct admin *q)
 {
     struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
@@ -422,7 +440,7 @@ static int on_remove(struct admin *q)
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(q->n, buf_slice(&key), buf_slice(&value));
     if (rc == SYNCLINE_OK)
-        rc = admin_reply_durable(q, mesh, 0);
+        rc = answer_removed(q, mesh, m);
     buf_free(&key);
     buf_free(&value);
     return rc;

@@ -14,6 +14,12 @@ static void member_ack_free(struct member_ack *a)
     free(a);
 }
 
+static void wait_free(struct wait *w)
+{
+    free(w->also);
+    free(w);
+}
+
 void waits_free(struct node *n)
 {
     struct wait *lists[2] = { n->waits, n->acking };
@@ -22,7 +28,7 @@ void waits_free(struct node *n)
         while (lists[i] != NULL) {
             struct wait *next = lists[i]->next;
 
-            free(lists[i]);
+            wait_free(lists[i]);
             lists[i] = next;
         }
     while (n->acks != NULL) {
@@ -72,6 +78,20 @@ int wait_add(struct node *n, uint64_t request, const struct json *args,
     return SYNCLINE_OK;
 }
 
+int wait_also(struct node *n, struct slice members)
+{
+    struct wait *w = n->waits;
+
+    while (w->next != NULL)
+        w = w->next;
+    w->also = malloc(members.len + 1);
+    if (w->also == NULL)
+        return SYNCLINE_ENOMEM;
+    memcpy(w->also, members.ptr, members.len);
+    w->also[members.len] = 0;
+    return SYNCLINE_OK;
+}
+
 void waits_undo(struct node *n)
 {
     struct wait **at = &n->waits;
@@ -80,7 +100,7 @@ void waits_undo(struct node *n)
         return;
     while ((*at)->next != NULL)
         at = &(*at)->next;
-    free(*at);
+    wait_free(*at);
     *at = NULL;
     n->waits_end = at;
     n->wait_added = false;
@@ -128,7 +148,7 @@ static int answer(struct node *n, const struct wait *w, uint32_t acks)
     else
         buf_printf(&b, "\"version\":%llu,\"changed\":%s",
             (unsigned long long)w->version, w->changed > 0 ? "true" : "false");
-    buf_printf(&b, ",\"acks\":%u}", acks);
+    buf_printf(&b, ",\"acks\":%u%s}", acks, w->also != NULL ? w->also : "");
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
         rc = fx_reply(n, w->request, buf_slice(&b), false);
@@ -172,7 +192,7 @@ static int check_acking(struct node *n)
             continue;
         }
         *at = w->next;
-        free(w);
+        wait_free(w);
     }
     return rc;
 }
@@ -188,7 +208,7 @@ int waits_check(struct node *n)
         n->waits = w->next;
         if (w->want == 0 && !w->all) {
             rc = answer(n, w, 0);
-            free(w);
+            wait_free(w);
         } else {
             w->next = n->acking;
             n->acking = w;
@@ -242,7 +262,7 @@ int waits_abandon(struct node *n)
 
         n->acking = w->next;
         rc = answer_late(n, w, 0);
-        free(w);
+        wait_free(w);
     }
     for (struct wait *w = n->waits; w != NULL; w = w->next) {
         w->space = NULL;
