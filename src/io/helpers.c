@@ -137,8 +137,8 @@ void helper_submit(struct helper *h, struct helper_job *job)
     uv_mutex_lock(&h->lock);
     ENSURE(!h->stopping);
     append(&h->queue_end, job);
-    uv_cond_signal(&h->come);
     uv_mutex_unlock(&h->lock);
+    uv_cond_signal(&h->come); /* not under the lock it would wait for */
 }
 
 bool helper_busy(const struct helper *h)

@@ -521,7 +521,8 @@ static int tell_reach(struct node *n, struct conn *to)
     return rc;
 }
 
-static int tell_durable(struct node *n, struct conn *c, struct session *s)
+static int tell_durable(
+    struct node *n, struct conn *c, struct session *s, bool *told)
 {
     struct frame f = { .type = FRAME_ACK,
         .ack = { .space = s->space->token, .device = n->device } };
@@ -536,6 +537,7 @@ static int tell_durable(struct node *n, struct conn *c, struct session *s)
     f.ack.durable.n = kept;
     if (kept == 0)
         return SYNCLINE_OK;
+    *told = true;
     rc = vv_join(&s->acked, &f.ack.durable, &s->arena);
     return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
 }
@@ -571,26 +573,34 @@ static int pass_on_acks(struct node *n)
     return SYNCLINE_OK;
 }
 
+/* Credits ride with an ack unless the sender waits: each frame wakes it. */
+static int give_credit(struct node *n, struct conn *c)
+{
+    struct frame f = { .type = FRAME_CREDIT, .credit = c->owed };
+
+    c->owed = 0;
+    c->hurry = false;
+    return conn_send(n, c, &f);
+}
+
 /* What a turn of the loop has gathered, but for the rows. */
 int conns_flush(struct node *n)
 {
     int rc = pass_on_acks(n);
+    bool told;
 
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
          c = c->next) {
         if (!c->greeted || c->closing)
             continue;
+        told = false;
         if (n->reach_changed)
             rc = tell_reach(n, c);
         for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
              s = s->next)
-            rc = tell_durable(n, c, s);
-        if (rc == SYNCLINE_OK && c->owed > 0) {
-            struct frame f = { .type = FRAME_CREDIT, .credit = c->owed };
-
-            c->owed = 0;
-            rc = conn_send(n, c, &f);
-        }
+            rc = tell_durable(n, c, s, &told);
+        if (rc == SYNCLINE_OK && c->owed > 0 && (told || c->hurry))
+            rc = give_credit(n, c);
     }
     n->reach_changed = false;
     return rc;
@@ -609,6 +619,10 @@ int conns_tick(struct node *n)
         } else if (n->now_us >= c->ping_due_us) {
             c->ping_due_us = n->now_us + n->opt.heartbeat_us;
             rc = conn_send(n, c, &ping);
+            if (rc == SYNCLINE_OK && c->owed > 0)
+                rc = give_credit(n, c);
+            for (struct session *s = c->sessions; s != NULL; s = s->next)
+                s->tell_cursor = n->want_flush = true;
         }
         if (rc != SYNCLINE_OK)
             return rc;

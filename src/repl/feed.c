@@ -22,6 +22,7 @@ static int copy_entry(
         return SYNCLINE_ENOMEM;
     to->tail = SLICE(to->key.ptr + (key.len - e->tail.len), e->tail.len);
     g->n++;
+    g->node->walked++;
     return SYNCLINE_OK;
 }
 

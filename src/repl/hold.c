@@ -40,6 +40,10 @@ int hold_back(struct filling *f, const struct entry *e, const struct vv *ctx,
     struct session *s = f->s;
     struct held *h;
 
+    for (uint32_t i = 0; i < s->held_n; i++)
+        if (s->held[i]->lsn == e->lsn && s->held[i]->kind == e->kind &&
+            slice_eq(s->held[i]->key, e->tail) && (s->held[i]->large || !large))
+            return SYNCLINE_OK; /* met again: its time runs on */
     held_remove_entry(s, e->kind, e->tail);
     if (s->held_n >= f->node->opt.held_max) {
         f->stalled = true;

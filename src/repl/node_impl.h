@@ -136,6 +136,8 @@ struct session {
     struct buf at;        /* the next key of the index or the feed, if begun */
     uint64_t walked;      /* counts its steps */
     uint64_t told_cursor; /* the last cursor sent, plus one */
+    bool tell_cursor;     /* even if there is nothing else to say */
+    uint32_t untold;      /* rows passed since it was last told */
     struct vv peer_has;   /* what the peer has, or will once it reads on */
     bool mark_sent;
     struct held **held;
@@ -183,6 +185,7 @@ struct conn {
     int64_t offset_us;
     bool measured;
     size_t in_flight, owed; /* bytes of batches sent; of batches dealt with */
+    bool hurry;             /* the peer waits for credit */
     uint64_t transfers;
     struct transfer *transfer;
     struct incoming incoming;
@@ -294,7 +297,8 @@ struct node {
     bool members_changed;
     bool want_flush;
     bool reach_changed;
-    bool bad_restart; /* the replica id must be minted anew */
+    uint64_t walked, sent, received; /* entries of feeds and indexes; rows */
+    bool bad_restart;                /* the replica id must be minted anew */
 
     /* The step at hand. */
     struct arena arena; /* for long-lived things that only grow */

@@ -100,6 +100,7 @@ static int receive_row(
     struct item row;
     int rc = key_check(key, NULL);
 
+    n->received++;
     if (rc == SYNCLINE_OK)
         rc = get_item(&r, &row, &n->step);
     if (rc == SYNCLINE_OK)
@@ -256,13 +257,15 @@ static int receive_mark(
 
 /* What came from this peer whole, into an empty place, and nothing else: it
  * need not be looked at when the feed is walked for this peer. */
-static void skip_echo(struct conn *c, struct space *sp)
+static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
 {
     struct session *s = session_of(c, sp);
 
     if (sp->echoed && sp->touched && s != NULL && s->wanted && !s->indexing &&
         s->at.len == 0 && s->pos == sp->undo.lsn)
         s->pos = sp->s.lsn;
+    if (s != NULL)
+        s->untold += rows_n;
 }
 
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
@@ -271,6 +274,8 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     int rc;
 
     c->owed += f->rows.len + f->conflicts.len;
+    if ((f->flags & BATCH_HURRY) != 0)
+        c->hurry = true;
     n->want_flush = true;
     if (sp == NULL)
         return SYNCLINE_OK;
@@ -289,7 +294,7 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
         rc = receive_mark(n, sp, f);
     if (rc == SYNCLINE_OK)
-        skip_echo(c, sp);
+        skip_echo(c, sp, f->rows_n);
     return rc;
 }
 
@@ -331,6 +336,7 @@ int receive_fragment(
     int rc;
 
     c->owed += f->bytes.len;
+    c->hurry = true;
     n->want_flush = true;
     if (f->transfer != in->no) {
         rc = begin_incoming(in, f);

@@ -353,8 +353,11 @@ static int on_status(struct admin *q)
     json_print_string(&b, n->opt.name, false);
     buf_put_str(&b, ",\"mesh\":\"");
     put_hex(&b, SLICE(n->mesh.b, MESH_ID_LEN));
-    buf_printf(&b, "\",\"joining\":%s,\"spaces\":[",
-        n->replay != NULL ? "true" : "false");
+    buf_printf(&b,
+        "\",\"joining\":%s,\"rows\":{\"walked\":%llu,\"sent\":%llu,"
+        "\"received\":%llu},\"spaces\":[",
+        n->replay != NULL ? "true" : "false", (unsigned long long)n->walked,
+        (unsigned long long)n->sent, (unsigned long long)n->received);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
         if (sp->hidden)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define CURSOR_STRIDE 1000 /* rows */
+
 void send_forget(struct conn *c, struct session *s)
 {
     while (s->held_n > 0)
@@ -121,6 +123,7 @@ static int add_row(struct filling *f, struct slice key, const struct buf *row)
     put_bytes(&f->rows, key);
     put_bytes(&f->rows, buf_slice(row));
     f->rows_n++;
+    f->node->sent++;
     held_remove_entry(f->s, FEED_ITEM, key);
     return buf_status(&f->rows);
 }
@@ -231,6 +234,21 @@ static uint64_t safe_cursor(const struct conn *c, const struct session *s)
     return safe;
 }
 
+/* With rows or a mark, the cursor is free. Alone it costs a frame and a
+ * commit, but without it a peer that only ever sends would let us walk all
+ * that it sent once more after a restart: now and then. */
+static bool tells_cursor(
+    const struct filling *f, uint64_t cursor, bool done, uint8_t flags)
+{
+    const struct session *s = f->s;
+
+    if (s->indexing != INDEXING_DONE || cursor + 1 <= s->told_cursor)
+        return false;
+    if (f->rows_n > 0 || f->conflicts_n > 0 || flags != 0)
+        return true;
+    return done && (s->tell_cursor || s->untold > CURSOR_STRIDE);
+}
+
 static int send_batch(struct filling *f, bool done, bool *sent)
 {
     struct session *s = f->s;
@@ -250,20 +268,23 @@ static int send_batch(struct filling *f, bool done, bool *sent)
         return rc;
     if (done && (!s->mark_sent || frame.batch.mark.n > 0))
         frame.batch.flags |= BATCH_MARK;
-    if (!s->indexing && cursor + 1 > s->told_cursor &&
-        (f->rows_n > 0 || f->conflicts_n > 0 || frame.batch.flags != 0)) {
+    if (tells_cursor(f, cursor, done, frame.batch.flags)) {
         frame.batch.flags |= BATCH_CURSOR;
         frame.batch.cursor = cursor;
     }
     *sent = f->rows_n > 0 || f->conflicts_n > 0 || frame.batch.flags != 0;
     if (!*sent)
         return SYNCLINE_OK;
+    f->conn->in_flight += f->rows.len + f->conflicts.len;
+    if (f->conn->in_flight >= f->node->opt.window_bytes / 2)
+        frame.batch.flags |= BATCH_HURRY;
     rc = conn_send(f->node, f->conn, &frame);
     if (rc != SYNCLINE_OK)
         return rc;
-    f->conn->in_flight += f->rows.len + f->conflicts.len;
     if ((frame.batch.flags & BATCH_CURSOR) != 0)
         s->told_cursor = cursor + 1;
+    s->tell_cursor = false;
+    s->untold = 0;
     if ((frame.batch.flags & BATCH_MARK) == 0)
         return SYNCLINE_OK;
     s->mark_sent = true;

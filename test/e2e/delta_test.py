@@ -17,7 +17,7 @@ STILL = ["--heartbeat.interval", "60s", "--heartbeat.silence", "300s",
 
 
 def _measure(size):
-    """Bytes and seconds of catching up."""
+    """Bytes, rows scanned and seconds of catching up."""
     with World(relayed=True) as w:
         a, b = w.mesh("a", "b", flags=STILL)
         a.do("import", "default", stdin=records(0, size))
@@ -44,17 +44,24 @@ def _measure(size):
         check(before != b.space()["fingerprint"], "nothing had changed")
         equal(b.space()["items"], size, "items")
         check(b.agrees(), "verify")
-        note("%6d items, %d changed: %d bytes, %.0f ms from the "
-             "connection on" % (size, CHANGED, count, took * 1000))
-        return count, took
+        rows = [n.status()["rows"] for n in (a, b)]
+        walked = sum(r["walked"] for r in rows)
+        equal(rows[0]["sent"], rows[1]["received"], "rows that crossed")
+        note("%6d items, %d changed: %d bytes, %d rows scanned, %d sent, "
+             "%.0f ms from the connection on" % (size, CHANGED, count, walked,
+             rows[0]["sent"], took * 1000))
+        return count, walked, took
 
 
 def a_delta_costs_the_same_in_any_size():
-    (small, small_s), (large, large_s) = [_measure(n) for n in SIZES]
+    (small, few, small_s), (large, many, large_s) = [
+        _measure(n) for n in SIZES]
     check(large < 2 * small, "%d bytes among %d items, %d among %d" % (
         small, SIZES[0], large, SIZES[1]))
     check(large_s < 2 * small_s + 0.5, "%.3f s and %.3f s" % (
         small_s, large_s))
+    # What passed since a cursor was last told is walked again.
+    check(many < few + 2500, "%d rows scanned, and %d" % (few, many))
     # Both hellos, certificates and 100 items; all items are 12 MB.
     check(large < 100000, "%d bytes" % large)
 
