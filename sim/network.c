@@ -71,6 +71,8 @@ static struct link *link_of(const struct happening *h)
 
 static void plan(struct world *w, struct link *l, unsigned i, uint64_t when_us)
 {
+    if (when_us < w->now_us) /* due while the lane was blocked */
+        when_us = w->now_us;
     if (when_us >= l->lane[i].pump_us)
         return;
     l->lane[i].pump_us = when_us;

@@ -68,6 +68,7 @@ struct happening *world_at(struct world *w, uint64_t when_us,
 {
     struct happening *h = sim_alloc(1, sizeof *h);
 
+    ENSURE(when_us >= w->now_us); /* time never runs back */
     h->fn = fn;
     h->machine = machine;
     h->life = machine != NULL ? machine->life : 0;
