@@ -7,11 +7,16 @@
 #include "base/slice.h"
 
 #define RID_LEN 16
+#define RID_DEVICE_LEN 8 /* of it: the beginning of the device id */
 #define DEVICE_ID_LEN 32
 #define MESH_ID_LEN 16
 #define SPACE_TOKEN_LEN 16
 
-/* A replica: one incarnation of one device's store. All zeros: none. */
+/* A replica: one incarnation of one device's store. It begins with the first
+ * eight bytes of the device's id, so that a device knows its own changes even
+ * after it has lost its store, and anybody knows whose they are; the rest is
+ * random. All zeros:
+ * none. */
 struct rid {
     uint8_t b[RID_LEN];
 };
@@ -67,6 +72,11 @@ static inline bool device_eq(
 static inline struct slice device_slice(const struct device_id *a)
 {
     return SLICE(a->b, DEVICE_ID_LEN);
+}
+
+static inline bool rid_is_of(const struct rid *a, const struct device_id *d)
+{
+    return memcmp(a->b, d->b, RID_DEVICE_LEN) == 0;
 }
 
 static inline bool space_token_eq(

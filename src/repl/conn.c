@@ -180,16 +180,8 @@ static int send_hello(struct node *n, struct conn *c)
             .wall_us = n->wall_us,
             .port = n->opt.port,
             .name = n->opt.name } };
-    struct buf yours = { 0 };
-    int rc;
 
-    put_owned(&yours, n, &c->device);
-    f.hello.yours = buf_slice(&yours);
-    rc = buf_status(&yours);
-    if (rc == SYNCLINE_OK)
-        rc = conn_send(n, c, &f);
-    buf_free(&yours);
-    return rc;
+    return conn_send(n, c, &f);
 }
 
 /* Two devices may dial each other at once: the connection that the smaller
@@ -318,9 +310,9 @@ void conns_restart(struct node *n, const char *why)
 static int on_hello(struct node *n, struct conn *c, struct frame *f)
 {
     struct slice name;
-    int rc;
+    int rc = SYNCLINE_OK;
 
-    if (c->greeted)
+    if (c->greeted || !rid_is_of(&f->hello.replica, &c->device))
         return SYNCLINE_EMALFORMED;
     if (memcmp(f->hello.mesh.b, n->mesh.b, MESH_ID_LEN) != 0) {
         conn_close(n, c, SYNCLINE_EDENIED, "it belongs to another mesh");
@@ -336,14 +328,6 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     n->reach_changed = n->want_flush = true;
     /* Not before: who dialled is up before the other has judged it. */
     peers_on_up(n->peers, c->id, &c->device, n->now_us);
-    rc = owner_keep(n, &c->replica, &c->device);
-    for (size_t i = 0; i < f->hello.yours.len && rc == SYNCLINE_OK;
-         i += RID_LEN) {
-        struct rid rid;
-
-        memcpy(rid.b, f->hello.yours.ptr + i, RID_LEN);
-        rc = node_remember_mine(n, &rid);
-    }
     if (c->inbound && c->port != 0) {
         struct netaddr listens = c->remote;
 

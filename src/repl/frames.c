@@ -8,7 +8,6 @@ static void put_hello(struct buf *b, const struct frame *f)
     put_u64(b, f->hello.wall_us);
     put_varint(b, f->hello.port);
     put_bytes(b, f->hello.name);
-    put_bytes(b, f->hello.yours);
 }
 
 static void get_hello(struct reader *r, struct frame *f, struct arena *a)
@@ -22,10 +21,8 @@ static void get_hello(struct reader *r, struct frame *f, struct arena *a)
     f->hello.wall_us = get_u64(r);
     f->hello.port = (uint16_t)get_varint_max(r, UINT16_MAX);
     f->hello.name = get_bytes(r);
-    f->hello.yours = get_bytes(r);
     if (r->err == 0 &&
-        (f->hello.name.len > 255 || f->hello.yours.len % RID_LEN != 0 ||
-            rid_is_none(&f->hello.replica)))
+        (f->hello.name.len > 255 || rid_is_none(&f->hello.replica)))
         r->err = SYNCLINE_EMALFORMED;
 }
 

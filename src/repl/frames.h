@@ -36,8 +36,6 @@ struct frame_hello {
     uint64_t wall_us;
     uint16_t port;
     struct slice name;
-    struct slice yours; /* replica ids that the sender knows to be the
-                           receiver's, RID_LEN bytes each */
 };
 
 struct frame_subscribe {

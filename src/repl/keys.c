@@ -19,15 +19,6 @@ struct slice key_meta_replica(
     return buf_slice(b);
 }
 
-struct slice key_meta_rid(
-    struct buf *b, const char *name, const struct rid *replica)
-{
-    buf_clear(b);
-    buf_put_str(b, name);
-    buf_put(b, replica->b, RID_LEN);
-    return buf_slice(b);
-}
-
 struct slice key_space(struct buf *b, uint32_t space)
 {
     buf_clear(b);

@@ -14,8 +14,6 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_CLEAN "clean"      /* present: the last stop was clean */
 #define META_HLC "hlc"          /* u64: the clock's persisted ceiling */
 #define META_REPLICA "replica"  /* the replica id in use */
-#define META_MINE "mine/"       /* + replica: one of this device's own */
-#define META_OWNER "owner/"     /* + replica: the device that it belongs to */
 #define META_MESH "mesh"        /* mesh id, mesh secret */
 #define META_WELCOME "welcome"  /* membership records from pairing */
 #define META_SPACE "space/"     /* + be32: token, name */
@@ -30,9 +28,6 @@ struct slice key_meta_space(struct buf *b, const char *name, uint32_t space);
 /* name, the space's number, a replica. */
 struct slice key_meta_replica(
     struct buf *b, const char *name, uint32_t space, const struct rid *replica);
-/* name, a replica. */
-struct slice key_meta_rid(
-    struct buf *b, const char *name, const struct rid *replica);
 
 struct slice key_space(struct buf *b, uint32_t space);
 struct slice key_item(struct buf *b, uint32_t space, struct slice key);

@@ -1,6 +1,5 @@
 /* Membership, spaces and policies are items of the space `_mesh`:
  *   member/<device>, removed/<device>   certificates (members.h)
- *   replica/<replica>                   "device", in hex
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name                   */
 #include "base/text.h"
@@ -8,7 +7,6 @@
 
 #include <stdlib.h>
 
-#define REPLICA_PREFIX "replica/"
 #define SPACE_PREFIX "space/"
 #define POLICY_PREFIX "policy/"
 #define DIALLED_FROM ((uint64_t)1 << 62) /* ids below are the shell's */
@@ -34,91 +32,25 @@ void mesh_free(struct node *n)
     members_free(n->members);
     invites_free(n->invites);
     peers_free(n->peers);
-    free(n->owners);
 }
 
 /* ---- who owns which replica ---- */
 
-static uint32_t owner_lower(const struct node *n, const struct rid *r)
+const struct device_id *owner_of(const struct node *n, const struct rid *r)
 {
-    uint32_t lo = 0, hi = n->owners_n;
+    const struct device_id *ids = members_ids(n->members);
+    size_t lo = 0, hi = members_n(n->members);
 
     while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
+        size_t mid = lo + (hi - lo) / 2;
 
-        if (rid_cmp(&n->owners[mid].replica, r) < 0)
+        if (memcmp(ids[mid].b, r->b, RID_DEVICE_LEN) < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo;
-}
-
-const struct device_id *owner_of(const struct node *n, const struct rid *r)
-{
-    uint32_t ix = owner_lower(n, r);
-
-    if (ix < n->owners_n && rid_eq(&n->owners[ix].replica, r))
-        return &n->owners[ix].device;
-    return NULL;
-}
-
-int owner_learn(struct node *n, const struct rid *r, const struct device_id *d)
-{
-    uint32_t ix = owner_lower(n, r);
-
-    if (ix < n->owners_n && rid_eq(&n->owners[ix].replica, r)) {
-        n->owners[ix].device = *d;
-        return SYNCLINE_OK;
-    }
-    if (n->owners_n >= VV_MAX)
-        return SYNCLINE_ELIMIT;
-    if (n->owners_n == n->owners_cap) {
-        uint32_t cap = n->owners_cap == 0 ? 16 : n->owners_cap * 2;
-        struct owner *more = realloc(n->owners, cap * sizeof *more);
-
-        if (more == NULL)
-            return SYNCLINE_ENOMEM;
-        n->owners = more;
-        n->owners_cap = cap;
-    }
-    memmove(&n->owners[ix + 1], &n->owners[ix],
-        (n->owners_n - ix) * sizeof *n->owners);
-    n->owners[ix] = (struct owner){ *r, *d };
-    n->owners_n++;
-    return SYNCLINE_OK;
-}
-
-int owner_keep(struct node *n, const struct rid *r, const struct device_id *d)
-{
-    const struct device_id *known = owner_of(n, r);
-
-    if (known != NULL && device_eq(known, d))
-        return SYNCLINE_OK;
-    txn_put(&n->txn, TABLE_META, key_meta_rid(&n->key, META_OWNER, r),
-        device_slice(d));
-    return owner_learn(n, r, d);
-}
-
-void put_owned(struct buf *b, const struct node *n, const struct device_id *d)
-{
-    for (uint32_t i = 0; i < n->owners_n; i++)
-        if (device_eq(&n->owners[i].device, d))
-            buf_put_slice(b, rid_slice(&n->owners[i].replica));
-}
-
-static int load_owner(void *ctx, struct slice key, struct slice value)
-{
-    struct reader k = reader_of(slice_from(key, sizeof META_OWNER - 1));
-    struct reader v = reader_of(value);
-    struct device_id device;
-    struct rid replica;
-
-    get_into(&k, replica.b, RID_LEN);
-    get_into(&v, device.b, DEVICE_ID_LEN);
-    if (reader_end(&k) != SYNCLINE_OK || reader_end(&v) != SYNCLINE_OK)
-        return SYNCLINE_ECORRUPT;
-    return owner_learn(ctx, &replica, &device);
+    return lo < members_n(n->members) && rid_is_of(r, &ids[lo]) ? &ids[lo]
+                                                                : NULL;
 }
 
 /* ---- writing ---- */
@@ -146,24 +78,6 @@ int mesh_put_text(struct node *n, struct slice key, struct slice json)
         rc = json_parse(&doc, json, JSON_STRICT, &n->step, NULL);
     op.doc = doc;
     return rc == SYNCLINE_OK ? write_local(n, sp, &op, 1, &result, NULL) : rc;
-}
-
-int mesh_register_replica(struct node *n)
-{
-    struct buf key = { 0 }, value = { 0 };
-    int rc;
-
-    buf_put_str(&key, REPLICA_PREFIX);
-    put_hex(&key, rid_slice(&n->replica));
-    buf_put_u8(&value, '"');
-    put_hex(&value, device_slice(&n->device));
-    buf_put_u8(&value, '"');
-    rc = buf_status(&key) != 0 ? buf_status(&key) : buf_status(&value);
-    if (rc == SYNCLINE_OK)
-        rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
-    buf_free(&key);
-    buf_free(&value);
-    return rc;
 }
 
 int mesh_save_identity(struct node *n)
@@ -206,8 +120,6 @@ int mesh_found(struct node *n)
         rc = mesh_open_spaces(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
-    if (rc == SYNCLINE_OK)
-        rc = mesh_register_replica(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_keys(n);
     buf_free(&key);
@@ -265,9 +177,6 @@ int mesh_load(struct node *n, struct errmsg *why)
         rc = mesh_take_records(n, value);
     if (rc == SYNCLINE_ENOTFOUND)
         rc = SYNCLINE_OK;
-    if (rc == SYNCLINE_OK)
-        rc = store_scan(&n->opt.store, TABLE_META, SLICE_LIT(META_OWNER),
-            SLICE_NONE, load_owner, n);
     if (rc == SYNCLINE_OK)
         rc = spaces_load(n, why);
     if (rc == SYNCLINE_OK)
@@ -332,21 +241,6 @@ static int refresh_space(struct node *n, struct slice name, bool alive)
     if (rc == SYNCLINE_OK && sp != NULL)
         sp->hidden = !alive;
     return rc;
-}
-
-static int refresh_replica(struct node *n, struct slice hex, struct slice doc)
-{
-    struct device_id device;
-    struct rid replica;
-
-    if (doc.len != 2 + 2 * DEVICE_ID_LEN ||
-        hex_decode(replica.b, RID_LEN, hex) != SYNCLINE_OK ||
-        hex_decode(device.b, DEVICE_ID_LEN, SLICE(doc.ptr + 1, doc.len - 2)) !=
-            SYNCLINE_OK)
-        return SYNCLINE_OK; /* says nothing to us */
-    if (device_eq(&device, &n->device))
-        return node_remember_mine(n, &replica);
-    return owner_learn(n, &replica, &device);
 }
 
 struct policy_scan {
@@ -442,8 +336,6 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return rc;
     if (after_prefix(key, SPACE_PREFIX, &rest))
         return refresh_space(n, rest, doc.ptr != NULL);
-    if (after_prefix(key, REPLICA_PREFIX, &rest))
-        return refresh_replica(n, rest, doc);
     if (after_prefix(key, POLICY_PREFIX, &rest))
         return refresh_policy_of(n, rest);
     if (after_prefix(key, MEMBER_PREFIX, &rest) ||

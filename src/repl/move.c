@@ -118,8 +118,6 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     if (rc == SYNCLINE_OK)
         rc = node_mint_replica(n);
     if (rc == SYNCLINE_OK)
-        rc = mesh_register_replica(n);
-    if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     return rc == SYNCLINE_OK ? mesh_refresh(n) : rc;
 }

@@ -114,60 +114,17 @@ void node_see_stamp(struct node *n, const struct stamp *s)
 
 /* ---- replica ids ---- */
 
-bool node_is_mine(const struct node *n, const struct rid *replica)
-{
-    for (uint32_t i = 0; i < n->mine_n; i++)
-        if (rid_eq(&n->mine[i], replica))
-            return true;
-    return false;
-}
-
-static int add_mine(struct node *n, const struct rid *replica)
-{
-    struct rid *more;
-
-    if (node_is_mine(n, replica))
-        return SYNCLINE_OK;
-    more = realloc(n->mine, (n->mine_n + 1) * sizeof *more);
-    if (more == NULL)
-        return SYNCLINE_ENOMEM;
-    n->mine = more;
-    n->mine[n->mine_n++] = *replica;
-    return owner_learn(n, replica, &n->device);
-}
-
-/* The registration in `_mesh` follows once there is a mesh. */
 int node_mint_replica(struct node *n)
 {
     struct rid fresh;
-    int rc =
-        n->opt.crypto->random(n->opt.crypto->self, fresh.b, sizeof fresh.b);
+    int rc = n->opt.crypto->random(n->opt.crypto->self,
+        fresh.b + RID_DEVICE_LEN, RID_LEN - RID_DEVICE_LEN);
 
-    if (rc == SYNCLINE_OK)
-        rc = add_mine(n, &fresh);
     if (rc != SYNCLINE_OK)
         return rc;
+    memcpy(fresh.b, n->device.b, RID_DEVICE_LEN);
     n->replica = fresh;
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REPLICA), rid_slice(&fresh));
-    txn_put(&n->txn, TABLE_META, key_meta_rid(&n->key, META_MINE, &fresh),
-        SLICE_LIT(""));
-    return txn_status(&n->txn);
-}
-
-int node_remember_mine(struct node *n, const struct rid *replica)
-{
-    int rc;
-
-    if (node_is_mine(n, replica))
-        return SYNCLINE_OK;
-    rc = add_mine(n, replica);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    txn_put(&n->txn, TABLE_META, key_meta_rid(&n->key, META_MINE, replica),
-        SLICE_LIT(""));
-    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
-        sp->reissue = true; /* rows of it may be here already */
-    n->bad_restart = true;
     return txn_status(&n->txn);
 }
 
@@ -192,19 +149,6 @@ static void set_defaults(struct node_options *o)
     o->fragment_bytes = (size_t)or_default(o->fragment_bytes, 128 << 10);
     o->held_max = (uint32_t)or_default(o->held_max, 256);
     o->history_keep = (uint32_t)or_default(o->history_keep, 50);
-}
-
-static int load_mine(void *ctx, struct slice key, struct slice value)
-{
-    struct node *n = ctx;
-    struct reader r = reader_of(slice_from(key, sizeof META_MINE - 1));
-    struct rid rid;
-
-    (void)value;
-    get_into(&r, rid.b, RID_LEN);
-    if (reader_end(&r) != SYNCLINE_OK)
-        return SYNCLINE_ECORRUPT;
-    return add_mine(n, &rid);
 }
 
 static int load_clock(struct node *n)
@@ -249,19 +193,21 @@ static int check_format(struct node *n, bool *fresh, struct errmsg *why)
 static int load_replica(struct node *n, bool *clean)
 {
     struct slice value;
-    int rc = store_scan(&n->opt.store, TABLE_META, SLICE_LIT(META_MINE),
-        SLICE_NONE, load_mine, n);
+    int rc =
+        store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_CLEAN), &value);
 
-    if (rc != SYNCLINE_OK)
-        return rc;
-    rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_CLEAN), &value);
     *clean = rc == SYNCLINE_OK;
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         return rc;
     rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_REPLICA), &value);
-    if (rc == SYNCLINE_OK && value.len == RID_LEN)
-        memcpy(n->replica.b, value.ptr, RID_LEN);
-    return rc;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (value.len != RID_LEN)
+        return SYNCLINE_ECORRUPT;
+    memcpy(n->replica.b, value.ptr, RID_LEN);
+    /* The store of another device, under this one's key. */
+    *clean = *clean && node_is_mine(n, &n->replica);
+    return SYNCLINE_OK;
 }
 
 static int open_used(struct node *n, struct errmsg *why)
@@ -277,8 +223,6 @@ static int open_used(struct node *n, struct errmsg *why)
         log_line(&n->log, LOG_LEVEL_WARN, "node",
             "the last stop was not clean: this store is a new replica now");
         rc = node_mint_replica(n);
-        if (rc == SYNCLINE_OK)
-            rc = mesh_register_replica(n);
     }
     if (rc == SYNCLINE_OK && clean)
         txn_del(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN));
@@ -362,7 +306,6 @@ void node_free(struct node *n)
     buf_free(&n->out);
     free(n->raises);
     free(n->fx);
-    free(n->mine);
     free(n);
 }
 
@@ -517,8 +460,6 @@ static int restart_as_new(struct node *n)
         "a peer knows more of this replica than its store does: it was "
         "rolled back, and is a new replica from now on");
     rc = node_mint_replica(n);
-    if (rc == SYNCLINE_OK)
-        rc = mesh_register_replica(n);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     if (rc != SYNCLINE_OK) {

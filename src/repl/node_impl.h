@@ -242,12 +242,6 @@ struct joining; /* join.c */
 struct welcoming;
 struct leaving; /* move.c */
 
-/* Which device a replica belongs to. */
-struct owner {
-    struct rid replica;
-    struct device_id device;
-};
-
 struct node {
     struct node_options opt;
     struct log log;
@@ -257,8 +251,6 @@ struct node {
     uint64_t now_us, wall_us;
     struct device_id device;
     struct rid replica;
-    struct rid *mine; /* every replica id this device ever had, sorted */
-    uint32_t mine_n;
     struct mesh_id mesh;
     uint8_t mesh_secret[MESH_SECRET_LEN];
     uint32_t next_space;
@@ -269,8 +261,6 @@ struct node {
     struct members *members;
     struct invites *invites;
     struct peers *peers;
-    struct owner *owners; /* sorted by replica */
-    uint32_t owners_n, owners_cap;
     struct member_ack *acks;
     struct wait *waits, **waits_end; /* for durability here, oldest first */
     struct wait *acking;             /* for durability elsewhere */
@@ -327,10 +317,10 @@ NODISCARD int node_commit(struct node *n);
 NODISCARD int node_stamp(struct node *n, struct stamp *out);
 void node_see_stamp(struct node *n, const struct stamp *s);
 NODISCARD int node_mint_replica(struct node *n);
-/* A replica id of this device that its store has forgotten: it was rolled
- * back. */
-NODISCARD int node_remember_mine(struct node *n, const struct rid *replica);
-bool node_is_mine(const struct node *n, const struct rid *replica);
+static inline bool node_is_mine(const struct node *n, const struct rid *replica)
+{
+    return rid_is_of(replica, &n->device);
+}
 
 /* ---- space.c ---- */
 
@@ -539,7 +529,6 @@ NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
 /* Reads the items of `_mesh` that changed and acts on them. */
 NODISCARD int mesh_refresh(struct node *n);
-NODISCARD int mesh_register_replica(struct node *n);
 /* Writes an item of `_mesh`; json SLICE_NONE deletes it. */
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
@@ -549,15 +538,8 @@ NODISCARD int mesh_tick(struct node *n);
 uint64_t mesh_deadline(const struct node *n);
 NODISCARD int mesh_save_book(struct node *n);
 NODISCARD int mesh_load_book(struct node *n);
-/* NULL: not known. */
+/* The member whose replica it is; NULL: nobody's who is a member now. */
 const struct device_id *owner_of(const struct node *n, const struct rid *r);
-NODISCARD int owner_learn(
-    struct node *n, const struct rid *r, const struct device_id *d);
-/* The same, and for good: it is told to that device when it comes back. */
-NODISCARD int owner_keep(
-    struct node *n, const struct rid *r, const struct device_id *d);
-/* Appends the replica ids that are known to be the device's. */
-void put_owned(struct buf *b, const struct node *n, const struct device_id *d);
 
 /* ---- join.c ---- */
 

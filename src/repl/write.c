@@ -278,16 +278,53 @@ static int reissue_replica(struct node *n, struct space *sp,
     return rc;
 }
 
+static int note_replica(void *ctx, struct slice key, struct slice value)
+{
+    struct slice item_key;
+    struct dot dot;
+
+    (void)value;
+    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    *(struct rid *)ctx = dot.replica;
+    return 1;
+}
+
+/* The first replica of this device, beyond `after`, that has an item here. */
+static int next_of_mine(const struct node *n, const struct space *sp,
+    const struct dot *after, struct rid *out)
+{
+    struct buf prefix = { 0 }, from = { 0 };
+    int rc;
+
+    *out = (struct rid){ { 0 } };
+    (void)key_space(&prefix, sp->id);
+    buf_put(&prefix, n->device.b, RID_DEVICE_LEN);
+    rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
+        key_seen(&from, sp->id, after, SLICE_NONE), note_replica, out);
+    buf_free(&prefix);
+    buf_free(&from);
+    return rc;
+}
+
 int write_reissue(struct node *n, struct space *sp)
 {
+    struct dot after = { .seq = 0 };
     struct author by;
     bool wrote = false;
     int rc = begin_author(n, sp, &by);
 
     sp->reissue = false;
-    for (uint32_t i = 0; i < n->mine_n && rc == SYNCLINE_OK; i++)
-        if (!rid_eq(&n->mine[i], &n->replica))
-            rc = reissue_replica(n, sp, &n->mine[i], &by, &wrote);
+    while (rc == SYNCLINE_OK) {
+        struct rid next;
+
+        rc = next_of_mine(n, sp, &after, &next);
+        if (rc != SYNCLINE_OK || rid_is_none(&next))
+            break;
+        if (!rid_eq(&next, &n->replica))
+            rc = reissue_replica(n, sp, &next, &by, &wrote);
+        after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
+    }
     if (rc == SYNCLINE_OK && wrote)
         rc = space_raise(n, sp, &by.dot);
     return rc;

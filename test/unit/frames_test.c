@@ -45,7 +45,6 @@ static struct frame hello(void)
     f.hello.wall_us = 0x0102030405060708;
     f.hello.port = 4748;
     f.hello.name = SLICE_LIT("desk");
-    f.hello.yours = SLICE_LIT(R2);
     return f;
 }
 
@@ -167,7 +166,7 @@ static const struct {
 } vectors[] = {
     { "hello", hello,
         LIT("\1\1\1" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
-            "\x8c\x25\4desk\x10" R2) },
+            "\x8c\x25\4desk") },
     { "subscribe, from a cursor of 0", subscribe,
         LIT("\2\2" SPACE "\2" R1 "\5" R2 "\xac\2\1") },
     { "subscribe, for the first time", subscribe_anew,

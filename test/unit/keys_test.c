@@ -25,8 +25,6 @@ TEST(vectors_of_each_key)
     CHECK_BYTES(key_meta_space(&b, META_SPACE, 2), SLICE_LIT("space/\0\0\0\2"));
     CHECK_BYTES(key_meta_replica(&b, META_CURSOR, 2, &dot.replica),
         SLICE_LIT("cursor/\0\0\0\2" R1));
-    CHECK_BYTES(
-        key_meta_rid(&b, META_MINE, &dot.replica), SLICE_LIT("mine/" R1));
     CHECK_BYTES(key_space(&b, 0x01020304), SLICE_LIT("\1\2\3\4"));
     CHECK_BYTES(key_item(&b, 2, SLICE_LIT("k")), SLICE_LIT("\0\0\0\2k"));
     CHECK_BYTES(key_feed(&b, 2, 0x103, FEED_CONFLICT, SLICE_LIT("k")),
