@@ -13,7 +13,7 @@
 #include "base/codec.h"
 #include "core/id.h"
 
-#define VV_MAX 65536
+#define VV_MAX 32768 /* so that one always fits a frame */
 
 /* One replica's seq-th change in a space. seq 0: no dot. */
 struct dot {

@@ -114,6 +114,7 @@ static void conn_free(struct conn *c)
 {
     while (c->early != NULL)
         early_drop(&c->early);
+    asks_free(c);
     while (c->sessions != NULL)
         session_drop(c, c->sessions->space);
     buf_free(&c->incoming.row);

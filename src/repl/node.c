@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #define RECORD_FORMAT 1
+/* A store is not rolled back under a running node: a second claim so soon
+ * after the first is a lie or a mistake. */
+#define DOUBT_US ((uint64_t)600 * 1000 * 1000)
 /* How far the persisted ceiling of the clock runs ahead of it. */
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
 
@@ -126,6 +129,14 @@ int node_mint_replica(struct node *n)
     n->replica = fresh;
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REPLICA), rid_slice(&fresh));
     return txn_status(&n->txn);
+}
+
+int node_doubt(struct node *n)
+{
+    if (n->now_us < n->doubt_from_us)
+        return SYNCLINE_EDENIED;
+    n->bad_restart = true;
+    return SYNCLINE_OK;
 }
 
 /* ---- opening ---- */
@@ -342,6 +353,18 @@ static void undo_writes(struct node *n)
     n->clock_ceiling = n->undo_ceiling;
 }
 
+/* Frames that will not be sent leave no gap in the numbers; but what a flush
+ * noted as sent was not: those connections start anew. */
+static void undo_frames(struct node *n)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        if (c->sent_no == c->undo_no)
+            continue;
+        c->sent_no = c->undo_no;
+        conn_close(n, c, SYNCLINE_ECLOSED, "sending failed");
+    }
+}
+
 static void undo_step(struct node *n)
 {
     undo_writes(n);
@@ -352,6 +375,7 @@ static void undo_step(struct node *n)
         if (n->fx[i].type == FX_DIAL) /* it will never be carried out */
             peers_on_down(n->peers, n->fx[i].conn, n->now_us);
     n->fx_n = 0;
+    undo_frames(n);
 }
 
 static int on_timer(struct node *n, const struct event *ev)
@@ -380,6 +404,8 @@ static int on_flush(struct node *n, const struct event *ev)
     rc = conns_flush(n);
     if (rc == SYNCLINE_OK)
         rc = send_flush(n);
+    if (rc == SYNCLINE_OK)
+        rc = verify_flush(n);
     return rc == SYNCLINE_OK ? watches_flush(n) : rc;
 }
 
@@ -465,6 +491,8 @@ static int restart_as_new(struct node *n)
     if (rc != SYNCLINE_OK) {
         n->replica = old;
         n->bad_restart = true; /* tried again after the next event */
+    } else {
+        n->doubt_from_us = n->now_us + DOUBT_US;
     }
     conns_restart(n, "this node is a new replica");
     return rc;
@@ -492,6 +520,8 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     arena_reset(&n->step);
     n->fx_n = 0;
     n->wait_added = false;
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        c->undo_no = c->sent_no;
     n->now_us = ev->now_us;
     n->wall_us = ev->wall_us;
     rc = handlers[ev->type](n, ev);

@@ -166,7 +166,16 @@ struct early {
     struct buf frame;
 };
 
+/* An ASK that waits for its turn: each reads a whole range. */
+struct asked_range {
+    struct asked_range *next;
+    uint64_t question;
+    struct space_token space;
+    struct buf from, to;
+};
+
 #define EARLY_MAX 256
+#define ASKS_MAX 32
 
 struct conn {
     struct conn *next;
@@ -179,7 +188,7 @@ struct conn {
     struct rid replica; /* the peer's */
     struct slice name;
     uint16_t port;
-    uint32_t sent_no, seen_no;
+    uint32_t sent_no, seen_no, undo_no;
     uint64_t heard_us, ping_due_us, opened_us;
     uint64_t rtt_us;
     int64_t offset_us;
@@ -193,6 +202,7 @@ struct conn {
     uint32_t reach_n;
     struct session *sessions;
     struct early *early;
+    struct asked_range *asks;
     struct arena arena;
 };
 
@@ -288,6 +298,7 @@ struct node {
     bool want_flush;
     bool reach_changed;
     uint64_t walked, sent, received; /* entries of feeds and indexes; rows */
+    uint64_t doubt_from_us;          /* claims before this are not believed */
     bool bad_restart;                /* the replica id must be minted anew */
 
     /* The step at hand. */
@@ -317,6 +328,10 @@ NODISCARD int node_commit(struct node *n);
 NODISCARD int node_stamp(struct node *n, struct stamp *out);
 void node_see_stamp(struct node *n, const struct stamp *s);
 NODISCARD int node_mint_replica(struct node *n);
+/* A peer claims to know more of this replica than its store does. 0: that may
+ * be, the step ends with a new replica id; EDENIED: it has been so lately, and
+ * is not believed again. */
+NODISCARD int node_doubt(struct node *n);
 static inline bool node_is_mine(const struct node *n, const struct rid *replica)
 {
     return rid_is_of(replica, &n->device);
@@ -606,6 +621,9 @@ NODISCARD int request_verify(
     struct node *n, uint64_t request, const struct json *args);
 NODISCARD int verify_on_ask(
     struct node *n, struct conn *c, const struct frame_ask *f);
+/* Answers one ASK a turn and connection. */
+NODISCARD int verify_flush(struct node *n);
+void asks_free(struct conn *c);
 NODISCARD int verify_on_tell(
     struct node *n, struct conn *c, const struct frame_tell *f);
 NODISCARD int verifies_tick(struct node *n);

@@ -80,10 +80,10 @@ static int look_at_changes(
         node_see_stamp(n, &c->stamp);
         if (node_is_mine(n, &c->dot.replica) &&
             !vv_covers(&sp->have, &c->dot)) {
-            if (rid_eq(&c->dot.replica, &n->replica))
-                n->bad_restart = true;
-            else
+            if (!rid_eq(&c->dot.replica, &n->replica))
                 sp->reissue = true;
+            else if (node_doubt(n) != SYNCLINE_OK)
+                return SYNCLINE_EDENIED;
         }
     }
     return SYNCLINE_OK;
@@ -241,8 +241,8 @@ static int receive_mark(
     for (uint32_t i = 0; i < f->mark.n && rc == SYNCLINE_OK; i++) {
         if (rid_eq(&f->mark.e[i].replica, &n->replica) &&
             !vv_covers(&sp->have, &f->mark.e[i])) {
-            n->bad_restart = true;
-            return SYNCLINE_ECLOSED;
+            rc = node_doubt(n);
+            return rc == SYNCLINE_OK ? SYNCLINE_ECLOSED : rc;
         }
         rc = space_raise(n, sp, &f->mark.e[i]);
     }

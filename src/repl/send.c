@@ -81,6 +81,7 @@ static int start_transfer(struct filling *f, const struct entry *e,
     }
     held_remove_entry(f->s, e->kind, e->tail);
     f->conn->transfer = t;
+    f->s->mark_sent = false;
     return SYNCLINE_OK;
 }
 
@@ -123,6 +124,7 @@ static int add_row(struct filling *f, struct slice key, const struct buf *row)
     put_bytes(&f->rows, key);
     put_bytes(&f->rows, buf_slice(row));
     f->rows_n++;
+    f->s->mark_sent = false; /* rows that leave owe a mark, news or not */
     f->node->sent++;
     held_remove_entry(f->s, FEED_ITEM, key);
     return buf_status(&f->rows);
@@ -385,8 +387,7 @@ int send_on_subscribe(
         return SYNCLINE_ENOMEM;
     if (vv_get(&f->have, &n->replica) > vv_get(&sp->have, &n->replica) ||
         (f->has_cursor && f->cursor > sp->s.lsn)) {
-        n->bad_restart = true; /* it knows more of us than we do */
-        return SYNCLINE_OK;
+        return node_doubt(n); /* it knows more of us than we do */
     }
     send_forget(c, s);
     s->wanted = true;

@@ -13,6 +13,7 @@
 #define DIFFER_MAX 100
 #define VERIFY_US ((uint64_t)10 * 1000 * 1000)
 #define QUESTIONS_MAX 256
+#define ASKS_AT_ONCE 8 /* of one member; it takes ASKS_MAX */
 
 struct range_item {
     struct slice key;
@@ -34,6 +35,7 @@ struct question {
     struct conn *conn;
     struct space *space;
     struct buf from, to;
+    bool sent; /* few at once: the other side answers one a turn */
 };
 
 /* A key that differs from a member's. */
@@ -161,11 +163,49 @@ static void put_parts(struct buf *b, const struct range_items *r)
     }
 }
 
+static void ask_drop(struct conn *c)
+{
+    struct asked_range *a = c->asks;
+
+    c->asks = a->next;
+    buf_free(&a->from);
+    buf_free(&a->to);
+    free(a);
+}
+
+void asks_free(struct conn *c)
+{
+    while (c->asks != NULL)
+        ask_drop(c);
+}
+
 int verify_on_ask(struct node *n, struct conn *c, const struct frame_ask *f)
 {
-    struct space *sp = space_by_token(n, &f->space);
+    struct asked_range **at = &c->asks;
+    uint32_t queued = 0;
+
+    for (; *at != NULL; at = &(*at)->next)
+        queued++;
+    if (queued >= ASKS_MAX)
+        return SYNCLINE_ELIMIT; /* an honest asker waits for answers */
+    *at = calloc(1, sizeof **at);
+    if (*at == NULL)
+        return SYNCLINE_ENOMEM;
+    (*at)->question = f->question;
+    (*at)->space = f->space;
+    buf_put_slice(&(*at)->from, f->from);
+    buf_put_slice(&(*at)->to, f->to);
+    n->want_flush = true;
+    return buf_status(&(*at)->from) != 0 ? SYNCLINE_ENOMEM
+                                         : buf_status(&(*at)->to);
+}
+
+static int answer_ask(
+    struct node *n, struct conn *c, const struct asked_range *a)
+{
+    struct space *sp = space_by_token(n, &a->space);
     struct frame tell = { .type = FRAME_TELL,
-        .tell = { .question = f->question } };
+        .tell = { .question = a->question } };
     struct range_items r;
     struct hash128 sum;
     struct buf b = { 0 };
@@ -173,7 +213,7 @@ int verify_on_ask(struct node *n, struct conn *c, const struct frame_ask *f)
 
     if (sp == NULL)
         return SYNCLINE_OK;
-    rc = read_range(n, sp, f->from, f->to, &r);
+    rc = read_range(n, sp, buf_slice(&a->from), buf_slice(&a->to), &r);
     sum = sum_of(r.e, r.n);
     put_varint(&b, r.n);
     put_sum(&b, &sum);
@@ -194,24 +234,65 @@ int verify_on_ask(struct node *n, struct conn *c, const struct frame_ask *f)
     return rc;
 }
 
+/* One a turn and connection: reading a large range takes its time. */
+int verify_flush(struct node *n)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        int rc;
+
+        if (c->asks == NULL || c->closing)
+            continue;
+        rc = answer_ask(n, c, c->asks);
+        ask_drop(c);
+        if (c->asks != NULL)
+            n->want_flush = true;
+        if (rc != SYNCLINE_OK)
+            return rc;
+    }
+    return SYNCLINE_OK;
+}
+
 /* ---- asking ---- */
+
+static int ask_more(struct node *n, struct conn *c)
+{
+    uint32_t under_way = 0;
+
+    for (struct verify *v = n->verifies; v != NULL; v = v->next)
+        for (struct question *q = v->questions; q != NULL; q = q->next)
+            under_way += q->conn == c && q->sent;
+    for (struct verify *v = n->verifies; v != NULL; v = v->next)
+        for (struct question *q = v->questions; q != NULL; q = q->next) {
+            struct frame f = { .type = FRAME_ASK,
+                .ask = { .question = q->no,
+                    .space = q->space->token,
+                    .from = buf_slice(&q->from),
+                    .to = buf_slice(&q->to) } };
+            int rc;
+
+            if (q->conn != c || q->sent)
+                continue;
+            if (under_way++ >= ASKS_AT_ONCE)
+                return SYNCLINE_OK;
+            q->sent = true;
+            rc = conn_send(n, c, &f);
+            if (rc != SYNCLINE_OK)
+                return rc;
+        }
+    return SYNCLINE_OK;
+}
 
 static int ask(struct node *n, struct verify *v, struct conn *c,
     struct space *sp, struct slice from, struct slice to)
 {
     struct question *q;
-    struct frame f = { .type = FRAME_ASK,
-        .ask = { .question = ++n->next_question,
-            .space = sp->token,
-            .from = from,
-            .to = to } };
 
     if (v->questions_n >= QUESTIONS_MAX)
         return SYNCLINE_OK; /* enough differs to be worth telling */
     q = calloc(1, sizeof *q);
     if (q == NULL)
         return SYNCLINE_ENOMEM;
-    q->no = f.ask.question;
+    q->no = ++n->next_question;
     q->conn = c;
     q->space = sp;
     buf_put_slice(&q->from, from);
@@ -219,7 +300,7 @@ static int ask(struct node *n, struct verify *v, struct conn *c,
     q->next = v->questions;
     v->questions = q;
     v->questions_n++;
-    return conn_send(n, c, &f);
+    return ask_more(n, c);
 }
 
 static void question_free(struct question *q)
@@ -450,6 +531,8 @@ int verify_on_tell(struct node *n, struct conn *c, const struct frame_tell *f)
             *at = q->next;
             rc = take_answer(n, v, q, f->body);
             question_free(q);
+            if (rc == SYNCLINE_OK)
+                rc = ask_more(n, c);
             if (rc == SYNCLINE_OK && v->questions == NULL)
                 rc = finish(n, v);
             return rc;
