@@ -17,6 +17,10 @@
 #define CELLS_MAX 10000              /* leaves that a writer may give it */
 #define CELLS_JOINED_MAX 1000000     /* cells after joins, removed ones too */
 
+/* Causal lengths, versions and floors beyond this are refused, whoever brings
+ * them: there is room to count on for every writer. */
+#define LENGTH_MAX ((uint64_t)1 << 62)
+
 /* An original that a resolver's result merged (see resolve.h). */
 struct original {
     struct dot dot;

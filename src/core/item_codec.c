@@ -337,8 +337,8 @@ int get_item(struct reader *r, struct item *out, struct arena *a)
     struct item it;
 
     item_init(&it);
-    it.length = get_varint(r);
-    it.version = get_varint(r);
+    it.length = get_varint_max(r, LENGTH_MAX);
+    it.version = get_varint_max(r, LENGTH_MAX);
     if (get_vv(r, &it.ctx, a) != SYNCLINE_OK)
         return r->err;
     get_short_vv(r, &it.ctx, &it.birth, a);

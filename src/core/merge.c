@@ -325,7 +325,8 @@ static int begin_change(
         .originals_n = by->originals_n };
     int rc = SYNCLINE_OK;
 
-    it->version++;
+    if (it->version < LENGTH_MAX)
+        it->version++;
     for (*ix = 0; *ix < it->changes_n; ++*ix)
         if (change_cmp(&it->changes[*ix], &c) == 0)
             return SYNCLINE_OK; /* its commit wrote here before */
@@ -379,6 +380,8 @@ int item_write(struct item *it, const struct leaves *leaves,
     *wrote = false;
     if (!has_news(it, leaves, by))
         return SYNCLINE_OK;
+    if (!item_alive(it) && next_life(it->length, by->floor) > LENGTH_MAX)
+        return SYNCLINE_ELIMIT;
     rc = begin_change(it, by, &ix, a);
     if (rc == SYNCLINE_OK && !item_alive(it)) {
         it->length = next_life(it->length, by->floor);
@@ -414,6 +417,8 @@ int item_delete(
     *wrote = false;
     if (!item_alive(it))
         return SYNCLINE_OK;
+    if (it->length >= LENGTH_MAX)
+        return SYNCLINE_ELIMIT;
     rc = begin_change(it, by, &ix, a);
     if (rc != SYNCLINE_OK)
         return rc;

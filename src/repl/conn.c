@@ -43,6 +43,7 @@ static void session_free(struct conn *c, struct session *s)
 {
     send_forget(c, s);
     arena_free(&s->arena);
+    arena_free(&s->acked_arena);
     free(s);
 }
 
@@ -73,15 +74,17 @@ int conn_keep_early(struct conn *c, const struct frame_subscribe *f)
 {
     struct frame frame = { .type = FRAME_SUBSCRIBE, .subscribe = *f };
     struct early **at = &c->early;
-    uint32_t n = 0;
+    size_t bytes = 0;
 
-    for (; *at != NULL; n++) {
+    while (*at != NULL) {
         if (space_token_eq(&(*at)->space, &f->space))
             early_drop(at);
-        else
+        else {
+            bytes += (*at)->frame.len;
             at = &(*at)->next;
+        }
     }
-    if (n >= EARLY_MAX)
+    if (bytes >= EARLY_MAX)
         return SYNCLINE_ELIMIT;
     *at = calloc(1, sizeof **at);
     if (*at == NULL)
@@ -523,7 +526,7 @@ static int tell_durable(
     if (kept == 0)
         return SYNCLINE_OK;
     *told = true;
-    rc = vv_join(&s->acked, &f.ack.durable, &s->arena);
+    rc = vv_join(&s->acked, &f.ack.durable, &s->acked_arena);
     return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
 }
 

@@ -338,6 +338,9 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return refresh_space(n, rest, doc.ptr != NULL);
     if (after_prefix(key, POLICY_PREFIX, &rest))
         return refresh_policy_of(n, rest);
+    /* Or who was removed might come back by the code that he joined with. */
+    if (after_prefix(key, REMOVED_PREFIX, &rest))
+        invites_forget(n->invites);
     if (after_prefix(key, MEMBER_PREFIX, &rest) ||
         after_prefix(key, REMOVED_PREFIX, &rest)) {
         rc = members_set(n->members, key, doc, &why);

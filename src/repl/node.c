@@ -96,6 +96,8 @@ static int keep_ceiling(struct node *n)
     struct buf b = { 0 };
 
     n->clock_ceiling = n->clock.last + hlc_of_wall(CLOCK_STRIDE_US);
+    if (n->clock_ceiling < n->clock.last)
+        n->clock_ceiling = UINT64_MAX;
     put_u64(&b, n->clock_ceiling);
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_HLC), buf_slice(&b));
     buf_free(&b);
@@ -104,6 +106,9 @@ static int keep_ceiling(struct node *n)
 
 int node_stamp(struct node *n, struct stamp *out)
 {
+    /* Equal stamps would let the replica id decide, not who saw whom. */
+    if (n->clock.last == UINT64_MAX)
+        return SYNCLINE_ELIMIT;
     *out =
         (struct stamp){ n->epoch, hlc_next(&n->clock, n->wall_us), n->replica };
     return SYNCLINE_OK;
@@ -330,7 +335,7 @@ int node_commit(struct node *n)
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
         return rc;
     /* No stamp, our own or another's, is stored without a ceiling above. */
-    if (n->clock.last >= n->clock_ceiling)
+    if (n->clock.last >= n->clock_ceiling && n->clock_ceiling < UINT64_MAX)
         rc = keep_ceiling(n);
     if (rc != SYNCLINE_OK)
         return rc;

@@ -143,6 +143,7 @@ struct session {
     struct held **held;
     uint32_t held_n;
     /* Receiving. */
+    struct arena acked_arena;
     struct vv acked; /* our durable vector, as last told */
     bool ack_sent;
 };
@@ -174,7 +175,7 @@ struct asked_range {
     struct buf from, to;
 };
 
-#define EARLY_MAX 256
+#define EARLY_MAX FRAME_MAX /* bytes of a connection */
 #define ASKS_MAX 32
 
 struct conn {

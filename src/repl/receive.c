@@ -279,6 +279,8 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     n->want_flush = true;
     if (sp == NULL)
         return SYNCLINE_OK;
+    if (f->floor >= LENGTH_MAX)
+        return SYNCLINE_EMALFORMED;
     sp->echoed = true;
     rc = receive_rows(n, sp, f);
     if (rc == SYNCLINE_OK)

@@ -390,6 +390,8 @@ int send_on_subscribe(
         return node_doubt(n); /* it knows more of us than we do */
     }
     send_forget(c, s);
+    arena_reset(&s->arena);
+    s->peer_has = (struct vv){ 0 };
     s->wanted = true;
     s->until = sp->durable_lsn;
     s->pos = f->has_cursor ? f->cursor : 0;

@@ -68,6 +68,14 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
         rc = check_op(&ops[i], why);
     if (rc == SYNCLINE_OK)
         rc = begin_author(n, sp, &by);
+    if (rc == SYNCLINE_ELIMIT)
+        rc = errmsg_set(why, rc,
+            "the mesh's clock is at its end: a member wrote with one set to "
+            "the end of time, and nothing can be written after that");
+    if (rc == SYNCLINE_ECLOSED)
+        rc = errmsg_set(why, rc,
+            "this store was rolled back and is becoming a new replica; try "
+            "again");
     if (rc != SYNCLINE_OK)
         return rc;
     *out = (struct write_result){ .dot = by.dot };
