@@ -169,11 +169,14 @@ static void pick_key(struct world *w, char key[8])
 
 static void put_wait(struct world *w, struct buf *b)
 {
-    if (prng_one_in(&w->work_draw, 12))
-        buf_put_str(b,
-            prng_one_in(&w->work_draw, 2)
-                ? ",\"wait\":1,\"wait_ms\":3000"
-                : ",\"wait\":\"all\",\"wait_ms\":2000");
+    bool one, paired = w->work.joined == w->machines_n;
+
+    if (!prng_one_in(&w->work_draw, 12))
+        return;
+    one = prng_one_in(&w->work_draw, 2) && paired; /* else there is none */
+    buf_put_str(b,
+        one ? ",\"wait\":1,\"wait_ms\":3000"
+            : ",\"wait\":\"all\",\"wait_ms\":2000");
 }
 
 /* ---- one item ---- */

@@ -64,12 +64,13 @@ const struct command cmd_policy = {
     .name = "policy",
     .args = "SPACE [PREFIX] [POLICY]",
     .summary = "show or set what becomes of conflicts",
-    .help = "For all keys of a space or those that begin with PREFIX:\n"
-            "  lww        the latest value wins (the default)\n"
-            "  merge      field by field; siblings where that cannot be\n"
-            "  manual     the winner is in effect, the conflict stays open\n"
-            "  keep-both  the loser becomes an item beside the winner\n"
-            "  custom     the program of the option resolve.command decides",
+    .help =
+        "For all keys of a space or those that begin with PREFIX:\n"
+        "  lww        of each field the latest value wins (the default)\n"
+        "  merge      the same; a whole value that lost stays open, beside it\n"
+        "  manual     the winner is in effect, the conflict stays open\n"
+        "  keep-both  the loser becomes an item beside the winner\n"
+        "  custom     the program of the option resolve.command decides",
     .min = 1,
     .max = 3,
     .run = run,

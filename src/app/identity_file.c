@@ -103,7 +103,10 @@ static int load(
     ssize_t n = 0;
     int rc = SYNCLINE_OK;
 
-    if (fstat(fd, &st) == 0 && (st.st_mode & 077) != 0)
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return errmsg_set(
+            why, SYNCLINE_EDENIED, "%s: not a regular file", path);
+    if ((st.st_mode & 077) != 0)
         return errmsg_set(why, SYNCLINE_EDENIED,
             "%s: others may read this key (mode %o); run: chmod 600 %s", path,
             (unsigned)st.st_mode & 0777, path);
@@ -144,7 +147,7 @@ int identity_file_open(
         sizeof path - 8)
         return errmsg_set(
             why, SYNCLINE_EINVAL, "%s: the folder's name is too long", dir);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0) {
         rc = load(out, fd, path, why);
         (void)close(fd);

@@ -171,7 +171,7 @@ void conn_close(struct node *n, struct conn *c, int code, const char *text)
         (void)!fx_bytes(n, fx, slice_str(text));
     }
     c->closing = true;
-    log_line(&n->log, LOG_LEVEL_INFO, "conn", "closing %llu: %s",
+    log_line(&n->log, LOG_LEVEL_DEBUG, "conn", "closing %llu: %s",
         (unsigned long long)c->id, text);
 }
 
@@ -258,8 +258,13 @@ int conn_on_down(struct node *n, const struct event *ev)
     *at = c->next;
     if (c->pairing)
         rc = join_on_conn_down(n, c);
-    if (c->greeted)
+    if (c->greeted) {
         n->reach_changed = n->want_flush = true;
+        log_line(&n->log, LOG_LEVEL_INFO, "conn",
+            "%.*s is not connected "
+            "any more",
+            SLICE_FMT(c->name));
+    }
     verifies_conn_gone(n, c);
     conn_free(c);
     return rc;
@@ -329,6 +334,8 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     c->replica = f->hello.replica;
     c->port = f->hello.port;
     c->greeted = true;
+    log_line(&n->log, LOG_LEVEL_INFO, "conn", "connected to %.*s",
+        SLICE_FMT(c->name));
     n->reach_changed = n->want_flush = true;
     /* Not before: who dialled is up before the other has judged it. */
     peers_on_up(n->peers, c->id, &c->device, n->now_us);
@@ -600,11 +607,11 @@ int conns_tick(struct node *n)
         struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
         int rc = SYNCLINE_OK;
 
-        if (c->closing || c->pairing)
+        if (c->closing || (c->pairing && !c->inbound))
             continue;
         if (n->now_us >= c->heard_us + n->opt.silence_us) {
             conn_close(n, c, SYNCLINE_ETIMEOUT, "the peer has gone silent");
-        } else if (n->now_us >= c->ping_due_us) {
+        } else if (!c->pairing && n->now_us >= c->ping_due_us) {
             c->ping_due_us = n->now_us + n->opt.heartbeat_us;
             rc = conn_send(n, c, &ping);
             if (rc == SYNCLINE_OK && c->owed > 0)
@@ -623,9 +630,9 @@ uint64_t conns_deadline(const struct node *n)
     uint64_t due = UINT64_MAX;
 
     for (const struct conn *c = n->conns; c != NULL; c = c->next) {
-        if (c->closing || c->pairing)
+        if (c->closing || (c->pairing && !c->inbound))
             continue;
-        if (c->ping_due_us < due)
+        if (!c->pairing && c->ping_due_us < due)
             due = c->ping_due_us;
         if (c->heard_us + n->opt.silence_us < due)
             due = c->heard_us + n->opt.silence_us;

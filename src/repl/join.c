@@ -11,6 +11,7 @@
 
 #define JOIN_US ((uint64_t)30 * 1000 * 1000)
 #define FIND_EVERY_US ((uint64_t)500 * 1000)
+#define STRANGERS_MAX 8 /* connected to pair, and silent so far */
 #define TARGETS_MAX (CODE_ADDRS_MAX + 2)
 
 /* The joiner's attempt. */
@@ -98,7 +99,8 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
 
     if (seconds < 1 || seconds > 86400)
         rc = errmsg_set(&why, SYNCLINE_EINVAL,
-            "expires_s: %lld is not between 1 and 86400", (long long)seconds);
+            "a code is good for 1 second to 24 hours, not for %lld s",
+            (long long)seconds);
     if (rc == SYNCLINE_OK)
         rc = invite_open(n->invites, n->now_us, (uint64_t)seconds * 1000000,
             addrs, addrs_n, &code);
@@ -148,8 +150,13 @@ static int on_join(struct node *n, struct conn *c, struct slice bytes)
     struct buf key = { 0 }, value = { 0 };
     enum pair_refusal why;
     struct pair_join j;
-    int rc = pair_on_join(n->invites, &link, n->now_us, bytes, &j, &why);
+    int rc;
 
+    /* The door is for who has something to say. */
+    why = invites_knock(n->invites, c->id, n->now_us);
+    if (why != PAIR_ACCEPTED)
+        return refuse(n, c, why);
+    rc = pair_on_join(n->invites, &link, n->now_us, bytes, &j, &why);
     if (rc == SYNCLINE_EDENIED)
         return refuse(n, c, why);
     if (rc == SYNCLINE_OK)
@@ -311,29 +318,51 @@ static int read_join_args(struct node *n, const struct json *args,
     return SYNCLINE_OK;
 }
 
+/* Is this a code of the mesh that we are in? */
+static const struct member *maker_of(
+    const struct node *n, const struct pair_code *code)
+{
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct member *m = members_at(n->members, i);
+
+        if (memcmp(m->device.b, code->prefix, CODE_PREFIX_LEN) == 0)
+            return m;
+    }
+    return NULL;
+}
+
+static int may_join(struct node *n, const struct json *args,
+    const struct joining *j, struct errmsg *why)
+{
+    const struct member *maker = maker_of(n, &j->code);
+
+    if (n->joining != NULL || n->replay != NULL)
+        return errmsg_set(why, SYNCLINE_EBUSY,
+            "this device is joining a mesh already; wait for it");
+    if (maker != NULL)
+        return errmsg_set(why, SYNCLINE_EEXIST,
+            "this code was made by %.*s, with whom this device shares a mesh "
+            "already; nothing is to be done",
+            SLICE_FMT(maker->name));
+    if (members_n(n->members) > 1 && !json_get_bool(args, "leave", false))
+        return errmsg_set(why, SYNCLINE_EEXIST,
+            "this device shares a mesh with %zu other%s; to leave it and "
+            "join another one, say --leave",
+            members_n(n->members) - 1, members_n(n->members) == 2 ? "" : "s");
+    return SYNCLINE_OK;
+}
+
 int request_join(struct node *n, uint64_t request, const struct json *args)
 {
     struct errmsg why = { "" };
-    struct joining *j;
+    struct joining *j = calloc(1, sizeof *j);
     int rc;
 
-    if (n->joining != NULL || n->replay != NULL)
-        return fx_error(n, request,
-            errmsg_set(&why, SYNCLINE_EBUSY,
-                "this device is joining a mesh already; wait for it"),
-            &why);
-    if (members_n(n->members) > 1 && !json_get_bool(args, "leave", false))
-        return fx_error(n, request,
-            errmsg_set(&why, SYNCLINE_EEXIST,
-                "this device shares a mesh with %zu other%s; to leave it and "
-                "join another one, say --leave",
-                members_n(n->members) - 1,
-                members_n(n->members) == 2 ? "" : "s"),
-            &why);
-    j = calloc(1, sizeof *j);
     if (j == NULL)
         return SYNCLINE_ENOMEM;
     rc = read_join_args(n, args, j, &why);
+    if (rc == SYNCLINE_OK)
+        rc = may_join(n, args, j, &why);
     if (rc != SYNCLINE_OK) {
         free(j);
         return fx_error(n, request, rc, &why);
@@ -345,17 +374,26 @@ int request_join(struct node *n, uint64_t request, const struct json *args)
     return dial_next(n);
 }
 
+static unsigned strangers(const struct node *n)
+{
+    unsigned count = 0;
+
+    for (const struct conn *c = n->conns; c != NULL; c = c->next)
+        count += c->pairing && c->inbound && !c->closing;
+    return count;
+}
+
 int join_on_conn(struct node *n, struct conn *c)
 {
     struct joining *j = n->joining;
     struct pair_link link = link_of(n, c);
-    enum pair_refusal why;
     struct buf out = { 0 };
     int rc;
 
     if (c->inbound) {
-        why = invites_knock(n->invites, c->id, n->now_us);
-        return why == PAIR_ACCEPTED ? SYNCLINE_OK : refuse(n, c, why);
+        if (strangers(n) > STRANGERS_MAX)
+            conn_close(n, c, SYNCLINE_EBUSY, "too many strangers at once");
+        return SYNCLINE_OK;
     }
     if (j == NULL || j->conn != c->id) {
         conn_close(n, c, SYNCLINE_OK, "nobody is joining any more");

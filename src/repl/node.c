@@ -206,7 +206,7 @@ static int check_format(struct node *n, bool *fresh, struct errmsg *why)
     return SYNCLINE_OK;
 }
 
-static int load_replica(struct node *n, bool *clean)
+static int load_replica(struct node *n, bool *clean, struct errmsg *why)
 {
     struct slice value;
     int rc =
@@ -221,15 +221,17 @@ static int load_replica(struct node *n, bool *clean)
     if (value.len != RID_LEN)
         return SYNCLINE_ECORRUPT;
     memcpy(n->replica.b, value.ptr, RID_LEN);
-    /* The store of another device, under this one's key. */
-    *clean = *clean && node_is_mine(n, &n->replica);
+    if (!node_is_mine(n, &n->replica))
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "this store belongs to another device: put its identity.pem back "
+            "beside it, or choose another folder");
     return SYNCLINE_OK;
 }
 
 static int open_used(struct node *n, struct errmsg *why)
 {
     bool clean = false;
-    int rc = load_replica(n, &clean);
+    int rc = load_replica(n, &clean, why);
 
     if (rc == SYNCLINE_OK)
         rc = load_clock(n);

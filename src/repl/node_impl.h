@@ -590,7 +590,8 @@ void replay_free(struct node *n);
 /* ---- waits.c ---- */
 
 /* Is `wait`, if there, of a kind that wait_add understands? */
-NODISCARD int wait_check(const struct json *args, struct errmsg *why);
+NODISCARD int wait_check(
+    const struct node *n, const struct json *args, struct errmsg *why);
 NODISCARD int wait_add(struct node *n, uint64_t request,
     const struct json *args, struct space *sp, const struct write_result *w,
     bool batch);

@@ -553,7 +553,7 @@ int request_on(struct node *n, const struct event *ev)
 
     while (i < sizeof ops / sizeof *ops && !slice_is(op, ops[i].op))
         i++;
-    rc = wait_check(ev->args, &q.why);
+    rc = wait_check(n, ev->args, &q.why);
     if (rc == SYNCLINE_OK)
         rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
     if (rc == SYNCLINE_OK || q.why.text[0] == 0)

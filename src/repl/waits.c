@@ -39,15 +39,23 @@ void waits_free(struct node *n)
     }
 }
 
-int wait_check(const struct json *args, struct errmsg *why)
+int wait_check(
+    const struct node *n, const struct json *args, struct errmsg *why)
 {
     const struct json *want = json_get(args, "wait");
+    size_t others = members_n(n->members) - 1;
 
-    if (want == NULL || (want->type == JSON_INT && want->i >= 0) ||
-        (want->type == JSON_STRING && slice_is(want->s, "all")))
+    if (want == NULL || (want->type == JSON_STRING && slice_is(want->s, "all")))
         return SYNCLINE_OK;
-    return errmsg_set(
-        why, SYNCLINE_EINVAL, "wait: neither a number nor \"all\"");
+    if (want->type != JSON_INT || want->i < 0)
+        return errmsg_set(
+            why, SYNCLINE_EINVAL, "wait: neither a number nor \"all\"");
+    if ((uint64_t)want->i <= others)
+        return SYNCLINE_OK;
+    return errmsg_set(why, SYNCLINE_EINVAL,
+        "wait: %lld others are wanted, and the mesh has %zu; nothing was "
+        "written",
+        (long long)want->i, others);
 }
 
 int wait_add(struct node *n, uint64_t request, const struct json *args,
@@ -163,9 +171,9 @@ static int answer_late(struct node *n, const struct wait *w, uint32_t acks)
 
     buf_printf(&b,
         "{\"ok\":false,\"code\":\"ETIMEOUT\",\"acks\":%u,\"error\":"
-        "\"written and durable here, but only %u other %s confirmed in "
-        "time; it is sent to the others when they are back\"}",
-        acks, acks, acks == 1 ? "member has" : "members have");
+        "\"written and durable here; of the other members %u confirmed in "
+        "time, the rest get it when they are back\"}",
+        acks, acks);
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
         rc = fx_reply(n, w->request, buf_slice(&b), false);

@@ -52,8 +52,11 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
         rc = check_size(sp, op->key, &st.item, why);
     if (rc == SYNCLINE_OK && wrote) {
         out->changed++;
+        out->dot = by->dot;
         rc = item_store(n, sp, op->key, &st, space_next_lsn(sp));
     }
+    if (rc == SYNCLINE_OK && out->changed == 0 && st.existed)
+        out->dot = st.last.dot; /* who waits, waits for what is there */
     out->version = st.item.version;
     return rc;
 }

@@ -214,7 +214,7 @@ struct item random_item(struct prng *p, struct arena *a)
 
     item_init(&it);
     it.length = 1 + prng_below(p, 4);
-    it.version = prng_next(p) >> prng_below(p, 64);
+    it.version = prng_next(p) % LENGTH_MAX >> prng_below(p, 62);
     it.ctx = random_vv(p, a);
     it.birth = random_vv(p, a);
     for (uint32_t i = 0; i < n; i++) {
