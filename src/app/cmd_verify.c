@@ -35,9 +35,21 @@ static void print_all(struct cli *c, const struct json *answer)
     }
 }
 
+static unsigned out_of_reach(const struct json *answer, unsigned *others)
+{
+    const struct json *members = json_get(answer, "members");
+    unsigned n = 0;
+
+    *others = members != NULL ? members->n : 0;
+    for (const struct json *m = members ? members->first : NULL; m; m = m->next)
+        n += !json_get_bool(m, "reachable", false);
+    return n;
+}
+
 static int run(struct cli *c)
 {
     struct json *request = cli_request(c, "verify"), *answer;
+    unsigned missing, others;
     bool agree;
     int rc;
 
@@ -54,6 +66,11 @@ static int run(struct cli *c)
         return cli_fail(c,
             "not every member agrees; if nobody has just written, look at "
             "`syncline status` there and here");
+    missing = out_of_reach(answer, &others);
+    if (missing > 0 && missing == others)
+        return cli_fail(c, "no other member could be asked");
+    if (missing > 0)
+        cli_say(c, "%u of %u others could not be asked", missing, others);
     return rc;
 }
 
@@ -61,7 +78,9 @@ const struct command cmd_verify = {
     .name = "verify",
     .args = "[SPACE]",
     .summary = "prove that all members hold the same, or name what differs",
-    .help = "Exit status 0 only if every reachable member agrees.",
+    .help = "Exit status 0 only if every member that can be reached agrees, "
+            "and one "
+            "can.",
     .max = 1,
     .run = run,
 };

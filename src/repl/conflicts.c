@@ -51,15 +51,23 @@ int get_conflict_record(struct reader *r, struct conflict_record *out)
     return r->err;
 }
 
-void conflict_id(char out[13], struct slice tail)
+int conflict_id(char out[13], const struct space *sp, struct slice tail)
 {
     static const uint8_t key[16] = "syncline-cid-001";
-    struct hash128 h = siphash128(key, tail);
+    struct buf name = { 0 };
+    struct hash128 h;
     uint8_t bytes[6];
+    int rc;
 
+    buf_put(&name, sp->token.b, SPACE_TOKEN_LEN);
+    buf_put_slice(&name, tail);
+    rc = buf_status(&name);
+    h = siphash128(key, buf_slice(&name));
+    buf_free(&name);
     for (int i = 0; i < 6; i++)
         bytes[i] = (uint8_t)(h.lo >> (8 * i));
     hex_encode(out, SLICE(bytes, sizeof bytes));
+    return rc;
 }
 
 static int store_record(struct node *n, struct space *sp, struct slice tail,

@@ -428,7 +428,8 @@ NODISCARD int conflict_known(
 bool conflict_superseded(
     const struct item *it, const struct conflict_record *c);
 /* Twelve hex digits that name a record to people. */
-void conflict_id(char out[13], struct slice tail);
+NODISCARD int conflict_id(
+    char out[13], const struct space *sp, struct slice tail);
 /* The sink for item_join while `key` is being merged. */
 struct merging {
     struct node *node;

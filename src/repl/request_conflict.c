@@ -37,7 +37,9 @@ static int note_conflict(void *ctx, struct slice key, struct slice value)
         rc = get_conflict_record(&r, &f->record);
     if (rc != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    conflict_id(f->id, f->tail);
+    rc = conflict_id(f->id, s->space, f->tail);
+    if (rc != SYNCLINE_OK)
+        return rc;
     if ((s->only_key.len > 0 && !slice_eq(s->only_key, f->key)) ||
         (s->only_id.len > 0 && !slice_has_prefix(slice_str(f->id), s->only_id)))
         return SYNCLINE_OK;

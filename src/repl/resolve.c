@@ -93,9 +93,12 @@ static int settle_keep_both(struct node *n, const struct unsettled *u)
     bool wrote;
     int rc;
 
-    conflict_id(id, key_conflict_tail(&tail, u->key, l->path, &l->dot));
-    buf_printf(&key, "%.*s~%s", SLICE_FMT(u->key), id);
-    rc = buf_status(&key);
+    rc = conflict_id(
+        id, u->space, key_conflict_tail(&tail, u->key, l->path, &l->dot));
+    if (rc == SYNCLINE_OK)
+        buf_printf(&key, "%.*s~%s", SLICE_FMT(u->key), id);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&key);
     w.key = buf_slice(&key);
     if (rc == SYNCLINE_OK && key_check(w.key, NULL) == SYNCLINE_OK)
         rc = write_cells(n, u->space, &w, &wrote);

@@ -185,11 +185,15 @@ TEST(closing_ends_what_is_under_way)
     struct syncline_watch *w;
     pthread_t waiter;
     struct told t;
-    struct site a;
+    struct site a, b;
     void *answer;
 
     site_make(&a, "a");
+    site_make(&b, "b");
     site_start(&a);
+    site_start(&b);
+    site_pair(&a, &b);
+    site_remove(&b);
     told_init(&t);
     CHECK_OK(syncline_watch(&w, a.s, NULL, NULL, NULL, on_told, &t));
     told_await(&t, 1);
