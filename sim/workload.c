@@ -109,12 +109,45 @@ static void on_space_added(
         world_fail(w, "request", "a space cannot be added: %d", rc);
 }
 
+static void on_policy(
+    struct world *w, struct ask *a, int rc, const struct json *answer)
+{
+    (void)a;
+    (void)answer;
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
+        world_fail(w, "request", "a policy cannot be set: %d", rc);
+}
+
+/* In every third run, one for a space or for one of its keys. */
+static void set_policies(struct world *w)
+{
+    static const char *const spaces[] = { "default", "config" };
+    static const char *const names[] = { "merge", "manual", "keep-both",
+        "custom" };
+    struct prng *p = &w->work_draw;
+
+    if (!prng_one_in(p, 3))
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        struct buf b = { 0 };
+
+        buf_printf(&b,
+            "{\"op\":\"policy_set\",\"space\":\"%s\",\"prefix\":\"%s\","
+            "\"policy\":\"%s\"}",
+            spaces[i], prng_one_in(p, 2) ? "" : "k1", names[prng_below(p, 4)]);
+        ENSURE(buf_status(&b) == SYNCLINE_OK);
+        machine_ask(&w->machines[0], on_policy, NULL, buf_slice(&b));
+        buf_free(&b);
+    }
+}
+
 static void formed(struct world *w, struct happening *h)
 {
     (void)h;
     if (w->work.third_space)
         machine_ask(&w->machines[0], on_space_added, NULL,
             SLICE_LIT("{\"op\":\"space_add\",\"name\":\"extra\"}"));
+    set_policies(w);
     later(w, 2 * SEC_US, begin_run);
 }
 

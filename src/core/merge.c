@@ -95,11 +95,12 @@ static int lose_path(const struct join *j, const struct change *lc,
 
     if (dot_eq(&lc->dot, &wc->dot) || dot_eq(&lc->first, &wc->first))
         return SYNCLINE_OK;
+    if (loser->value.ptr != NULL && winner->value.ptr != NULL &&
+        slice_eq(loser->value, winner->value))
+        return SYNCLINE_OK;
     rc = report_lost(j, lc, loser, j->mine->length);
     if (rc != SYNCLINE_OK || saw(wc, &lc->first) || loser->value.ptr == NULL)
         return rc;
-    if (winner->value.ptr != NULL && slice_eq(loser->value, winner->value))
-        return SYNCLINE_OK;
     conflict.loser = contender_of(lc, loser);
     conflict.winner = contender_of(wc, winner);
     return report_conflict(j, &conflict);

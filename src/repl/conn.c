@@ -438,6 +438,9 @@ static int on_bye(struct node *n, struct conn *c, struct frame *f)
     (void)snprintf(text, sizeof text, "the peer closed: %.*s",
         (int)(f->bye.text.len > 200 ? 200 : f->bye.text.len),
         (const char *)f->bye.text.ptr);
+    if (f->bye.code == SYNCLINE_EDENIED)
+        log_line(&n->log, LOG_LEVEL_WARN, "conn", "%.*s: %s",
+            SLICE_FMT(c->name), text);
     conn_close(n, c, SYNCLINE_ECLOSED, text);
     return SYNCLINE_OK;
 }

@@ -48,7 +48,8 @@ struct frame_subscribe {
 #define BATCH_MARK 1   /* a mark follows the rows */
 #define BATCH_CURSOR 2 /* the cursor may be stored */
 #define BATCH_HURRY 4  /* my window fills: credit at once, please */
-#define BATCH_FLAGS 7
+#define BATCH_WHOLE 8  /* the mark leaves nothing out: this is all I have */
+#define BATCH_FLAGS 15
 
 struct frame_batch {
     struct space_token space;

@@ -1,5 +1,7 @@
 #include "repl/node_impl.h"
 
+#define LOOK_EVERY 64 /* versions */
+
 /* TABLE_ITEM: be64 lsn, varint revisions, item. */
 int stored_decode(struct slice value, struct stored *out, struct arena *a)
 {
@@ -129,9 +131,14 @@ static int history_add(struct node *n, struct space *sp, struct slice key,
     put_entry(&n->out, e);
     txn_put(&n->txn, TABLE_HISTORY,
         key_history(&n->key, sp->id, key, st->revisions), buf_slice(&n->out));
-    if (st->revisions > n->opt.history_keep)
+    if (st->revisions > n->opt.history_keep) {
         t.keep_from = st->revisions - n->opt.history_keep + 1;
-    if (t.keep_from == 0 && n->opt.history_age_us == 0)
+        txn_del(&n->txn, TABLE_HISTORY,
+            key_history(&n->key, sp->id, key, t.keep_from - 1));
+    }
+    /* One goes for each that comes; what else is too many, or too old, is
+     * looked for now and then. */
+    if (n->opt.history_age_us == 0 && st->revisions % LOOK_EVERY != 0)
         return SYNCLINE_OK;
     rc = store_scan(&n->opt.store, TABLE_HISTORY,
         key_history_of(&name, sp->id, key), SLICE_NONE, thin, &t);

@@ -339,10 +339,10 @@ static int may_join(struct node *n, const struct json *args,
     if (n->joining != NULL || n->replay != NULL)
         return errmsg_set(why, SYNCLINE_EBUSY,
             "this device is joining a mesh already; wait for it");
-    if (maker != NULL)
+    if (maker != NULL && !json_get_bool(args, "leave", false))
         return errmsg_set(why, SYNCLINE_EEXIST,
             "this code was made by %.*s, with whom this device shares a mesh "
-            "already; nothing is to be done",
+            "already; if it was removed there, come back with --leave",
             SLICE_FMT(maker->name));
     if (members_n(n->members) > 1 && !json_get_bool(args, "leave", false))
         return errmsg_set(why, SYNCLINE_EEXIST,

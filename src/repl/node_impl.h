@@ -73,9 +73,8 @@ struct space {
     struct policy_rule *policies; /* longest prefix first */
     uint32_t policies_n;
     struct arena policy_arena;
-    bool reissue;   /* holds rows of lost replicas of this device */
-    bool caught_up; /* has had a MARK since this node started */
-    bool unsaved;   /* its name is not in the store yet */
+    bool reissue; /* holds rows of lost replicas of this device */
+    bool unsaved; /* its name is not in the store yet */
     bool touched;
     struct space_state undo;
     bool echoed; /* what this step changed is all as a peer sent it */
@@ -140,6 +139,7 @@ struct session {
     uint32_t untold;      /* rows passed since it was last told */
     struct vv peer_has;   /* what the peer has, or will once it reads on */
     bool mark_sent;
+    bool whole_sent; /* a mark that left nothing out */
     struct held **held;
     uint32_t held_n;
     /* Receiving. */

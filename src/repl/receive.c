@@ -98,6 +98,7 @@ static int receive_row(
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     struct item row;
+    uint64_t revisions;
     int rc = key_check(key, NULL);
 
     n->received++;
@@ -117,9 +118,11 @@ static int receive_row(
     if (vv_geq(&sp->have, &row.ctx))
         return SYNCLINE_OK;
     rc = item_load(n, sp, key, &st);
+    revisions = st.revisions;
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
-    if (rc == SYNCLINE_OK && (what.state || what.header)) {
+    if (rc == SYNCLINE_OK &&
+        (what.state || what.header || st.revisions != revisions)) {
         bool echoed = sp->echoed && !st.existed;
 
         rc = item_store(n, sp, key, &st, space_next_lsn(sp));
@@ -248,10 +251,10 @@ static int receive_mark(
     }
     if (rc == SYNCLINE_OK && sp->reissue)
         rc = write_reissue(n, sp);
-    if (rc == SYNCLINE_OK) {
-        sp->caught_up = true;
+    /* Not before all is here: items of ours that the mesh has would be made
+     * anew beside them. */
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_WHOLE) != 0)
         rc = join_on_mark(n, sp);
-    }
     return rc;
 }
 

@@ -279,6 +279,7 @@ int admin_resolve(struct admin *q)
 {
     struct conflict_scan s = { .n = q->n,
         .only_id = json_get_str(q->args, "id") };
+    enum conflict_state state;
     int rc;
 
     if (s.only_id.len < 4)
@@ -296,5 +297,11 @@ int admin_resolve(struct admin *q)
         return errmsg_set(q->why, SYNCLINE_EINVAL,
             "%.*s: several conflicts begin so; give more digits",
             SLICE_FMT(s.only_id));
-    return resolve(q, s.list);
+    rc = state_of(q->n, s.list, &state);
+    if (rc == SYNCLINE_OK && state != STATE_OPEN)
+        rc = errmsg_set(q->why, SYNCLINE_ECONFLICT,
+            "%s: settled already, %s; nothing was changed", s.list->id,
+            state == STATE_RESOLVED ? "by somebody's choice"
+                                    : "by a later write that had seen both");
+    return rc == SYNCLINE_OK ? resolve(q, s.list) : rc;
 }

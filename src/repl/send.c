@@ -17,7 +17,7 @@ void send_forget(struct conn *c, struct session *s)
         free(c->transfer);
         c->transfer = NULL;
     }
-    s->wanted = s->mark_sent = false;
+    s->wanted = s->mark_sent = s->whole_sent = false;
     s->indexing = INDEXING_DONE;
     s->pos = s->told_cursor = 0;
 }
@@ -262,14 +262,20 @@ static int send_batch(struct filling *f, bool done, bool *sent)
             .conflicts = buf_slice(&f->conflicts),
             .conflicts_n = f->conflicts_n } };
     uint64_t cursor = safe_cursor(f->conn, s);
+    bool whole;
     int rc = SYNCLINE_OK;
 
     if (done)
         rc = make_mark(f, &frame.batch.mark);
     if (rc != SYNCLINE_OK)
         return rc;
-    if (done && (!s->mark_sent || frame.batch.mark.n > 0))
+    whole = done && s->held_n == 0 &&
+        (f->conn->transfer == NULL || f->conn->transfer->session != s);
+    if (done &&
+        (!s->mark_sent || frame.batch.mark.n > 0 || (whole && !s->whole_sent)))
         frame.batch.flags |= BATCH_MARK;
+    if (whole && (frame.batch.flags & BATCH_MARK) != 0)
+        frame.batch.flags |= BATCH_WHOLE;
     if (tells_cursor(f, cursor, done, frame.batch.flags)) {
         frame.batch.flags |= BATCH_CURSOR;
         frame.batch.cursor = cursor;
@@ -290,6 +296,7 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     if ((frame.batch.flags & BATCH_MARK) == 0)
         return SYNCLINE_OK;
     s->mark_sent = true;
+    s->whole_sent = s->whole_sent || whole;
     return vv_join(&s->peer_has, &frame.batch.mark, &s->arena);
 }
 
