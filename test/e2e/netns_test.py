@@ -37,10 +37,10 @@ class Cable:
                 _ip("netns", "add", space)
             _ip("link", "add", "cable", "netns", self.spaces["a"], "type",
                 "veth", "peer", "name", "cable", "netns", self.spaces["b"])
+            self.number(66)
         except (OSError, subprocess.CalledProcessError) as why:
             self.close()
-            raise Skip("no network namespace can be made here: %s" % why)
-        self.number(66)
+            raise Skip("no network namespace can be used here: %s" % why)
 
     def __enter__(self):
         return self
