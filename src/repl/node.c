@@ -505,6 +505,23 @@ static int restart_as_new(struct node *n)
     return rc;
 }
 
+/* Not within the step of the MARK: scans do not see what that wrote. */
+static int reissue(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next)
+        if (sp->reissue_due)
+            rc = write_reissue(n, sp);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next)
+        sp->reissue_due = false;
+    return rc;
+}
+
 /* What a committed event entails beyond itself. */
 static int follow_up(struct node *n)
 {
@@ -512,6 +529,8 @@ static int follow_up(struct node *n)
 
     if (n->wait_added)
         rc = waits_check(n); /* what changed nothing is durable */
+    if (rc == SYNCLINE_OK)
+        rc = reissue(n);
     if (rc == SYNCLINE_OK && n->mesh_changed)
         rc = mesh_refresh(n);
     if (rc == SYNCLINE_OK)

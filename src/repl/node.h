@@ -117,9 +117,9 @@ NODISCARD int node_new(struct node **out, const struct node_options *opt,
     uint64_t now_us, uint64_t wall_us, struct errmsg *why);
 void node_free(struct node *n); /* NULL is fine; writes nothing */
 
-/* The only door. The node commits to its store by itself, at most two batches
- * a step. A store that refuses leaves the node as before the event, but for
- * the answer: an FX_REPLY or FX_CLOSE that says so. A frame that breaks the
+/* The only door. The node commits to its store by itself, at most three
+ * batches a step. A store that refuses leaves the node as before the event, but
+ * for the answer: an FX_REPLY or FX_CLOSE that says so. A frame that breaks the
  * protocol is no error here but an FX_CLOSE. Returns ENOMEM only. */
 NODISCARD int node_step(struct node *n, const struct event *ev,
     const struct effect **fx, size_t *fx_n);

@@ -73,8 +73,9 @@ struct space {
     struct policy_rule *policies; /* longest prefix first */
     uint32_t policies_n;
     struct arena policy_arena;
-    bool reissue; /* holds rows of lost replicas of this device */
-    bool unsaved; /* its name is not in the store yet */
+    bool reissue;     /* may hold rows of lost replicas of this device */
+    bool reissue_due; /* and the MARK that tells which has come */
+    bool unsaved;     /* its name is not in the store yet */
     bool touched;
     struct space_state undo;
     bool echoed; /* what this step changed is all as a peer sent it */

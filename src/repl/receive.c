@@ -249,8 +249,7 @@ static int receive_mark(
         }
         rc = space_raise(n, sp, &f->mark.e[i]);
     }
-    if (rc == SYNCLINE_OK && sp->reissue)
-        rc = write_reissue(n, sp);
+    sp->reissue_due = rc == SYNCLINE_OK && sp->reissue;
     /* Not before all is here: items of ours that the mesh has would be made
      * anew beside them. */
     if (rc == SYNCLINE_OK && (f->flags & BATCH_WHOLE) != 0)

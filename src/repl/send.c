@@ -158,12 +158,30 @@ out:
     return rc;
 }
 
+/* What a mark may not claim while the record is still on its way: a peer
+ * that covers both sides would drop them as known, and if we lose the record
+ * meanwhile nobody tells of the value that lost. */
+static int sides_of(struct slice record, struct vv *out, struct arena *a)
+{
+    struct reader r = reader_of(record);
+    struct conflict_record c;
+    int rc = get_conflict_record(&r, &c);
+
+    *out = (struct vv){ 0 };
+    if (rc != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    rc = vv_add(out, &c.loser.dot, a);
+    return rc == SYNCLINE_OK && c.winner.dot.seq > 0
+        ? vv_add(out, &c.winner.dot, a)
+        : rc;
+}
+
 int consider_conflict(struct filling *f, const struct entry *e)
 {
-    static const struct vv none;
     struct node *n = f->node;
     struct slice value;
     struct reader r;
+    struct vv sides;
     uint64_t lsn;
     int rc = store_get(&n->opt.store, TABLE_CONFLICT,
         key_item(&n->key, f->s->space->id, e->tail), &value);
@@ -172,8 +190,10 @@ int consider_conflict(struct filling *f, const struct entry *e)
         return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
     r = reader_of(value);
     lsn = get_be64(&r);
-    if (r.in.len > n->opt.fragment_above)
-        return send_large(f, e, lsn, &none, r.in);
+    if (r.in.len > n->opt.fragment_above) {
+        rc = sides_of(r.in, &sides, &n->step);
+        return rc == SYNCLINE_OK ? send_large(f, e, lsn, &sides, r.in) : rc;
+    }
     put_bytes(&f->conflicts, e->tail);
     put_bytes(&f->conflicts, r.in);
     f->conflicts_n++;

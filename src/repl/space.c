@@ -282,7 +282,9 @@ void spaces_undo(struct node *n)
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
         if (sp->touched)
             sp->s = sp->undo;
-        sp->touched = false;
+        if (sp->reissue_due)
+            sp->reissue = true;
+        sp->touched = sp->reissue_due = false;
     }
 }
 
