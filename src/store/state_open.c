@@ -206,7 +206,8 @@ static int open_writer(struct state *st, struct errmsg *why)
 {
     char *sql;
     int rc = sqlite3_open_v2(st->path, &st->writer,
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+        st->opt.vfs);
 
     if (rc != SQLITE_OK)
         return state_failed(st, st->writer, why, "open");
@@ -230,7 +231,7 @@ static int open_writer(struct state *st, struct errmsg *why)
 static int open_reader(struct state *st, struct errmsg *why)
 {
     int rc = sqlite3_open_v2(st->path, &st->reader,
-        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, st->opt.vfs);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(
@@ -245,7 +246,7 @@ static int open_reader(struct state *st, struct errmsg *why)
 /* SQLite would make the file readable by all; its helpers copy its mode. */
 static int make_private(struct state *st, struct errmsg *why)
 {
-    const struct os_port *os = os_posix();
+    const struct os_port *os = st->opt.os;
     int fd;
     int rc = os->open(os->self, st->path, OS_OPEN_CREATE, &fd);
 
