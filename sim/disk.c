@@ -181,7 +181,8 @@ static int fault(struct disk *d, enum kind kind, bool *amid)
         d->off = *amid = true;
         return fail(d, SYNCLINE_EIO);
     }
-    if (d->fail_rc == SYNCLINE_EFULL && kind != TAKES_ROOM)
+    if ((d->fail_rc == SYNCLINE_EFULL && kind != TAKES_ROOM) ||
+        (d->spare_reads && kind == READS))
         return SYNCLINE_OK;
     d->calls++;
     if (d->fail_at == 0 || d->calls < d->fail_at ||
@@ -191,7 +192,7 @@ static int fault(struct disk *d, enum kind kind, bool *amid)
     return fail(d, d->fail_rc);
 }
 
-static uint64_t bytes_taken(const struct disk *d)
+uint64_t disk_bytes_taken(const struct disk *d)
 {
     uint64_t n = 0;
 
@@ -203,7 +204,7 @@ static uint64_t bytes_taken(const struct disk *d)
 static bool has_room(const struct disk *d, const struct disk_file *f, size_t n)
 {
     return d->room == 0 || n <= f->now.n ||
-        bytes_taken(d) + (n - f->now.n) <= d->room;
+        disk_bytes_taken(d) + (n - f->now.n) <= d->room;
 }
 
 /* ---- changing a file ---- */

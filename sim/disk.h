@@ -14,8 +14,8 @@
 #include "base/prng.h"
 #include "store/os.h"
 
-#define DISK_FILES 96
-#define DISK_NAME 160
+#define DISK_FILES 400
+#define DISK_NAME 64
 
 struct disk_bytes {
     uint8_t *p;
@@ -72,6 +72,7 @@ struct disk {
     uint64_t fail_at;   /* 0: never */
     bool fail_for_good; /* else once */
     int fail_rc;        /* EFULL: only calls that take room fail */
+    bool spare_reads;   /* what only reads does not fail */
     uint64_t failed;    /* calls that were made to fail */
     uint64_t changes;   /* writes, syncs and the like, since the last arming */
     uint64_t cut_at;    /* the power goes amid this one; 0: never */
@@ -87,6 +88,8 @@ void disk_init(struct disk *d, uint64_t seed);
 void disk_free(struct disk *d);
 /* A second disk with the same files, all of it synced. */
 void disk_copy(struct disk *to, const struct disk *from);
+
+uint64_t disk_bytes_taken(const struct disk *d);
 
 /* The nth call from now fails with rc, once or for good. 0: none does. */
 void disk_arm(struct disk *d, uint64_t n, int rc, bool for_good);
