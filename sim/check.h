@@ -25,6 +25,9 @@ void check_stamp(struct world *w, struct machine *m, const struct change *c,
 
 /* I2: a machine that came back covers all that it was ever told is safe. */
 void check_ack(struct world *w, struct machine *m);
+/* I16: a machine that came back holds what a prefix of its commits left, with
+ * all that was durable, and its store finds no fault with itself. */
+void check_store(struct world *w, struct machine *m);
 /* I5: what `get` answers right after a write. doc ptr NULL: deleted. */
 void check_read(struct world *w, struct machine *m, struct slice space,
     struct slice key, struct slice doc);

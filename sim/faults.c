@@ -1,6 +1,7 @@
 #include "sim/faults.h"
 
 #include "sim/check.h"
+#include "sim/faults_disk.h"
 #include "sim/world.h"
 
 static const char *const names[FAULT_END] = {
@@ -19,6 +20,10 @@ static const char *const names[FAULT_END] = {
     [FAULT_SYNC] = "sync",
     [FAULT_FULL] = "full",
     [FAULT_SMALL] = "small",
+    [FAULT_LIE] = "lie",
+    [FAULT_EIO] = "eio",
+    [FAULT_TORN] = "torn",
+    [FAULT_FLIP] = "flip",
 };
 
 const char *fault_name(enum fault f)
@@ -69,7 +74,8 @@ void faults_draw(struct world *w)
 
     for (unsigned f = 0; f < FAULT_END; f++)
         if ((w->opt.forced || prng_one_in(p, 3)) &&
-            (w->opt.faults >> f & 1) != 0)
+            (w->opt.faults >> f & 1) != 0 &&
+            (w->opt.on_file || !fault_needs_file((enum fault)f)))
             w->faults.on |= 1u << f;
     w->faults.gap_us = 50 * MS_US + prng_below(p, 3 * SEC_US);
 }
@@ -124,14 +130,14 @@ static void come_back(struct world *w, struct happening *h)
 {
     struct machine *m = &w->machines[h->a];
 
-    if (machine_is_up(m))
+    if (m->node != NULL)
         return;
     machine_start(m);
     if (!w->failed)
         check_ack(w, m);
 }
 
-static void plan_return(struct world *w, struct machine *m)
+void faults_plan_return(struct world *w, struct machine *m)
 {
     uint64_t us = prng_below(
         &w->fault_draw, prng_one_in(&w->fault_draw, 3) ? 20 * SEC_US : SEC_US);
@@ -149,8 +155,9 @@ static void strike_machine(struct world *w, enum fault f, struct machine *m)
         world_note(w, "machine %u pauses", m->ix);
         return;
     }
-    if (f == FAULT_RESTORE && m->backup == NULL) {
-        ENSURE(store_mem_clone(&m->backup, m->disk) == SYNCLINE_OK);
+    if (f == FAULT_RESTORE && m->disk.backup.mem == NULL) {
+        if (!machine_disk_save(&m->disk))
+            return;
         view_save(&w->ledger.views[m->ix]);
         world_note(w, "the disk of machine %u is copied", m->ix);
         return;
@@ -161,7 +168,7 @@ static void strike_machine(struct world *w, enum fault f, struct machine *m)
         machine_crash(m);
     if (f == FAULT_RESTORE)
         machine_restore(m);
-    plan_return(w, m);
+    faults_plan_return(w, m);
 }
 
 static void turn_clock(struct world *w, struct machine *m)
@@ -190,9 +197,14 @@ static void strike(struct world *w, enum fault f)
         turn_clock(w, m);
         break;
     case FAULT_FULL:
-        store_mem_fail(m->disk, SYNCLINE_EFULL,
-            1 + (uint32_t)prng_below(&w->fault_draw, 4));
-        world_note(w, "the disk of machine %u is full", m->ix);
+        faults_disk_full(w, m);
+        break;
+    case FAULT_LIE:
+    case FAULT_EIO:
+    case FAULT_TORN:
+    case FAULT_FLIP:
+        if (!faults_disk_strike(w, f, m))
+            return;
         break;
     case FAULT_CRASH:
     case FAULT_STOP:
@@ -243,8 +255,8 @@ void faults_finish(struct world *w)
         struct machine *m = &w->machines[i];
 
         m->paused_until_us = 0;
-        store_mem_fail(m->disk, SYNCLINE_OK, 0);
-        if (machine_is_up(m))
+        machine_disk_mend(&m->disk);
+        if (m->node != NULL)
             continue;
         machine_start(m);
         if (!w->failed)

@@ -6,6 +6,7 @@
 #include "base/slice.h"
 
 struct world;
+struct machine;
 
 enum fault {
     FAULT_CUT,       /* a connection ends */
@@ -23,6 +24,10 @@ enum fault {
     FAULT_SYNC,      /* the disk takes long to sync */
     FAULT_FULL,      /* the disk refuses a few batches */
     FAULT_SMALL,     /* batches, windows and fragments are tiny */
+    FAULT_LIE,       /* a sync fails, and the next ones lie */
+    FAULT_EIO,       /* a write fails */
+    FAULT_TORN,      /* the power goes amid a write */
+    FAULT_FLIP,      /* a bit flips on the disk of a machine that is off */
     FAULT_END
 };
 
@@ -44,6 +49,9 @@ void faults_draw(struct world *w);
 void faults_begin(struct world *w);
 /* Ends them all and mends what is broken. */
 void faults_finish(struct world *w);
+
+/* A machine that is off comes back after a while. */
+void faults_plan_return(struct world *w, struct machine *m);
 
 static inline bool fault_is_on(const struct faults *f, enum fault kind)
 {

@@ -1,5 +1,7 @@
 #include "sim/machine.h"
 
+#include "sim/check.h"
+#include "sim/faults_disk.h"
 #include "sim/world.h"
 
 #include <stdlib.h>
@@ -10,7 +12,7 @@
 static int disk_get(
     void *self, enum store_table t, struct slice key, struct slice *value)
 {
-    struct store_port port = store_mem_port(((struct machine *)self)->disk);
+    struct store_port port = machine_disk_port(&((struct machine *)self)->disk);
 
     return store_get(&port, t, key, value);
 }
@@ -18,7 +20,7 @@ static int disk_get(
 static int disk_scan(void *self, enum store_table t, struct slice prefix,
     struct slice from, store_scan_fn *fn, void *ctx)
 {
-    struct store_port port = store_mem_port(((struct machine *)self)->disk);
+    struct store_port port = machine_disk_port(&((struct machine *)self)->disk);
 
     return store_scan(&port, t, prefix, from, fn, ctx);
 }
@@ -26,10 +28,8 @@ static int disk_scan(void *self, enum store_table t, struct slice prefix,
 static int disk_commit(void *self, struct slice ops, uint64_t *no)
 {
     struct machine *m = self;
-    struct store_port port = store_mem_port(m->disk);
-    int rc;
+    int rc = machine_disk_commit(&m->disk, ops, no);
 
-    rc = store_commit(&port, ops, no);
     if (rc == SYNCLINE_OK) {
         m->commits++;
         ledger_commit(m->world, m, ops, *no);
@@ -44,7 +44,7 @@ void machine_init(struct machine *m, struct world *w, unsigned ix)
     for (size_t i = 0; i < sizeof seed; i++)
         seed[i] = (uint8_t)prng_next(&w->draw);
     *m = (struct machine){ .world = w, .ix = ix, .timer_us = UINT64_MAX };
-    ENSURE(store_mem_new(&m->disk) == SYNCLINE_OK);
+    machine_disk_init(&m->disk, w->opt.on_file, &w->draw);
     m->port = (struct store_port){
         .self = m, .get = disk_get, .scan = disk_scan, .commit = disk_commit
     };
@@ -64,8 +64,7 @@ void machine_close(struct machine *m)
         free(a);
     }
     node_free(m->node);
-    store_mem_free(m->disk);
-    store_mem_free(m->backup);
+    machine_disk_free(&m->disk);
     identity_free(m->identity);
 }
 
@@ -135,25 +134,62 @@ static void sync_done(struct world *w, struct happening *h)
 
     (void)w;
     m->syncing = false;
-    store_mem_sync(m->disk, h->a);
-    machine_step(m, &ev);
+    if (machine_disk_sync_end(&m->disk, &ev.commit) != SYNCLINE_OK)
+        machine_fall(m);
+    else
+        machine_step(m, &ev);
 }
 
 /* As a sync thread does: one at a time, for all that is committed by now. */
 static void sync_plan(struct machine *m)
 {
     struct world *w = m->world;
-    uint64_t us = 100 + prng_below(&w->draw, 3 * MS_US);
+    uint64_t upto, us = 100 + prng_below(&w->draw, 3 * MS_US);
+    int rc = SYNCLINE_OK;
 
-    if (m->syncing || store_mem_durable(m->disk) >= store_mem_last(m->disk))
+    if (m->syncing || !machine_disk_sync_begin(&m->disk, &upto, &rc)) {
+        if (rc == SYNCLINE_EIO || machine_disk_failed(&m->disk))
+            machine_fall(m);
         return;
+    }
     if (fault_is_on(&w->faults, FAULT_SYNC) && !w->faults.over &&
         prng_one_in(&w->draw, 8)) {
         us += prng_below(&w->draw, 2 * SEC_US);
         w->faults.struck[FAULT_SYNC]++;
     }
     m->syncing = true;
-    world_at(w, w->now_us + us, m, sync_done)->a = store_mem_last(m->disk);
+    world_at(w, w->now_us + us, m, sync_done)->a = upto;
+}
+
+static void checkpoint_done(struct world *w, struct happening *h)
+{
+    (void)w;
+    h->machine->checkpointing = false;
+    machine_disk_checkpoint_end(&h->machine->disk);
+    machine_settle(h->machine);
+}
+
+static void checkpoint_runs(struct world *w, struct happening *h)
+{
+    struct machine *m = h->machine;
+
+    machine_disk_checkpoint_run(&m->disk);
+    world_at(w, w->now_us + prng_below(&w->draw, MS_US), m, checkpoint_done);
+    machine_settle(m);
+}
+
+/* As the checkpoint thread does. */
+static void checkpoint_plan(struct machine *m)
+{
+    struct world *w = m->world;
+
+    if (m->checkpointing ||
+        !machine_disk_checkpoint_begin(
+            &m->disk, sim_clock_mono(&m->clock, w->now_us) / MS_US))
+        return;
+    m->checkpointing = true;
+    world_at(
+        w, w->now_us + prng_below(&w->draw, 20 * MS_US), m, checkpoint_runs);
 }
 
 static void flush(struct world *w, struct happening *h)
@@ -179,11 +215,35 @@ static void flush_plan(struct machine *m)
     world_at(w, w->now_us + us, m, flush);
 }
 
-static void settle(struct machine *m)
+void machine_settle(struct machine *m)
 {
+    if (machine_disk_is_cut(&m->disk))
+        machine_fall(m);
+    if (m->failing)
+        return;
     flush_plan(m);
     timer_plan(m);
     sync_plan(m);
+    if (!m->failing)
+        checkpoint_plan(m);
+}
+
+/* The disk as it was left, and what the ledger did not know of it. */
+static void open_disk(struct machine *m)
+{
+    struct world *w = m->world;
+    struct errmsg why = { "" };
+    int rc = faults_open_disk(w, m, &why);
+
+    if (rc != SYNCLINE_OK) {
+        world_fail(w, "I16", "node %u: its disk does not open: %d %s", m->ix,
+            rc, why.text);
+        return;
+    }
+    check_store(w, m);
+    if (m->rewound && !w->failed)
+        ledger_rewind(w, m, m->restored);
+    m->rewound = m->restored = false;
 }
 
 void machine_start(struct machine *m)
@@ -206,12 +266,15 @@ void machine_start(struct machine *m)
     opt.name = slice_str(name);
     if (fault_is_on(&w->faults, FAULT_SMALL))
         shrink(&opt, &w->draw);
-    store_mem_fail(m->disk, SYNCLINE_OK, 0);
+    m->failing = false;
     m->life++;
     m->timer_us = UINT64_MAX;
-    m->flush_planned = m->syncing = false;
+    m->flush_planned = m->syncing = m->checkpointing = false;
     m->paused_until_us = 0;
     sim_clock_reboot(&m->clock, &w->draw, w->now_us);
+    open_disk(m);
+    if (w->failed)
+        return;
     rc = node_new(&m->node, &opt, sim_clock_mono(&m->clock, w->now_us),
         sim_clock_wall(&m->clock, w->now_us), &why);
     if (rc != SYNCLINE_OK) {
@@ -221,9 +284,10 @@ void machine_start(struct machine *m)
         return;
     }
     /* The shell syncs before it lets anything out. */
-    store_mem_sync(m->disk, store_mem_last(m->disk));
+    if (machine_disk_sync_all(&m->disk) != SYNCLINE_OK)
+        world_fail(w, "start", "node %u cannot sync", m->ix);
     world_note(w, "machine %u is up", m->ix);
-    settle(m);
+    machine_settle(m);
 }
 
 static void close_asks(struct machine *m)
@@ -241,6 +305,7 @@ static void switched_off(struct machine *m, bool told)
 {
     node_free(m->node);
     m->node = NULL;
+    m->failing = false;
     network_machine_down(m, told);
     close_asks(m);
 }
@@ -248,14 +313,39 @@ static void switched_off(struct machine *m, bool told)
 void machine_crash(struct machine *m)
 {
     struct world *w = m->world;
-    uint64_t lost = store_mem_last(m->disk) - store_mem_durable(m->disk);
-    uint64_t keep = prng_below(&w->fault_draw, lost + 1);
 
-    world_note(w, "machine %u crashes; %llu of %llu commits survive", m->ix,
-        (unsigned long long)keep, (unsigned long long)lost);
+    world_note(w, "machine %u crashes; of %llu commits %llu are durable", m->ix,
+        (unsigned long long)machine_disk_last(&m->disk),
+        (unsigned long long)machine_disk_durable(&m->disk));
     switched_off(m, prng_one_in(&w->fault_draw, 2));
-    ENSURE(store_mem_crash(m->disk, keep) == SYNCLINE_OK);
-    ledger_rewind(w, m, false);
+    machine_disk_crash(&m->disk, &w->fault_draw);
+    m->rewound = true;
+}
+
+static void falls(struct world *w, struct happening *h)
+{
+    struct machine *m = &w->machines[h->a];
+
+    if (!m->failing)
+        return;
+    if (machine_disk_is_cut(&m->disk)) {
+        machine_crash(m);
+    } else {
+        world_note(w, "machine %u: its disk fails it, and it ends", m->ix);
+        switched_off(m, true);
+        machine_disk_kill(&m->disk, &w->fault_draw);
+        m->rewound = true;
+    }
+    faults_plan_return(w, m);
+}
+
+/* Not at once: whoever calls may have the node in hand. */
+void machine_fall(struct machine *m)
+{
+    if (m->failing)
+        return;
+    m->failing = true;
+    world_at(m->world, m->world->now_us, NULL, falls)->a = m->ix;
 }
 
 void machine_stop(struct machine *m)
@@ -263,34 +353,33 @@ void machine_stop(struct machine *m)
     struct world *w = m->world;
     int rc;
 
-    store_mem_fail(m->disk, SYNCLINE_OK, 0);
+    machine_disk_mend(&m->disk);
     rc = node_close(m->node);
 
     world_note(w, "machine %u stops", m->ix);
     if (rc != SYNCLINE_OK)
         world_fail(w, "stop", "node %u does not close: %d", m->ix, rc);
-    store_mem_sync(m->disk, store_mem_last(m->disk));
     switched_off(m, true);
+    if (machine_disk_stop(&m->disk) != SYNCLINE_OK)
+        world_fail(w, "stop", "the store of node %u does not close", m->ix);
 }
 
 void machine_restore(struct machine *m)
 {
-    ENSURE(m->node == NULL && m->backup != NULL);
+    ENSURE(m->node == NULL);
     world_note(m->world, "machine %u gets an old copy of its disk", m->ix);
-    store_mem_free(m->disk);
-    m->disk = m->backup;
-    m->backup = NULL;
-    ledger_rewind(m->world, m, true);
+    machine_disk_restore(&m->disk);
+    m->rewound = m->restored = true;
 }
 
 /* The node has committed by itself; the number must be the store's. */
 static void committed(struct machine *m, const struct effect *fx)
 {
-    if (fx->commit > store_mem_last(m->disk))
+    if (fx->commit > machine_disk_last(&m->disk))
         world_fail(m->world, "commit",
             "node %u speaks of batch %llu, the store holds %llu", m->ix,
             (unsigned long long)fx->commit,
-            (unsigned long long)store_mem_last(m->disk));
+            (unsigned long long)machine_disk_last(&m->disk));
 }
 
 static int code_of(const struct json *answer)
@@ -374,18 +463,25 @@ static void step(struct machine *m, struct event *ev, struct slice text)
     size_t fx_n = 0;
     int rc;
 
-    if (m->node == NULL || w->failed)
+    if (!machine_is_up(m) || w->failed)
         return;
+    if (machine_disk_is_cut(&m->disk)) {
+        machine_fall(m);
+        return;
+    }
     ev->now_us = sim_clock_mono(&m->clock, w->now_us);
     ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
     trace_event(&w->trace, w->now_us, m->ix, ev, text);
     rc = node_step(m->node, ev, &fx, &fx_n);
     if (rc != SYNCLINE_OK)
         world_fail(w, "step", "node %u fails with %d", m->ix, rc);
+    /* With the power gone amid a commit nothing leaves any more. */
+    if (machine_disk_is_cut(&m->disk))
+        fx_n = 0;
     for (size_t i = 0; i < fx_n && rc == SYNCLINE_OK && !w->failed; i++)
         carry_out(m, &fx[i]);
     if (!w->failed)
-        settle(m);
+        machine_settle(m);
 }
 
 void machine_step(struct machine *m, struct event *ev)

@@ -9,7 +9,7 @@
 #include "crypto/port.h"
 #include "repl/node.h"
 #include "sim/clock.h"
-#include "store/store_mem.h"
+#include "sim/machine_disk.h"
 
 #define ECHO_TABLES 3
 
@@ -21,7 +21,7 @@ struct machine {
     unsigned ix;
     struct node *node; /* NULL: switched off */
     uint32_t life;     /* counts the times that it was switched on */
-    struct store_mem *disk;
+    struct machine_disk disk;
     struct store_port port; /* the disk, seen through the ledger */
     struct identity *identity;
     struct crypto_port crypto;
@@ -29,13 +29,14 @@ struct machine {
     struct sim_clock clock;
     uint64_t timer_us; /* when a wake-up is planned; UINT64_MAX: none */
     uint64_t paused_until_us;
-    bool flush_planned, syncing;
+    bool flush_planned, syncing, checkpointing;
+    bool failing;           /* goes down at this very moment */
+    bool rewound, restored; /* the ledger does not know yet what it lost */
     uint64_t spins_from_us;
     uint32_t timer_spins; /* wake-ups since then */
     uint64_t requests;
-    struct ask *asks;         /* not answered yet */
-    uint64_t commits;         /* made on it, ever */
-    struct store_mem *backup; /* NULL, or an old copy of the disk */
+    struct ask *asks; /* not answered yet */
+    uint64_t commits; /* made on it, ever */
     /* As it was when the world came to rest (check_echo). */
     uint64_t quiet_commits;
     struct hash128 quiet_digests[ECHO_TABLES];
@@ -48,6 +49,8 @@ void machine_close(struct machine *m);
 void machine_start(struct machine *m);
 /* Without warning: a random part of what is not durable is lost. */
 void machine_crash(struct machine *m);
+/* The process ends by itself, as the daemon does when its disk fails it. */
+void machine_fall(struct machine *m);
 /* In good order. */
 void machine_stop(struct machine *m);
 /* Puts the backup in the place of the disk of a machine that is off. */
@@ -55,12 +58,14 @@ void machine_restore(struct machine *m);
 
 static inline bool machine_is_up(const struct machine *m)
 {
-    return m->node != NULL;
+    return m->node != NULL && !m->failing;
 }
 
 /* One event for the node, and all that follows at once. The caller fills in
  * what its type needs; the time is added here. */
 void machine_step(struct machine *m, struct event *ev);
+/* Plans what its node and its disk want next. */
+void machine_settle(struct machine *m);
 
 /* A local request. The answer comes to fn (which may not step the node),
  * then or later, once: rc is 0, the code of the answer, or ECLOSED when the

@@ -29,6 +29,7 @@ static const char usage[] =
     "                   -name for all but that (all)\n"
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
+    "  --store KIND     mem, or file: the real one, on disks in memory (mem)\n"
     "  --trace          prints what happens\n"
     "  --hash           prints each seed's number, equal in equal runs\n"
     "  --twice          runs each seed twice and compares the numbers\n"
@@ -41,8 +42,9 @@ static void print_replay(const struct plan *p, uint64_t seed)
         (void)printf(" --nodes %u", p->opt.machines);
     if (p->faults_text != NULL)
         (void)printf(" --faults %s", p->faults_text);
-    (void)printf("%s%s", p->opt.forced ? " --forced" : "",
-        p->opt.lonely ? " --lonely" : "");
+    (void)printf("%s%s%s", p->opt.forced ? " --forced" : "",
+        p->opt.lonely ? " --lonely" : "",
+        p->opt.on_file ? " --store file" : "");
 }
 
 static uint64_t run_once(
@@ -176,6 +178,9 @@ static bool take_option(struct plan *p, int c, const char *arg)
     case 'l':
         p->opt.lonely = true;
         return true;
+    case 'd':
+        p->opt.on_file = strcmp(arg, "file") == 0;
+        return p->opt.on_file || strcmp(arg, "mem") == 0;
     case 't':
         p->opt.trace = stdout;
         return true;
@@ -200,6 +205,7 @@ int main(int argc, char **argv)
         { "faults", required_argument, NULL, 'f' },
         { "forced", no_argument, NULL, 'F' },
         { "lonely", no_argument, NULL, 'l' },
+        { "store", required_argument, NULL, 'd' },
         { "trace", no_argument, NULL, 't' },
         { "hash", no_argument, NULL, 'h' },
         { "twice", no_argument, NULL, '2' },

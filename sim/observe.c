@@ -334,7 +334,7 @@ static void read_all(struct world *w, struct machine *m)
         rc = store_scan(
             &m->port, TABLE_ITEM, SLICE_NONE, SLICE_NONE, item_again, &all);
     ENSURE(rc == SYNCLINE_OK);
-    ledger_commit(w, m, buf_slice(&all.ops), store_mem_last(m->disk));
+    ledger_commit(w, m, buf_slice(&all.ops), machine_disk_last(&m->disk));
     buf_free(&all.ops);
 }
 
@@ -366,7 +366,7 @@ void ledger_rewind(struct world *w, struct machine *m, bool restored)
     if (restored)
         view_restore(v, &w->ledger);
     else
-        view_rewind(v, &w->ledger, store_mem_last(m->disk));
+        view_rewind(v, &w->ledger, machine_disk_last(&m->disk));
     read_all(w, m);
     note_lost(w, m, restored);
 }

@@ -34,6 +34,10 @@ static void write_over(struct world *w, struct write *wr)
             break; /* a clock too wrong to write by */
         if (wr->rc == SYNCLINE_EFULL && fault_is_on(&w->faults, FAULT_FULL))
             break;
+        if (wr->rc == SYNCLINE_EIO &&
+            (fault_is_on(&w->faults, FAULT_EIO) ||
+                fault_is_on(&w->faults, FAULT_LIE)))
+            break;
         world_fail(w, "request", "a write is refused: %d", wr->rc);
     }
     free(wr);
@@ -66,7 +70,7 @@ static bool send_write(struct world *w, struct machine *m, struct buf *request)
     if (wr->answered)
         write_over(w, wr);
     w->stats.writes++;
-    return taken && !w->failed;
+    return taken && !w->failed && machine_is_up(m);
 }
 
 /* ---- what is written ---- */

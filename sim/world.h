@@ -24,6 +24,7 @@ struct world_options {
     uint32_t faults;   /* which may be drawn; see faults.h */
     bool forced;       /* and all of them are, not a random few */
     bool lonely;       /* no pairing: each machine stays by itself */
+    bool on_file;      /* machines keep the real store, on disks in memory */
     FILE *trace;       /* NULL: none */
 };
 

@@ -176,16 +176,11 @@ static int make_durable(struct replay *r)
 
     for (size_t i = 0; i < j->segments_n && rc == SYNCLINE_OK; i++) {
         char path[JOURNAL_PATH_MAX];
-        int fd;
 
         if (j->segments[i].last <= r->after)
             continue;
         journal_path(j, path, "journal", j->segments[i].serial);
-        rc = os->open(os->self, path, OS_OPEN_WRITE, &fd);
-        if (rc == SYNCLINE_OK) {
-            rc = os->sync(os->self, fd);
-            os->close(os->self, fd);
-        }
+        rc = os_make_durable(os, path);
     }
     if (rc == SYNCLINE_OK)
         rc = os->sync_dir(os->self, j->dir);

@@ -48,6 +48,11 @@ struct os_port {
     int (*lock)(void *self, const char *path, int *fd, int64_t *holder);
 };
 
+/* Makes durable what an earlier process left in a file: that may be in the
+ * system's cache only, and a sync alone does not help if the last one failed,
+ * since then the system holds it to be on the disk. ENOTFOUND. */
+NODISCARD int os_make_durable(const struct os_port *os, const char *path);
+
 /* The operating system's own. */
 const struct os_port *os_posix(void);
 

@@ -14,6 +14,9 @@
 struct state; /* opaque */
 
 struct state_options {
+    const struct os_port *os;
+    const char *dir; /* in which the file is; must outlive the state */
+    const char *vfs; /* may be NULL */
     store_project_fn *project; /* may be NULL */
     void *project_ctx;
     uint32_t pages_max; /* 0: no ceiling */

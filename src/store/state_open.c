@@ -206,7 +206,8 @@ static int open_writer(struct state *st, struct errmsg *why)
 {
     char *sql;
     int rc = sqlite3_open_v2(st->path, &st->writer,
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+        st->opt.vfs);
 
     if (rc != SQLITE_OK)
         return state_failed(st, st->writer, why, "open");
@@ -230,7 +231,7 @@ static int open_writer(struct state *st, struct errmsg *why)
 static int open_reader(struct state *st, struct errmsg *why)
 {
     int rc = sqlite3_open_v2(st->path, &st->reader,
-        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, st->opt.vfs);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(
@@ -245,7 +246,7 @@ static int open_reader(struct state *st, struct errmsg *why)
 /* SQLite would make the file readable by all; its helpers copy its mode. */
 static int make_private(struct state *st, struct errmsg *why)
 {
-    const struct os_port *os = os_posix();
+    const struct os_port *os = st->opt.os;
     int fd;
     int rc = os->open(os->self, st->path, OS_OPEN_CREATE, &fd);
 
@@ -257,11 +258,33 @@ static int make_private(struct state *st, struct errmsg *why)
         why, rc, "cannot make %s: %s%s", st->path, strerror(errno), remedy(rc));
 }
 
+/* SQLite takes what it finds in its log for durable, and segments of the
+ * journal are given up for it; but a process that was killed may have written
+ * it and not come to sync it. */
+static int settle_log(struct state *st, struct errmsg *why)
+{
+    const struct os_port *os = st->opt.os;
+    char *path = sqlite3_mprintf("%s-wal", st->path);
+    int rc = path != NULL ? os_make_durable(os, path) : SYNCLINE_ENOMEM;
+
+    if (rc == SYNCLINE_OK)
+        rc = os->sync_dir(os->self, st->opt.dir);
+    if (rc == SYNCLINE_ENOTFOUND) /* as a clean stop leaves it */
+        rc = SYNCLINE_OK;
+    else if (rc != SYNCLINE_OK && path != NULL)
+        (void)errmsg_set(why, rc, "cannot make %s durable: %s%s", path,
+            strerror(errno), remedy(rc));
+    sqlite3_free(path);
+    return rc;
+}
+
 static int open_all(struct state *st, struct errmsg *why)
 {
     int64_t upto = 0;
     int rc = make_private(st, why);
 
+    if (rc == SYNCLINE_OK)
+        rc = settle_log(st, why);
     if (rc == SYNCLINE_OK)
         rc = open_writer(st, why);
     if (rc == SYNCLINE_OK)

@@ -41,7 +41,8 @@ typedef int store_project_fn(void *ctx, const struct store_meta *meta,
     struct slice key, struct slice value, struct store_row *row);
 
 struct store_file_options {
-    const struct os_port *os;  /* NULL: the operating system's */
+    const struct os_port *os; /* NULL: the operating system's */
+    const char *vfs; /* through which SQLite reaches the same; NULL: its own */
     store_project_fn *project; /* NULL: no readable columns */
     void *project_ctx;
     struct log log;

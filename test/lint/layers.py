@@ -35,7 +35,7 @@ PURE_SYSTEM = {
 OUTSIDE = {
     "openssl/": {"crypto", "io"},
     "argon2.h": {"crypto"},
-    "sqlite3.h": {"store"},
+    "sqlite3.h": {"store", "sim"},
     "llhttp": {"faces"},
     "wslay/": {"faces"},
     "yaml.h": {"files", "app"},

@@ -1,8 +1,8 @@
 #include "store/journal.h"
 
+#include "sim/disk.h"
 #include "store/journal_record.h"
 #include "unit/check.h"
-#include "unit/os_mem.h"
 
 #include <stdio.h>
 
@@ -11,7 +11,7 @@
 
 /* A journal over files in memory, and what it ought to hold. */
 struct world {
-    struct os_mem os;
+    struct disk os;
     struct journal *j;
     uint64_t seeds[COMMITS + 1]; /* of the payloads, by number */
     uint64_t last, synced, released;
@@ -67,7 +67,7 @@ static int world_open(struct world *w)
 static void world_start(struct world *w, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
-    os_mem_init(&w->os);
+    disk_init(&w->os, seed);
     w->prng.state = seed;
     CHECK_OK(world_open(w));
 }
@@ -75,7 +75,7 @@ static void world_start(struct world *w, uint64_t seed)
 static void world_end(struct world *w)
 {
     journal_free(w->j);
-    os_mem_free(&w->os);
+    disk_free(&w->os);
 }
 
 static int append(struct world *w)
@@ -115,15 +115,18 @@ static void crash(struct world *w, struct prng *p)
 {
     journal_free(w->j);
     w->j = NULL;
-    os_mem_crash(&w->os, p);
+    disk_off(&w->os);
+    disk_crash(&w->os,
+        p == NULL ? DISK_DROPPED : (enum disk_loss)prng_below(p, DISK_LOSS_END),
+        p);
 }
 
-static struct buf *segment(struct world *w, unsigned serial)
+static struct disk_bytes *segment(struct world *w, unsigned serial)
 {
     char path[64];
 
     (void)snprintf(path, sizeof path, "j/journal-%016x", serial);
-    return os_mem_content(&w->os, path);
+    return disk_content(&w->os, path);
 }
 
 /* doc/store.md, "Journal". */
@@ -171,13 +174,13 @@ TEST(a_torn_tail_ends_the_replay_at_every_byte)
     }
     CHECK_OK(journal_flush(w.j));
     CHECK_OK(w.os.port.sync_dir(&w.os, "j"));
-    buf_put_slice(&whole, buf_slice(segment(&w, 1)));
+    buf_put(&whole, segment(&w, 1)->p, segment(&w, 1)->n);
     CHECK(ends[6] < SEGMENT);
     for (size_t cut = 0; cut <= ends[6]; cut++) {
-        struct buf *file = segment(&w, 1);
+        struct disk_bytes *file = segment(&w, 1);
 
-        memcpy(file->ptr, whole.ptr, whole.len);
-        memset(file->ptr + cut, cut % 2 ? 0 : 0xa5, file->len - cut);
+        memcpy(file->p, whole.ptr, whole.len);
+        memset(file->p + cut, cut % 2 ? 0 : 0xa5, file->n - cut);
         for (complete = 6; complete > 0 && ends[complete] > cut;)
             complete--;
         journal_free(w.j);
@@ -214,11 +217,11 @@ TEST(a_damaged_record_is_named)
     CHECK_OK(sync_all(&w));
     crash(&w, NULL);
     for (size_t at = third; at < third + RECORD_HEADER_LEN; at++) {
-        segment(&w, 1)->ptr[at] ^= 0x10;
+        segment(&w, 1)->p[at] ^= 0x10;
         w.last = 4;
         CHECK_INT(world_open(&w), SYNCLINE_ECORRUPT);
         CHECK(strstr(w.why.text, "j/journal-0000000000000001") != NULL);
-        segment(&w, 1)->ptr[at] ^= 0x10;
+        segment(&w, 1)->p[at] ^= 0x10;
     }
     {
         char want[32];
@@ -242,8 +245,10 @@ TEST(a_hole_in_what_was_not_durable_is_a_torn_tail)
     CHECK_OK(append(&w));
     CHECK_OK(append(&w));
     CHECK_OK(journal_flush(w.j));
-    segment(&w, 1)->ptr[SEGMENT_HEADER_LEN + RECORD_HEADER_LEN +
-        record_size(payload_of(w.seeds[1]).len)] ^= 1;
+    disk_flip(&w.os, "j/journal-0000000000000001",
+        SEGMENT_HEADER_LEN + RECORD_HEADER_LEN +
+            record_size(payload_of(w.seeds[1]).len),
+        0);
     journal_free(w.j);
     CHECK_OK(world_open(&w));
     CHECK_UINT(w.last, 1);
@@ -272,7 +277,7 @@ TEST(a_missing_segment_is_damage)
     CHECK_OK(w.os.port.unlink(&w.os, "j/journal-0000000000000001"));
     CHECK_INT(world_open(&w), SYNCLINE_ECORRUPT);
     CHECK(strstr(w.why.text, "state.db") != NULL);
-    os_mem_free(&w.os);
+    disk_free(&w.os);
 }
 
 TEST(a_record_larger_than_a_segment_has_one_of_its_own)
@@ -359,7 +364,7 @@ static void faults(int fail_rc, bool for_good)
         world_start(&w, nth);
         CHECK_OK(append(&w));
         CHECK_OK(sync_all(&w));
-        os_mem_arm(&w.os, nth, fail_rc, for_good);
+        disk_arm(&w.os, nth, fail_rc, for_good);
         for (int i = 0; i < 60 && !lost; i++) {
             int rc = append(&w);
 
@@ -377,7 +382,7 @@ static void faults(int fail_rc, bool for_good)
         }
         if (for_good && fail_rc == SYNCLINE_EFULL && w.os.failed > 0)
             CHECK(refused > 0);
-        os_mem_arm(&w.os, 0, SYNCLINE_OK, false);
+        disk_arm(&w.os, 0, SYNCLINE_OK, false);
         if (!lost) {
             uint64_t before = w.last;
 
@@ -428,7 +433,7 @@ TEST(opening_fails_whole)
     last = w.last;
     crash(&w, NULL);
     for (uint64_t nth = 1; failed; nth++) {
-        os_mem_arm(&w.os, nth, SYNCLINE_EIO, false);
+        disk_arm(&w.os, nth, SYNCLINE_EIO, false);
         w.why.text[0] = 0;
         failed = world_open(&w) != SYNCLINE_OK;
         CHECK(failed == (w.os.failed > 0));
@@ -453,10 +458,10 @@ TEST(a_header_alone_testifies)
     }
     CHECK_OK(sync_all(&w));
     crash(&w, NULL);
-    memset(segment(&w, 1)->ptr + SEGMENT_HEADER_LEN, 0,
+    memset(segment(&w, 1)->p + SEGMENT_HEADER_LEN, 0,
         SEGMENT - SEGMENT_HEADER_LEN);
-    memset(segment(&w, 2)->ptr + SEGMENT_HEADER_LEN, 0, 1000);
+    memset(segment(&w, 2)->p + SEGMENT_HEADER_LEN, 0, 1000);
     CHECK_INT(world_open(&w), SYNCLINE_ECORRUPT);
     CHECK(strstr(w.why.text, "at byte 40:") != NULL);
-    os_mem_free(&w.os);
+    disk_free(&w.os);
 }

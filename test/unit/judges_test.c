@@ -351,10 +351,10 @@ TEST(an_acknowledged_write_that_a_crash_takes)
     struct scene s;
 
     scene_init(&s);
-    store_mem_sync(s.a->disk, store_mem_last(s.a->disk));
+    store_mem_sync(s.a->disk.mem, store_mem_last(s.a->disk.mem));
     (void)put(&s, s.a, "k", "{\"x\":1}");
     ledger_ack(&s.w->ledger, 0, s.w->ledger.changes_n);
-    CHECK_OK(store_mem_crash(s.a->disk, 0));
+    CHECK_OK(store_mem_crash(s.a->disk.mem, 0));
     ledger_rewind(s.w, s.a, false);
     CHECK(judged(&s, "I2"));
     scene_close(&s);
@@ -369,9 +369,9 @@ TEST(a_crash_that_keeps_its_promise)
     scene_init(&s);
     (void)put(&s, s.a, "k", "{\"x\":1}");
     ledger_ack(&s.w->ledger, 0, s.w->ledger.changes_n);
-    store_mem_sync(s.a->disk, store_mem_last(s.a->disk));
+    store_mem_sync(s.a->disk.mem, store_mem_last(s.a->disk.mem));
     (void)put(&s, s.a, "k", NULL);
-    CHECK_OK(store_mem_crash(s.a->disk, 0));
+    CHECK_OK(store_mem_crash(s.a->disk.mem, 0));
     ledger_rewind(s.w, s.a, false);
     check_ack(s.w, s.a);
     /* The end of life 1 is forgotten: it was never seen to last. */

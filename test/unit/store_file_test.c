@@ -1,8 +1,8 @@
 #include "store/store_file.h"
 
+#include "sim/disk.h"
 #include "store/digest.h"
 #include "unit/check.h"
-#include "unit/os_mem.h"
 #include "unit/store_contract.h"
 #include "unit/store_temp.h"
 
@@ -14,11 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A store whose journal lies in memory and can lose power; state.db is a
- * real file. */
+/* A store on a disk in memory, which can lose power. */
 struct world {
-    struct os_mem os;
-    char dir[TEMP_MAX];
+    struct disk os;
+    const char *dir;
     struct store_file_options opt;
     struct store_file *s;
     struct store_port port;
@@ -37,27 +36,43 @@ static int world_open(struct world *w)
     return rc;
 }
 
-static void world_start(struct world *w)
+static void world_make(struct world *w)
 {
     memset(w, 0, sizeof *w);
-    os_mem_init(&w->os);
-    temp_make(w->dir);
+    disk_init(&w->os, 1);
+    disk_vfs_register(&w->os);
+    w->dir = "store";
     w->opt = temp_options();
     w->opt.os = &w->os.port;
+    w->opt.vfs = w->os.vfs;
+}
+
+static void world_start(struct world *w)
+{
+    world_make(w);
     CHECK_OK(world_open(w));
 }
 
 static void world_end(struct world *w)
 {
     store_file_abandon(w->s);
-    os_mem_free(&w->os);
-    temp_remove(w->dir);
+    disk_free(&w->os);
+}
+
+/* The power goes. p NULL: nothing is left of what was not synced. */
+static void world_cut(struct world *w, struct prng *p)
+{
+    disk_off(&w->os);
+    store_file_abandon(w->s);
+    w->s = NULL;
+    disk_crash(&w->os,
+        p == NULL ? DISK_DROPPED : (enum disk_loss)prng_below(p, DISK_LOSS_END),
+        p);
 }
 
 static void world_crash(struct world *w, struct prng *p)
 {
-    store_file_abandon(w->s);
-    os_mem_crash(&w->os, p);
+    world_cut(w, p);
     CHECK_SAYING(world_open(w) == SYNCLINE_OK, "%s", w->why.text);
 }
 
@@ -168,7 +183,7 @@ TEST(a_failed_sync_stops_the_store)
     CHECK_OK(store_file_sync(w.s));
     CHECK_OK(model_commit(&m, &w.port));
     CHECK(store_file_sync_begin(w.s, &job, &rc));
-    os_mem_arm(&w.os, 1, SYNCLINE_EIO, false);
+    disk_arm(&w.os, 1, SYNCLINE_EIO, false);
     store_file_sync_run(&job);
     CHECK_INT(store_file_sync_end(w.s, &job, &durable), SYNCLINE_EIO);
     CHECK_INT(store_file_status(w.s), SYNCLINE_EIO);
@@ -239,9 +254,8 @@ TEST(a_checkpoint_without_room_loses_nothing)
     world_crash(&w, NULL);
     CHECK_UINT(store_file_was_replayed(w.s), 301);
     model_check(&m, &w.port, 301);
-    store_file_abandon(w.s);
     w.opt.state_pages_max = 0;
-    os_mem_crash(&w.os, NULL);
+    world_cut(&w, NULL);
     CHECK_OK(world_open(&w));
     model_check(&m, &w.port, 301);
     store_file_stats(w.s, &stats);
@@ -301,6 +315,12 @@ static int one_row(void *out, int n, char **cells, char **names)
     return 0;
 }
 
+static int open_state(struct world *w, sqlite3 **db)
+{
+    return sqlite3_open_v2(
+        "store/state.db", db, SQLITE_OPEN_READWRITE, w->os.vfs);
+}
+
 /* People open state.db beside the running node and read it. */
 TEST(people_can_query_the_items)
 {
@@ -319,7 +339,7 @@ TEST(people_can_query_the_items)
     contract_put(&w.port, TABLE_ITEM, "\1\1\1\1zoo", "1");
     contract_put(&w.port, TABLE_ITEM, "x", "odd");
     CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
-    CHECK_OK(sqlite3_open(temp_path(w.dir, "state.db"), &db));
+    CHECK_OK(open_state(&w, &db));
     CHECK_OK(sqlite3_exec(db,
         "SELECT space, key, alive, lsn, value FROM items ORDER BY k", one_row,
         &out, NULL));
@@ -332,21 +352,11 @@ TEST(people_can_query_the_items)
     world_end(&w);
 }
 
-static void damage(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    CHECK(f != NULL);
-    for (int i = 0; i < 200; i++)
-        CHECK(fputs(text, f) >= 0);
-    CHECK(fclose(f) == 0);
-}
-
 static void query(struct world *w, const char *sql)
 {
     sqlite3 *db;
 
-    CHECK_OK(sqlite3_open(temp_path(w->dir, "state.db"), &db));
+    CHECK_OK(open_state(w, &db));
     CHECK_OK(sqlite3_exec(db, sql, NULL, NULL, NULL));
     CHECK_OK(sqlite3_close(db));
 }
@@ -354,6 +364,7 @@ static void query(struct world *w, const char *sql)
 TEST(a_damaged_or_foreign_state_is_refused_by_name)
 {
     static struct world w;
+    char text[4200];
 
     world_start(&w);
     CHECK_OK(store_file_close(w.s));
@@ -363,7 +374,8 @@ TEST(a_damaged_or_foreign_state_is_refused_by_name)
     query(&w, "PRAGMA application_id=1");
     CHECK_INT(world_open(&w), SYNCLINE_ECORRUPT);
     CHECK(strstr(w.why.text, "another program") != NULL);
-    damage(temp_path(w.dir, "state.db"), "this is no database. ");
+    memset(text, 't', sizeof text);
+    disk_set(&w.os, "store/state.db", text, sizeof text);
     CHECK_INT(world_open(&w), SYNCLINE_ECORRUPT);
     CHECK(strstr(w.why.text, "/state.db") != NULL);
     CHECK(strstr(w.why.text, "backup") != NULL);
@@ -386,9 +398,9 @@ TEST(a_state_that_was_removed_is_noticed)
         }
     }
     CHECK_OK(store_file_sync(w.s));
-    store_file_abandon(w.s);
-    CHECK(unlink(temp_path(w.dir, "state.db")) == 0);
-    os_mem_crash(&w.os, NULL);
+    world_cut(&w, NULL);
+    disk_set(&w.os, "store/state.db", NULL, 0);
+    disk_set(&w.os, "store/state.db-wal", NULL, 0);
     CHECK_INT(world_open(&w), SYNCLINE_ECORRUPT);
     CHECK(strstr(w.why.text, "state.db") != NULL);
     world_end(&w);
@@ -459,14 +471,10 @@ TEST(every_call_fails_once)
         uint64_t durable = 0;
         int rc, moved = 0;
 
-        memset(&w, 0, sizeof w);
-        os_mem_init(&w.os);
-        temp_make(w.dir);
-        w.opt = temp_options();
+        world_make(&w);
         w.opt.segment_bytes = 16 << 10;
-        w.opt.os = &w.os.port;
         model_init(&m, nth);
-        os_mem_arm(&w.os, nth, SYNCLINE_EIO, false);
+        disk_arm(&w.os, nth, SYNCLINE_EIO, false);
         rc = world_open(&w);
         CHECK(rc == SYNCLINE_OK || w.why.text[0] != 0);
         for (int i = 0; i < 60 && rc == SYNCLINE_OK; i++) {
@@ -478,9 +486,7 @@ TEST(every_call_fails_once)
         }
         failed = w.os.failed > 0;
         CHECK(failed || moved == 3);
-        if (w.s != NULL)
-            store_file_abandon(w.s);
-        os_mem_crash(&w.os, &m.prng);
+        world_cut(&w, &m.prng);
         CHECK_SAYING(world_open(&w) == SYNCLINE_OK, "call %llu: %s",
             (unsigned long long)nth, w.why.text);
         model_resume(&m, &w.port, store_file_last(w.s), durable);

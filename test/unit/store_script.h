@@ -1,0 +1,47 @@
+/* store_script.h - a store on a disk in memory that goes through a script of
+ * commits, syncs, checkpoints and reopenings, while the disk fails.
+ *
+ * Equal seed, equal calls: a fault can be put at each of them in turn. */
+#ifndef SYNCLINE_TEST_UNIT_STORE_SCRIPT_H
+#define SYNCLINE_TEST_UNIT_STORE_SCRIPT_H
+
+#include "sim/disk.h"
+#include "store/store_file.h"
+#include "unit/store_contract.h"
+
+#define SCRIPT_STEPS 60
+#define SCRIPT_DIR "store"
+
+struct script {
+    struct disk disk;
+    struct store_file_options opt;
+    struct store_file *s; /* NULL: not open */
+    struct store_port port;
+    struct model model;
+    struct prng draw;
+    struct errmsg why;
+    uint64_t durable; /* what was promised */
+    uint64_t now_ms;
+    unsigned refused; /* flushes and syncs that failed */
+    bool sentences;   /* all failures so far came with one */
+};
+
+void script_init(struct script *s, uint64_t seed);
+void script_free(struct script *s);
+/* Opens; a success is compared with the model and resumes it. */
+int script_open(struct script *s);
+/* Runs the steps from..to-1. Goes on after a failure as the daemon would: it
+ * ends when the store refuses everything, and is started again. False when
+ * the disk is off, or does not let it start again. */
+bool script_run(struct script *s, unsigned from, unsigned to);
+/* The process ends; the system and what it keeps in memory live on. */
+void script_kill(struct script *s);
+void script_power_loss(struct script *s, enum disk_loss how, struct prng *p);
+/* Opens and fails the test if that fails, or the store is not sound. */
+void script_must_open(struct script *s, const char *when);
+
+/* How many seeds a battery shall take: the environment's SYNCLINE_STORE_SEEDS,
+ * or one; from SYNCLINE_SEED or 1 on. */
+uint64_t script_seeds(uint64_t *first);
+
+#endif
