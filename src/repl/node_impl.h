@@ -404,6 +404,12 @@ struct history_entry {
 
 NODISCARD int history_decode(struct slice value, struct history_entry *out);
 
+/* A member's clock may say anything, and the integers of JSON end here. */
+static inline unsigned long long time_told(uint64_t wall_us)
+{
+    return wall_us < INT64_MAX ? wall_us : INT64_MAX;
+}
+
 /* ---- conflicts.c ---- */
 
 #define CONFLICT_OPEN 0
