@@ -555,6 +555,8 @@ NODISCARD int mesh_refresh(struct node *n);
 /* Writes an item of `_mesh`; json SLICE_NONE deletes it. */
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
+/* One that every node has, and that nobody can remove. */
+bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(
     const struct node *n, struct slice name, struct space_token *out);
 NODISCARD int mesh_tick(struct node *n);
