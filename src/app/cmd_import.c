@@ -1,7 +1,5 @@
 /* cmd_import.c - stores records from lines of JSON. */
 #include "app/import.h"
-#include "core/item.h"
-#include "repl/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,48 +43,18 @@ static int bad_line(struct import *im, const struct source *s, const char *what)
     return cli_fail(im->c, "%s:%" PRIu64 ": %s", im->file, s->line, what);
 }
 
-/* Of what is wrong with a member of a record, or NULL. */
-static const char *odd_member(const struct json *record)
-{
-    for (const struct json *m = record->first; m != NULL; m = m->next)
-        if (!slice_is(m->key, "key") && !slice_is(m->key, "value"))
-            return "a record holds \"key\" and \"value\" and nothing else";
-    return NULL;
-}
-
-static int take_record(
-    struct import *im, const struct source *s, const struct json *record)
-{
-    const struct json *key = json_get(record, "key");
-    const struct json *value = json_get(record, "value");
-    struct errmsg why = { "" };
-
-    if (record->type != JSON_OBJECT || key == NULL || value == NULL ||
-        key->type != JSON_STRING)
-        return bad_line(
-            im, s, "not a record of the form {\"key\":\"...\",\"value\":...}");
-    if (odd_member(record) != NULL)
-        return bad_line(im, s, odd_member(record));
-    if (key_check(key->s, &why) != SYNCLINE_OK)
-        return bad_line(im, s, why.text);
-    return import_record(im, s->line, key->s, value);
-}
-
 static int take_line(
     struct import *im, const struct source *s, struct slice text)
 {
     struct arena a = { 0 };
     struct errmsg why = { "" };
-    struct json *record;
-    int rc;
+    struct import_line line;
+    int rc = CLI_DONE;
 
-    if (text.len > 0 && text.ptr[text.len - 1] == '\r')
-        text.len--;
-    if (text.len == 0)
-        return CLI_DONE;
-    rc = json_parse(&record, text, JSON_STRICT, &a, &why);
-    rc = rc == SYNCLINE_OK ? take_record(im, s, record)
-                           : bad_line(im, s, why.text);
+    if (import_line_read(&line, text, &a, &why) != SYNCLINE_OK)
+        rc = bad_line(im, s, why.text);
+    else if (line.value != NULL)
+        rc = import_record(im, s->line, &line);
     arena_free(&a);
     return rc;
 }

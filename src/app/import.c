@@ -199,18 +199,14 @@ static void add(
     b->n++;
 }
 
-int import_record(struct import *im, uint64_t line, struct slice key,
-    const struct json *value)
+int import_record(
+    struct import *im, uint64_t no, const struct import_line *line)
 {
     struct buf op = { .max = CONTROL_LINE_MAX };
     bool alone;
     int rc = CLI_DONE;
 
-    buf_put_str(&op, "{\"key\":");
-    json_print_string(&op, key, false);
-    buf_put_str(&op, ",\"value\":");
-    json_print(&op, value, JSON_CANONICAL);
-    buf_put_u8(&op, '}');
+    import_line_put(&op, line);
     if (buf_status(&op) != SYNCLINE_OK) {
         buf_free(&op);
         return no_memory(im);
@@ -220,7 +216,7 @@ int import_record(struct import *im, uint64_t line, struct slice key,
         im->ops.len + op.len >= IMPORT_BATCH_BYTES)
         rc = flush(im, false);
     if (rc == CLI_DONE)
-        add(im, line, key, buf_slice(&op));
+        add(im, no, line->key, buf_slice(&op));
     buf_free(&op);
     if (buf_status(&im->ops) != 0 || buf_status(&im->filling.keys) != 0)
         return no_memory(im);

@@ -6,6 +6,7 @@
 #define SYNCLINE_APP_IMPORT_H
 
 #include "app/cli.h"
+#include "app/import_line.h"
 
 #define IMPORT_BATCH_N 256
 #define IMPORT_BATCH_BYTES ((size_t)400 << 10)
@@ -38,8 +39,8 @@ struct import {
 
 void import_close(struct import *im);
 /* Takes a record; may send and wait. Printed and returned as cli_exit. */
-int import_record(struct import *im, uint64_t line, struct slice key,
-    const struct json *value);
+int import_record(
+    struct import *im, uint64_t no, const struct import_line *line);
 /* Sends what is gathered. */
 int import_flush(struct import *im);
 /* Takes answers that are there; all: waits for those outstanding. */

@@ -185,6 +185,13 @@ static int parse_port(
     return SYNCLINE_OK;
 }
 
+/* An address that has them elsewhere could not be written and read again. */
+static bool has_bracket(struct slice host)
+{
+    return memchr(host.ptr, '[', host.len) != NULL ||
+        memchr(host.ptr, ']', host.len) != NULL;
+}
+
 /* host, host:port, [v6], [v6]:port; a bare v6 address has many colons. */
 static int split_addr(struct slice text, struct slice *host, struct slice *port)
 {
@@ -222,6 +229,7 @@ static int parse_addr(struct option_item *out, const struct option_row *row,
 
     out->addr.port = OPTIONS_PORT;
     if (split_addr(text, &host, &port) != SYNCLINE_OK || host.len == 0 ||
+        has_bracket(host) ||
         (port.len > 0 && parse_port(&out->addr.port, row, port)))
         return errmsg_set(why, SYNCLINE_EINVAL,
             "\"%.*s\" is not an address, as 192.0.2.7:4748 or "

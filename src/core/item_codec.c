@@ -67,7 +67,7 @@ static void get_short_dot(
     struct reader *r, const struct vv *table, struct dot *out)
 {
     get_replica(r, table, &out->replica);
-    out->seq = get_varint(r);
+    out->seq = get_varint_max(r, SEQ_MAX);
     if (r->err == 0 && out->seq == 0)
         r->err = SYNCLINE_EMALFORMED;
 }

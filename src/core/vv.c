@@ -152,7 +152,7 @@ void put_stamp(struct buf *b, const struct stamp *s)
 void get_dot(struct reader *r, struct dot *out)
 {
     get_into(r, out->replica.b, RID_LEN);
-    out->seq = get_varint(r);
+    out->seq = get_varint_max(r, SEQ_MAX);
 }
 
 void get_stamp(struct reader *r, struct stamp *out)

@@ -14,6 +14,9 @@
 #include "core/id.h"
 
 #define VV_MAX 32768 /* so that one always fits a frame */
+/* Sequence numbers beyond this are refused, whoever brings them: nobody
+ * counts so far, and they are told as JSON, whose integers end at 2^63. */
+#define SEQ_MAX ((uint64_t)1 << 62)
 
 /* One replica's seq-th change in a space. seq 0: no dot. */
 struct dot {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/codec.h"
+#include "io/cut.h"
 #include "io/sockaddr.h"
 
 /* Encrypted bytes that may wait in libuv; the rest waits as plaintext. */
@@ -192,20 +192,6 @@ void conn_flush(struct conn *c)
         finish(c);
 }
 
-/* Looks at the frame that begins at off: 1 if it is whole, 0 if some of it
- * has yet to come, -1 if it is too long. *len is without the prefix. */
-static int next_frame(const struct conn *c, size_t off, size_t *len)
-{
-    struct reader r = reader_of(slice_from(buf_slice(&c->in), off));
-
-    if (r.in.len < 4)
-        return 0;
-    *len = get_u32(&r);
-    if (*len > NET_FRAME_MAX)
-        return -1;
-    return *len <= r.in.len ? 1 : 0;
-}
-
 void conn_pump(struct conn *c)
 {
     const struct net_events *ev = &c->net->opt.events;
@@ -213,9 +199,10 @@ void conn_pump(struct conn *c)
     int found = 0;
 
     while (c->state == CONN_UP && !c->net->paused &&
-        (found = next_frame(c, off, &len)) > 0) {
-        ev->on_frame(ev->ctx, c->id, SLICE(c->in.ptr + off + 4, len));
-        off += 4 + len;
+        (found = cut_frame(slice_from(buf_slice(&c->in), off), &len)) > 0) {
+        ev->on_frame(
+            ev->ctx, c->id, SLICE(c->in.ptr + off + CUT_PREFIX_LEN, len));
+        off += CUT_PREFIX_LEN + len;
     }
     buf_consume(&c->in, off);
     trim(&c->in);

@@ -89,15 +89,26 @@ int mesh_save_identity(struct node *n)
     return txn_status(&n->txn);
 }
 
+static const char *const fixed[] = { MESH_SPACE, DEFAULT_SPACE, "config" };
+
+#define FIXED_N (int)(sizeof fixed / sizeof *fixed)
+
+bool space_is_fixed(struct slice name)
+{
+    for (int i = 0; i < FIXED_N; i++)
+        if (slice_is(name, fixed[i]))
+            return true;
+    return false;
+}
+
 int mesh_open_spaces(struct node *n)
 {
-    static const char *const names[] = { MESH_SPACE, DEFAULT_SPACE, "config" };
     int rc = SYNCLINE_OK;
 
-    for (int i = 0; i < 3 && rc == SYNCLINE_OK; i++) {
+    for (int i = 0; i < FIXED_N && rc == SYNCLINE_OK; i++) {
         struct space *sp;
 
-        rc = space_open(n, slice_str(names[i]), &sp);
+        rc = space_open(n, slice_str(fixed[i]), &sp);
     }
     n->mesh_seen = 0;
     return rc;
@@ -239,7 +250,7 @@ static int refresh_space(struct node *n, struct slice name, bool alive)
     if (sp == NULL && alive)
         rc = space_open(n, name, &sp);
     if (rc == SYNCLINE_OK && sp != NULL)
-        sp->hidden = !alive;
+        sp->hidden = !alive && !space_is_fixed(name);
     return rc;
 }
 

@@ -405,6 +405,12 @@ struct history_entry {
 
 NODISCARD int history_decode(struct slice value, struct history_entry *out);
 
+/* A member's clock may say anything, and the integers of JSON end here. */
+static inline unsigned long long time_told(uint64_t wall_us)
+{
+    return wall_us < INT64_MAX ? wall_us : INT64_MAX;
+}
+
 /* ---- conflicts.c ---- */
 
 #define CONFLICT_OPEN 0
@@ -550,6 +556,8 @@ NODISCARD int mesh_refresh(struct node *n);
 /* Writes an item of `_mesh`; json SLICE_NONE deletes it. */
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
+/* One that every node has, and that nobody can remove. */
+bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(
     const struct node *n, struct slice name, struct space_token *out);
 NODISCARD int mesh_tick(struct node *n);

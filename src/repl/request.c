@@ -231,9 +231,8 @@ static void put_author(struct node *n, struct buf *b, const struct dot *dot,
 {
     const struct device_id *d = owner_of(n, &dot->replica);
 
-    buf_printf(b, "\"time\":%llu,\"stamp\":\"%llu.%016llx.",
-        (unsigned long long)wall_us, (unsigned long long)stamp->epoch,
-        (unsigned long long)stamp->hlc);
+    buf_printf(b, "\"time\":%llu,\"stamp\":\"%llu.%016llx.", time_told(wall_us),
+        (unsigned long long)stamp->epoch, (unsigned long long)stamp->hlc);
     put_hex(b, rid_slice(&stamp->replica));
     buf_put_str(b, "\",\"device\":");
     put_device_hex(b, d);

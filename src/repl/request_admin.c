@@ -158,9 +158,7 @@ static int on_space_rm(struct admin *q)
     struct space *sp;
     int rc = admin_find_space(q, name, &sp);
 
-    if (rc == SYNCLINE_OK &&
-        (slice_is(name, MESH_SPACE) || slice_is(name, DEFAULT_SPACE) ||
-            slice_is(name, "config")))
+    if (rc == SYNCLINE_OK && space_is_fixed(name))
         rc = errmsg_set(q->why, SYNCLINE_EDENIED,
             "%.*s: this space cannot be removed", SLICE_FMT(name));
     if (rc == SYNCLINE_OK)

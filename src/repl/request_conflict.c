@@ -117,7 +117,7 @@ static void put_side(
         json_print_string(b, m->name, false);
     else
         buf_put_str(b, "null");
-    buf_printf(b, ",\"time\":%llu}", (unsigned long long)c->wall_us);
+    buf_printf(b, ",\"time\":%llu}", time_told(c->wall_us));
 }
 
 int admin_conflicts(struct admin *q)

@@ -250,8 +250,7 @@ static void put_event(struct node *n, struct buf *b, const struct watch *w,
     buf_printf(b, ",\"version\":%llu", (unsigned long long)it->version);
     buf_put_str(b, ",\"device\":");
     put_device_hex(b, d);
-    buf_printf(
-        b, ",\"time\":%llu}", (unsigned long long)(c == NULL ? 0 : c->wall_us));
+    buf_printf(b, ",\"time\":%llu}", time_told(c == NULL ? 0 : c->wall_us));
 }
 
 static int tell_event(struct node *n, struct watch *w,

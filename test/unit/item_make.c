@@ -155,7 +155,7 @@ struct json *random_doc(struct prng *p, struct arena *a)
 static struct dot random_dot(struct prng *p)
 {
     return make_dot((unsigned)prng_below(p, 6),
-        1 + (prng_next(p) >> prng_below(p, 64)) / 2);
+        1 + (prng_next(p) >> prng_below(p, 64)) / 4);
 }
 
 static struct vv random_vv(struct prng *p, struct arena *a)

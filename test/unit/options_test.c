@@ -140,6 +140,8 @@ TEST(what_is_wrong_in_a_file)
             "f.yaml:3:5: peer: \"10.0.0.2:0\" is not an address" },
         { "peer: 10.0.0.1:65536\n", "f.yaml:1:7: peer: \"10.0.0.1:65536\" " },
         { "peer: '[::1'\n", "f.yaml:1:7: peer: \"[::1\" is not an address" },
+        { "peer: 'x[::1]'\n",
+            "f.yaml:1:7: peer: \"x[::1]\" is not an address" },
         { "peer: '10.0.0.1:'\n", "f.yaml:1:7: peer: \"10.0.0.1:\" is not" },
         { "name: a\nname: b\n", "f.yaml:2:1: name: is set a second time" },
         { "log.level: info\nlog:\n  level: info\n",

@@ -6,7 +6,7 @@
 
 /* Few replicas and small numbers, so that vectors meet. */
 #define REPLICAS_N 6
-#define SEQ_MAX 5
+#define SEQS_N 5
 #define RUNS_N 3000
 
 static struct rid rid_of(unsigned n)
@@ -30,7 +30,7 @@ static struct vv random_vv(struct prng *p, struct arena *a)
 
     for (uint64_t i = 0; i < n; i++) {
         struct dot d = dot_of(
-            (unsigned)prng_below(p, REPLICAS_N), prng_below(p, SEQ_MAX + 1));
+            (unsigned)prng_below(p, REPLICAS_N), prng_below(p, SEQS_N + 1));
 
         CHECK_OK(vv_add(&v, &d, a));
     }
@@ -118,7 +118,7 @@ TEST(law_join_is_the_least_upper_bound)
 
         CHECK(vv_geq(&xy, &x) && vv_geq(&xy, &y));
         for (unsigned r = 0; r < REPLICAS_N; r++)
-            for (uint64_t seq = 1; seq <= SEQ_MAX; seq++) {
+            for (uint64_t seq = 1; seq <= SEQS_N; seq++) {
                 struct dot d = dot_of(r, seq);
 
                 CHECK(vv_covers(&xy, &d) ==
@@ -287,7 +287,7 @@ TEST(no_memory_changes_no_entry)
 
 TEST(dots_and_stamps_come_back)
 {
-    struct dot d = dot_of(3, UINT64_MAX), d2;
+    struct dot d = dot_of(3, SEQ_MAX), d2;
     struct stamp s = { .epoch = 300, .hlc = UINT64_MAX, .replica = rid_of(4) };
     struct stamp s2;
     struct buf b = { 0 };
@@ -302,6 +302,26 @@ TEST(dots_and_stamps_come_back)
     CHECK(dot_eq(&d, &d2));
     CHECK_INT(stamp_cmp(&s, &s2), 0);
     buf_free(&b);
+}
+
+/* One more would not fit what is told of vectors, nor leave room to count. */
+TEST(numbers_that_nobody_reaches_are_refused)
+{
+    struct dot d = dot_of(3, SEQ_MAX + 1), d2;
+    struct arena a = { 0 };
+    struct buf b = { 0 };
+    struct reader r;
+    struct vv v;
+
+    put_varint(&b, 1);
+    put_dot(&b, &d);
+    r = reader_of(buf_slice(&b));
+    CHECK_INT(get_vv(&r, &v, &a), SYNCLINE_EMALFORMED);
+    r = reader_of(slice_from(buf_slice(&b), 1));
+    get_dot(&r, &d2);
+    CHECK_INT(r.err, SYNCLINE_EMALFORMED);
+    buf_free(&b);
+    arena_free(&a);
 }
 
 /* First the epoch, then the clock, then the replica. */
