@@ -7,6 +7,7 @@
 
 struct world;
 struct machine;
+struct json;
 
 /* Of an item that a commit touched, or that its vector now claims more of.
  * I1: what the vector covers is there or dominated. I4: where nothing lies
@@ -31,6 +32,13 @@ void check_store(struct world *w, struct machine *m);
 /* I5: what `get` answers right after a write. doc ptr NULL: deleted. */
 void check_read(struct world *w, struct machine *m, struct slice space,
     struct slice key, struct slice doc);
+
+/* A write leaves fields that it does not change as they are, stamps and all:
+ * before it, and after; `was` is the document that showed, NULL: none. */
+void check_fields_begin(struct world *w, struct machine *m, struct slice space,
+    struct slice key, struct item *before, struct arena *a);
+void check_fields_end(struct world *w, struct machine *m, struct slice space,
+    struct slice key, const struct item *before, const struct json *was);
 
 /* At quiet. I4, I14: one document, fingerprint, vector and set of conflicts
  * on all machines, and the document is the fold of the ledger. */

@@ -2,6 +2,7 @@
  *
  * Prints TAP with --tap, a line a failing seed otherwise. Exit: 0 all held,
  * 1 some rule was broken, 2 usage. */
+#include "sim/planting.h"
 #include "sim/world.h"
 
 #include <getopt.h>
@@ -33,6 +34,7 @@ static const char usage[] =
     "  --trace          prints what happens\n"
     "  --hash           prints each seed's number, equal in equal runs\n"
     "  --twice          runs each seed twice and compares the numbers\n"
+    "  --plant ID       switches a planted bug on; M30:JUDGE blinds one; list\n"
     "  --tap N          prints TAP, a line every N seeds\n";
 
 static void print_replay(const struct plan *p, uint64_t seed)
@@ -42,6 +44,7 @@ static void print_replay(const struct plan *p, uint64_t seed)
         (void)printf(" --nodes %u", p->opt.machines);
     if (p->faults_text != NULL)
         (void)printf(" --faults %s", p->faults_text);
+    planting_print();
     (void)printf("%s%s%s", p->opt.forced ? " --forced" : "",
         p->opt.lonely ? " --lonely" : "",
         p->opt.on_file ? " --store file" : "");
@@ -187,6 +190,8 @@ static bool take_option(struct plan *p, int c, const char *arg)
     case 'h':
         p->hash = true;
         return true;
+    case 'P':
+        return planting_take(arg);
     case '2':
         p->twice = true;
         return true;
@@ -210,6 +215,7 @@ int main(int argc, char **argv)
         { "hash", no_argument, NULL, 'h' },
         { "twice", no_argument, NULL, '2' },
         { "tap", required_argument, NULL, 'p' },
+        { "plant", required_argument, NULL, 'P' },
         { NULL, 0, NULL, 0 },
     };
     struct plan p = {

@@ -225,6 +225,7 @@ static void change_one(
     struct world *w, struct machine *m, struct target *t, struct arena *a)
 {
     struct buf b = { 0 }, expect = { 0 };
+    struct item before;
     uint64_t r = prng_below(&w->work_draw, 10);
     const char *op = t->now == NULL || r < 3 ? "put" : r < 5 ? "del" : "patch";
 
@@ -244,9 +245,14 @@ static void change_one(
     }
     put_wait(w, &b);
     buf_put_str(&b, "}");
-    if (send_write(w, m, &b))
+    check_fields_begin(
+        w, m, slice_str(t->space), slice_str(t->key), &before, a);
+    if (send_write(w, m, &b)) {
         check_read(
             w, m, slice_str(t->space), slice_str(t->key), buf_slice(&expect));
+        check_fields_end(
+            w, m, slice_str(t->space), slice_str(t->key), &before, t->now);
+    }
     buf_free(&b);
     buf_free(&expect);
 }

@@ -21,6 +21,40 @@ static const struct json *largest(const struct json *siblings, struct arena *a)
     return best;
 }
 
+/* All of them, in the order in which they are given. */
+static const struct json *all_of(const struct json *siblings, struct arena *a)
+{
+    struct json *all = json_new(a, JSON_ARRAY);
+    struct buf text = { 0 };
+
+    ENSURE(all != NULL);
+    for (const struct json *s = siblings->first; s != NULL; s = s->next) {
+        struct json *copy;
+
+        buf_clear(&text);
+        json_print(&text, s, JSON_CANONICAL);
+        ENSURE(json_parse(&copy, arena_dup(a, buf_slice(&text)), JSON_STRICT, a,
+                   NULL) == SYNCLINE_OK);
+        ENSURE(json_append(all, copy) != NULL);
+    }
+    buf_free(&text);
+    return all;
+}
+
+/* A resolver is a function of what it is given, order and all. */
+static const struct json *resolve(
+    const struct world *w, const struct json *siblings, struct arena *a)
+{
+    switch (w->opt.seed % 3) {
+    case 0:
+        return siblings->first;
+    case 1:
+        return all_of(siblings, a);
+    default:
+        return largest(siblings, a);
+    }
+}
+
 static void answer(struct world *w, struct happening *h)
 {
     struct event ev = { .type = EV_RESOLVED, .request = h->a };
@@ -34,7 +68,7 @@ static void answer(struct world *w, struct happening *h)
         world_fail(w, "resolve", "node %u asks nonsense: %s", h->machine->ix,
             why.text);
     } else {
-        ev.args = largest(json_get(question, "siblings"), &arena);
+        ev.args = resolve(w, json_get(question, "siblings"), &arena);
         machine_step(h->machine, &ev);
     }
     arena_free(&arena);

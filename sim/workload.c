@@ -47,6 +47,21 @@ static void judge_again(struct world *w, struct happening *h)
     w->work.over = true;
 }
 
+/* What was only in their memory is forgotten. */
+static void restart_some(struct world *w)
+{
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
+        struct machine *m = &w->machines[i];
+
+        if (!prng_one_in(&w->draw, 2))
+            continue;
+        machine_stop(m);
+        machine_start(m);
+        if (!w->failed)
+            check_ack(w, m);
+    }
+}
+
 static void judge_quiet(struct world *w, struct happening *h)
 {
     struct link *l;
@@ -56,6 +71,8 @@ static void judge_quiet(struct world *w, struct happening *h)
     world_note(w, "every connection is cut once more");
     for (unsigned i = 0; (l = network_pick(w, i)) != NULL; i++)
         network_cut(w, l);
+    if (fault_is_on(&w->faults, FAULT_STOP))
+        restart_some(w);
     later(w, QUIET_US, judge_again);
 }
 

@@ -1,5 +1,7 @@
 #include "sim/world.h"
 
+#include "sim/planting.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -116,19 +118,30 @@ void world_run(struct world *w)
     }
 }
 
-void world_fail(struct world *w, const char *rule, const char *fmt, ...)
+/* sim/check_lost.c is the judge check_lost. */
+static struct slice judge_of(const char *file)
 {
-    char text[ERRMSG_MAX - 64];
+    const char *slash = strrchr(file, '/');
+    struct slice name = slice_str(slash != NULL ? slash + 1 : file);
+
+    return SLICE(name.ptr, name.len > 2 ? name.len - 2 : name.len);
+}
+
+void world_fail_at(struct world *w, const char *file, const char *rule,
+    const char *fmt, ...)
+{
+    struct slice judge = judge_of(file);
+    char text[ERRMSG_MAX - 96];
     va_list args;
 
-    if (w->failed)
+    if (w->failed || planting_blinds(judge, rule))
         return;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     w->failed = true;
-    errmsg_set(&w->why, SYNCLINE_OK, "%s at %.6f s: %s", rule,
-        (double)w->now_us / 1e6, text);
+    errmsg_set(&w->why, SYNCLINE_OK, "%s at %.6f s: %s (%.*s)", rule,
+        (double)w->now_us / 1e6, text, SLICE_FMT(judge));
     trace_note(&w->trace, w->now_us, "FAILED %s: %s", rule, text);
 }
 

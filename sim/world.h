@@ -72,8 +72,9 @@ struct happening *world_at(struct world *w, uint64_t when_us,
     struct machine *machine, void (*fn)(struct world *, struct happening *));
 
 /* The verdict: what rule was broken, and how. Only the first one counts. */
-void world_fail(struct world *w, const char *rule, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
+#define world_fail(w, rule, ...) world_fail_at(w, __FILE__, rule, __VA_ARGS__)
+void world_fail_at(struct world *w, const char *file, const char *rule,
+    const char *fmt, ...) PRINTF_LIKE(4, 5);
 void world_note(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Memory that is there: ends the program otherwise. */

@@ -1,5 +1,7 @@
 #include "core/document.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 
 /* Ancestors of the cell at hand, outermost first; a pointer has at most one
@@ -295,12 +297,14 @@ int document_diff(const struct item *it, const struct json *doc,
         if (c > 0) {
             write.e[write.n++] = want.e[j++];
         } else if (c < 0) {
-            if (it->cells[i].value.ptr != NULL)
+            if (it->cells[i].value.ptr != NULL &&
+                !(PLANTED(DIFF_SHOWN) && !marks[i]))
                 write.e[write.n++] =
                     (struct leaf){ it->cells[i].path, SLICE_NONE };
             i++;
         } else {
-            if (!marks[i] || !slice_eq(it->cells[i].value, want.e[j].value))
+            if (!marks[i] || !slice_eq(it->cells[i].value, want.e[j].value) ||
+                PLANTED(M22))
                 write.e[write.n++] = want.e[j];
             i++;
             j++;

@@ -1,5 +1,7 @@
 #include "core/merge.h"
 
+#include "base/plant.h"
+
 struct join {
     struct item *mine;
     const struct item *row;
@@ -18,6 +20,8 @@ static bool fresh(const struct join *j, const struct change *c)
 /* Did the change see d, by its own context? */
 static bool saw(const struct change *c, const struct dot *d)
 {
+    if (PLANTED(FALSE_CONFLICT))
+        return false;
     return vv_covers(&c->ctx, d) || vv_covers(&c->birth, d);
 }
 
@@ -41,7 +45,7 @@ static int report_lost(const struct join *j, const struct change *c,
 
 static int report_conflict(const struct join *j, const struct conflict *c)
 {
-    if (j->sink == NULL || j->sink->conflict == NULL)
+    if (j->sink == NULL || j->sink->conflict == NULL || PLANTED(SILENT_LOSS))
         return SYNCLINE_OK;
     return j->sink->conflict(j->sink->ctx, c);
 }
@@ -169,6 +173,8 @@ static bool beats(const struct change *a, const struct change *b)
 {
     int c = stamp_cmp(&a->stamp, &b->stamp);
 
+    if (PLANTED(M18) && c == 0)
+        return !dot_eq(&a->dot, &b->dot);
     return c != 0 ? c > 0 : dot_cmp(&a->dot, &b->dot) > 0;
 }
 
@@ -260,7 +266,8 @@ static int join_header(struct join *j, bool *grew)
 
     *grew = !vv_geq(&it->ctx, &j->row->ctx) ||
         !vv_geq(&it->birth, &j->row->birth) || it->version < j->row->version;
-    if (it->version < j->row->version)
+    if (it->version < j->row->version ||
+        (PLANTED(VERSION_BACK) && j->row->version > 0))
         it->version = j->row->version;
     if (*grew)
         rc = vv_join(&it->ctx, &j->row->ctx, j->arena);
@@ -297,7 +304,8 @@ int item_join(struct item *mine, const struct item *row, const struct vv *seen,
     j.to = arena_zalloc(a, row->changes_n + 1, sizeof *j.to);
     if (j.to == NULL)
         return SYNCLINE_ENOMEM;
-    if (row->length > mine->length)
+    if (row->length > mine->length ||
+        (PLANTED(UNDELETE) && item_alive(row) && !item_alive(mine)))
         rc = end_life(&j);
     if (rc == SYNCLINE_OK)
         rc = join_cells(&j);

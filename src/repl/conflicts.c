@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "base/text.h"
 #include "repl/node_impl.h"
 
@@ -130,7 +131,8 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         if (!newer && c->state <= old.state)
             return SYNCLINE_OK;
         now = newer ? *c : old;
-        now.state = c->state > old.state ? c->state : old.state;
+        if (!PLANTED(STATE_BACK))
+            now.state = c->state > old.state ? c->state : old.state;
     }
     sp->echoed = false;
     now.lsn = space_next_lsn(sp);

@@ -1,5 +1,7 @@
 #include "repl/send_impl.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 
 struct held *held_new(const struct entry *e, const struct vv *ctx)
@@ -40,6 +42,8 @@ int hold_back(struct filling *f, const struct entry *e, const struct vv *ctx,
     struct session *s = f->s;
     struct held *h;
 
+    if (PLANTED(FORWARD_DROPS) && !large)
+        return SYNCLINE_OK;
     for (uint32_t i = 0; i < s->held_n; i++)
         if (s->held[i]->lsn == e->lsn && s->held[i]->kind == e->kind &&
             slice_eq(s->held[i]->key, e->tail) && (s->held[i]->large || !large))
@@ -118,7 +122,8 @@ void send_tick(struct node *n)
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next)
             for (uint32_t i = 0; i < s->held_n; i++)
-                if (!s->held[i]->ripe && s->held[i]->due_us <= n->now_us)
+                if (!s->held[i]->ripe && s->held[i]->due_us <= n->now_us &&
+                    !PLANTED(HELD_FOREVER))
                     s->held[i]->ripe = n->want_flush = true;
 }
 
@@ -130,7 +135,7 @@ uint64_t send_deadline(const struct node *n)
         for (const struct session *s = c->sessions; s != NULL; s = s->next)
             for (uint32_t i = 0; i < s->held_n; i++)
                 if (!s->held[i]->large && !s->held[i]->ripe &&
-                    s->held[i]->due_us < due)
+                    s->held[i]->due_us < due && !PLANTED(HELD_FOREVER))
                     due = s->held[i]->due_us;
     return due;
 }

@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "repl/node_impl.h"
 
 #define LOOK_EVERY 64 /* versions */
@@ -190,6 +191,8 @@ static void count(struct space_state *s, const struct stored *st,
     s->deleted += (uint64_t)!item_alive(&st->item) - (uint64_t)dead;
     s->live.lo += now->live.lo - st->print.live.lo;
     s->live.hi += now->live.hi - st->print.live.hi;
+    if (PLANTED(PRINT_DRIFT) && dead)
+        return;
     s->dead.lo += now->dead.lo - st->print.dead.lo;
     s->dead.hi += now->dead.hi - st->print.dead.hi;
 }

@@ -1,5 +1,6 @@
 #include "repl/node.h"
 
+#include "base/plant.h"
 #include "repl/node_impl.h"
 
 #include <stdlib.h>
@@ -116,6 +117,9 @@ int node_stamp(struct node *n, struct stamp *out)
 
 void node_see_stamp(struct node *n, const struct stamp *s)
 {
+    if (PLANTED(M17) ||
+        (PLANTED(M23B) && s->hlc > hlc_of_wall(n->wall_us + DOUBT_US)))
+        return;
     if (s->epoch == n->epoch)
         hlc_observe(&n->clock, s->hlc);
 }
@@ -237,7 +241,7 @@ static int open_used(struct node *n, struct errmsg *why)
         rc = load_clock(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_load(n, why);
-    if (rc == SYNCLINE_OK && !clean) {
+    if (rc == SYNCLINE_OK && !clean && !PLANTED(M5)) {
         log_line(&n->log, LOG_LEVEL_WARN, "node",
             "the last stop was not clean: this store is a new replica now");
         rc = node_mint_replica(n);
@@ -337,7 +341,8 @@ int node_commit(struct node *n)
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
         return rc;
     /* No stamp, our own or another's, is stored without a ceiling above. */
-    if (n->clock.last >= n->clock_ceiling && n->clock_ceiling < UINT64_MAX)
+    if (n->clock.last >= n->clock_ceiling && n->clock_ceiling < UINT64_MAX &&
+        !PLANTED(M16))
         rc = keep_ceiling(n);
     if (rc != SYNCLINE_OK)
         return rc;

@@ -614,6 +614,9 @@ void waits_free(struct node *n);
 void waits_undo(struct node *n);
 /* The spaces have gone: answers who waits for other members. */
 NODISCARD int waits_abandon(struct node *n);
+/* What a member has said to have on its disk. */
+const struct vv *acked_by(const struct node *n, const struct device_id *device,
+    const struct space *sp);
 NODISCARD int ack_learn(struct node *n, const struct device_id *device,
     struct space *sp, const struct vv *durable);
 

@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "repl/node_impl.h"
 
 #include <stdlib.h>
@@ -5,6 +6,7 @@
 /* Two documents of the largest size may have been joined, or stand in one
  * conflict record. */
 #define INCOMING_MAX ((size_t)64 << 20)
+#define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
 /* Most values can be seen to be canonical: words, plain strings, integers of
  * up to eighteen digits. */
@@ -89,6 +91,15 @@ static int look_at_changes(
     return SYNCLINE_OK;
 }
 
+/* Planted: does a change look wrong by the clock here? */
+static bool is_ahead(const struct node *n, const struct item *row)
+{
+    for (uint32_t i = 0; i < row->changes_n; i++)
+        if (row->changes[i].stamp.hlc > hlc_of_wall(n->wall_us + AHEAD_US))
+            return true;
+    return false;
+}
+
 static int receive_row(
     struct node *n, struct space *sp, struct slice key, struct slice bytes)
 {
@@ -110,6 +121,8 @@ static int receive_row(
         rc = check_values(n, &row);
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
+    if (PLANTED(M23A) && is_ahead(n, &row))
+        return SYNCLINE_OK;
     rc = look_at_changes(n, sp, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
         rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
@@ -204,6 +217,8 @@ static int receive_conflict(
     rc = conflict_known(n, sp, tail, &known);
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, sp, tail, &c, &changed);
+    if (PLANTED(TOLD_AGAIN))
+        known = false;
     return rc == SYNCLINE_OK && !known ? remember_loser(n, sp, key, &c.loser)
                                        : rc;
 }
@@ -233,6 +248,27 @@ static int store_cursor(
         key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
         buf_slice(&n->out));
     return txn_status(&n->txn);
+}
+
+/* Planted: a part of the batch reaches the disk before the rest. */
+static int save_early(
+    struct node *n, struct conn *c, struct space *sp, const struct frame_batch *f)
+{
+    int rc = SYNCLINE_OK;
+
+    if (PLANTED(M1) && (f->flags & BATCH_CURSOR) != 0)
+        rc = store_cursor(n, c, sp, f->cursor);
+    for (uint32_t i = 0; PLANTED(M3) && i < f->mark.n; i++) {
+        if (vv_covers(&sp->have, &f->mark.e[i]))
+            continue;
+        buf_clear(&n->out);
+        put_varint(&n->out, f->mark.e[i].seq);
+        txn_put(&n->txn, TABLE_META,
+            key_meta_replica(
+                &n->key, META_SEEN, sp->id, &f->mark.e[i].replica),
+            buf_slice(&n->out));
+    }
+    return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }
 
 /* The rows up to the mark are in: now, and only now, V may say so. */
@@ -283,8 +319,10 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         return SYNCLINE_OK;
     if (f->floor >= LENGTH_MAX)
         return SYNCLINE_EMALFORMED;
+    rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
-    rc = receive_rows(n, sp, f);
+    if (rc == SYNCLINE_OK)
+        rc = receive_rows(n, sp, f);
     if (rc == SYNCLINE_OK)
         rc = receive_conflicts(n, sp, f);
     if (rc == SYNCLINE_OK && f->floor > sp->s.floor) {

@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "repl/node_impl.h"
 
 #include <stdlib.h>
@@ -116,7 +117,9 @@ static int add_original(
 {
     uint32_t at = 0;
 
-    while (at < *n && dot_cmp(&to[at].dot, &o->dot) < 0)
+    while (at < *n &&
+        (PLANTED(M20) ? !dot_eq(&to[at].dot, &o->dot)
+                      : dot_cmp(&to[at].dot, &o->dot) < 0))
         at++;
     if (at < *n && dot_eq(&to[at].dot, &o->dot))
         return SYNCLINE_OK;
@@ -135,7 +138,7 @@ static int add_side(struct original *to, uint32_t *n, const struct change *c,
     struct original self = { side->dot, side->stamp, side->value };
     int rc = SYNCLINE_OK;
 
-    if (c->originals_n == 0)
+    if (c->originals_n == 0 || PLANTED(M21))
         return add_original(to, n, &self);
     for (uint32_t i = 0; i < c->originals_n && rc == SYNCLINE_OK; i++)
         rc = add_original(to, n, &c->originals[i]);
@@ -290,10 +293,15 @@ static int settle_custom(struct node *n, const struct unsettled *u)
     uint32_t originals_n = 0;
     const struct json **siblings;
     struct json *ancestor = NULL, *result;
-    int rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
+    bool local_last = PLANTED(M20) && node_is_mine(n, &u->winner.dot.replica);
+    int rc = SYNCLINE_OK;
 
+    if (!local_last)
+        rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
     if (rc == SYNCLINE_OK)
         rc = add_side(originals, &originals_n, &u->winner, &u->conflict.winner);
+    if (rc == SYNCLINE_OK && local_last)
+        rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
     if (rc == SYNCLINE_ELIMIT)
         return SYNCLINE_OK; /* too many to merge: it stays open */
     if (rc == SYNCLINE_OK)

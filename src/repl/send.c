@@ -1,5 +1,7 @@
 #include "repl/send_impl.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 
 #define CURSOR_STRIDE 1000 /* rows */
@@ -285,6 +287,7 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     bool whole;
     int rc = SYNCLINE_OK;
 
+    done = done || PLANTED(M2);
     if (done)
         rc = make_mark(f, &frame.batch.mark);
     if (rc != SYNCLINE_OK)
@@ -317,6 +320,11 @@ static int send_batch(struct filling *f, bool done, bool *sent)
         return SYNCLINE_OK;
     s->mark_sent = true;
     s->whole_sent = s->whole_sent || whole;
+    if (PLANTED(M14))
+        rc = ack_learn(
+            f->node, &f->conn->device, s->space, &frame.batch.mark);
+    if (rc != SYNCLINE_OK)
+        return rc;
     return vv_join(&s->peer_has, &frame.batch.mark, &s->arena);
 }
 
@@ -362,6 +370,8 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
         rc = walk_conflicts(&f);
     else if (rc == SYNCLINE_OK && !filled(&f))
         rc = walk_feed(&f, &done);
+    if (PLANTED(M10) && indexing != s->indexing)
+        done = s->indexing == INDEXING_DONE;
     if (rc == SYNCLINE_OK)
         rc = send_batch(&f, done, &sent);
     if (rc == SYNCLINE_OK && c->transfer != NULL)
@@ -429,5 +439,10 @@ int send_on_subscribe(
         (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
     }
     n->want_flush = true;
-    return vv_copy(&s->peer_has, &f->have, &s->arena);
+    if (vv_copy(&s->peer_has, &f->have, &s->arena) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    if (PLANTED(M14))
+        return vv_join(
+            &s->peer_has, acked_by(n, &c->device, sp), &s->arena);
+    return SYNCLINE_OK;
 }

@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "repl/node_impl.h"
 
 #include <stdlib.h>
@@ -73,7 +74,7 @@ int wait_add(struct node *n, uint64_t request, const struct json *args,
     w->changed = r->changed;
     w->batch = batch;
     w->dot = r->dot;
-    w->commit = r->changed > 0 ? n->commit + 1 : n->commit;
+    w->commit = r->changed > 0 && !PLANTED(M4) ? n->commit + 1 : n->commit;
     w->all = json_get_str(args, "wait").len > 0;
     if (want != NULL && want->type == JSON_INT && want->i > 0)
         w->want = want->i > REACH_MAX ? REACH_MAX : (uint32_t)want->i;
@@ -121,6 +122,15 @@ static struct member_ack *find_ack(const struct node *n,
         if (a->space == sp && device_eq(&a->device, device))
             return a;
     return NULL;
+}
+
+const struct vv *acked_by(const struct node *n, const struct device_id *device,
+    const struct space *sp)
+{
+    static const struct vv none;
+    const struct member_ack *a = find_ack(n, device, sp);
+
+    return a != NULL ? &a->durable : &none;
 }
 
 /* How many other members have it on their disks; *all if none lacks it. */

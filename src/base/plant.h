@@ -1,0 +1,71 @@
+/* plant.h - bugs planted on purpose, so that the simulator's judges can be
+ * shown to find them.
+ *
+ * Only a build with -Dplanted=true knows how: there one of them can be
+ * switched on. In every other build PLANTED is the constant false and this
+ * is no more than a list of names.
+ * Law: with none switched on, a planted build does what any other does. */
+#ifndef SYNCLINE_BASE_PLANT_H
+#define SYNCLINE_BASE_PLANT_H
+
+#include <stdbool.h>
+
+/* M: the numbered ones that every store of this kind is prone to. The others
+ * are named by what goes wrong. */
+enum plant {
+    PLANT_NONE,
+    PLANT_M1,
+    PLANT_M2,
+    PLANT_M3,
+    PLANT_M4,
+    PLANT_M5,
+    PLANT_M10,
+    PLANT_M13,
+    PLANT_M14,
+    PLANT_M15,
+    PLANT_M16,
+    PLANT_M17,
+    PLANT_M18,
+    PLANT_M20,
+    PLANT_M21,
+    PLANT_M22,
+    PLANT_M23A,
+    PLANT_M23B,
+    PLANT_M25,
+    PLANT_DIFF_SHOWN,
+    PLANT_FALSE_CONFLICT,
+    PLANT_FORWARD_DROPS,
+    PLANT_HELD_FOREVER,
+    PLANT_NO_REISSUE,
+    PLANT_OWN_UNSAVED,
+    PLANT_PRINT_DRIFT,
+    PLANT_SILENT_LOSS,
+    PLANT_STATE_BACK,
+    PLANT_TOLD_AGAIN,
+    PLANT_UNDELETE,
+    PLANT_VERSION_BACK,
+    PLANT_END
+};
+
+#ifdef SYNCLINE_PLANTED
+
+struct plant_row {
+    const char *id;
+    const char *what; /* goes wrong */
+};
+
+/* NULL for what is no bug. */
+const struct plant_row *plant_row(enum plant p);
+/* Switches on the one with this id, and any other off. */
+bool plant_set(const char *id);
+bool plant_is_on(enum plant p);
+
+#define PLANTED(id) plant_is_on(PLANT_##id)
+
+#else
+
+#define PLANTED(id) (PLANT_##id == PLANT_NONE)
+
+#endif
+
+#endif
