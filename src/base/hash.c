@@ -1,5 +1,7 @@
 #include "base/hash.h"
 
+#include <endian.h>
+
 struct sip {
     uint64_t v0, v1, v2, v3;
 };
@@ -11,11 +13,10 @@ static uint64_t rotl(uint64_t x, int n)
 
 static uint64_t load64(const uint8_t *p)
 {
-    uint64_t v = 0;
+    uint64_t v;
 
-    for (int i = 7; i >= 0; i--)
-        v = v << 8 | p[i];
-    return v;
+    memcpy(&v, p, sizeof v);
+    return le64toh(v);
 }
 
 static void sip_rounds(struct sip *s, int n)

@@ -43,11 +43,25 @@ uint64_t vv_get(const struct vv *v, const struct rid *replica)
     return v->e[ix].seq;
 }
 
+/* Both are sorted: side by side. A few entries against many are looked up. */
 bool vv_geq(const struct vv *a, const struct vv *b)
 {
-    for (uint32_t i = 0; i < b->n; i++)
-        if (!vv_covers(a, &b->e[i]))
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < b->n; i++) {
+        int c = -1;
+
+        if (b->n < a->n / 8) {
+            if (!vv_covers(a, &b->e[i]))
+                return false;
+            continue;
+        }
+        while (at < a->n &&
+            (c = rid_cmp(&a->e[at].replica, &b->e[i].replica)) < 0)
+            at++;
+        if (c != 0 || a->e[at].seq < b->e[i].seq)
             return false;
+    }
     return true;
 }
 

@@ -525,16 +525,17 @@ static int tell_durable(
     struct frame f = { .type = FRAME_ACK,
         .ack = { .space = s->space->token, .device = n->device } };
     uint32_t kept = 0;
-    int rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
+    int rc;
 
+    if (vv_geq(&s->acked, &s->space->durable))
+        return SYNCLINE_OK;
+    rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
     if (rc != SYNCLINE_OK)
         return rc;
     for (uint32_t i = 0; i < f.ack.durable.n; i++)
         if (!vv_covers(&s->acked, &f.ack.durable.e[i]))
             f.ack.durable.e[kept++] = f.ack.durable.e[i];
     f.ack.durable.n = kept;
-    if (kept == 0)
-        return SYNCLINE_OK;
     *told = true;
     rc = vv_join(&s->acked, &f.ack.durable, &s->acked_arena);
     return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;

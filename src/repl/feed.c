@@ -6,7 +6,7 @@
 
 struct gathering {
     struct node *node;
-    struct entry e[GATHER_MAX];
+    struct entry *e; /* room for GATHER_MAX, not cleared */
     uint32_t n;
     bool more; /* stopped by its size */
     const struct session *s;
@@ -125,7 +125,8 @@ int walk_conflicts(struct filling *f)
 {
     struct node *n = f->node;
     struct session *s = f->s;
-    struct gathering g = { .node = n, .s = s };
+    struct entry room[GATHER_MAX];
+    struct gathering g = { .node = n, .e = room, .s = s };
     struct buf prefix = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_CONFLICT,
         key_space(&prefix, s->space->id), buf_slice(&s->at), gather_conflicts,
@@ -151,7 +152,8 @@ int walk_index(struct filling *f)
 {
     struct node *n = f->node;
     struct session *s = f->s;
-    struct gathering g = { .node = n, .s = s };
+    struct entry room[GATHER_MAX];
+    struct gathering g = { .node = n, .e = room, .s = s };
     struct buf prefix = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_SEEN,
         key_space(&prefix, s->space->id), buf_slice(&s->at), gather_index, &g);
@@ -202,7 +204,8 @@ int walk_feed(struct filling *f, bool *done)
 {
     struct node *n = f->node;
     struct session *s = f->s;
-    struct gathering g = { .node = n, .s = s };
+    struct entry room[GATHER_MAX];
+    struct gathering g = { .node = n, .e = room, .s = s };
     struct buf prefix = { 0 };
     struct cut cut = cut_here(f, 0);
     uint32_t i = 0;

@@ -384,13 +384,25 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
     return rc;
 }
 
+/* Nothing is new to the peer: what pump would find out at some cost. */
+static bool is_at_rest(const struct conn *c, const struct session *s)
+{
+    bool owes_cursor = s->pos + 1 > s->told_cursor &&
+        (s->tell_cursor || s->untold > CURSOR_STRIDE);
+
+    return s->indexing == INDEXING_DONE && s->at.len == 0 &&
+        s->pos == s->space->s.lsn && s->held_n == 0 && c->transfer == NULL &&
+        s->mark_sent && s->whole_sent && !owes_cursor &&
+        vv_geq(&s->peer_has, &s->space->have);
+}
+
 int send_flush(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
         if (!c->greeted || c->closing)
             continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
-            bool more = s->wanted && !c->closing;
+            bool more = s->wanted && !c->closing && !is_at_rest(c, s);
 
             for (int turns = 0; more && turns < 64; turns++) {
                 int rc;
