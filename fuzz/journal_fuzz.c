@@ -6,9 +6,9 @@
  * sequence, or says what is damaged; and it can be written on from there, and
  * replayed again with all that was handed out and written. */
 #include "fuzz/fuzz.h"
+#include "sim/disk.h"
 #include "store/journal.h"
 #include "store/journal_record.h"
-#include "unit/os_mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,24 +76,21 @@ static void put_segment(struct pieces *p, uint64_t serial, struct buf *b)
     }
 }
 
-static void put_file(struct os_mem *os, struct pieces *p)
+static void put_file(struct disk *disk, struct pieces *p)
 {
-    char path[64];
+    char path[DISK_NAME];
     uint64_t serial = take_counted(p);
     const char *kind = take_below(p, 4) == 0 ? "spare" : "journal";
-    struct buf *content;
-    int fd;
+    struct buf content = { 0 };
 
     (void)snprintf(path, sizeof path, "j/%s-%016" PRIx64, kind, serial);
-    if (os->port.open(os, path, OS_OPEN_CREATE, &fd) != SYNCLINE_OK)
-        return;
-    os->port.close(os, fd);
-    content = os_mem_content(os, path);
-    put_segment(p, serial, content);
-    (void)written(content);
+    put_segment(p, serial, &content);
+    disk_set(disk, path, content.len > 0 ? content.ptr : (const uint8_t *)"",
+        written(&content).len);
+    buf_free(&content);
 }
 
-static int replay(struct os_mem *os, struct heard *h, struct journal **out)
+static int replay(struct disk *os, struct heard *h, struct journal **out)
 {
     struct journal_options opt = { &os->port, "j", SEGMENT, 2 };
     struct errmsg why = { "" };
@@ -108,7 +105,7 @@ static int replay(struct os_mem *os, struct heard *h, struct journal **out)
     return rc;
 }
 
-static void write_on(struct os_mem *os, struct journal *j, uint64_t *wrote)
+static void write_on(struct disk *os, struct journal *j, uint64_t *wrote)
 {
     uint64_t no, upto;
     int fds[8];
@@ -126,19 +123,20 @@ static void write_on(struct os_mem *os, struct journal *j, uint64_t *wrote)
         return;
     ENSURE(no == journal_last(j) && upto == no);
     for (unsigned i = 0; i < n; i++)
-        ENSURE(os->port.sync(os, fds[i]) == SYNCLINE_OK);
-    ENSURE(os->port.sync_dir(os, "j") == SYNCLINE_OK);
+        ENSURE(os->port.sync(os->port.self, fds[i]) == SYNCLINE_OK);
+    ENSURE(os->port.sync_dir(os->port.self, "j") == SYNCLINE_OK);
     journal_sync_end(j, true, dir, upto);
 }
 
 /* Power is lost after the sync; nothing may be missing. */
 static void check_again(
-    struct os_mem *os, const struct heard *first, uint64_t wrote)
+    struct disk *os, const struct heard *first, uint64_t wrote)
 {
     struct heard h = { .after = first->after };
     struct journal *j;
 
-    os_mem_crash(os, NULL);
+    disk_off(os);
+    disk_crash(os, DISK_DROPPED, NULL);
     ENSURE(replay(os, &h, &j) == SYNCLINE_OK);
     ENSURE(h.n == first->n + wrote);
     ENSURE(wrote > 0 || h.sum == first->sum);
@@ -149,12 +147,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pieces p = pieces_of(data, size);
     struct heard h = { .after = take_counted(&p) };
-    struct os_mem *os = malloc(sizeof *os);
+    struct disk *os = malloc(sizeof *os);
     struct journal *j;
     uint64_t wrote;
 
     ENSURE(os != NULL);
-    os_mem_init(os);
+    disk_init(os, 1);
     for (int i = 0; i < FILES_MAX && take_more(&p); i++)
         put_file(os, &p);
     if (replay(os, &h, &j) == SYNCLINE_OK) {
@@ -163,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         journal_free(j);
         check_again(os, &h, wrote);
     }
-    os_mem_free(os);
+    disk_free(os);
     free(os);
     return 0;
 }
