@@ -172,8 +172,9 @@ static bool judge_flip(
         return false;
     }
     expect(d, &want);
-    if (!summarize(d->file, &got))
-        return false; /* noticed by a read */
+    if (!summarize(d->file, &got) ||
+        store_file_verify(d->file, NULL) != SYNCLINE_OK)
+        return false; /* noticed by who reads or examines it */
     if (memcmp(&want, &got, sizeof got) == 0)
         return true;
     /* Nothing covers the pages of state.db; and rot in what was written last

@@ -86,11 +86,27 @@ static const char *remedy(int rc)
     }
 }
 
+/* SQLite takes a file whose header asks for a later SQLite for read-only. If
+ * the system lets us write it, that is damage. */
+static bool is_damaged_header(const struct state *st, sqlite3 *db)
+{
+    const struct os_port *os = st->opt.os;
+    int fd;
+
+    if (sqlite3_extended_errcode(db) != SQLITE_READONLY ||
+        os->open(os->self, st->path, OS_OPEN_WRITE, &fd) != SYNCLINE_OK)
+        return false;
+    os->close(os->self, fd);
+    return true;
+}
+
 int state_failed(
     const struct state *st, sqlite3 *db, struct errmsg *why, const char *what)
 {
     int rc = db != NULL ? status_of(db) : SYNCLINE_ENOMEM;
 
+    if (rc == SYNCLINE_EDENIED && is_damaged_header(st, db))
+        rc = SYNCLINE_ECORRUPT;
     return errmsg_set(why, rc, "cannot %s %s: %s%s", what, st->path,
         db != NULL ? sqlite3_errmsg(db) : "out of memory", remedy(rc));
 }
