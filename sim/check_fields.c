@@ -44,8 +44,8 @@ static bool shows(
     struct json *value;
     const struct json *there = json_pointer_get(doc, cell->path, a);
 
-    ENSURE(json_parse(&value, cell->value, JSON_STRICT, a, NULL) ==
-        SYNCLINE_OK);
+    ENSURE(
+        json_parse(&value, cell->value, JSON_STRICT, a, NULL) == SYNCLINE_OK);
     return there != NULL && json_equal(there, value);
 }
 

@@ -127,8 +127,8 @@ static struct slice judge_of(const char *file)
     return SLICE(name.ptr, name.len > 2 ? name.len - 2 : name.len);
 }
 
-void world_fail_at(struct world *w, const char *file, const char *rule,
-    const char *fmt, ...)
+void world_fail_at(
+    struct world *w, const char *file, const char *rule, const char *fmt, ...)
 {
     struct slice judge = judge_of(file);
     char text[ERRMSG_MAX - 96];

@@ -1,7 +1,5 @@
 #include "base/hash.h"
 
-#include <endian.h>
-
 struct sip {
     uint64_t v0, v1, v2, v3;
 };
@@ -13,10 +11,10 @@ static uint64_t rotl(uint64_t x, int n)
 
 static uint64_t load64(const uint8_t *p)
 {
-    uint64_t v;
-
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
+    /* Spelled out, since compilers make one load of this. */
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
+        (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 |
+        (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
 static void sip_rounds(struct sip *s, int n)

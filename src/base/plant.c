@@ -10,46 +10,62 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_M4] = { "M4", "a write is acknowledged before it is durable" },
     [PLANT_M5] = { "M5", "dots are used again after an unclean stop" },
     [PLANT_M10] = { "M10", "rows and mark are read at different instants" },
-    [PLANT_M13] = { "M13", "a page of the feed ends amid what has one number, "
-                           "and the next skips the rest of it" },
-    [PLANT_M14] = { "M14", "a session resumes from what was sent, not from "
-                           "what was acknowledged" },
-    [PLANT_M15] = { "M15", "of two sessions the slower one sets the vector "
-                           "back" },
+    [PLANT_M13] = { "M13",
+        "a page of the feed ends amid what has one number, "
+        "and the next skips the rest of it" },
+    [PLANT_M14] = { "M14",
+        "a session resumes from what was sent, not from "
+        "what was acknowledged" },
+    [PLANT_M15] = { "M15",
+        "of two sessions the slower one sets the vector "
+        "back" },
     [PLANT_M16] = { "M16", "the clock's ceiling is not saved" },
     [PLANT_M17] = { "M17", "the clock does not merge what is received" },
     [PLANT_M18] = { "M18", "of equal stamps the one that comes last stays" },
     [PLANT_M20] = { "M20", "a resolver is given the local value first" },
     [PLANT_M21] = { "M21", "a resolver's result counts as an original" },
     [PLANT_M22] = { "M22", "a whole document gives each field a new stamp" },
-    [PLANT_M23A] = { "M23a", "a change that is ahead of the local clock is "
-                             "dropped" },
+    [PLANT_M23A] = { "M23a",
+        "a change that is ahead of the local clock is "
+        "dropped" },
     [PLANT_M23B] = { "M23b", "the clock does not merge what is far ahead" },
     [PLANT_M25] = { "M25", "what was received is known in memory only" },
-    [PLANT_DIFF_SHOWN] = { "diff-shown", "a whole document is compared with "
-                                         "what shows, not with all there is" },
-    [PLANT_FALSE_CONFLICT] = { "false-conflict", "a conflict is told of what "
-                                                 "the winner had seen" },
-    [PLANT_FORWARD_DROPS] = { "forward-drops", "what an author delivers "
-                                               "itself is never forwarded" },
-    [PLANT_HELD_FOREVER] = { "held-forever", "what was held back is never "
-                                             "released" },
-    [PLANT_NO_REISSUE] = { "no-reissue", "what leaked and was lost is not "
-                                         "written again" },
-    [PLANT_OWN_UNSAVED] = { "own-unsaved", "own writes are not saved in the "
-                                           "vector" },
-    [PLANT_PRINT_DRIFT] = { "print-drift", "the fingerprint keeps a "
-                                           "tombstone that is gone" },
-    [PLANT_SILENT_LOSS] = { "silent-loss", "a value that lost gets no conflict "
-                                           "record" },
-    [PLANT_STATE_BACK] = { "state-back", "a conflict that was resolved opens "
-                                         "again" },
-    [PLANT_TOLD_AGAIN] = { "told-again", "a conflict that is told again goes "
-                                         "into the history again" },
-    [PLANT_UNDELETE] = { "undelete", "a row of an earlier life beats a "
-                                     "tombstone" },
-    [PLANT_VERSION_BACK] = { "version-back", "a row brings its own version "
-                                             "number, not the larger one" },
+    [PLANT_DIFF_SHOWN] = { "diff-shown",
+        "a whole document is compared with "
+        "what shows, not with all there is" },
+    [PLANT_FALSE_CONFLICT] = { "false-conflict",
+        "a conflict is told of what "
+        "the winner had seen" },
+    [PLANT_FORWARD_DROPS] = { "forward-drops",
+        "what an author delivers "
+        "itself is never forwarded" },
+    [PLANT_HELD_FOREVER] = { "held-forever",
+        "what was held back is never "
+        "released" },
+    [PLANT_NO_REISSUE] = { "no-reissue",
+        "what leaked and was lost is not "
+        "written again" },
+    [PLANT_OWN_UNSAVED] = { "own-unsaved",
+        "own writes are not saved in the "
+        "vector" },
+    [PLANT_PRINT_DRIFT] = { "print-drift",
+        "the fingerprint keeps a "
+        "tombstone that is gone" },
+    [PLANT_SILENT_LOSS] = { "silent-loss",
+        "a value that lost gets no conflict "
+        "record" },
+    [PLANT_STATE_BACK] = { "state-back",
+        "a conflict that was resolved opens "
+        "again" },
+    [PLANT_TOLD_AGAIN] = { "told-again",
+        "a conflict that is told again goes "
+        "into the history again" },
+    [PLANT_UNDELETE] = { "undelete",
+        "a row of an earlier life beats a "
+        "tombstone" },
+    [PLANT_VERSION_BACK] = { "version-back",
+        "a row brings its own version "
+        "number, not the larger one" },
 };
 
 static enum plant active;

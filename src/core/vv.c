@@ -56,8 +56,8 @@ bool vv_geq(const struct vv *a, const struct vv *b)
                 return false;
             continue;
         }
-        while (at < a->n &&
-            (c = rid_cmp(&a->e[at].replica, &b->e[i].replica)) < 0)
+        while (
+            at < a->n && (c = rid_cmp(&a->e[at].replica, &b->e[i].replica)) < 0)
             at++;
         if (c != 0 || a->e[at].seq < b->e[i].seq)
             return false;

@@ -251,8 +251,8 @@ static int store_cursor(
 }
 
 /* Planted: a part of the batch reaches the disk before the rest. */
-static int save_early(
-    struct node *n, struct conn *c, struct space *sp, const struct frame_batch *f)
+static int save_early(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
 {
     int rc = SYNCLINE_OK;
 
@@ -264,8 +264,7 @@ static int save_early(
         buf_clear(&n->out);
         put_varint(&n->out, f->mark.e[i].seq);
         txn_put(&n->txn, TABLE_META,
-            key_meta_replica(
-                &n->key, META_SEEN, sp->id, &f->mark.e[i].replica),
+            key_meta_replica(&n->key, META_SEEN, sp->id, &f->mark.e[i].replica),
             buf_slice(&n->out));
     }
     return rc == SYNCLINE_OK ? node_commit(n) : rc;

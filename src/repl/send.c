@@ -321,8 +321,7 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     s->mark_sent = true;
     s->whole_sent = s->whole_sent || whole;
     if (PLANTED(M14))
-        rc = ack_learn(
-            f->node, &f->conn->device, s->space, &frame.batch.mark);
+        rc = ack_learn(f->node, &f->conn->device, s->space, &frame.batch.mark);
     if (rc != SYNCLINE_OK)
         return rc;
     return vv_join(&s->peer_has, &frame.batch.mark, &s->arena);
@@ -454,7 +453,6 @@ int send_on_subscribe(
     if (vv_copy(&s->peer_has, &f->have, &s->arena) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
     if (PLANTED(M14))
-        return vv_join(
-            &s->peer_has, acked_by(n, &c->device, sp), &s->arena);
+        return vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena);
     return SYNCLINE_OK;
 }
