@@ -16,9 +16,11 @@ void sim_clock_init(
 {
     *c = (struct sim_clock){ .ppm = either_way(p, 200) };
     c->date_off_us = either_way(p, prng_one_in(p, 2) ? 20000 : 20 * MILLION);
-    if (wrong && !prng_one_in(p, 3))
-        c->date_off_us +=
-            either_way(p, 1) * (prng_one_in(p, 2) ? HOUR_US : 10 * YEAR_US);
+    if (wrong && !prng_one_in(p, 3)) {
+        int64_t way = either_way(p, 1);
+
+        c->date_off_us += way * (prng_one_in(p, 2) ? HOUR_US : 10 * YEAR_US);
+    }
     sim_clock_reboot(c, p, now_us);
 }
 

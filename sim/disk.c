@@ -197,7 +197,7 @@ uint64_t disk_bytes_taken(const struct disk *d)
     uint64_t n = 0;
 
     for (int i = 0; i < DISK_FILES; i++)
-        n += in_use(d, i) ? d->files[i].now.n : 0;
+        n += d->files[i].now.n > 0 && in_use(d, i) ? d->files[i].now.n : 0;
     return n;
 }
 
@@ -552,7 +552,7 @@ void disk_copy(struct disk *to, const struct disk *from)
     memcpy(to->now, from->now, sizeof to->now);
     memcpy(to->synced, from->now, sizeof to->synced);
     for (int i = 0; i < DISK_FILES; i++) {
-        if (!in_use(to, i))
+        if (from->files[i].now.n == 0 || !in_use(to, i))
             continue;
         become(&to->files[i].now, &from->files[i].now);
         become(&to->files[i].synced, &from->files[i].now);
@@ -607,7 +607,8 @@ void disk_crash(struct disk *d, enum disk_loss how, struct prng *p)
     for (int i = 0; i < DISK_FILES; i++) {
         struct disk_file *f = &d->files[i];
 
-        if (!in_use(d, i))
+        if ((f->now.n == 0 && f->synced.n == 0 && f->log_n == 0) ||
+            !in_use(d, i))
             continue;
         if (keep > 0)
             settle(f, size, keep, p);

@@ -105,13 +105,14 @@ static void stall(struct world *w)
 {
     struct link *l =
         network_pick(w, prng_below(&w->fault_draw, network_links(w) + 1));
+    unsigned way;
 
     if (l == NULL)
         return;
     world_note(w, "a connection of machines %u and %u stalls one way",
         l->end[0].machine->ix, l->end[1].machine->ix);
-    network_stall(w, l, (unsigned)prng_below(&w->fault_draw, 2),
-        prng_below(&w->fault_draw, 20 * SEC_US));
+    way = (unsigned)prng_below(&w->fault_draw, 2);
+    network_stall(w, l, way, prng_below(&w->fault_draw, 20 * SEC_US));
 }
 
 static void partition(struct world *w)

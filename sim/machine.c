@@ -83,7 +83,9 @@ static void shrink(struct node_options *opt, struct prng *p)
     opt->window_bytes = opt->batch_bytes * (1 + prng_below(p, 4));
     opt->fragment_above = 100 + prng_below(p, 2000);
     opt->fragment_bytes = 50 + prng_below(p, 1000);
-    opt->forward_us = MS_US + prng_below(p, 2) * prng_below(p, SEC_US);
+    opt->forward_us = MS_US;
+    if (prng_one_in(p, 2))
+        opt->forward_us += prng_below(p, SEC_US);
     opt->dial_max_us = 500 * MS_US + prng_below(p, 10 * SEC_US);
 }
 

@@ -12,10 +12,10 @@ static void draw_sizes(struct machine_disk *d, struct prng *p)
     d->opt = (struct store_file_options){
         .os = &d->disk->port,
         .vfs = d->disk->vfs,
-        .segment_bytes = (size_t)2048 << prng_below(p, 5),
-        .checkpoint_bytes = (size_t)512 << prng_below(p, 6),
-        .checkpoint_ms = 20 + prng_below(p, 2000),
     };
+    d->opt.segment_bytes = (size_t)2048 << prng_below(p, 5);
+    d->opt.checkpoint_bytes = (size_t)512 << prng_below(p, 6);
+    d->opt.checkpoint_ms = 20 + prng_below(p, 2000);
     d->opt.overlay_bytes = d->opt.checkpoint_bytes * 64;
 }
 

@@ -146,12 +146,14 @@ static void set_policies(struct world *w)
     if (!prng_one_in(p, 3))
         return;
     for (unsigned i = 0; i < 2; i++) {
+        /* Draws of their own: arguments are evaluated in no fixed order. */
+        const char *prefix = prng_one_in(p, 2) ? "" : "k1";
         struct buf b = { 0 };
 
         buf_printf(&b,
             "{\"op\":\"policy_set\",\"space\":\"%s\",\"prefix\":\"%s\","
             "\"policy\":\"%s\"}",
-            spaces[i], prng_one_in(p, 2) ? "" : "k1", names[prng_below(p, 4)]);
+            spaces[i], prefix, names[prng_below(p, 4)]);
         ENSURE(buf_status(&b) == SYNCLINE_OK);
         machine_ask(&w->machines[0], on_policy, NULL, buf_slice(&b));
         buf_free(&b);

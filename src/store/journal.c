@@ -210,8 +210,11 @@ static int create_file(struct journal *j, uint64_t size, struct segment *s)
 
     journal_path(j, path, "journal", s->serial);
     rc = os->open(os->self, path, OS_OPEN_CREATE, &s->fd);
+    /* What an earlier try made and could not remove. */
+    if (rc == SYNCLINE_EEXIST && os->unlink(os->self, path) == SYNCLINE_OK)
+        rc = os->open(os->self, path, OS_OPEN_CREATE, &s->fd);
     if (rc != SYNCLINE_OK)
-        return rc;
+        return rc == SYNCLINE_EEXIST ? SYNCLINE_EIO : rc;
     s->size = size;
     rc = os->reserve(os->self, s->fd, size);
     if (rc == SYNCLINE_OK)

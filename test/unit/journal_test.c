@@ -417,6 +417,29 @@ TEST(the_disk_fails)
     faults(SYNCLINE_EIO, true);
 }
 
+/* No room for the next segment, and the file that was made for it cannot be
+ * removed: the next try is not in its way. */
+TEST(a_segment_half_made_is_made_again)
+{
+    static struct world w;
+    uint64_t last;
+
+    world_start(&w, 11);
+    w.os.room = 1;
+    disk_arm(&w.os, 3, SYNCLINE_EIO, false); /* open, reserve, unlink */
+    CHECK_INT(append(&w), SYNCLINE_EFULL);
+    CHECK_UINT(w.os.failed, 1);
+    CHECK(segment(&w, 1) != NULL);
+    w.os.room = 0;
+    CHECK_OK(append(&w));
+    CHECK_OK(sync_all(&w));
+    last = w.last;
+    crash(&w, NULL);
+    CHECK_OK(world_open(&w));
+    CHECK_UINT(w.last, last);
+    world_end(&w);
+}
+
 /* Opening fails with a message at each call that can fail, and works when
  * the fault is gone. */
 TEST(opening_fails_whole)
