@@ -40,6 +40,12 @@ void check_fields_begin(struct world *w, struct machine *m, struct slice space,
 void check_fields_end(struct world *w, struct machine *m, struct slice space,
     struct slice key, const struct item *before, const struct json *was);
 
+/* I11: what a resolver is asked to merge are things that people wrote, never
+ * its own results, and whoever asks gives them in the same order. */
+void check_siblings(
+    struct world *w, struct machine *m, const struct json *siblings);
+void check_siblings_note(struct world *w, const struct json *result);
+
 /* At quiet. I4, I14: one document, fingerprint, vector and set of conflicts
  * on all machines, and the document is the fold of the ledger. */
 void check_converge(struct world *w);

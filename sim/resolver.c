@@ -1,5 +1,6 @@
 #include "sim/resolver.h"
 
+#include "sim/check.h"
 #include "sim/world.h"
 
 /* Of the siblings the one whose text is largest. */
@@ -43,13 +44,17 @@ static const struct json *all_of(const struct json *siblings, struct arena *a)
 
 /* A resolver is a function of what it is given, order and all. */
 static const struct json *resolve(
-    const struct world *w, const struct json *siblings, struct arena *a)
+    struct world *w, const struct json *siblings, struct arena *a)
 {
+    const struct json *all;
+
     switch (w->opt.seed % 3) {
     case 0:
         return siblings->first;
     case 1:
-        return all_of(siblings, a);
+        all = all_of(siblings, a);
+        check_siblings_note(w, all);
+        return all;
     default:
         return largest(siblings, a);
     }
@@ -68,6 +73,7 @@ static void answer(struct world *w, struct happening *h)
         world_fail(w, "resolve", "node %u asks nonsense: %s", h->machine->ix,
             why.text);
     } else {
+        check_siblings(w, h->machine, json_get(question, "siblings"));
         ev.args = resolve(w, json_get(question, "siblings"), &arena);
         machine_step(h->machine, &ev);
     }

@@ -47,7 +47,8 @@ static void judge_again(struct world *w, struct happening *h)
     w->work.over = true;
 }
 
-/* What was only in their memory is forgotten. */
+/* What was only in their memory is forgotten; after a crash they are new
+ * replicas, whom nobody holds a cursor of. */
 static void restart_some(struct world *w)
 {
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
@@ -55,7 +56,10 @@ static void restart_some(struct world *w)
 
         if (!prng_one_in(&w->draw, 2))
             continue;
-        machine_stop(m);
+        if (fault_is_on(&w->faults, FAULT_CRASH))
+            machine_crash(m);
+        else
+            machine_stop(m);
         machine_start(m);
         if (!w->failed)
             check_ack(w, m);
@@ -71,7 +75,8 @@ static void judge_quiet(struct world *w, struct happening *h)
     world_note(w, "every connection is cut once more");
     for (unsigned i = 0; (l = network_pick(w, i)) != NULL; i++)
         network_cut(w, l);
-    if (fault_is_on(&w->faults, FAULT_STOP))
+    if (fault_is_on(&w->faults, FAULT_STOP) ||
+        fault_is_on(&w->faults, FAULT_CRASH))
         restart_some(w);
     later(w, QUIET_US, judge_again);
 }

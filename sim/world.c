@@ -62,6 +62,8 @@ void world_close(struct world *w)
     network_close(w);
     workload_close(w);
     ledger_free(&w->ledger);
+    omap_free(&w->results);
+    omap_free(&w->siblings);
     trace_free(&w->trace);
 }
 

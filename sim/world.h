@@ -44,6 +44,8 @@ struct world {
     struct faults faults;
     struct workload work;
     struct ledger ledger;
+    struct omap results;  /* of resolvers, where they can be told apart */
+    struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;
     struct world_stats stats;
     bool failed;

@@ -39,9 +39,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_FORWARD_DROPS] = { "forward-drops",
         "what an author delivers "
         "itself is never forwarded" },
-    [PLANT_HELD_FOREVER] = { "held-forever",
-        "what was held back is never "
-        "released" },
+    [PLANT_IDLE_WRITES] = { "idle-writes",
+        "the clock's ceiling is saved at "
+        "every timer" },
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },
@@ -49,20 +49,17 @@ static const struct plant_row rows[PLANT_END] = {
         "own writes are not saved in the "
         "vector" },
     [PLANT_PRINT_DRIFT] = { "print-drift",
-        "the fingerprint keeps a "
-        "tombstone that is gone" },
+        "the fingerprint keeps what a "
+        "deleted item added to it" },
     [PLANT_SILENT_LOSS] = { "silent-loss",
         "a value that lost gets no conflict "
         "record" },
-    [PLANT_STATE_BACK] = { "state-back",
-        "a conflict that was resolved opens "
-        "again" },
     [PLANT_TOLD_AGAIN] = { "told-again",
         "a conflict that is told again goes "
         "into the history again" },
     [PLANT_UNDELETE] = { "undelete",
-        "a row of an earlier life beats a "
-        "tombstone" },
+        "a tombstone counts only once the "
+        "mark has come" },
     [PLANT_VERSION_BACK] = { "version-back",
         "a row brings its own version "
         "number, not the larger one" },

@@ -288,6 +288,13 @@ static bool is_all_new(const struct join *j)
     return true;
 }
 
+/* Planted: row is of a life whose end is not claimed by the vector yet. */
+static bool revives(const struct join *j)
+{
+    return j->mine->tomb >= 0 && item_alive(j->row) &&
+        fresh(j, &j->mine->changes[j->mine->tomb]);
+}
+
 int item_join(struct item *mine, const struct item *row, const struct vv *seen,
     const struct merge_sink *sink, struct merge_result *out, struct arena *a)
 {
@@ -304,8 +311,7 @@ int item_join(struct item *mine, const struct item *row, const struct vv *seen,
     j.to = arena_zalloc(a, row->changes_n + 1, sizeof *j.to);
     if (j.to == NULL)
         return SYNCLINE_ENOMEM;
-    if (row->length > mine->length ||
-        (PLANTED(UNDELETE) && item_alive(row) && !item_alive(mine)))
+    if (row->length > mine->length || (PLANTED(UNDELETE) && revives(&j)))
         rc = end_life(&j);
     if (rc == SYNCLINE_OK)
         rc = join_cells(&j);

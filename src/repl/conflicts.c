@@ -1,4 +1,3 @@
-#include "base/plant.h"
 #include "base/text.h"
 #include "repl/node_impl.h"
 
@@ -131,8 +130,7 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         if (!newer && c->state <= old.state)
             return SYNCLINE_OK;
         now = newer ? *c : old;
-        if (!PLANTED(STATE_BACK))
-            now.state = c->state > old.state ? c->state : old.state;
+        now.state = c->state > old.state ? c->state : old.state;
     }
     sp->echoed = false;
     now.lsn = space_next_lsn(sp);

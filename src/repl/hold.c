@@ -122,8 +122,7 @@ void send_tick(struct node *n)
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next)
             for (uint32_t i = 0; i < s->held_n; i++)
-                if (!s->held[i]->ripe && s->held[i]->due_us <= n->now_us &&
-                    !PLANTED(HELD_FOREVER))
+                if (!s->held[i]->ripe && s->held[i]->due_us <= n->now_us)
                     s->held[i]->ripe = n->want_flush = true;
 }
 
@@ -135,7 +134,7 @@ uint64_t send_deadline(const struct node *n)
         for (const struct session *s = c->sessions; s != NULL; s = s->next)
             for (uint32_t i = 0; i < s->held_n; i++)
                 if (!s->held[i]->large && !s->held[i]->ripe &&
-                    s->held[i]->due_us < due && !PLANTED(HELD_FOREVER))
+                    s->held[i]->due_us < due)
                     due = s->held[i]->due_us;
     return due;
 }

@@ -189,10 +189,10 @@ static void count(struct space_state *s, const struct stored *st,
 
     s->alive += (uint64_t)item_alive(&st->item) - (uint64_t)st->was_alive;
     s->deleted += (uint64_t)!item_alive(&st->item) - (uint64_t)dead;
+    if (PLANTED(PRINT_DRIFT) && st->was_alive && !item_alive(&st->item))
+        return;
     s->live.lo += now->live.lo - st->print.live.lo;
     s->live.hi += now->live.hi - st->print.live.hi;
-    if (PLANTED(PRINT_DRIFT) && dead)
-        return;
     s->dead.lo += now->dead.lo - st->print.dead.lo;
     s->dead.hi += now->dead.hi - st->print.dead.hi;
 }

@@ -404,6 +404,8 @@ static int on_timer(struct node *n, const struct event *ev)
     if (rc == SYNCLINE_OK)
         rc = verifies_tick(n);
     send_tick(n);
+    if (rc == SYNCLINE_OK && PLANTED(IDLE_WRITES))
+        rc = keep_ceiling(n);
     return rc;
 }
 

@@ -117,9 +117,7 @@ static int add_original(
 {
     uint32_t at = 0;
 
-    while (at < *n &&
-        (PLANTED(M20) ? !dot_eq(&to[at].dot, &o->dot)
-                      : dot_cmp(&to[at].dot, &o->dot) < 0))
+    while (at < *n && dot_cmp(&to[at].dot, &o->dot) < 0)
         at++;
     if (at < *n && dot_eq(&to[at].dot, &o->dot))
         return SYNCLINE_OK;
@@ -185,6 +183,22 @@ static int find_ancestor(
     return rc;
 }
 
+/* Planted: what was written here goes before what was not. */
+static void local_first(const struct node *n, const struct original *o,
+    uint32_t o_n, const struct json **v)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < o_n; i++) {
+        const struct json *local = v[i];
+
+        if (!node_is_mine(n, &o[i].dot.replica))
+            continue;
+        memmove(&v[at + 1], &v[at], (i - at) * sizeof *v);
+        v[at++] = local;
+    }
+}
+
 static int parse_siblings(struct node *n, const struct original *o,
     uint32_t o_n, const struct json ***out)
 {
@@ -203,6 +217,8 @@ static int parse_siblings(struct node *n, const struct original *o,
             return rc;
         v[i] = doc != NULL ? doc : &nothing;
     }
+    if (PLANTED(M20))
+        local_first(n, o, o_n, v);
     *out = v;
     return SYNCLINE_OK;
 }
@@ -293,15 +309,10 @@ static int settle_custom(struct node *n, const struct unsettled *u)
     uint32_t originals_n = 0;
     const struct json **siblings;
     struct json *ancestor = NULL, *result;
-    bool local_last = PLANTED(M20) && node_is_mine(n, &u->winner.dot.replica);
-    int rc = SYNCLINE_OK;
+    int rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
 
-    if (!local_last)
-        rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
     if (rc == SYNCLINE_OK)
         rc = add_side(originals, &originals_n, &u->winner, &u->conflict.winner);
-    if (rc == SYNCLINE_OK && local_last)
-        rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
     if (rc == SYNCLINE_ELIMIT)
         return SYNCLINE_OK; /* too many to merge: it stays open */
     if (rc == SYNCLINE_OK)
