@@ -1,6 +1,7 @@
 #include "sim/disk.h"
 
-#include <errno.h>
+#include "sim/disk_impl.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@ void *disk_grow(void *p, size_t n, size_t size)
 
 /* ---- bytes ---- */
 
-static void set_length(struct disk_bytes *b, size_t n)
+void disk_set_length(struct disk_bytes *b, size_t n)
 {
     if (n > b->cap) {
         size_t cap = b->cap < 1024 ? 1024 : b->cap;
@@ -29,26 +30,26 @@ static void set_length(struct disk_bytes *b, size_t n)
     b->n = n;
 }
 
-static void put_at(struct disk_bytes *b, size_t at, const void *p, size_t n)
+void disk_put_at(struct disk_bytes *b, size_t at, const void *p, size_t n)
 {
     if (n == 0)
         return;
     if (at + n > b->n)
-        set_length(b, at + n);
+        disk_set_length(b, at + n);
     memcpy(b->p + at, p, n);
 }
 
 static void become(struct disk_bytes *to, const struct disk_bytes *from)
 {
     to->n = 0;
-    set_length(to, from->n);
+    disk_set_length(to, from->n);
     if (from->n > 0)
         memcpy(to->p, from->p, from->n);
 }
 
 /* ---- files and names ---- */
 
-static struct disk_name *name_of(struct disk_name *names, const char *path)
+struct disk_name *disk_find(struct disk_name *names, const char *path)
 {
     for (int i = 0; i < DISK_FILES; i++)
         if (path[0] != 0 && strcmp(names[i].path, path) == 0)
@@ -64,14 +65,14 @@ struct disk_file *disk_file_of(struct disk *d, int fd)
 
 bool disk_has(struct disk *d, const char *path)
 {
-    return name_of(d->now, path) != NULL;
+    return disk_find(d->now, path) != NULL;
 }
 
 /* path "": the file loses its name, else gets this one; whatever had it
  * before loses it. */
 static void set_name(struct disk_name *names, int file, const char *path)
 {
-    struct disk_name *at = name_of(names, path);
+    struct disk_name *at = disk_find(names, path);
 
     if (at != NULL)
         at->path[0] = 0;
@@ -88,7 +89,7 @@ static void set_name(struct disk_name *names, int file, const char *path)
     ENSURE(path[0] == 0);
 }
 
-static void rename_to(struct disk *d, int file, const char *path)
+void disk_rename_to(struct disk *d, int file, const char *path)
 {
     struct disk_renaming *r;
 
@@ -117,7 +118,7 @@ static bool in_use(const struct disk *d, int file)
     return false;
 }
 
-static void settle_names(struct disk *d, size_t n)
+void disk_settle_names(struct disk *d, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         set_name(d->synced, d->names[i].file, d->names[i].path);
@@ -133,7 +134,7 @@ static void clear_file(struct disk_file *f)
 
 /* Where files are short, names that nobody synced get durable by themselves,
  * as they do in time, and what lost its name is free. */
-static int new_file(struct disk *d)
+int disk_new_file(struct disk *d)
 {
     for (int tries = 0; tries < 2; tries++) {
         for (int i = 0; i < DISK_FILES; i++)
@@ -141,100 +142,12 @@ static int new_file(struct disk *d)
                 clear_file(&d->files[i]);
                 return i;
             }
-        settle_names(d, d->names_n);
+        disk_settle_names(d, d->names_n);
     }
     abort(); /* DISK_FILES is too small */
 }
 
-static int new_fd(struct disk *d, int file)
-{
-    for (int fd = 0; fd < DISK_FILES; fd++)
-        if (d->fds[fd] == 0) {
-            d->fds[fd] = file + 1;
-            return fd;
-        }
-    abort();
-}
-
-/* ---- what goes wrong ---- */
-
-static int fail(struct disk *d, int rc)
-{
-    errno = rc == SYNCLINE_EFULL   ? ENOSPC
-        : rc == SYNCLINE_ENOTFOUND ? ENOENT
-        : rc == SYNCLINE_EEXIST    ? EEXIST
-                                   : EIO;
-    d->last_errno = errno;
-    return rc;
-}
-
-enum kind { READS, CHANGES, TAKES_ROOM };
-
-/* Asked at the begin of each call that can fail. *amid: the power goes now,
- * with this change under way. */
-static int fault(struct disk *d, enum kind kind, bool *amid)
-{
-    *amid = false;
-    if (d->off)
-        return fail(d, SYNCLINE_EIO);
-    if (kind != READS && ++d->changes == d->cut_at) {
-        d->off = *amid = true;
-        return fail(d, SYNCLINE_EIO);
-    }
-    if ((d->fail_rc == SYNCLINE_EFULL && kind != TAKES_ROOM) ||
-        (d->spare_reads && kind == READS))
-        return SYNCLINE_OK;
-    d->calls++;
-    if (d->fail_at == 0 || d->calls < d->fail_at ||
-        (d->calls > d->fail_at && !d->fail_for_good))
-        return SYNCLINE_OK;
-    d->failed++;
-    return fail(d, d->fail_rc);
-}
-
-uint64_t disk_bytes_taken(const struct disk *d)
-{
-    uint64_t n = 0;
-
-    for (int i = 0; i < DISK_FILES; i++)
-        n += d->files[i].now.n > 0 && in_use(d, i) ? d->files[i].now.n : 0;
-    return n;
-}
-
-static bool has_room(const struct disk *d, const struct disk_file *f, size_t n)
-{
-    return d->room == 0 || n <= f->now.n ||
-        disk_bytes_taken(d) + (n - f->now.n) <= d->room;
-}
-
-/* ---- changing a file ---- */
-
-static struct disk_write *add_write(struct disk_file *f)
-{
-    if (f->log_n == f->log_cap) {
-        f->log_cap = f->log_cap == 0 ? 16 : f->log_cap * 2;
-        f->log = disk_grow(f->log, f->log_cap, sizeof *f->log);
-    }
-    return &f->log[f->log_n++];
-}
-
-static void write_bytes(struct disk_file *f, size_t at, const void *p, size_t n)
-{
-    if (n == 0)
-        return;
-    *add_write(f) =
-        (struct disk_write){ .at = at, .n = n, .bytes = f->log_bytes.n };
-    put_at(&f->log_bytes, f->log_bytes.n, p, n);
-    put_at(&f->now, at, p, n);
-}
-
-static void change_length(struct disk_file *f, size_t n)
-{
-    if (n == f->now.n)
-        return;
-    *add_write(f) = (struct disk_write){ .at = n, .is_new_length = true };
-    set_length(&f->now, n);
-}
+/* ---- what becomes durable ---- */
 
 /* Brings a write to the platter, whole or in aligned pieces that chance
  * chooses: each of size bytes stays with odds of keep in 8. */
@@ -248,9 +161,9 @@ static void settle_write(struct disk_file *f, const struct disk_write *w,
         if (keep < 8 && prng_below(p, 8) >= keep)
             return;
         if (w->is_new_length)
-            set_length(&f->synced, w->at);
+            disk_set_length(&f->synced, w->at);
         else
-            put_at(&f->synced, w->at, bytes, w->n);
+            disk_put_at(&f->synced, w->at, bytes, w->n);
         return;
     }
     for (size_t at = w->at; at < end;) {
@@ -258,12 +171,12 @@ static void settle_write(struct disk_file *f, const struct disk_write *w,
         size_t n = (next < end ? next : end) - at;
 
         if (prng_below(p, 8) < keep)
-            put_at(&f->synced, at, bytes + (at - w->at), n);
+            disk_put_at(&f->synced, at, bytes + (at - w->at), n);
         at += n;
     }
 }
 
-static void settle(
+void disk_settle(
     struct disk_file *f, size_t size, unsigned keep, struct prng *p)
 {
     for (size_t i = 0; i < f->log_n; i++)
@@ -272,252 +185,13 @@ static void settle(
     f->log_bytes.n = 0;
 }
 
-/* ---- the port ---- */
-
-static int disk_open(void *self, const char *path, enum os_open how, int *fd)
+uint64_t disk_bytes_taken(const struct disk *d)
 {
-    struct disk *d = self;
-    const struct disk_name *n = name_of(d->now, path);
-    bool amid;
-    int rc = fault(d, how == OS_OPEN_CREATE ? TAKES_ROOM : READS, &amid);
+    uint64_t n = 0;
 
-    if (rc != SYNCLINE_OK && !amid)
-        return rc;
-    if (how == OS_OPEN_CREATE) {
-        int file;
-
-        if (n != NULL)
-            return fail(d, SYNCLINE_EEXIST);
-        file = new_file(d);
-        rename_to(d, file, path);
-        if (rc == SYNCLINE_OK)
-            *fd = new_fd(d, file);
-        return rc;
-    }
-    if (n == NULL)
-        return fail(d, SYNCLINE_ENOTFOUND);
-    *fd = new_fd(d, n->file);
-    return SYNCLINE_OK;
-}
-
-/* Of a process that has ended nothing need be closed. */
-static void disk_close(void *self, int fd)
-{
-    struct disk *d = self;
-
-    d->fds[fd] = 0;
-    if (d->lock_fd == fd)
-        d->lock_fd = -1;
-}
-
-static int disk_read_at(
-    void *self, int fd, void *p, size_t n, uint64_t at, size_t *got)
-{
-    struct disk *d = self;
-    const struct disk_bytes *b = &disk_file_of(d, fd)->now;
-    bool amid;
-    int rc = fault(d, READS, &amid);
-
-    if (rc != SYNCLINE_OK)
-        return rc;
-    *got = at >= b->n ? 0 : b->n - (size_t)at;
-    if (*got > n)
-        *got = n;
-    if (*got > 0)
-        memcpy(p, b->p + at, *got);
-    return SYNCLINE_OK;
-}
-
-/* A failing write leaves half of it behind; one amid which the power goes
- * may leave any part. */
-static int disk_write_at(
-    void *self, int fd, const void *p, size_t n, uint64_t at)
-{
-    struct disk *d = self;
-    struct disk_file *f = disk_file_of(d, fd);
-    bool amid;
-    int rc = fault(d, TAKES_ROOM, &amid);
-
-    if (d->off && !amid)
-        return rc;
-    if (rc != SYNCLINE_OK && !amid)
-        n /= 2;
-    if (rc == SYNCLINE_OK && !has_room(d, f, (size_t)at + n)) {
-        n = f->now.n > at ? f->now.n - (size_t)at : 0;
-        rc = fail(d, SYNCLINE_EFULL);
-    }
-    write_bytes(f, (size_t)at, p, n);
-    return rc;
-}
-
-static int disk_sync(void *self, int fd)
-{
-    struct disk *d = self;
-    struct disk_file *f = disk_file_of(d, fd);
-    bool amid;
-    int rc = fault(d, CHANGES, &amid);
-
-    if (rc != SYNCLINE_OK && !amid && !d->off && rc == SYNCLINE_EIO)
-        settle(f, 4096, 4, &d->chance); /* and clean they are from now on */
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (d->lies && f->log_n > 0) {
-        d->lies = false;
-        d->lied++;
-        settle(f, 4096, (unsigned)prng_below(&d->chance, 2) * 4, &d->chance);
-        return fail(d, SYNCLINE_EIO);
-    }
-    settle(f, 0, 8, NULL);
-    return SYNCLINE_OK;
-}
-
-static int disk_reserve(void *self, int fd, uint64_t n)
-{
-    struct disk *d = self;
-    struct disk_file *f = disk_file_of(d, fd);
-    bool amid;
-    int rc = fault(d, TAKES_ROOM, &amid);
-
-    if (rc != SYNCLINE_OK && !amid)
-        return rc;
-    if (rc == SYNCLINE_OK && !has_room(d, f, (size_t)n))
-        return fail(d, SYNCLINE_EFULL);
-    if (n > f->now.n)
-        change_length(f, (size_t)n);
-    return rc;
-}
-
-static int disk_truncate(void *self, int fd, uint64_t n)
-{
-    struct disk *d = self;
-    struct disk_file *f = disk_file_of(d, fd);
-    bool amid;
-    int rc = fault(d, n > f->now.n ? TAKES_ROOM : CHANGES, &amid);
-
-    if (rc != SYNCLINE_OK && !amid)
-        return rc;
-    if (rc == SYNCLINE_OK && !has_room(d, f, (size_t)n))
-        return fail(d, SYNCLINE_EFULL);
-    change_length(f, (size_t)n);
-    return rc;
-}
-
-static int disk_size(void *self, int fd, uint64_t *n)
-{
-    struct disk *d = self;
-    bool amid;
-    int rc = fault(d, READS, &amid);
-
-    if (rc == SYNCLINE_OK)
-        *n = disk_file_of(d, fd)->now.n;
-    return rc;
-}
-
-static int disk_rename(void *self, const char *from, const char *to)
-{
-    struct disk *d = self;
-    const struct disk_name *n = name_of(d->now, from);
-    bool amid;
-    int rc = fault(d, CHANGES, &amid);
-
-    if (rc != SYNCLINE_OK && !amid)
-        return rc;
-    if (n == NULL)
-        return fail(d, SYNCLINE_ENOTFOUND);
-    rename_to(d, n->file, to);
-    return rc;
-}
-
-static int disk_unlink(void *self, const char *path)
-{
-    struct disk *d = self;
-    const struct disk_name *n = name_of(d->now, path);
-    bool amid;
-    int rc = fault(d, CHANGES, &amid);
-
-    if (rc != SYNCLINE_OK && !amid)
-        return rc;
-    if (n == NULL)
-        return fail(d, SYNCLINE_ENOTFOUND);
-    rename_to(d, n->file, "");
-    return rc;
-}
-
-static int disk_list(void *self, const char *dir, os_name_fn *fn, void *ctx)
-{
-    struct disk *d = self;
-    size_t len = strlen(dir);
-    bool amid;
-    int rc = fault(d, READS, &amid);
-
-    for (int i = 0; i < DISK_FILES && rc == SYNCLINE_OK; i++)
-        if (strncmp(d->now[i].path, dir, len) == 0 &&
-            d->now[i].path[len] == '/')
-            rc = fn(ctx, d->now[i].path + len + 1);
-    return rc;
-}
-
-static int disk_make_dir(void *self, const char *path)
-{
-    bool amid;
-
-    (void)path;
-    return fault(self, TAKES_ROOM, &amid);
-}
-
-static int disk_sync_dir(void *self, const char *path)
-{
-    struct disk *d = self;
-    bool amid;
-    int rc = fault(d, CHANGES, &amid);
-
-    (void)path;
-    if (rc == SYNCLINE_OK)
-        settle_names(d, d->names_n);
-    return rc;
-}
-
-static int disk_lock(void *self, const char *path, int *fd, int64_t *holder)
-{
-    struct disk *d = self;
-    const struct disk_name *n = name_of(d->now, path);
-    int file = n != NULL ? n->file : -1;
-    bool amid;
-    int rc = fault(d, TAKES_ROOM, &amid);
-
-    if (rc != SYNCLINE_OK)
-        return rc;
-    *holder = 42;
-    if (d->lock_fd >= 0)
-        return SYNCLINE_EBUSY;
-    if (file < 0) {
-        file = new_file(d);
-        rename_to(d, file, path);
-    }
-    *fd = new_fd(d, file);
-    d->lock_fd = *fd;
-    return SYNCLINE_OK;
-}
-
-static void set_port(struct disk *d)
-{
-    d->port = (struct os_port){
-        .self = d,
-        .open = disk_open,
-        .close = disk_close,
-        .read_at = disk_read_at,
-        .write_at = disk_write_at,
-        .sync = disk_sync,
-        .reserve = disk_reserve,
-        .truncate = disk_truncate,
-        .size = disk_size,
-        .rename = disk_rename,
-        .unlink = disk_unlink,
-        .list = disk_list,
-        .make_dir = disk_make_dir,
-        .sync_dir = disk_sync_dir,
-        .lock = disk_lock,
-    };
+    for (int i = 0; i < DISK_FILES; i++)
+        n += d->files[i].now.n > 0 && in_use(d, i) ? d->files[i].now.n : 0;
+    return n;
 }
 
 /* ---- the whole disk ---- */
@@ -525,7 +199,7 @@ static void set_port(struct disk *d)
 void disk_init(struct disk *d, uint64_t seed)
 {
     *d = (struct disk){ .lock_fd = -1, .chance = { seed } };
-    set_port(d);
+    disk_set_port(d);
 }
 
 void disk_free(struct disk *d)
@@ -601,7 +275,7 @@ void disk_crash(struct disk *d, enum disk_loss how, struct prng *p)
     size_t size = how == DISK_TORN_512 ? 512 : how == DISK_TORN_4096 ? 4096 : 0;
 
     disk_restart(d);
-    settle_names(
+    disk_settle_names(
         d, keep == 0 ? 0 : (size_t)prng_below(p, (uint64_t)d->names_n + 1));
     memcpy(d->now, d->synced, sizeof d->now);
     for (int i = 0; i < DISK_FILES; i++) {
@@ -611,7 +285,7 @@ void disk_crash(struct disk *d, enum disk_loss how, struct prng *p)
             !in_use(d, i))
             continue;
         if (keep > 0)
-            settle(f, size, keep, p);
+            disk_settle(f, size, keep, p);
         f->log_n = 0;
         f->log_bytes.n = 0;
         become(&f->now, &f->synced);
@@ -622,37 +296,37 @@ void disk_crash(struct disk *d, enum disk_loss how, struct prng *p)
 
 struct disk_bytes *disk_content(struct disk *d, const char *path)
 {
-    struct disk_name *n = name_of(d->now, path);
+    struct disk_name *n = disk_find(d->now, path);
 
     return n != NULL ? &d->files[n->file].now : NULL;
 }
 
 void disk_set(struct disk *d, const char *path, const void *p, size_t n)
 {
-    const struct disk_name *name = name_of(d->now, path);
+    const struct disk_name *name = disk_find(d->now, path);
     struct disk_file *f;
     int file;
 
-    settle_names(d, d->names_n);
+    disk_settle_names(d, d->names_n);
     if (p == NULL) {
         if (name != NULL)
             set_name(d->now, name->file, "");
         memcpy(d->synced, d->now, sizeof d->now);
         return;
     }
-    file = name != NULL ? name->file : new_file(d);
+    file = name != NULL ? name->file : disk_new_file(d);
     set_name(d->now, file, path);
     set_name(d->synced, file, path);
     f = &d->files[file];
-    settle(f, 0, 8, NULL);
+    disk_settle(f, 0, 8, NULL);
     f->now.n = 0;
-    put_at(&f->now, 0, p, n);
+    disk_put_at(&f->now, 0, p, n);
     become(&f->synced, &f->now);
 }
 
 void disk_flip(struct disk *d, const char *path, size_t at, unsigned bit)
 {
-    const struct disk_name *n = name_of(d->now, path);
+    const struct disk_name *n = disk_find(d->now, path);
     struct disk_file *f;
 
     ENSURE(n != NULL);

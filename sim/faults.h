@@ -26,7 +26,7 @@ enum fault {
     FAULT_SMALL,     /* batches, windows and fragments are tiny */
     FAULT_LIE,       /* a sync fails, and the next ones lie */
     FAULT_EIO,       /* a write fails */
-    FAULT_TORN,      /* the power goes amid a write */
+    FAULT_TORN,      /* the power goes, or the process, amid a write */
     FAULT_FLIP,      /* a bit flips on the disk of a machine that is off */
     FAULT_END
 };

@@ -110,7 +110,7 @@ bool faults_disk_strike(struct world *w, enum fault f, struct machine *m)
         fail_a_write(w, m);
         return true;
     case FAULT_TORN:
-        world_note(w, "machine %u will lose power amid a write", m->ix);
+        world_note(w, "machine %u will end amid a write", m->ix);
         disk_arm_cut(m->disk.disk, 1 + prng_below(&w->fault_draw, 30));
         return true;
     default:

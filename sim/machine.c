@@ -330,10 +330,11 @@ static void falls(struct world *w, struct happening *h)
 
     if (!m->failing)
         return;
-    if (machine_disk_is_cut(&m->disk)) {
+    /* Amid a write the process alone may have died. */
+    if (machine_disk_is_cut(&m->disk) && prng_one_in(&w->fault_draw, 2)) {
         machine_crash(m);
     } else {
-        world_note(w, "machine %u: its disk fails it, and it ends", m->ix);
+        world_note(w, "the process of machine %u ends by itself", m->ix);
         switched_off(m, true);
         machine_disk_kill(&m->disk, &w->fault_draw);
         m->rewound = true;
