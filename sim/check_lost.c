@@ -190,7 +190,7 @@ void check_lost(struct world *w)
 
     ENSURE(store_scan(&w->machines[0].port, TABLE_CONFLICT, SLICE_NONE,
                SLICE_NONE, add_told, &k) == SYNCLINE_OK);
-    w->stats.conflicts += k.told_n;
+    w->tally.sim.conflicts += k.told_n;
     for (uint32_t i = 0; i < w->ledger.changes_n && !w->failed; i++)
         check_change(&k, i);
     for (uint32_t i = 0; i < k.told_n && !w->failed; i++)

@@ -216,7 +216,7 @@ static void strike(struct world *w, enum fault f)
     default: /* the others work all the time */
         return;
     }
-    w->faults.struck[f]++;
+    w->tally.struck[f]++;
 }
 
 static void next(struct world *w, struct happening *h)
@@ -240,8 +240,8 @@ void faults_begin(struct world *w)
     w->net.frame_reorder = rate(w, FAULT_REORDER, 20);
     if (fault_is_on(&w->faults, FAULT_SLOW))
         w->net.us_per_kib = 100 + prng_below(&w->fault_draw, 20 * MS_US);
-    w->faults.struck[FAULT_SLOW] += fault_is_on(&w->faults, FAULT_SLOW);
-    w->faults.struck[FAULT_SMALL] += fault_is_on(&w->faults, FAULT_SMALL);
+    w->tally.struck[FAULT_SLOW] += fault_is_on(&w->faults, FAULT_SLOW);
+    w->tally.struck[FAULT_SMALL] += fault_is_on(&w->faults, FAULT_SMALL);
     if (w->faults.on != 0)
         next(w, NULL);
 }

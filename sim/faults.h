@@ -37,7 +37,6 @@ struct faults {
     uint32_t on; /* a bit a kind */
     uint64_t gap_us;
     bool over;
-    uint64_t struck[FAULT_END];
 };
 
 const char *fault_name(enum fault f);

@@ -55,6 +55,14 @@ void machine_init(struct machine *m, struct world *w, unsigned ix)
         &m->clock, &w->draw, w->now_us, fault_is_on(&w->faults, FAULT_CLOCK));
 }
 
+static void node_over(struct machine *m)
+{
+    if (m->node != NULL)
+        tally_add_node(&m->world->tally, node_counts(m->node));
+    node_free(m->node);
+    m->node = NULL;
+}
+
 void machine_close(struct machine *m)
 {
     while (m->asks != NULL) {
@@ -63,7 +71,7 @@ void machine_close(struct machine *m)
         m->asks = a->next;
         free(a);
     }
-    node_free(m->node);
+    node_over(m);
     machine_disk_free(&m->disk);
     identity_free(m->identity);
 }
@@ -157,7 +165,7 @@ static void sync_plan(struct machine *m)
     if (fault_is_on(&w->faults, FAULT_SYNC) && !w->faults.over &&
         prng_one_in(&w->draw, 8)) {
         us += prng_below(&w->draw, 2 * SEC_US);
-        w->faults.struck[FAULT_SYNC]++;
+        w->tally.struck[FAULT_SYNC]++;
     }
     m->syncing = true;
     world_at(w, w->now_us + us, m, sync_done)->a = upto;
@@ -305,8 +313,7 @@ static void close_asks(struct machine *m)
 
 static void switched_off(struct machine *m, bool told)
 {
-    node_free(m->node);
-    m->node = NULL;
+    node_over(m);
     m->failing = false;
     network_machine_down(m, told);
     close_asks(m);

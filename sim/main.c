@@ -14,10 +14,11 @@ struct plan {
     struct world_options opt;
     uint64_t first, last;
     uint64_t per_point; /* seeds a line of TAP; 0: no TAP */
-    bool hash, twice;
+    bool hash, twice, json;
     const char *faults_text;
-    uint64_t failed, struck[FAULT_END];
-    uint64_t events, writes, acked, conflicts;
+    uint64_t failed, events;
+    uint64_t at_least; /* how often each thing must have happened */
+    struct tally tally;
 };
 
 static const char usage[] =
@@ -35,7 +36,9 @@ static const char usage[] =
     "  --hash           prints each seed's number, equal in equal runs\n"
     "  --twice          runs each seed twice and compares the numbers\n"
     "  --plant ID       switches a planted bug on; M30:JUDGE blinds one; list\n"
-    "  --tap N          prints TAP, a line every N seeds\n";
+    "  --tap N          prints TAP, a line every N seeds\n"
+    "  --json           prints what was met as one JSON object\n"
+    "  --at-least N     fails if anything was met fewer than N times\n";
 
 static void print_replay(const struct plan *p, uint64_t seed)
 {
@@ -64,12 +67,8 @@ static uint64_t run_once(
     *why = w->why;
     hash = w->trace.hash;
     p->events += w->trace.events;
-    p->writes += w->stats.writes;
-    p->acked += w->stats.acked;
-    p->conflicts += w->stats.conflicts;
-    for (unsigned f = 0; f < FAULT_END; f++)
-        p->struck[f] += w->faults.struck[f];
-    world_close(w);
+    world_close(w); /* what the last nodes counted comes with it */
+    tally_add(&p->tally, &w->tally);
     free(w);
     return hash;
 }
@@ -122,12 +121,12 @@ static void print_sum(const struct plan *p, double seconds)
 
     (void)printf("%s%.0f seeds in %.1f s (%.0f a minute), %" PRIu64 " failed\n",
         mark, n, seconds, n * 60 / seconds, p->failed);
-    (void)printf("%s%" PRIu64 " events, %" PRIu64 " writes, %" PRIu64
-                 " acknowledged, %" PRIu64 " conflicts;",
-        mark, p->events, p->writes, p->acked, p->conflicts);
-    for (unsigned f = 0; f < FAULT_END; f++)
-        (void)printf(" %s %" PRIu64, fault_name((enum fault)f), p->struck[f]);
-    (void)printf("\n");
+    (void)printf("%s%" PRIu64 " events, %" PRIu64 " writes\n", mark, p->events,
+        p->tally.sim.writes);
+    if (p->json)
+        tally_print_json(&p->tally, stdout);
+    else if (p->first != p->last)
+        tally_print(&p->tally, stdout, mark);
 }
 
 static bool parse_range(struct plan *p, const char *text)
@@ -187,6 +186,11 @@ static bool take_option(struct plan *p, int c, const char *arg)
     case 't':
         p->opt.trace = stdout;
         return true;
+    case 'j':
+        p->json = true;
+        return true;
+    case 'a':
+        return parse_number(arg, UINT64_MAX, &p->at_least);
     case 'h':
         p->hash = true;
         return true;
@@ -215,6 +219,8 @@ int main(int argc, char **argv)
         { "hash", no_argument, NULL, 'h' },
         { "twice", no_argument, NULL, '2' },
         { "tap", required_argument, NULL, 'p' },
+        { "json", no_argument, NULL, 'j' },
+        { "at-least", required_argument, NULL, 'a' },
         { "plant", required_argument, NULL, 'P' },
         { NULL, 0, NULL, 0 },
     };
@@ -239,5 +245,8 @@ int main(int argc, char **argv)
     print_sum(&p,
         (double)(to.tv_sec - from.tv_sec) +
             (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+    if (!tally_reaches(&p.tally, p.at_least, p.opt.faults, stdout,
+            p.per_point != 0 ? "# " : ""))
+        return 1;
     return p.failed > 0 ? 1 : 0;
 }

@@ -253,7 +253,7 @@ static bool strikes(struct world *w, unsigned one_in, enum fault f)
 {
     if (one_in == 0 || w->faults.over || !prng_one_in(&w->net_draw, one_in))
         return false;
-    w->faults.struck[f]++;
+    w->tally.struck[f]++;
     return true;
 }
 

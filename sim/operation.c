@@ -20,7 +20,7 @@ static void write_over(struct world *w, struct write *wr)
     switch (wr->rc) {
     case SYNCLINE_OK:
         ledger_ack(&w->ledger, wr->from, wr->to);
-        w->stats.acked++;
+        w->tally.sim.acked++;
         break;
     case SYNCLINE_ECLOSED:  /* it went down first */
     case SYNCLINE_ETIMEOUT: /* others were not there in time */
@@ -69,7 +69,7 @@ static bool send_write(struct world *w, struct machine *m, struct buf *request)
     taken = !wr->answered || wr->rc == SYNCLINE_OK;
     if (wr->answered)
         write_over(w, wr);
-    w->stats.writes++;
+    w->tally.sim.writes++;
     return taken && !w->failed && machine_is_up(m);
 }
 

@@ -14,6 +14,7 @@
 #include "sim/machine.h"
 #include "sim/network.h"
 #include "sim/resolver.h"
+#include "sim/tally.h"
 #include "sim/trace.h"
 #include "sim/workload.h"
 
@@ -26,10 +27,6 @@ struct world_options {
     bool lonely;       /* no pairing: each machine stays by itself */
     bool on_file;      /* machines keep the real store, on disks in memory */
     FILE *trace;       /* NULL: none */
-};
-
-struct world_stats {
-    uint64_t writes, acked, conflicts;
 };
 
 struct world {
@@ -47,7 +44,7 @@ struct world {
     struct omap results;  /* of resolvers, where they can be told apart */
     struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;
-    struct world_stats stats;
+    struct tally tally;
     bool failed;
     struct errmsg why; /* the first thing that was wrong */
 };

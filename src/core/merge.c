@@ -72,7 +72,8 @@ static int lose_life(const struct join *j, const struct change *c,
     const struct cell *cell, uint64_t length, const struct item *winner)
 {
     const struct change *by = life_of(winner);
-    struct conflict conflict = { .length = length };
+    struct conflict conflict = { .length = length,
+        .deletion = winner->tomb >= 0 };
     bool seen = by != NULL ? saw(by, &c->first)
                            : vv_covers(&winner->ctx, &c->first) ||
             vv_covers(&winner->birth, &c->first);

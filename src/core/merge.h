@@ -23,6 +23,7 @@ struct contender {
 struct conflict {
     uint64_t length; /* the life that the loser belongs to */
     struct contender loser, winner;
+    bool deletion; /* what won ended the life of the item */
     /* Both at one path of one life: a resolver may merge them. */
     bool siblings;
     const struct change *loser_change, *winner_change; /* lent; siblings */

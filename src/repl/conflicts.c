@@ -172,6 +172,22 @@ static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
     return history_lost(m->node, m->space, m->key, m->stored, by, cell);
 }
 
+static void count_kind(struct node_counts *counts, const struct conflict *c)
+{
+    if (c->siblings && c->winner.value.ptr != NULL)
+        counts->conflicts_same_path++;
+    else if (c->siblings)
+        counts->conflicts_removed++;
+    else if (c->deletion)
+        counts->conflicts_deleted++;
+    else if (c->winner.value.ptr == NULL)
+        counts->conflicts_lives++;
+    else if (path_is_above(c->winner.path, c->loser.path))
+        counts->conflicts_above++;
+    else
+        counts->conflicts_below++;
+}
+
 static int on_conflict(void *ctx, const struct conflict *c)
 {
     struct merging *m = ctx;
@@ -189,6 +205,8 @@ static int on_conflict(void *ctx, const struct conflict *c)
 
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, m->space, name, &record, &changed);
+    if (rc == SYNCLINE_OK && changed)
+        count_kind(&n->counts, c);
     if (rc == SYNCLINE_OK && changed &&
         (policy == POLICY_KEEP_BOTH ||
             (policy == POLICY_CUSTOM && c->siblings)))

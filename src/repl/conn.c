@@ -171,6 +171,7 @@ void conn_close(struct node *n, struct conn *c, int code, const char *text)
         (void)!fx_bytes(n, fx, slice_str(text));
     }
     c->closing = true;
+    n->counts.conns_closed++;
     log_line(&n->log, LOG_LEVEL_DEBUG, "conn", "closing %llu: %s",
         (unsigned long long)c->id, text);
 }
@@ -233,6 +234,7 @@ int conn_on_up(struct node *n, const struct event *ev)
     buf_put_slice(&c->spki, ev->spki);
     c->next = n->conns;
     n->conns = c;
+    n->counts.conns_up++;
     if (c->pairing)
         return join_on_conn(n, c);
     if (!node_admits(n, &c->device, false)) {
@@ -537,6 +539,7 @@ static int tell_durable(
             f.ack.durable.e[kept++] = f.ack.durable.e[i];
     f.ack.durable.n = kept;
     *told = true;
+    n->counts.acks_sent++;
     rc = vv_join(&s->acked, &f.ack.durable, &s->acked_arena);
     return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
 }
@@ -562,8 +565,10 @@ static int pass_on_acks(struct node *n)
         for (struct conn *c = n->conns; c != NULL && a->news; c = c->next) {
             int rc = SYNCLINE_OK;
 
-            if (c->greeted && !c->closing && !peer_reaches(c, &a->device))
-                rc = conn_send(n, c, &f);
+            if (!c->greeted || c->closing || peer_reaches(c, &a->device))
+                continue;
+            n->counts.acks_forwarded++;
+            rc = conn_send(n, c, &f);
             if (rc != SYNCLINE_OK)
                 return rc;
         }

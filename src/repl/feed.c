@@ -24,7 +24,7 @@ static int copy_entry(
         return SYNCLINE_ENOMEM;
     to->tail = SLICE(to->key.ptr + (key.len - e->tail.len), e->tail.len);
     g->n++;
-    g->node->walked++;
+    g->node->counts.rows_walked++;
     return SYNCLINE_OK;
 }
 

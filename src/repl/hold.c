@@ -51,6 +51,7 @@ int hold_back(struct filling *f, const struct entry *e, const struct vv *ctx,
     held_remove_entry(s, e->kind, e->tail);
     if (s->held_n >= f->node->opt.held_max) {
         f->stalled = true;
+        f->node->counts.rows_no_room++;
         return SYNCLINE_OK;
     }
     if (s->held == NULL) {
@@ -64,6 +65,7 @@ int hold_back(struct filling *f, const struct entry *e, const struct vv *ctx,
     h->large = large;
     h->due_us = due_us;
     s->held[s->held_n++] = h;
+    f->node->counts.rows_held++;
     return SYNCLINE_OK;
 }
 
@@ -102,12 +104,14 @@ int release_held(struct filling *f)
 
         if (h->kind == FEED_ITEM && vv_geq(&s->peer_has, &h->ctx)) {
             held_remove(s, i);
+            f->node->counts.rows_spared++;
             continue;
         }
         if (!due || h->lsn > s->space->durable_lsn)
             continue; /* it would go without a mark: durable rows only */
         if (e.tail.ptr == NULL)
             return SYNCLINE_ENOMEM;
+        f->node->counts.rows_forwarded += !h->large;
         rc = h->kind == FEED_ITEM ? consider_item(f, &e, true)
                                   : consider_conflict(f, &e);
         if (i > s->held_n)

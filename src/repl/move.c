@@ -145,6 +145,7 @@ int move_to_mesh(
     int rc = SYNCLINE_OK;
 
     *kept = 0;
+    n->counts.meshes_left++;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = leave_space(n, sp, discard, kept);

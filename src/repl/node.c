@@ -244,6 +244,7 @@ static int open_used(struct node *n, struct errmsg *why)
     if (rc == SYNCLINE_OK && !clean && !PLANTED(M5)) {
         log_line(&n->log, LOG_LEVEL_WARN, "node",
             "the last stop was not clean: this store is a new replica now");
+        n->counts.unclean_starts++;
         rc = node_mint_replica(n);
     }
     if (rc == SYNCLINE_OK && clean)
@@ -507,6 +508,7 @@ static int restart_as_new(struct node *n)
         n->bad_restart = true; /* tried again after the next event */
     } else {
         n->doubt_from_us = n->now_us + DOUBT_US;
+        n->counts.replicas_doubted++;
     }
     conns_restart(n, "this node is a new replica");
     return rc;
@@ -562,6 +564,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         rc = node_commit(n);
     if (rc != SYNCLINE_OK) {
         undo_step(n);
+        n->counts.steps_undone++;
         rc = tell_failure(n, ev, rc);
     } else {
         rc = follow_up(n);
@@ -626,6 +629,11 @@ void node_set_log_level(struct node *n, enum log_level level)
 const struct device_id *node_device(const struct node *n)
 {
     return &n->device;
+}
+
+const struct node_counts *node_counts(const struct node *n)
+{
+    return &n->counts;
 }
 
 const struct rid *node_replica(const struct node *n)

@@ -109,6 +109,61 @@ struct effect {
     struct slice bytes; /* the node's, valid until its next step */
 };
 
+/* What a node has done since it was opened, attempts that were undone
+ * included. To count something else: its name here, and n->counts.NAME++
+ * where it happens. */
+#define NODE_COUNTS(X)                                                \
+    X(steps_undone)     /* an event failed, nothing of it stands */   \
+    X(unclean_starts)   /* and so a new replica */                    \
+    X(replicas_doubted) /* a peer knew more of ours: a new one */     \
+    X(conns_up)                                                       \
+    X(conns_closed) /* by us */                                       \
+    X(subscribed_by_cursor)                                           \
+    X(subscribed_by_index)                                            \
+    X(subscribed_from_start)                                          \
+    X(rows_walked) /* entries of feeds and indexes */                 \
+    X(rows_sent)                                                      \
+    X(rows_part) /* of them: less than the item */                    \
+    X(rows_received)                                                  \
+    X(rows_known) /* of them: covered already */                      \
+    X(rows_held)                                                      \
+    X(rows_forwarded) /* held, and nobody else brought them */        \
+    X(rows_spared)    /* held, and somebody did */                    \
+    X(rows_no_room)   /* could not be held: the walk stops */         \
+    X(batches_sent)                                                   \
+    X(marks_whole)                                                    \
+    X(marks_partial) /* a row was still held back or on its way */    \
+    X(cursors_sent)                                                   \
+    X(larges_sent) /* rows and records, in fragments */               \
+    X(large_conflicts_sent)                                           \
+    X(fragments_sent)                                                 \
+    X(larges_received)                                                \
+    X(acks_sent)                                                      \
+    X(acks_forwarded)                                                 \
+    X(changes_written)                                                \
+    X(items_reissued) /* of a lost replica of this device */          \
+    X(items_replayed) /* taken along from another mesh */             \
+    X(meshes_left)                                                    \
+    X(conflicts_same_path)                                            \
+    X(conflicts_removed) /* a member removed against an edit */       \
+    X(conflicts_above)   /* what won hides what lies below */         \
+    X(conflicts_below)   /* or replaces what stood above */           \
+    X(conflicts_deleted) /* the item deleted against an edit */       \
+    X(conflicts_lives)   /* of a life that was followed by another */ \
+    X(conflicts_received)                                             \
+    X(kept_both)                                                      \
+    X(resolvers_asked)                                                \
+    X(resolvers_applied)                                              \
+    X(resolvers_late) /* something else stands there by then */       \
+    X(watch_events)                                                   \
+    X(watch_resyncs)
+
+struct node_counts {
+#define NODE_COUNT_FIELD(name) uint64_t name;
+    NODE_COUNTS(NODE_COUNT_FIELD)
+#undef NODE_COUNT_FIELD
+};
+
 /* Opens a node on a store, new or used. Makes an identity for the mesh of
  * its own where the store is empty, mints a replica id where the last stop
  * was not clean, and commits what that needs through options.store (not
@@ -139,5 +194,6 @@ bool node_admits(
 void node_set_log_level(struct node *n, enum log_level level);
 const struct device_id *node_device(const struct node *n);
 const struct rid *node_replica(const struct node *n);
+const struct node_counts *node_counts(const struct node *n);
 
 #endif

@@ -299,9 +299,9 @@ struct node {
     bool members_changed;
     bool want_flush;
     bool reach_changed;
-    uint64_t walked, sent, received; /* entries of feeds and indexes; rows */
-    uint64_t doubt_from_us;          /* claims before this are not believed */
-    bool bad_restart;                /* the replica id must be minted anew */
+    uint64_t doubt_from_us; /* claims before this are not believed */
+    bool bad_restart;       /* the replica id must be minted anew */
+    struct node_counts counts;
 
     /* The step at hand. */
     struct arena arena; /* for long-lived things that only grow */

@@ -112,7 +112,7 @@ static int receive_row(
     uint64_t revisions;
     int rc = key_check(key, NULL);
 
-    n->received++;
+    n->counts.rows_received++;
     if (rc == SYNCLINE_OK)
         rc = get_item(&r, &row, &n->step);
     if (rc == SYNCLINE_OK)
@@ -128,8 +128,10 @@ static int receive_row(
         rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
     if (rc != SYNCLINE_OK)
         return rc;
-    if (vv_geq(&sp->have, &row.ctx))
+    if (vv_geq(&sp->have, &row.ctx)) {
+        n->counts.rows_known++;
         return SYNCLINE_OK;
+    }
     rc = item_load(n, sp, key, &st);
     revisions = st.revisions;
     if (rc == SYNCLINE_OK)
@@ -219,6 +221,7 @@ static int receive_conflict(
         rc = conflict_join(n, sp, tail, &c, &changed);
     if (PLANTED(TOLD_AGAIN))
         known = false;
+    n->counts.conflicts_received++;
     return rc == SYNCLINE_OK && !known ? remember_loser(n, sp, key, &c.loser)
                                        : rc;
 }
@@ -359,6 +362,7 @@ static int take_whole(struct node *n, struct space *sp, struct incoming *in)
     struct slice key = get_bytes(&r), what = get_bytes(&r);
     int rc;
 
+    n->counts.larges_received++;
     buf_free(&in->row);
     if (row.ptr == NULL)
         return SYNCLINE_ENOMEM;

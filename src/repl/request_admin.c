@@ -354,8 +354,10 @@ static int on_status(struct admin *q)
     buf_printf(&b,
         "\",\"joining\":%s,\"rows\":{\"walked\":%llu,\"sent\":%llu,"
         "\"received\":%llu},\"spaces\":[",
-        n->replay != NULL ? "true" : "false", (unsigned long long)n->walked,
-        (unsigned long long)n->sent, (unsigned long long)n->received);
+        n->replay != NULL ? "true" : "false",
+        (unsigned long long)n->counts.rows_walked,
+        (unsigned long long)n->counts.rows_sent,
+        (unsigned long long)n->counts.rows_received);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
         if (sp->hidden)

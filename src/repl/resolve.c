@@ -94,6 +94,7 @@ static int settle_keep_both(struct node *n, const struct unsettled *u)
     bool wrote;
     int rc;
 
+    n->counts.kept_both++;
     rc = conflict_id(
         id, u->space, key_conflict_tail(&tail, u->key, l->path, &l->dot));
     if (rc == SYNCLINE_OK)
@@ -244,6 +245,7 @@ static int apply_result(struct node *n, struct space *sp, struct slice key,
     if (result->type == JSON_OBJECT && result->n > 0)
         return SYNCLINE_OK; /* a leaf holds no object: it stays open */
     w.leaves = (struct leaves){ &leaf, 1, 1 };
+    n->counts.resolvers_applied++;
     rc = write_cells(n, sp, &w, &wrote);
     return rc == SYNCLINE_OK ? mark_resolved(n, sp, key, path, loser) : rc;
 }
@@ -269,6 +271,7 @@ static int ask_shell(struct node *n, const struct unsettled *u,
     a->originals = arena_alloc(&a->arena, (o_n + 1) * sizeof *o);
     a->next = n->asked;
     n->asked = a;
+    n->counts.resolvers_asked++;
     if (a->key.ptr == NULL || a->path.ptr == NULL || a->originals == NULL)
         return SYNCLINE_ENOMEM;
     for (uint32_t i = 0; i < o_n; i++) {
@@ -377,7 +380,9 @@ int resolve_on_answer(struct node *n, const struct event *ev)
     *at = a->next;
     if (ev->args != NULL)
         rc = item_load(n, a->space, a->key, &st);
-    if (ev->args != NULL && rc == SYNCLINE_OK && still_stands(a, &st.item)) {
+    if (ev->args != NULL && rc == SYNCLINE_OK && !still_stands(a, &st.item)) {
+        n->counts.resolvers_late++;
+    } else if (ev->args != NULL && rc == SYNCLINE_OK) {
         /* The originals live until the commit: in the step's arena. */
         struct original *o =
             arena_alloc(&n->step, (a->originals_n + 1) * sizeof *o);

@@ -42,6 +42,7 @@ static int put_lacking(struct filling *f, const struct item *it,
         buf_put_slice(out, stored);
         return buf_status(out);
     }
+    f->node->counts.rows_part++;
     part.cells = arena_alloc(a, (it->cells_n + 1) * sizeof *part.cells);
     if (part.cells == NULL)
         return SYNCLINE_ENOMEM;
@@ -83,6 +84,8 @@ static int start_transfer(struct filling *f, const struct entry *e,
     }
     held_remove_entry(f->s, e->kind, e->tail);
     f->conn->transfer = t;
+    f->node->counts.larges_sent++;
+    f->node->counts.large_conflicts_sent += e->kind == FEED_CONFLICT;
     f->s->mark_sent = false;
     return SYNCLINE_OK;
 }
@@ -127,7 +130,7 @@ static int add_row(struct filling *f, struct slice key, const struct buf *row)
     put_bytes(&f->rows, buf_slice(row));
     f->rows_n++;
     f->s->mark_sent = false; /* rows that leave owe a mark, news or not */
-    f->node->sent++;
+    f->node->counts.rows_sent++;
     held_remove_entry(f->s, FEED_ITEM, key);
     return buf_status(&f->rows);
 }
@@ -312,12 +315,19 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     rc = conn_send(f->node, f->conn, &frame);
     if (rc != SYNCLINE_OK)
         return rc;
-    if ((frame.batch.flags & BATCH_CURSOR) != 0)
+    f->node->counts.batches_sent++;
+    if ((frame.batch.flags & BATCH_CURSOR) != 0) {
         s->told_cursor = cursor + 1;
+        f->node->counts.cursors_sent++;
+    }
     s->tell_cursor = false;
     s->untold = 0;
     if ((frame.batch.flags & BATCH_MARK) == 0)
         return SYNCLINE_OK;
+    if (whole)
+        f->node->counts.marks_whole++;
+    else
+        f->node->counts.marks_partial++;
     s->mark_sent = true;
     s->whole_sent = s->whole_sent || whole;
     if (PLANTED(M14))
@@ -342,6 +352,7 @@ static int send_fragment(struct node *n, struct conn *c)
 
     if (rc != SYNCLINE_OK)
         return rc;
+    n->counts.fragments_sent++;
     c->in_flight += len;
     t->offset += len;
     if (t->offset < t->row.len)
@@ -443,9 +454,14 @@ int send_on_subscribe(
     s->wanted = true;
     s->until = sp->durable_lsn;
     s->pos = f->has_cursor ? f->cursor : 0;
+    if (f->has_cursor)
+        n->counts.subscribed_by_cursor++;
+    else if (f->have.n == 0)
+        n->counts.subscribed_from_start++;
     if (!f->has_cursor && f->have.n > 0) {
         struct dot first = { .seq = 0 };
 
+        n->counts.subscribed_by_index++;
         s->indexing = INDEXING_ITEMS;
         (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
     }

@@ -283,6 +283,7 @@ static int tell_event(struct node *n, struct watch *w,
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
         rc = fx_reply(n, w->request, buf_slice(&b), true);
+    n->counts.watch_events++;
     buf_free(&b);
     return rc;
 }
@@ -310,6 +311,7 @@ static int begin_resync(struct node *n, struct watch *w)
     if (w->space == NULL)
         return SYNCLINE_OK;
     w->resync = w->told_live = w->resumed = false;
+    n->counts.watch_resyncs++;
     rc = start_at(w, w->space, 0, SLICE_NONE);
     return rc == SYNCLINE_OK ? tell_sign(n, w, "resync") : rc;
 }

@@ -85,8 +85,10 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
     *out = (struct write_result){ .dot = by.dot };
     for (uint32_t i = 0; i < ops_n && rc == SYNCLINE_OK; i++)
         rc = apply_op(n, sp, &ops[i], &by, out, why);
-    if (rc == SYNCLINE_OK && out->changed > 0)
+    if (rc == SYNCLINE_OK && out->changed > 0) {
+        n->counts.changes_written++;
         rc = space_raise(n, sp, &by.dot);
+    }
     return rc;
 }
 
@@ -196,6 +198,7 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
         rc = item_normalise(&row, &n->step);
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
+    n->counts.items_replayed++;
     return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, lsn) : rc;
 }
 
@@ -265,6 +268,7 @@ static int reissue_item(struct node *n, struct space *sp, struct slice key,
     if (!any)
         return SYNCLINE_OK;
     *wrote = true;
+    n->counts.items_reissued++;
     st.item.version++;
     rc = vv_add(&st.item.ctx, &by->dot, &n->step);
     if (rc == SYNCLINE_OK)
