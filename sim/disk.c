@@ -154,16 +154,19 @@ int disk_new_file(struct disk *d)
 static void settle_write(struct disk_file *f, const struct disk_write *w,
     size_t size, unsigned keep, struct prng *p)
 {
-    const uint8_t *bytes = f->log_bytes.p + w->bytes;
     size_t end = w->at + w->n;
+    const uint8_t *bytes;
 
-    if (size == 0 || w->is_new_length) {
+    if (size == 0 || w->is_new_length)
         if (keep < 8 && prng_below(p, 8) >= keep)
             return;
-        if (w->is_new_length)
-            disk_set_length(&f->synced, w->at);
-        else
-            disk_put_at(&f->synced, w->at, bytes, w->n);
+    if (w->is_new_length) {
+        disk_set_length(&f->synced, w->at);
+        return;
+    }
+    bytes = f->log_bytes.p + w->bytes;
+    if (size == 0) {
+        disk_put_at(&f->synced, w->at, bytes, w->n);
         return;
     }
     for (size_t at = w->at; at < end;) {
