@@ -95,10 +95,7 @@ static void judge(struct rot *r, struct disk *damaged)
 
     script_init(&s, 1);
     disk_free(&s.disk);
-    disk_copy(&s.disk, damaged);
-    disk_vfs_register(&s.disk);
-    s.opt.os = &s.disk.port;
-    s.opt.vfs = s.disk.vfs;
+    script_on(&s, damaged);
     rc = script_open(&s);
     if (rc == SYNCLINE_OK) {
         r->unharmed++;

@@ -4,6 +4,20 @@
 
 #include <stdlib.h>
 
+void script_on(struct script *s, const struct disk *disk)
+{
+    disk_copy(&s->disk, disk);
+    disk_vfs_register(&s->disk);
+    s->opt.os = &s->disk.port;
+    s->opt.vfs = s->disk.vfs;
+}
+
+void script_copy(struct script *to, const struct script *from)
+{
+    *to = *from;
+    script_on(to, &from->disk);
+}
+
 void script_init(struct script *s, uint64_t seed)
 {
     memset(s, 0, sizeof *s);

@@ -27,6 +27,9 @@ struct script {
 };
 
 void script_init(struct script *s, uint64_t seed);
+/* One that was killed, with the same disk; or with another. */
+void script_copy(struct script *to, const struct script *from);
+void script_on(struct script *s, const struct disk *disk);
 void script_free(struct script *s);
 /* Opens; a success is compared with the model and resumes it. */
 int script_open(struct script *s);
