@@ -75,7 +75,7 @@ void faults_draw(struct world *w)
     for (unsigned f = 0; f < FAULT_END; f++)
         if ((w->opt.forced || prng_one_in(p, 3)) &&
             (w->opt.faults >> f & 1) != 0 &&
-            (w->opt.on_file || !fault_needs_file((enum fault)f)))
+            (w->opt.on_file || (FAULTS_OF_FILE >> f & 1) == 0))
             w->faults.on |= 1u << f;
     w->faults.gap_us = 50 * MS_US + prng_below(p, 3 * SEC_US);
 }

@@ -32,6 +32,8 @@ enum fault {
 };
 
 #define FAULTS_ALL ((1u << FAULT_END) - 1)
+/* What only the real store can meet. */
+#define FAULTS_OF_FILE (1u << FAULT_TORN | 1u << FAULT_FLIP)
 
 struct faults {
     uint32_t on; /* a bit a kind */

@@ -5,11 +5,6 @@
 
 #include <stdlib.h>
 
-bool fault_needs_file(enum fault f)
-{
-    return f == FAULT_TORN || f == FAULT_FLIP;
-}
-
 /* ---- while it is on ---- */
 
 static void has_room_again(struct world *w, struct happening *h)

@@ -7,8 +7,6 @@
 
 struct machine;
 
-/* True for what only the real store can meet. */
-bool fault_needs_file(enum fault f);
 /* False if it could not strike. */
 bool faults_disk_strike(struct world *w, enum fault f, struct machine *m);
 /* No room for a while. */

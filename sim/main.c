@@ -235,6 +235,8 @@ int main(int argc, char **argv)
             (void)fputs(usage, stderr);
             return 2;
         }
+    if (!p.opt.on_file)
+        p.opt.faults &= ~FAULTS_OF_FILE;
     (void)clock_gettime(CLOCK_MONOTONIC, &from);
     if (p.per_point != 0)
         run_tap(&p);
