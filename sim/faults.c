@@ -2,6 +2,7 @@
 
 #include "sim/check.h"
 #include "sim/faults_disk.h"
+#include "sim/skip.h"
 #include "sim/world.h"
 
 static const char *const names[FAULT_END] = {
@@ -68,12 +69,26 @@ bool faults_parse(struct slice text, uint32_t *out)
     return true;
 }
 
+void faults_print(struct buf *out, uint32_t set)
+{
+    bool any = false;
+
+    for (unsigned f = 0; f < FAULT_END; f++)
+        if ((set >> f & 1) != 0) {
+            buf_printf(out, "%s%s", any ? "," : "", names[f]);
+            any = true;
+        }
+    if (!any)
+        buf_put_str(out, "none");
+}
+
 void faults_draw(struct world *w)
 {
     struct prng *p = &w->fault_draw;
 
+    *p = draw_from(w->opt.seed, DRAW_FAULTS, 0);
     for (unsigned f = 0; f < FAULT_END; f++)
-        if ((w->opt.forced || prng_one_in(p, 3)) &&
+        if ((prng_one_in(p, 3) || w->opt.forced) &&
             (w->opt.faults >> f & 1) != 0 &&
             (w->opt.on_file || (FAULTS_OF_FILE >> f & 1) == 0))
             w->faults.on |= 1u << f;
@@ -82,9 +97,9 @@ void faults_draw(struct world *w)
 
 static unsigned rate(struct world *w, enum fault f, unsigned least)
 {
-    return fault_is_on(&w->faults, f)
-        ? least + (unsigned)prng_below(&w->fault_draw, 20 * least)
-        : 0;
+    unsigned n = least + (unsigned)prng_below(&w->fault_draw, 20 * least);
+
+    return fault_is_on(&w->faults, f) ? n : 0;
 }
 
 /* ---- what strikes now and then ---- */
@@ -120,9 +135,13 @@ static void partition(struct world *w)
     unsigned groups[SIM_MACHINES] = { 0 };
     bool heals = prng_one_in(&w->fault_draw, 2);
 
-    for (unsigned i = 0; i < w->machines_n; i++)
-        if (!heals)
-            groups[i] = (unsigned)prng_below(&w->fault_draw, 2);
+    for (unsigned id = 0; id < w->drawn_n; id++) {
+        unsigned group = (unsigned)prng_below(&w->fault_draw, 2);
+        const struct machine *m = world_machine(w, id);
+
+        if (m != NULL && !heals)
+            groups[m->ix] = group;
+    }
     world_note(w, heals ? "the network is whole" : "the network parts");
     network_regroup(w, groups);
 }
@@ -180,10 +199,8 @@ static void turn_clock(struct world *w, struct machine *m)
     world_note(w, "the clock of machine %u jumps", m->ix);
 }
 
-static void strike(struct world *w, enum fault f)
+static void strike(struct world *w, enum fault f, struct machine *m)
 {
-    struct machine *m = &w->machines[prng_below(&w->fault_draw, w->machines_n)];
-
     switch (f) {
     case FAULT_CUT:
         cut(w);
@@ -221,15 +238,22 @@ static void strike(struct world *w, enum fault f)
 
 static void next(struct world *w, struct happening *h)
 {
-    enum fault f = (enum fault)prng_below(&w->fault_draw, FAULT_END);
+    uint64_t gap_us, no = w->faults.strikes;
+    struct machine *m;
+    enum fault f;
 
     (void)h;
     if (w->faults.over)
         return;
-    if (fault_is_on(&w->faults, f))
-        strike(w, f);
-    world_at(w, w->now_us + prng_below(&w->fault_draw, w->faults.gap_us), NULL,
-        next);
+    w->faults.strikes++;
+    w->fault_draw = draw_from(w->opt.seed, DRAW_STRIKE, no);
+    gap_us = prng_below(&w->fault_draw, w->faults.gap_us);
+    f = (enum fault)prng_below(&w->fault_draw, FAULT_END);
+    m = world_machine(w, prng_below(&w->fault_draw, w->drawn_n));
+    if (m != NULL && fault_is_on(&w->faults, f) &&
+        !skip_has(w->opt.skip_strikes, no))
+        strike(w, f, m);
+    world_at(w, w->now_us + gap_us, NULL, next);
 }
 
 void faults_begin(struct world *w)
@@ -238,8 +262,9 @@ void faults_begin(struct world *w)
     w->net.datagram_loss = rate(w, FAULT_LOSS, 2);
     w->net.frame_dup = rate(w, FAULT_DUP, 5);
     w->net.frame_reorder = rate(w, FAULT_REORDER, 20);
-    if (fault_is_on(&w->faults, FAULT_SLOW))
-        w->net.us_per_kib = 100 + prng_below(&w->fault_draw, 20 * MS_US);
+    w->net.us_per_kib = 100 + prng_below(&w->fault_draw, 20 * MS_US);
+    if (!fault_is_on(&w->faults, FAULT_SLOW))
+        w->net.us_per_kib = 0;
     w->tally.struck[FAULT_SLOW] += fault_is_on(&w->faults, FAULT_SLOW);
     w->tally.struck[FAULT_SMALL] += fault_is_on(&w->faults, FAULT_SMALL);
     if (w->faults.on != 0)

@@ -3,7 +3,7 @@
 #ifndef SYNCLINE_SIM_FAULTS_H
 #define SYNCLINE_SIM_FAULTS_H
 
-#include "base/slice.h"
+#include "base/buf.h"
 
 struct world;
 struct machine;
@@ -38,12 +38,15 @@ enum fault {
 struct faults {
     uint32_t on; /* a bit a kind */
     uint64_t gap_us;
+    uint64_t strikes; /* chances that there were */
     bool over;
 };
 
 const char *fault_name(enum fault f);
 /* "cut,loss", "all", "none", or with a '-' before a name: all but that. */
 bool faults_parse(struct slice text, uint32_t *out);
+/* The same set as names. */
+void faults_print(struct buf *out, uint32_t set);
 
 void faults_draw(struct world *w);
 /* Lets the first one strike after a while. */

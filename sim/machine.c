@@ -37,22 +37,27 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
     return rc;
 }
 
-void machine_init(struct machine *m, struct world *w, unsigned ix)
+void machine_init(struct machine *m, struct world *w, unsigned ix, unsigned id)
 {
     uint8_t seed[IDENTITY_SEED_LEN];
 
+    *m = (struct machine){ .world = w,
+        .ix = ix,
+        .id = id,
+        .draw = draw_from(w->opt.seed, DRAW_MACHINE, id),
+        .net_draw = draw_from(w->opt.seed, DRAW_CAST, id),
+        .timer_us = UINT64_MAX };
     for (size_t i = 0; i < sizeof seed; i++)
-        seed[i] = (uint8_t)prng_next(&w->draw);
-    *m = (struct machine){ .world = w, .ix = ix, .timer_us = UINT64_MAX };
-    machine_disk_init(&m->disk, w->opt.on_file, &w->draw);
+        seed[i] = (uint8_t)prng_next(&m->draw);
+    machine_disk_init(&m->disk, w->opt.on_file, &m->draw);
     m->port = (struct store_port){
         .self = m, .get = disk_get, .scan = disk_scan, .commit = disk_commit
     };
     ENSURE(identity_from_seed(&m->identity, seed) == SYNCLINE_OK);
     crypto_port_seeded(
-        &m->crypto, &m->crypto_self, m->identity, prng_next(&w->draw));
+        &m->crypto, &m->crypto_self, m->identity, prng_next(&m->draw));
     sim_clock_init(
-        &m->clock, &w->draw, w->now_us, fault_is_on(&w->faults, FAULT_CLOCK));
+        &m->clock, &m->draw, w->now_us, fault_is_on(&w->faults, FAULT_CLOCK));
 }
 
 static void node_over(struct machine *m)
@@ -154,7 +159,7 @@ static void sync_done(struct world *w, struct happening *h)
 static void sync_plan(struct machine *m)
 {
     struct world *w = m->world;
-    uint64_t upto, us = 100 + prng_below(&w->draw, 3 * MS_US);
+    uint64_t upto, us = 100 + prng_below(&m->draw, 3 * MS_US);
     int rc = SYNCLINE_OK;
 
     if (m->syncing || !machine_disk_sync_begin(&m->disk, &upto, &rc)) {
@@ -163,8 +168,8 @@ static void sync_plan(struct machine *m)
         return;
     }
     if (fault_is_on(&w->faults, FAULT_SYNC) && !w->faults.over &&
-        prng_one_in(&w->draw, 8)) {
-        us += prng_below(&w->draw, 2 * SEC_US);
+        prng_one_in(&m->draw, 8)) {
+        us += prng_below(&m->draw, 2 * SEC_US);
         w->tally.struck[FAULT_SYNC]++;
     }
     m->syncing = true;
@@ -184,7 +189,7 @@ static void checkpoint_runs(struct world *w, struct happening *h)
     struct machine *m = h->machine;
 
     machine_disk_checkpoint_run(&m->disk);
-    world_at(w, w->now_us + prng_below(&w->draw, MS_US), m, checkpoint_done);
+    world_at(w, w->now_us + prng_below(&m->draw, MS_US), m, checkpoint_done);
     machine_settle(m);
 }
 
@@ -199,7 +204,7 @@ static void checkpoint_plan(struct machine *m)
         return;
     m->checkpointing = true;
     world_at(
-        w, w->now_us + prng_below(&w->draw, 20 * MS_US), m, checkpoint_runs);
+        w, w->now_us + prng_below(&m->draw, 20 * MS_US), m, checkpoint_runs);
 }
 
 static void flush(struct world *w, struct happening *h)
@@ -219,8 +224,8 @@ static void flush_plan(struct machine *m)
 
     if (m->flush_planned || !node_wants_flush(m->node))
         return;
-    if (prng_one_in(&w->draw, 4))
-        us = prng_below(&w->draw, 2 * MS_US);
+    if (prng_one_in(&m->draw, 4))
+        us = prng_below(&m->draw, 2 * MS_US);
     m->flush_planned = true;
     world_at(w, w->now_us + us, m, flush);
 }
@@ -265,7 +270,7 @@ void machine_start(struct machine *m)
         .log = { on_log, m,
             w->trace.to != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR },
         .port = SIM_PORT,
-        .seed = prng_next(&w->draw),
+        .seed = prng_next(&m->draw),
     };
     char name[16];
     struct errmsg why = { "" };
@@ -275,13 +280,13 @@ void machine_start(struct machine *m)
     (void)snprintf(name, sizeof name, "m%u", m->ix);
     opt.name = slice_str(name);
     if (fault_is_on(&w->faults, FAULT_SMALL))
-        shrink(&opt, &w->draw);
+        shrink(&opt, &m->draw);
     m->failing = false;
     m->life++;
     m->timer_us = UINT64_MAX;
     m->flush_planned = m->syncing = m->checkpointing = false;
     m->paused_until_us = 0;
-    sim_clock_reboot(&m->clock, &w->draw, w->now_us);
+    sim_clock_reboot(&m->clock, &m->draw, w->now_us);
     open_disk(m);
     if (w->failed)
         return;

@@ -18,7 +18,10 @@ struct ask;
 
 struct machine {
     struct world *world;
-    unsigned ix;
+    unsigned ix; /* in the world */
+    unsigned id; /* as the seed numbers it, with those that are left out */
+    struct prng draw, net_draw;
+    uint32_t dials;
     struct node *node; /* NULL: switched off */
     uint32_t life;     /* counts the times that it was switched on */
     struct machine_disk disk;
@@ -42,7 +45,7 @@ struct machine {
     struct hash128 quiet_digests[ECHO_TABLES];
 };
 
-void machine_init(struct machine *m, struct world *w, unsigned ix);
+void machine_init(struct machine *m, struct world *w, unsigned ix, unsigned id);
 void machine_close(struct machine *m);
 
 /* Switches on; the disk is as it was left. */

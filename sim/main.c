@@ -1,30 +1,25 @@
 /* syncline-sim - runs seeds, and says which of them break a rule.
  *
- * Prints TAP with --tap, a line a failing seed otherwise. Exit: 0 all held,
- * 1 some rule was broken, 2 usage. */
+ * Prints TAP with --tap, a line a failing seed otherwise, and at the end how
+ * often each thing was met. Exit: 0 all held, 1 some rule was broken or a
+ * counter stayed below --at-least, 2 usage. */
+#include "sim/plan.h"
 #include "sim/planting.h"
-#include "sim/world.h"
+#include "sim/skip.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
-
-struct plan {
-    struct world_options opt;
-    uint64_t first, last;
-    uint64_t per_point; /* seeds a line of TAP; 0: no TAP */
-    bool hash, twice, json;
-    const char *faults_text;
-    uint64_t failed, events;
-    uint64_t at_least; /* how often each thing must have happened */
-    struct tally tally;
-};
 
 static const char usage[] =
     "usage: syncline-sim [options]\n"
     "  --seed N         one seed\n"
     "  --seeds A..B     all from A to B\n"
+    "  --seeds-from N   from N on; `random`: from anywhere\n"
+    "  --for SECONDS    begins no seed after that time\n"
+    "  --jobs N         shared by N processes (1)\n"
     "  --nodes N        machines (drawn by the seed: 2 to 5)\n"
     "  --ops N          operations of the workload (200)\n"
     "  --faults LIST    which may happen: names with commas, all, none, or\n"
@@ -32,114 +27,19 @@ static const char usage[] =
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
     "  --store KIND     mem, or file: the real one, on disks in memory (mem)\n"
+    "  --skip-ops LIST  leaves operations out: 3,5-9\n"
+    "  --skip-strikes LIST   and strikes of faults\n"
+    "  --skip-nodes LIST     and machines, never 0\n"
+    "  --shrink         cuts the first seed that fails to a short story\n"
+    "  --shrink-seconds N    for so long (120)\n"
+    "  --plant ID       switches a planted bug on; M30:JUDGE blinds one; list\n"
     "  --trace          prints what happens\n"
+    "  --story          the same in words, and less of it\n"
     "  --hash           prints each seed's number, equal in equal runs\n"
     "  --twice          runs each seed twice and compares the numbers\n"
-    "  --plant ID       switches a planted bug on; M30:JUDGE blinds one; list\n"
-    "  --tap N          prints TAP, a line every N seeds\n"
-    "  --json           prints what was met as one JSON object\n"
-    "  --at-least N     fails if anything was met fewer than N times\n";
-
-static void print_replay(const struct plan *p, uint64_t seed)
-{
-    (void)printf("syncline-sim --seed %" PRIu64 " --ops %u", seed, p->opt.ops);
-    if (p->opt.machines != 0)
-        (void)printf(" --nodes %u", p->opt.machines);
-    if (p->faults_text != NULL)
-        (void)printf(" --faults %s", p->faults_text);
-    planting_print();
-    (void)printf("%s%s%s", p->opt.forced ? " --forced" : "",
-        p->opt.lonely ? " --lonely" : "",
-        p->opt.on_file ? " --store file" : "");
-}
-
-static uint64_t run_once(
-    struct plan *p, uint64_t seed, bool *held, struct errmsg *why)
-{
-    struct world *w = sim_alloc(1, sizeof *w);
-    struct world_options opt = p->opt;
-    uint64_t hash;
-
-    opt.seed = seed;
-    world_init(w, &opt);
-    world_run(w);
-    *held = !w->failed;
-    *why = w->why;
-    hash = w->trace.hash;
-    p->events += w->trace.events;
-    world_close(w); /* what the last nodes counted comes with it */
-    tally_add(&p->tally, &w->tally);
-    free(w);
-    return hash;
-}
-
-static bool run_seed(struct plan *p, uint64_t seed)
-{
-    struct errmsg why;
-    bool held;
-    uint64_t hash = run_once(p, seed, &held, &why);
-
-    if (held && p->twice && run_once(p, seed, &held, &why) != hash) {
-        held = false;
-        (void)errmsg_set(&why, SYNCLINE_OK, "two runs of it differ");
-    }
-    if (p->hash)
-        (void)printf("%" PRIu64 " %016" PRIx64 "\n", seed, hash);
-    if (!held) {
-        p->failed++;
-        (void)printf("%s", p->per_point != 0 ? "# " : "");
-        print_replay(p, seed);
-        (void)printf("  # %s\n", why.text);
-        (void)fflush(stdout);
-    }
-    return held;
-}
-
-static void run_tap(struct plan *p)
-{
-    uint64_t points = (p->last - p->first) / p->per_point + 1;
-    uint64_t seed = p->first;
-
-    (void)printf("1..%" PRIu64 "\n", points);
-    for (uint64_t i = 1; i <= points; i++) {
-        uint64_t from = seed;
-        bool held = true;
-
-        for (; seed <= p->last && seed < from + p->per_point; seed++)
-            held = run_seed(p, seed) && held;
-        (void)printf("%s %" PRIu64 " - seeds %" PRIu64 " to %" PRIu64 "%s\n",
-            held ? "ok" : "not ok", i, from, seed - 1,
-            p->twice ? ", twice, run alike" : "");
-        (void)fflush(stdout);
-    }
-}
-
-static void print_sum(const struct plan *p, double seconds)
-{
-    double n = (double)(p->last - p->first + 1);
-    const char *mark = p->per_point != 0 ? "# " : "";
-
-    (void)printf("%s%.0f seeds in %.1f s (%.0f a minute), %" PRIu64 " failed\n",
-        mark, n, seconds, n * 60 / seconds, p->failed);
-    (void)printf("%s%" PRIu64 " events, %" PRIu64 " writes\n", mark, p->events,
-        p->tally.sim.writes);
-    if (p->json)
-        tally_print_json(&p->tally, stdout);
-    else if (p->first != p->last)
-        tally_print(&p->tally, stdout, mark);
-}
-
-static bool parse_range(struct plan *p, const char *text)
-{
-    char *end;
-
-    p->first = strtoull(text, &end, 10);
-    if (end == text || strncmp(end, "..", 2) != 0)
-        return false;
-    text = end + 2;
-    p->last = strtoull(text, &end, 10);
-    return end != text && *end == '\0' && p->last >= p->first;
-}
+    "  --at-least N     fails if a thing that is counted was met less often\n"
+    "  --json           prints the counters as one JSON object\n"
+    "  --tap N          prints TAP, a line every N seeds\n";
 
 static bool parse_number(const char *text, uint64_t most, uint64_t *out)
 {
@@ -149,7 +49,30 @@ static bool parse_number(const char *text, uint64_t most, uint64_t *out)
     return end != text && *end == '\0' && *out <= most;
 }
 
-static bool take_option(struct plan *p, int c, const char *arg)
+static bool parse_range(struct plan *p, const char *text)
+{
+    char *end;
+
+    p->first = strtoull(text, &end, 10);
+    return end != text && strncmp(end, "..", 2) == 0 &&
+        parse_number(end + 2, UINT64_MAX, &p->last) && p->last >= p->first;
+}
+
+/* Anywhere: far from the seeds that people write down, easy to read. */
+static bool parse_from(struct plan *p, const char *text)
+{
+    uint32_t r = 0;
+
+    p->last = UINT64_MAX;
+    if (strcmp(text, "random") != 0)
+        return parse_number(text, UINT64_MAX, &p->first);
+    if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
+        return false;
+    p->first = 1000000 + (uint64_t)r;
+    return true;
+}
+
+static bool take_number(struct plan *p, int c, const char *arg)
 {
     uint64_t n = 0;
     bool fine = true;
@@ -159,8 +82,6 @@ static bool take_option(struct plan *p, int c, const char *arg)
         fine = parse_number(arg, UINT64_MAX, &p->first);
         p->last = p->first;
         return fine;
-    case 'S':
-        return parse_range(p, arg);
     case 'n':
         fine = parse_number(arg, SIM_MACHINES, &n) && n > 0;
         p->opt.machines = (unsigned)n;
@@ -169,39 +90,103 @@ static bool take_option(struct plan *p, int c, const char *arg)
         fine = parse_number(arg, 1000000, &n);
         p->opt.ops = (unsigned)n;
         return fine;
-    case 'f':
-        p->faults_text = arg;
-        return faults_parse(slice_str(arg), &p->opt.faults);
+    case 'j':
+        fine = parse_number(arg, 256, &n) && n > 0;
+        p->jobs = (unsigned)n;
+        return fine;
+    case 'd':
+        return parse_number(arg, UINT32_MAX, &p->seconds) && p->seconds > 0;
+    case 'a':
+        return parse_number(arg, UINT64_MAX, &p->at_least);
     case 'p':
         return parse_number(arg, UINT64_MAX, &p->per_point) && p->per_point > 0;
+    case 'W':
+        return parse_number(arg, UINT32_MAX, &p->shrink_seconds);
+    default:
+        return false;
+    }
+}
+
+static bool take_nodes(uint32_t *set, const char *arg)
+{
+    struct bits nodes = { 0 };
+    bool fine = skip_parse(&nodes, arg) && !bits_has(&nodes, 0);
+
+    for (unsigned id = 1; id < SIM_MACHINES; id++)
+        *set |= (uint32_t)bits_has(&nodes, id) << id;
+    bits_free(&nodes);
+    return fine;
+}
+
+/* What is left out lives as long as the program. */
+static bool take_skip(struct plan *p, int c, const char *arg)
+{
+    static struct bits ops, strikes;
+
+    switch (c) {
+    case 'o' + 256:
+        p->opt.skip_ops = &ops;
+        return skip_parse(&ops, arg);
+    case 's' + 256:
+        p->opt.skip_strikes = &strikes;
+        return skip_parse(&strikes, arg);
+    case 'n' + 256:
+        return take_nodes(&p->opt.skip_nodes, arg);
+    default:
+        return take_number(p, c, arg);
+    }
+}
+
+static bool take_option(struct plan *p, int c, const char *arg)
+{
+    switch (c) {
+    case 'S':
+        return parse_range(p, arg);
+    case 'r':
+        return parse_from(p, arg);
+    case 'f':
+        return faults_parse(slice_str(arg), &p->opt.faults);
     case 'F':
         p->opt.forced = true;
         return true;
     case 'l':
         p->opt.lonely = true;
         return true;
-    case 'd':
-        p->opt.on_file = strcmp(arg, "file") == 0;
-        return p->opt.on_file || strcmp(arg, "mem") == 0;
     case 't':
         p->opt.trace = stdout;
         return true;
-    case 'j':
-        p->json = true;
+    case 'y':
+        p->opt.trace = stdout;
+        p->opt.story = true;
         return true;
-    case 'a':
-        return parse_number(arg, UINT64_MAX, &p->at_least);
     case 'h':
         p->hash = true;
         return true;
-    case 'P':
-        return planting_take(arg);
     case '2':
         p->twice = true;
         return true;
+    case 'J':
+        p->json = true;
+        return true;
+    case 'D':
+        p->opt.on_file = strcmp(arg, "file") == 0;
+        return p->opt.on_file || strcmp(arg, "mem") == 0;
+    case 'P':
+        return planting_take(arg);
+    case 'w':
+        p->shrink = true;
+        return true;
     default:
-        return false;
+        return take_skip(p, c, arg);
     }
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)
@@ -209,25 +194,37 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         { "seed", required_argument, NULL, 's' },
         { "seeds", required_argument, NULL, 'S' },
+        { "seeds-from", required_argument, NULL, 'r' },
+        { "for", required_argument, NULL, 'd' },
+        { "jobs", required_argument, NULL, 'j' },
         { "nodes", required_argument, NULL, 'n' },
         { "ops", required_argument, NULL, 'o' },
         { "faults", required_argument, NULL, 'f' },
         { "forced", no_argument, NULL, 'F' },
         { "lonely", no_argument, NULL, 'l' },
-        { "store", required_argument, NULL, 'd' },
         { "trace", no_argument, NULL, 't' },
+        { "story", no_argument, NULL, 'y' },
         { "hash", no_argument, NULL, 'h' },
         { "twice", no_argument, NULL, '2' },
-        { "tap", required_argument, NULL, 'p' },
-        { "json", no_argument, NULL, 'j' },
         { "at-least", required_argument, NULL, 'a' },
+        { "json", no_argument, NULL, 'J' },
+        { "store", required_argument, NULL, 'D' },
         { "plant", required_argument, NULL, 'P' },
+        { "skip-ops", required_argument, NULL, 'o' + 256 },
+        { "skip-strikes", required_argument, NULL, 's' + 256 },
+        { "skip-nodes", required_argument, NULL, 'n' + 256 },
+        { "shrink", no_argument, NULL, 'w' },
+        { "shrink-seconds", required_argument, NULL, 'W' },
+        { "tap", required_argument, NULL, 'p' },
         { NULL, 0, NULL, 0 },
     };
-    struct plan p = {
-        .opt = { .ops = 200, .faults = FAULTS_ALL }, .first = 1, .last = 1
-    };
-    struct timespec from, to;
+    struct plan p = { .opt = { .ops = 200, .faults = FAULTS_ALL },
+        .first = 1,
+        .last = 1,
+        .jobs = 1,
+        .shrink_seconds = 120 };
+    struct outcome o;
+    double from = now_s();
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -235,20 +232,10 @@ int main(int argc, char **argv)
             (void)fputs(usage, stderr);
             return 2;
         }
-    if (!p.opt.on_file)
-        p.opt.faults &= ~FAULTS_OF_FILE;
-    (void)clock_gettime(CLOCK_MONOTONIC, &from);
-    if (p.per_point != 0)
-        run_tap(&p);
-    else
-        for (uint64_t seed = p.first; seed <= p.last; seed++)
-            (void)run_seed(&p, seed);
-    (void)clock_gettime(CLOCK_MONOTONIC, &to);
-    print_sum(&p,
-        (double)(to.tv_sec - from.tv_sec) +
-            (double)(to.tv_nsec - from.tv_nsec) / 1e9);
-    if (!tally_reaches(&p.tally, p.at_least, p.opt.faults, stdout,
-            p.per_point != 0 ? "# " : ""))
-        return 1;
-    return p.failed > 0 ? 1 : 0;
+    if (p.last == UINT64_MAX && p.seconds == 0) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    plan_run(&p, &o);
+    return plan_sum(&p, &o, now_s() - from) ? 0 : 1;
 }

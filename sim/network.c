@@ -99,8 +99,7 @@ static struct cargo *lane_put(struct world *w, struct link *l, unsigned i,
     c->type = (uint8_t)type;
     buf_put_slice(&c->bytes, bytes);
     ENSURE(buf_status(&c->bytes) == SYNCLINE_OK);
-    c->due_us =
-        w->now_us + delay_us + prng_below(&w->net_draw, w->net.jitter_us);
+    c->due_us = w->now_us + delay_us + prng_below(&l->draw, w->net.jitter_us);
     c->due_us += bytes.len * l->us_per_kib / 1024;
     if (c->due_us < lane->last_due_us)
         c->due_us = lane->last_due_us;
@@ -122,10 +121,11 @@ static void lane_send(struct world *w, struct link *l, unsigned i, int type,
 }
 
 /* Drops what the lane holds beyond a random number of pieces. */
-static void lane_cut(struct world *w, struct lane *lane)
+static void lane_cut(struct link *l, unsigned i)
 {
+    struct lane *lane = &l->lane[i];
     struct cargo **at = &lane->first;
-    uint64_t keep = prng_below(&w->net_draw, 8);
+    uint64_t keep = prng_below(&l->draw, 8);
 
     while (*at != NULL && keep-- > 0)
         at = &(*at)->next;
@@ -249,9 +249,20 @@ static struct link *find(
     return NULL;
 }
 
-static bool strikes(struct world *w, unsigned one_in, enum fault f)
+const struct machine *network_peer(const struct machine *m, uint64_t conn)
 {
-    if (one_in == 0 || w->faults.over || !prng_one_in(&w->net_draw, one_in))
+    for (const struct link *l = m->world->net.links; l != NULL; l = l->next)
+        for (unsigned i = 0; i < 2; i++)
+            if (l->end[i].machine == m && l->end[i].conn == conn &&
+                l->end[i].life == m->life)
+                return l->end[1 - i].machine;
+    return NULL;
+}
+
+static bool strikes(
+    struct world *w, struct prng *p, unsigned one_in, enum fault f)
+{
+    if (one_in == 0 || w->faults.over || !prng_one_in(p, one_in))
         return false;
     w->tally.struck[f]++;
     return true;
@@ -266,15 +277,15 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes)
 
     if (l == NULL || l->lane[i].ended)
         return; /* it ends, and the node will hear of it */
-    if (strikes(w, w->net.frame_loss, FAULT_LOSS))
+    if (strikes(w, &l->draw, w->net.frame_loss, FAULT_LOSS))
         return;
     c = lane_put(w, l, i, CARGO_FRAME, bytes, l->delay_us);
-    if (strikes(w, w->net.frame_reorder, FAULT_REORDER))
-        c->due_us += prng_below(&w->net_draw, 4 * l->delay_us);
+    if (strikes(w, &l->draw, w->net.frame_reorder, FAULT_REORDER))
+        c->due_us += prng_below(&l->draw, 4 * l->delay_us);
     lane_insert(&l->lane[i], c);
-    if (strikes(w, w->net.frame_dup, FAULT_DUP)) {
+    if (strikes(w, &l->draw, w->net.frame_dup, FAULT_DUP)) {
         c = lane_put(w, l, i, CARGO_FRAME, bytes, l->delay_us);
-        c->due_us += prng_below(&w->net_draw, 4 * l->delay_us);
+        c->due_us += prng_below(&l->draw, 4 * l->delay_us);
         lane_insert(&l->lane[i], c);
     }
     plan(w, l, i, l->lane[i].first->due_us);
@@ -317,10 +328,11 @@ void network_hang_up(struct machine *from, uint64_t conn)
     l->end[i].open = false;
     lane_clear(&l->lane[1 - i]);
     /* A reset instead of an orderly end. */
-    if (fault_is_on(&w->faults, FAULT_CUT) && strikes(w, 4, FAULT_CUT))
-        lane_cut(w, &l->lane[i]);
+    if (fault_is_on(&w->faults, FAULT_CUT) &&
+        strikes(w, &l->draw, 4, FAULT_CUT))
+        lane_cut(l, i);
     lane_send(w, l, i, CARGO_END, SLICE_NONE, l->delay_us);
-    world_at(w, w->now_us + prng_below(&w->net_draw, MS_US), from, closed)->a =
+    world_at(w, w->now_us + prng_below(&l->draw, MS_US), from, closed)->a =
         conn;
 }
 
@@ -351,7 +363,7 @@ static void knock(struct world *w, struct happening *h)
     to->life = to->machine->life;
     to->conn = INBOUND | ++w->net.conns;
     for (size_t i = 0; i < sizeof l->exporter; i++)
-        l->exporter[i] = (uint8_t)prng_next(&w->net_draw);
+        l->exporter[i] = (uint8_t)prng_next(&l->draw);
     lane_send(w, l, 0, CARGO_UP, SLICE_NONE, 2 * l->delay_us);
     lane_send(w, l, 1, CARGO_UP, SLICE_NONE, l->delay_us);
 }
@@ -377,6 +389,8 @@ void network_dial(struct machine *from, const struct effect *fx)
     };
     l->end[1].machine = listener(w, &fx->remote);
     l->pairing = fx->pairing;
+    l->draw = draw_from(
+        w->opt.seed, DRAW_LINK, (uint64_t)from->id << 32 | ++from->dials);
     l->delay_us = w->net.delay_us;
     l->us_per_kib = w->net.us_per_kib;
     l->lane[0].pump_us = l->lane[1].pump_us = UINT64_MAX;
@@ -408,11 +422,11 @@ void network_cast(struct machine *from, const struct effect *fx)
 
         if (to == from || !machine_is_up(to) ||
             (fx->remote.port != 0 && to != only) ||
-            strikes(w, w->net.datagram_loss, FAULT_LOSS))
+            strikes(w, &from->net_draw, w->net.datagram_loss, FAULT_LOSS))
             continue;
         h = world_at(w,
             w->now_us + w->net.delay_us +
-                prng_below(&w->net_draw, 4 * w->net.delay_us),
+                prng_below(&from->net_draw, 4 * w->net.delay_us),
             to, hear);
         h->a = from->ix;
         buf_put_slice(&h->bytes, fx->bytes);
@@ -446,7 +460,7 @@ void network_machine_down(struct machine *m, bool told)
         for (unsigned i = 0; i < 2; i++)
             if (l->end[i].machine == m && l->end[i].open) {
                 l->end[i].open = false;
-                lane_cut(w, &l->lane[i]);
+                lane_cut(l, i);
                 if (told)
                     lane_send(w, l, i, CARGO_END, SLICE_NONE, l->delay_us);
             }
@@ -455,9 +469,9 @@ void network_machine_down(struct machine *m, bool told)
 void network_cut(struct world *w, struct link *l)
 {
     for (unsigned i = 0; i < 2; i++) {
-        lane_cut(w, &l->lane[i]);
-        lane_send(w, l, i, CARGO_END, SLICE_NONE,
-            prng_below(&w->net_draw, 10 * MS_US));
+        lane_cut(l, i);
+        lane_send(
+            w, l, i, CARGO_END, SLICE_NONE, prng_below(&l->draw, 10 * MS_US));
     }
 }
 

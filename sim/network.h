@@ -43,6 +43,7 @@ struct link {
     struct link *next;
     struct link_end end[2]; /* 0 dialled */
     struct lane lane[2];    /* lane i: from end i to the other */
+    struct prng draw;
     uint8_t exporter[32];
     bool pairing;
     unsigned planned; /* happenings that will look at it */
@@ -64,6 +65,9 @@ void network_init(struct world *w);
 void network_close(struct world *w);
 
 struct netaddr network_addr(const struct machine *m);
+
+/* Who is at the other end; NULL: that is over. */
+const struct machine *network_peer(const struct machine *m, uint64_t conn);
 
 /* A node's effects. */
 void network_send(struct machine *from, uint64_t conn, struct slice bytes);

@@ -84,7 +84,7 @@ void resolver_ask(struct machine *m, const struct effect *fx)
 {
     struct world *w = m->world;
     struct happening *h =
-        world_at(w, w->now_us + prng_below(&w->draw, 50 * MS_US), m, answer);
+        world_at(w, w->now_us + prng_below(&m->draw, 50 * MS_US), m, answer);
 
     h->a = fx->request;
     buf_put_slice(&h->bytes, fx->bytes);

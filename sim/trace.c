@@ -105,8 +105,11 @@ void trace_event(struct trace *t, uint64_t now_us, unsigned machine,
     put_u64(&t->text, ev->wall_us);
     buf_put_slice(&t->text, bytes);
     mix(t);
-    show(t, now_us, machine, "<-", event_names[ev->type], ev->conn, ev->request,
-        ev->commit, bytes);
+    if (t->story.world != NULL)
+        story_event(&t->story, machine, ev, text);
+    else
+        show(t, now_us, machine, "<-", event_names[ev->type], ev->conn,
+            ev->request, ev->commit, bytes);
 }
 
 void trace_effect(
@@ -117,8 +120,11 @@ void trace_effect(
         t, now_us, machine, 256 + fx->type, fx->conn, fx->request, fx->commit);
     buf_put_slice(&t->text, fx->bytes);
     mix(t);
-    show(t, now_us, machine, "->", effect_names[fx->type], fx->conn,
-        fx->request, fx->commit, fx->bytes);
+    if (t->story.world != NULL)
+        story_effect(&t->story, machine, fx);
+    else
+        show(t, now_us, machine, "->", effect_names[fx->type], fx->conn,
+            fx->request, fx->commit, fx->bytes);
 }
 
 void trace_note(struct trace *t, uint64_t now_us, const char *fmt, ...)
@@ -138,7 +144,7 @@ void trace_note(struct trace *t, uint64_t now_us, const char *fmt, ...)
 void trace_log(struct trace *t, uint64_t now_us, unsigned machine,
     enum log_level level, const char *module, const char *text)
 {
-    if (t->to == NULL)
+    if (t->to == NULL || (t->story.world != NULL && level > LOG_LEVEL_WARN))
         return;
     (void)fprintf(t->to, "%4" PRIu64 ".%06" PRIu64 " %u    %s %s: %s\n",
         now_us / 1000000, now_us % 1000000, machine, log_level_name(level),

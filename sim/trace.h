@@ -6,7 +6,7 @@
 #define SYNCLINE_SIM_TRACE_H
 
 #include "base/buf.h"
-#include "repl/node.h"
+#include "sim/story.h"
 
 #include <stdio.h>
 
@@ -15,6 +15,7 @@ struct trace {
     uint64_t hash;
     uint64_t events, effects;
     struct buf text;
+    struct story story; /* instead of the lines */
 };
 
 void trace_free(struct trace *t);

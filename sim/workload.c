@@ -2,9 +2,12 @@
 
 #include "sim/check.h"
 #include "sim/operation.h"
+#include "sim/skip.h"
 #include "sim/world.h"
 
 #define PAIR_TRIES 20
+/* Values are told apart by a number; an operation writes a few. */
+#define VALUES_AN_OP 16
 /* Converged so soon after the faults stop, quiet for so long after that. */
 #define REST_US (45 * SEC_US)
 #define QUIET_US (60 * SEC_US)
@@ -13,11 +16,11 @@ void workload_init(struct world *w)
 {
     struct prng *p = &w->work_draw;
 
+    *p = draw_from(w->opt.seed, DRAW_WORK, 0);
     w->work = (struct workload){ .joined = 1,
         .keys = 1 + (unsigned)prng_below(p, 4),
         .own_items = prng_one_in(p, 4),
         .third_space = prng_one_in(p, 3),
-        .ops_left = w->opt.ops,
         .gap_us = 500 * MS_US };
     for (unsigned halvings = (unsigned)prng_below(p, 10); halvings > 0;
          halvings--)
@@ -54,7 +57,7 @@ static void restart_some(struct world *w)
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
         struct machine *m = &w->machines[i];
 
-        if (!prng_one_in(&w->draw, 2))
+        if (!prng_one_in(&m->draw, 2))
             continue;
         if (fault_is_on(&w->faults, FAULT_CRASH))
             machine_crash(m);
@@ -102,16 +105,24 @@ static void judge(struct world *w, struct happening *h)
 
 static void next_op(struct world *w, struct happening *h)
 {
+    uint64_t gap_us, no = w->work.ops;
+    struct machine *m;
+
     (void)h;
-    if (w->work.ops_left == 0) {
+    if (no == w->opt.ops) {
         world_note(w, "the work is done; faults end");
         faults_finish(w);
         later(w, REST_US, judge);
         return;
     }
-    w->work.ops_left--;
-    operation_random(w, &w->machines[prng_below(&w->work_draw, w->machines_n)]);
-    later(w, prng_below(&w->work_draw, 2 * w->work.gap_us + 1), next_op);
+    w->work.ops++;
+    w->work.values = (SIM_MACHINES + no) * VALUES_AN_OP;
+    w->work_draw = draw_from(w->opt.seed, DRAW_OP, no);
+    gap_us = prng_below(&w->work_draw, 2 * w->work.gap_us + 1);
+    m = world_machine(w, prng_below(&w->work_draw, w->drawn_n));
+    if (m != NULL && !skip_has(w->opt.skip_ops, no))
+        operation_random(w, m);
+    later(w, gap_us, next_op);
 }
 
 static void begin_run(struct world *w, struct happening *h)
@@ -146,7 +157,7 @@ static void set_policies(struct world *w)
     static const char *const spaces[] = { "default", "config" };
     static const char *const names[] = { "merge", "manual", "keep-both",
         "custom" };
-    struct prng *p = &w->work_draw;
+    struct prng draw = draw_from(w->opt.seed, DRAW_WORK, 1), *p = &draw;
 
     if (!prng_one_in(p, 3))
         return;
@@ -195,6 +206,7 @@ static void on_joined(
 
 static void join(struct world *w, struct happening *h)
 {
+    struct machine *m = &w->machines[w->work.joined];
     struct buf *b = &w->work.text;
 
     (void)h;
@@ -202,10 +214,10 @@ static void join(struct world *w, struct happening *h)
     buf_printf(b, "{\"op\":\"join\",\"code\":\"%.*s\"",
         SLICE_FMT(buf_slice(&w->work.code)));
     /* Without an address it must be found by multicast. */
-    if (prng_one_in(&w->work_draw, 2))
+    if (prng_one_in(&m->draw, 2))
         buf_printf(b, ",\"peer\":\"10.0.0.1:%d\"", SIM_PORT);
     buf_put_str(b, "}");
-    machine_ask(&w->machines[w->work.joined], on_joined, NULL, buf_slice(b));
+    machine_ask(m, on_joined, NULL, buf_slice(b));
 }
 
 static void on_invited(
@@ -230,8 +242,10 @@ static void invite(struct world *w, struct happening *h)
 
 void workload_begin(struct world *w)
 {
-    if (w->work.own_items)
-        for (unsigned i = 0; i < w->machines_n; i++)
-            operation_random(w, &w->machines[i]);
+    for (unsigned i = 0; w->work.own_items && i < w->machines_n; i++) {
+        w->work_draw = draw_from(w->opt.seed, DRAW_OWN, w->machines[i].id);
+        w->work.values = w->machines[i].id * VALUES_AN_OP;
+        operation_random(w, &w->machines[i]);
+    }
     later(w, 50 * MS_US, w->opt.lonely || w->machines_n == 1 ? formed : invite);
 }

@@ -14,7 +14,7 @@ struct workload {
     unsigned keys;
     bool own_items; /* machines hold items of their own when they join */
     bool third_space;
-    unsigned ops_left;
+    uint64_t ops; /* begun */
     uint64_t gap_us;
     uint64_t values; /* each written value is new */
     struct buf code, text;

@@ -26,20 +26,22 @@ void *sim_grow(void *p, size_t n, size_t size)
 
 void world_init(struct world *w, const struct world_options *opt)
 {
-    struct prng root = { opt->seed };
-
     *w = (struct world){ .opt = *opt, .trace = { .to = opt->trace } };
-    w->draw.state = prng_next(&root);
-    w->net_draw.state = prng_next(&root);
-    w->fault_draw.state = prng_next(&root);
-    w->work_draw.state = prng_next(&root);
-    w->machines_n = opt->machines != 0 ? opt->machines
-                                       : 2 + (unsigned)prng_below(&w->draw, 4);
+    w->trace.story.world = opt->story && opt->trace != NULL ? w : NULL;
+    w->draw = draw_from(opt->seed, DRAW_WORLD, 0);
+    w->drawn_n = 2 + (unsigned)prng_below(&w->draw, 4);
+    if (opt->machines != 0)
+        w->drawn_n = opt->machines;
     faults_draw(w);
     network_init(w);
     workload_init(w);
-    for (unsigned i = 0; i < w->machines_n; i++)
-        machine_init(&w->machines[i], w, i);
+    for (unsigned id = 0; id < w->drawn_n; id++) {
+        struct machine *m = &w->machines[w->machines_n];
+
+        if (id > 0 && (opt->skip_nodes >> id & 1) != 0)
+            continue;
+        machine_init(m, w, w->machines_n++, id);
+    }
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         machine_start(&w->machines[i]);
 }
@@ -65,6 +67,14 @@ void world_close(struct world *w)
     omap_free(&w->results);
     omap_free(&w->siblings);
     trace_free(&w->trace);
+}
+
+struct machine *world_machine(struct world *w, uint64_t id)
+{
+    for (unsigned i = 0; i < w->machines_n; i++)
+        if (w->machines[i].id == id)
+            return &w->machines[i];
+    return NULL;
 }
 
 struct happening *world_at(struct world *w, uint64_t when_us,
@@ -142,6 +152,8 @@ void world_fail_at(
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     w->failed = true;
+    (void)snprintf(
+        w->verdict, sizeof w->verdict, "%s (%.*s)", rule, SLICE_FMT(judge));
     errmsg_set(&w->why, SYNCLINE_OK, "%s at %.6f s: %s (%.*s)", rule,
         (double)w->now_us / 1e6, text, SLICE_FMT(judge));
     trace_note(&w->trace, w->now_us, "FAILED %s: %s", rule, text);

@@ -7,7 +7,8 @@
 #define SYNCLINE_SIM_WORLD_H
 
 #include "base/heap.h"
-#include "base/prng.h"
+#include "sim/bits.h"
+#include "sim/draw.h"
 #include "sim/faults.h"
 #include "sim/ledger.h"
 #include "sim/limits.h"
@@ -27,16 +28,22 @@ struct world_options {
     bool lonely;       /* no pairing: each machine stays by itself */
     bool on_file;      /* machines keep the real store, on disks in memory */
     FILE *trace;       /* NULL: none */
+    bool story;        /* in words, and less of it */
+    /* What is left out; the rest is as it would have been. NULL: nothing. */
+    const struct bits *skip_ops, *skip_strikes;
+    uint32_t skip_nodes; /* a bit each; never machine 0 */
 };
 
 struct world {
     struct world_options opt;
     uint64_t now_us;
     struct heap queue;
-    /* Apart, so that a change in one leaves the others' numbers alone. */
-    struct prng draw, net_draw, fault_draw, work_draw;
+    struct prng draw;
+    struct prng fault_draw,
+        work_draw; /* of the strike, the operation at hand */
     struct machine machines[SIM_MACHINES];
     unsigned machines_n;
+    unsigned drawn_n; /* with those that are left out */
     struct network net;
     struct faults faults;
     struct workload work;
@@ -47,6 +54,7 @@ struct world {
     struct tally tally;
     bool failed;
     struct errmsg why; /* the first thing that was wrong */
+    char verdict[48];  /* the rule and the judge, and nothing else */
 };
 
 /* Something that will happen. Freed by the world afterwards. */
@@ -64,6 +72,9 @@ void world_init(struct world *w, const struct world_options *opt);
 void world_close(struct world *w);
 /* Runs until the work is done and judged, or something is wrong. */
 void world_run(struct world *w);
+
+/* The machine of that number, or NULL if it is left out. */
+struct machine *world_machine(struct world *w, uint64_t id);
 
 /* Plans a happening; a machine's own waits while that is paused and is
  * dropped when it goes down. */

@@ -45,7 +45,7 @@ static void scene_init(struct scene *s)
     *s = (struct scene){ .w = sim_alloc(1, sizeof *s->w), .hlc = 1000 };
     s->w->machines_n = 2;
     for (unsigned i = 0; i < 2; i++) {
-        machine_init(&s->w->machines[i], s->w, i);
+        machine_init(&s->w->machines[i], s->w, i, i);
         buf_clear(&s->value);
         buf_put(&s->value, token, sizeof token);
         buf_put_str(&s->value, "default");

@@ -1,0 +1,35 @@
+/* draw.h - where a run's chance comes from: each operation, each strike of a
+ * fault, each machine and each connection draws from a stream of its own.
+ *
+ * Law: a stream is a function of the seed and its name, so that leaving one
+ * thing out of a run leaves the draws of all others as they were. */
+#ifndef SYNCLINE_SIM_DRAW_H
+#define SYNCLINE_SIM_DRAW_H
+
+#include "base/prng.h"
+
+enum draw_name {
+    DRAW_WORLD,
+    DRAW_FAULTS, /* which there are */
+    DRAW_STRIKE, /* the n-th of them */
+    DRAW_WORK,   /* what kind of work, and pairing */
+    DRAW_OWN,    /* what machine n holds before it joins */
+    DRAW_OP,     /* the n-th operation */
+    DRAW_MACHINE,
+    DRAW_CAST, /* datagrams of machine n */
+    DRAW_LINK,
+    DRAW_CLIENT
+};
+
+static inline struct prng draw_from(
+    uint64_t seed, enum draw_name name, uint64_t n)
+{
+    struct prng p = { seed };
+
+    p.state = prng_next(&p) + (uint64_t)name;
+    p.state = prng_next(&p) + n;
+    p.state = prng_next(&p);
+    return p;
+}
+
+#endif

@@ -1,0 +1,231 @@
+#include "sim/plan.h"
+
+#include "sim/faults_disk.h"
+#include "sim/planting.h"
+#include "sim/shrink.h"
+#include "sim/skip.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *mark_of(const struct plan *p)
+{
+    return p->per_point != 0 ? "# " : "";
+}
+
+static void put_skips(struct buf *b, const struct world_options *opt)
+{
+    if (opt->skip_ops != NULL) {
+        buf_put_str(b, " --skip-ops ");
+        skip_print(b, opt->skip_ops);
+    }
+    if (opt->skip_strikes != NULL) {
+        buf_put_str(b, " --skip-strikes ");
+        skip_print(b, opt->skip_strikes);
+    }
+    if (opt->skip_nodes != 0) {
+        struct bits nodes = { 0 };
+
+        for (unsigned id = 0; id < SIM_MACHINES; id++)
+            if ((opt->skip_nodes >> id & 1) != 0)
+                (void)bits_add(&nodes, id);
+        buf_put_str(b, " --skip-nodes ");
+        skip_print(b, &nodes);
+        bits_free(&nodes);
+    }
+}
+
+void plan_print_line(const struct world_options *opt)
+{
+    struct buf b = { 0 };
+
+    buf_printf(
+        &b, "syncline-sim --seed %" PRIu64 " --ops %u", opt->seed, opt->ops);
+    if (opt->machines != 0)
+        buf_printf(&b, " --nodes %u", opt->machines);
+    if (opt->faults != FAULTS_ALL) {
+        buf_put_str(&b, " --faults ");
+        faults_print(&b, opt->faults);
+    }
+    put_skips(&b, opt);
+    buf_put_u8(&b, '\0');
+    ENSURE(buf_status(&b) == SYNCLINE_OK);
+    (void)fputs((const char *)b.ptr, stdout);
+    buf_free(&b);
+    planting_print();
+    (void)printf("%s%s%s", opt->forced ? " --forced" : "",
+        opt->lonely ? " --lonely" : "", opt->on_file ? " --store file" : "");
+}
+
+static void say_failed(const struct plan *p, uint64_t seed, const char *what)
+{
+    struct world_options opt = p->opt;
+
+    opt.seed = seed;
+    (void)fputs(mark_of(p), stdout);
+    plan_print_line(&opt);
+    (void)printf("  # %s\n", what);
+    (void)fflush(stdout);
+}
+
+static uint64_t run_once(const struct plan *p, struct outcome *o, uint64_t seed,
+    bool *held, struct errmsg *why)
+{
+    struct world *w = sim_alloc(1, sizeof *w);
+    struct world_options opt = p->opt;
+    uint64_t hash;
+
+    opt.seed = seed;
+    world_init(w, &opt);
+    world_run(w);
+    *held = !w->failed;
+    *why = w->why;
+    hash = w->trace.hash;
+    o->events += w->trace.events;
+    world_close(w); /* what the last nodes counted comes with it */
+    tally_add(&o->tally, &w->tally);
+    free(w);
+    return hash;
+}
+
+static void run_seed(const struct plan *p, struct outcome *o, uint64_t seed)
+{
+    struct errmsg why;
+    bool held;
+    uint64_t hash;
+
+    o->seed = seed;
+    o->seeds++;
+    hash = run_once(p, o, seed, &held, &why);
+    if (held && p->twice && run_once(p, o, seed, &held, &why) != hash) {
+        held = false;
+        (void)errmsg_set(&why, SYNCLINE_OK, "two runs of it differ");
+    }
+    if (p->hash)
+        (void)printf("%" PRIu64 " %016" PRIx64 "\n", seed, hash);
+    if (held)
+        return;
+    o->failed++;
+    say_failed(p, seed, why.text);
+    if (p->shrink && o->failed == 1) {
+        struct world_options opt = p->opt;
+
+        opt.seed = seed;
+        shrink_tell(&opt, p->shrink_seconds);
+    }
+}
+
+/* A line of TAP for every per_point seeds. */
+static void run_tap(const struct plan *p, struct outcome *o)
+{
+    uint64_t points = (p->last - p->first) / p->per_point + 1;
+    uint64_t seed = p->first;
+
+    (void)printf("1..%" PRIu64 "\n", points);
+    for (uint64_t i = 1; i <= points; i++) {
+        uint64_t failed = o->failed, from = seed;
+
+        for (; seed <= p->last && seed - from < p->per_point; seed++)
+            run_seed(p, o, seed);
+        (void)printf("%s %" PRIu64 " - seeds %" PRIu64 " to %" PRIu64 "%s\n",
+            o->failed == failed ? "ok" : "not ok", i, from, seed - 1,
+            p->twice ? ", twice, run alike" : "");
+        (void)fflush(stdout);
+    }
+}
+
+/* Every jobs-th seed, from the job's own on. */
+static void run_share(const struct plan *p, struct outcome *o, unsigned job)
+{
+    struct timespec now;
+    uint64_t from;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    from = (uint64_t)now.tv_sec;
+    for (uint64_t seed = p->first + job; seed <= p->last; seed += p->jobs) {
+        run_seed(p, o, seed);
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        if (p->seconds != 0 && (uint64_t)now.tv_sec - from >= p->seconds)
+            break;
+    }
+}
+
+/* A process that ended by a signal, or an assertion, was at some seed. */
+static void await_jobs(const struct plan *p, struct outcome *o, pid_t *pids)
+{
+    for (unsigned j = 0; j < p->jobs; j++) {
+        int status = 0;
+
+        while (waitpid(pids[j], &status, 0) < 0)
+            ;
+        if (status == 0)
+            continue;
+        o[j].failed++;
+        say_failed(p, o[j].seed, "the simulator ended amid it");
+    }
+}
+
+static void run_jobs(const struct plan *p, struct outcome *out)
+{
+    size_t size = p->jobs * sizeof *out;
+    pid_t *pids = sim_alloc(p->jobs, sizeof *pids);
+    struct outcome *o = mmap(
+        NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    ENSURE(o != MAP_FAILED);
+    (void)fflush(stdout);
+    for (unsigned j = 0; j < p->jobs; j++) {
+        pids[j] = fork();
+        ENSURE(pids[j] >= 0);
+        if (pids[j] == 0) {
+            run_share(p, &o[j], j);
+            (void)fflush(stdout);
+            _exit(0);
+        }
+    }
+    await_jobs(p, o, pids);
+    for (unsigned j = 0; j < p->jobs; j++) {
+        out->seeds += o[j].seeds;
+        out->failed += o[j].failed;
+        out->events += o[j].events;
+        tally_add(&out->tally, &o[j].tally);
+    }
+    (void)munmap(o, size);
+    free(pids);
+}
+
+void plan_run(const struct plan *p, struct outcome *out)
+{
+    *out = (struct outcome){ 0 };
+    if (p->per_point != 0)
+        run_tap(p, out);
+    else if (p->jobs > 1)
+        run_jobs(p, out);
+    else
+        run_share(p, out, 0);
+}
+
+bool plan_sum(const struct plan *p, const struct outcome *o, double seconds)
+{
+    uint32_t faults = p->opt.faults;
+    bool enough;
+
+    if (!p->opt.on_file)
+        faults &= ~FAULTS_OF_FILE;
+    (void)printf("%s%" PRIu64 " seeds from %" PRIu64
+                 " on in %.1f s (%.0f a minute), %" PRIu64 " failed\n",
+        mark_of(p), o->seeds, p->first, seconds,
+        (double)o->seeds * 60 / seconds, o->failed);
+    (void)printf("%s%" PRIu64 " events, %" PRIu64 " writes\n", mark_of(p),
+        o->events, o->tally.sim.writes);
+    if (p->json)
+        tally_print_json(&o->tally, stdout);
+    else if (p->first != p->last)
+        tally_print(&o->tally, stdout, mark_of(p));
+    enough = tally_reaches(&o->tally, p->at_least, faults, stdout, mark_of(p));
+    return o->failed == 0 && enough;
+}

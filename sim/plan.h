@@ -1,0 +1,36 @@
+/* plan.h - which seeds are run, and how; what came of them.
+ *
+ * Law: the sum over some seeds does not depend on how many processes shared
+ * them. */
+#ifndef SYNCLINE_SIM_PLAN_H
+#define SYNCLINE_SIM_PLAN_H
+
+#include "sim/world.h"
+
+struct plan {
+    struct world_options opt;
+    uint64_t first, last;
+    uint64_t per_point; /* seeds a line of TAP; 0: no TAP */
+    uint64_t seconds;   /* no seed is begun after that; 0: all of them */
+    uint64_t at_least;  /* how often each thing must have happened */
+    unsigned jobs;      /* processes */
+    bool hash, twice, json;
+    bool shrink; /* the first seed that fails */
+    uint64_t shrink_seconds;
+};
+
+struct outcome {
+    uint64_t seeds, failed, events;
+    uint64_t seed; /* at hand */
+    struct tally tally;
+};
+
+/* Prints each seed that fails, with the line that replays it. */
+void plan_run(const struct plan *p, struct outcome *out);
+/* Prints the sum; false if something failed or was met too seldom. */
+bool plan_sum(const struct plan *p, const struct outcome *o, double seconds);
+
+/* The command line that runs one seed with these options. */
+void plan_print_line(const struct world_options *opt);
+
+#endif
