@@ -167,7 +167,7 @@ static void say_batch(struct play *p)
     f.batch.space = take_space(p, &space);
     f.batch.flags = take_u8(&p->in) & BATCH_FLAGS;
     f.batch.cursor = (how & 128) != 0 ? take_number(&p->in) : 0;
-    f.batch.floor = (how & 64) != 0 ? take_number(&p->in) : 0;
+    f.batch.floors.length = (how & 64) != 0 ? take_number(&p->in) : 0;
     for (; f.batch.rows_n < how % 4u; f.batch.rows_n++)
         put_row(p, space, &rows);
     for (; f.batch.conflicts_n < how / 4u % 4u; f.batch.conflicts_n++)

@@ -12,7 +12,7 @@ void check_ack(struct world *w, struct machine *m)
         const struct led_change *c = &w->ledger.changes[i];
         const struct view_space *vs;
 
-        if (c->author != m || !c->acked || c->lost)
+        if (c->author != m || !c->acked || c->lost || c->moved)
             continue;
         vs = view_by_space(v, c->space);
         if (vs != NULL && !vv_covers(&vs->have, &c->dot)) {

@@ -9,7 +9,7 @@ void check_version(
 {
     const struct view_item *vi = &w->ledger.views[m->ix].items[item];
 
-    if (it->length > 0 && it->version < vi->version)
+    if (item_alive(it) && it->version < vi->version)
         world_fail(w, "I5",
             "node %u: the version of %.*s goes back from %" PRIu64
             " to %" PRIu64,

@@ -7,7 +7,8 @@
 /* ---- what the nodes say of themselves ---- */
 
 /* The spaces of `status`, each as name, fingerprint, vector. */
-static void tell_spaces(struct buf *out, const struct json *status)
+static void tell_spaces(
+    struct world *w, struct buf *out, const struct json *status)
 {
     const struct json *spaces = json_get(status, "spaces");
     static const char *const members[] = { "name", "items", "deleted",
@@ -18,6 +19,9 @@ static void tell_spaces(struct buf *out, const struct json *status)
         for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
             const struct json *v = json_get(s, members[i]);
 
+            /* Each collects in its own time. */
+            if (w->ledger.collected && strcmp(members[i], "deleted") == 0)
+                continue;
             buf_printf(out, " %s ", members[i]);
             if (v != NULL)
                 json_print(out, v, JSON_CANONICAL);
@@ -57,7 +61,7 @@ static void check_status(struct world *w)
         int rc;
 
         buf_clear(b);
-        tell_spaces(b,
+        tell_spaces(w, b,
             machine_ask_now(&w->machines[i], SLICE_LIT("{\"op\":\"status\"}"),
                 &arena, &rc));
         if (i > 0)
@@ -197,14 +201,14 @@ static void describe(struct errmsg *out, const struct omap_node *n)
     if (peek_conflict(n->key, buf_slice(&value), &p) == SYNCLINE_OK)
         (void)errmsg_set(out, SYNCLINE_OK,
             "of %.*s%.*s, change %llu of %02x, beaten by %.*s=%.*s of change "
-            "%llu of %02x with %llx, state %u, life %llu",
+            "%llu of %02x with %llx, resolved %d, returned %d, life %llu",
             SLICE_FMT(p.key), SLICE_FMT(p.loser.path),
             (unsigned long long)p.loser.dot.seq, p.loser.dot.replica.b[0],
             SLICE_FMT(p.winner.path),
             (int)(p.winner.value.len < 20 ? p.winner.value.len : 20),
             (const char *)p.winner.value.ptr,
             (unsigned long long)p.winner.dot.seq, p.winner.dot.replica.b[0],
-            (unsigned long long)p.winner.stamp.hlc, p.state,
+            (unsigned long long)p.winner.stamp.hlc, p.resolved, p.returned,
             (unsigned long long)p.life);
     buf_free(&value);
 }

@@ -4,12 +4,41 @@
 
 #include <inttypes.h>
 
+/* Had the end of that life seen something that is here now? */
+static bool had_seen(
+    const struct ledger *l, uint32_t end, uint32_t item, const struct item *it)
+{
+    const struct bits *past = ledger_past(&l->changes[end], item);
+
+    for (uint32_t i = 0; i < it->changes_n && past != NULL; i++) {
+        uint32_t c =
+            ledger_find(l, l->items[item].space, &it->changes[i].first);
+
+        if (c != LEDGER_NONE && bits_has(past, c))
+            return true;
+    }
+    return false;
+}
+
+/* Where two sides had both collected what the other had not, lives cannot be
+ * compared any more: only what the deletion saw must not show. */
+static bool is_undone(
+    struct world *w, struct machine *m, uint32_t item, const struct item *it)
+{
+    struct view *v = &w->ledger.views[m->ix];
+    const struct view_item *vi = &v->items[item];
+    const struct view_space *vs = view_by_space(v, w->ledger.items[item].space);
+
+    return item_alive(it) && it->length < vi->deepest &&
+        (vs == NULL || !vs->mutual || had_seen(&w->ledger, vi->end, item, it));
+}
+
 void check_deleted(
     struct world *w, struct machine *m, uint32_t item, const struct item *it)
 {
     const struct view_item *vi = &w->ledger.views[m->ix].items[item];
 
-    if (item_alive(it) && it->length < vi->deepest)
+    if (is_undone(w, m, item, it))
         world_fail(w, "I7",
             "node %u: %.*s is alive in life %" PRIu64
             " although the end of life %" PRIu64 " was seen there",

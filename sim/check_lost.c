@@ -12,6 +12,7 @@ struct told {
     uint32_t item, slot;
     uint32_t loser, winner; /* changes */
     struct dot dot;         /* the loser's */
+    bool returned;          /* it came back with a member */
 };
 
 struct loss_check {
@@ -43,7 +44,8 @@ static int add_told(void *ctx, struct slice key, struct slice value)
     *t = (struct told){ .item = ledger_item(k->ledger, vs->space, p.key),
         .loser = ledger_find(k->ledger, vs->space, &p.loser.dot),
         .winner = ledger_find(k->ledger, vs->space, &p.winner.dot),
-        .dot = p.loser.dot };
+        .dot = p.loser.dot,
+        .returned = p.returned };
     t->slot = ledger_slot(k->ledger, t->item, p.loser.path, false);
     view_grow(k->view, k->ledger);
     return SYNCLINE_OK;
@@ -67,16 +69,23 @@ static bool had_seen(
     return past != NULL && bits_has(past, earlier);
 }
 
+/* What its author replayed after a bootstrap is judged for itself. */
+static bool counts(const struct loss_check *k, const struct led_change *c)
+{
+    const struct view_space *vs = view_by_space(k->view, c->space);
+
+    return vs != NULL &&
+        (vv_covers(&vs->have, &c->dot) || (c->moved && !c->lost));
+}
+
 /* A change that counts, wrote there or in a later life, and knew it. */
 static bool is_superseded(const struct loss_check *k, uint32_t change,
     const struct led_cell *cell, uint32_t item)
 {
     for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
         const struct led_change *c = &k->ledger->changes[i];
-        const struct view_space *vs = view_by_space(k->view, c->space);
 
-        if (i == change || vs == NULL || !vv_covers(&vs->have, &c->dot) ||
-            !had_seen(k, i, change, item))
+        if (i == change || !counts(k, c) || !had_seen(k, i, change, item))
             continue;
         for (uint32_t j = 0; j < c->cells_n; j++)
             if (k->ledger->slots[c->cells[j].slot].item == item &&
@@ -144,17 +153,37 @@ static bool has_twin(
     return false;
 }
 
+/* The same write once more, by its author or whoever held it. */
+static bool has_echo(
+    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
+{
+    for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
+        struct led_change *c = &k->ledger->changes[i];
+        const struct view_space *vs = view_by_space(k->view, c->space);
+
+        if (i == change || vs == NULL || !vv_covers(&vs->have, &c->dot))
+            continue;
+        for (uint32_t j = 0; j < c->cells_n; j++)
+            if (c->cells[j].slot == cell->slot &&
+                dot_eq(&c->cells[j].first, &cell->first) &&
+                is_accounted_for(k, i, &c->cells[j]))
+                return true;
+    }
+    return false;
+}
+
 static void check_change(const struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
 
-    if (!c->acked || c->lost || view_by_space(k->view, c->space) == NULL)
+    if (!(c->acked || c->moved) || c->lost ||
+        view_by_space(k->view, c->space) == NULL)
         return;
     for (uint32_t i = 0; i < c->cells_n; i++) {
         const struct led_slot *s = &k->ledger->slots[c->cells[i].slot];
 
         if (is_accounted_for(k, ix, &c->cells[i]) ||
-            has_twin(k, ix, &c->cells[i]))
+            has_twin(k, ix, &c->cells[i]) || has_echo(k, ix, &c->cells[i]))
             continue;
         world_fail(k->world, "I3",
             "what node %u was told is safe is lost: change %" PRIu64
@@ -165,10 +194,11 @@ static void check_change(const struct loss_check *k, uint32_t ix)
     }
 }
 
-/* A conflict where the winner had seen the loser is none. */
+/* A conflict where the winner had seen the loser is none. Of what comes back
+ * after its life this cannot be asked: who ended it may be collected. */
 static void check_told(const struct loss_check *k, const struct told *t)
 {
-    if (t->loser == LEDGER_NONE || t->winner == LEDGER_NONE ||
+    if (t->returned || t->loser == LEDGER_NONE || t->winner == LEDGER_NONE ||
         !had_seen(k, t->winner, t->loser, t->item))
         return;
     world_fail(k->world, "conflict",

@@ -214,6 +214,22 @@ void ledger_set_past(
     bits_copy(&p->seen, seen);
 }
 
+void ledger_inherit_past(
+    struct ledger *l, uint32_t change, uint32_t item, uint32_t first)
+{
+    const struct bits *past =
+        first == LEDGER_NONE ? NULL : ledger_past(&l->changes[first], item);
+    struct bits *mine;
+
+    ledger_set_past(&l->changes[change], item, &(struct bits){ 0 });
+    mine = (struct bits *)ledger_past(&l->changes[change], item);
+    if (first != LEDGER_NONE)
+        (void)bits_add(mine, first);
+    for (uint32_t i = 0; past != NULL && i < past->n * 64; i++)
+        if (bits_has(past, i))
+            (void)bits_add(mine, i);
+}
+
 void ledger_ack(struct ledger *l, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to; i++)

@@ -56,6 +56,7 @@ struct led_change {
     uint32_t past_n, past_cap;
     bool acked; /* somebody was told that it is safe */
     bool lost;  /* the author's disk lost it */
+    bool moved; /* it is replayed by its author, after a bootstrap */
 };
 
 struct led_space {
@@ -74,6 +75,7 @@ struct ledger {
     struct led_change *changes;
     uint32_t changes_n, changes_cap;
     struct omap item_ix, slot_ix, change_ix;
+    bool collected; /* somebody, something */
     struct view views[SIM_MACHINES];
 };
 
@@ -105,5 +107,9 @@ void ledger_add_cell(struct led_change *c, const struct led_cell *cell);
 const struct bits *ledger_past(const struct led_change *c, uint32_t item);
 void ledger_set_past(
     struct led_change *c, uint32_t item, const struct bits *seen);
+/* It is a write that was made before, as `first` (LEDGER_NONE: unknown), and
+ * has seen that and what that had seen. */
+void ledger_inherit_past(
+    struct ledger *l, uint32_t change, uint32_t item, uint32_t first);
 
 #endif

@@ -100,6 +100,9 @@ static void shrink(struct node_options *opt, struct prng *p)
     if (prng_one_in(p, 2))
         opt->forward_us += prng_below(p, SEC_US);
     opt->dial_max_us = 500 * MS_US + prng_below(p, 10 * SEC_US);
+    opt->collect_us = 100 * MS_US + prng_below(p, 10 * SEC_US);
+    if (prng_one_in(p, 2))
+        opt->retention_us = 20 * SEC_US + prng_below(p, 20 * SEC_US);
 }
 
 static void timer_fires(struct world *w, struct happening *h);

@@ -21,6 +21,8 @@ struct observer {
     uint32_t first_new;  /* changes from here on are of this batch */
     struct stamp before; /* the greatest that was visible before */
     struct arena arena;
+    uint32_t replaced[SIM_SPACES]; /* numbers, by a bootstrap in this batch */
+    uint32_t replaced_n;
     struct touched *touched;
     uint32_t touched_n, touched_cap;
 };
@@ -67,18 +69,99 @@ static void on_item_op(struct observer *o, const struct batch_op *op)
     touch(o, ledger_item(o->ledger, vs->space, key), op->value.ptr == NULL);
 }
 
+static bool is_of(struct observer *o, const struct batch_op *op,
+    enum peek_meta what, struct peek *out)
+{
+    if (peek_meta(op->key, op->value, out) != SYNCLINE_OK)
+        world_fail(o->world, "store", "node %u writes a damaged record",
+            o->machine->ix);
+    return out->what == what;
+}
+
+static void on_replaced_op(struct observer *o, const struct batch_op *op)
+{
+    struct peek p;
+
+    if (is_of(o, op, PEEK_RETURNING, &p) && op->value.ptr != NULL) {
+        ENSURE(o->replaced_n < SIM_SPACES);
+        o->replaced[o->replaced_n++] = p.number;
+    }
+}
+
+static bool is_replaced(const struct observer *o, uint32_t number)
+{
+    for (uint32_t i = 0; i < o->replaced_n; i++)
+        if (o->replaced[i] == number)
+            return true;
+    return false;
+}
+
+static void on_space_gone(struct observer *o, const struct batch_op *op)
+{
+    struct peek p;
+
+    if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr != NULL)
+        return;
+    if (is_replaced(o, p.number))
+        view_replace(o->view, o->ledger, o->no, p.number);
+    else
+        view_unmap(o->view, o->ledger, p.number);
+}
+
+static int touch_stored(void *ctx, struct slice key, struct slice value)
+{
+    struct observer *o = ctx;
+    const struct view_space *vs;
+    uint32_t number;
+
+    (void)value;
+    ENSURE(peek_space_number(key, &number, &key));
+    vs = view_by_number(o->view, number);
+    touch(o, ledger_item(o->ledger, vs->space, key), false);
+    return SYNCLINE_OK;
+}
+
+/* What came before it had a name counts from here on. */
+static void touch_all(struct observer *o, uint32_t number)
+{
+    struct buf prefix = { 0 };
+
+    put_be32(&prefix, number);
+    ENSURE(store_scan(&o->machine->port, TABLE_ITEM, buf_slice(&prefix),
+               SLICE_NONE, touch_stored, o) == SYNCLINE_OK);
+    buf_free(&prefix);
+}
+
 static void on_space_op(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
-    if (peek_meta(op->key, op->value, &p) != SYNCLINE_OK)
-        world_fail(o->world, "store", "node %u writes a damaged record",
-            o->machine->ix);
-    if (p.what != PEEK_SPACE)
+    if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr == NULL)
         return;
     view_unmap(o->view, o->ledger, p.number);
-    if (op->value.ptr != NULL)
-        view_map(o->view, p.number, ledger_space(o->ledger, &p.token, p.name));
+    view_map(o->view, p.number, ledger_space(o->ledger, &p.token, p.name));
+    touch_all(o, p.number);
+}
+
+static void on_returning_op(struct observer *o, const struct batch_op *op)
+{
+    struct peek p;
+
+    if (!is_of(o, op, PEEK_RETURNING, &p))
+        return;
+    for (unsigned i = 0; i < SIM_SPACES; i++) {
+        struct view_space *vs = &o->view->spaces[i];
+
+        if (vs->used && op->value.ptr != NULL && vs->number == p.into) {
+            vs->returning = true;
+            vs->mutual = vs->mutual || p.mutual;
+            vs->from = p.number;
+        } else if (vs->used && op->value.ptr == NULL && vs->returning &&
+            vs->from == p.number) {
+            vs->returning = false;
+            touch_all(o, vs->number);
+        }
+    }
 }
 
 static void cover(struct observer *o, uint32_t space, const struct dot *dot)
@@ -222,11 +305,16 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
         else if (ix < o->first_new)
             continue;
         take_change(o, item, it, i, ix, true);
-        /* What is replayed under its old stamp has seen nothing here. */
-        ledger_set_past(&o->ledger->changes[ix], item,
-            rid_eq(&c->stamp.replica, &c->dot.replica)
-                ? &o->view->items[item].seen
-                : &nothing);
+        /* What is replayed has seen what it had seen when it was first
+         * written, or, in a mesh that is new to it, nothing. */
+        if (!dot_eq(&c->dot, &c->first))
+            ledger_inherit_past(
+                o->ledger, ix, item, ledger_find(o->ledger, space, &c->first));
+        else
+            ledger_set_past(&o->ledger->changes[ix], item,
+                rid_eq(&c->stamp.replica, &c->dot.replica)
+                    ? &o->view->items[item].seen
+                    : &nothing);
         view_see(o->view, o->ledger, o->no, item, ix);
         check_stamp(o->world, o->machine, c, &greatest);
         see_stamp(&o->view->greatest, &c->stamp);
@@ -255,6 +343,16 @@ static void note_removed(struct observer *o, uint32_t item)
             o->machine->ix, SLICE_FMT(li->key));
     if (length > li->collected)
         li->collected = length;
+    o->ledger->collected = true;
+}
+
+/* It is not shown to anybody before all is replayed. */
+static bool is_returning(const struct observer *o, uint32_t item)
+{
+    const struct view_space *vs =
+        view_by_space(o->view, o->ledger->items[item].space);
+
+    return vs != NULL && vs->returning;
 }
 
 static void judge_touched(struct observer *o)
@@ -270,19 +368,40 @@ static void judge_touched(struct observer *o)
         if (t->removed && it.length == 0)
             note_removed(o, t->item);
         check_vector(o->world, o->machine, t->item, &it);
-        check_deleted(o->world, o->machine, t->item, &it);
+        if (!is_returning(o, t->item))
+            check_deleted(o->world, o->machine, t->item, &it);
         check_version(o->world, o->machine, t->item, &it);
         vi->length = it.length;
-        vi->version = it.version;
+        if (it.version > vi->version) /* a collected one is not forgotten */
+            vi->version = it.version;
+    }
+}
+
+/* What the author's old vector claimed alone is replayed. */
+static void note_moved(struct observer *o)
+{
+    struct ledger *l = o->ledger;
+
+    for (uint32_t i = 0; i < l->changes_n && o->replaced_n > 0; i++) {
+        const struct view_space *vs =
+            view_by_space(o->view, l->changes[i].space);
+
+        if (l->changes[i].author == o->machine && vs != NULL && vs->returning &&
+            !vv_covers(&vs->have, &l->changes[i].dot))
+            l->changes[i].moved = true;
     }
 }
 
 static void observe(struct observer *o, struct slice ops)
 {
+    each_op(o, ops, TABLE_META, on_replaced_op);
+    each_op(o, ops, TABLE_META, on_space_gone);
     each_op(o, ops, TABLE_META, on_space_op);
+    each_op(o, ops, TABLE_META, on_returning_op);
     each_op(o, ops, TABLE_ITEM, on_item_op);
     read_touched(o);
     each_op(o, ops, TABLE_META, on_seen_op);
+    note_moved(o);
     judge_touched(o);
 }
 
@@ -349,7 +468,7 @@ static void note_lost(struct world *w, struct machine *m, bool restored)
         const struct view_space *vs = view_by_space(&l->views[m->ix], c->space);
 
         if (c->author != m || c->lost || vs == NULL ||
-            vv_covers(&vs->have, &c->dot))
+            vv_covers(&vs->have, &c->dot) || (c->moved && !restored))
             continue;
         c->lost = true;
         if (c->acked && !restored)

@@ -74,6 +74,19 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
             return SYNCLINE_ESHORT;
         return peek_seen(key, value, out);
     }
+    if (slice_has_prefix(key, SLICE_LIT(META_RETURNING))) {
+        struct reader r = reader_of(value);
+
+        out->what = PEEK_RETURNING;
+        key = slice_from(key, sizeof META_RETURNING - 1);
+        if (!peek_space_number(key, &out->number, &key))
+            return SYNCLINE_ESHORT;
+        if (value.ptr != NULL) {
+            out->into = get_be32(&r);
+            out->mutual = get_u8(&r) != 0;
+        }
+        return r.err;
+    }
     return SYNCLINE_OK;
 }
 
@@ -93,12 +106,15 @@ int peek_conflict(
     struct reader r = reader_of(value);
     struct slice tail, path;
     struct dot loser;
+    uint8_t state;
 
     if (!peek_space_number(key, &out->number, &tail) ||
         get_conflict_tail(tail, &out->key, &path, &loser) != SYNCLINE_OK)
         return SYNCLINE_EMALFORMED;
     (void)get_be64(&r); /* lsn */
-    out->state = get_u8(&r);
+    state = get_u8(&r);
+    out->resolved = (state & CONFLICT_RESOLVED) != 0;
+    out->returned = (state & CONFLICT_RETURNED) != 0;
     out->life = get_varint(&r);
     get_side(&r, &out->loser);
     get_side(&r, &out->winner);

@@ -18,13 +18,15 @@ NODISCARD int peek_load(const struct store_port *s, uint32_t number,
 
 enum peek_meta {
     PEEK_OTHER,
-    PEEK_SPACE, /* number, token, name */
-    PEEK_SEEN   /* number, dot */
+    PEEK_SPACE,    /* number, token, name */
+    PEEK_SEEN,     /* number, dot */
+    PEEK_RETURNING /* number, into, mutual: before and after a bootstrap */
 };
 
 struct peek {
     enum peek_meta what;
-    uint32_t number;
+    uint32_t number, into;
+    bool mutual;
     struct space_token token;
     struct slice name;
     struct dot dot;
@@ -43,7 +45,7 @@ struct peek_side {
 struct peek_conflict {
     uint32_t number;
     struct slice key;
-    uint8_t state;
+    bool resolved, returned;
     uint64_t life;
     struct peek_side loser, winner;
 };

@@ -123,7 +123,8 @@ static void put_conflict(
         put_dot_name(s, b, &p.loser.dot);
         buf_put_str(b, " lost to ");
         put_dot_name(s, b, &p.winner.dot);
-        buf_put_str(b, p.state != 0 ? ", resolved" : "");
+        buf_put_str(b, p.returned ? ", returned" : "");
+        buf_put_str(b, p.resolved ? ", resolved" : "");
     }
     buf_free(&key);
     buf_free(&value);
@@ -158,6 +159,17 @@ static void put_batch(struct story *s, struct buf *b,
 }
 
 /* ---- frames ---- */
+
+static void put_bootstrap(
+    struct story *s, struct buf *b, const struct frame_bootstrap *f)
+{
+    bool begins = f->stage == BOOTSTRAP_BEGINS;
+
+    buf_put_str(b, begins ? "all of " : "that is all of ");
+    put_space(s, b, &f->space);
+    buf_put_str(b, begins ? " follows, its horizon " : ", it has ");
+    put_vector(s, b, &f->vector);
+}
 
 static void put_subscribe(
     struct story *s, struct buf *b, const struct frame_subscribe *f)
@@ -219,6 +231,9 @@ static bool put_said(
         return true;
     case FRAME_BYE:
         buf_printf(b, "bye: %.*s", SLICE_FMT(f.bye.text));
+        return true;
+    case FRAME_BOOTSTRAP:
+        put_bootstrap(s, b, &f.bootstrap);
         return true;
     default:
         buf_put_str(b, frame_name(f.type));

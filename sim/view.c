@@ -56,26 +56,41 @@ void view_map(struct view *v, uint32_t number, uint32_t space)
     if (!s->used)
         *s = (struct view_space){ .used = true, .number = number };
     s->space = space;
+    s->mutual = false;
+}
+
+/* Of all items of a space; the ends of lives may be kept in mind. */
+static void forget_items(
+    struct view *v, const struct ledger *l, uint32_t space, bool keep_ends)
+{
+    for (uint32_t i = 0; i < v->items_n; i++) {
+        struct bits seen = v->items[i].seen;
+
+        if (l->items[i].space != space)
+            continue;
+        bits_clear(&seen);
+        v->items[i] = (struct view_item){ .seen = seen,
+            .deepest = keep_ends ? v->items[i].deepest : 0,
+            .end = v->items[i].end };
+    }
+}
+
+static void unmap(struct view *v, const struct ledger *l, struct view_space *s,
+    bool keep_ends)
+{
+    forget_items(v, l, s->space, keep_ends);
+    for (uint32_t i = 0; i < v->slots_n; i++)
+        if (l->items[l->slots[i].item].space == s->space)
+            v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
+    s->used = false;
 }
 
 void view_unmap(struct view *v, const struct ledger *l, uint32_t number)
 {
     struct view_space *s = view_by_number(v, number);
 
-    if (s == NULL)
-        return;
-    for (uint32_t i = 0; i < v->items_n; i++) {
-        struct bits seen = v->items[i].seen;
-
-        if (l->items[i].space != s->space)
-            continue;
-        bits_clear(&seen);
-        v->items[i] = (struct view_item){ .seen = seen };
-    }
-    for (uint32_t i = 0; i < v->slots_n; i++)
-        if (l->items[l->slots[i].item].space == s->space)
-            v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
-    s->used = false;
+    if (s != NULL)
+        unmap(v, l, s, false);
 }
 
 static bool is_better(const struct ledger *l, const struct fold_slot *f,
@@ -117,8 +132,10 @@ static void see_one(
     for (uint32_t i = 0; i < c->cells_n; i++) {
         const struct led_slot *s = &l->slots[c->cells[i].slot];
 
-        if (s->item == item && s->is_tomb && c->cells[i].life > it->deepest)
+        if (s->item == item && s->is_tomb && c->cells[i].life > it->deepest) {
             it->deepest = c->cells[i].life;
+            it->end = change;
+        }
     }
 }
 
@@ -155,6 +172,17 @@ void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     }
 }
 
+void view_replace(
+    struct view *v, const struct ledger *l, uint64_t commit, uint32_t number)
+{
+    struct view_space *s = view_by_number(v, number);
+
+    if (s == NULL)
+        return;
+    note_sighting(v, &(struct sighting){ commit, s->space, LEDGER_NONE });
+    unmap(v, l, s, true);
+}
+
 static void forget(struct view *v)
 {
     for (uint32_t i = 0; i < v->items_n; i++) {
@@ -175,6 +203,10 @@ static void see_again(struct view *v, const struct ledger *l)
     for (uint32_t i = 0; i < v->sightings_n; i++) {
         const struct sighting *s = &v->sightings[i];
 
+        if (s->change == LEDGER_NONE) {
+            forget_items(v, l, s->item, true);
+            continue;
+        }
         (void)bits_add(&v->items[s->item].seen, s->change);
         see_one(v, l, s->item, s->change);
     }

@@ -23,6 +23,7 @@ struct fold_slot {
 struct view_item {
     uint64_t life;            /* longest among the covered changes */
     uint64_t deepest;         /* longest life whose end was ever seen here */
+    uint32_t end;             /* and the change that ended it */
     uint64_t length, version; /* as the store has it */
     struct bits seen;
 };
@@ -32,8 +33,12 @@ struct view_space {
     uint32_t number; /* local */
     uint32_t space;  /* of the ledger */
     struct vv have;
+    bool returning; /* what it held before a bootstrap is being replayed */
+    bool mutual;    /* what it had collected, others had not, at some time */
+    uint32_t from;  /* the number that it had then */
 };
 
+/* Change LEDGER_NONE: all that was seen of the space `item` is forgotten. */
 struct sighting {
     uint64_t commit;
     uint32_t item, change;
@@ -61,6 +66,10 @@ struct view_space *view_by_space(struct view *v, uint32_t space);
 void view_map(struct view *v, uint32_t number, uint32_t space);
 /* The machine has left it: nothing that it held counts any more. */
 void view_unmap(struct view *v, const struct ledger *l, uint32_t number);
+/* A bootstrap takes its place: what was seen counts no more, but the ends of
+ * lives still do. */
+void view_replace(
+    struct view *v, const struct ledger *l, uint64_t commit, uint32_t number);
 /* Folds a change in. */
 void view_cover(struct view *v, const struct ledger *l, uint32_t change);
 /* The machine holds a change in an item, and so all that its author saw. */

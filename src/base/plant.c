@@ -9,6 +9,10 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_M3] = { "M3", "vector and rows are saved apart" },
     [PLANT_M4] = { "M4", "a write is acknowledged before it is durable" },
     [PLANT_M5] = { "M5", "dots are used again after an unclean stop" },
+    [PLANT_M6] = { "M6", "an item's version begins anew after collection" },
+    [PLANT_M7] = { "M7", "tombstones are collected by their age" },
+    [PLANT_M8] = { "M8", "only who is connected is asked before collecting" },
+    [PLANT_M9] = { "M9", "a bootstrap leaves out tombstones" },
     [PLANT_M10] = { "M10", "rows and mark are read at different instants" },
     [PLANT_M13] = { "M13",
         "a page of the feed ends amid what has one number, "
@@ -39,6 +43,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_FORWARD_DROPS] = { "forward-drops",
         "what an author delivers "
         "itself is never forwarded" },
+    [PLANT_HEEDS_BEHIND] = { "heeds-behind",
+        "what a peer sends that lacks the horizon is taken" },
     [PLANT_IDLE_WRITES] = { "idle-writes",
         "the clock's ceiling is saved at "
         "every timer" },

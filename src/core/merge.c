@@ -341,6 +341,8 @@ static int begin_change(
         .originals_n = by->originals_n };
     int rc = SYNCLINE_OK;
 
+    if (!item_alive(it) && it->version < by->version_floor)
+        it->version = by->version_floor;
     if (it->version < LENGTH_MAX)
         it->version++;
     for (*ix = 0; *ix < it->changes_n; ++*ix)

@@ -55,6 +55,7 @@ struct author {
     struct stamp stamp;
     uint64_t wall_us;
     uint64_t floor;         /* largest causal length collected in the space */
+    uint64_t version_floor; /* and version: a new life goes beyond it */
     const struct vv *birth; /* for an absent item; NULL: nothing collected */
     const struct original *originals; /* of a resolver's result */
     uint32_t originals_n;

@@ -44,7 +44,7 @@ int get_conflict_record(struct reader *r, struct conflict_record *out)
     c.length = get_varint(r);
     get_contender(r, &c.loser);
     get_contender(r, &c.winner);
-    if (r->err == 0 && (c.state > CONFLICT_RESOLVED || c.loser.dot.seq == 0))
+    if (r->err == 0 && (c.state > CONFLICT_STATES || c.loser.dot.seq == 0))
         r->err = SYNCLINE_EMALFORMED;
     if (r->err == 0)
         *out = c;
@@ -127,10 +127,10 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         if (rc != SYNCLINE_OK)
             return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
         newer = winner_cmp(&c->winner, &old.winner) > 0;
-        if (!newer && c->state <= old.state)
+        if (!newer && (c->state | old.state) == old.state)
             return SYNCLINE_OK;
         now = newer ? *c : old;
-        now.state = c->state > old.state ? c->state : old.state;
+        now.state = c->state | old.state;
     }
     sp->echoed = false;
     now.lsn = space_next_lsn(sp);
@@ -147,6 +147,52 @@ int conflict_known(
 
     *known = rc == SYNCLINE_OK;
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+}
+
+/* ---- before what settled them is collected ---- */
+
+struct settling {
+    struct node *node;
+    const struct item *item;
+    struct settled {
+        struct settled *next;
+        struct slice tail;
+    } * list;
+};
+
+static int note_settled(void *ctx, struct slice key, struct slice value)
+{
+    struct settling *s = ctx;
+    struct reader r = reader_of(slice_from(value, 8));
+    struct conflict_record c;
+    struct settled *e;
+
+    if (get_conflict_record(&r, &c) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    if (c.state != CONFLICT_OPEN || !conflict_superseded(s->item, &c))
+        return SYNCLINE_OK;
+    e = arena_zalloc(&s->node->step, 1, sizeof *e);
+    if (e == NULL)
+        return SYNCLINE_ENOMEM;
+    e->tail = arena_dup(&s->node->step, slice_from(key, 4));
+    e->next = s->list;
+    s->list = e;
+    return e->tail.ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+int conflicts_settle(
+    struct node *n, struct space *sp, struct slice key, const struct item *it)
+{
+    struct settling s = { .node = n, .item = it };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_CONFLICT,
+        key_conflict_of(&prefix, sp->id, key), SLICE_NONE, note_settled, &s);
+
+    buf_free(&prefix);
+    for (struct settled *e = s.list; e != NULL && rc == SYNCLINE_OK;
+         e = e->next)
+        rc = conflict_mark_resolved(n, sp, e->tail);
+    return rc;
 }
 
 /* ---- found while merging ---- */
@@ -192,7 +238,8 @@ static int on_conflict(void *ctx, const struct conflict *c)
 {
     struct merging *m = ctx;
     struct node *n = m->node;
-    struct conflict_record record = { .state = CONFLICT_OPEN,
+    struct conflict_record record = { .state = m->returned ? CONFLICT_RETURNED
+                                                           : CONFLICT_OPEN,
         .length = c->length,
         .loser = c->loser,
         .winner = c->winner };

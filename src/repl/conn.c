@@ -1,4 +1,4 @@
-#include "repl/node_impl.h"
+#include "repl/collect_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +44,8 @@ static void session_free(struct conn *c, struct session *s)
     send_forget(c, s);
     arena_free(&s->arena);
     arena_free(&s->acked_arena);
+    arena_free(&s->claims_arena);
+    arena_free(&s->horizon_arena);
     free(s);
 }
 
@@ -268,6 +270,8 @@ int conn_on_down(struct node *n, const struct event *ev)
             SLICE_FMT(c->name));
     }
     verifies_conn_gone(n, c);
+    if (rc == SYNCLINE_OK)
+        rc = bootstrap_conn_gone(n, c);
     conn_free(c);
     return rc;
 }
@@ -335,7 +339,8 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     c->name = name;
     c->replica = f->hello.replica;
     c->port = f->hello.port;
-    c->greeted = true;
+    c->greeted = c->owes_acks = true;
+    silence_heard(n, &c->device);
     log_line(&n->log, LOG_LEVEL_INFO, "conn", "connected to %.*s",
         SLICE_FMT(c->name));
     n->reach_changed = n->want_flush = true;
@@ -423,6 +428,11 @@ static int on_ack(struct node *n, struct conn *c, struct frame *f)
     return receive_ack(n, c, &f->ack);
 }
 
+static int on_bootstrap(struct node *n, struct conn *c, struct frame *f)
+{
+    return bootstrap_on_frame(n, c, &f->bootstrap);
+}
+
 static int on_ask(struct node *n, struct conn *c, struct frame *f)
 {
     return verify_on_ask(n, c, &f->ask);
@@ -463,6 +473,7 @@ static const struct {
     [FRAME_ASK] = { on_ask, false },
     [FRAME_TELL] = { on_tell, false },
     [FRAME_BYE] = { on_bye, true },
+    [FRAME_BOOTSTRAP] = { on_bootstrap, false },
 };
 
 int conn_on_frame(struct node *n, const struct event *ev)
@@ -479,7 +490,8 @@ int conn_on_frame(struct node *n, const struct event *ev)
     rc = get_frame(ev->bytes, &f, &n->step);
     if (rc == SYNCLINE_EVERSION) {
         conn_close(n, c, rc,
-            "this node speaks protocol version 1; update the older one");
+            "this node speaks another version of the protocol; update the "
+            "older one");
         return SYNCLINE_OK;
     }
     if (rc != SYNCLINE_OK)
@@ -521,6 +533,18 @@ static int tell_reach(struct node *n, struct conn *to)
     return rc;
 }
 
+/* Before what others have is passed on: it is weighed by who reaches whom. */
+static int tell_all_reach(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
+        if (c->greeted && !c->closing)
+            rc = tell_reach(n, c);
+    n->reach_changed = false;
+    return rc;
+}
+
 static int tell_durable(
     struct node *n, struct conn *c, struct session *s, bool *told)
 {
@@ -544,10 +568,8 @@ static int tell_durable(
     return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
 }
 
-static bool peer_reaches(const struct conn *c, const struct device_id *d)
+bool conn_reaches(const struct conn *c, const struct device_id *d)
 {
-    if (device_eq(&c->device, d))
-        return true;
     for (uint32_t i = 0; i < c->reach_n; i++)
         if (device_eq(&c->reach[i].device, d))
             return true;
@@ -555,17 +577,19 @@ static bool peer_reaches(const struct conn *c, const struct device_id *d)
 }
 
 /* What others have said is durable with them, to peers that they do not
- * reach themselves. */
+ * reach themselves: the news, and all of it once a session. */
 static int pass_on_acks(struct node *n)
 {
     for (struct member_ack *a = n->acks; a != NULL; a = a->next) {
         struct frame f = { .type = FRAME_ACK,
             .ack = { a->space->token, a->device, a->durable } };
 
-        for (struct conn *c = n->conns; c != NULL && a->news; c = c->next) {
+        for (struct conn *c = n->conns; c != NULL; c = c->next) {
             int rc = SYNCLINE_OK;
 
-            if (!c->greeted || c->closing || peer_reaches(c, &a->device))
+            if (!c->greeted || c->closing || !(a->news || c->owes_acks) ||
+                device_eq(&c->device, &a->device) ||
+                conn_reaches(c, &a->device))
                 continue;
             n->counts.acks_forwarded++;
             rc = conn_send(n, c, &f);
@@ -574,6 +598,9 @@ static int pass_on_acks(struct node *n)
         }
         a->news = false;
     }
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        if (c->greeted)
+            c->owes_acks = false;
     return SYNCLINE_OK;
 }
 
@@ -590,23 +617,22 @@ static int give_credit(struct node *n, struct conn *c)
 /* What a turn of the loop has gathered, but for the rows. */
 int conns_flush(struct node *n)
 {
-    int rc = pass_on_acks(n);
+    int rc = n->reach_changed ? tell_all_reach(n) : SYNCLINE_OK;
     bool told;
 
+    if (rc == SYNCLINE_OK)
+        rc = pass_on_acks(n);
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
          c = c->next) {
         if (!c->greeted || c->closing)
             continue;
         told = false;
-        if (n->reach_changed)
-            rc = tell_reach(n, c);
         for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
              s = s->next)
             rc = tell_durable(n, c, s, &told);
         if (rc == SYNCLINE_OK && c->owed > 0 && (told || c->hurry))
             rc = give_credit(n, c);
     }
-    n->reach_changed = false;
     return rc;
 }
 

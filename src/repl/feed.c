@@ -148,6 +148,60 @@ int walk_conflicts(struct filling *f)
     return SYNCLINE_OK;
 }
 
+static int gather_items(void *ctx, struct slice key, struct slice value)
+{
+    struct gathering *g = ctx;
+    struct reader r = reader_of(value);
+    struct entry e = {
+        .lsn = get_be64(&r), .kind = FEED_ITEM, .tail = slice_from(key, 4)
+    };
+
+    if (e.lsn > g->s->until)
+        return SYNCLINE_OK; /* the feed brings it */
+    if (g->n == GATHER_MAX) {
+        g->more = true;
+        return 1;
+    }
+    return copy_entry(g, key, &e);
+}
+
+/* Planted: is it a tombstone? */
+static bool is_dead(struct filling *f, struct slice key)
+{
+    struct slice bytes;
+    struct stored st;
+
+    return read_item(f, key, &st, &bytes) == SYNCLINE_OK &&
+        !item_alive(&st.item);
+}
+
+int walk_all(struct filling *f)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct entry room[GATHER_MAX];
+    struct gathering g = { .node = n, .e = room, .s = s };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_ITEM,
+        key_space(&prefix, s->space->id), buf_slice(&s->at), gather_items, &g);
+
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++) {
+        if (filled(f))
+            return SYNCLINE_OK;
+        if (!PLANTED(M9) || !is_dead(f, g.e[i].tail))
+            rc = consider_item(f, &g.e[i], true);
+        if (rc == SYNCLINE_OK && !f->stalled)
+            rc = walk_after(s, g.e[i].key);
+    }
+    if (rc != SYNCLINE_OK || f->stalled || g.more)
+        return rc;
+    s->indexing = INDEXING_CONFLICTS;
+    (void)key_space(&s->at, s->space->id);
+    s->walked++;
+    return buf_status(&s->at);
+}
+
 int walk_index(struct filling *f)
 {
     struct node *n = f->node;
@@ -222,8 +276,9 @@ int walk_feed(struct filling *f, bool *done)
         if (filled(f) &&
             (!live || f->rows.len + f->conflicts.len > FRAME_MAX / 4))
             break;
-        rc = g.e[i].kind == FEED_ITEM ? consider_item(f, &g.e[i], false)
-                                      : consider_conflict(f, &g.e[i]);
+        rc = g.e[i].kind == FEED_ITEM
+            ? consider_item(f, &g.e[i], s->bootstrapping != BOOTSTRAP_NONE)
+            : consider_conflict(f, &g.e[i]);
         if (!live && !f->stalled)
             cut = cut_here(f, i + 1);
     }

@@ -1,5 +1,7 @@
 #include "repl/frames.h"
 
+#include "core/item.h"
+
 static void put_hello(struct buf *b, const struct frame *f)
 {
     put_varint(b, f->hello.version);
@@ -54,12 +56,27 @@ static void get_subscribe(struct reader *r, struct frame *f, struct arena *a)
     f->subscribe.cursor = cursor > 0 ? cursor - 1 : 0;
 }
 
+void put_floors(struct buf *b, const struct floors *f)
+{
+    put_varint(b, f->length);
+    put_varint(b, f->version);
+    put_stamp(b, &f->fields);
+}
+
+void get_floors(struct reader *r, struct floors *out)
+{
+    out->length = get_varint_max(r, LENGTH_MAX - 1);
+    out->version = get_varint_max(r, LENGTH_MAX - 1);
+    get_stamp(r, &out->fields);
+}
+
 static void put_batch(struct buf *b, const struct frame *f)
 {
     put_token(b, &f->batch.space);
     buf_put_u8(b, f->batch.flags);
     put_varint(b, f->batch.cursor);
-    put_varint(b, f->batch.floor);
+    if ((f->batch.flags & BATCH_FLOORS) != 0)
+        put_floors(b, &f->batch.floors);
     put_varint(b, f->batch.rows_n);
     put_bytes(b, f->batch.rows);
     put_varint(b, f->batch.conflicts_n);
@@ -72,7 +89,8 @@ static void get_batch(struct reader *r, struct frame *f, struct arena *a)
     get_token(r, &f->batch.space);
     f->batch.flags = get_u8(r);
     f->batch.cursor = get_varint(r);
-    f->batch.floor = get_varint(r);
+    if ((f->batch.flags & BATCH_FLOORS) != 0)
+        get_floors(r, &f->batch.floors);
     f->batch.rows_n = (uint32_t)get_varint_max(r, FRAME_MAX);
     f->batch.rows = get_bytes(r);
     f->batch.conflicts_n = (uint32_t)get_varint_max(r, FRAME_MAX);
@@ -124,6 +142,26 @@ static void get_ack(struct reader *r, struct frame *f, struct arena *a)
     get_token(r, &f->ack.space);
     get_into(r, f->ack.device.b, DEVICE_ID_LEN);
     (void)!get_vv(r, &f->ack.durable, a);
+}
+
+static void put_bootstrap(struct buf *b, const struct frame *f)
+{
+    put_token(b, &f->bootstrap.space);
+    buf_put_u8(b, f->bootstrap.stage);
+    put_vv(b, &f->bootstrap.vector);
+    if (f->bootstrap.stage == BOOTSTRAP_ENDS)
+        put_floors(b, &f->bootstrap.floors);
+}
+
+static void get_bootstrap(struct reader *r, struct frame *f, struct arena *a)
+{
+    get_token(r, &f->bootstrap.space);
+    f->bootstrap.stage = get_u8(r);
+    if (r->err == 0 && f->bootstrap.stage > BOOTSTRAP_ENDS)
+        r->err = SYNCLINE_EMALFORMED;
+    (void)!get_vv(r, &f->bootstrap.vector, a);
+    if (f->bootstrap.stage == BOOTSTRAP_ENDS)
+        get_floors(r, &f->bootstrap.floors);
 }
 
 static void put_ping(struct buf *b, const struct frame *f)
@@ -222,6 +260,7 @@ static const struct {
     [FRAME_ASK] = { "ask", put_ask, get_ask },
     [FRAME_TELL] = { "tell", put_tell, get_tell },
     [FRAME_BYE] = { "bye", put_bye, get_bye },
+    [FRAME_BOOTSTRAP] = { "bootstrap", put_bootstrap, get_bootstrap },
 };
 
 const char *frame_name(enum frame_type type)

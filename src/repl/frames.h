@@ -10,7 +10,7 @@
 #include "core/netaddr.h"
 #include "core/vv.h"
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define FRAME_MAX ((size_t)1 << 20)
 
 enum frame_type {
@@ -25,7 +25,8 @@ enum frame_type {
     FRAME_REACH = 9, /* whom else I am connected to */
     FRAME_ASK = 10,  /* fingerprints of a range, please */
     FRAME_TELL = 11,
-    FRAME_BYE = 12, /* why I close */
+    FRAME_BYE = 12,       /* why I close */
+    FRAME_BOOTSTRAP = 13, /* my whole state: it begins, it is complete */
     FRAME_END
 };
 
@@ -45,17 +46,25 @@ struct frame_subscribe {
     uint64_t cursor; /* the receiver's own lsn, as I stored it */
 };
 
-#define BATCH_MARK 1   /* a mark follows the rows */
-#define BATCH_CURSOR 2 /* the cursor may be stored */
-#define BATCH_HURRY 4  /* my window fills: credit at once, please */
-#define BATCH_WHOLE 8  /* the mark leaves nothing out: this is all I have */
-#define BATCH_FLAGS 15
+#define BATCH_MARK 1    /* a mark follows the rows */
+#define BATCH_CURSOR 2  /* the cursor may be stored */
+#define BATCH_HURRY 4   /* my window fills: credit at once, please */
+#define BATCH_WHOLE 8   /* the mark leaves nothing out: this is all I have */
+#define BATCH_FLOORS 16 /* floors follow */
+#define BATCH_FLAGS 31
+
+/* What must be risen above where something has been collected. */
+struct floors {
+    uint64_t length;     /* the largest causal length of a tombstone */
+    uint64_t version;    /* and the largest version */
+    struct stamp fields; /* the largest stamp of a removed field */
+};
 
 struct frame_batch {
     struct space_token space;
     uint8_t flags;
     uint64_t cursor;
-    uint64_t floor;
+    struct floors floors;
     uint32_t rows_n, conflicts_n;
     struct slice rows;      /* rows_n of (bytes key, bytes item) */
     struct slice conflicts; /* conflicts_n of (bytes tail, bytes record) */
@@ -68,6 +77,16 @@ struct frame_fragment {
     uint64_t total;    /* bytes of the whole row */
     uint64_t offset;
     struct slice bytes;
+};
+
+#define BOOTSTRAP_BEGINS 0
+#define BOOTSTRAP_ENDS 1
+
+struct frame_bootstrap {
+    struct space_token space;
+    uint8_t stage;
+    struct vv vector;     /* begins: my horizon; ends: what you have now */
+    struct floors floors; /* ends */
 };
 
 struct frame_ack {
@@ -120,8 +139,12 @@ struct frame {
         struct frame_ask ask;
         struct frame_tell tell;
         struct frame_bye bye;
+        struct frame_bootstrap bootstrap;
     };
 };
+
+void put_floors(struct buf *b, const struct floors *f);
+void get_floors(struct reader *r, struct floors *out);
 
 const char *frame_name(enum frame_type type);
 

@@ -1,5 +1,5 @@
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/collect_impl.h"
 
 #define LOOK_EVERY 64 /* versions */
 
@@ -120,29 +120,57 @@ static int thin(void *ctx, struct slice key, struct slice value)
     return SYNCLINE_OK;
 }
 
+static int note_last(void *ctx, struct slice key, struct slice value)
+{
+    struct reader tail =
+        reader_of(slice_from(key, key.len >= 8 ? key.len - 8 : 0));
+
+    (void)value;
+    *(uint64_t *)ctx = get_be64(&tail);
+    return SYNCLINE_OK;
+}
+
+/* An item whose record went, and came again, has a past still. */
+static int count_past(
+    struct node *n, const struct space *sp, struct slice key, struct stored *st)
+{
+    struct buf name = { 0 };
+    int rc;
+
+    if (st->revisions > 0 || (sp->s.floors.length == 0 && sp->past == sp->id))
+        return SYNCLINE_OK;
+    rc = store_scan(&n->opt.store, TABLE_HISTORY,
+        key_history_of(&name, sp->past, key), SLICE_NONE, note_last,
+        &st->revisions);
+    buf_free(&name);
+    return rc;
+}
+
 static int history_add(struct node *n, struct space *sp, struct slice key,
     struct stored *st, const struct history_entry *e)
 {
     struct thinning t = { n, 0 };
     struct buf name = { 0 };
-    int rc;
+    int rc = count_past(n, sp, key, st);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     st->revisions++;
     buf_clear(&n->out);
     put_entry(&n->out, e);
     txn_put(&n->txn, TABLE_HISTORY,
-        key_history(&n->key, sp->id, key, st->revisions), buf_slice(&n->out));
+        key_history(&n->key, sp->past, key, st->revisions), buf_slice(&n->out));
     if (st->revisions > n->opt.history_keep) {
         t.keep_from = st->revisions - n->opt.history_keep + 1;
         txn_del(&n->txn, TABLE_HISTORY,
-            key_history(&n->key, sp->id, key, t.keep_from - 1));
+            key_history(&n->key, sp->past, key, t.keep_from - 1));
     }
     /* One goes for each that comes; what else is too many, or too old, is
      * looked for now and then. */
     if (n->opt.history_age_us == 0 && st->revisions % LOOK_EVERY != 0)
         return SYNCLINE_OK;
     rc = store_scan(&n->opt.store, TABLE_HISTORY,
-        key_history_of(&name, sp->id, key), SLICE_NONE, thin, &t);
+        key_history_of(&name, sp->past, key), SLICE_NONE, thin, &t);
     buf_free(&name);
     return rc;
 }
@@ -160,24 +188,33 @@ int history_lost(struct node *n, struct space *sp, struct slice key,
     return history_add(n, sp, key, st, &e);
 }
 
-/* What the item was before this step, if people can see the difference. */
-static int keep_before(struct node *n, struct space *sp, struct slice key,
-    struct stored *st, struct slice after)
+int history_deleted(
+    struct node *n, struct space *sp, struct slice key, struct stored *st)
 {
     struct history_entry e = { .what = HISTORY_DELETE,
         .dot = st->last.first,
         .stamp = st->last.stamp,
         .wall_us = st->last.wall_us };
 
-    if (!st->existed)
+    return history_add(n, sp, key, st, &e);
+}
+
+/* What the item was before this step, if people can see the difference. */
+static int keep_before(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, struct slice after)
+{
+    struct history_entry e = { .what = HISTORY_PUT,
+        .dot = st->last.first,
+        .stamp = st->last.stamp,
+        .wall_us = st->last.wall_us,
+        .value = st->before };
+
+    if (!st->existed || sp->staged)
         return SYNCLINE_OK;
     if (st->was_alive == item_alive(&st->item) && slice_eq(st->before, after))
         return SYNCLINE_OK;
-    if (st->was_alive) {
-        e.what = HISTORY_PUT;
-        e.value = st->before;
-    }
-    return history_add(n, sp, key, st, &e);
+    return st->was_alive ? history_add(n, sp, key, st, &e)
+                         : history_deleted(n, sp, key, st);
 }
 
 /* ---- storing ---- */
@@ -195,6 +232,35 @@ static void count(struct space_state *s, const struct stored *st,
     s->live.hi += now->live.hi - st->print.live.hi;
     s->dead.lo += now->dead.lo - st->print.dead.lo;
     s->dead.hi += now->dead.hi - st->print.dead.hi;
+}
+
+int item_drop(
+    struct node *n, uint32_t id, struct slice key, const struct stored *st)
+{
+    txn_del(&n->txn, TABLE_ITEM, key_item(&n->key, id, key));
+    txn_del(
+        &n->txn, TABLE_FEED, key_feed(&n->key, id, st->lsn, FEED_ITEM, key));
+    for (uint32_t i = 0; i < st->item.ctx.n; i++)
+        txn_del(&n->txn, TABLE_SEEN,
+            key_seen(&n->key, id, &st->item.ctx.e[i], key));
+    return txn_status(&n->txn);
+}
+
+/* What waits for collection is found by a mark of its own. */
+static void mark_dead(struct node *n, const struct space *sp, struct slice key,
+    const struct stored *st, const struct item_print *now)
+{
+    bool was = st->existed && print_has_dead(&st->print);
+    bool is = print_has_dead(now);
+    struct slice mark;
+
+    if (was == is || (!space_collects(sp) && !sp->staged))
+        return;
+    mark = key_dead(&n->key, sp->id, key);
+    if (is)
+        txn_put(&n->txn, TABLE_META, mark, SLICE_LIT(""));
+    else
+        txn_del(&n->txn, TABLE_META, mark);
 }
 
 /* The index of context entries follows the item's merged context. */
@@ -240,6 +306,7 @@ int item_store(struct node *n, struct space *sp, struct slice key,
     txn_put(&n->txn, TABLE_FEED, key_feed(&n->key, sp->id, lsn, FEED_ITEM, key),
         SLICE_LIT(""));
     index_context(n, sp, key, st);
+    mark_dead(n, sp, key, st, &now);
     buf_clear(&n->out);
     put_be64(&n->out, lsn);
     put_varint(&n->out, st->revisions);

@@ -621,7 +621,7 @@ int join_tick(struct node *n)
         invites_leave(n->invites, late);
     if (rc == SYNCLINE_OK)
         rc = tick_joining(n);
-    return rc == SYNCLINE_OK ? replay_tick(n) : rc;
+    return rc;
 }
 
 uint64_t join_deadline(const struct node *n)
@@ -629,8 +629,6 @@ uint64_t join_deadline(const struct node *n)
     uint64_t due = invites_deadline(n->invites);
     const struct joining *j = n->joining;
 
-    if (replay_wants_tick(n))
-        return n->now_us;
     if (j != NULL && j->answer_at == 0) {
         if (j->deadline_us < due)
             due = j->deadline_us;

@@ -10,24 +10,37 @@
 enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 
 /* Names in TABLE_META; those that end in '/' are followed by an id. */
-#define META_FORMAT "format"    /* varint: of the records */
-#define META_CLEAN "clean"      /* present: the last stop was clean */
-#define META_HLC "hlc"          /* u64: the clock's persisted ceiling */
-#define META_REPLICA "replica"  /* the replica id in use */
-#define META_MESH "mesh"        /* mesh id, mesh secret */
-#define META_WELCOME "welcome"  /* membership records from pairing */
-#define META_SPACE "space/"     /* + be32: token, name */
-#define META_STATE "state/"     /* + be32: counters of a space */
-#define META_SEEN "seen/"       /* + be32, replica: varint seq */
-#define META_CURSOR "cursor/"   /* + be32, replica: varint lsn */
-#define META_BOOK "book"        /* addresses of peers */
-#define META_JOINING "joining/" /* + be32: items of a mesh that was left */
+#define META_FORMAT "format"        /* varint: of the records */
+#define META_CLEAN "clean"          /* present: the last stop was clean */
+#define META_HLC "hlc"              /* u64: the clock's persisted ceiling */
+#define META_REPLICA "replica"      /* the replica id in use */
+#define META_MESH "mesh"            /* mesh id, mesh secret */
+#define META_WELCOME "welcome"      /* membership records from pairing */
+#define META_SPACE "space/"         /* + be32: token, name */
+#define META_STATE "state/"         /* + be32: counters of a space */
+#define META_SEEN "seen/"           /* + be32, replica: varint seq */
+#define META_CURSOR "cursor/"       /* + be32, replica: varint lsn */
+#define META_BOOK "book"            /* addresses of peers */
+#define META_JOINING "joining/"     /* + be32: items of a mesh that was left */
+#define META_HORIZON "horizon/"     /* + be32, replica: varint seq */
+#define META_DEAD "dead/"           /* + be32, key: it waits for collection */
+#define META_RETURNING "returning/" /* + be32: state before a bootstrap */
+#define META_SILENT "silent/"       /* + device: varint, microseconds */
+
+/* Bits of a conflict record's state; a join is their union. */
+#define CONFLICT_OPEN 0
+#define CONFLICT_RESOLVED 1
+#define CONFLICT_RETURNED 2 /* it came back with a member after its life */
+#define CONFLICT_STATES 3
 
 /* name, then the space's number. */
 struct slice key_meta_space(struct buf *b, const char *name, uint32_t space);
 /* name, the space's number, a replica. */
 struct slice key_meta_replica(
     struct buf *b, const char *name, uint32_t space, const struct rid *replica);
+
+/* META_DEAD of an item. */
+struct slice key_dead(struct buf *b, uint32_t space, struct slice key);
 
 struct slice key_space(struct buf *b, uint32_t space);
 struct slice key_item(struct buf *b, uint32_t space, struct slice key);

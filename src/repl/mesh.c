@@ -1,9 +1,10 @@
 /* Membership, spaces and policies are items of the space `_mesh`:
  *   member/<device>, removed/<device>   certificates (members.h)
  *   space/<name>                        true; deleted: hidden everywhere
- *   policy/<space>/<prefix>             a policy's name                   */
+ *   policy/<space>/<prefix>             a policy's name
+ *   parked/<device>                     true, or false (silence.c)        */
 #include "base/text.h"
-#include "repl/node_impl.h"
+#include "repl/collect_impl.h"
 
 #include <stdlib.h>
 
@@ -349,6 +350,8 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return refresh_space(n, rest, doc.ptr != NULL);
     if (after_prefix(key, POLICY_PREFIX, &rest))
         return refresh_policy_of(n, rest);
+    if (after_prefix(key, PARKED_PREFIX, &rest))
+        return silence_parked(n, rest, slice_is(doc, "true"));
     /* Or who was removed might come back by the code that he joined with. */
     if (after_prefix(key, REMOVED_PREFIX, &rest))
         invites_forget(n->invites);

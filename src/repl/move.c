@@ -3,7 +3,7 @@
  * of the same name once these have had their first MARK, and are deleted as
  * they go. So the move can be broken off anywhere and goes on at the next
  * start. */
-#include "repl/node_impl.h"
+#include "repl/collect_impl.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,8 @@ static int leaving_add(struct node *n, uint32_t id, struct slice name)
 
     if (l == NULL)
         return SYNCLINE_ENOMEM;
-    memcpy(l + 1, name.len > 0 ? name.ptr : (const uint8_t *)"", name.len);
+    if (name.len > 0)
+        memcpy(l + 1, name.ptr, name.len);
     l->id = id;
     l->name = SLICE(l + 1, name.len);
     l->ready = name.len == 0;
@@ -68,13 +69,21 @@ static int leave_space(
 {
     bool drop = discard || sp->s.alive == 0 || slice_is(sp->name, MESH_SPACE);
     struct slice name = drop ? SLICE_LIT("") : sp->name;
+    int rc = SYNCLINE_OK;
 
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, sp->id));
     txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, sp->id),
         name);
+    if (sp->past != sp->id) /* only its history is there still */
+        txn_put(&n->txn, TABLE_META,
+            key_meta_space(&n->key, META_JOINING, sp->past), SLICE_LIT(""));
     if (!drop)
         *kept += sp->s.alive;
-    return leaving_add(n, sp->id, name);
+    if (sp->past != sp->id)
+        rc = leaving_add(n, sp->past, SLICE_NONE);
+    if (rc == SYNCLINE_OK && sp->staging != NULL)
+        rc = leaving_add(n, sp->staging->id, SLICE_NONE);
+    return rc == SYNCLINE_OK ? leaving_add(n, sp->id, name) : rc;
 }
 
 /* What still points to the spaces of the old mesh lets go of them. */
@@ -105,6 +114,7 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     members_free(n->members);
     n->members = NULL;
     invites_forget(n->invites);
+    silences_free(n);
     rc = members_new(&n->members, n->opt.crypto, &n->mesh);
     if (rc == SYNCLINE_OK)
         rc = mesh_take_records(n, w->records);
@@ -146,6 +156,7 @@ int move_to_mesh(
 
     *kept = 0;
     n->counts.meshes_left++;
+    rc = returns_run(n, true);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = leave_space(n, sp, discard, kept);
@@ -178,18 +189,6 @@ static int gather(void *ctx, struct slice key, struct slice value)
     return SYNCLINE_OK;
 }
 
-static int drop_item(
-    struct node *n, uint32_t id, struct slice key, const struct stored *st)
-{
-    txn_del(&n->txn, TABLE_ITEM, key_item(&n->key, id, key));
-    txn_del(
-        &n->txn, TABLE_FEED, key_feed(&n->key, id, st->lsn, FEED_ITEM, key));
-    for (uint32_t i = 0; i < st->item.ctx.n; i++)
-        txn_del(&n->txn, TABLE_SEEN,
-            key_seen(&n->key, id, &st->item.ctx.e[i], key));
-    return txn_status(&n->txn);
-}
-
 static int replay_items(struct node *n, const struct leaving *l,
     struct space *into, const struct chunk *c)
 {
@@ -209,27 +208,49 @@ static int replay_items(struct node *n, const struct leaving *l,
         if (rc == SYNCLINE_OK && into != NULL && item_alive(&st.item))
             rc = write_replay(n, into, key, &st.item, &dot, lsn);
         if (rc == SYNCLINE_OK)
-            rc = drop_item(n, l->id, key, &st);
+            rc = item_drop(n, l->id, key, &st);
     }
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
     return rc == SYNCLINE_OK && into != NULL ? space_raise(n, into, &dot) : rc;
 }
 
+/* A space that has been bootstrapped keeps its history under the number that
+ * it had before. */
+static bool is_past_of_some(const struct node *n, uint32_t id)
+{
+    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        if (sp->past == id)
+            return true;
+    return false;
+}
+
 /* What is left of an old space once its items have gone. */
 static int drop_rest(struct node *n, const struct leaving *l, bool *empty)
 {
-    static const enum store_table tables[] = { TABLE_FEED, TABLE_SEEN,
-        TABLE_HISTORY, TABLE_CONFLICT };
+    static const struct {
+        enum store_table table;
+        const char *meta;
+    } kinds[] = { { TABLE_FEED, NULL }, { TABLE_SEEN, NULL },
+        { TABLE_CONFLICT, NULL }, { TABLE_META, META_SEEN },
+        { TABLE_META, META_CURSOR }, { TABLE_META, META_HORIZON },
+        { TABLE_META, META_DEAD }, { TABLE_HISTORY, NULL } };
+    size_t kinds_n = sizeof kinds / sizeof *kinds;
     struct chunk c = { .node = n };
     struct buf prefix = { 0 };
     int rc = SYNCLINE_OK;
 
-    for (size_t t = 0; t < 4 && rc == SYNCLINE_OK && c.n == 0; t++) {
-        rc = store_scan(&n->opt.store, tables[t], key_space(&prefix, l->id),
-            SLICE_NONE, gather, &c);
+    if (is_past_of_some(n, l->id))
+        kinds_n--;
+    for (size_t k = 0; k < kinds_n && rc == SYNCLINE_OK && c.n == 0; k++) {
+        struct slice of = kinds[k].meta != NULL
+            ? key_meta_space(&prefix, kinds[k].meta, l->id)
+            : key_space(&prefix, l->id);
+
+        rc = store_scan(
+            &n->opt.store, kinds[k].table, of, SLICE_NONE, gather, &c);
         for (uint32_t i = 0; i < c.n && rc == SYNCLINE_OK; i++)
-            txn_del(&n->txn, tables[t], c.keys[i]);
+            txn_del(&n->txn, kinds[k].table, c.keys[i]);
     }
     *empty = c.n == 0;
     buf_free(&prefix);
@@ -238,22 +259,14 @@ static int drop_rest(struct node *n, const struct leaving *l, bool *empty)
 
 static int drop_meta(struct node *n, const struct leaving *l)
 {
-    static const char *const names[] = { META_SEEN, META_CURSOR };
-    struct buf prefix = { 0 };
-    int rc = SYNCLINE_OK;
-
-    for (int k = 0; k < 2 && rc == SYNCLINE_OK; k++) {
-        struct chunk c = { .node = n };
-
-        rc = store_scan(&n->opt.store, TABLE_META,
-            key_meta_space(&prefix, names[k], l->id), SLICE_NONE, gather, &c);
-        for (uint32_t i = 0; i < c.n && rc == SYNCLINE_OK; i++)
-            txn_del(&n->txn, TABLE_META, c.keys[i]);
-    }
-    buf_free(&prefix);
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_STATE, l->id));
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, l->id));
-    return rc == SYNCLINE_OK ? txn_status(&n->txn) : rc;
+    return txn_status(&n->txn);
+}
+
+int leaving_drop(struct node *n, uint32_t id)
+{
+    return leaving_add(n, id, SLICE_NONE);
 }
 
 static void forget(struct node *n, struct leaving *l)

@@ -1,14 +1,15 @@
 #include "repl/node.h"
 
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/collect_impl.h"
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 1
+#define RECORD_FORMAT 2
 /* A store is not rolled back under a running node: a second claim so soon
  * after the first is a lie or a mistake. */
 #define DOUBT_US ((uint64_t)600 * 1000 * 1000)
+#define RETRY_US ((uint64_t)1000 * 1000)
 /* How far the persisted ceiling of the clock runs ahead of it. */
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
 
@@ -169,6 +170,8 @@ static void set_defaults(struct node_options *o)
     o->fragment_bytes = (size_t)or_default(o->fragment_bytes, 128 << 10);
     o->held_max = (uint32_t)or_default(o->held_max, 256);
     o->history_keep = (uint32_t)or_default(o->history_keep, 50);
+    o->collect_us = or_default(o->collect_us, 10000000);
+    o->retention_us = or_default(o->retention_us, 30ull * 86400 * 1000000);
 }
 
 static int load_clock(struct node *n)
@@ -232,6 +235,17 @@ static int load_replica(struct node *n, bool *clean, struct errmsg *why)
     return SYNCLINE_OK;
 }
 
+/* An older version of this program must not open it after us. */
+static int save_format(struct node *n)
+{
+    struct buf b = { 0 };
+
+    put_varint(&b, RECORD_FORMAT);
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_FORMAT), buf_slice(&b));
+    buf_free(&b);
+    return txn_status(&n->txn);
+}
+
 static int open_used(struct node *n, struct errmsg *why)
 {
     bool clean = false;
@@ -249,18 +263,17 @@ static int open_used(struct node *n, struct errmsg *why)
     }
     if (rc == SYNCLINE_OK && clean)
         txn_del(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN));
+    if (rc == SYNCLINE_OK)
+        rc = save_format(n);
     return rc;
 }
 
 static int open_fresh(struct node *n)
 {
-    struct buf b = { 0 };
-    int rc;
+    int rc = save_format(n);
 
-    put_varint(&b, RECORD_FORMAT);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_FORMAT), buf_slice(&b));
-    buf_free(&b);
-    rc = node_mint_replica(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_mint_replica(n);
     return rc == SYNCLINE_OK ? mesh_found(n) : rc;
 }
 
@@ -297,10 +310,17 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     if (rc == SYNCLINE_OK)
         rc = join_load(n);
     if (rc == SYNCLINE_OK)
+        rc = silences_load(n);
+    if (rc == SYNCLINE_OK)
+        rc = returns_load(n);
+    if (rc == SYNCLINE_OK)
         rc = node_commit(n);
+    if (rc == SYNCLINE_OK)
+        rc = returns_run(n, true);
     if (rc != SYNCLINE_OK)
         goto fail;
     n->beacon_due_us = now_us;
+    n->collect_due_us = now_us + n->opt.collect_us;
     *out = n;
     return SYNCLINE_OK;
 fail:
@@ -320,6 +340,8 @@ void node_free(struct node *n)
     verifies_free(n);
     resolves_free(n);
     join_free(n);
+    returns_free(n);
+    silences_free(n);
     mesh_free(n);
     spaces_free(n);
     txn_free(&n->txn);
@@ -391,6 +413,32 @@ static void undo_step(struct node *n)
     undo_frames(n);
 }
 
+/* What is done bit by bit. Should the store refuse it, it is not asked again
+ * at once. */
+static int do_chores(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    if (n->now_us < n->chores_from_us)
+        return SYNCLINE_OK;
+    if (replay_wants_tick(n))
+        rc = replay_tick(n);
+    if (rc == SYNCLINE_OK)
+        rc = silences_tick(n);
+    if (rc == SYNCLINE_OK)
+        rc = collect_tick(n);
+    return rc;
+}
+
+static uint64_t chores_deadline(const struct node *n)
+{
+    uint64_t due = replay_wants_tick(n) || returns_want_tick(n)
+        ? n->now_us
+        : collect_deadline(n);
+
+    return due > n->chores_from_us ? due : n->chores_from_us;
+}
+
 static int on_timer(struct node *n, const struct event *ev)
 {
     int rc = conns_tick(n);
@@ -404,6 +452,8 @@ static int on_timer(struct node *n, const struct event *ev)
         rc = waits_check(n);
     if (rc == SYNCLINE_OK)
         rc = verifies_tick(n);
+    if (rc == SYNCLINE_OK)
+        rc = do_chores(n);
     send_tick(n);
     if (rc == SYNCLINE_OK && PLANTED(IDLE_WRITES))
         rc = keep_ceiling(n);
@@ -540,6 +590,8 @@ static int follow_up(struct node *n)
         rc = waits_check(n); /* what changed nothing is durable */
     if (rc == SYNCLINE_OK)
         rc = reissue(n);
+    if (rc == SYNCLINE_OK && n->now_us >= n->chores_from_us)
+        rc = returns_run(n, false);
     if (rc == SYNCLINE_OK && n->mesh_changed)
         rc = mesh_refresh(n);
     if (rc == SYNCLINE_OK)
@@ -565,6 +617,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     if (rc != SYNCLINE_OK) {
         undo_step(n);
         n->counts.steps_undone++;
+        n->chores_from_us = n->now_us + RETRY_US;
         rc = tell_failure(n, ev, rc);
     } else {
         rc = follow_up(n);
@@ -573,6 +626,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         rc = restart_as_new(n);
     if (rc != SYNCLINE_OK) {
         undo_writes(n); /* what it was for is still marked as to be done */
+        n->chores_from_us = n->now_us + RETRY_US;
         rc = rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     }
     *fx = n->fx;
@@ -584,7 +638,7 @@ uint64_t node_deadline_us(const struct node *n)
 {
     const uint64_t due[] = { conns_deadline(n), mesh_deadline(n),
         join_deadline(n), waits_deadline(n), verifies_deadline(n),
-        send_deadline(n) };
+        send_deadline(n), chores_deadline(n) };
     uint64_t first = UINT64_MAX;
 
     for (size_t i = 0; i < sizeof due / sizeof *due; i++)
@@ -609,6 +663,8 @@ int node_close(struct node *n)
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_HLC), buf_slice(&b));
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN), SLICE_LIT("1"));
     rc = mesh_save_book(n);
+    if (rc == SYNCLINE_OK)
+        rc = silences_save(n, true);
     buf_free(&b);
     return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }

@@ -51,6 +51,10 @@ struct node_options {
     uint32_t held_max;       /* rows held back from one peer [256] */
     uint32_t history_keep;   /* versions kept of an item [50] */
     uint64_t history_age_us; /* and for how long [0: for ever] */
+    uint64_t collect_us;   /* between looks for what can be collected [10 s] */
+    uint64_t retention_us; /* a member silent for so long, while we were
+                              there to listen, holds up collection no
+                              longer [30 days] */
 };
 
 enum event_type {
@@ -140,6 +144,21 @@ struct effect {
     X(larges_received)                                                \
     X(acks_sent)                                                      \
     X(acks_forwarded)                                                 \
+    X(collected)        /* tombstones */                              \
+    X(fields_collected) /* removed fields */                          \
+    X(collected_behind) /* of them: a parked member lacks it */       \
+    X(parked)                                                         \
+    X(unparked)                                                       \
+    X(bootstraps_given)                                               \
+    X(bootstraps_begun) /* received */                                \
+    X(bootstraps_taken)                                               \
+    X(bootstraps_mutual) /* both were behind the other */             \
+    X(batches_refused)   /* of one that is behind */                  \
+    X(items_returned)    /* replayed after a bootstrap */             \
+    X(items_reborn)      /* of them: as a new life */                 \
+    X(items_rescued)     /* their life was over */                    \
+    X(items_ended_again) /* deleted here, collected, and came back */ \
+    X(cells_restamped)   /* or a removed field might have won */      \
     X(changes_written)                                                \
     X(items_reissued) /* of a lost replica of this device */          \
     X(items_replayed) /* taken along from another mesh */             \
@@ -172,8 +191,8 @@ NODISCARD int node_new(struct node **out, const struct node_options *opt,
     uint64_t now_us, uint64_t wall_us, struct errmsg *why);
 void node_free(struct node *n); /* NULL is fine; writes nothing */
 
-/* The only door. The node commits to its store by itself, at most three
- * batches a step. A store that refuses leaves the node as before the event, but
+/* The only door. The node commits to its store by itself, a few batches
+ * a step. A store that refuses leaves the node as before the event, but
  * for the answer: an FX_REPLY or FX_CLOSE that says so. A frame that breaks the
  * protocol is no error here but an FX_CLOSE. Returns ENOMEM only. */
 NODISCARD int node_step(struct node *n, const struct event *ev,

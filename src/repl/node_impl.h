@@ -12,6 +12,10 @@
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   join.c      pairing, on both sides
  *   move.c      leaving one mesh for another, replaying items
+ *   collect.c   tombstones that every member has go
+ *   silence.c   members silent for so long that they hold nobody up
+ *   bootstrap.c the whole state of a space, for one that is behind
+ *   return.c    what one that was behind alone had, replayed
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
  *   verify.c    comparing fingerprints
@@ -30,71 +34,13 @@
 #include "repl/node.h"
 #include "repl/pair.h"
 #include "repl/peers.h"
+#include "repl/space_impl.h"
 #include "repl/txn.h"
 
 #define MESH_SPACE "_mesh"
+#define PARKED_PREFIX "parked/" /* + device, hex: true or false */
 #define DEFAULT_SPACE "default"
 #define MESH_SECRET_LEN 32
-
-/* ---- spaces ---- */
-
-/* What changes with every commit, and is restored if that fails. */
-struct space_state {
-    uint64_t lsn;
-    uint64_t alive, deleted;   /* items */
-    struct hash128 live, dead; /* sums of item prints */
-    uint64_t floor;
-};
-
-enum policy {
-    POLICY_LWW,
-    POLICY_MERGE,
-    POLICY_MANUAL,
-    POLICY_KEEP_BOTH,
-    POLICY_CUSTOM,
-    POLICY_END
-};
-
-struct policy_rule {
-    struct slice prefix;
-    enum policy policy;
-};
-
-struct space {
-    struct space *next;
-    uint32_t id; /* in keys; never used again */
-    struct space_token token;
-    struct slice name;
-    bool hidden; /* removed by somebody */
-    struct space_state s;
-    struct vv have;    /* V */
-    struct vv durable; /* the part of it that is on the disk */
-    uint64_t durable_lsn;
-    struct policy_rule *policies; /* longest prefix first */
-    uint32_t policies_n;
-    struct arena policy_arena;
-    bool reissue;     /* may hold rows of lost replicas of this device */
-    bool reissue_due; /* and the MARK that tells which has come */
-    bool unsaved;     /* its name is not in the store yet */
-    bool touched;
-    struct space_state undo;
-    bool echoed; /* what this step changed is all as a peer sent it */
-};
-
-/* A raise of V in this step, so that it can be undone or made durable. */
-struct raise {
-    struct space *space;
-    struct rid replica;
-    uint64_t from, to;
-};
-
-/* Waits for EV_PERSISTED. */
-struct pending {
-    uint64_t commit;
-    struct space *space;
-    uint64_t lsn;
-    struct dot dot; /* seq 0: only the lsn */
-};
 
 /* ---- connections ---- */
 
@@ -121,7 +67,15 @@ struct transfer {
 
 /* A peer without a cursor: first the index of contexts is walked, then the
  * records of conflicts, which have no dots; then the feed as usual. */
-enum indexing { INDEXING_DONE, INDEXING_ITEMS, INDEXING_CONFLICTS };
+enum indexing {
+    INDEXING_DONE,
+    INDEXING_ITEMS,
+    INDEXING_ALL,
+    INDEXING_CONFLICTS
+};
+
+/* The peer is behind what we have collected: it is given the whole state. */
+enum bootstrapping { BOOTSTRAP_NONE, BOOTSTRAP_SENDING, BOOTSTRAP_SENT };
 
 /* One space on one connection, both directions. */
 struct session {
@@ -139,6 +93,8 @@ struct session {
     bool tell_cursor;     /* even if there is nothing else to say */
     uint32_t untold;      /* rows passed since it was last told */
     struct vv peer_has;   /* what the peer has, or will once it reads on */
+    struct floors told_floors;
+    enum bootstrapping bootstrapping;
     bool mark_sent;
     bool whole_sent; /* a mark that left nothing out */
     struct held **held;
@@ -146,7 +102,11 @@ struct session {
     /* Receiving. */
     struct arena acked_arena;
     struct vv acked; /* our durable vector, as last told */
-    bool ack_sent;
+    struct arena claims_arena;
+    struct vv claims; /* what the peer has, by its own word alone */
+    bool deaf;        /* to a bootstrap that is not wanted */
+    struct arena horizon_arena;
+    struct vv horizon; /* the peer's, when its bootstrap began */
 };
 
 /* A large row arriving. */
@@ -197,6 +157,7 @@ struct conn {
     bool measured;
     size_t in_flight, owed; /* bytes of batches sent; of batches dealt with */
     bool hurry;             /* the peer waits for credit */
+    bool owes_acks;         /* it has not been told yet what others have */
     uint64_t transfers;
     struct transfer *transfer;
     struct incoming incoming;
@@ -253,6 +214,8 @@ struct verify;  /* verify.c */
 struct joining; /* join.c */
 struct welcoming;
 struct leaving; /* move.c */
+struct silence; /* collect_impl.h */
+struct returning;
 
 struct node {
     struct node_options opt;
@@ -285,7 +248,11 @@ struct node {
     uint64_t next_asked;
     struct joining *joining;
     struct welcoming *welcoming;
-    struct leaving *replay; /* spaces of a mesh that was left */
+    struct leaving *replay;      /* spaces of a mesh that was left */
+    struct returning *returning; /* spaces as they were before a bootstrap */
+    struct silence *silences;
+    uint64_t collect_due_us;
+    uint64_t chores_from_us; /* the store refused something before */
 
     struct pending *pending; /* ring */
     uint32_t pending_n, pending_at, pending_cap;
@@ -338,113 +305,6 @@ static inline bool node_is_mine(const struct node *n, const struct rid *replica)
 {
     return rid_is_of(replica, &n->device);
 }
-
-/* ---- space.c ---- */
-
-struct space *space_by_name(const struct node *n, struct slice name);
-struct space *space_by_token(const struct node *n, const struct space_token *t);
-NODISCARD int space_open(struct node *n, struct slice name, struct space **out);
-NODISCARD int spaces_load(struct node *n, struct errmsg *why);
-void spaces_free(struct node *n);
-void space_free(struct node *n, struct space *sp);
-/* Before anything of the space is changed in a step. */
-void space_touch(struct space *sp);
-/* Raises V to cover d; undone if the step fails. */
-NODISCARD int space_raise(
-    struct node *n, struct space *sp, const struct dot *d);
-/* Writes what changed of spaces into the batch, at the step's end. */
-NODISCARD int spaces_save(struct node *n);
-/* After the commit: what waits for durability. */
-NODISCARD int spaces_committed(struct node *n);
-void spaces_undo(struct node *n);
-void spaces_persisted(struct node *n, uint64_t commit);
-/* The space's next lsn; one a step and space. */
-uint64_t space_next_lsn(struct space *sp);
-enum policy space_policy(const struct space *sp, struct slice key);
-const char *policy_name(enum policy p);
-NODISCARD int policy_parse(struct slice text, enum policy *out);
-
-/* ---- items.c ---- */
-
-struct stored {
-    struct item item; /* length 0: absent */
-    uint64_t lsn;
-    uint64_t revisions; /* entries of history this node has made */
-    struct item_print print;
-    struct slice before; /* the document before, once asked for */
-    struct vv was;       /* its context as indexed */
-    bool was_alive, existed;
-    struct change last; /* the change that stood for it */
-};
-
-/* Loads an item into the step's arena. */
-NODISCARD int item_load(
-    struct node *n, struct space *sp, struct slice key, struct stored *out);
-/* Puts it back under lsn with all indexes, counters and history. */
-NODISCARD int item_store(struct node *n, struct space *sp, struct slice key,
-    struct stored *st, uint64_t lsn);
-/* Adds a value that never was current to the history. */
-NODISCARD int history_lost(struct node *n, struct space *sp, struct slice key,
-    struct stored *st, const struct change *by, const struct cell *cell);
-/* Decodes a stored row without loading its item's indexes. */
-NODISCARD int stored_decode(
-    struct slice value, struct stored *out, struct arena *a);
-
-#define HISTORY_PUT 1
-#define HISTORY_DELETE 2
-#define HISTORY_LOST 3
-
-struct history_entry {
-    uint64_t version;
-    uint8_t what;
-    struct dot dot;
-    struct stamp stamp;
-    uint64_t wall_us;
-    struct slice path, value;
-};
-
-NODISCARD int history_decode(struct slice value, struct history_entry *out);
-
-/* A member's clock may say anything, and the integers of JSON end here. */
-static inline unsigned long long time_told(uint64_t wall_us)
-{
-    return wall_us < INT64_MAX ? wall_us : INT64_MAX;
-}
-
-/* ---- conflicts.c ---- */
-
-#define CONFLICT_OPEN 0
-#define CONFLICT_RESOLVED 1
-
-struct conflict_record {
-    uint64_t lsn; /* local */
-    uint8_t state;
-    uint64_t length;
-    struct contender loser, winner;
-};
-
-void put_conflict_record(struct buf *b, const struct conflict_record *c);
-NODISCARD int get_conflict_record(
-    struct reader *r, struct conflict_record *out);
-/* Joins a record into the store; gives it lsn if that changed anything. */
-NODISCARD int conflict_join(struct node *n, struct space *sp, struct slice tail,
-    const struct conflict_record *c, bool *changed);
-NODISCARD int conflict_known(
-    struct node *n, struct space *sp, struct slice tail, bool *known);
-/* A later change had seen both sides. */
-bool conflict_superseded(
-    const struct item *it, const struct conflict_record *c);
-/* Twelve hex digits that name a record to people. */
-NODISCARD int conflict_id(
-    char out[13], const struct space *sp, struct slice tail);
-/* The sink for item_join while `key` is being merged. */
-struct merging {
-    struct node *node;
-    struct space *space;
-    struct slice key;
-    struct stored *stored;
-};
-struct merge_sink merging_sink(struct merging *m);
 
 /* ---- resolve.c ---- */
 
@@ -499,6 +359,8 @@ NODISCARD int write_reissue(struct node *n, struct space *sp);
 struct conn *conn_by_id(const struct node *n, uint64_t id);
 /* The live connection to a device, or NULL. */
 struct conn *conn_of(const struct node *n, const struct device_id *device);
+/* By its own word, is it connected to that device? */
+bool conn_reaches(const struct conn *c, const struct device_id *d);
 NODISCARD int conn_on_up(struct node *n, const struct event *ev);
 NODISCARD int conn_on_down(struct node *n, const struct event *ev);
 NODISCARD int conn_on_frame(struct node *n, const struct event *ev);
@@ -596,6 +458,9 @@ NODISCARD int join_on_mark(struct node *n, struct space *sp);
 NODISCARD int replay_tick(struct node *n);
 bool replay_wants_tick(const struct node *n);
 void replay_free(struct node *n);
+/* Deletes all that is kept under a number, some of it at each tick. With the
+ * batch of the step; the record in the store says so. */
+NODISCARD int leaving_drop(struct node *n, uint32_t id);
 
 /* ---- waits.c ---- */
 
@@ -617,8 +482,13 @@ NODISCARD int waits_abandon(struct node *n);
 /* What a member has said to have on its disk. */
 const struct vv *acked_by(const struct node *n, const struct device_id *device,
     const struct space *sp);
+void acks_forget(struct node *n, const struct space *sp);
+/* anew: it takes the place of what was known. */
 NODISCARD int ack_learn(struct node *n, const struct device_id *device,
-    struct space *sp, const struct vv *durable);
+    struct space *sp, const struct vv *durable, bool anew);
+/* The member has no more than this any more. */
+NODISCARD int ack_lower(struct node *n, const struct device_id *device,
+    const struct space *sp, const struct vv *have);
 
 /* ---- watch.c ---- */
 

@@ -1,5 +1,5 @@
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/collect_impl.h"
 
 #include <stdlib.h>
 
@@ -80,7 +80,7 @@ static int look_at_changes(
         if (c->stamp.epoch > n->epoch)
             return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
-        if (node_is_mine(n, &c->dot.replica) &&
+        if (!sp->staged && node_is_mine(n, &c->dot.replica) &&
             !vv_covers(&sp->have, &c->dot)) {
             if (!rid_eq(&c->dot.replica, &n->replica))
                 sp->reissue = true;
@@ -100,39 +100,73 @@ static bool is_ahead(const struct node *n, const struct item *row)
     return false;
 }
 
-static int receive_row(
-    struct node *n, struct space *sp, struct slice key, struct slice bytes)
+static int read_row(
+    struct node *n, struct slice key, struct slice bytes, struct item *out)
 {
     struct reader r = reader_of(bytes);
-    struct stored st;
-    struct merging m = { n, sp, key, &st };
-    struct merge_sink sink = merging_sink(&m);
-    struct merge_result what;
-    struct item row;
-    uint64_t revisions;
     int rc = key_check(key, NULL);
 
     n->counts.rows_received++;
     if (rc == SYNCLINE_OK)
-        rc = get_item(&r, &row, &n->step);
+        rc = get_item(&r, out, &n->step);
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
     if (rc == SYNCLINE_OK)
-        rc = check_values(n, &row);
-    if (rc != SYNCLINE_OK)
-        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
-    if (PLANTED(M23A) && is_ahead(n, &row))
-        return SYNCLINE_OK;
+        rc = check_values(n, out);
+    return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
+                                                      : SYNCLINE_EMALFORMED;
+}
+
+/* Its context may name changes that were lost, which no vector ever covers. */
+static bool has_news(const struct space *sp, const struct item *row)
+{
+    for (uint32_t i = 0; i < row->changes_n; i++)
+        if (!vv_covers(&sp->have, &row->changes[i].dot))
+            return true;
+    return false;
+}
+
+/* Of a bootstrap: whole, and later than what came of it before. */
+static int stage_row(
+    struct node *n, struct space *sp, struct slice key, const struct item *row)
+{
+    struct stored st;
+    int rc = item_load(n, sp, key, &st);
+
+    st.item = *row;
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, space_next_lsn(sp))
+                             : rc;
+}
+
+static int receive_row(
+    struct node *n, struct space *sp, struct slice key, struct slice bytes)
+{
+    struct stored st;
+    struct merging m = { n, sp, key, &st, false };
+    struct merge_sink sink = merging_sink(&m);
+    struct merge_result what;
+    struct item row;
+    uint64_t revisions;
+    int rc = read_row(n, key, bytes, &row);
+
+    if (rc != SYNCLINE_OK || (PLANTED(M23A) && is_ahead(n, &row)))
+        return rc;
     rc = look_at_changes(n, sp, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
         rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
     if (rc != SYNCLINE_OK)
         return rc;
+    if (sp->staged)
+        return stage_row(n, sp, key, &row);
     if (vv_geq(&sp->have, &row.ctx)) {
         n->counts.rows_known++;
         return SYNCLINE_OK;
     }
     rc = item_load(n, sp, key, &st);
+    if (rc == SYNCLINE_OK && !st.existed && !has_news(sp, &row)) {
+        n->counts.rows_known++; /* and collected */
+        return SYNCLINE_OK;
+    }
     revisions = st.revisions;
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
@@ -222,8 +256,9 @@ static int receive_conflict(
     if (PLANTED(TOLD_AGAIN))
         known = false;
     n->counts.conflicts_received++;
-    return rc == SYNCLINE_OK && !known ? remember_loser(n, sp, key, &c.loser)
-                                       : rc;
+    return rc == SYNCLINE_OK && !known && !sp->staged
+        ? remember_loser(n, sp, key, &c.loser)
+        : rc;
 }
 
 static int receive_conflicts(
@@ -279,6 +314,11 @@ static int receive_mark(
 {
     int rc = SYNCLINE_OK;
 
+    if ((f->flags & BATCH_FLOORS) != 0) {
+        if (f->floors.fields.epoch > n->epoch)
+            return SYNCLINE_EMALFORMED;
+        space_raise_floors(n, sp, &f->floors);
+    }
     for (uint32_t i = 0; i < f->mark.n && rc == SYNCLINE_OK; i++) {
         if (rid_eq(&f->mark.e[i].replica, &n->replica) &&
             !vv_covers(&sp->have, &f->mark.e[i])) {
@@ -295,6 +335,15 @@ static int receive_mark(
     return rc;
 }
 
+/* What the peer has, it says itself. */
+static int note_claim(struct conn *c, struct space *sp, const struct vv *v)
+{
+    struct session *s = session_of(c, sp);
+
+    return s == NULL ? SYNCLINE_ENOMEM
+                     : vv_join(&s->claims, v, &s->claims_arena);
+}
+
 /* What came from this peer whole, into an empty place, and nothing else: it
  * need not be looked at when the feed is walked for this peer. */
 static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
@@ -308,9 +357,20 @@ static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
         s->untold += rows_n;
 }
 
+static int receive_staged(
+    struct node *n, struct space *sp, const struct frame_batch *f)
+{
+    int rc = SYNCLINE_OK;
+
+    if ((f->flags & ~(unsigned)BATCH_HURRY) != 0)
+        return SYNCLINE_EMALFORMED;
+    rc = receive_rows(n, sp, f);
+    return rc == SYNCLINE_OK ? receive_conflicts(n, sp, f) : rc;
+}
+
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
-    struct space *sp = space_by_token(n, &f->space);
+    struct space *sp = space_by_token(n, &f->space), *into;
     int rc;
 
     c->owed += f->rows.len + f->conflicts.len;
@@ -319,24 +379,27 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     n->want_flush = true;
     if (sp == NULL)
         return SYNCLINE_OK;
-    if (f->floor >= LENGTH_MAX)
-        return SYNCLINE_EMALFORMED;
+    into = bootstrap_target(c, sp);
+    if (into == NULL) {
+        n->counts.batches_refused++;
+        return SYNCLINE_OK;
+    }
+    if (into->staged)
+        return receive_staged(n, into, f);
     rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
     if (rc == SYNCLINE_OK)
         rc = receive_rows(n, sp, f);
     if (rc == SYNCLINE_OK)
         rc = receive_conflicts(n, sp, f);
-    if (rc == SYNCLINE_OK && f->floor > sp->s.floor) {
-        space_touch(sp);
-        sp->s.floor = f->floor;
-    }
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_CURSOR) != 0)
         rc = store_cursor(n, c, sp, f->cursor);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
         rc = receive_mark(n, sp, f);
+    if (rc == SYNCLINE_OK)
+        rc = note_claim(c, sp, &f->mark);
     if (rc == SYNCLINE_OK)
         skip_echo(c, sp, f->rows_n);
     return rc;
@@ -377,7 +440,7 @@ int receive_fragment(
     struct node *n, struct conn *c, const struct frame_fragment *f)
 {
     struct incoming *in = &c->incoming;
-    struct space *sp = space_by_token(n, &f->space);
+    struct space *sp = space_by_token(n, &f->space), *into;
     int rc;
 
     c->owed += f->bytes.len;
@@ -397,7 +460,10 @@ int receive_fragment(
         return buf_status(&in->row);
     if (in->row.len < in->total || sp == NULL)
         return SYNCLINE_OK;
-    return take_whole(n, sp, in);
+    into = bootstrap_target(c, sp);
+    if (into == NULL)
+        buf_free(&in->row);
+    return into != NULL ? take_whole(n, into, in) : SYNCLINE_OK;
 }
 
 int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
@@ -409,9 +475,18 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
         return SYNCLINE_OK;
     if (device_eq(&f->device, &c->device)) {
         s = session_of(c, sp);
-        if (s == NULL || vv_join(&s->peer_has, &f->durable, &s->arena) != 0)
+        if (s == NULL || note_claim(c, sp, &f->durable) != SYNCLINE_OK)
+            return SYNCLINE_ENOMEM;
+        if (s->bootstrapping == BOOTSTRAP_NONE &&
+            vv_join(&s->peer_has, &f->durable, &s->arena) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
         n->want_flush = true;
     }
-    return ack_learn(n, &f->device, sp, &f->durable);
+    if (device_eq(&f->device, &c->device))
+        return ack_learn(n, &f->device, sp, &f->durable, false);
+    /* It tells us itself; else whoever is connected to it knows best. */
+    return conn_of(n, &f->device) != NULL
+        ? SYNCLINE_OK
+        : ack_learn(
+              n, &f->device, sp, &f->durable, conn_reaches(c, &f->device));
 }

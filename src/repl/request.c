@@ -391,7 +391,7 @@ static int scan_versions(
 {
     struct buf prefix = { 0 };
     int rc = store_scan(&q->n->opt.store, TABLE_HISTORY,
-        key_history_of(&prefix, sp->id, key), SLICE_NONE, on_version, v);
+        key_history_of(&prefix, sp->past, key), SLICE_NONE, on_version, v);
 
     buf_free(&prefix);
     return rc;

@@ -85,10 +85,10 @@ static int state_of(
     int rc;
 
     *out = STATE_RESOLVED;
-    if (f->record.state == CONFLICT_RESOLVED)
+    if ((f->record.state & CONFLICT_RESOLVED) != 0)
         return SYNCLINE_OK;
     *out = STATE_OPEN;
-    if (only_people_close(f))
+    if ((f->record.state & CONFLICT_RETURNED) != 0 || only_people_close(f))
         return SYNCLINE_OK;
     rc = item_load(n, f->space, f->key, &st);
     if (rc == SYNCLINE_OK && conflict_superseded(&st.item, &f->record))

@@ -63,7 +63,7 @@ int conflict_mark_resolved(struct node *n, struct space *sp, struct slice tail)
     rc = get_conflict_record(&r, &c);
     if (rc != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    c.state = CONFLICT_RESOLVED;
+    c.state |= CONFLICT_RESOLVED;
     return conflict_join(n, sp, tail, &c, &changed);
 }
 
@@ -176,7 +176,7 @@ static int find_ancestor(
     struct ancestry a = { u, &n->step, NULL };
     struct buf prefix = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_HISTORY,
-        key_history_of(&prefix, u->space->id, u->key), SLICE_NONE,
+        key_history_of(&prefix, u->space->past, u->key), SLICE_NONE,
         look_at_version, &a);
 
     buf_free(&prefix);

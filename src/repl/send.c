@@ -1,6 +1,7 @@
 #include "repl/send_impl.h"
 
 #include "base/plant.h"
+#include "repl/collect_impl.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ void send_forget(struct conn *c, struct session *s)
         c->transfer = NULL;
     }
     s->wanted = s->mark_sent = s->whole_sent = false;
+    s->bootstrapping = BOOTSTRAP_NONE;
     s->indexing = INDEXING_DONE;
     s->pos = s->told_cursor = 0;
 }
@@ -276,12 +278,18 @@ static bool tells_cursor(
     return done && (s->tell_cursor || s->untold > CURSOR_STRIDE);
 }
 
+static bool floors_are_news(const struct session *s)
+{
+    return memcmp(&s->told_floors, &s->space->s.floors,
+               sizeof s->told_floors) != 0;
+}
+
 static int send_batch(struct filling *f, bool done, bool *sent)
 {
     struct session *s = f->s;
     struct frame frame = { .type = FRAME_BATCH,
         .batch = { .space = s->space->token,
-            .floor = s->space->s.floor,
+            .floors = s->space->s.floors,
             .rows = buf_slice(&f->rows),
             .rows_n = f->rows_n,
             .conflicts = buf_slice(&f->conflicts),
@@ -290,7 +298,7 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     bool whole;
     int rc = SYNCLINE_OK;
 
-    done = done || PLANTED(M2);
+    done = (done || PLANTED(M2)) && s->bootstrapping == BOOTSTRAP_NONE;
     if (done)
         rc = make_mark(f, &frame.batch.mark);
     if (rc != SYNCLINE_OK)
@@ -302,7 +310,10 @@ static int send_batch(struct filling *f, bool done, bool *sent)
         frame.batch.flags |= BATCH_MARK;
     if (whole && (frame.batch.flags & BATCH_MARK) != 0)
         frame.batch.flags |= BATCH_WHOLE;
-    if (tells_cursor(f, cursor, done, frame.batch.flags)) {
+    if (done && floors_are_news(s))
+        frame.batch.flags |= BATCH_MARK | BATCH_FLOORS;
+    if (s->bootstrapping == BOOTSTRAP_NONE &&
+        tells_cursor(f, cursor, done, frame.batch.flags)) {
         frame.batch.flags |= BATCH_CURSOR;
         frame.batch.cursor = cursor;
     }
@@ -322,6 +333,8 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     }
     s->tell_cursor = false;
     s->untold = 0;
+    if ((frame.batch.flags & BATCH_FLOORS) != 0)
+        s->told_floors = frame.batch.floors;
     if ((frame.batch.flags & BATCH_MARK) == 0)
         return SYNCLINE_OK;
     if (whole)
@@ -331,7 +344,8 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     s->mark_sent = true;
     s->whole_sent = s->whole_sent || whole;
     if (PLANTED(M14))
-        rc = ack_learn(f->node, &f->conn->device, s->space, &frame.batch.mark);
+        rc = ack_learn(
+            f->node, &f->conn->device, s->space, &frame.batch.mark, false);
     if (rc != SYNCLINE_OK)
         return rc;
     return vv_join(&s->peer_has, &frame.batch.mark, &s->arena);
@@ -364,6 +378,41 @@ static int send_fragment(struct node *n, struct conn *c)
     return SYNCLINE_OK;
 }
 
+/* ---- the whole state ---- */
+
+/* All items and conflict records as they are, then what changed meanwhile;
+ * nothing is taken into account of what the peer has. */
+static int begin_bootstrap(struct node *n, struct conn *c, struct session *s)
+{
+    struct frame f = { .type = FRAME_BOOTSTRAP,
+        .bootstrap = { .space = s->space->token,
+            .stage = BOOTSTRAP_BEGINS,
+            .vector = s->space->horizon } };
+
+    send_forget(c, s);
+    s->wanted = true;
+    s->bootstrapping = BOOTSTRAP_SENDING;
+    s->peer_has = (struct vv){ 0 };
+    s->until = s->space->durable_lsn;
+    s->indexing = INDEXING_ALL;
+    (void)key_space(&s->at, s->space->id);
+    n->counts.bootstraps_given++;
+    return buf_status(&s->at) != 0 ? SYNCLINE_ENOMEM : conn_send(n, c, &f);
+}
+
+static int end_bootstrap(struct node *n, struct conn *c, struct session *s)
+{
+    struct frame f = { .type = FRAME_BOOTSTRAP,
+        .bootstrap = { .space = s->space->token,
+            .stage = BOOTSTRAP_ENDS,
+            .vector = s->space->have,
+            .floors = s->space->s.floors } };
+
+    s->bootstrapping = BOOTSTRAP_SENT;
+    s->wanted = false; /* it subscribes anew, as another replica */
+    return conn_send(n, c, &f);
+}
+
 /* One batch, and one fragment beside it; *more if there may be another. */
 static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
 {
@@ -376,6 +425,8 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
 
     if (rc == SYNCLINE_OK && s->indexing == INDEXING_ITEMS)
         rc = walk_index(&f);
+    else if (rc == SYNCLINE_OK && s->indexing == INDEXING_ALL)
+        rc = walk_all(&f);
     else if (rc == SYNCLINE_OK && s->indexing == INDEXING_CONFLICTS)
         rc = walk_conflicts(&f);
     else if (rc == SYNCLINE_OK && !filled(&f))
@@ -386,6 +437,9 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
         rc = send_batch(&f, done, &sent);
     if (rc == SYNCLINE_OK && c->transfer != NULL)
         rc = send_fragment(n, c);
+    if (rc == SYNCLINE_OK && done && s->bootstrapping == BOOTSTRAP_SENDING &&
+        s->held_n == 0 && c->transfer == NULL)
+        rc = end_bootstrap(n, c, s);
     buf_free(&f.rows);
     buf_free(&f.conflicts);
     *more = !done && !f.stalled &&
@@ -402,7 +456,7 @@ static bool is_at_rest(const struct conn *c, const struct session *s)
 
     return s->indexing == INDEXING_DONE && s->at.len == 0 &&
         s->pos == s->space->s.lsn && s->held_n == 0 && c->transfer == NULL &&
-        s->mark_sent && s->whole_sent && !owes_cursor &&
+        s->mark_sent && s->whole_sent && !owes_cursor && !floors_are_news(s) &&
         vv_geq(&s->peer_has, &s->space->have);
 }
 
@@ -412,8 +466,16 @@ int send_flush(struct node *n)
         if (!c->greeted || c->closing)
             continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
-            bool more = s->wanted && !c->closing && !is_at_rest(c, s);
+            bool more = s->wanted && !c->closing &&
+                (session_is_behind(s) || !is_at_rest(c, s));
 
+            if (more && s->bootstrapping == BOOTSTRAP_NONE &&
+                session_is_behind(s)) {
+                int rc = begin_bootstrap(n, c, s);
+
+                if (rc != SYNCLINE_OK)
+                    return rc;
+            }
             for (int turns = 0; more && turns < 64; turns++) {
                 int rc;
 
@@ -466,7 +528,13 @@ int send_on_subscribe(
         (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
     }
     n->want_flush = true;
-    if (vv_copy(&s->peer_has, &f->have, &s->arena) != SYNCLINE_OK)
+    s->told_floors = (struct floors){ 0 };
+    arena_reset(&s->claims_arena);
+    s->claims = (struct vv){ 0 };
+    s->deaf = false;
+    if (vv_copy(&s->peer_has, &f->have, &s->arena) != SYNCLINE_OK ||
+        vv_copy(&s->claims, &f->have, &s->claims_arena) != SYNCLINE_OK ||
+        ack_lower(n, &c->device, sp, &f->have) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
     if (PLANTED(M14))
         return vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena);

@@ -60,6 +60,8 @@ NODISCARD int consider_conflict(struct filling *f, const struct entry *e);
 
 /* Walks the index of contexts, then conflicts: for a peer without a cursor. */
 NODISCARD int walk_index(struct filling *f);
+/* Walks all items, for a peer that is behind; then conflicts as well. */
+NODISCARD int walk_all(struct filling *f);
 NODISCARD int walk_conflicts(struct filling *f);
 /* Walks the feed from s->pos. *done: the head is reached, so that a mark may
  * follow. Rows that are not durable go out only in that case. */

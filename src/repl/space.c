@@ -19,17 +19,27 @@ struct space *space_by_token(const struct node *n, const struct space_token *t)
     return NULL;
 }
 
+static void release(struct space *sp)
+{
+    arena_free(&sp->policy_arena);
+    arena_free(&sp->collect_arena);
+    buf_free(&sp->collect_at);
+    free((void *)sp->name.ptr);
+    free(sp);
+}
+
 void space_free(struct node *n, struct space *sp)
 {
     struct space **at = &n->spaces;
+
+    if (sp->staging != NULL)
+        release(sp->staging);
 
     while (*at != NULL && *at != sp)
         at = &(*at)->next;
     if (*at == sp)
         *at = sp->next;
-    arena_free(&sp->policy_arena);
-    free((void *)sp->name.ptr);
-    free(sp);
+    release(sp);
 }
 
 void spaces_free(struct node *n)
@@ -54,7 +64,7 @@ static int space_new(struct node *n, uint32_t id, struct slice name,
     }
     if (name.len > 0)
         memcpy(copy, name.ptr, name.len);
-    sp->id = id;
+    sp->id = sp->past = id;
     sp->token = *token;
     sp->name = SLICE(copy, name.len);
     while (*at != NULL && slice_cmp((*at)->name, name) < 0)
@@ -88,8 +98,10 @@ int space_open(struct node *n, struct slice name, struct space **out)
 
 /* ---- loading ---- */
 
-static void put_state(struct buf *b, const struct space_state *s)
+static void put_state(struct buf *b, const struct space *sp)
 {
+    const struct space_state *s = &sp->s;
+
     put_varint(b, s->lsn);
     put_varint(b, s->alive);
     put_varint(b, s->deleted);
@@ -97,11 +109,16 @@ static void put_state(struct buf *b, const struct space_state *s)
     put_u64(b, s->live.hi);
     put_u64(b, s->dead.lo);
     put_u64(b, s->dead.hi);
-    put_varint(b, s->floor);
+    put_varint(b, s->floors.length);
+    put_varint(b, s->floors.version);
+    put_stamp(b, &s->floors.fields);
+    put_varint(b, s->gone);
+    put_varint(b, sp->past);
 }
 
-static int get_state(struct slice in, struct space_state *s)
+static int get_state(struct slice in, struct space *sp)
 {
+    struct space_state *s = &sp->s;
     struct reader r = reader_of(in);
 
     s->lsn = get_varint(&r);
@@ -111,7 +128,13 @@ static int get_state(struct slice in, struct space_state *s)
     s->live.hi = get_u64(&r);
     s->dead.lo = get_u64(&r);
     s->dead.hi = get_u64(&r);
-    s->floor = get_varint(&r);
+    s->floors.length = get_varint(&r);
+    if (r.err == 0 && r.in.len == 0)
+        return SYNCLINE_OK; /* of format 1 */
+    s->floors.version = get_varint(&r);
+    get_stamp(&r, &s->floors.fields);
+    s->gone = get_varint(&r);
+    sp->past = (uint32_t)get_varint_max(&r, UINT32_MAX);
     return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
 }
 
@@ -134,13 +157,14 @@ static int load_space(void *ctx, struct slice key, struct slice value)
 
 struct load_vector {
     struct node *node;
-    struct space *space;
+    struct vv *into;
+    size_t skip; /* of the key: the record's name, the space's number */
 };
 
 static int load_entry(void *ctx, struct slice key, struct slice value)
 {
     struct load_vector *l = ctx;
-    struct reader k = reader_of(slice_from(key, sizeof META_SEEN - 1 + 4));
+    struct reader k = reader_of(slice_from(key, l->skip));
     struct reader v = reader_of(value);
     struct dot d;
 
@@ -148,22 +172,31 @@ static int load_entry(void *ctx, struct slice key, struct slice value)
     d.seq = get_varint(&v);
     if (reader_end(&k) != SYNCLINE_OK || reader_end(&v) != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    return vv_add(&l->space->have, &d, &l->node->arena);
+    return vv_add(l->into, &d, &l->node->arena);
+}
+
+int space_load_vector(
+    struct node *n, const char *name, uint32_t id, struct vv *out)
+{
+    struct load_vector l = { n, out, strlen(name) + 4 };
+
+    return store_scan(&n->opt.store, TABLE_META,
+        key_meta_space(&n->key, name, id), SLICE_NONE, load_entry, &l);
 }
 
 static int load_contents(struct node *n, struct space *sp)
 {
-    struct load_vector l = { n, sp };
     struct slice value;
     int rc = store_get(&n->opt.store, TABLE_META,
         key_meta_space(&n->key, META_STATE, sp->id), &value);
 
     if (rc == SYNCLINE_OK)
-        rc = get_state(value, &sp->s);
+        rc = get_state(value, sp);
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         return rc;
-    rc = store_scan(&n->opt.store, TABLE_META,
-        key_meta_space(&n->key, META_SEEN, sp->id), SLICE_NONE, load_entry, &l);
+    rc = space_load_vector(n, META_SEEN, sp->id, &sp->have);
+    if (rc == SYNCLINE_OK)
+        rc = space_load_vector(n, META_HORIZON, sp->id, &sp->horizon);
     if (rc == SYNCLINE_OK)
         rc = vv_copy(&sp->durable, &sp->have, &n->arena);
     sp->durable_lsn = sp->s.lsn;
@@ -201,13 +234,15 @@ uint64_t space_next_lsn(struct space *sp)
     return sp->s.lsn;
 }
 
-int space_raise(struct node *n, struct space *sp, const struct dot *d)
+static struct vv *raised(const struct raise *r)
 {
-    uint64_t from = vv_get(&sp->have, &d->replica);
-    struct raise *r;
+    return r->horizon ? &r->space->horizon : &r->space->have;
+}
 
-    if (PLANTED(M15) ? from == d->seq : from >= d->seq)
-        return SYNCLINE_OK;
+static int note_raise(struct node *n, const struct raise *r)
+{
+    const struct dot to = { r->replica, r->to };
+
     if (n->raises_n == n->raises_cap) {
         uint32_t cap = n->raises_cap == 0 ? 16 : n->raises_cap * 2;
         struct raise *more = realloc(n->raises, cap * sizeof *more);
@@ -217,14 +252,46 @@ int space_raise(struct node *n, struct space *sp, const struct dot *d)
         n->raises = more;
         n->raises_cap = cap;
     }
-    space_touch(sp);
-    r = &n->raises[n->raises_n];
-    *r = (struct raise){ sp, d->replica, from, d->seq };
-    if (vv_add(&sp->have, d, &n->arena) != SYNCLINE_OK ||
-        vv_reserve(&sp->durable, sp->have.n, &n->arena) != SYNCLINE_OK)
+    space_touch(r->space);
+    if (vv_add(raised(r), &to, &n->arena) != SYNCLINE_OK ||
+        vv_reserve(&r->space->durable, r->space->have.n, &n->arena) !=
+            SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
-    n->raises_n++;
+    n->raises[n->raises_n++] = *r;
     return SYNCLINE_OK;
+}
+
+int space_raise(struct node *n, struct space *sp, const struct dot *d)
+{
+    const struct raise r = { sp, d->replica, vv_get(&sp->have, &d->replica),
+        d->seq, false };
+
+    if (PLANTED(M15) ? r.from == r.to : r.from >= r.to)
+        return SYNCLINE_OK;
+    return note_raise(n, &r);
+}
+
+int space_raise_horizon(struct node *n, struct space *sp, const struct dot *d)
+{
+    const struct raise r = { sp, d->replica, vv_get(&sp->horizon, &d->replica),
+        d->seq, true };
+
+    return r.from >= r.to ? SYNCLINE_OK : note_raise(n, &r);
+}
+
+void space_raise_floors(
+    struct node *n, struct space *sp, const struct floors *to)
+{
+    struct floors *f = &sp->s.floors;
+
+    space_touch(sp);
+    if (to->length > f->length)
+        f->length = to->length;
+    if (to->version > f->version)
+        f->version = to->version;
+    if (stamp_cmp(&to->fields, &f->fields) > 0)
+        f->fields = to->fields;
+    node_see_stamp(n, &to->fields);
 }
 
 static void save_name(struct node *n, const struct space *sp)
@@ -236,29 +303,37 @@ static void save_name(struct node *n, const struct space *sp)
         buf_slice(&n->out));
 }
 
+static void save_state(struct node *n, const struct space *sp)
+{
+    if (!sp->touched || memcmp(&sp->s, &sp->undo, sizeof sp->s) == 0)
+        return;
+    buf_clear(&n->out);
+    put_state(&n->out, sp);
+    txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_STATE, sp->id),
+        buf_slice(&n->out));
+}
+
 int spaces_save(struct node *n)
 {
     for (uint32_t i = 0; i < n->raises_n; i++) {
         const struct raise *r = &n->raises[i];
         bool own = rid_eq(&r->replica, &n->replica);
 
-        if (own ? PLANTED(OWN_UNSAVED) : PLANTED(M25))
+        if (!r->horizon && (own ? PLANTED(OWN_UNSAVED) : PLANTED(M25)))
             continue;
         buf_clear(&n->out);
         put_varint(&n->out, r->to);
         txn_put(&n->txn, TABLE_META,
-            key_meta_replica(&n->key, META_SEEN, r->space->id, &r->replica),
+            key_meta_replica(&n->key, r->horizon ? META_HORIZON : META_SEEN,
+                r->space->id, &r->replica),
             buf_slice(&n->out));
     }
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
         if (sp->unsaved)
             save_name(n, sp);
-        if (!sp->touched || memcmp(&sp->s, &sp->undo, sizeof sp->s) == 0)
-            continue;
-        buf_clear(&n->out);
-        put_state(&n->out, &sp->s);
-        txn_put(&n->txn, TABLE_META,
-            key_meta_space(&n->key, META_STATE, sp->id), buf_slice(&n->out));
+        save_state(n, sp);
+        if (sp->staging != NULL)
+            save_state(n, sp->staging);
     }
     return txn_status(&n->txn);
 }
@@ -277,18 +352,31 @@ static void lower(struct vv *v, const struct raise *r)
     }
 }
 
+static void undo_state(struct space *sp)
+{
+    if (sp->touched) {
+        sp->s = sp->undo;
+        buf_clear(&sp->collect_at); /* what went in this step has not gone */
+        sp->collected_upto = (struct vv){ 0 };
+    }
+    sp->touched = false;
+}
+
 void spaces_undo(struct node *n)
 {
     while (n->raises_n > 0) {
         n->raises_n--;
-        lower(&n->raises[n->raises_n].space->have, &n->raises[n->raises_n]);
+        lower(raised(&n->raises[n->raises_n]), &n->raises[n->raises_n]);
     }
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
-        if (sp->touched)
-            sp->s = sp->undo;
+        if (sp->staging != NULL && sp->staging->unsaved)
+            space_unstage(n, sp);
+        undo_state(sp);
+        if (sp->staging != NULL)
+            undo_state(sp->staging);
         if (sp->reissue_due)
             sp->reissue = true;
-        sp->touched = sp->reissue_due = false;
+        sp->reissue_due = false;
     }
 }
 
@@ -314,6 +402,15 @@ static int pend(struct node *n, const struct pending *p)
     return SYNCLINE_OK;
 }
 
+static int state_committed(struct node *n, struct space *sp)
+{
+    struct pending p = { .commit = n->commit, .space = sp, .lsn = sp->s.lsn };
+    bool moved = sp->touched && sp->s.lsn != sp->undo.lsn;
+
+    sp->touched = sp->unsaved = false;
+    return moved ? pend(n, &p) : SYNCLINE_OK;
+}
+
 int spaces_committed(struct node *n)
 {
     int rc = SYNCLINE_OK;
@@ -322,20 +419,77 @@ int spaces_committed(struct node *n)
         const struct raise *r = &n->raises[i];
         struct pending p = { n->commit, r->space, 0, { r->replica, r->to } };
 
-        rc = pend(n, &p);
+        if (!r->horizon)
+            rc = pend(n, &p);
     }
     n->raises_n = 0;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        struct pending p = {
-            .commit = n->commit, .space = sp, .lsn = sp->s.lsn
-        };
-
-        if (sp->touched && sp->s.lsn != sp->undo.lsn)
-            rc = pend(n, &p);
-        sp->touched = sp->unsaved = false;
+        rc = state_committed(n, sp);
+        if (rc == SYNCLINE_OK && sp->staging != NULL)
+            rc = state_committed(n, sp->staging);
     }
     return rc;
+}
+
+int space_pend_all(struct node *n, struct space *sp)
+{
+    struct pending p = { .commit = n->commit, .space = sp, .lsn = sp->s.lsn };
+    int rc = vv_reserve(&sp->durable, sp->have.n, &n->arena);
+
+    if (rc == SYNCLINE_OK)
+        rc = pend(n, &p);
+    p.lsn = 0;
+    for (uint32_t i = 0; i < sp->have.n && rc == SYNCLINE_OK; i++) {
+        p.dot = sp->have.e[i];
+        rc = pend(n, &p);
+    }
+    return rc;
+}
+
+void space_forget_pending(struct node *n, const struct space *sp)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < n->pending_n; i++) {
+        const struct pending *p =
+            &n->pending[(n->pending_at + i) % n->pending_cap];
+
+        if (p->space != sp)
+            n->pending[(n->pending_at + kept++) % n->pending_cap] = *p;
+    }
+    n->pending_n = kept;
+}
+
+/* ---- staging ---- */
+
+int space_stage(struct node *n, struct space *sp)
+{
+    struct space *st = calloc(1, sizeof *st);
+
+    if (st == NULL)
+        return SYNCLINE_ENOMEM;
+    st->id = n->next_space++;
+    st->past = sp->past;
+    st->staged = st->unsaved = true;
+    sp->staging = st;
+    /* Should it come to nothing, it is deleted like any that was left. */
+    txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, st->id),
+        SLICE_LIT(""));
+    return txn_status(&n->txn);
+}
+
+void space_unstage(struct node *n, struct space *sp)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < n->raises_n; i++)
+        if (n->raises[i].space != sp->staging)
+            n->raises[kept++] = n->raises[i];
+    n->raises_n = kept;
+    space_forget_pending(n, sp->staging);
+    release(sp->staging);
+    sp->staging = NULL;
 }
 
 void spaces_persisted(struct node *n, uint64_t commit)

@@ -1,5 +1,5 @@
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/collect_impl.h"
 
 #include <stdlib.h>
 
@@ -247,10 +247,39 @@ uint64_t waits_deadline(const struct node *n)
     return due;
 }
 
-int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
-    const struct vv *durable)
+/* A store that was rolled back, or bootstrapped, has less than it once had. */
+static int ack_replace(struct member_ack *a, const struct vv *durable)
+{
+    struct arena fresh = { 0 };
+    struct vv copy = { 0 };
+    int rc = vv_copy(&copy, durable, &fresh);
+
+    if (rc != SYNCLINE_OK) {
+        arena_free(&fresh);
+        return rc;
+    }
+    arena_free(&a->arena);
+    a->arena = fresh;
+    a->durable = copy;
+    return SYNCLINE_OK;
+}
+
+int ack_lower(struct node *n, const struct device_id *device,
+    const struct space *sp, const struct vv *have)
 {
     struct member_ack *a = find_ack(n, device, sp);
+
+    if (a == NULL || vv_geq(have, &a->durable))
+        return SYNCLINE_OK;
+    a->news = n->want_flush = true;
+    return ack_replace(a, have);
+}
+
+int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
+    const struct vv *durable, bool anew)
+{
+    struct member_ack *a = find_ack(n, device, sp);
+    int rc;
 
     if (device_eq(device, &n->device) || !members_has(n->members, device))
         return SYNCLINE_OK;
@@ -263,12 +292,32 @@ int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
         a->next = n->acks;
         n->acks = a;
     }
-    if (vv_geq(&a->durable, durable))
+    if (anew ? vv_eq(&a->durable, durable) : vv_geq(&a->durable, durable))
         return SYNCLINE_OK;
-    if (vv_join(&a->durable, durable, &a->arena) != SYNCLINE_OK)
-        return SYNCLINE_ENOMEM;
+    if (a->durable.n > 0) /* else it may have been said long ago */
+        silence_heard(n, device);
+    rc = anew ? ack_replace(a, durable)
+              : vv_join(&a->durable, durable, &a->arena);
+    if (rc != SYNCLINE_OK)
+        return rc;
     a->news = n->want_flush = true;
     return check_acking(n);
+}
+
+void acks_forget(struct node *n, const struct space *sp)
+{
+    struct member_ack **at = &n->acks;
+
+    while (*at != NULL) {
+        struct member_ack *a = *at;
+
+        if (a->space != sp) {
+            at = &a->next;
+            continue;
+        }
+        *at = a->next;
+        member_ack_free(a);
+    }
 }
 
 int waits_abandon(struct node *n)

@@ -127,7 +127,9 @@ static int place(struct node *n, struct watch *w, struct slice from)
         return start_at(w, w->space, 0, SLICE_NONE);
     if (!parse_cursor(n, from, &rid, &p))
         return SYNCLINE_EINVAL;
-    if (!rid_eq(&rid, &n->replica) || p.lsn > w->space->s.lsn) {
+    /* A deletion that it has not been told of may have been collected. */
+    if (!rid_eq(&rid, &n->replica) || p.lsn > w->space->s.lsn ||
+        p.lsn < w->space->s.gone) {
         w->resync = true;
         return start_at(w, w->space, 0, SLICE_NONE);
     }

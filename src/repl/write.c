@@ -6,8 +6,9 @@ static int begin_author(struct node *n, struct space *sp, struct author *by)
     *by = (struct author){ .dot = { n->replica,
                                vv_get(&sp->have, &n->replica) + 1 },
         .wall_us = n->wall_us,
-        .floor = sp->s.floor,
-        .birth = sp->s.floor > 0 ? &sp->have : NULL };
+        .floor = sp->s.floors.length,
+        .version_floor = PLANTED(M6) ? 0 : sp->s.floors.version,
+        .birth = sp->s.floors.length > 0 ? &sp->have : NULL };
     if (n->bad_restart) /* its next dot may be known elsewhere */
         return SYNCLINE_ECLOSED;
     return node_stamp(n, &by->stamp);
@@ -110,10 +111,30 @@ static void drop_equal(
     l->n = kept;
 }
 
+/* Leaves for paths that hold no cell go to `apart`: had they lost to a removed
+ * field that is gone since, nobody here would know. */
+static int part_outlived(struct node *n, const struct item *it,
+    struct leaves *l, struct leaves *apart)
+{
+    uint32_t kept = 0;
+
+    apart->e = arena_alloc(&n->step, (l->n + 1) * sizeof *apart->e);
+    if (apart->e == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (item_find(it, l->e[i].path) == NULL)
+            apart->e[apart->n++] = l->e[i];
+        else
+            l->e[kept++] = l->e[i];
+    l->n = kept;
+    return SYNCLINE_OK;
+}
+
 int write_cells(
     struct node *n, struct space *sp, const struct cells_write *w, bool *wrote)
 {
-    struct leaves leaves = w->leaves;
+    struct leaves leaves = w->leaves, apart = { 0 };
+    bool wrote_apart = false;
     struct author by;
     struct stored st;
     int rc = begin_author(n, sp, &by);
@@ -125,12 +146,19 @@ int write_cells(
         return rc;
     by.originals = w->originals;
     by.originals_n = w->originals_n;
+    if (w->stamp != NULL && space_outlived(sp, w->stamp))
+        rc = part_outlived(n, &st.item, &leaves, &apart);
+    if (rc == SYNCLINE_OK && apart.n > 0)
+        rc = item_write(&st.item, &apart, &by, &wrote_apart, &n->step);
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (w->stamp != NULL) {
         by.stamp = *w->stamp;
         by.wall_us = w->wall_us;
         drop_equal(&st.item, &leaves, w->stamp);
     }
     rc = item_write(&st.item, &leaves, &by, wrote, &n->step);
+    *wrote = *wrote || wrote_apart;
     if (rc == SYNCLINE_OK && *wrote)
         rc = item_store(n, sp, w->key, &st, space_next_lsn(sp));
     if (rc == SYNCLINE_OK && *wrote)
@@ -142,8 +170,9 @@ int write_cells(
 
 /* The standing cells of old as a row of our own: original stamps, no
  * context, so that whatever loses on either side is a conflict. */
-static int replay_row(struct node *n, const struct item *old,
-    const struct item *now, const struct dot *dot, struct item *row)
+static int replay_row(struct node *n, const struct space *sp,
+    const struct item *old, const struct item *now, const struct dot *dot,
+    struct item *row)
 {
     bool *marks;
     int rc = document_visible(old, &marks, &n->step);
@@ -161,7 +190,10 @@ static int replay_row(struct node *n, const struct item *old,
         if (there != NULL && slice_eq(there->value, cell->value) &&
             stamp_cmp(&now->changes[there->change].stamp, &c.stamp) == 0)
             continue;
-        rc = item_add_change(row, &c, &ix, &n->step);
+        if (there == NULL && space_outlived(sp, &c.stamp))
+            rc = node_stamp(n, &c.stamp);
+        if (rc == SYNCLINE_OK)
+            rc = item_add_change(row, &c, &ix, &n->step);
         if (rc == SYNCLINE_OK)
             rc = item_set(row, cell->path, cell->value, ix, &n->step);
     }
@@ -172,15 +204,16 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
     const struct item *old, const struct dot *dot, uint64_t lsn)
 {
     struct stored st;
-    struct merging m = { n, sp, key, &st };
+    struct merging m = { n, sp, key, &st, false };
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     struct item row;
     int rc = item_load(n, sp, key, &st);
 
     item_init(&row);
+    m.returned = st.existed && !st.was_alive;
     if (rc == SYNCLINE_OK)
-        rc = replay_row(n, old, &st.item, dot, &row);
+        rc = replay_row(n, sp, old, &st.item, dot, &row);
     if (rc != SYNCLINE_OK || row.cells_n == 0)
         return rc;
     if (item_alive(&st.item))
@@ -188,9 +221,9 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
     else if (st.item.length > 0)
         row.length = st.item.length - 1; /* deleted there: it loses */
     else
-        row.length = sp->s.floor + 1 + (sp->s.floor & 1);
+        row.length = sp->s.floors.length + 1 + (sp->s.floors.length & 1);
     row.version = old->version;
-    if (st.item.length == 0 && sp->s.floor > 0)
+    if (st.item.length == 0 && sp->s.floors.length > 0)
         rc = vv_copy(&row.birth, &sp->have, &n->step);
     if (rc == SYNCLINE_OK)
         rc = vv_add(&row.ctx, dot, &n->step);

@@ -75,12 +75,49 @@ static struct frame batch(void)
     fill(f.batch.space.b, 0x55, SPACE_TOKEN_LEN);
     f.batch.flags = BATCH_MARK | BATCH_CURSOR;
     f.batch.cursor = 7;
-    f.batch.floor = 2;
     f.batch.rows_n = 1;
     f.batch.rows = SLICE_LIT("\1k\2it");
     f.batch.conflicts_n = 1;
     f.batch.conflicts = SLICE_LIT("\1t\1r");
     f.batch.mark = (struct vv){ entries, 1, 1 };
+    return f;
+}
+
+static struct floors some_floors(void)
+{
+    struct floors f = { .length = 2, .version = 9 };
+
+    f.fields.hlc = 0x0102;
+    fill(f.fields.replica.b, 0x11, RID_LEN);
+    return f;
+}
+
+static struct frame batch_with_floors(void)
+{
+    struct frame f = { .type = FRAME_BATCH, .no = 3 };
+
+    fill(f.batch.space.b, 0x55, SPACE_TOKEN_LEN);
+    f.batch.flags = BATCH_MARK | BATCH_FLOORS;
+    f.batch.floors = some_floors();
+    return f;
+}
+
+static struct frame bootstrap_begins(void)
+{
+    struct frame f = { .type = FRAME_BOOTSTRAP, .no = 13 };
+
+    fill(f.bootstrap.space.b, 0x55, SPACE_TOKEN_LEN);
+    f.bootstrap.stage = BOOTSTRAP_BEGINS;
+    f.bootstrap.vector = (struct vv){ entries, 1, 1 };
+    return f;
+}
+
+static struct frame bootstrap_ends(void)
+{
+    struct frame f = bootstrap_begins();
+
+    f.bootstrap.stage = BOOTSTRAP_ENDS;
+    f.bootstrap.floors = some_floors();
     return f;
 }
 
@@ -165,14 +202,20 @@ static const struct {
     struct slice bytes;
 } vectors[] = {
     { "hello", hello,
-        LIT("\1\1\1" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
+        LIT("\1\1\2" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
             "\x8c\x25\4desk") },
     { "subscribe, from a cursor of 0", subscribe,
         LIT("\2\2" SPACE "\2" R1 "\5" R2 "\xac\2\1") },
     { "subscribe, for the first time", subscribe_anew,
         LIT("\2\2" SPACE "\0\0") },
     { "batch", batch,
-        LIT("\3\x80\1" SPACE "\3\7\2\1\5\1k\2it\1\4\1t\1r\1" R1 "\5") },
+        LIT("\3\x80\1" SPACE "\3\7\1\5\1k\2it\1\4\1t\1r\1" R1 "\5") },
+    { "batch with floors", batch_with_floors,
+        LIT("\3\3" SPACE "\x11\0\2\x09\0\2\1\0\0\0\0\0\0" R1 "\0\0\0\0\0") },
+    { "bootstrap, it begins", bootstrap_begins,
+        LIT("\x0d\x0d" SPACE "\0\1" R1 "\5") },
+    { "bootstrap, it ends", bootstrap_ends,
+        LIT("\x0d\x0d" SPACE "\1\1" R1 "\5\2\x09\0\2\1\0\0\0\0\0\0" R1) },
     { "fragment", fragment,
         LIT("\4\4" SPACE "\1\xc0\xcf\x24\xac\2\3"
             "abc") },
@@ -266,7 +309,6 @@ TEST(the_parts_of_a_batch)
 
     CHECK_INT(f.batch.flags, BATCH_MARK | BATCH_CURSOR);
     CHECK_UINT(f.batch.cursor, 7);
-    CHECK_UINT(f.batch.floor, 2);
     CHECK_INT(f.batch.rows_n, 1);
     CHECK_SLICE(f.batch.rows, "\1k\2it");
     CHECK_INT(f.batch.conflicts_n, 1);
@@ -338,10 +380,10 @@ static const struct {
     { "a number that is not minimal", LIT("\5\x81\0\1"), SYNCLINE_EMALFORMED },
     { "something behind it", LIT("\5\1\1\0"), SYNCLINE_EMALFORMED },
     { "a hello without a replica",
-        LIT("\1\1\1" MESH X16("\0") X4("\0\0") "\0\0\0"), SYNCLINE_EMALFORMED },
+        LIT("\1\1\2" MESH X16("\0") X4("\0\0") "\0\0\0"), SYNCLINE_EMALFORMED },
     { "a hello with half a replica id",
-        LIT("\1\1\1" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
-    { "a port beyond 65535", LIT("\1\1\1" MESH R1 X4("\0\0") "\x80\x80\4\0"),
+        LIT("\1\1\2" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
+    { "a port beyond 65535", LIT("\1\1\2" MESH R1 X4("\0\0") "\x80\x80\4\0"),
         SYNCLINE_EMALFORMED },
     { "a vector out of order", LIT("\2\2" SPACE "\2" R2 "\1" R1 "\1\0"),
         SYNCLINE_EMALFORMED },

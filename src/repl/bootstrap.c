@@ -1,0 +1,251 @@
+/* The whole state of a space, for one that lacks what others have collected:
+ * rows alone would not tell it what went.
+ *
+ *  (behind) --BEGINS--> staging, under a number of its own --ENDS--> the
+ *  space is what was staged; what it was before is replayed (return.c)
+ *  staging --the connection ends--> dropped; everybody is asked again
+ *
+ * Meanwhile the old state is read and written as ever. */
+#include "base/plant.h"
+#include "repl/collect_impl.h"
+
+struct space *bootstrap_target(struct conn *c, struct space *sp)
+{
+    struct session *s;
+
+    if (sp->staging != NULL && sp->staging_conn == c->id)
+        return sp->staging;
+    s = session_of(c, sp);
+    if (s == NULL || s->deaf ||
+        (session_is_behind(s) && !PLANTED(HEEDS_BEHIND)))
+        return NULL;
+    return sp;
+}
+
+/* Of two that are behind each other one gives way: whose horizon is smaller.
+ * Both compare the same two vectors. */
+static int horizon_cmp(const struct vv *a, const struct vv *b)
+{
+    uint64_t sum_a = 0, sum_b = 0;
+
+    for (uint32_t i = 0; i < a->n; i++)
+        sum_a += a->e[i].seq;
+    for (uint32_t i = 0; i < b->n; i++)
+        sum_b += b->e[i].seq;
+    if (sum_a != sum_b)
+        return sum_a < sum_b ? -1 : 1;
+    for (uint32_t i = 0; i < a->n && i < b->n; i++) {
+        int c = dot_cmp(&a->e[i], &b->e[i]);
+
+        if (c != 0)
+            return c;
+    }
+    return a->n == b->n ? 0 : a->n < b->n ? -1 : 1;
+}
+
+static int begin(
+    struct node *n, struct conn *c, struct session *s, const struct vv *horizon)
+{
+    struct space *sp = s->space;
+    int rc = SYNCLINE_OK;
+
+    s->deaf = sp->staging != NULL && sp->staging_conn != c->id;
+    if (!s->deaf && session_is_behind(s)) {
+        n->counts.bootstraps_mutual++;
+        s->deaf = horizon_cmp(horizon, &sp->horizon) <= 0;
+    }
+    if (s->deaf)
+        return SYNCLINE_OK;
+    if (sp->staging != NULL) { /* it begins anew */
+        rc = leaving_drop(n, sp->staging->id);
+        space_unstage(n, sp);
+    }
+    send_forget(c, s); /* what we have to say is not wanted */
+    s->bootstrapping = BOOTSTRAP_SENT;
+    if (rc == SYNCLINE_OK)
+        rc = space_stage(n, sp);
+    sp->staging_conn = c->id;
+    n->counts.bootstraps_begun++;
+    log_line(&n->log, LOG_LEVEL_INFO, "bootstrap",
+        "%.*s: %.*s sends its whole state: what was deleted meanwhile is "
+        "forgotten there",
+        SLICE_FMT(sp->name), SLICE_FMT(c->name));
+    return rc;
+}
+
+/* What becomes of the records: one commit, or none of it. */
+static int save_switch(struct node *n, struct space *sp, uint32_t from)
+{
+    for (uint32_t i = 0; i < sp->have.n; i++) {
+        buf_clear(&n->out);
+        put_varint(&n->out, sp->have.e[i].seq);
+        txn_put(&n->txn, TABLE_META,
+            key_meta_replica(
+                &n->key, META_SEEN, sp->id, &sp->have.e[i].replica),
+            buf_slice(&n->out));
+    }
+    for (uint32_t i = 0; i < sp->horizon.n; i++) {
+        buf_clear(&n->out);
+        put_varint(&n->out, sp->horizon.e[i].seq);
+        txn_put(&n->txn, TABLE_META,
+            key_meta_replica(
+                &n->key, META_HORIZON, sp->id, &sp->horizon.e[i].replica),
+            buf_slice(&n->out));
+    }
+    txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, from));
+    txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, sp->id));
+    sp->unsaved = true;
+    return txn_status(&n->txn);
+}
+
+/* The parts of a space that a bootstrap replaces. */
+struct replaced {
+    uint32_t id;
+    struct space_state s;
+    struct vv have, durable, horizon;
+    uint64_t durable_lsn;
+};
+
+static struct replaced parts_of(const struct space *sp)
+{
+    return (struct replaced){ sp->id, sp->s, sp->have, sp->durable, sp->horizon,
+        sp->durable_lsn };
+}
+
+static void set_parts(struct space *sp, const struct replaced *p)
+{
+    sp->id = p->id;
+    sp->s = p->s;
+    sp->have = p->have;
+    sp->durable = p->durable;
+    sp->horizon = p->horizon;
+    sp->durable_lsn = p->durable_lsn;
+    sp->touched = false;
+}
+
+static int staged_parts(struct node *n, struct space *sp,
+    const struct frame_bootstrap *f, struct replaced *out)
+{
+    struct session *s = NULL;
+    int rc;
+
+    for (struct conn *c = n->conns; c != NULL && s == NULL; c = c->next)
+        if (c->id == sp->staging_conn)
+            s = session_of(c, sp);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    *out = (struct replaced){ .id = sp->staging->id, .s = sp->staging->s };
+    rc = vv_copy(&out->have, &f->vector, &n->arena);
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&out->horizon, &s->horizon, &n->arena);
+    /* Our own floors are not forgotten, should they be higher. */
+    out->s.floors = sp->s.floors;
+    return rc;
+}
+
+/* The space is what was staged from here on. Undone if it cannot be stored. */
+static int switch_over(
+    struct node *n, struct space *sp, const struct frame_bootstrap *f)
+{
+    const struct replaced before = parts_of(sp);
+    const struct rid replica = n->replica;
+    const struct returning old = { .from = before.id,
+        .known = f->vector,
+        .had = before.have,
+        .had_length = before.s.floors.length,
+        .floors = f->floors,
+        .mutual = !vv_geq(&f->vector, &before.horizon) };
+    struct returning *r = NULL;
+    struct replaced after;
+    int rc = staged_parts(n, sp, f, &after);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    set_parts(sp, &after);
+    space_raise_floors(n, sp, &f->floors);
+    (void)space_next_lsn(sp);
+    rc = node_mint_replica(n);
+    if (rc == SYNCLINE_OK)
+        rc = save_switch(n, sp, before.id);
+    if (rc == SYNCLINE_OK)
+        rc = return_begin(n, sp, &old, &r);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc != SYNCLINE_OK) {
+        set_parts(sp, &before);
+        sp->unsaved = false;
+        n->replica = replica;
+        return_forget(n, r);
+    }
+    return rc;
+}
+
+static int end(
+    struct node *n, struct space *sp, const struct frame_bootstrap *f)
+{
+    int rc;
+
+    if (f->floors.fields.epoch > n->epoch)
+        return SYNCLINE_EMALFORMED;
+    rc = returns_run(n, true); /* of an earlier one */
+    if (rc == SYNCLINE_OK)
+        rc = switch_over(n, sp, f);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->counts.bootstraps_taken++;
+    space_unstage(n, sp);
+    space_forget_pending(n, sp);
+    sp->reissue = true;
+    acks_forget(n, sp);
+    buf_clear(&sp->collect_at);
+    sp->collected_upto = (struct vv){ 0 };
+    watches_space_gone(n, sp);
+    conns_restart(n, "this node has taken a bootstrap, and is a new replica");
+    log_line(&n->log, LOG_LEVEL_INFO, "bootstrap",
+        "%.*s: complete, %llu items; what this node alone had is replayed",
+        SLICE_FMT(sp->name), (unsigned long long)sp->s.alive);
+    rc = space_pend_all(n, sp);
+    return rc == SYNCLINE_OK ? join_on_mark(n, sp) : rc;
+}
+
+int bootstrap_on_frame(
+    struct node *n, struct conn *c, const struct frame_bootstrap *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+    struct session *s = sp == NULL ? NULL : session_of(c, sp);
+
+    if (sp == NULL)
+        return SYNCLINE_OK;
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (!space_collects(sp))
+        return SYNCLINE_EMALFORMED;
+    if (f->stage == BOOTSTRAP_BEGINS) {
+        int rc;
+
+        arena_reset(&s->horizon_arena);
+        s->horizon = (struct vv){ 0 };
+        rc = vv_copy(&s->horizon, &f->vector, &s->horizon_arena);
+        return rc == SYNCLINE_OK ? begin(n, c, s, &f->vector) : rc;
+    }
+    if (sp->staging == NULL || sp->staging_conn != c->id)
+        return SYNCLINE_OK; /* we were deaf to it */
+    return vv_geq(&f->vector, &s->horizon) ? end(n, sp, f)
+                                           : SYNCLINE_EMALFORMED;
+}
+
+int bootstrap_conn_gone(struct node *n, const struct conn *c)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        if (sp->staging == NULL || sp->staging_conn != c->id)
+            continue;
+        rc = leaving_drop(n, sp->staging->id);
+        space_unstage(n, sp);
+        if (rc == SYNCLINE_OK) /* others may have one for us, too */
+            rc = conns_subscribe_all(n, sp);
+    }
+    return rc;
+}

@@ -1,0 +1,283 @@
+/* What is dead goes once nobody needs to be told of it: a tombstone, or a
+ * removed field, that every member has on its disk by its own word, while
+ * what we have on ours covers all that they have. Floors and horizon remember
+ * it: what rises there again rises above it, and who lacks it is behind.
+ *
+ * A member parked for its silence is not waited for (silence.c). */
+#include "base/plant.h"
+#include "repl/collect_impl.h"
+
+#define LOOKS 256 /* at items, in one step */
+
+/* Whose word is needed? One who is parked himself waits for everybody. */
+static bool counts(const struct node *n, const struct device_id *device)
+{
+    if (device_eq(device, &n->device))
+        return false;
+    if (PLANTED(M8))
+        return conn_of(n, device) != NULL;
+    return silence_is_parked(n, &n->device) || !silence_is_parked(n, device);
+}
+
+static void lower_to(struct vv *v, const struct vv *other)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < v->n; i++) {
+        uint64_t seq = vv_get(other, &v->e[i].replica);
+
+        if (seq < v->e[i].seq)
+            v->e[i].seq = seq;
+        if (v->e[i].seq > 0)
+            v->e[kept++] = v->e[i];
+    }
+    v->n = kept;
+}
+
+/* A peer that is connected must also have said so here: what it sends is
+ * judged by that (session_is_behind). Nothing goes while somebody is sent the
+ * whole state. */
+static bool lower_to_sessions(
+    const struct node *n, const struct space *sp, struct vv *least)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        struct session *s = c->sessions;
+
+        if (!c->greeted || c->closing)
+            continue;
+        while (s != NULL && s->space != sp)
+            s = s->next;
+        if (s != NULL && s->bootstrapping == BOOTSTRAP_SENDING)
+            return false;
+        if (counts(n, &c->device))
+            lower_to(least, s != NULL ? &s->claims : &(struct vv){ 0 });
+    }
+    return true;
+}
+
+/* What may be collected; false: nothing now. */
+static bool find_least(struct node *n, const struct space *sp, struct vv *least)
+{
+    if (vv_copy(least, &sp->durable, &n->step) != SYNCLINE_OK)
+        return false;
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct device_id *d = &members_at(n->members, i)->device;
+        const struct vv *acked = acked_by(n, d, sp);
+
+        if (!counts(n, d))
+            continue;
+        if (!vv_geq(&sp->durable, acked))
+            return false;
+        lower_to(least, acked);
+    }
+    return lower_to_sessions(n, sp, least);
+}
+
+/* ---- one item ---- */
+
+static bool may_go(
+    const struct node *n, const struct change *c, const struct vv *least)
+{
+    if (PLANTED(M7))
+        return c->wall_us + n->opt.collect_us < n->wall_us;
+    return vv_covers(least, &c->dot);
+}
+
+static void count_behind(
+    struct node *n, const struct space *sp, const struct dot *d)
+{
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct device_id *m = &members_at(n->members, i)->device;
+
+        if (!device_eq(m, &n->device) && !vv_covers(acked_by(n, m, sp), d)) {
+            n->counts.collected_behind++;
+            return;
+        }
+    }
+}
+
+/* Who has not read its deletion yet will never see it in the feed. */
+static void tell_watches(struct node *n, const struct space *sp, uint64_t lsn)
+{
+    for (struct watch *w = n->watches; w != NULL; w = w->next)
+        if (w->space == sp && w->pos < lsn)
+            w->resync = n->want_flush = true;
+}
+
+static int collect_item(
+    struct node *n, struct space *sp, struct slice key, struct stored *st)
+{
+    const struct floors floors = { .length = st->item.length,
+        .version = st->item.version };
+    const struct dot *dot = &st->item.changes[st->item.tomb].dot;
+    int rc = conflicts_settle(n, sp, key, &st->item);
+
+    if (rc == SYNCLINE_OK)
+        rc = history_deleted(n, sp, key, st);
+    if (rc == SYNCLINE_OK)
+        rc = space_raise_horizon(n, sp, dot);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    space_raise_floors(n, sp, &floors);
+    if (sp->s.gone < st->lsn)
+        sp->s.gone = st->lsn;
+    sp->s.deleted--;
+    sp->s.dead.lo -= st->print.dead.lo;
+    sp->s.dead.hi -= st->print.dead.hi;
+    tell_watches(n, sp, st->lsn);
+    count_behind(n, sp, dot);
+    n->counts.collected++;
+    txn_del(&n->txn, TABLE_META, key_dead(&n->key, sp->id, key));
+    return item_drop(n, sp->id, key, st);
+}
+
+static bool field_may_go(const struct node *n, const struct item *it,
+    const struct cell *cell, const struct vv *least)
+{
+    return cell->value.ptr == NULL &&
+        may_go(n, &it->changes[cell->change], least);
+}
+
+static int collect_fields(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct vv *least)
+{
+    struct floors floors = { .length = 0 };
+    struct item *it = &st->item;
+    uint32_t first = 0, kept = 0;
+    int rc;
+
+    while (
+        first < it->cells_n && !field_may_go(n, it, &it->cells[first], least))
+        first++;
+    if (first == it->cells_n)
+        return SYNCLINE_OK;
+    rc = conflicts_settle(n, sp, key, it);
+    for (uint32_t i = 0; i < it->cells_n && rc == SYNCLINE_OK; i++) {
+        const struct change *c = &it->changes[it->cells[i].change];
+
+        if (!field_may_go(n, it, &it->cells[i], least)) {
+            it->cells[kept++] = it->cells[i];
+            continue;
+        }
+        rc = space_raise_horizon(n, sp, &c->dot);
+        if (stamp_cmp(&c->stamp, &floors.fields) > 0)
+            floors.fields = c->stamp;
+        n->counts.fields_collected++;
+    }
+    if (rc != SYNCLINE_OK)
+        return rc;
+    it->cells_n = kept;
+    space_raise_floors(n, sp, &floors);
+    rc = item_normalise(it, &n->step);
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, st, st->lsn) : rc;
+}
+
+static int look_at(
+    struct node *n, struct space *sp, struct slice key, const struct vv *least)
+{
+    struct stored st;
+    int rc = item_load(n, sp, key, &st);
+
+    if (rc != SYNCLINE_OK || !st.existed)
+        return rc;
+    if (st.item.tomb < 0)
+        return collect_fields(n, sp, key, &st, least);
+    return may_go(n, &st.item.changes[st.item.tomb], least)
+        ? collect_item(n, sp, key, &st)
+        : SYNCLINE_OK;
+}
+
+/* ---- the pass ---- */
+
+struct looking {
+    struct node *node;
+    size_t skip; /* of a key: the name, the space's number */
+    struct slice keys[LOOKS];
+    uint32_t n;
+    bool more;
+};
+
+static int note_dead(void *ctx, struct slice key, struct slice value)
+{
+    struct looking *l = ctx;
+
+    (void)value;
+    if (l->n == LOOKS) {
+        l->more = true;
+        return 1;
+    }
+    l->keys[l->n] = arena_dup(&l->node->step, slice_from(key, l->skip));
+    return l->keys[l->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+/* Some more of the pass over what is dead; it ends with collect_at empty. */
+static int go_on(struct node *n, struct space *sp, const struct vv *least)
+{
+    struct looking l = { .node = n, .skip = sizeof META_DEAD - 1 + 4 };
+    struct buf prefix = { 0 };
+    int rc = store_scan(&n->opt.store, TABLE_META,
+        key_meta_space(&prefix, META_DEAD, sp->id), buf_slice(&sp->collect_at),
+        note_dead, &l);
+
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < l.n && rc == SYNCLINE_OK; i++)
+        rc = look_at(n, sp, l.keys[i], least);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_clear(&sp->collect_at);
+    if (!l.more)
+        return SYNCLINE_OK;
+    (void)key_dead(&sp->collect_at, sp->id, l.keys[l.n - 1]);
+    buf_put_u8(&sp->collect_at, 0);
+    return buf_status(&sp->collect_at);
+}
+
+static bool has_dead(const struct space *sp)
+{
+    return sp->s.dead.lo != 0 || sp->s.dead.hi != 0;
+}
+
+static int collect_space(struct node *n, struct space *sp)
+{
+    struct vv least = { 0 };
+
+    if (!space_collects(sp) || !has_dead(sp) || returns_into(n, sp) ||
+        !find_least(n, sp, &least)) {
+        buf_clear(&sp->collect_at);
+        return SYNCLINE_OK;
+    }
+    if (sp->collect_at.len == 0) {
+        if (vv_geq(&sp->collected_upto, &least) && !PLANTED(M7))
+            return SYNCLINE_OK; /* what can go has gone */
+        arena_reset(&sp->collect_arena);
+        sp->collected_upto = (struct vv){ 0 };
+        if (vv_copy(&sp->collected_upto, &least, &sp->collect_arena) !=
+            SYNCLINE_OK)
+            return SYNCLINE_ENOMEM;
+        (void)key_meta_space(&sp->collect_at, META_DEAD, sp->id);
+    }
+    return go_on(n, sp, &least);
+}
+
+int collect_tick(struct node *n)
+{
+    bool more = false;
+    int rc = SYNCLINE_OK;
+
+    if (n->now_us < n->collect_due_us)
+        return SYNCLINE_OK;
+    n->collect_due_us = n->now_us + n->opt.collect_us;
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        rc = collect_space(n, sp);
+        more = more || sp->collect_at.len > 0;
+    }
+    if (more)
+        n->collect_due_us = n->now_us;
+    return rc;
+}
+
+uint64_t collect_deadline(const struct node *n)
+{
+    return n->collect_due_us;
+}

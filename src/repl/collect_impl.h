@@ -1,0 +1,85 @@
+/* collect_impl.h - what goes for good, and what becomes of those who missed
+ * it: collection, silence, bootstrap, return (doc/protocol.md).
+ *
+ * Pure. Law: nothing that a deletion saw shows again where it was known, and
+ * nothing that was acknowledged is lost by it. */
+#ifndef SYNCLINE_REPL_COLLECT_IMPL_H
+#define SYNCLINE_REPL_COLLECT_IMPL_H
+
+#include "repl/node_impl.h"
+
+/* ---- collect.c ---- */
+
+/* `_mesh` is small, and who was a member must be known for ever. */
+static inline bool space_collects(const struct space *sp)
+{
+    return sp->name.len > 0 && sp->name.ptr[0] != '_';
+}
+NODISCARD int collect_tick(struct node *n);
+uint64_t collect_deadline(const struct node *n);
+
+/* ---- silence.c ---- */
+
+/* How long a member has been silent while we were there to listen. */
+struct silence {
+    struct silence *next;
+    struct device_id device;
+    uint64_t heard_us;  /* monotonic; or since when we listen */
+    uint64_t before_us; /* silent already, when that began */
+    uint64_t saved_us;
+    bool parked; /* it holds up nobody who collects */
+};
+
+NODISCARD int silences_load(struct node *n);
+NODISCARD int silences_save(struct node *n, bool all);
+void silences_free(struct node *n);
+/* Something of a member has come, through whomever. */
+void silence_heard(struct node *n, const struct device_id *device);
+/* An item `parked/<device>` of `_mesh` says so now. */
+NODISCARD int silence_parked(struct node *n, struct slice device, bool parked);
+bool silence_is_parked(const struct node *n, const struct device_id *device);
+/* Parks who has been silent for too long, and takes back who is here. */
+NODISCARD int silences_tick(struct node *n);
+
+/* ---- bootstrap.c ---- */
+
+/* Does the peer lack what has been collected here? */
+static inline bool session_is_behind(const struct session *s)
+{
+    return s->space->horizon.n > 0 && !vv_geq(&s->claims, &s->space->horizon);
+}
+/* Where what a connection brings of a space goes: the space, what is staged
+ * of it, or NULL: nothing is accepted. */
+struct space *bootstrap_target(struct conn *c, struct space *sp);
+NODISCARD int bootstrap_on_frame(
+    struct node *n, struct conn *c, const struct frame_bootstrap *f);
+NODISCARD int bootstrap_conn_gone(struct node *n, const struct conn *c);
+
+/* ---- return.c ---- */
+
+/* A space as it was before a bootstrap, under its old number. */
+struct returning {
+    struct returning *next;
+    uint32_t from;        /* its number */
+    struct space *space;  /* what it is to be replayed into */
+    struct vv known;      /* what the bootstrap covered */
+    struct vv had;        /* and the old state */
+    uint64_t had_length;  /* the longest life that was collected in that */
+    struct floors floors; /* those of the bootstrap */
+    bool mutual;   /* something that was collected here came back with it */
+    struct buf at; /* the look at what came back */
+    struct arena arena;
+};
+NODISCARD int returns_load(struct node *n);
+/* What a space held under its old number `from` is to be replayed into it. */
+NODISCARD int return_begin(struct node *n, struct space *sp,
+    const struct returning *what, struct returning **out);
+void return_forget(struct node *n, struct returning *r);
+/* Some of it, in commits of its own; all: to the end. */
+NODISCARD int returns_run(struct node *n, bool all);
+bool returns_want_tick(const struct node *n);
+/* Is something still to be replayed into it? */
+bool returns_into(const struct node *n, const struct space *sp);
+void returns_free(struct node *n);
+
+#endif

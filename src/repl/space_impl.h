@@ -1,0 +1,228 @@
+/* space_impl.h - what a node keeps of its spaces: their state, their items
+ * with history, their conflict records.
+ *
+ * Pure. Law: memory says what the store will say once the step's batch is
+ * committed; a step that fails leaves both as before. */
+#ifndef SYNCLINE_REPL_SPACE_IMPL_H
+#define SYNCLINE_REPL_SPACE_IMPL_H
+
+#include "core/merge.h"
+#include "repl/frames.h"
+#include "repl/keys.h"
+
+struct node;
+
+/* ---- spaces ---- */
+
+/* What changes with every commit, and is restored if that fails. */
+struct space_state {
+    uint64_t lsn;
+    uint64_t alive, deleted;   /* items */
+    struct hash128 live, dead; /* sums of item prints */
+    struct floors floors;
+    uint64_t gone; /* the last lsn of what was collected */
+};
+
+enum policy {
+    POLICY_LWW,
+    POLICY_MERGE,
+    POLICY_MANUAL,
+    POLICY_KEEP_BOTH,
+    POLICY_CUSTOM,
+    POLICY_END
+};
+
+struct policy_rule {
+    struct slice prefix;
+    enum policy policy;
+};
+
+struct space {
+    struct space *next;
+    uint32_t id;   /* in keys; never used again */
+    uint32_t past; /* the number that its history is kept under */
+    struct space_token token;
+    struct slice name;
+    bool hidden; /* removed by somebody */
+    struct space_state s;
+    struct vv have;    /* V */
+    struct vv durable; /* the part of it that is on the disk */
+    uint64_t durable_lsn;
+    struct vv horizon; /* of what was collected here */
+    /* Collecting (collect.c). */
+    struct buf collect_at;    /* where the pass goes on; empty: none */
+    struct vv collected_upto; /* what the last pass could collect */
+    struct arena collect_arena;
+    /* A bootstrap on its way here (bootstrap.c). */
+    struct space *staging; /* what has come of it; token and name empty */
+    uint64_t staging_conn;
+    bool staged;                  /* this is such a one */
+    struct policy_rule *policies; /* longest prefix first */
+    uint32_t policies_n;
+    struct arena policy_arena;
+    bool reissue;     /* may hold rows of lost replicas of this device */
+    bool reissue_due; /* and the MARK that tells which has come */
+    bool unsaved;     /* its name is not in the store yet */
+    bool touched;
+    struct space_state undo;
+    bool echoed; /* what this step changed is all as a peer sent it */
+};
+
+/* A raise of V in this step, so that it can be undone or made durable. */
+struct raise {
+    struct space *space;
+    struct rid replica;
+    uint64_t from, to;
+    bool horizon; /* of the horizon, not of V */
+};
+
+/* Waits for EV_PERSISTED. */
+struct pending {
+    uint64_t commit;
+    struct space *space;
+    uint64_t lsn;
+    struct dot dot; /* seq 0: only the lsn */
+};
+
+/* ---- space.c ---- */
+
+struct space *space_by_name(const struct node *n, struct slice name);
+struct space *space_by_token(const struct node *n, const struct space_token *t);
+NODISCARD int space_open(struct node *n, struct slice name, struct space **out);
+NODISCARD int spaces_load(struct node *n, struct errmsg *why);
+/* The vector kept under a name and a number, into the node's arena. */
+NODISCARD int space_load_vector(
+    struct node *n, const char *name, uint32_t id, struct vv *out);
+void spaces_free(struct node *n);
+void space_free(struct node *n, struct space *sp);
+/* Before anything of the space is changed in a step. */
+void space_touch(struct space *sp);
+/* Raises V to cover d; undone if the step fails. */
+NODISCARD int space_raise(
+    struct node *n, struct space *sp, const struct dot *d);
+/* Writes what changed of spaces into the batch, at the step's end. */
+NODISCARD int spaces_save(struct node *n);
+/* After the commit: what waits for durability. */
+NODISCARD int spaces_committed(struct node *n);
+void spaces_undo(struct node *n);
+void spaces_persisted(struct node *n, uint64_t commit);
+/* The space's next lsn; one a step and space. */
+uint64_t space_next_lsn(struct space *sp);
+/* Raises the horizon to cover d; undone if the step fails. */
+NODISCARD int space_raise_horizon(
+    struct node *n, struct space *sp, const struct dot *d);
+void space_raise_floors(
+    struct node *n, struct space *sp, const struct floors *to);
+/* Is a stamp so old that a removed field which it lost to may be gone? */
+static inline bool space_outlived(
+    const struct space *sp, const struct stamp *stamp)
+{
+    return stamp_cmp(stamp, &sp->s.floors.fields) <= 0;
+}
+/* What waits for durability is forgotten. */
+void space_forget_pending(struct node *n, const struct space *sp);
+/* Makes what the last commit stored of it V, once that is durable. */
+NODISCARD int space_pend_all(struct node *n, struct space *sp);
+/* A space to be filled with a bootstrap of sp, under a number of its own. */
+NODISCARD int space_stage(struct node *n, struct space *sp);
+void space_unstage(struct node *n, struct space *sp);
+enum policy space_policy(const struct space *sp, struct slice key);
+const char *policy_name(enum policy p);
+NODISCARD int policy_parse(struct slice text, enum policy *out);
+
+/* ---- items.c ---- */
+
+struct stored {
+    struct item item; /* length 0: absent */
+    uint64_t lsn;
+    uint64_t revisions; /* entries of history this node has made */
+    struct item_print print;
+    struct slice before; /* the document before, once asked for */
+    struct vv was;       /* its context as indexed */
+    bool was_alive, existed;
+    struct change last; /* the change that stood for it */
+};
+
+/* Loads an item into the step's arena. */
+NODISCARD int item_load(
+    struct node *n, struct space *sp, struct slice key, struct stored *out);
+/* Puts it back under lsn with all indexes, counters and history. */
+NODISCARD int item_store(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, uint64_t lsn);
+/* What is kept of an item, but for its history, goes. */
+NODISCARD int item_drop(
+    struct node *n, uint32_t id, struct slice key, const struct stored *st);
+/* Has it anything that waits for collection? */
+static inline bool print_has_dead(const struct item_print *p)
+{
+    return p->dead.lo != 0 || p->dead.hi != 0;
+}
+/* Its deletion becomes an entry of the history, before its record goes. */
+NODISCARD int history_deleted(
+    struct node *n, struct space *sp, struct slice key, struct stored *st);
+/* Adds a value that never was current to the history. */
+NODISCARD int history_lost(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct change *by, const struct cell *cell);
+/* Decodes a stored row without loading its item's indexes. */
+NODISCARD int stored_decode(
+    struct slice value, struct stored *out, struct arena *a);
+
+#define HISTORY_PUT 1
+#define HISTORY_DELETE 2
+#define HISTORY_LOST 3
+
+struct history_entry {
+    uint64_t version;
+    uint8_t what;
+    struct dot dot;
+    struct stamp stamp;
+    uint64_t wall_us;
+    struct slice path, value;
+};
+
+NODISCARD int history_decode(struct slice value, struct history_entry *out);
+
+/* A member's clock may say anything, and the integers of JSON end here. */
+static inline unsigned long long time_told(uint64_t wall_us)
+{
+    return wall_us < INT64_MAX ? wall_us : INT64_MAX;
+}
+
+/* ---- conflicts.c ---- */
+
+struct conflict_record {
+    uint64_t lsn; /* local */
+    uint8_t state;
+    uint64_t length;
+    struct contender loser, winner;
+};
+
+void put_conflict_record(struct buf *b, const struct conflict_record *c);
+NODISCARD int get_conflict_record(
+    struct reader *r, struct conflict_record *out);
+/* Joins a record into the store; gives it lsn if that changed anything. */
+NODISCARD int conflict_join(struct node *n, struct space *sp, struct slice tail,
+    const struct conflict_record *c, bool *changed);
+NODISCARD int conflict_known(
+    struct node *n, struct space *sp, struct slice tail, bool *known);
+/* A later change had seen both sides. */
+bool conflict_superseded(
+    const struct item *it, const struct conflict_record *c);
+/* What has settled an item's conflicts is about to be collected: they are
+ * marked as resolved, or they would be open again. */
+NODISCARD int conflicts_settle(
+    struct node *n, struct space *sp, struct slice key, const struct item *it);
+/* Twelve hex digits that name a record to people. */
+NODISCARD int conflict_id(
+    char out[13], const struct space *sp, struct slice tail);
+/* The sink for item_join while `key` is being merged. */
+struct merging {
+    struct node *node;
+    struct space *space;
+    struct slice key;
+    struct stored *stored;
+    bool returned; /* what an ended life holds has come back with a member */
+};
+struct merge_sink merging_sink(struct merging *m);
+
+#endif
