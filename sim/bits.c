@@ -16,11 +16,9 @@ void bits_clear(struct bits *b)
         memset(b->w, 0, b->n * sizeof *b->w);
 }
 
-static void make_room(struct bits *b, uint32_t words)
+static void grow(struct bits *b, uint32_t n)
 {
-    uint32_t n = words + words / 2;
-
-    if (words <= b->n)
+    if (n <= b->n)
         return;
     b->w = sim_grow(b->w, n, sizeof *b->w);
     memset(b->w + b->n, 0, (n - b->n) * sizeof *b->w);
@@ -32,7 +30,8 @@ bool bits_add(struct bits *b, uint32_t i)
     uint64_t mask = (uint64_t)1 << (i % 64);
     bool was;
 
-    make_room(b, i / 64 + 1);
+    if (i / 64 >= b->n)
+        grow(b, i / 64 + 1 + i / 128);
     was = (b->w[i / 64] & mask) != 0;
     b->w[i / 64] |= mask;
     return !was;
@@ -40,7 +39,7 @@ bool bits_add(struct bits *b, uint32_t i)
 
 void bits_copy(struct bits *to, const struct bits *from)
 {
-    make_room(to, from->n);
+    grow(to, from->n); /* and no more: copies go to and fro */
     bits_clear(to);
     if (from->n > 0)
         memcpy(to->w, from->w, from->n * sizeof *from->w);

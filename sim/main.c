@@ -22,6 +22,10 @@ static const char usage[] =
     "  --jobs N         shared by N processes (1)\n"
     "  --nodes N        machines (drawn by the seed: 2 to 5)\n"
     "  --ops N          operations of the workload (200)\n"
+    "  --keys N         keys that are written to (drawn: 1 to 4)\n"
+    "  --policy NAME    what is done about conflicts: merge, manual, "
+    "keep-both,\n"
+    "                   custom (drawn)\n"
     "  --faults LIST    which may happen: names with commas, all, none, or\n"
     "                   -name for all but that (all)\n"
     "  --forced         all of them happen in every seed, not a random few\n"
@@ -90,6 +94,10 @@ static bool take_number(struct plan *p, int c, const char *arg)
         fine = parse_number(arg, 1000000, &n);
         p->opt.ops = (unsigned)n;
         return fine;
+    case 'k':
+        fine = parse_number(arg, 10000, &n) && n > 0;
+        p->opt.keys = (unsigned)n;
+        return fine;
     case 'j':
         fine = parse_number(arg, 256, &n) && n > 0;
         p->jobs = (unsigned)n;
@@ -137,6 +145,17 @@ static bool take_skip(struct plan *p, int c, const char *arg)
     }
 }
 
+static bool is_policy(const char *arg)
+{
+    static const char *const names[] = { "merge", "manual", "keep-both",
+        "custom" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], arg) == 0)
+            return true;
+    return false;
+}
+
 static bool take_option(struct plan *p, int c, const char *arg)
 {
     switch (c) {
@@ -171,6 +190,9 @@ static bool take_option(struct plan *p, int c, const char *arg)
     case 'D':
         p->opt.on_file = strcmp(arg, "file") == 0;
         return p->opt.on_file || strcmp(arg, "mem") == 0;
+    case 'y' + 256:
+        p->opt.policy = arg;
+        return is_policy(arg);
     case 'P':
         return planting_take(arg);
     case 'w':
@@ -199,6 +221,8 @@ int main(int argc, char **argv)
         { "jobs", required_argument, NULL, 'j' },
         { "nodes", required_argument, NULL, 'n' },
         { "ops", required_argument, NULL, 'o' },
+        { "keys", required_argument, NULL, 'k' },
+        { "policy", required_argument, NULL, 'y' + 256 },
         { "faults", required_argument, NULL, 'f' },
         { "forced", no_argument, NULL, 'F' },
         { "lonely", no_argument, NULL, 'l' },

@@ -17,16 +17,23 @@ static const char *mark_of(const struct plan *p)
     return p->per_point != 0 ? "# " : "";
 }
 
+static void put_skip(struct buf *b, const char *option, const struct bits *skip)
+{
+    size_t before = b->len, empty;
+
+    if (skip == NULL)
+        return;
+    buf_printf(b, " %s ", option);
+    empty = b->len;
+    skip_print(b, skip);
+    if (b->len == empty)
+        b->len = before;
+}
+
 static void put_skips(struct buf *b, const struct world_options *opt)
 {
-    if (opt->skip_ops != NULL) {
-        buf_put_str(b, " --skip-ops ");
-        skip_print(b, opt->skip_ops);
-    }
-    if (opt->skip_strikes != NULL) {
-        buf_put_str(b, " --skip-strikes ");
-        skip_print(b, opt->skip_strikes);
-    }
+    put_skip(b, "--skip-ops", opt->skip_ops);
+    put_skip(b, "--skip-strikes", opt->skip_strikes);
     if (opt->skip_nodes != 0) {
         struct bits nodes = { 0 };
 
@@ -47,6 +54,10 @@ void plan_print_line(const struct world_options *opt)
         &b, "syncline-sim --seed %" PRIu64 " --ops %u", opt->seed, opt->ops);
     if (opt->machines != 0)
         buf_printf(&b, " --nodes %u", opt->machines);
+    if (opt->keys != 0)
+        buf_printf(&b, " --keys %u", opt->keys);
+    if (opt->policy != NULL)
+        buf_printf(&b, " --policy %s", opt->policy);
     if (opt->faults != FAULTS_ALL) {
         buf_put_str(&b, " --faults ");
         faults_print(&b, opt->faults);
@@ -61,10 +72,13 @@ void plan_print_line(const struct world_options *opt)
         opt->lonely ? " --lonely" : "", opt->on_file ? " --store file" : "");
 }
 
-static void say_failed(const struct plan *p, uint64_t seed, const char *what)
+static void note_failed(
+    const struct plan *p, struct outcome *o, uint64_t seed, const char *what)
 {
     struct world_options opt = p->opt;
 
+    if (o->failed++ == 0)
+        o->first_failed = seed;
     opt.seed = seed;
     (void)fputs(mark_of(p), stdout);
     plan_print_line(&opt);
@@ -109,14 +123,7 @@ static void run_seed(const struct plan *p, struct outcome *o, uint64_t seed)
         (void)printf("%" PRIu64 " %016" PRIx64 "\n", seed, hash);
     if (held)
         return;
-    o->failed++;
-    say_failed(p, seed, why.text);
-    if (p->shrink && o->failed == 1) {
-        struct world_options opt = p->opt;
-
-        opt.seed = seed;
-        shrink_tell(&opt, p->shrink_seconds);
-    }
+    note_failed(p, o, seed, why.text);
 }
 
 /* A line of TAP for every per_point seeds. */
@@ -164,8 +171,7 @@ static void await_jobs(const struct plan *p, struct outcome *o, pid_t *pids)
             ;
         if (status == 0)
             continue;
-        o[j].failed++;
-        say_failed(p, o[j].seed, "the simulator ended amid it");
+        note_failed(p, &o[j], o[j].seed, "the simulator ended amid it");
     }
 }
 
@@ -189,6 +195,9 @@ static void run_jobs(const struct plan *p, struct outcome *out)
     }
     await_jobs(p, o, pids);
     for (unsigned j = 0; j < p->jobs; j++) {
+        if (o[j].failed != 0 &&
+            (out->failed == 0 || o[j].first_failed < out->first_failed))
+            out->first_failed = o[j].first_failed;
         out->seeds += o[j].seeds;
         out->failed += o[j].failed;
         out->events += o[j].events;
@@ -200,13 +209,18 @@ static void run_jobs(const struct plan *p, struct outcome *out)
 
 void plan_run(const struct plan *p, struct outcome *out)
 {
+    struct world_options opt = p->opt;
+
     *out = (struct outcome){ 0 };
     if (p->per_point != 0)
         run_tap(p, out);
-    else if (p->jobs > 1)
+    else if (p->jobs > 1 || p->shrink) /* which outlives a seed that does not */
         run_jobs(p, out);
     else
         run_share(p, out, 0);
+    opt.seed = out->first_failed;
+    if (p->shrink && out->failed > 0)
+        shrink_tell(&opt, p->shrink_seconds);
 }
 
 bool plan_sum(const struct plan *p, const struct outcome *o, double seconds)

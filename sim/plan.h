@@ -15,13 +15,14 @@ struct plan {
     uint64_t at_least;  /* how often each thing must have happened */
     unsigned jobs;      /* processes */
     bool hash, twice, json;
-    bool shrink; /* the first seed that fails */
+    bool shrink; /* of the seeds that fail the first */
     uint64_t shrink_seconds;
 };
 
 struct outcome {
     uint64_t seeds, failed, events;
     uint64_t seed; /* at hand */
+    uint64_t first_failed;
     struct tally tally;
 };
 

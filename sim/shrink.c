@@ -4,11 +4,16 @@
 #include "sim/skip.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of the processor, for one run; it takes a tenth of one. */
+#define TRIAL_SECONDS 20
 
 /* What came of a run that was tried; shared with the process that ran it. */
 struct trial {
@@ -16,14 +21,15 @@ struct trial {
     char verdict[48];
     unsigned machines;
     uint32_t faults; /* drawn */
-    uint64_t ops, strikes;
+    uint64_t strikes;
 };
 
 struct shrinking {
     struct world_options opt; /* what still fails */
     struct bits skip_ops, skip_strikes;
     struct trial *trial;
-    char verdict[48];
+    FILE *said;        /* by it, on stderr */
+    struct trial last; /* that failed */
     uint64_t until_s, tried;
 };
 
@@ -35,42 +41,79 @@ static uint64_t now_s(void)
     return (uint64_t)t.tv_sec;
 }
 
+/* The run of this process, for whoever ends it. */
+static struct world *running;
+static struct trial *outcome;
+
+static void take_down(void)
+{
+    outcome->machines = running->drawn_n;
+    outcome->faults = running->faults.on;
+    outcome->strikes = running->faults.strikes;
+}
+
+static void on_end(int no)
+{
+    take_down();
+    (void)signal(no, SIG_DFL);
+    (void)raise(no);
+}
+
 static void run_trial(const struct world_options *opt, struct trial *t)
 {
-    struct world *w = sim_alloc(1, sizeof *w);
+    static const struct rlimit limit = { TRIAL_SECONDS, TRIAL_SECONDS + 1 };
 
-    world_init(w, opt);
-    world_run(w);
-    memcpy(t->verdict, w->verdict, sizeof t->verdict);
-    t->failed = w->failed;
-    t->machines = w->drawn_n;
-    t->faults = w->faults.on;
-    t->ops = w->work.ops;
-    t->strikes = w->faults.strikes;
+    running = sim_alloc(1, sizeof *running);
+    outcome = t;
+    ENSURE(setrlimit(RLIMIT_CPU, &limit) == 0);
+    (void)signal(SIGABRT, on_end);
+    (void)signal(SIGSEGV, on_end);
+    (void)signal(SIGXCPU, on_end);
+    world_init(running, opt);
+    world_run(running);
+    take_down();
+    memcpy(t->verdict, running->verdict, sizeof t->verdict);
+    t->failed = running->failed;
+    (void)fflush(stdout);
     _exit(0);
 }
 
-/* In a process of its own: it may end by an assertion, which is a verdict. */
+/* It ended as no run should: the verdict is what it said, or by what. */
+static void note_end(struct shrinking *s, int status)
+{
+    struct trial *t = s->trial;
+
+    t->failed = true;
+    (void)fseek(s->said, 0, SEEK_SET);
+    if (WTERMSIG(status) == SIGXCPU)
+        (void)snprintf(t->verdict, sizeof t->verdict, "it does not end");
+    else if (fgets(t->verdict, sizeof t->verdict, s->said) != NULL)
+        t->verdict[strcspn(t->verdict, "\n")] = '\0';
+    else
+        (void)snprintf(t->verdict, sizeof t->verdict, "it ends with signal %d",
+            WTERMSIG(status));
+}
+
+/* In a process of its own: it may end by an assertion, or not at all. */
 static void try(struct shrinking *s, const struct world_options *opt)
 {
-    int status = 0;
+    int status = 0, fd = fileno(s->said);
     pid_t pid;
 
     (void)fflush(stdout);
     *s->trial = (struct trial){ 0 };
     s->tried++;
+    ENSURE(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
     pid = fork();
     ENSURE(pid >= 0);
     if (pid == 0) {
-        ENSURE(freopen("/dev/null", "w", stderr) != NULL);
+        ENSURE(dup2(fd, STDERR_FILENO) >= 0);
         run_trial(opt, s->trial);
     }
     while (waitpid(pid, &status, 0) < 0)
         ;
-    if (status == 0)
-        return;
-    s->trial->failed = true;
-    (void)snprintf(s->trial->verdict, sizeof s->trial->verdict, "ended");
+    if (status != 0)
+        note_end(s, status);
 }
 
 static bool is_over(const struct shrinking *s)
@@ -82,7 +125,10 @@ static bool is_over(const struct shrinking *s)
 static bool still_fails(struct shrinking *s, const struct world_options *opt)
 {
     try(s, opt);
-    return s->trial->failed && strcmp(s->trial->verdict, s->verdict) == 0;
+    if (!s->trial->failed || strcmp(s->trial->verdict, s->last.verdict) != 0)
+        return false;
+    s->last = *s->trial;
+    return true;
 }
 
 static bool drop_faults(struct shrinking *s)
@@ -129,8 +175,10 @@ static bool drop_tail(struct shrinking *s)
         if (still_fails(s, &less)) {
             s->opt.ops = less.ops;
             any = true;
+        } else {
+            step /= 2;
         }
-        if (step > s->opt.ops || s->opt.ops != less.ops)
+        while (step > s->opt.ops)
             step /= 2;
     }
     return any;
@@ -187,7 +235,7 @@ static bool drop_numbers(struct shrinking *s, struct bits *skip, uint64_t n)
     return any;
 }
 
-static void shrink(struct shrinking *s, uint64_t strikes)
+static void shrink(struct shrinking *s)
 {
     bool any = true;
 
@@ -197,9 +245,21 @@ static void shrink(struct shrinking *s, uint64_t strikes)
         any = drop_nodes(s);
         any = drop_tail(s) || any;
         any = drop_faults(s) || any;
-        any = drop_numbers(s, &s->skip_strikes, strikes) || any;
+        any = drop_numbers(s, &s->skip_strikes, s->last.strikes) || any;
         any = drop_numbers(s, &s->skip_ops, s->opt.ops) || any;
     }
+}
+
+/* Numbers that the run no longer comes to need not be left out. */
+static void trim(struct bits *skip, uint64_t n)
+{
+    struct bits kept = { 0 };
+
+    for (uint32_t i = 0; i < n; i++)
+        if (bits_has(skip, i))
+            (void)bits_add(&kept, i);
+    bits_free(skip);
+    *skip = kept;
 }
 
 /* How many of n are left. */
@@ -212,57 +272,66 @@ static uint64_t left_of(const struct bits *skip, uint64_t n)
     return left;
 }
 
-static void tell(struct shrinking *s, uint64_t ops, uint64_t strikes)
+static void say_what_is_left(const struct shrinking *s,
+    const struct world_options *first, uint64_t strikes)
 {
-    struct world *w = sim_alloc(1, sizeof *w);
     unsigned nodes = 0;
 
     for (unsigned id = 0; id < s->opt.machines; id++)
         nodes += (s->opt.skip_nodes >> id & 1) == 0;
     (void)printf("# shrunk in %" PRIu64 " runs: %u of %u machines, %" PRIu64
-                 " of %" PRIu64 " operations, %" PRIu64 " of %" PRIu64
-                 " strikes\n",
+                 " of %u operations, %" PRIu64 " of %" PRIu64 " strikes\n",
         s->tried, nodes, s->opt.machines, left_of(&s->skip_ops, s->opt.ops),
-        ops, left_of(&s->skip_strikes, strikes), strikes);
+        first->ops, left_of(&s->skip_strikes, s->last.strikes), strikes);
     plan_print_line(&s->opt);
-    (void)printf("  # %s\n", s->verdict);
-    (void)fflush(stdout);
-    if (strcmp(s->verdict, "ended") == 0) {
-        free(w);
-        return; /* its trace would end us, too */
-    }
+    (void)printf("  # %s\n", s->last.verdict);
+}
+
+static void tell(struct shrinking *s)
+{
     s->opt.trace = stdout;
     s->opt.story = true;
-    world_init(w, &s->opt);
-    world_run(w);
-    world_close(w);
-    free(w);
+    (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    if (!still_fails(s, &s->opt))
+        (void)printf(
+            "# and now it does not fail like that: %s\n", s->trial->verdict);
+}
+
+static void shrink_and_tell(struct shrinking *s)
+{
+    struct world_options as_it_was = s->opt;
+    uint64_t strikes = s->last.strikes;
+
+    s->opt.machines = s->last.machines;
+    s->opt.faults &= s->last.faults;
+    shrink(s);
+    trim(&s->skip_ops, s->opt.ops);
+    trim(&s->skip_strikes, s->last.strikes);
+    say_what_is_left(s, &as_it_was, strikes);
+    tell(s);
 }
 
 void shrink_tell(const struct world_options *opt, uint64_t seconds)
 {
     struct shrinking s = { .opt = *opt, .until_s = now_s() + seconds };
     struct bits none = { 0 };
-    uint64_t strikes;
 
+    s.said = tmpfile();
     s.trial = mmap(NULL, sizeof *s.trial, PROT_READ | PROT_WRITE,
         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ENSURE(s.trial != MAP_FAILED);
+    ENSURE(s.said != NULL && s.trial != MAP_FAILED);
     s.opt.trace = NULL;
     bits_copy(&s.skip_ops, opt->skip_ops != NULL ? opt->skip_ops : &none);
     bits_copy(
         &s.skip_strikes, opt->skip_strikes != NULL ? opt->skip_strikes : &none);
     try(&s, &s.opt);
-    memcpy(s.verdict, s.trial->verdict, sizeof s.verdict);
-    strikes = s.trial->strikes;
-    if (s.trial->machines != 0) {
-        s.opt.machines = s.trial->machines;
-        s.opt.faults &= s.trial->faults;
-    }
-    if (s.trial->failed)
-        shrink(&s, strikes);
-    tell(&s, opt->ops, strikes);
+    s.last = *s.trial;
+    if (s.last.failed)
+        shrink_and_tell(&s);
+    else
+        (void)printf("# it holds\n");
     bits_free(&s.skip_ops);
     bits_free(&s.skip_strikes);
     (void)munmap(s.trial, sizeof *s.trial);
+    (void)fclose(s.said);
 }

@@ -6,7 +6,8 @@
 
 #include "sim/world.h"
 
-/* Prints what is left, the line that replays it and, in words, the run. */
+/* Prints what is left, the line that replays it and, in words, the run. What
+ * ends by an assertion is cut, too. A seed that holds is said to. */
 void shrink_tell(const struct world_options *opt, uint64_t seconds);
 
 #endif

@@ -22,6 +22,8 @@ void workload_init(struct world *w)
         .own_items = prng_one_in(p, 4),
         .third_space = prng_one_in(p, 3),
         .gap_us = 500 * MS_US };
+    if (w->opt.keys != 0)
+        w->work.keys = w->opt.keys;
     for (unsigned halvings = (unsigned)prng_below(p, 10); halvings > 0;
          halvings--)
         w->work.gap_us /= 2;
@@ -151,7 +153,8 @@ static void on_policy(
         world_fail(w, "request", "a policy cannot be set: %d", rc);
 }
 
-/* In every third run, one for a space or for one of its keys. */
+/* In every third run, one for a space or for one of its keys; or as the
+ * options say. */
 static void set_policies(struct world *w)
 {
     static const char *const spaces[] = { "default", "config" };
@@ -159,17 +162,22 @@ static void set_policies(struct world *w)
         "custom" };
     struct prng draw = draw_from(w->opt.seed, DRAW_WORK, 1), *p = &draw;
 
-    if (!prng_one_in(p, 3))
+    if (!prng_one_in(p, 3) && w->opt.policy == NULL)
         return;
     for (unsigned i = 0; i < 2; i++) {
         /* Draws of their own: arguments are evaluated in no fixed order. */
         const char *prefix = prng_one_in(p, 2) ? "" : "k1";
+        const char *policy = names[prng_below(p, 4)];
         struct buf b = { 0 };
 
+        if (w->opt.policy != NULL) {
+            prefix = "";
+            policy = w->opt.policy;
+        }
         buf_printf(&b,
             "{\"op\":\"policy_set\",\"space\":\"%s\",\"prefix\":\"%s\","
             "\"policy\":\"%s\"}",
-            spaces[i], prefix, names[prng_below(p, 4)]);
+            spaces[i], prefix, policy);
         ENSURE(buf_status(&b) == SYNCLINE_OK);
         machine_ask(&w->machines[0], on_policy, NULL, buf_slice(&b));
         buf_free(&b);

@@ -21,14 +21,16 @@
 
 struct world_options {
     uint64_t seed;
-    unsigned machines; /* 0: the seed draws 2 to 5 */
-    unsigned ops;      /* of the workload */
-    uint32_t faults;   /* which may be drawn; see faults.h */
-    bool forced;       /* and all of them are, not a random few */
-    bool lonely;       /* no pairing: each machine stays by itself */
-    bool on_file;      /* machines keep the real store, on disks in memory */
-    FILE *trace;       /* NULL: none */
-    bool story;        /* in words, and less of it */
+    unsigned machines;  /* 0: the seed draws 2 to 5 */
+    unsigned ops;       /* of the workload */
+    unsigned keys;      /* that it writes to; 0: the seed draws a few */
+    const char *policy; /* of all spaces; NULL: the seed draws */
+    uint32_t faults;    /* which may be drawn; see faults.h */
+    bool forced;        /* and all of them are, not a random few */
+    bool lonely;        /* no pairing: each machine stays by itself */
+    bool on_file;       /* machines keep the real store, on disks in memory */
+    FILE *trace;        /* NULL: none */
+    bool story;         /* in words, and less of it */
     /* What is left out; the rest is as it would have been. NULL: nothing. */
     const struct bits *skip_ops, *skip_strikes;
     uint32_t skip_nodes; /* a bit each; never machine 0 */

@@ -57,9 +57,14 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_PRINT_DRIFT] = { "print-drift",
         "the fingerprint keeps what a "
         "deleted item added to it" },
+    [PLANT_REPLAY_SKIPS] = { "replay-skips",
+        "opening a store passes by the "
+        "first commit after its checkpoint" },
     [PLANT_SILENT_LOSS] = { "silent-loss",
         "a value that lost gets no conflict "
         "record" },
+    [PLANT_SYNC_TRUSTED] = { "sync-trusted",
+        "a sync that failed counts as done" },
     [PLANT_TOLD_AGAIN] = { "told-again",
         "a conflict that is told again goes "
         "into the history again" },
