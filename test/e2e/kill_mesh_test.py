@@ -132,8 +132,7 @@ class Story:
             self.moment(0.15)
             self.kill(*victims)
             self.again(*victims)
-        wait_for("%s has come in" % guest.name,
-                 lambda: is_in(guest, host) or try_join(guest, host), 120)
+        comes_in(guest, host)
         for n in self.nodes:
             wait_for("the items of %s are on %s" % (guest.name, n.name),
                      lambda n=n: n.get(key) == self.kept[key], 120)
@@ -177,13 +176,18 @@ def is_in(guest, host):
     return guest.status()["mesh"] == host.status()["mesh"]
 
 
-def try_join(guest, host):
-    try:
-        guest.call("join", code=host.call("invite")["code"])
-        return True
-    except (OSError, EOFError, Refused):
-        time.sleep(PAUSE)
-        return False
+def comes_in(guest, host, patience=120):
+    """By one code, for as many tries as it takes."""
+    end, why = time.monotonic() + patience, set()
+    code = host.call("invite")["code"]
+    while not is_in(guest, host):
+        check(time.monotonic() < end,
+              "%s does not come in: %s" % (guest.name, sorted(why)))
+        try:
+            guest.call("join", code=code)
+        except Refused as refused:
+            why.add(str(refused))
+            time.sleep(PAUSE)
 
 
 class Joining(threading.Thread):
