@@ -275,6 +275,20 @@ static int give_up(struct node *n, int rc, const struct errmsg *why)
     return rc;
 }
 
+/* Once it is in, it is in. */
+void join_cancel(struct node *n, uint64_t request)
+{
+    struct joining *j = n->joining;
+    struct conn *c;
+
+    if (j == NULL || j->request != request || j->answer_at != 0)
+        return;
+    c = j->conn != 0 ? conn_by_id(n, j->conn) : NULL;
+    joining_free(n);
+    if (c != NULL && !c->closing)
+        conn_close(n, c, SYNCLINE_OK, "nobody is joining any more");
+}
+
 static int dial_next(struct node *n)
 {
     struct joining *j = n->joining;

@@ -490,6 +490,7 @@ static int on_persisted(struct node *n, const struct event *ev)
 static int on_cancel(struct node *n, const struct event *ev)
 {
     watch_cancel(n, ev->request);
+    join_cancel(n, ev->request);
     return SYNCLINE_OK;
 }
 

@@ -438,6 +438,7 @@ NODISCARD int join_on_conn_down(struct node *n, struct conn *c);
 NODISCARD int join_on_frame(struct node *n, struct conn *c, struct slice bytes);
 NODISCARD int join_on_datagram(struct node *n, const struct event *ev);
 NODISCARD int join_persisted(struct node *n);
+void join_cancel(struct node *n, uint64_t request);
 NODISCARD int join_tick(struct node *n);
 uint64_t join_deadline(const struct node *n);
 void join_free(struct node *n);

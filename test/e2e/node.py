@@ -6,6 +6,7 @@ proxy.py) nodes reach each other only through it; without, directly."""
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -34,7 +35,7 @@ def surroundings(env=None):
     return clean
 
 
-def wait_for(what, condition, patience=PATIENCE):
+def wait_for(what, condition, patience=PATIENCE, pause=PAUSE):
     """What condition() returns once it is true; asks until it is."""
     end = time.monotonic() + patience
     while True:
@@ -43,7 +44,20 @@ def wait_for(what, condition, patience=PATIENCE):
             return value
         if time.monotonic() >= end:
             raise AssertionError("%s: not within %g s" % (what, patience))
-        time.sleep(PAUSE)
+        time.sleep(pause)
+
+
+def free_listen(_name):
+    """An address of loopback that stays a node's over restarts: below the
+    ports that the system gives to those who connect."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return "127.0.0.1:%d" % port
+            except OSError:
+                continue
 
 
 class Result:
@@ -94,6 +108,13 @@ class Control:
         except OSError:
             pass
         self.socket.close()
+
+    def hang_up(self):
+        """Whoever reads finds the end of it."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def send(self, op, **args):
         self.send_line(json.dumps(dict(args, op=op)).encode())
@@ -291,18 +312,19 @@ class World:
         """One that does not run yet."""
         return Node(self, name, flags, **more)
 
-    def nodes(self, *names, flags=()):
-        """Running, each alone."""
-        made = [self.node(name, *flags) for name in names]
+    def nodes(self, *names, flags=(), listen=None):
+        """Running, each alone. listen: gives a name its address."""
+        made = [self.node(name, *flags, listen=listen and listen(name))
+                for name in names]
         for node in made:
             node.launch()
         for node in made:
             wait_for("%s starts" % node.name, node.is_up)
         return made
 
-    def mesh(self, *names, flags=()):
+    def mesh(self, *names, flags=(), listen=None):
         """Running and paired, each by a code of the first."""
-        made = self.nodes(*names, flags=flags)
+        made = self.nodes(*names, flags=flags, listen=listen)
         for node in made[1:]:
             node.joins(made[0])
         return made

@@ -4,7 +4,7 @@
 import sys
 import time
 
-from node import World, Refused, connections, main, same, wait_for
+from node import Control, World, Refused, connections, main, same, wait_for
 from tap import check, equal, holds, note
 
 
@@ -170,6 +170,29 @@ def the_inviter_is_away():
         started = time.monotonic()
         b.refuses("join", code, says=["not found", "--peer"])
         check(time.monotonic() - started < 40, "it took too long")
+
+
+def a_join_that_was_given_up():
+    """The caller goes away: another code can be tried at once."""
+    with World() as w:
+        a, b, c = w.nodes("a", "b", "c")
+        code = c.do("invite").strip()
+        c.kill()
+        with Control(b.dir) as waiting:
+            waiting.send("join", code=code)
+            waiting.call("status")  # it has been taken, then
+            code = a.call("invite")["code"]
+            holds(_refusal(b, code), "EBUSY")
+        wait_for("it has ended", lambda: not _refusal(b, code), 10)
+        wait_for("b is in", lambda: "a" in b.connected())
+
+
+def _refusal(n, code):
+    try:
+        n.call("join", code=code)
+        return ""
+    except Refused as why:
+        return str(why)
 
 
 def removing_a_member():
