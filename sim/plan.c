@@ -17,26 +17,30 @@ static const char *mark_of(const struct plan *p)
     return p->per_point != 0 ? "# " : "";
 }
 
+static void put_skip(struct buf *b, const char *option, const struct bits *set)
+{
+    size_t before = b->len, after;
+
+    if (set == NULL)
+        return;
+    buf_printf(b, " --skip-%s ", option);
+    after = b->len;
+    skip_print(b, set);
+    if (b->len == after) /* of nothing there is no list */
+        b->len = before;
+}
+
 static void put_skips(struct buf *b, const struct world_options *opt)
 {
-    if (opt->skip_ops != NULL) {
-        buf_put_str(b, " --skip-ops ");
-        skip_print(b, opt->skip_ops);
-    }
-    if (opt->skip_strikes != NULL) {
-        buf_put_str(b, " --skip-strikes ");
-        skip_print(b, opt->skip_strikes);
-    }
-    if (opt->skip_nodes != 0) {
-        struct bits nodes = { 0 };
+    struct bits nodes = { 0 };
 
-        for (unsigned id = 0; id < SIM_MACHINES; id++)
-            if ((opt->skip_nodes >> id & 1) != 0)
-                (void)bits_add(&nodes, id);
-        buf_put_str(b, " --skip-nodes ");
-        skip_print(b, &nodes);
-        bits_free(&nodes);
-    }
+    for (unsigned id = 0; id < SIM_MACHINES; id++)
+        if ((opt->skip_nodes >> id & 1) != 0)
+            (void)bits_add(&nodes, id);
+    put_skip(b, "ops", opt->skip_ops);
+    put_skip(b, "strikes", opt->skip_strikes);
+    put_skip(b, "nodes", &nodes);
+    bits_free(&nodes);
 }
 
 void plan_print_line(const struct world_options *opt)
