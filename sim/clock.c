@@ -20,6 +20,7 @@ void sim_clock_init(
         int64_t way = either_way(p, 1);
 
         c->date_off_us += way * (prng_one_in(p, 2) ? HOUR_US : 10 * YEAR_US);
+        c->ppm *= prng_one_in(p, 2) ? 200 : 1; /* up to 4 in 100 */
     }
     sim_clock_reboot(c, p, now_us);
 }
@@ -35,6 +36,16 @@ void sim_clock_reboot(struct sim_clock *c, struct prng *p, uint64_t now_us)
     c->mono_us = MILLION + prng_below(p, 1000 * (uint64_t)MILLION);
 }
 
+void sim_clock_freeze(struct sim_clock *c, uint64_t now_us, bool frozen)
+{
+    if (frozen == c->frozen)
+        return;
+    if (!frozen)
+        c->date_off_us -= (int64_t)(drift(c, now_us) - drift(c, c->frozen_us));
+    c->frozen = frozen;
+    c->frozen_us = now_us;
+}
+
 uint64_t sim_clock_mono(const struct sim_clock *c, uint64_t now_us)
 {
     return c->mono_us + drift(c, now_us - c->started_us);
@@ -42,7 +53,8 @@ uint64_t sim_clock_mono(const struct sim_clock *c, uint64_t now_us)
 
 uint64_t sim_clock_wall(const struct sim_clock *c, uint64_t now_us)
 {
-    return EPOCH_US + drift(c, now_us) + (uint64_t)c->date_off_us;
+    return EPOCH_US + drift(c, c->frozen ? c->frozen_us : now_us) +
+        (uint64_t)c->date_off_us;
 }
 
 uint64_t sim_clock_when(

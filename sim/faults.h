@@ -28,6 +28,15 @@ enum fault {
     FAULT_EIO,       /* a write fails */
     FAULT_TORN,      /* the power goes, or the process, amid a write */
     FAULT_FLIP,      /* a bit flips on the disk of a machine that is off */
+    FAULT_DELAY,     /* a connection takes seconds */
+    FAULT_BRIDGE,    /* two groups, and a machine that reaches both */
+    FAULT_ONEWAY,    /* nothing gets through from one machine to another */
+    FAULT_FLAP,      /* a cable comes and goes */
+    FAULT_UPGRADE,   /* a machine restarts with other limits */
+    FAULT_MEMORY,    /* an allocation of a node fails */
+    FAULT_WIPE,      /* a machine loses its store, not its identity */
+    FAULT_REPLACE,   /* that too: a new device comes, the old is removed */
+    FAULT_REMOVE,    /* a member is removed while it runs */
     FAULT_END
 };
 
@@ -39,7 +48,7 @@ struct faults {
     uint32_t on; /* a bit a kind */
     uint64_t gap_us;
     uint64_t strikes; /* chances that there were */
-    bool over;
+    bool begun, over;
 };
 
 const char *fault_name(enum fault f);

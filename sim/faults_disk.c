@@ -198,7 +198,7 @@ int faults_open_disk(struct world *w, struct machine *m, struct errmsg *why)
         machine_disk_forget(d);
         return rc;
     }
-    if (d->backup.mem != NULL && prng_one_in(&w->fault_draw, 2))
+    if (machine_has_copy(m) && prng_one_in(&w->fault_draw, 2))
         machine_restore(m);
     else
         machine_disk_unflip(d);

@@ -68,7 +68,7 @@ uint32_t ledger_space(
     for (uint32_t i = 0; i < l->spaces_n; i++)
         if (space_token_eq(&l->spaces[i].token, token))
             return i;
-    ENSURE(l->spaces_n < SIM_SPACES);
+    ENSURE(l->spaces_n < SIM_SPACES_EVER);
     l->spaces[l->spaces_n] = (struct led_space){ *token, keep(l, name) };
     return l->spaces_n++;
 }

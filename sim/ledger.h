@@ -66,7 +66,7 @@ struct led_space {
 
 struct ledger {
     struct arena arena;
-    struct led_space spaces[SIM_SPACES];
+    struct led_space spaces[SIM_SPACES_EVER];
     uint32_t spaces_n;
     struct led_item *items;
     uint32_t items_n, items_cap;
@@ -86,6 +86,8 @@ void ledger_commit(
     struct world *w, struct machine *m, struct slice ops, uint64_t no);
 /* The disk has lost commits, by a crash, or since an old copy was made. */
 void ledger_rewind(struct world *w, struct machine *m, bool restored);
+/* The disk is empty, and all that it held excused. */
+void ledger_wipe(struct world *w, struct machine *m);
 /* The write that made these changes was acknowledged. */
 void ledger_ack(struct ledger *l, uint32_t from, uint32_t to);
 

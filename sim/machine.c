@@ -2,6 +2,8 @@
 
 #include "sim/check.h"
 #include "sim/faults_disk.h"
+#include "sim/machine_impl.h"
+#include "sim/memory.h"
 #include "sim/world.h"
 
 #include <stdlib.h>
@@ -9,12 +11,17 @@
 /* A node that wakes up so often within a second spins. */
 #define SPINS_MAX 2000
 
+/* The store is not the node: what it allocates does not fail here. */
 static int disk_get(
     void *self, enum store_table t, struct slice key, struct slice *value)
 {
     struct store_port port = machine_disk_port(&((struct machine *)self)->disk);
+    int rc;
 
-    return store_get(&port, t, key, value);
+    memory_spare();
+    rc = store_get(&port, t, key, value);
+    memory_spare_end();
+    return rc;
 }
 
 static int disk_scan(void *self, enum store_table t, struct slice prefix,
@@ -28,34 +35,43 @@ static int disk_scan(void *self, enum store_table t, struct slice prefix,
 static int disk_commit(void *self, struct slice ops, uint64_t *no)
 {
     struct machine *m = self;
-    int rc = machine_disk_commit(&m->disk, ops, no);
+    int rc;
 
+    memory_spare();
+    rc = machine_disk_commit(&m->disk, ops, no);
     if (rc == SYNCLINE_OK) {
         m->commits++;
         ledger_commit(m->world, m, ops, *no);
     }
+    memory_spare_end();
     return rc;
+}
+
+static void draw_identity(struct machine *m)
+{
+    uint8_t seed[IDENTITY_SEED_LEN];
+
+    for (size_t i = 0; i < sizeof seed; i++)
+        seed[i] = (uint8_t)prng_next(&m->draw);
+    ENSURE(identity_from_seed(&m->identity, seed) == SYNCLINE_OK);
+    crypto_port_seeded(
+        &m->crypto, &m->crypto_self, m->identity, prng_next(&m->draw));
 }
 
 void machine_init(struct machine *m, struct world *w, unsigned ix, unsigned id)
 {
-    uint8_t seed[IDENTITY_SEED_LEN];
-
     *m = (struct machine){ .world = w,
         .ix = ix,
         .id = id,
         .draw = draw_from(w->opt.seed, DRAW_MACHINE, id),
         .net_draw = draw_from(w->opt.seed, DRAW_CAST, id),
         .timer_us = UINT64_MAX };
-    for (size_t i = 0; i < sizeof seed; i++)
-        seed[i] = (uint8_t)prng_next(&m->draw);
+    m->member = ix == 0;
     machine_disk_init(&m->disk, w->opt.on_file, &m->draw);
     m->port = (struct store_port){
         .self = m, .get = disk_get, .scan = disk_scan, .commit = disk_commit
     };
-    ENSURE(identity_from_seed(&m->identity, seed) == SYNCLINE_OK);
-    crypto_port_seeded(
-        &m->crypto, &m->crypto_self, m->identity, prng_next(&m->draw));
+    draw_identity(m);
     sim_clock_init(
         &m->clock, &m->draw, w->now_us, fault_is_on(&w->faults, FAULT_CLOCK));
 }
@@ -86,7 +102,9 @@ static void on_log(
 {
     struct machine *m = ctx;
 
+    memory_spare();
     trace_log(&m->world->trace, m->world->now_us, m->ix, level, module, text);
+    memory_spare_end();
 }
 
 /* Shrunken limits, so that a small run meets every path. */
@@ -99,6 +117,8 @@ static void shrink(struct node_options *opt, struct prng *p)
     opt->forward_us = MS_US;
     if (prng_one_in(p, 2))
         opt->forward_us += prng_below(p, SEC_US);
+    opt->held_max = 1 + (uint32_t)prng_below(p, 20);
+    opt->history_keep = 1 + (uint32_t)prng_below(p, 50);
     opt->dial_max_us = 500 * MS_US + prng_below(p, 10 * SEC_US);
     opt->collect_us = 100 * MS_US + prng_below(p, 10 * SEC_US);
     if (prng_one_in(p, 2))
@@ -259,9 +279,11 @@ static void open_disk(struct machine *m)
         return;
     }
     check_store(w, m);
-    if (m->rewound && !w->failed)
+    if (m->wiped && !w->failed)
+        ledger_wipe(w, m);
+    else if (m->rewound && !w->failed)
         ledger_rewind(w, m, m->restored);
-    m->rewound = m->restored = false;
+    m->rewound = m->restored = m->wiped = false;
 }
 
 void machine_start(struct machine *m)
@@ -282,7 +304,7 @@ void machine_start(struct machine *m)
     ENSURE(m->node == NULL);
     (void)snprintf(name, sizeof name, "m%u", m->ix);
     opt.name = slice_str(name);
-    if (fault_is_on(&w->faults, FAULT_SMALL))
+    if (fault_is_on(&w->faults, FAULT_SMALL) != m->odd_limits)
         shrink(&opt, &m->draw);
     m->failing = false;
     m->life++;
@@ -308,23 +330,12 @@ void machine_start(struct machine *m)
     machine_settle(m);
 }
 
-static void close_asks(struct machine *m)
-{
-    while (m->asks != NULL) {
-        struct ask *a = m->asks;
-
-        m->asks = a->next;
-        a->fn(m->world, a, SYNCLINE_ECLOSED, NULL);
-        free(a);
-    }
-}
-
 static void switched_off(struct machine *m, bool told)
 {
     node_over(m);
     m->failing = false;
     network_machine_down(m, told);
-    close_asks(m);
+    machine_close_asks(m);
 }
 
 void machine_crash(struct machine *m)
@@ -382,12 +393,43 @@ void machine_stop(struct machine *m)
         world_fail(w, "stop", "the store of node %u does not close", m->ix);
 }
 
+bool machine_has_copy(const struct machine *m)
+{
+    const struct pairing *p = &m->world->pairing;
+
+    return m->disk.backup.mem != NULL &&
+        (m->ix != 0 || (!p->under_way && m->copied_at == p->changes));
+}
+
 void machine_restore(struct machine *m)
 {
     ENSURE(m->node == NULL);
     world_note(m->world, "machine %u gets an old copy of its disk", m->ix);
     machine_disk_restore(&m->disk);
     m->rewound = m->restored = true;
+    m->member = m->was_member;
+    m->doubtful = m->was_clean;
+    if (!m->member)
+        pairing_begin(m->world, m->world->pairing.done);
+}
+
+void machine_wipe(struct machine *m)
+{
+    bool on_file = m->disk.disk != NULL;
+
+    ENSURE(m->node == NULL);
+    world_note(m->world, "machine %u loses its store", m->ix);
+    machine_disk_free(&m->disk);
+    machine_disk_init(&m->disk, on_file, &m->draw);
+    m->wiped = true;
+    m->member = false;
+}
+
+void machine_renew(struct machine *m)
+{
+    world_note(m->world, "machine %u is another device from now on", m->ix);
+    identity_free(m->identity);
+    draw_identity(m);
 }
 
 /* The node has committed by itself; the number must be the store's. */
@@ -398,49 +440,6 @@ static void committed(struct machine *m, const struct effect *fx)
             "node %u speaks of batch %llu, the store holds %llu", m->ix,
             (unsigned long long)fx->commit,
             (unsigned long long)machine_disk_last(&m->disk));
-}
-
-static int code_of(const struct json *answer)
-{
-    static const char *const names[] = { "OK", "ENOMEM", "EINVAL", "EMALFORMED",
-        "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT", "EIO", "EFULL",
-        "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED", "ETIMEOUT",
-        "EUNSUPPORTED" };
-    struct slice code = json_get_str(answer, "code");
-
-    if (json_get_bool(answer, "ok", false))
-        return SYNCLINE_OK;
-    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
-        if (slice_is(code, names[i]))
-            return -(int)i;
-    return SYNCLINE_EMALFORMED;
-}
-
-static void reply(struct machine *m, const struct effect *fx)
-{
-    struct arena arena = { 0 };
-    struct errmsg why = { "" };
-    struct json *answer = NULL;
-    struct ask **at = &m->asks;
-
-    while (*at != NULL && (*at)->request != fx->request)
-        at = &(*at)->next;
-    if (*at == NULL) {
-        world_fail(
-            m->world, "reply", "node %u answers a request that is over", m->ix);
-        return;
-    }
-    if (json_parse(&answer, fx->bytes, JSON_STRICT, &arena, &why) !=
-        SYNCLINE_OK) {
-        world_fail(m->world, "reply", "node %u: no JSON: %s", m->ix, why.text);
-    } else if (!fx->more) {
-        struct ask *a = *at;
-
-        *at = a->next;
-        a->fn(m->world, a, code_of(answer), answer);
-        free(a);
-    }
-    arena_free(&arena);
 }
 
 static void carry_out(struct machine *m, const struct effect *fx)
@@ -463,7 +462,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
         network_cast(m, fx);
         break;
     case FX_REPLY:
-        reply(m, fx);
+        machine_take_reply(m, fx);
         break;
     case FX_RESOLVE:
         resolver_ask(m, fx);
@@ -474,7 +473,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
     }
 }
 
-static void step(struct machine *m, struct event *ev, struct slice text)
+void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
 {
     struct world *w = m->world;
     const struct effect *fx = NULL;
@@ -490,7 +489,16 @@ static void step(struct machine *m, struct event *ev, struct slice text)
     ev->now_us = sim_clock_mono(&m->clock, w->now_us);
     ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
     trace_event(&w->trace, w->now_us, m->ix, ev, text);
+    memory_arm(m->spared ? 0 : m->memory_fails);
     rc = node_step(m->node, ev, &fx, &fx_n);
+    m->memory_fails = m->spared ? m->memory_fails : memory_disarm();
+    if (m->doubtful && !rid_eq(node_replica(m->node), &m->doubted))
+        m->doubtful = false;
+    /* The daemon ends when that happens outside a request or a frame. */
+    if (rc == SYNCLINE_ENOMEM && fault_is_on(&w->faults, FAULT_MEMORY)) {
+        machine_fall(m);
+        return;
+    }
     if (rc != SYNCLINE_OK)
         world_fail(w, "step", "node %u fails with %d", m->ix, rc);
     /* With the power gone amid a commit nothing leaves any more. */
@@ -504,72 +512,5 @@ static void step(struct machine *m, struct event *ev, struct slice text)
 
 void machine_step(struct machine *m, struct event *ev)
 {
-    step(m, ev, SLICE_NONE);
-}
-
-void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
-{
-    struct event ev = { .type = EV_REQUEST, .request = ++m->requests };
-    struct arena arena = { 0 };
-    struct errmsg why = { "" };
-    struct ask *a = sim_alloc(1, sizeof *a);
-    struct json *args;
-
-    *a = (struct ask){ .next = m->asks,
-        .machine = m,
-        .request = ev.request,
-        .fn = fn,
-        .ctx = ctx };
-    m->asks = a;
-    if (json_parse(&args, json, JSON_STRICT, &arena, &why) != SYNCLINE_OK)
-        world_fail(m->world, "sim", "a request that is no JSON: %s", why.text);
-    ev.args = args;
-    step(m, &ev, json);
-    arena_free(&arena);
-}
-
-struct now {
-    struct arena *arena;
-    struct json *answer;
-    int rc;
-    bool came;
-};
-
-static void take_now(
-    struct world *w, struct ask *a, int rc, const struct json *answer)
-{
-    struct now *now = a->ctx;
-    struct buf text = { 0 };
-    struct errmsg why;
-
-    now->came = true;
-    now->rc = rc;
-    if (rc != SYNCLINE_OK)
-        return;
-    json_print(&text, answer, JSON_CANONICAL);
-    ENSURE(buf_status(&text) == SYNCLINE_OK);
-    if (json_parse(&now->answer, arena_dup(now->arena, buf_slice(&text)),
-            JSON_STRICT, now->arena, &why) != SYNCLINE_OK)
-        world_fail(w, "sim", "printed JSON is no JSON: %s", why.text);
-    buf_free(&text);
-}
-
-struct json *machine_ask_now(
-    struct machine *m, struct slice json, struct arena *a, int *rc)
-{
-    struct now now = { .arena = a, .rc = SYNCLINE_ECLOSED };
-
-    machine_ask(m, take_now, &now, json);
-    if (!now.came) {
-        if (m->asks != NULL && m->asks->ctx == &now) {
-            struct ask *late = m->asks;
-
-            m->asks = late->next;
-            free(late);
-        }
-        world_fail(m->world, "reply", "node %u keeps a reader waiting: %.*s",
-            m->ix, SLICE_FMT(json));
-    }
-    *rc = now.rc;
-    return now.answer;
+    machine_step_saying(m, ev, SLICE_NONE);
 }

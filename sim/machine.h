@@ -33,6 +33,19 @@ struct machine {
     uint64_t timer_us; /* when a wake-up is planned; UINT64_MAX: none */
     uint64_t paused_until_us;
     bool flush_planned, syncing, checkpointing;
+    bool member;        /* shares the mesh of machine 0 */
+    bool was_member;    /* when its disk was copied */
+    bool was_clean;     /* and it was off */
+    unsigned copied_at; /* so many changes of who is in */
+    /* Nobody works at a machine with such a copy until a peer has told it, by
+     * whom it becomes a new replica: nothing else could. */
+    bool doubtful;
+    struct rid doubted;
+    bool spared;            /* a reader is not refused for want of memory */
+    bool removed;           /* it is being removed, or was */
+    bool odd_limits;        /* of another version */
+    uint32_t memory_fails;  /* which of its next allocations; 0: none */
+    bool wiped;             /* and the ledger does not know */
     bool failing;           /* goes down at this very moment */
     bool rewound, restored; /* the ledger does not know yet what it lost */
     uint64_t spins_from_us;
@@ -56,6 +69,13 @@ void machine_crash(struct machine *m);
 void machine_fall(struct machine *m);
 /* In good order. */
 void machine_stop(struct machine *m);
+/* A machine that is off loses its store, the copy of it too. */
+void machine_wipe(struct machine *m);
+/* And its identity: it is another device. */
+void machine_renew(struct machine *m);
+/* Is there one, and of use? Machine 0 lets the others in: a copy of it must
+ * know those who are. */
+bool machine_has_copy(const struct machine *m);
 /* Puts the backup in the place of the disk of a machine that is off. */
 void machine_restore(struct machine *m);
 

@@ -221,6 +221,9 @@ bool machine_disk_save(struct machine_disk *d)
 {
     if (d->file != NULL && store_file_flush(d->file) != SYNCLINE_OK)
         return false;
+    drop_disk(d->backup.disk);
+    store_mem_free(d->backup.mem);
+    d->backup = (struct disk_backup){ NULL, NULL };
     ENSURE(store_mem_clone(&d->backup.mem, d->mem) == SYNCLINE_OK);
     if (d->disk != NULL)
         d->backup.disk = new_disk(d->disk, 0);

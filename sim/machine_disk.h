@@ -71,7 +71,7 @@ void machine_disk_kill(struct machine_disk *d, struct prng *p);
 /* In good order: jobs under way come to their end. */
 NODISCARD int machine_disk_stop(struct machine_disk *d);
 
-/* Copies it; false if that cannot be now. */
+/* Copies it, in the place of an older copy; false if that cannot be now. */
 NODISCARD bool machine_disk_save(struct machine_disk *d);
 /* Puts the copy in its place; it is off. */
 void machine_disk_restore(struct machine_disk *d);

@@ -202,11 +202,10 @@ static void arrive(
 static uint64_t blocked_until(
     const struct world *w, const struct link *l, unsigned i)
 {
-    const struct machine *to = l->end[1 - i].machine;
+    const struct machine *from = l->end[i].machine, *to = l->end[1 - i].machine;
     uint64_t until = l->lane[i].stalled_until_us;
 
-    if (w->net.group[l->end[0].machine->ix] !=
-        w->net.group[l->end[1].machine->ix])
+    if (w->net.deaf[to->ix][from->ix])
         return UINT64_MAX;
     return until > to->paused_until_us ? until : to->paused_until_us;
 }
@@ -354,7 +353,8 @@ static void knock(struct world *w, struct happening *h)
     struct link_end *from = &l->end[0], *to = &l->end[1];
 
     if (!end_is_live(from) || to->machine == NULL ||
-        w->net.group[from->machine->ix] != w->net.group[to->machine->ix])
+        w->net.deaf[to->machine->ix][from->machine->ix] ||
+        w->net.deaf[from->machine->ix][to->machine->ix])
         return;
     if (!machine_is_up(to->machine) || to->machine == from->machine) {
         lane_send(w, l, 1, CARGO_END, SLICE_NONE, l->delay_us);
@@ -406,8 +406,22 @@ static void hear(struct world *w, struct happening *h)
         .bytes = buf_slice(&h->bytes),
         .remote = network_addr(&w->machines[h->a]) };
 
-    if (w->net.group[h->a] == w->net.group[h->machine->ix])
+    if (!w->net.deaf[h->machine->ix][h->a])
         machine_step(h->machine, &ev);
+}
+
+static void cast_to(
+    struct machine *from, struct machine *to, struct slice bytes)
+{
+    struct world *w = from->world;
+    struct happening *h = world_at(w,
+        w->now_us + w->net.delay_us +
+            prng_below(&from->net_draw, 4 * w->net.delay_us),
+        to, hear);
+
+    h->a = from->ix;
+    buf_put_slice(&h->bytes, bytes);
+    ENSURE(buf_status(&h->bytes) == SYNCLINE_OK);
 }
 
 void network_cast(struct machine *from, const struct effect *fx)
@@ -418,19 +432,14 @@ void network_cast(struct machine *from, const struct effect *fx)
 
     for (unsigned i = 0; i < w->machines_n; i++) {
         struct machine *to = &w->machines[i];
-        struct happening *h;
 
         if (to == from || !machine_is_up(to) ||
             (fx->remote.port != 0 && to != only) ||
             strikes(w, &from->net_draw, w->net.datagram_loss, FAULT_LOSS))
             continue;
-        h = world_at(w,
-            w->now_us + w->net.delay_us +
-                prng_below(&from->net_draw, 4 * w->net.delay_us),
-            to, hear);
-        h->a = from->ix;
-        buf_put_slice(&h->bytes, fx->bytes);
-        ENSURE(buf_status(&h->bytes) == SYNCLINE_OK);
+        cast_to(from, to, fx->bytes);
+        if (strikes(w, &from->net_draw, w->net.datagram_dup, FAULT_DUP))
+            cast_to(from, to, fx->bytes);
     }
 }
 
@@ -488,15 +497,30 @@ static void wake_all(struct world *w)
                 plan(w, l, i, w->now_us);
 }
 
-void network_regroup(struct world *w, const unsigned *groups)
+void network_regroup(struct world *w, const unsigned *groups, unsigned bridge)
 {
-    memcpy(w->net.group, groups, sizeof w->net.group);
+    for (unsigned a = 0; a < SIM_MACHINES; a++)
+        for (unsigned b = 0; b < SIM_MACHINES; b++)
+            w->net.deaf[a][b] =
+                groups[a] != groups[b] && a != bridge && b != bridge;
     wake_all(w);
+}
+
+void network_one_way(struct world *w, unsigned from, unsigned to, bool broken)
+{
+    w->net.deaf[to][from] = broken;
+    wake_all(w);
+}
+
+void network_mend(struct world *w, struct link *l)
+{
+    l->us_per_kib = 0;
+    l->delay_us = w->net.delay_us;
 }
 
 void network_heal(struct world *w)
 {
-    memset(w->net.group, 0, sizeof w->net.group);
+    memset(w->net.deaf, 0, sizeof w->net.deaf);
     for (struct link *l = w->net.links; l != NULL; l = l->next)
         l->lane[0].stalled_until_us = l->lane[1].stalled_until_us = 0;
     wake_all(w);

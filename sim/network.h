@@ -53,12 +53,12 @@ struct link {
 
 struct network {
     struct link *links;
-    unsigned group[SIM_MACHINES];
+    bool deaf[SIM_MACHINES][SIM_MACHINES]; /* [to][from]: nothing arrives */
     uint64_t conns; /* numbers given to inbound connections */
     uint64_t delay_us, jitter_us;
     uint64_t us_per_kib;
     /* One in so many; 0 is never. */
-    unsigned frame_loss, frame_dup, frame_reorder, datagram_loss;
+    unsigned frame_loss, frame_dup, frame_reorder, datagram_loss, datagram_dup;
 };
 
 void network_init(struct world *w);
@@ -84,7 +84,12 @@ void network_machine_down(struct machine *m, bool told);
 /* Faults. */
 void network_cut(struct world *w, struct link *l);
 void network_stall(struct world *w, struct link *l, unsigned lane, uint64_t us);
-void network_regroup(struct world *w, const unsigned *groups);
+/* Only machines of one group reach each other, but for the bridge, which
+ * reaches all; SIM_MACHINES: there is none. */
+void network_regroup(struct world *w, const unsigned *groups, unsigned bridge);
+void network_one_way(struct world *w, unsigned from, unsigned to, bool broken);
+/* As fast as connections are without faults. */
+void network_mend(struct world *w, struct link *l);
 void network_heal(struct world *w);
 /* The i-th connection that is up, or NULL. */
 struct link *network_pick(struct world *w, uint64_t i);

@@ -467,9 +467,10 @@ static void note_lost(struct world *w, struct machine *m, bool restored)
         struct led_change *c = &l->changes[i];
         const struct view_space *vs = view_by_space(&l->views[m->ix], c->space);
 
-        if (c->author != m || c->lost || vs == NULL ||
-            vv_covers(&vs->have, &c->dot) || (c->moved && !restored))
-            continue;
+        if (c->author != m || c->lost || (vs == NULL && !restored) ||
+            (vs != NULL && vv_covers(&vs->have, &c->dot)) ||
+            (c->moved && !restored))
+            continue; /* an old copy may not even know the space */
         c->lost = true;
         if (c->acked && !restored)
             world_fail(w, "I2",
@@ -488,4 +489,14 @@ void ledger_rewind(struct world *w, struct machine *m, bool restored)
         view_rewind(v, &w->ledger, machine_disk_last(&m->disk));
     read_all(w, m);
     note_lost(w, m, restored);
+}
+
+void ledger_wipe(struct world *w, struct machine *m)
+{
+    struct ledger *l = &w->ledger;
+
+    view_rewind(&l->views[m->ix], l, 0);
+    for (uint32_t i = 0; i < l->changes_n; i++)
+        if (l->changes[i].author == m)
+            l->changes[i].lost = true;
 }

@@ -34,6 +34,8 @@ static void write_over(struct world *w, struct write *wr)
             break; /* a clock too wrong to write by */
         if (wr->rc == SYNCLINE_EFULL && fault_is_on(&w->faults, FAULT_FULL))
             break;
+        if (wr->rc == SYNCLINE_ENOMEM && fault_is_on(&w->faults, FAULT_MEMORY))
+            break;
         if (wr->rc == SYNCLINE_EIO &&
             (fault_is_on(&w->faults, FAULT_EIO) ||
                 fault_is_on(&w->faults, FAULT_LIE)))
@@ -173,7 +175,7 @@ static void pick_key(struct world *w, char key[8])
 
 static void put_wait(struct world *w, struct buf *b)
 {
-    bool one, paired = w->work.joined == w->machines_n;
+    bool one, paired = pairing_is_settled(w);
 
     if (!prng_one_in(&w->work_draw, 12))
         return;
@@ -301,7 +303,7 @@ void operation_random(struct world *w, struct machine *m)
     bool several = prng_one_in(&w->work_draw, 8);
 
     pick_key(w, t.key);
-    if (!machine_is_up(m) || m->paused_until_us > w->now_us)
+    if (!machine_is_up(m) || m->paused_until_us > w->now_us || m->doubtful)
         return;
     if (several)
         change_several(w, m, t.space, &arena);

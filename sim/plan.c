@@ -17,33 +17,30 @@ static const char *mark_of(const struct plan *p)
     return p->per_point != 0 ? "# " : "";
 }
 
-static void put_skip(struct buf *b, const char *option, const struct bits *skip)
+static void put_skip(struct buf *b, const char *option, const struct bits *set)
 {
-    size_t before = b->len, empty;
+    size_t before = b->len, after;
 
-    if (skip == NULL)
+    if (set == NULL)
         return;
-    buf_printf(b, " %s ", option);
-    empty = b->len;
-    skip_print(b, skip);
-    if (b->len == empty)
+    buf_printf(b, " --skip-%s ", option);
+    after = b->len;
+    skip_print(b, set);
+    if (b->len == after) /* of nothing there is no list */
         b->len = before;
 }
 
 static void put_skips(struct buf *b, const struct world_options *opt)
 {
-    put_skip(b, "--skip-ops", opt->skip_ops);
-    put_skip(b, "--skip-strikes", opt->skip_strikes);
-    if (opt->skip_nodes != 0) {
-        struct bits nodes = { 0 };
+    struct bits nodes = { 0 };
 
-        for (unsigned id = 0; id < SIM_MACHINES; id++)
-            if ((opt->skip_nodes >> id & 1) != 0)
-                (void)bits_add(&nodes, id);
-        buf_put_str(b, " --skip-nodes ");
-        skip_print(b, &nodes);
-        bits_free(&nodes);
-    }
+    for (unsigned id = 0; id < SIM_MACHINES; id++)
+        if ((opt->skip_nodes >> id & 1) != 0)
+            (void)bits_add(&nodes, id);
+    put_skip(b, "ops", opt->skip_ops);
+    put_skip(b, "strikes", opt->skip_strikes);
+    put_skip(b, "nodes", &nodes);
+    bits_free(&nodes);
 }
 
 void plan_print_line(const struct world_options *opt)

@@ -13,6 +13,7 @@
 #define SIM_COUNTS(X) \
     X(writes)         \
     X(acked)          \
+    X(removals)       \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

@@ -5,7 +5,6 @@
 #include "sim/skip.h"
 #include "sim/world.h"
 
-#define PAIR_TRIES 20
 /* Values are told apart by a number; an operation writes a few. */
 #define VALUES_AN_OP 16
 /* Converged so soon after the faults stop, quiet for so long after that. */
@@ -17,8 +16,7 @@ void workload_init(struct world *w)
     struct prng *p = &w->work_draw;
 
     *p = draw_from(w->opt.seed, DRAW_WORK, 0);
-    w->work = (struct workload){ .joined = 1,
-        .keys = 1 + (unsigned)prng_below(p, 4),
+    w->work = (struct workload){ .keys = 1 + (unsigned)prng_below(p, 4),
         .own_items = prng_one_in(p, 4),
         .third_space = prng_one_in(p, 3),
         .gap_us = 500 * MS_US };
@@ -27,12 +25,6 @@ void workload_init(struct world *w)
     for (unsigned halvings = (unsigned)prng_below(p, 10); halvings > 0;
          halvings--)
         w->work.gap_us /= 2;
-}
-
-void workload_close(struct world *w)
-{
-    buf_free(&w->work.code);
-    buf_free(&w->work.text);
 }
 
 static void later(struct world *w, uint64_t us,
@@ -105,6 +97,13 @@ static void judge(struct world *w, struct happening *h)
 
 /* ---- running ---- */
 
+/* All are in the mesh again, and nothing stands in their way. */
+static void healed(struct world *w)
+{
+    w->pairing.done = NULL;
+    later(w, REST_US, judge);
+}
+
 static void next_op(struct world *w, struct happening *h)
 {
     uint64_t gap_us, no = w->work.ops;
@@ -114,7 +113,7 @@ static void next_op(struct world *w, struct happening *h)
     if (no == w->opt.ops) {
         world_note(w, "the work is done; faults end");
         faults_finish(w);
-        later(w, REST_US, judge);
+        pairing_begin(w, healed);
         return;
     }
     w->work.ops++;
@@ -184,68 +183,14 @@ static void set_policies(struct world *w)
     }
 }
 
-static void formed(struct world *w, struct happening *h)
+static void formed(struct world *w)
 {
-    (void)h;
+    w->pairing.done = NULL;
     if (w->work.third_space)
         machine_ask(&w->machines[0], on_space_added, NULL,
             SLICE_LIT("{\"op\":\"space_add\",\"name\":\"extra\"}"));
     set_policies(w);
     later(w, 2 * SEC_US, begin_run);
-}
-
-/* ---- pairing ---- */
-
-static void invite(struct world *w, struct happening *h);
-
-static void on_joined(
-    struct world *w, struct ask *a, int rc, const struct json *answer)
-{
-    (void)a;
-    if (rc == SYNCLINE_OK) {
-        w->work.joined++;
-        w->work.tries = 0;
-    } else if (++w->work.tries > PAIR_TRIES) {
-        world_fail(w, "pair", "machine %u cannot join: %d %.*s", w->work.joined,
-            rc, SLICE_FMT(json_get_str(answer, "error")));
-    }
-    later(w, 100 * MS_US, w->work.joined == w->machines_n ? formed : invite);
-}
-
-static void join(struct world *w, struct happening *h)
-{
-    struct machine *m = &w->machines[w->work.joined];
-    struct buf *b = &w->work.text;
-
-    (void)h;
-    buf_clear(b);
-    buf_printf(b, "{\"op\":\"join\",\"code\":\"%.*s\"",
-        SLICE_FMT(buf_slice(&w->work.code)));
-    /* Without an address it must be found by multicast. */
-    if (prng_one_in(&m->draw, 2))
-        buf_printf(b, ",\"peer\":\"10.0.0.1:%d\"", SIM_PORT);
-    buf_put_str(b, "}");
-    machine_ask(m, on_joined, NULL, buf_slice(b));
-}
-
-static void on_invited(
-    struct world *w, struct ask *a, int rc, const struct json *answer)
-{
-    (void)a;
-    if (rc != SYNCLINE_OK) {
-        world_fail(w, "pair", "machine 0 does not invite: %d", rc);
-        return;
-    }
-    buf_clear(&w->work.code);
-    buf_put_slice(&w->work.code, json_get_str(answer, "code"));
-    later(w, 10 * MS_US, join);
-}
-
-static void invite(struct world *w, struct happening *h)
-{
-    (void)h;
-    machine_ask(
-        &w->machines[0], on_invited, NULL, SLICE_LIT("{\"op\":\"invite\"}"));
 }
 
 void workload_begin(struct world *w)
@@ -255,5 +200,7 @@ void workload_begin(struct world *w)
         w->work.values = w->machines[i].id * VALUES_AN_OP;
         operation_random(w, &w->machines[i]);
     }
-    later(w, 50 * MS_US, w->opt.lonely || w->machines_n == 1 ? formed : invite);
+    for (unsigned i = 0; w->opt.lonely && i < w->machines_n; i++)
+        w->machines[i].member = true;
+    pairing_begin(w, formed);
 }

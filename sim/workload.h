@@ -9,20 +9,16 @@
 struct world;
 
 struct workload {
-    unsigned joined; /* machines that share the mesh of machine 0 */
-    unsigned tries;  /* to pair the one at hand */
     unsigned keys;
     bool own_items; /* machines hold items of their own when they join */
     bool third_space;
     uint64_t ops; /* begun */
     uint64_t gap_us;
     uint64_t values; /* each written value is new */
-    struct buf code, text;
-    bool over; /* and judged */
+    bool over;       /* and judged */
 };
 
 void workload_init(struct world *w);
-void workload_close(struct world *w);
 /* Begins with pairing; all else follows. */
 void workload_begin(struct world *w);
 

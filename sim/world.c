@@ -62,7 +62,7 @@ void world_close(struct world *w)
     for (unsigned i = 0; i < w->machines_n; i++)
         machine_close(&w->machines[i]);
     network_close(w);
-    workload_close(w);
+    pairing_free(&w->pairing);
     ledger_free(&w->ledger);
     omap_free(&w->results);
     omap_free(&w->siblings);

@@ -14,6 +14,7 @@
 #include "sim/limits.h"
 #include "sim/machine.h"
 #include "sim/network.h"
+#include "sim/pairing.h"
 #include "sim/resolver.h"
 #include "sim/tally.h"
 #include "sim/trace.h"
@@ -49,6 +50,7 @@ struct world {
     struct network net;
     struct faults faults;
     struct workload work;
+    struct pairing pairing;
     struct ledger ledger;
     struct omap results;  /* of resolvers, where they can be told apart */
     struct omap siblings; /* sets of them -> the order they were given in */

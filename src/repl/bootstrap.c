@@ -79,18 +79,18 @@ static int save_switch(struct node *n, struct space *sp, uint32_t from)
     for (uint32_t i = 0; i < sp->have.n; i++) {
         buf_clear(&n->out);
         put_varint(&n->out, sp->have.e[i].seq);
-        txn_put(&n->txn, TABLE_META,
+        txn_put_buf(&n->txn, TABLE_META,
             key_meta_replica(
                 &n->key, META_SEEN, sp->id, &sp->have.e[i].replica),
-            buf_slice(&n->out));
+            &n->out);
     }
     for (uint32_t i = 0; i < sp->horizon.n; i++) {
         buf_clear(&n->out);
         put_varint(&n->out, sp->horizon.e[i].seq);
-        txn_put(&n->txn, TABLE_META,
+        txn_put_buf(&n->txn, TABLE_META,
             key_meta_replica(
                 &n->key, META_HORIZON, sp->id, &sp->horizon.e[i].replica),
-            buf_slice(&n->out));
+            &n->out);
     }
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, from));
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, sp->id));

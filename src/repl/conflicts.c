@@ -83,8 +83,8 @@ static int store_record(struct node *n, struct space *sp, struct slice tail,
     buf_clear(&n->out);
     put_be64(&n->out, c->lsn);
     put_conflict_record(&n->out, c);
-    txn_put(&n->txn, TABLE_CONFLICT, key_item(&name, sp->id, tail),
-        buf_slice(&n->out));
+    txn_put_buf(
+        &n->txn, TABLE_CONFLICT, key_item(&name, sp->id, tail), &n->out);
     buf_free(&name);
     n->want_flush = true;
     return txn_status(&n->txn);

@@ -158,8 +158,8 @@ static int history_add(struct node *n, struct space *sp, struct slice key,
     st->revisions++;
     buf_clear(&n->out);
     put_entry(&n->out, e);
-    txn_put(&n->txn, TABLE_HISTORY,
-        key_history(&n->key, sp->past, key, st->revisions), buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_HISTORY,
+        key_history(&n->key, sp->past, key, st->revisions), &n->out);
     if (st->revisions > n->opt.history_keep) {
         t.keep_from = st->revisions - n->opt.history_keep + 1;
         txn_del(&n->txn, TABLE_HISTORY,
@@ -313,8 +313,7 @@ int item_store(struct node *n, struct space *sp, struct slice key,
     put_item(&n->out, &st->item);
     if (buf_status(&n->out) != SYNCLINE_OK)
         return buf_status(&n->out);
-    txn_put(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key),
-        buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), &n->out);
     count(&sp->s, st, &now);
     if (slice_is(sp->name, MESH_SPACE))
         n->mesh_changed = true;

@@ -2,13 +2,27 @@
 
 #include "base/text.h"
 #include "core/item.h"
+#include "store/store.h"
+
+/* Half a key is the name of something else. */
+static struct slice done(const struct buf *b)
+{
+    return buf_status(b) == SYNCLINE_OK ? buf_slice(b) : STORE_NO_ROOM;
+}
+
+static void put_part(struct buf *b, struct slice part)
+{
+    if (store_had_no_room(part) && b->status == 0)
+        b->status = SYNCLINE_ENOMEM;
+    buf_put_slice(b, part);
+}
 
 struct slice key_meta_space(struct buf *b, const char *name, uint32_t space)
 {
     buf_clear(b);
     buf_put_str(b, name);
     put_be32(b, space);
-    return buf_slice(b);
+    return done(b);
 }
 
 struct slice key_meta_replica(
@@ -16,7 +30,7 @@ struct slice key_meta_replica(
 {
     (void)key_meta_space(b, name, space);
     buf_put(b, replica->b, RID_LEN);
-    return buf_slice(b);
+    return done(b);
 }
 
 struct slice key_dead(struct buf *b, uint32_t space, struct slice key)
@@ -30,14 +44,14 @@ struct slice key_space(struct buf *b, uint32_t space)
 {
     buf_clear(b);
     put_be32(b, space);
-    return buf_slice(b);
+    return done(b);
 }
 
 struct slice key_item(struct buf *b, uint32_t space, struct slice key)
 {
     (void)key_space(b, space);
-    buf_put_slice(b, key);
-    return buf_slice(b);
+    put_part(b, key);
+    return done(b);
 }
 
 struct slice key_feed(struct buf *b, uint32_t space, uint64_t lsn,
@@ -46,8 +60,8 @@ struct slice key_feed(struct buf *b, uint32_t space, uint64_t lsn,
     (void)key_space(b, space);
     put_be64(b, lsn);
     buf_put_u8(b, (uint8_t)kind);
-    buf_put_slice(b, tail);
-    return buf_slice(b);
+    put_part(b, tail);
+    return done(b);
 }
 
 struct slice key_seen(
@@ -56,15 +70,15 @@ struct slice key_seen(
     (void)key_space(b, space);
     buf_put(b, dot->replica.b, RID_LEN);
     put_be64(b, dot->seq);
-    buf_put_slice(b, key);
-    return buf_slice(b);
+    put_part(b, key);
+    return done(b);
 }
 
 struct slice key_history_of(struct buf *b, uint32_t space, struct slice key)
 {
     (void)key_item(b, space, key);
     buf_put_u8(b, 0);
-    return buf_slice(b);
+    return done(b);
 }
 
 struct slice key_history(
@@ -72,7 +86,7 @@ struct slice key_history(
 {
     (void)key_history_of(b, space, key);
     put_be64(b, version);
-    return buf_slice(b);
+    return done(b);
 }
 
 struct slice key_conflict_of(struct buf *b, uint32_t space, struct slice key)
@@ -84,13 +98,13 @@ struct slice key_conflict_tail(
     struct buf *b, struct slice key, struct slice path, const struct dot *dot)
 {
     buf_clear(b);
-    buf_put_slice(b, key);
+    put_part(b, key);
     buf_put_u8(b, 0);
     put_be32(b, (uint32_t)path.len);
-    buf_put_slice(b, path);
+    put_part(b, path);
     buf_put(b, dot->replica.b, RID_LEN);
     put_be64(b, dot->seq);
-    return buf_slice(b);
+    return done(b);
 }
 
 int get_feed_key(

@@ -86,7 +86,7 @@ int mesh_save_identity(struct node *n)
     buf_clear(&n->out);
     buf_put(&n->out, n->mesh.b, MESH_ID_LEN);
     buf_put(&n->out, n->mesh_secret, MESH_SECRET_LEN);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_MESH), buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_MESH), &n->out);
     return txn_status(&n->txn);
 }
 
@@ -448,7 +448,7 @@ int mesh_save_book(struct node *n)
         return SYNCLINE_OK;
     buf_clear(&n->out);
     peers_save(n->peers, &n->out);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_BOOK), buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_BOOK), &n->out);
     return txn_status(&n->txn);
 }
 

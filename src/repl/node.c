@@ -101,7 +101,7 @@ static int keep_ceiling(struct node *n)
     if (n->clock_ceiling < n->clock.last)
         n->clock_ceiling = UINT64_MAX;
     put_u64(&b, n->clock_ceiling);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_HLC), buf_slice(&b));
+    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_HLC), &b);
     buf_free(&b);
     return txn_status(&n->txn);
 }
@@ -241,7 +241,7 @@ static int save_format(struct node *n)
     struct buf b = { 0 };
 
     put_varint(&b, RECORD_FORMAT);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_FORMAT), buf_slice(&b));
+    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_FORMAT), &b);
     buf_free(&b);
     return txn_status(&n->txn);
 }
@@ -661,7 +661,7 @@ int node_close(struct node *n)
     arena_reset(&n->step);
     n->fx_n = 0;
     put_u64(&b, n->clock.last);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_HLC), buf_slice(&b));
+    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_HLC), &b);
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN), SLICE_LIT("1"));
     rc = mesh_save_book(n);
     if (rc == SYNCLINE_OK)

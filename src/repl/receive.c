@@ -282,9 +282,8 @@ static int store_cursor(
 {
     buf_clear(&n->out);
     put_varint(&n->out, cursor);
-    txn_put(&n->txn, TABLE_META,
-        key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
-        buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_META,
+        key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica), &n->out);
     return txn_status(&n->txn);
 }
 
@@ -301,9 +300,9 @@ static int save_early(struct node *n, struct conn *c, struct space *sp,
             continue;
         buf_clear(&n->out);
         put_varint(&n->out, f->mark.e[i].seq);
-        txn_put(&n->txn, TABLE_META,
+        txn_put_buf(&n->txn, TABLE_META,
             key_meta_replica(&n->key, META_SEEN, sp->id, &f->mark.e[i].replica),
-            buf_slice(&n->out));
+            &n->out);
     }
     return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }

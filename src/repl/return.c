@@ -645,9 +645,8 @@ int return_begin(struct node *n, struct space *sp, const struct returning *what,
     put_varint(&n->out, what->had_length);
     put_floors(&n->out, &what->floors);
     put_vv(&n->out, &what->known);
-    txn_put(&n->txn, TABLE_META,
-        key_meta_space(&n->key, META_RETURNING, what->from),
-        buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_META,
+        key_meta_space(&n->key, META_RETURNING, what->from), &n->out);
     return keep(n, *out, sp, what);
 }
 

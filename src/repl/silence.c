@@ -155,8 +155,8 @@ int silences_save(struct node *n, bool all)
         s->saved_us = us;
         buf_clear(&n->out);
         put_varint(&n->out, us);
-        txn_put(&n->txn, TABLE_META, key_silent(&n->key, &s->device),
-            buf_slice(&n->out));
+        txn_put_buf(
+            &n->txn, TABLE_META, key_silent(&n->key, &s->device), &n->out);
     }
     return txn_status(&n->txn);
 }

@@ -299,8 +299,8 @@ static void save_name(struct node *n, const struct space *sp)
     buf_clear(&n->out);
     buf_put(&n->out, sp->token.b, SPACE_TOKEN_LEN);
     buf_put_slice(&n->out, sp->name);
-    txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, sp->id),
-        buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_META,
+        key_meta_space(&n->key, META_SPACE, sp->id), &n->out);
 }
 
 static void save_state(struct node *n, const struct space *sp)
@@ -309,8 +309,8 @@ static void save_state(struct node *n, const struct space *sp)
         return;
     buf_clear(&n->out);
     put_state(&n->out, sp);
-    txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_STATE, sp->id),
-        buf_slice(&n->out));
+    txn_put_buf(&n->txn, TABLE_META,
+        key_meta_space(&n->key, META_STATE, sp->id), &n->out);
 }
 
 int spaces_save(struct node *n)
@@ -323,10 +323,10 @@ int spaces_save(struct node *n)
             continue;
         buf_clear(&n->out);
         put_varint(&n->out, r->to);
-        txn_put(&n->txn, TABLE_META,
+        txn_put_buf(&n->txn, TABLE_META,
             key_meta_replica(&n->key, r->horizon ? META_HORIZON : META_SEEN,
                 r->space->id, &r->replica),
-            buf_slice(&n->out));
+            &n->out);
     }
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
         if (sp->unsaved)

@@ -63,6 +63,14 @@ void txn_put(
     remember(t, table, key, v);
 }
 
+void txn_put_buf(struct txn *t, enum store_table table, struct slice key,
+    const struct buf *v)
+{
+    if (buf_status(v) != SYNCLINE_OK && t->batch.ops.status == 0)
+        t->batch.ops.status = buf_status(v);
+    txn_put(t, table, key, buf_slice(v));
+}
+
 void txn_del(struct txn *t, enum store_table table, struct slice key)
 {
     batch_del(&t->batch, table, key);

@@ -22,6 +22,9 @@ NODISCARD int txn_get(struct txn *t, enum store_table table, struct slice key,
     struct slice *value);
 void txn_put(
     struct txn *t, enum store_table table, struct slice key, struct slice v);
+/* A value that memory did not suffice for fails the batch. */
+void txn_put_buf(struct txn *t, enum store_table table, struct slice key,
+    const struct buf *v);
 void txn_del(struct txn *t, enum store_table table, struct slice key);
 /* 0, or the first failure of any write so far. */
 int txn_status(const struct txn *t);

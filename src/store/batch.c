@@ -4,11 +4,20 @@
 /* Set in an op's first byte, beside the table: a delete, without a value. */
 #define OP_DELETE 0x80u
 
+const uint8_t store_no_room[1];
+
+static void put_key(struct batch *b, struct slice key)
+{
+    if (store_had_no_room(key) && b->ops.status == 0)
+        b->ops.status = SYNCLINE_ENOMEM;
+    put_bytes(&b->ops, key);
+}
+
 void batch_put(
     struct batch *b, enum store_table t, struct slice key, struct slice value)
 {
     buf_put_u8(&b->ops, (uint8_t)t);
-    put_bytes(&b->ops, key);
+    put_key(b, key);
     put_bytes(&b->ops, value);
     b->n++;
 }
@@ -16,7 +25,7 @@ void batch_put(
 void batch_del(struct batch *b, enum store_table t, struct slice key)
 {
     buf_put_u8(&b->ops, (uint8_t)((unsigned)t | OP_DELETE));
-    put_bytes(&b->ops, key);
+    put_key(b, key);
     b->n++;
 }
 

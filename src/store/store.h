@@ -26,6 +26,16 @@ enum store_table {
     TABLE_END
 };
 
+/* In the place of a key that memory did not suffice for: whoever is given it
+ * answers ENOMEM. An empty key would be somebody else's. */
+extern const uint8_t store_no_room[1];
+#define STORE_NO_ROOM SLICE(store_no_room, 0)
+
+static inline bool store_had_no_room(struct slice key)
+{
+    return key.ptr == store_no_room;
+}
+
 /* A batch under construction: a sequence of puts and deletes. */
 struct batch {
     struct buf ops;
@@ -67,12 +77,16 @@ struct store_port {
 static inline int store_get(const struct store_port *s, enum store_table t,
     struct slice key, struct slice *value)
 {
+    if (store_had_no_room(key))
+        return SYNCLINE_ENOMEM;
     return s->get(s->self, t, key, value);
 }
 
 static inline int store_scan(const struct store_port *s, enum store_table t,
     struct slice prefix, struct slice from, store_scan_fn *fn, void *ctx)
 {
+    if (store_had_no_room(prefix) || store_had_no_room(from))
+        return SYNCLINE_ENOMEM;
     return s->scan(s->self, t, prefix, from, fn, ctx);
 }
 

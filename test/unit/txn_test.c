@@ -2,6 +2,7 @@
 
 #include "unit/check.h"
 
+#include "repl/keys.h"
 #include "store/store_mem.h"
 
 struct bench {
@@ -195,4 +196,29 @@ TEST(memory_that_runs_out_sticks)
             break;
         CHECK(n < 100);
     }
+}
+
+/* A key or a value that memory did not suffice for is nobody's: the batch
+ * fails, and so does whoever reads or scans by it. */
+TEST(half_a_key_is_no_key)
+{
+    struct buf key = { 0 }, value = { .status = SYNCLINE_ENOMEM };
+    struct bench t;
+    struct slice k, out;
+
+    begin(&t);
+    check_alloc_fail_from(0);
+    k = key_item(&key, 1, SLICE_LIT("lamp"));
+    check_alloc_fail_from(-1);
+    CHECK(store_had_no_room(k));
+    CHECK(txn_get(&t.txn, TABLE_ITEM, k, &out) == SYNCLINE_ENOMEM);
+    CHECK(store_scan(&t.port, TABLE_ITEM, k, SLICE_NONE, NULL, NULL) ==
+        SYNCLINE_ENOMEM);
+    txn_del(&t.txn, TABLE_ITEM, k);
+    CHECK(txn_status(&t.txn) == SYNCLINE_ENOMEM);
+    txn_reset(&t.txn);
+    txn_put_buf(&t.txn, TABLE_META, SLICE_LIT("x"), &value);
+    CHECK(txn_status(&t.txn) == SYNCLINE_ENOMEM);
+    buf_free(&key);
+    end(&t);
 }
