@@ -23,6 +23,7 @@ struct observer {
     struct arena arena;
     uint32_t replaced[SIM_SPACES]; /* numbers, by a bootstrap in this batch */
     uint32_t replaced_n;
+    bool leaves; /* items of a mesh that was left are replayed */
     struct touched *touched;
     uint32_t touched_n, touched_cap;
 };
@@ -64,8 +65,10 @@ static void on_item_op(struct observer *o, const struct batch_op *op)
     if (!peek_space_number(op->key, &number, &key))
         return;
     vs = view_by_number(o->view, number);
-    if (vs == NULL) /* of a space that is being left */
+    if (vs == NULL) { /* of a space that is being left */
+        o->leaves = o->leaves || op->value.ptr == NULL;
         return;
+    }
     touch(o, ledger_item(o->ledger, vs->space, key), op->value.ptr == NULL);
 }
 
@@ -312,7 +315,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
                 o->ledger, ix, item, ledger_find(o->ledger, space, &c->first));
         else
             ledger_set_past(&o->ledger->changes[ix], item,
-                rid_eq(&c->stamp.replica, &c->dot.replica)
+                !o->leaves && rid_eq(&c->stamp.replica, &c->dot.replica)
                     ? &o->view->items[item].seen
                     : &nothing);
         view_see(o->view, o->ledger, o->no, item, ix);

@@ -339,7 +339,7 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     c->name = name;
     c->replica = f->hello.replica;
     c->port = f->hello.port;
-    c->greeted = c->owes_acks = true;
+    c->greeted = true;
     silence_heard(n, &c->device);
     log_line(&n->log, LOG_LEVEL_INFO, "conn", "connected to %.*s",
         SLICE_FMT(c->name));
@@ -553,7 +553,7 @@ static int tell_durable(
     uint32_t kept = 0;
     int rc;
 
-    if (vv_geq(&s->acked, &s->space->durable))
+    if (!s->subscribed || vv_geq(&s->acked, &s->space->durable))
         return SYNCLINE_OK;
     rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
     if (rc != SYNCLINE_OK)
@@ -576,31 +576,40 @@ bool conn_reaches(const struct conn *c, const struct device_id *d)
     return false;
 }
 
-/* What others have said is durable with them, to peers that they do not
- * reach themselves: the news, and all of it once a session. */
+static int pass_on_ack(
+    struct node *n, const struct member_ack *a, struct conn *c)
+{
+    struct frame f = { .type = FRAME_ACK,
+        .ack = { a->space->token, a->device, a->durable } };
+    struct session *s = session_of(c, a->space);
+
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (!s->subscribed || !(a->news || s->owes_acks) ||
+        device_eq(&c->device, &a->device) || conn_reaches(c, &a->device))
+        return SYNCLINE_OK;
+    n->counts.acks_forwarded++;
+    return conn_send(n, c, &f);
+}
+
+/* What others have said is durable with them, to peers that do not reach them
+ * themselves: the news, and all of it once a session. */
 static int pass_on_acks(struct node *n)
 {
     for (struct member_ack *a = n->acks; a != NULL; a = a->next) {
-        struct frame f = { .type = FRAME_ACK,
-            .ack = { a->space->token, a->device, a->durable } };
-
         for (struct conn *c = n->conns; c != NULL; c = c->next) {
-            int rc = SYNCLINE_OK;
+            int rc =
+                c->greeted && !c->closing ? pass_on_ack(n, a, c) : SYNCLINE_OK;
 
-            if (!c->greeted || c->closing || !(a->news || c->owes_acks) ||
-                device_eq(&c->device, &a->device) ||
-                conn_reaches(c, &a->device))
-                continue;
-            n->counts.acks_forwarded++;
-            rc = conn_send(n, c, &f);
             if (rc != SYNCLINE_OK)
                 return rc;
         }
         a->news = false;
     }
     for (struct conn *c = n->conns; c != NULL; c = c->next)
-        if (c->greeted)
-            c->owes_acks = false;
+        for (struct session *s = c->sessions; s != NULL; s = s->next)
+            if (s->subscribed)
+                s->owes_acks = false;
     return SYNCLINE_OK;
 }
 

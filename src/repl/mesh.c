@@ -371,6 +371,8 @@ static int act_on_members(struct node *n)
     int rc = peers_set_members(
         n->peers, members_ids(n->members), members_n(n->members), n->now_us);
 
+    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        sp->orphans = true;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         if (!c->pairing && !members_has(n->members, &c->device))
             conn_close(

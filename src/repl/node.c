@@ -426,6 +426,8 @@ static int do_chores(struct node *n)
     if (rc == SYNCLINE_OK)
         rc = silences_tick(n);
     if (rc == SYNCLINE_OK)
+        rc = orphans_tick(n);
+    if (rc == SYNCLINE_OK)
         rc = collect_tick(n);
     return rc;
 }
@@ -573,7 +575,7 @@ static int reissue(struct node *n)
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         if (sp->reissue_due)
-            rc = write_reissue(n, sp);
+            rc = reissue_mine(n, sp);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;

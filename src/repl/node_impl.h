@@ -6,6 +6,7 @@
  *   conflicts.c conflict records
  *   resolve.c   what the policies make of them
  *   write.c     local writes
+ *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
@@ -102,6 +103,9 @@ struct session {
     /* Receiving. */
     struct arena acked_arena;
     struct vv acked; /* our durable vector, as last told */
+    bool subscribed; /* the peer has the space: it can be told */
+    bool owes_acks;  /* and has not been told yet what others have */
+    bool at_rest;    /* the last batch was all that the peer has */
     struct arena claims_arena;
     struct vv claims; /* what the peer has, by its own word alone */
     bool deaf;        /* to a bootstrap that is not wanted */
@@ -157,7 +161,6 @@ struct conn {
     bool measured;
     size_t in_flight, owed; /* bytes of batches sent; of batches dealt with */
     bool hurry;             /* the peer waits for credit */
-    bool owes_acks;         /* it has not been told yet what others have */
     uint64_t transfers;
     struct transfer *transfer;
     struct incoming incoming;
@@ -237,6 +240,7 @@ struct node {
     struct invites *invites;
     struct peers *peers;
     struct member_ack *acks;
+    uint32_t strange_acks;           /* of devices not known as members, ever */
     struct wait *waits, **waits_end; /* for durability here, oldest first */
     struct wait *acking;             /* for durability elsewhere */
     bool wait_added;                 /* in this step */
@@ -351,8 +355,15 @@ NODISCARD int write_cells(
 /* An item as somebody else wrote it, under a dot of ours (joining). */
 NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
     const struct item *old, const struct dot *dot, uint64_t lsn);
+/* Who writes, under the next dot and a new stamp. */
+NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
+
+/* ---- reissue.c ---- */
+
 /* Rows of this device's lost replicas, which nobody vouches for: again. */
-NODISCARD int write_reissue(struct node *n, struct space *sp);
+NODISCARD int reissue_mine(struct node *n, struct space *sp);
+/* And of devices that have been removed. */
+NODISCARD int orphans_tick(struct node *n);
 
 /* ---- conn.c ---- */
 

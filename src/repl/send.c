@@ -528,6 +528,8 @@ int send_on_subscribe(
         (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
     }
     n->want_flush = true;
+    s->owes_acks = s->owes_acks || !s->subscribed;
+    s->subscribed = true;
     s->told_floors = (struct floors){ 0 };
     arena_reset(&s->claims_arena);
     s->claims = (struct vv){ 0 };

@@ -201,6 +201,7 @@ static int load_contents(struct node *n, struct space *sp)
         rc = vv_copy(&sp->durable, &sp->have, &n->arena);
     sp->durable_lsn = sp->s.lsn;
     sp->reissue = true; /* the MARK may have been missed before the stop */
+    sp->orphans = true;
     return rc;
 }
 

@@ -62,6 +62,7 @@ struct space {
     struct arena policy_arena;
     bool reissue;     /* may hold rows of lost replicas of this device */
     bool reissue_due; /* and the MARK that tells which has come */
+    bool orphans;     /* may hold rows of devices that have been removed */
     bool unsaved;     /* its name is not in the store yet */
     bool touched;
     struct space_state undo;

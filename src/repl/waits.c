@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define WAIT_DEFAULT_MS 10000
+#define STRANGE_ACKS_MAX 1024 /* of devices that were no members then */
 
 /*  waits (for the disk here, oldest first) --EV_PERSISTED--> answered
  *                                        \--> acking (for other members)
@@ -281,9 +282,12 @@ int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
     struct member_ack *a = find_ack(n, device, sp);
     int rc;
 
-    if (device_eq(device, &n->device) || !members_has(n->members, device))
+    if (device_eq(device, &n->device))
         return SYNCLINE_OK;
-    if (a == NULL) {
+    if (a == NULL) { /* its membership may be known later than this */
+        if (!members_has(n->members, device) &&
+            ++n->strange_acks > STRANGE_ACKS_MAX)
+            return SYNCLINE_OK;
         a = calloc(1, sizeof *a);
         if (a == NULL)
             return SYNCLINE_ENOMEM;

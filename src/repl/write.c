@@ -1,7 +1,7 @@
 #include "base/plant.h"
 #include "repl/node_impl.h"
 
-static int begin_author(struct node *n, struct space *sp, struct author *by)
+int write_begin(struct node *n, struct space *sp, struct author *by)
 {
     *by = (struct author){ .dot = { n->replica,
                                vv_get(&sp->have, &n->replica) + 1 },
@@ -72,7 +72,7 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
     for (uint32_t i = 0; i < ops_n && rc == SYNCLINE_OK; i++)
         rc = check_op(&ops[i], why);
     if (rc == SYNCLINE_OK)
-        rc = begin_author(n, sp, &by);
+        rc = write_begin(n, sp, &by);
     if (rc == SYNCLINE_ELIMIT)
         rc = errmsg_set(why, rc,
             "the mesh's clock is at its end: a member wrote with one set to "
@@ -137,7 +137,7 @@ int write_cells(
     bool wrote_apart = false;
     struct author by;
     struct stored st;
-    int rc = begin_author(n, sp, &by);
+    int rc = write_begin(n, sp, &by);
 
     *wrote = false;
     if (rc == SYNCLINE_OK)
@@ -223,6 +223,8 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
     else
         row.length = sp->s.floors.length + 1 + (sp->s.floors.length & 1);
     row.version = old->version;
+    if (!item_alive(&st.item) && row.version <= sp->s.floors.version)
+        row.version = sp->s.floors.version + 1;
     if (st.item.length == 0 && sp->s.floors.length > 0)
         rc = vv_copy(&row.birth, &sp->have, &n->step);
     if (rc == SYNCLINE_OK)
@@ -233,150 +235,4 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
     n->counts.items_replayed++;
     return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, lsn) : rc;
-}
-
-/* ---- what leaked and was lost ---- */
-
-struct reissue {
-    struct node *node;
-    struct space *space;
-    struct rid replica;
-    struct slice keys[256];
-    uint32_t n;
-    int rc;
-};
-
-static int note_key(void *ctx, struct slice key, struct slice value)
-{
-    struct reissue *r = ctx;
-    struct slice item_key;
-    struct dot dot;
-
-    (void)value;
-    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
-        return SYNCLINE_ECORRUPT;
-    if (!rid_eq(&dot.replica, &r->replica) || r->n == 256)
-        return 1;
-    r->keys[r->n] = arena_dup(&r->node->step, item_key);
-    return r->keys[r->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
-}
-
-static bool is_orphan(
-    const struct node *n, const struct space *sp, const struct change *c)
-{
-    return !rid_eq(&c->dot.replica, &n->replica) &&
-        node_is_mine(n, &c->dot.replica) && !vv_covers(&sp->have, &c->dot);
-}
-
-/* The same values under a new dot and stamp, having seen what the item has. */
-static int reissue_item(struct node *n, struct space *sp, struct slice key,
-    const struct author *by, bool *wrote)
-{
-    struct change again = { .dot = by->dot,
-        .first = by->dot,
-        .stamp = by->stamp,
-        .wall_us = by->wall_us };
-    struct stored st;
-    uint32_t ix = 0;
-    bool any = false;
-    int rc = item_load(n, sp, key, &st);
-
-    if (rc == SYNCLINE_OK)
-        rc = vv_copy(&again.ctx, &st.item.ctx, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = vv_copy(&again.birth, &st.item.birth, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = item_add_change(&st.item, &again, &ix, &n->step);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    for (uint32_t i = 0; i < st.item.cells_n; i++)
-        if (is_orphan(n, sp, &st.item.changes[st.item.cells[i].change])) {
-            st.item.cells[i].change = ix;
-            any = true;
-        }
-    if (st.item.tomb >= 0 && is_orphan(n, sp, &st.item.changes[st.item.tomb])) {
-        st.item.tomb = ix;
-        any = true;
-    }
-    if (!any)
-        return SYNCLINE_OK;
-    *wrote = true;
-    n->counts.items_reissued++;
-    st.item.version++;
-    rc = vv_add(&st.item.ctx, &by->dot, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = item_normalise(&st.item, &n->step);
-    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, space_next_lsn(sp))
-                             : rc;
-}
-
-static int reissue_replica(struct node *n, struct space *sp,
-    const struct rid *replica, const struct author *by, bool *wrote)
-{
-    struct reissue r = { .node = n, .space = sp, .replica = *replica };
-    struct dot from = { *replica, vv_get(&sp->have, replica) + 1 };
-    struct buf prefix = { 0 };
-    int rc = store_scan(&n->opt.store, TABLE_SEEN, key_space(&prefix, sp->id),
-        key_seen(&n->key, sp->id, &from, SLICE_NONE), note_key, &r);
-
-    buf_free(&prefix);
-    for (uint32_t i = 0; i < r.n && rc == SYNCLINE_OK; i++)
-        rc = reissue_item(n, sp, r.keys[i], by, wrote);
-    if (rc == SYNCLINE_OK && r.n == 256)
-        sp->reissue = true; /* more at the next mark */
-    return rc;
-}
-
-static int note_replica(void *ctx, struct slice key, struct slice value)
-{
-    struct slice item_key;
-    struct dot dot;
-
-    (void)value;
-    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
-        return SYNCLINE_ECORRUPT;
-    *(struct rid *)ctx = dot.replica;
-    return 1;
-}
-
-/* The first replica of this device, beyond `after`, that has an item here. */
-static int next_of_mine(const struct node *n, const struct space *sp,
-    const struct dot *after, struct rid *out)
-{
-    struct buf prefix = { 0 }, from = { 0 };
-    int rc;
-
-    *out = (struct rid){ { 0 } };
-    (void)key_space(&prefix, sp->id);
-    buf_put(&prefix, n->device.b, RID_DEVICE_LEN);
-    rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
-        key_seen(&from, sp->id, after, SLICE_NONE), note_replica, out);
-    buf_free(&prefix);
-    buf_free(&from);
-    return rc;
-}
-
-int write_reissue(struct node *n, struct space *sp)
-{
-    struct dot after = { .seq = 0 };
-    struct author by;
-    bool wrote = false;
-    int rc = begin_author(n, sp, &by);
-
-    sp->reissue = false;
-    if (PLANTED(NO_REISSUE))
-        return rc;
-    while (rc == SYNCLINE_OK) {
-        struct rid next;
-
-        rc = next_of_mine(n, sp, &after, &next);
-        if (rc != SYNCLINE_OK || rid_is_none(&next))
-            break;
-        if (!rid_eq(&next, &n->replica))
-            rc = reissue_replica(n, sp, &next, &by, &wrote);
-        after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
-    }
-    if (rc == SYNCLINE_OK && wrote)
-        rc = space_raise(n, sp, &by.dot);
-    return rc;
 }

@@ -1,0 +1,208 @@
+/* What leaked and was lost: rows of a replica that ended before it could say
+ * that it has them. No vector will ever cover them, so they are written again:
+ * by the device whose replica it was, after the MARK that shows what is
+ * missing; or, if that is a member no longer, by whoever holds them. Who does
+ * it twice writes the same value twice, which is no conflict. */
+#include "base/plant.h"
+#include "repl/node_impl.h"
+
+struct reissue {
+    struct node *node;
+    struct space *space;
+    struct rid replica; /* at which it is */
+    bool left; /* of devices that are members no longer; else of our own */
+    const struct author *by;
+    bool wrote;
+    struct slice keys[256];
+    uint32_t n;
+};
+
+static int note_key(void *ctx, struct slice key, struct slice value)
+{
+    struct reissue *r = ctx;
+    struct slice item_key;
+    struct dot dot;
+
+    (void)value;
+    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    if (!rid_eq(&dot.replica, &r->replica) || r->n == 256)
+        return 1;
+    r->keys[r->n] = arena_dup(&r->node->step, item_key);
+    return r->keys[r->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+/* Will nobody ever say of it that he has it? */
+static bool is_lost(const struct reissue *r, const struct rid *replica)
+{
+    const struct node *n = r->node;
+
+    if (r->left)
+        return !node_is_mine(n, replica) && owner_of(n, replica) == NULL;
+    return node_is_mine(n, replica) && !rid_eq(replica, &n->replica);
+}
+
+static bool is_orphan(const struct reissue *r, const struct change *c)
+{
+    return !vv_covers(&r->space->have, &c->dot) && is_lost(r, &c->dot.replica);
+}
+
+/* The same values under a new dot and stamp, having seen what the item has. */
+static int reissue_item(struct reissue *r, struct slice key)
+{
+    struct node *n = r->node;
+    struct space *sp = r->space;
+    const struct author *by = r->by;
+    struct change again = { .dot = by->dot,
+        .first = by->dot,
+        .stamp = by->stamp,
+        .wall_us = by->wall_us };
+    struct stored st;
+    uint32_t ix = 0;
+    bool any = false;
+    int rc = item_load(n, sp, key, &st);
+
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&again.ctx, &st.item.ctx, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&again.birth, &st.item.birth, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_add_change(&st.item, &again, &ix, &n->step);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    for (uint32_t i = 0; i < st.item.cells_n; i++)
+        if (is_orphan(r, &st.item.changes[st.item.cells[i].change])) {
+            st.item.cells[i].change = ix;
+            any = true;
+        }
+    if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
+        st.item.tomb = ix;
+        any = true;
+    }
+    if (!any)
+        return SYNCLINE_OK;
+    r->wrote = true;
+    n->counts.items_reissued++;
+    st.item.version++;
+    rc = vv_add(&st.item.ctx, &by->dot, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_normalise(&st.item, &n->step);
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, space_next_lsn(sp))
+                             : rc;
+}
+
+static int reissue_replica(struct reissue *r, const struct rid *replica)
+{
+    struct node *n = r->node;
+    struct space *sp = r->space;
+    struct dot from = { *replica, vv_get(&sp->have, replica) + 1 };
+    struct buf prefix = { 0 };
+    int rc;
+
+    r->replica = *replica;
+    r->n = 0;
+    rc = store_scan(&n->opt.store, TABLE_SEEN, key_space(&prefix, sp->id),
+        key_seen(&n->key, sp->id, &from, SLICE_NONE), note_key, r);
+    buf_free(&prefix);
+    for (uint32_t i = 0; i < r->n && rc == SYNCLINE_OK; i++)
+        rc = reissue_item(r, r->keys[i]);
+    if (rc == SYNCLINE_OK && r->n == 256) /* more, another time */
+        *(r->left ? &sp->orphans : &sp->reissue) = true;
+    return rc;
+}
+
+static int note_replica(void *ctx, struct slice key, struct slice value)
+{
+    struct slice item_key;
+    struct dot dot;
+
+    (void)value;
+    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    *(struct rid *)ctx = dot.replica;
+    return 1;
+}
+
+/* The first replica, beyond `after`, that has an item here. */
+static int next_replica(
+    const struct reissue *r, const struct dot *after, struct rid *out)
+{
+    const struct node *n = r->node;
+    struct buf prefix = { 0 }, from = { 0 };
+    int rc;
+
+    *out = (struct rid){ { 0 } };
+    (void)key_space(&prefix, r->space->id);
+    if (!r->left)
+        buf_put(&prefix, n->device.b, RID_DEVICE_LEN);
+    rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
+        key_seen(&from, r->space->id, after, SLICE_NONE), note_replica, out);
+    buf_free(&prefix);
+    buf_free(&from);
+    return rc;
+}
+
+static int reissue(struct node *n, struct space *sp, bool left)
+{
+    struct dot after = { .seq = 0 };
+    struct author by;
+    struct reissue r = { .node = n, .space = sp, .left = left, .by = &by };
+    int rc = write_begin(n, sp, &by);
+
+    while (rc == SYNCLINE_OK) {
+        struct rid next;
+
+        rc = next_replica(&r, &after, &next);
+        if (rc != SYNCLINE_OK || rid_is_none(&next))
+            break;
+        if (is_lost(&r, &next))
+            rc = reissue_replica(&r, &next);
+        after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
+    }
+    return rc == SYNCLINE_OK && r.wrote ? space_raise(n, sp, &by.dot) : rc;
+}
+
+int reissue_mine(struct node *n, struct space *sp)
+{
+    sp->reissue = false;
+    return PLANTED(NO_REISSUE) ? SYNCLINE_OK : reissue(n, sp, false);
+}
+
+/* ---- of devices that have been removed ---- */
+
+/* All that anybody who is connected has is here, and said to be. */
+static bool is_at_rest(const struct node *n, const struct space *sp)
+{
+    bool any = false;
+
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        const struct session *s;
+
+        if (!c->greeted || c->closing)
+            continue;
+        s = session_of(c, sp);
+        if (s == NULL || !s->at_rest)
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+int orphans_tick(struct node *n)
+{
+    const struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
+    int rc = SYNCLINE_OK;
+
+    if (n->now_us < n->collect_due_us || !is_at_rest(n, mesh))
+        return SYNCLINE_OK;
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        if (!sp->orphans || !is_at_rest(n, sp))
+            continue;
+        sp->orphans = false;
+        rc = reissue(n, sp, true);
+        if (rc != SYNCLINE_OK)
+            sp->orphans = true;
+    }
+    return rc == SYNCLINE_ELIMIT || rc == SYNCLINE_ECLOSED ? SYNCLINE_OK : rc;
+}
