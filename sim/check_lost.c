@@ -69,13 +69,13 @@ static bool had_seen(
     return past != NULL && bits_has(past, earlier);
 }
 
-/* What its author replayed after a bootstrap is judged for itself. */
+/* What somebody had when he was bootstrapped may have gone with its life: what
+ * it had seen is beaten all the same. */
 static bool counts(const struct loss_check *k, const struct led_change *c)
 {
     const struct view_space *vs = view_by_space(k->view, c->space);
 
-    return vs != NULL &&
-        (vv_covers(&vs->have, &c->dot) || (c->moved && !c->lost));
+    return vs != NULL && (vv_covers(&vs->have, &c->dot) || c->returned);
 }
 
 /* A change that counts, wrote there or in a later life, and knew it. */

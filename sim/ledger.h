@@ -54,9 +54,10 @@ struct led_change {
     uint32_t cells_n, cells_cap;
     struct led_past *past;
     uint32_t past_n, past_cap;
-    bool acked; /* somebody was told that it is safe */
-    bool lost;  /* the author's disk lost it */
-    bool moved; /* it is replayed by its author, after a bootstrap */
+    bool acked;    /* somebody was told that it is safe */
+    bool lost;     /* the author's disk lost it */
+    bool moved;    /* it is replayed by its author, after a bootstrap */
+    bool returned; /* by anybody; or it was known then, or its life over */
 };
 
 struct led_space {

@@ -99,6 +99,25 @@ static bool is_replaced(const struct observer *o, uint32_t number)
     return false;
 }
 
+/* What its author's vector claims before a bootstrap, and not after it, is
+ * replayed: moved. */
+static void note_moved(struct observer *o, bool before)
+{
+    struct ledger *l = o->ledger;
+
+    for (uint32_t i = 0; i < l->changes_n; i++) {
+        struct led_change *c = &l->changes[i];
+        const struct view_space *vs = view_by_space(o->view, c->space);
+
+        if (vs == NULL || (before && !is_replaced(o, vs->number)) ||
+            !vv_covers(&vs->have, &c->dot))
+            continue;
+        c->returned = c->returned || before;
+        if (c->author == o->machine)
+            c->moved = before;
+    }
+}
+
 static void on_space_gone(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
@@ -380,31 +399,19 @@ static void judge_touched(struct observer *o)
     }
 }
 
-/* What the author's old vector claimed alone is replayed. */
-static void note_moved(struct observer *o)
-{
-    struct ledger *l = o->ledger;
-
-    for (uint32_t i = 0; i < l->changes_n && o->replaced_n > 0; i++) {
-        const struct view_space *vs =
-            view_by_space(o->view, l->changes[i].space);
-
-        if (l->changes[i].author == o->machine && vs != NULL && vs->returning &&
-            !vv_covers(&vs->have, &l->changes[i].dot))
-            l->changes[i].moved = true;
-    }
-}
-
 static void observe(struct observer *o, struct slice ops)
 {
     each_op(o, ops, TABLE_META, on_replaced_op);
+    if (o->replaced_n > 0)
+        note_moved(o, true);
     each_op(o, ops, TABLE_META, on_space_gone);
     each_op(o, ops, TABLE_META, on_space_op);
     each_op(o, ops, TABLE_META, on_returning_op);
     each_op(o, ops, TABLE_ITEM, on_item_op);
     read_touched(o);
     each_op(o, ops, TABLE_META, on_seen_op);
-    note_moved(o);
+    if (o->replaced_n > 0)
+        note_moved(o, false);
     judge_touched(o);
 }
 

@@ -143,9 +143,11 @@ static int go_back(struct node *n, int rc)
     members_free(n->members);
     n->members = NULL;
     if (mesh_load(n, &why) != SYNCLINE_OK || mesh_refresh(n) != SYNCLINE_OK ||
-        join_load(n) != SYNCLINE_OK)
+        join_load(n) != SYNCLINE_OK) {
+        n->broken = true;
         log_line(&n->log, LOG_LEVEL_ERROR, "join",
             "reading the store again failed: %s", why.text);
+    }
     return rc;
 }
 

@@ -607,6 +607,8 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
 {
     int rc;
 
+    if (n->broken)
+        return SYNCLINE_ENOMEM;
     arena_reset(&n->step);
     n->fx_n = 0;
     n->wait_added = false;
@@ -619,6 +621,8 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         rc = node_commit(n);
     if (rc != SYNCLINE_OK) {
         undo_step(n);
+        if (n->broken)
+            return SYNCLINE_ENOMEM;
         n->counts.steps_undone++;
         n->chores_from_us = n->now_us + RETRY_US;
         rc = tell_failure(n, ev, rc);

@@ -105,7 +105,6 @@ struct session {
     struct vv acked; /* our durable vector, as last told */
     bool subscribed; /* the peer has the space: it can be told */
     bool owes_acks;  /* and has not been told yet what others have */
-    bool at_rest;    /* the last batch was all that the peer has */
     struct arena claims_arena;
     struct vv claims; /* what the peer has, by its own word alone */
     bool deaf;        /* to a bootstrap that is not wanted */
@@ -272,6 +271,7 @@ struct node {
     bool reach_changed;
     uint64_t doubt_from_us; /* claims before this are not believed */
     bool bad_restart;       /* the replica id must be minted anew */
+    bool broken;            /* what the store says could not be read again */
     struct node_counts counts;
 
     /* The step at hand. */

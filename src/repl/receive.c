@@ -338,16 +338,12 @@ static int receive_mark(
 }
 
 /* What the peer has, it says itself. */
-static int note_claim(
-    struct conn *c, struct space *sp, const struct frame_batch *f)
+static int note_claim(struct conn *c, struct space *sp, const struct vv *v)
 {
     struct session *s = session_of(c, sp);
 
-    if (s == NULL)
-        return SYNCLINE_ENOMEM;
-    if ((f->flags & BATCH_MARK) != 0 || f->rows_n > 0)
-        s->at_rest = (f->flags & BATCH_WHOLE) != 0;
-    return vv_join(&s->claims, &f->mark, &s->claims_arena);
+    return s == NULL ? SYNCLINE_ENOMEM
+                     : vv_join(&s->claims, v, &s->claims_arena);
 }
 
 /* What came from this peer whole, into an empty place, and nothing else: it
@@ -405,7 +401,7 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
         rc = receive_mark(n, sp, f);
     if (rc == SYNCLINE_OK)
-        rc = note_claim(c, sp, f);
+        rc = note_claim(c, sp, &f->mark);
     if (rc == SYNCLINE_OK)
         skip_echo(c, sp, f->rows_n);
     return rc;
@@ -481,8 +477,7 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
         return SYNCLINE_OK;
     if (device_eq(&f->device, &c->device)) {
         s = session_of(c, sp);
-        if (s == NULL ||
-            vv_join(&s->claims, &f->durable, &s->claims_arena) != SYNCLINE_OK)
+        if (s == NULL || note_claim(c, sp, &f->durable) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
         if (s->bootstrapping == BOOTSTRAP_NONE &&
             vv_join(&s->peer_has, &f->durable, &s->arena) != SYNCLINE_OK)

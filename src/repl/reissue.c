@@ -170,7 +170,7 @@ int reissue_mine(struct node *n, struct space *sp)
 
 /* ---- of devices that have been removed ---- */
 
-/* All that anybody who is connected has is here, and said to be. */
+/* All that anybody who is connected claims is here. */
 static bool is_at_rest(const struct node *n, const struct space *sp)
 {
     bool any = false;
@@ -181,7 +181,7 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
         if (!c->greeted || c->closing)
             continue;
         s = session_of(c, sp);
-        if (s == NULL || !s->at_rest)
+        if (s == NULL || !s->subscribed || !vv_geq(&sp->have, &s->claims))
             return false;
         any = true;
     }
