@@ -1,8 +1,8 @@
 /* syncline-sim - runs seeds, and says which of them break a rule.
  *
  * Prints TAP with --tap, a line a failing seed otherwise, and at the end how
- * often each thing was met. Exit: 0 all held, 1 some rule was broken or a
- * counter stayed below --at-least, 2 usage. */
+ * often each thing was met. Exit: 0 all held, 1 some rule was broken, 2
+ * usage. */
 #include "sim/plan.h"
 #include "sim/planting.h"
 #include "sim/skip.h"
@@ -41,8 +41,7 @@ static const char usage[] =
     "  --story          the same in words, and less of it\n"
     "  --hash           prints each seed's number, equal in equal runs\n"
     "  --twice          runs each seed twice and compares the numbers\n"
-    "  --at-least N     fails if a thing that is counted was met less often\n"
-    "  --json           prints the counters as one JSON object\n"
+    "  --json FILE      writes how often each thing was met (script/met)\n"
     "  --tap N          prints TAP, a line every N seeds\n";
 
 static bool parse_number(const char *text, uint64_t most, uint64_t *out)
@@ -104,8 +103,6 @@ static bool take_number(struct plan *p, int c, const char *arg)
         return fine;
     case 'd':
         return parse_number(arg, UINT32_MAX, &p->seconds) && p->seconds > 0;
-    case 'a':
-        return parse_number(arg, UINT64_MAX, &p->at_least);
     case 'p':
         return parse_number(arg, UINT64_MAX, &p->per_point) && p->per_point > 0;
     case 'W':
@@ -185,7 +182,7 @@ static bool take_option(struct plan *p, int c, const char *arg)
         p->twice = true;
         return true;
     case 'J':
-        p->json = true;
+        p->json = arg;
         return true;
     case 'D':
         p->opt.on_file = strcmp(arg, "file") == 0;
@@ -230,8 +227,7 @@ int main(int argc, char **argv)
         { "story", no_argument, NULL, 'y' },
         { "hash", no_argument, NULL, 'h' },
         { "twice", no_argument, NULL, '2' },
-        { "at-least", required_argument, NULL, 'a' },
-        { "json", no_argument, NULL, 'J' },
+        { "json", required_argument, NULL, 'J' },
         { "store", required_argument, NULL, 'D' },
         { "plant", required_argument, NULL, 'P' },
         { "skip-ops", required_argument, NULL, 'o' + 256 },

@@ -12,10 +12,10 @@ struct plan {
     uint64_t first, last;
     uint64_t per_point; /* seeds a line of TAP; 0: no TAP */
     uint64_t seconds;   /* no seed is begun after that; 0: all of them */
-    uint64_t at_least;  /* how often each thing must have happened */
     unsigned jobs;      /* processes */
-    bool hash, twice, json;
-    bool shrink; /* of the seeds that fail the first */
+    bool hash, twice;
+    const char *json; /* a file for the tally; NULL: none */
+    bool shrink;      /* of the seeds that fail the first */
     uint64_t shrink_seconds;
 };
 
@@ -28,7 +28,7 @@ struct outcome {
 
 /* Prints each seed that fails, with the line that replays it. */
 void plan_run(const struct plan *p, struct outcome *out);
-/* Prints the sum; false if something failed or was met too seldom. */
+/* Prints the sum; false if something failed. */
 bool plan_sum(const struct plan *p, const struct outcome *o, double seconds);
 
 /* The command line that runs one seed with these options. */

@@ -97,22 +97,3 @@ void tally_print_json(const struct tally *t, FILE *to)
     }
     (void)fputs("}\n", to);
 }
-
-bool tally_reaches(const struct tally *t, uint64_t least, uint32_t faults,
-    FILE *to, const char *mark)
-{
-    bool all = true;
-
-    for (size_t i = 0; i < NAMES; i++) {
-        bool is_fault;
-        const char *name = name_of(i, &is_fault);
-
-        if (value_of(t, i) >= least ||
-            (is_fault && (faults >> (i - SIM_NAMES - NODE_NAMES) & 1) == 0))
-            continue;
-        (void)fprintf(to, "%sonly %" PRIu64 " of %s%s\n", mark, value_of(t, i),
-            is_fault ? "fault " : "", name);
-        all = false;
-    }
-    return all;
-}

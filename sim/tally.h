@@ -32,11 +32,7 @@ void tally_add(struct tally *to, const struct tally *from);
 void tally_add_node(struct tally *to, const struct node_counts *from);
 /* A line each, mark before it: name and number. */
 void tally_print(const struct tally *t, FILE *to, const char *mark);
-/* One JSON object. */
+/* One JSON object, for script/met. */
 void tally_print_json(const struct tally *t, FILE *to);
-/* Says which of them are below least; false if any is. Faults of which the
- * bit is not set may be. */
-bool tally_reaches(const struct tally *t, uint64_t least, uint32_t faults,
-    FILE *to, const char *mark);
 
 #endif

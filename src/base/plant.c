@@ -34,6 +34,9 @@ static const struct plant_row rows[PLANT_END] = {
         "dropped" },
     [PLANT_M23B] = { "M23b", "the clock does not merge what is far ahead" },
     [PLANT_M25] = { "M25", "what was received is known in memory only" },
+    [PLANT_CRC_IGNORED] = { "crc-ignored",
+        "a record of the journal is "
+        "taken whatever its checksum says" },
     [PLANT_DIFF_SHOWN] = { "diff-shown",
         "a whole document is compared with "
         "what shows, not with all there is" },

@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 #include "base/hash.h"
+#include "base/plant.h"
 
 #define MAGIC SLICE_LIT("SYNJRNL\1")
 #define CRC_AT 32 /* in the header: over all before it */
@@ -123,8 +124,9 @@ bool get_record(
     struct record r;
 
     if (!peek_record(segment, at, &r) ||
-        load32(segment.ptr + at + 4) !=
-            checksum(seed, segment.ptr + at, r.payload.len))
+        (load32(segment.ptr + at + 4) !=
+                checksum(seed, segment.ptr + at, r.payload.len) &&
+            !PLANTED(CRC_IGNORED)))
         return false;
     *out = r;
     return true;
