@@ -12,6 +12,8 @@
 #define RETRY_US ((uint64_t)1000 * 1000)
 /* How far the persisted ceiling of the clock runs ahead of it. */
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
+/* How seldom a log says that the disk is still full. */
+#define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
 
 /* ---- effects ---- */
 
@@ -521,13 +523,23 @@ static int (*const handlers[])(struct node *, const struct event *) = {
     [EV_RESOLVED] = resolve_on_answer,
 };
 
+/* A full disk fails every write, and the log may be on it. */
+static void log_failure(struct node *n, int rc)
+{
+    if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
+        return;
+    if (rc == SYNCLINE_EFULL)
+        n->tell_full_us = n->now_us + TELL_FULL_US;
+    log_line(&n->log, LOG_LEVEL_WARN, "node", "an event failed: %s%s",
+        status_name(rc), rc == SYNCLINE_EFULL ? ": no room on the disk" : "");
+}
+
 /* The step failed and was undone: tell whoever asked for it. */
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
     struct conn *c;
 
-    log_line(&n->log, LOG_LEVEL_WARN, "node", "an event failed: %s",
-        status_name(rc));
+    log_failure(n, rc);
     if (ev->type == EV_REQUEST)
         return fx_error(n, ev->request, rc, NULL);
     c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)

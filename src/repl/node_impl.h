@@ -269,6 +269,7 @@ struct node {
     bool members_changed;
     bool want_flush;
     bool reach_changed;
+    uint64_t tell_full_us;  /* before that the log holds its peace about it */
     uint64_t doubt_from_us; /* claims before this are not believed */
     bool bad_restart;       /* the replica id must be minted anew */
     bool broken;            /* what the store says could not be read again */

@@ -393,69 +393,6 @@ def a_damaged_key_is_refused_and_named():
         a.start()
 
 
-def _fill(path, leave):
-    """Takes all room of the file system but so many bytes."""
-    with open(path, "wb") as f:
-        v = os.statvfs(os.path.dirname(path))
-        os.posix_fallocate(f.fileno(), 0,
-                           max(1, v.f_bavail * v.f_frsize - leave))
-
-
-def _write_until_refused(a):
-    """How many writes of 256 KiB went in, and why no more did."""
-    for i in range(2000):
-        try:
-            a.put("big%04d" % i, "%04d" % i + "x" * (256 << 10), wait_ms=5000)
-        except node.Refused as why:
-            return i, why
-    raise AssertionError("a full disk was never noticed")
-
-
-def a_full_disk_refuses_writes_and_recovers():
-    _as_root()
-    with World() as w:
-        a = w.node("a", "--store.overlay", "4MiB")
-        os.mkdir(a.dir, 0o700)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700",
-                        "syncline-e2e", a.dir], check=True)
-        try:
-            _full_disk(w, a)
-        finally:
-            if a.process and a.process.poll() is None:
-                a.kill()
-            subprocess.run(["umount", "-l", a.dir], check=True)
-
-
-def _full_disk(w, a):
-    a.start()
-    a.put("lamp", 1)
-    filler = os.path.join(a.dir, "filler")
-    _fill(filler, 1 << 20)
-    n, why = _write_until_refused(a)
-    equal(why.code, "EFULL")
-    holds(why.text, "room")
-    a.refuses("put", "default", "more", "-", says="room",
-              stdin='"%s"' % ("y" * (300 << 10)))
-    equal(a.get("lamp"), 1, "reading goes on")
-    equal(a.get("more"), None, "the refused one")
-    checks = {c["name"]: c for c in a.call("doctor")["checks"]}
-    check(not checks.get("disk", checks.get("store"))["ok"], checks)
-    os.remove(filler)
-
-    def takes():
-        try:
-            return a.put("after", 2)
-        except node.Refused:
-            return None
-    wait_for("writing goes on", takes)
-    a.kill()
-    a.start()
-    equal((a.get("lamp"), a.get("after")), (1, 2), "after a crash")
-    for i in range(n):
-        value = a.get("big%04d" % i)
-        check(value and value.startswith("%04d" % i), "big%04d is lost" % i)
-
-
 def a_folder_without_permission():
     _as_root()
     nobody = ["setpriv", "--reuid", "65534", "--regid", "65534",

@@ -36,6 +36,7 @@ class Ledger:
         self.writes = {}  # key -> list of Write
         self.refusals = []  # Refused
         self.acked = 0
+        self.by_node = {}  # name -> how many of them
 
     def try_to(self, node, key, op, sets):
         write = Write(node, key, op, sets)
@@ -47,6 +48,10 @@ class Ledger:
         with self.lock:
             write.acked, write.ended = True, time.monotonic()
             self.acked += 1
+            self.by_node[write.node] = self.acked_at(write.node) + 1
+
+    def acked_at(self, name):
+        return self.by_node.get(name, 0)
 
     def refuse(self, write, why):
         """It was answered: it did not happen."""
