@@ -465,6 +465,8 @@ int send_flush(struct node *n)
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
         if (!c->greeted || c->closing)
             continue;
+        if (PLANTED(IDLE_DEAF) && n->now_us - c->opened_us > 55000000)
+            continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
             bool more = s->wanted && !c->closing &&
                 (session_is_behind(s) || !is_at_rest(c, s));
