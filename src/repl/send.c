@@ -375,6 +375,8 @@ static int send_fragment(struct node *n, struct conn *c)
     free(t->what);
     free(t);
     c->transfer = NULL;
+    /* Its session may owe a mark now, and another's turn may have sent it. */
+    n->want_flush = true;
     return SYNCLINE_OK;
 }
 
