@@ -46,7 +46,15 @@ void check_siblings(
     struct world *w, struct machine *m, const struct json *siblings);
 void check_siblings_note(struct world *w, const struct json *result);
 
-/* At quiet. I4, I14: one document, fingerprint, vector and set of conflicts
+/* I14: no node lacks what another has, a while after the faults. Is the first
+ * thing that check_converge looks at. */
+void check_heal(struct world *w);
+/* After quiet, what a node writes reaches every other: each is asked to
+ * write, do all show it, and who does not, once it has been too long. */
+void check_alive_begin(struct world *w, struct machine *m);
+bool check_alive_is_done(struct world *w);
+void check_alive(struct world *w);
+/* At quiet. I4: one document, fingerprint, vector and set of conflicts
  * on all machines, and the document is the fold of the ledger. */
 void check_converge(struct world *w);
 /* I3, I8: no acknowledged write is lost without a word; no conflict is

@@ -72,27 +72,7 @@ static void check_status(struct world *w)
     buf_free(&other);
 }
 
-/* ---- vectors and rows, from the stores ---- */
-
-static void check_vectors(struct world *w)
-{
-    for (uint32_t s = 0; s < w->ledger.spaces_n; s++) {
-        const struct view_space *first = view_by_space(&w->ledger.views[0], s);
-
-        for (unsigned i = 1; i < w->machines_n && !w->failed; i++) {
-            const struct view_space *vs = view_by_space(&w->ledger.views[i], s);
-
-            if ((first == NULL) != (vs == NULL))
-                world_fail(w, "I14", "space %.*s is not on nodes 0 and %u both",
-                    SLICE_FMT(w->ledger.spaces[s].name), i);
-            else if (vs != NULL && !vv_eq(&vs->have, &first->have))
-                world_fail(w, "I14",
-                    "nodes 0 and %u: the vectors of %.*s "
-                    "differ",
-                    i, SLICE_FMT(w->ledger.spaces[s].name));
-        }
-    }
-}
+/* ---- rows, from the stores ---- */
 
 static void fail_orphan(struct world *w, const struct machine *m,
     const struct led_item *li, const struct dot *dot)
@@ -247,7 +227,7 @@ static void check_conflicts(struct world *w)
 
 void check_converge(struct world *w)
 {
-    check_vectors(w);
+    check_heal(w);
     for (unsigned i = 0; i < w->machines_n; i++)
         for (uint32_t item = 0; item < w->ledger.items_n && !w->failed;
              item++) {

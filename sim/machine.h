@@ -53,6 +53,7 @@ struct machine {
     uint64_t requests;
     struct ask *asks; /* not answered yet */
     uint64_t commits; /* made on it, ever */
+    uint64_t alive;   /* what it wrote after quiet; 0: nothing */
     /* As it was when the world came to rest (check_echo). */
     uint64_t quiet_commits;
     struct hash128 quiet_digests[ECHO_TABLES];

@@ -1,15 +1,12 @@
 #include "sim/workload.h"
 
-#include "sim/check.h"
 #include "sim/operation.h"
+#include "sim/phases.h"
 #include "sim/skip.h"
 #include "sim/world.h"
 
 /* Values are told apart by a number; an operation writes a few. */
 #define VALUES_AN_OP 16
-/* Converged so soon after the faults stop, quiet for so long after that. */
-#define REST_US (45 * SEC_US)
-#define QUIET_US (60 * SEC_US)
 
 void workload_init(struct world *w)
 {
@@ -33,76 +30,7 @@ static void later(struct world *w, uint64_t us,
     (void)world_at(w, w->now_us + us, NULL, fn);
 }
 
-/* ---- judging ---- */
-
-static void judge_again(struct world *w, struct happening *h)
-{
-    (void)h;
-    check_echo_end(w, true);
-    if (!w->opt.lonely)
-        check_converge(w);
-    w->work.over = true;
-}
-
-/* What was only in their memory is forgotten; after a crash they are new
- * replicas, whom nobody holds a cursor of. */
-static void restart_some(struct world *w)
-{
-    for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
-        struct machine *m = &w->machines[i];
-
-        if (!prng_one_in(&m->draw, 2))
-            continue;
-        if (fault_is_on(&w->faults, FAULT_CRASH))
-            machine_crash(m);
-        else
-            machine_stop(m);
-        machine_start(m);
-        if (!w->failed)
-            check_ack(w, m);
-    }
-}
-
-static void judge_quiet(struct world *w, struct happening *h)
-{
-    struct link *l;
-
-    (void)h;
-    check_echo_end(w, false);
-    world_note(w, "every connection is cut once more");
-    for (unsigned i = 0; (l = network_pick(w, i)) != NULL; i++)
-        network_cut(w, l);
-    if (fault_is_on(&w->faults, FAULT_STOP) ||
-        fault_is_on(&w->faults, FAULT_CRASH))
-        restart_some(w);
-    later(w, QUIET_US, judge_again);
-}
-
-static void judge(struct world *w, struct happening *h)
-{
-    (void)h;
-    world_note(w, "judgement");
-    if (!w->opt.lonely) {
-        check_converge(w);
-        if (!w->failed)
-            check_lost(w);
-    }
-    for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
-        check_ack(w, &w->machines[i]);
-    if (w->failed)
-        return;
-    check_echo_begin(w);
-    later(w, QUIET_US, judge_quiet);
-}
-
 /* ---- running ---- */
-
-/* All are in the mesh again, and nothing stands in their way. */
-static void healed(struct world *w)
-{
-    w->pairing.done = NULL;
-    later(w, REST_US, judge);
-}
 
 static void next_op(struct world *w, struct happening *h)
 {
@@ -111,9 +39,7 @@ static void next_op(struct world *w, struct happening *h)
 
     (void)h;
     if (no == w->opt.ops) {
-        world_note(w, "the work is done; faults end");
-        faults_finish(w);
-        pairing_begin(w, healed);
+        phases_begin(w);
         return;
     }
     w->work.ops++;
@@ -129,7 +55,7 @@ static void next_op(struct world *w, struct happening *h)
 static void begin_run(struct world *w, struct happening *h)
 {
     (void)h;
-    world_note(w, "the work begins");
+    world_note(w, "chaos: the work begins");
     faults_begin(w);
     next_op(w, NULL);
 }

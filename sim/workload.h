@@ -1,5 +1,5 @@
 /* workload.h - what people do in a run: they pair the machines, then write
- * and read; and when it is time to judge. */
+ * and read. */
 #ifndef SYNCLINE_SIM_WORKLOAD_H
 #define SYNCLINE_SIM_WORKLOAD_H
 
@@ -14,8 +14,9 @@ struct workload {
     bool third_space;
     uint64_t ops; /* begun */
     uint64_t gap_us;
-    uint64_t values; /* each written value is new */
-    bool over;       /* and judged */
+    uint64_t values;   /* each written value is new */
+    uint64_t phase_us; /* when the phase at hand began; see phases.h */
+    bool over;         /* and judged */
 };
 
 void workload_init(struct world *w);

@@ -48,6 +48,8 @@ static const struct plant_row rows[PLANT_END] = {
         "itself is never forwarded" },
     [PLANT_HEEDS_BEHIND] = { "heeds-behind",
         "what a peer sends that lacks the horizon is taken" },
+    [PLANT_IDLE_DEAF] = { "idle-deaf",
+        "an old connection is sent nothing new" },
     [PLANT_IDLE_WRITES] = { "idle-writes",
         "the clock's ceiling is saved at "
         "every timer" },

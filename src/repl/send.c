@@ -375,6 +375,8 @@ static int send_fragment(struct node *n, struct conn *c)
     free(t->what);
     free(t);
     c->transfer = NULL;
+    /* Its session may owe a mark now, and another's turn may have sent it. */
+    n->want_flush = true;
     return SYNCLINE_OK;
 }
 
@@ -464,6 +466,8 @@ int send_flush(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
         if (!c->greeted || c->closing)
+            continue;
+        if (PLANTED(IDLE_DEAF) && n->now_us - c->opened_us > 55000000)
             continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
             bool more = s->wanted && !c->closing &&

@@ -1,0 +1,122 @@
+#include "sim/phases.h"
+
+#include "sim/check.h"
+#include "sim/world.h"
+
+/* I14: all agree so soon after the last fault, and what was still to be
+ * carried has had its time. */
+#define HEAL_US (30 * SEC_US)
+#define TRANSFER_US (5 * SEC_US)
+/* Nothing happens for so long, twice. */
+#define QUIET_US (60 * SEC_US)
+/* What is written after that is everywhere. */
+#define LIVE_US (5 * SEC_US)
+#define LOOK_US (100 * MS_US)
+
+static void later(struct world *w, uint64_t us,
+    void (*fn)(struct world *, struct happening *))
+{
+    (void)world_at(w, w->now_us + us, NULL, fn);
+}
+
+/* ---- liveness ---- */
+
+static void look(struct world *w, struct happening *h)
+{
+    (void)h;
+    if (check_alive_is_done(w)) {
+        check_converge(w);
+        w->work.over = true;
+    } else if (w->now_us >= w->work.phase_us + LIVE_US) {
+        check_alive(w);
+        w->work.over = true;
+    } else {
+        later(w, LOOK_US, look);
+    }
+}
+
+static void live(struct world *w)
+{
+    world_note(w, "liveness: every machine writes once more");
+    w->work.phase_us = w->now_us;
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
+        check_alive_begin(w, &w->machines[i]);
+    later(w, LOOK_US, look);
+}
+
+/* ---- quiet ---- */
+
+static void judge_reunion(struct world *w, struct happening *h)
+{
+    (void)h;
+    check_echo_end(w, true);
+    if (!w->opt.lonely)
+        check_converge(w);
+    live(w);
+}
+
+/* What was only in their memory is forgotten; after a crash they are new
+ * replicas, whom nobody holds a cursor of. */
+static void restart_some(struct world *w)
+{
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
+        struct machine *m = &w->machines[i];
+
+        if (!prng_one_in(&m->draw, 2))
+            continue;
+        if (fault_is_on(&w->faults, FAULT_CRASH))
+            machine_crash(m);
+        else
+            machine_stop(m);
+        machine_start(m);
+        if (!w->failed)
+            check_ack(w, m);
+    }
+}
+
+static void judge_quiet(struct world *w, struct happening *h)
+{
+    struct link *l;
+
+    (void)h;
+    check_echo_end(w, false);
+    world_note(w, "reunion: every connection is cut once more");
+    for (unsigned i = 0; (l = network_pick(w, i)) != NULL; i++)
+        network_cut(w, l);
+    if (fault_is_on(&w->faults, FAULT_STOP) ||
+        fault_is_on(&w->faults, FAULT_CRASH))
+        restart_some(w);
+    later(w, QUIET_US, judge_reunion);
+}
+
+/* ---- heal ---- */
+
+static void judge(struct world *w, struct happening *h)
+{
+    (void)h;
+    world_note(w, "quiet: judgement");
+    if (!w->opt.lonely) {
+        check_converge(w);
+        if (!w->failed)
+            check_lost(w);
+    }
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
+        check_ack(w, &w->machines[i]);
+    if (w->failed)
+        return;
+    check_echo_begin(w);
+    later(w, QUIET_US, judge_quiet);
+}
+
+static void healed(struct world *w)
+{
+    w->pairing.done = NULL;
+    later(w, HEAL_US + TRANSFER_US, judge);
+}
+
+void phases_begin(struct world *w)
+{
+    world_note(w, "heal: the work is done, faults end");
+    faults_finish(w);
+    pairing_begin(w, healed); /* those that are out come in first */
+}
