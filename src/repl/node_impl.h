@@ -1,6 +1,7 @@
 /* node_impl.h - the inside of a node, for the files that make it up.
  *
  *   node.c      the step: event in, one batch committed, effects out
+ *   node_open.c before the first step, and after the last
  *   space.c     spaces, their vectors and counters, what is durable
  *   items.c     items in the store and their indexes; history
  *   conflicts.c conflict records
@@ -296,6 +297,8 @@ NODISCARD int fx_reply(
     struct node *n, uint64_t request, struct slice json, bool more);
 NODISCARD int fx_error(
     struct node *n, uint64_t request, int rc, const struct errmsg *why);
+/* What a person is told of a failure that has no better words. */
+const char *node_status_text(int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
 /* A new stamp of this replica's, greater than all seen. */

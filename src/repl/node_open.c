@@ -1,0 +1,210 @@
+/* Opening a node on its store, and freeing it. */
+#include "base/plant.h"
+#include "repl/collect_impl.h"
+
+#include <stdlib.h>
+
+#define RECORD_FORMAT 2
+
+static uint64_t or_default(uint64_t v, uint64_t fallback)
+{
+    return v != 0 ? v : fallback;
+}
+
+static void set_defaults(struct node_options *o)
+{
+    o->heartbeat_us = or_default(o->heartbeat_us, 5000000);
+    o->silence_us = or_default(o->silence_us, 15000000);
+    o->forward_us = or_default(o->forward_us, 200000);
+    o->dial_min_us = or_default(o->dial_min_us, 250000);
+    o->dial_max_us = or_default(o->dial_max_us, 30000000);
+    o->beacon_us = or_default(o->beacon_us, 5000000);
+    o->batch_bytes = (size_t)or_default(o->batch_bytes, 256 << 10);
+    o->window_bytes = (size_t)or_default(o->window_bytes, 4 << 20);
+    o->fragment_above = (size_t)or_default(o->fragment_above, 512 << 10);
+    o->fragment_bytes = (size_t)or_default(o->fragment_bytes, 128 << 10);
+    o->held_max = (uint32_t)or_default(o->held_max, 256);
+    o->history_keep = (uint32_t)or_default(o->history_keep, 50);
+    o->collect_us = or_default(o->collect_us, 10000000);
+    o->retention_us = or_default(o->retention_us, 30ull * 86400 * 1000000);
+}
+
+static int load_clock(struct node *n)
+{
+    struct slice value;
+    struct reader r;
+    int rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_HLC), &value);
+
+    if (rc == SYNCLINE_ENOTFOUND)
+        return SYNCLINE_OK;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    r = reader_of(value);
+    n->clock.last = n->clock_ceiling = get_u64(&r);
+    return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
+}
+
+static int check_format(struct node *n, bool *fresh, struct errmsg *why)
+{
+    struct slice value;
+    struct reader r;
+    uint64_t format;
+    int rc =
+        store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_FORMAT), &value);
+
+    *fresh = rc == SYNCLINE_ENOTFOUND;
+    if (rc != SYNCLINE_OK)
+        return *fresh ? SYNCLINE_OK : rc;
+    r = reader_of(value);
+    format = get_varint(&r);
+    if (reader_end(&r) != SYNCLINE_OK || format == 0)
+        return errmsg_set(
+            why, SYNCLINE_ECORRUPT, "the store's format record is damaged");
+    if (format > RECORD_FORMAT)
+        return errmsg_set(why, SYNCLINE_EVERSION,
+            "the store was written by a newer version (format %llu, this one "
+            "reads up to %d); update syncline",
+            (unsigned long long)format, RECORD_FORMAT);
+    return SYNCLINE_OK;
+}
+
+static int load_replica(struct node *n, bool *clean, struct errmsg *why)
+{
+    struct slice value;
+    int rc =
+        store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_CLEAN), &value);
+
+    *clean = rc == SYNCLINE_OK;
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
+        return rc;
+    rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_REPLICA), &value);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (value.len != RID_LEN)
+        return SYNCLINE_ECORRUPT;
+    memcpy(n->replica.b, value.ptr, RID_LEN);
+    if (!node_is_mine(n, &n->replica))
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "this store belongs to another device: put its identity.pem back "
+            "beside it, or choose another folder");
+    return SYNCLINE_OK;
+}
+
+/* An older version of this program must not open it after us. */
+static int save_format(struct node *n)
+{
+    struct buf b = { 0 };
+
+    put_varint(&b, RECORD_FORMAT);
+    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_FORMAT), &b);
+    buf_free(&b);
+    return txn_status(&n->txn);
+}
+
+static int open_used(struct node *n, struct errmsg *why)
+{
+    bool clean = false;
+    int rc = load_replica(n, &clean, why);
+
+    if (rc == SYNCLINE_OK)
+        rc = load_clock(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_load(n, why);
+    if (rc == SYNCLINE_OK && !clean && !PLANTED(M5)) {
+        log_line(&n->log, LOG_LEVEL_WARN, "node",
+            "the last stop was not clean: this store is a new replica now");
+        n->counts.unclean_starts++;
+        rc = node_mint_replica(n);
+    }
+    if (rc == SYNCLINE_OK && clean)
+        txn_del(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN));
+    if (rc == SYNCLINE_OK)
+        rc = save_format(n);
+    return rc;
+}
+
+static int open_fresh(struct node *n)
+{
+    int rc = save_format(n);
+
+    if (rc == SYNCLINE_OK)
+        rc = node_mint_replica(n);
+    return rc == SYNCLINE_OK ? mesh_found(n) : rc;
+}
+
+int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
+    uint64_t wall_us, struct errmsg *why)
+{
+    struct node *n = calloc(1, sizeof *n);
+    bool fresh = false;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (n == NULL)
+        return SYNCLINE_ENOMEM;
+    n->opt = *opt;
+    set_defaults(&n->opt);
+    n->log = opt->log;
+    n->prng.state = opt->seed;
+    n->now_us = now_us;
+    n->wall_us = wall_us;
+    n->device = opt->crypto->device;
+    n->txn.store = &n->opt.store;
+    n->next_space = 1;
+    n->opt.name = arena_dup(&n->arena, opt->name);
+    if (n->opt.name.ptr == NULL || mesh_init(n) != SYNCLINE_OK)
+        goto fail;
+    rc = check_format(n, &fresh, why);
+    if (rc == SYNCLINE_OK)
+        rc = fresh ? open_fresh(n) : open_used(n, why);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_refresh(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_load_book(n);
+    if (rc == SYNCLINE_OK)
+        rc = join_load(n);
+    if (rc == SYNCLINE_OK)
+        rc = silences_load(n);
+    if (rc == SYNCLINE_OK)
+        rc = returns_load(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc == SYNCLINE_OK)
+        rc = returns_run(n, true);
+    if (rc != SYNCLINE_OK)
+        goto fail;
+    n->beacon_due_us = now_us;
+    n->collect_due_us = now_us + n->opt.collect_us;
+    *out = n;
+    return SYNCLINE_OK;
+fail:
+    if (why != NULL && why->text[0] == 0)
+        (void)errmsg_set(why, rc, "%s", node_status_text(rc));
+    node_free(n);
+    return rc;
+}
+
+void node_free(struct node *n)
+{
+    if (n == NULL)
+        return;
+    conns_free(n);
+    waits_free(n);
+    watches_free(n);
+    verifies_free(n);
+    resolves_free(n);
+    join_free(n);
+    returns_free(n);
+    silences_free(n);
+    mesh_free(n);
+    spaces_free(n);
+    txn_free(&n->txn);
+    arena_free(&n->arena);
+    arena_free(&n->step);
+    buf_free(&n->key);
+    buf_free(&n->out);
+    free(n->raises);
+    free(n->fx);
+    free(n);
+}
