@@ -610,6 +610,7 @@ static int pass_on_acks(struct node *n)
         for (struct session *s = c->sessions; s != NULL; s = s->next)
             if (s->subscribed)
                 s->owes_acks = false;
+    n->acks_news = false;
     return SYNCLINE_OK;
 }
 
@@ -629,7 +630,7 @@ int conns_flush(struct node *n)
     int rc = n->reach_changed ? tell_all_reach(n) : SYNCLINE_OK;
     bool told;
 
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK && n->acks_news)
         rc = pass_on_acks(n);
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
          c = c->next) {

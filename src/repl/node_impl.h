@@ -241,6 +241,7 @@ struct node {
     struct peers *peers;
     struct member_ack *acks;
     uint32_t strange_acks;           /* of devices not known as members, ever */
+    bool acks_news;                  /* some are to be passed on */
     struct wait *waits, **waits_end; /* for durability here, oldest first */
     struct wait *acking;             /* for durability elsewhere */
     bool wait_added;                 /* in this step */

@@ -533,6 +533,7 @@ int send_on_subscribe(
     }
     n->want_flush = true;
     s->owes_acks = s->owes_acks || !s->subscribed;
+    n->acks_news = n->acks_news || s->owes_acks;
     s->subscribed = true;
     s->told_floors = (struct floors){ 0 };
     arena_reset(&s->claims_arena);

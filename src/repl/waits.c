@@ -272,7 +272,7 @@ int ack_lower(struct node *n, const struct device_id *device,
 
     if (a == NULL || vv_geq(have, &a->durable))
         return SYNCLINE_OK;
-    a->news = n->want_flush = true;
+    a->news = n->acks_news = n->want_flush = true;
     return ack_replace(a, have);
 }
 
@@ -304,7 +304,7 @@ int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
               : vv_join(&a->durable, durable, &a->arena);
     if (rc != SYNCLINE_OK)
         return rc;
-    a->news = n->want_flush = true;
+    a->news = n->acks_news = n->want_flush = true;
     return check_acking(n);
 }
 
