@@ -129,16 +129,19 @@ static bool has_news(const struct space *sp, const struct item *row)
     return false;
 }
 
-/* Of a bootstrap: whole, and later than what came of it before. */
+/* Of a bootstrap: whole, and later than what came of it before, unless it was
+ * large and has been overtaken. */
 static int stage_row(
     struct node *n, struct space *sp, struct slice key, const struct item *row)
 {
     struct stored st;
     int rc = item_load(n, sp, key, &st);
 
+    if (rc != SYNCLINE_OK ||
+        (vv_geq(&st.item.ctx, &row->ctx) && !vv_eq(&st.item.ctx, &row->ctx)))
+        return rc;
     st.item = *row;
-    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, space_next_lsn(sp))
-                             : rc;
+    return item_store(n, sp, key, &st, space_next_lsn(sp));
 }
 
 static int receive_row(
