@@ -102,6 +102,10 @@ uint32_t ledger_slot(
     struct ledger *l, uint32_t item, struct slice path, bool is_tomb);
 uint32_t ledger_find(
     const struct ledger *l, uint32_t space, const struct dot *dot);
+/* Its author, set back to an old copy, may give the dot once more: it was lost,
+ * and nobody else ever saw it. From here on the dot stands for nothing. */
+void ledger_free_dot(
+    struct ledger *l, const struct machine *author, uint32_t ix);
 uint32_t ledger_new_change(struct ledger *l, uint32_t space,
     const struct dot *dot, struct machine *author, uint64_t commit);
 struct led_cell *ledger_cell(struct led_change *c, uint32_t slot);

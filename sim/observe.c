@@ -310,6 +310,10 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
 
     for (uint32_t i = 0; i < it->changes_n; i++) {
         ix = ledger_find(o->ledger, space, &it->changes[i].dot);
+        if (ix != LEDGER_NONE && ix < o->first_new) {
+            ledger_free_dot(o->ledger, o->machine, ix);
+            ix = ledger_find(o->ledger, space, &it->changes[i].dot);
+        }
         if (ix == LEDGER_NONE || ix >= o->first_new)
             continue;
         take_change(o, item, it, i, ix, false);
