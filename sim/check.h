@@ -4,10 +4,12 @@
 #define SYNCLINE_SIM_CHECK_H
 
 #include "core/item.h"
+#include "sim/watcher.h"
 
 struct world;
 struct machine;
 struct json;
+struct arena;
 
 /* Of an item that a commit touched, or that its vector now claims more of.
  * I1: what the vector covers is there or dominated. I4: where nothing lies
@@ -39,6 +41,17 @@ void check_fields_begin(struct world *w, struct machine *m, struct slice space,
     struct slice key, struct item *before, struct arena *a);
 void check_fields_end(struct world *w, struct machine *m, struct slice space,
     struct slice key, const struct item *before, const struct json *was);
+
+/* I12: each event of a watch once, in order; if it begins anew it says so. */
+void check_watch_event(
+    struct world *w, const struct watcher *v, const struct json *event);
+/* I12: who was told everything believes what is there. Nothing is said of one
+ * who is still being told, or does not read. */
+void check_watch(struct world *w, const struct watcher *v);
+void check_watches(struct world *w);
+/* What a cursor says, and what there is to watch; NULL: no such space. */
+struct feed_place check_watch_place(struct slice cursor);
+const struct json *check_watch_list(const struct watcher *v, struct arena *a);
 
 /* I11: what a resolver is asked to merge are things that people wrote, never
  * its own results, and whoever asks gives them in the same order. */

@@ -18,7 +18,8 @@ enum draw_name {
     DRAW_MACHINE,
     DRAW_CAST, /* datagrams of machine n */
     DRAW_LINK,
-    DRAW_CLIENT
+    DRAW_CLIENT,
+    DRAW_WATCH /* beside the n-th operation */
 };
 
 static inline struct prng draw_from(

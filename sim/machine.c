@@ -93,6 +93,7 @@ void machine_close(struct machine *m)
         free(a);
     }
     node_over(m);
+    watcher_free(&m->watcher);
     machine_disk_free(&m->disk);
     identity_free(m->identity);
 }

@@ -10,6 +10,7 @@
 #include "repl/node.h"
 #include "sim/clock.h"
 #include "sim/machine_disk.h"
+#include "sim/watcher.h"
 
 #define ECHO_TABLES 3
 
@@ -52,6 +53,7 @@ struct machine {
     uint32_t timer_spins; /* wake-ups since then */
     uint64_t requests;
     struct ask *asks; /* not answered yet */
+    struct watcher watcher;
     uint64_t commits; /* made on it, ever */
     uint64_t alive;   /* what it wrote after quiet; 0: nothing */
     /* As it was when the world came to rest (check_echo). */
@@ -102,11 +104,17 @@ struct ask {
     struct machine *machine;
     uint64_t request;
     ask_fn *fn;
+    bool stream; /* answers with "more" come to fn, too */
     /* The asker's. */
     void *ctx;
 };
 
 void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json);
+/* The same for a stream of answers: rc is of use with the last one only,
+ * which has no "more". Its request is numbered m->requests + 1. */
+void machine_watch(struct machine *m, ask_fn *fn, void *ctx, struct slice json);
+/* The asker goes away: no answer comes any more, but ECLOSED at once. */
+void machine_cancel(struct machine *m, uint64_t request);
 /* The same for what is answered at once, which this takes for granted. NULL
  * if the answer was an error (*rc). The answer lives in a. */
 struct json *machine_ask_now(

@@ -35,7 +35,10 @@ void machine_take_reply(struct machine *m, const struct effect *fx)
     if (json_parse(&answer, fx->bytes, JSON_STRICT, &arena, &why) !=
         SYNCLINE_OK) {
         world_fail(m->world, "reply", "node %u: no JSON: %s", m->ix, why.text);
-    } else if (!fx->more) {
+    } else if (fx->more) {
+        if ((*at)->stream)
+            (*at)->fn(m->world, *at, SYNCLINE_OK, answer);
+    } else {
         struct ask *a = *at;
 
         *at = a->next;
@@ -56,7 +59,8 @@ void machine_close_asks(struct machine *m)
     }
 }
 
-void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
+static void ask(
+    struct machine *m, ask_fn *fn, void *ctx, struct slice json, bool stream)
 {
     struct event ev = { .type = EV_REQUEST, .request = ++m->requests };
     struct arena arena = { 0 };
@@ -68,6 +72,7 @@ void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
         .machine = m,
         .request = ev.request,
         .fn = fn,
+        .stream = stream,
         .ctx = ctx };
     m->asks = a;
     if (json_parse(&args, json, JSON_STRICT, &arena, &why) != SYNCLINE_OK)
@@ -75,6 +80,32 @@ void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
     ev.args = args;
     machine_step_saying(m, &ev, json);
     arena_free(&arena);
+}
+
+void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
+{
+    ask(m, fn, ctx, json, false);
+}
+
+void machine_watch(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
+{
+    ask(m, fn, ctx, json, true);
+}
+
+void machine_cancel(struct machine *m, uint64_t request)
+{
+    struct event ev = { .type = EV_CANCEL, .request = request };
+    struct ask **at = &m->asks, *a;
+
+    while (*at != NULL && (*at)->request != request)
+        at = &(*at)->next;
+    a = *at;
+    if (a == NULL)
+        return;
+    *at = a->next;
+    a->fn(m->world, a, SYNCLINE_ECLOSED, NULL);
+    free(a);
+    machine_step(m, &ev);
 }
 
 struct now {

@@ -25,7 +25,9 @@ static void look(struct world *w, struct happening *h)
 {
     (void)h;
     if (check_alive_is_done(w)) {
-        check_converge(w);
+        if (!w->opt.lonely)
+            check_converge(w);
+        check_watches(w);
         w->work.over = true;
     } else if (w->now_us >= w->work.phase_us + LIVE_US) {
         check_alive(w);
@@ -52,6 +54,7 @@ static void judge_reunion(struct world *w, struct happening *h)
     check_echo_end(w, true);
     if (!w->opt.lonely)
         check_converge(w);
+    check_watches(w);
     live(w);
 }
 
@@ -86,6 +89,7 @@ static void judge_quiet(struct world *w, struct happening *h)
     if (fault_is_on(&w->faults, FAULT_STOP) ||
         fault_is_on(&w->faults, FAULT_CRASH))
         restart_some(w);
+    watchers_resume(w);
     later(w, QUIET_US, judge_reunion);
 }
 
@@ -102,6 +106,7 @@ static void judge(struct world *w, struct happening *h)
     }
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         check_ack(w, &w->machines[i]);
+    check_watches(w);
     if (w->failed)
         return;
     check_echo_begin(w);
@@ -118,5 +123,6 @@ void phases_begin(struct world *w)
 {
     world_note(w, "heal: the work is done, faults end");
     faults_finish(w);
+    watchers_resume(w);
     pairing_begin(w, healed); /* those that are out come in first */
 }

@@ -32,6 +32,16 @@ static void later(struct world *w, uint64_t us,
 
 /* ---- running ---- */
 
+/* Now and then somebody sees to his watch, at any machine. */
+static void watch_random(struct world *w, uint64_t no)
+{
+    struct prng p = draw_from(w->opt.seed, DRAW_WATCH, no);
+    struct machine *m = world_machine(w, prng_below(&p, w->drawn_n));
+
+    if (m != NULL && !w->failed && prng_one_in(&p, 4))
+        watcher_act(w, m, &p);
+}
+
 static void next_op(struct world *w, struct happening *h)
 {
     uint64_t gap_us, no = w->work.ops;
@@ -47,8 +57,10 @@ static void next_op(struct world *w, struct happening *h)
     w->work_draw = draw_from(w->opt.seed, DRAW_OP, no);
     gap_us = prng_below(&w->work_draw, 2 * w->work.gap_us + 1);
     m = world_machine(w, prng_below(&w->work_draw, w->drawn_n));
-    if (m != NULL && !skip_has(w->opt.skip_ops, no))
+    if (m != NULL && !skip_has(w->opt.skip_ops, no)) {
         operation_random(w, m);
+        watch_random(w, no);
+    }
     later(w, gap_us, next_op);
 }
 

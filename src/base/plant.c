@@ -79,6 +79,10 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_VERSION_BACK] = { "version-back",
         "a row brings its own version "
         "number, not the larger one" },
+    [PLANT_WATCH_NO_RESYNC] = { "watch-no-resync",
+        "a watch goes on from a cursor of a past that was lost" },
+    [PLANT_WATCH_SKIPS] = { "watch-skips",
+        "a watch that resumes leaves out what came next" },
 };
 
 static enum plant active;

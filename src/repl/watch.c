@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "base/text.h"
 #include "repl/node_impl.h"
 
@@ -128,13 +129,15 @@ static int place(struct node *n, struct watch *w, struct slice from)
     if (!parse_cursor(n, from, &rid, &p))
         return SYNCLINE_EINVAL;
     /* A deletion that it has not been told of may have been collected. */
-    if (!rid_eq(&rid, &n->replica) || p.lsn > w->space->s.lsn ||
-        p.lsn < w->space->s.gone) {
+    if (!PLANTED(WATCH_NO_RESYNC) &&
+        (!rid_eq(&rid, &n->replica) || p.lsn > w->space->s.lsn ||
+            p.lsn < w->space->s.gone)) {
         w->resync = true;
         return start_at(w, w->space, 0, SLICE_NONE);
     }
     w->resumed = true;
-    return start_at(w, w->space, p.lsn, p.tail);
+    return start_at(
+        w, w->space, PLANTED(WATCH_SKIPS) ? p.lsn + 1 : p.lsn, p.tail);
 }
 
 int request_watch(struct node *n, uint64_t request, const struct json *args)
