@@ -134,6 +134,24 @@ static bool is_accounted_for(
     return is_superseded(k, change, cell, s->item);
 }
 
+/* The same write once more, by its author or whoever held it. */
+static bool has_echo(
+    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
+{
+    for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
+        struct led_change *c = &k->ledger->changes[i];
+
+        if (i == change || !counts(k, c))
+            continue;
+        for (uint32_t j = 0; j < c->cells_n; j++)
+            if (c->cells[j].slot == cell->slot &&
+                dot_eq(&c->cells[j].first, &cell->first) &&
+                is_accounted_for(k, i, &c->cells[j]))
+                return true;
+    }
+    return false;
+}
+
 /* Somebody else wrote the same there, which is no conflict; what became of
  * that counts. */
 static bool has_twin(
@@ -141,33 +159,13 @@ static bool has_twin(
 {
     for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
         struct led_change *c = &k->ledger->changes[i];
-        const struct view_space *vs = view_by_space(k->view, c->space);
         const struct led_cell *twin = ledger_cell(c, cell->slot);
 
         if (i != change && twin != NULL && twin->life == cell->life &&
             twin->value.ptr != NULL && slice_eq(twin->value, cell->value) &&
-            vs != NULL && vv_covers(&vs->have, &c->dot) &&
-            is_accounted_for(k, i, twin))
+            counts(k, c) &&
+            (is_accounted_for(k, i, twin) || has_echo(k, i, twin)))
             return true;
-    }
-    return false;
-}
-
-/* The same write once more, by its author or whoever held it. */
-static bool has_echo(
-    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
-{
-    for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
-        struct led_change *c = &k->ledger->changes[i];
-        const struct view_space *vs = view_by_space(k->view, c->space);
-
-        if (i == change || vs == NULL || !vv_covers(&vs->have, &c->dot))
-            continue;
-        for (uint32_t j = 0; j < c->cells_n; j++)
-            if (c->cells[j].slot == cell->slot &&
-                dot_eq(&c->cells[j].first, &cell->first) &&
-                is_accounted_for(k, i, &c->cells[j]))
-                return true;
     }
     return false;
 }
@@ -194,11 +192,12 @@ static void check_change(const struct loss_check *k, uint32_t ix)
     }
 }
 
-/* A conflict where the winner had seen the loser is none. Of what comes back
- * after its life this cannot be asked: who ended it may be collected. */
+/* A conflict where the winner had seen the loser is none. Of what has come back
+ * this cannot be asked: what knew it by its first dot may be collected. */
 static void check_told(const struct loss_check *k, const struct told *t)
 {
     if (t->returned || t->loser == LEDGER_NONE || t->winner == LEDGER_NONE ||
+        k->ledger->changes[t->loser].returned ||
         !had_seen(k, t->winner, t->loser, t->item))
         return;
     world_fail(k->world, "conflict",

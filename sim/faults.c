@@ -29,6 +29,7 @@ static const char *const names[FAULT_END] = {
     [FAULT_BRIDGE] = "bridge",
     [FAULT_ONEWAY] = "oneway",
     [FAULT_FLAP] = "flap",
+    [FAULT_AWAY] = "away",
     [FAULT_UPGRADE] = "upgrade",
     [FAULT_MEMORY] = "memory",
     [FAULT_WIPE] = "wipe",
@@ -123,6 +124,7 @@ static bool strike(struct world *w, enum fault f, struct machine *m)
     case FAULT_BRIDGE:
     case FAULT_ONEWAY:
     case FAULT_FLAP:
+    case FAULT_AWAY:
         return faults_net_strike(w, f);
     case FAULT_FULL:
         faults_disk_full(w, m);

@@ -32,6 +32,7 @@ enum fault {
     FAULT_BRIDGE,    /* two groups, and a machine that reaches both */
     FAULT_ONEWAY,    /* nothing gets through from one machine to another */
     FAULT_FLAP,      /* a cable comes and goes */
+    FAULT_AWAY,      /* a machine is alone for longer than the retention */
     FAULT_UPGRADE,   /* a machine restarts with other limits */
     FAULT_MEMORY,    /* an allocation of a node fails */
     FAULT_WIPE,      /* a machine loses its store, not its identity */

@@ -101,6 +101,36 @@ static bool one_way(struct world *w, const struct machine *from)
     return true;
 }
 
+/* ---- a machine that is away ---- */
+
+static void set_away(struct world *w, unsigned ix, bool away)
+{
+    for (unsigned i = 0; i < w->machines_n; i++)
+        if (i != ix) {
+            network_one_way(w, ix, i, away);
+            network_one_way(w, i, ix, away);
+        }
+}
+
+static void is_back(struct world *w, struct happening *h)
+{
+    if (w->faults.over)
+        return;
+    world_note(w, "machine %u is back", (unsigned)h->a);
+    set_away(w, (unsigned)h->a, false);
+}
+
+/* It is used meanwhile, and so are the others. */
+static bool go_away(struct world *w, const struct machine *m)
+{
+    uint64_t us = 25 * SEC_US + prng_below(&w->fault_draw, 30 * SEC_US);
+
+    world_note(w, "machine %u is away", m->ix);
+    set_away(w, m->ix, true);
+    world_at(w, w->now_us + us, NULL, is_back)->a = m->ix;
+    return true;
+}
+
 /* ---- a cable that comes and goes ---- */
 
 #define FLAPS 20
@@ -157,6 +187,8 @@ bool faults_net_strike(struct world *w, enum fault f)
         m = world_machine(w, prng_below(&w->fault_draw, w->drawn_n));
         if (m == NULL)
             return false;
+        if (f == FAULT_AWAY)
+            return go_away(w, m);
         return f == FAULT_BRIDGE ? bridge(w, m) : one_way(w, m);
     }
 }

@@ -126,6 +126,13 @@ static void shrink(struct node_options *opt, struct prng *p)
         opt->retention_us = 20 * SEC_US + prng_below(p, 20 * SEC_US);
 }
 
+/* Who is away for a while is parked, and the others collect what he lacks. */
+static void be_impatient(struct node_options *opt)
+{
+    opt->collect_us = SEC_US;
+    opt->retention_us = 20 * SEC_US;
+}
+
 static void timer_fires(struct world *w, struct happening *h);
 
 static void timer_plan(struct machine *m)
@@ -307,6 +314,8 @@ void machine_start(struct machine *m)
     opt.name = slice_str(name);
     if (fault_is_on(&w->faults, FAULT_SMALL) != m->odd_limits)
         shrink(&opt, &m->draw);
+    if (fault_is_on(&w->faults, FAULT_AWAY))
+        be_impatient(&opt);
     m->failing = false;
     m->life++;
     m->timer_us = UINT64_MAX;

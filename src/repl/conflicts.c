@@ -103,7 +103,28 @@ static int winner_cmp(const struct contender *a, const struct contender *b)
     return c != 0 ? c : slice_cmp(a->value, b->value);
 }
 
-/* A union: resolved stays resolved, and of two winners the larger is told. */
+static int number_cmp(uint64_t a, uint64_t b)
+{
+    return a == b ? 0 : a < b ? -1 : 1;
+}
+
+/* Orders what is told of one loser: by its winner, then by what a member that
+ * came back may have given anew. */
+static int record_cmp(
+    const struct conflict_record *a, const struct conflict_record *b)
+{
+    int c = winner_cmp(&a->winner, &b->winner);
+
+    if (c == 0)
+        c = stamp_cmp(&a->loser.stamp, &b->loser.stamp);
+    if (c == 0)
+        c = number_cmp(a->length, b->length);
+    if (c == 0)
+        c = number_cmp(a->loser.wall_us, b->loser.wall_us);
+    return c != 0 ? c : number_cmp(a->winner.wall_us, b->winner.wall_us);
+}
+
+/* A union: resolved stays resolved, and of two tellings the larger is kept. */
 int conflict_join(struct node *n, struct space *sp, struct slice tail,
     const struct conflict_record *c, bool *changed)
 {
@@ -126,7 +147,7 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         rc = get_conflict_record(&r, &old);
         if (rc != SYNCLINE_OK)
             return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
-        newer = winner_cmp(&c->winner, &old.winner) > 0;
+        newer = record_cmp(c, &old) > 0;
         if (!newer && (c->state | old.state) == old.state)
             return SYNCLINE_OK;
         now = newer ? *c : old;

@@ -193,7 +193,8 @@ static int finish_row(struct coming_back *b)
 
     b->row.length = b->reborn ? above + 1 + (above & 1) : b->old->length;
     b->row.version = b->old->version;
-    if (b->reborn && b->row.version <= floors->version)
+    /* Somebody may have known it by a higher version, and collected it. */
+    if (!item_alive(&b->st.item) && b->row.version <= floors->version)
         b->row.version = floors->version + 1;
     if (rc == SYNCLINE_OK)
         rc = vv_add(&b->row.ctx, b->dot, &n->step);
