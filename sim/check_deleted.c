@@ -22,15 +22,15 @@ static bool had_seen(
 
 /* Where two sides had both collected what the other had not, lives cannot be
  * compared any more: only what the deletion saw must not show. */
-static bool is_undone(
-    struct world *w, struct machine *m, uint32_t item, const struct item *it)
+static bool is_undone(const struct world *w, const struct machine *m,
+    uint32_t item, const struct item *it)
 {
-    struct view *v = &w->ledger.views[m->ix];
+    const struct view *v = &w->ledger.views[m->ix];
     const struct view_item *vi = &v->items[item];
-    const struct view_space *vs = view_by_space(v, w->ledger.items[item].space);
 
     return item_alive(it) && it->length < vi->deepest &&
-        (vs == NULL || !vs->mutual || had_seen(&w->ledger, vi->end, item, it));
+        ((v->mutual >> w->ledger.items[item].space & 1) == 0 ||
+            had_seen(&w->ledger, vi->end, item, it));
 }
 
 void check_deleted(

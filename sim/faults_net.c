@@ -101,33 +101,45 @@ static bool one_way(struct world *w, const struct machine *from)
     return true;
 }
 
-/* ---- a machine that is away ---- */
+/* ---- machines that are away ---- */
 
-static void set_away(struct world *w, unsigned ix, bool away)
+/* who: a bit a machine. */
+static void set_away(struct world *w, uint64_t who, bool away)
 {
     for (unsigned i = 0; i < w->machines_n; i++)
-        if (i != ix) {
-            network_one_way(w, ix, i, away);
-            network_one_way(w, i, ix, away);
-        }
+        for (unsigned k = 0; k < w->machines_n; k++)
+            if ((who >> i & 1) != 0 && (who >> k & 1) == 0) {
+                network_one_way(w, i, k, away);
+                network_one_way(w, k, i, away);
+            }
 }
 
-static void is_back(struct world *w, struct happening *h)
+static void are_back(struct world *w, struct happening *h)
 {
     if (w->faults.over)
         return;
-    world_note(w, "machine %u is back", (unsigned)h->a);
-    set_away(w, (unsigned)h->a, false);
+    world_note(w, "who was away is back");
+    set_away(w, h->a, false);
 }
 
-/* It is used meanwhile, and so are the others. */
+/* They are used meanwhile, and so are the others. */
 static bool go_away(struct world *w, const struct machine *m)
 {
     uint64_t us = 25 * SEC_US + prng_below(&w->fault_draw, 30 * SEC_US);
+    uint64_t who = (uint64_t)1 << m->ix;
 
-    world_note(w, "machine %u is away", m->ix);
-    set_away(w, m->ix, true);
-    world_at(w, w->now_us + us, NULL, is_back)->a = m->ix;
+    for (unsigned id = 0; id < w->drawn_n; id++) {
+        bool too = prng_one_in(&w->fault_draw, 3);
+        const struct machine *other = world_machine(w, id);
+
+        if (too && other != NULL)
+            who |= (uint64_t)1 << other->ix;
+    }
+    for (unsigned i = 0; i < w->machines_n; i++)
+        if ((who >> i & 1) != 0)
+            world_note(w, "machine %u is away", i);
+    set_away(w, who, true);
+    world_at(w, w->now_us + us, NULL, are_back)->a = who;
     return true;
 }
 

@@ -176,7 +176,7 @@ static void on_returning_op(struct observer *o, const struct batch_op *op)
 
         if (vs->used && op->value.ptr != NULL && vs->number == p.into) {
             vs->returning = true;
-            vs->mutual = vs->mutual || p.mutual;
+            o->view->mutual |= (uint32_t)p.mutual << vs->space;
             vs->from = p.number;
         } else if (vs->used && op->value.ptr == NULL && vs->returning &&
             vs->from == p.number) {

@@ -56,7 +56,6 @@ void view_map(struct view *v, uint32_t number, uint32_t space)
     if (!s->used)
         *s = (struct view_space){ .used = true, .number = number };
     s->space = space;
-    s->mutual = false;
 }
 
 /* Of all items of a space; the ends of lives may be kept in mind. */
@@ -194,6 +193,7 @@ static void forget(struct view *v)
     for (uint32_t i = 0; i < v->slots_n; i++)
         v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
     memset(v->spaces, 0, sizeof v->spaces);
+    v->mutual = 0;
     v->greatest = (struct stamp){ 0 };
     arena_reset(&v->arena);
 }

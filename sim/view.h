@@ -34,7 +34,6 @@ struct view_space {
     uint32_t space;  /* of the ledger */
     struct vv have;
     bool returning; /* what it held before a bootstrap is being replayed */
-    bool mutual;    /* what it had collected, others had not, at some time */
     uint32_t from;  /* the number that it had then */
 };
 
@@ -46,6 +45,8 @@ struct sighting {
 
 struct view {
     struct view_space spaces[SIM_SPACES];
+    uint32_t mutual; /* spaces of the ledger, as bits: what was collected in
+                        them here, others had not, and the other way round */
     struct view_item *items;
     uint32_t items_n;
     struct fold_slot *slots;

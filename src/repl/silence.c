@@ -4,8 +4,9 @@
  * missed (bootstrap.c), and counts again.
  *
  * Only time in which this node was there to listen counts as silence, and by
- * the monotonic clock: neither a machine that was off nor a clock that jumps
- * parks anybody. */
+ * the monotonic clock; and who hears nobody at all is himself away. So neither
+ * a machine that was off, nor one that is alone, nor a clock that jumps parks
+ * anybody. */
 #include "base/text.h"
 #include "repl/collect_impl.h"
 
@@ -205,6 +206,14 @@ static bool is_reached(const struct node *n, const struct device_id *device)
     return false;
 }
 
+static bool hears_somebody(const struct node *n)
+{
+    for (const struct conn *c = n->conns; c != NULL; c = c->next)
+        if (c->greeted && !c->closing)
+            return true;
+    return false;
+}
+
 static int look_at(struct node *n, const struct device_id *device)
 {
     struct silence *s = find_or_add(n, device);
@@ -216,7 +225,8 @@ static int look_at(struct node *n, const struct device_id *device)
         silence_heard(n, device);
     if (c != NULL && s->parked && is_up_to_date(c, n))
         return write_parked(n, s, false);
-    if (c == NULL && !s->parked && silent_us(n, s) >= n->opt.retention_us)
+    if (c == NULL && !s->parked && silent_us(n, s) >= n->opt.retention_us &&
+        hears_somebody(n))
         return write_parked(n, s, true);
     return SYNCLINE_OK;
 }
