@@ -156,29 +156,13 @@ uint32_t ledger_find(
     return lookup(&l->change_ix, SLICE(n.b, n.len));
 }
 
-static bool was_seen(
-    const struct ledger *l, const struct machine *author, uint32_t ix)
-{
-    const struct led_change *c = &l->changes[ix];
-
-    for (unsigned m = 0; m < SIM_MACHINES; m++)
-        for (uint32_t i = 0; i < c->cells_n && m != author->ix; i++) {
-            uint32_t item = l->slots[c->cells[i].slot].item;
-
-            if (item < l->views[m].items_n &&
-                bits_has(&l->views[m].items[item].seen, ix))
-                return true;
-        }
-    return false;
-}
-
 void ledger_free_dot(
     struct ledger *l, const struct machine *author, uint32_t ix)
 {
     const struct led_change *c = &l->changes[ix];
     struct name n = change_name(c->space, &c->dot);
 
-    if (c->lost && c->author == author && !was_seen(l, author, ix))
+    if (c->lost && c->author == author && !c->spread)
         (void)omap_del(&l->change_ix, SLICE(n.b, n.len));
 }
 

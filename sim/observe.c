@@ -317,6 +317,8 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
         if (ix == LEDGER_NONE || ix >= o->first_new)
             continue;
         take_change(o, item, it, i, ix, false);
+        if (o->ledger->changes[ix].author != o->machine)
+            o->ledger->changes[ix].spread = true;
         view_see(o->view, o->ledger, o->no, item, ix);
         see_stamp(&o->view->greatest, &it->changes[i].stamp);
         see_stamp(&greatest, &it->changes[i].stamp);
