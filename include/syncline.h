@@ -113,6 +113,9 @@ struct syncline_options {
     uint64_t heartbeat_ms;   /* between pings of a peer [5,000] */
     uint64_t silence_ms;     /* a peer so long silent is gone [15,000] */
     uint64_t dial_max_ms;    /* between tries to reach a peer [30,000] */
+    uint64_t retention_ms;   /* a member silent for so long holds up no
+                                longer what was deleted [30 days] */
+    uint64_t collect_ms;     /* between looks for what can go [10,000] */
 };
 
 /* Opens the node in opt->dir, a new one where there is none. The caller owns

@@ -18,7 +18,8 @@ _syncline_words() { # command, index of the word among all
     help:2) _syncline_commands ;;
     space:2) echo list add rm ;;
     put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
-        history:2 | restore:2 | conflicts:2 | policy:2 | verify:2 | space:3)
+        history:2 | restore:2 | conflicts:2 | rescue:2 | policy:2 | verify:2 | \
+        space:3)
         _syncline_spaces ;;
     put:3 | get:3 | del:3 | patch:3 | history:3 | restore:3)
         syncline ls "${COMP_WORDS[2]}" --prefix "${COMP_WORDS[3]}" \

@@ -33,6 +33,7 @@ const struct command *const cli_commands[] = {
     &cmd_restore,
     &cmd_conflicts,
     &cmd_resolve,
+    &cmd_rescue,
     &cmd_help,
     NULL,
 };

@@ -1,6 +1,16 @@
 /* cmd_peers.c - the other members and how far each is. */
 #include "app/cmd_peers.h"
 
+/* "waiting", or "waiting, parked": nobody waits for it with what is deleted. */
+static struct slice state_of(struct cli *c, const struct json *p)
+{
+    const struct slice state = json_get_str(p, "state");
+
+    return json_get_bool(p, "parked", false)
+        ? cli_printf(c, "%.*s, parked", SLICE_FMT(state))
+        : state;
+}
+
 void peers_print(struct cli *c, const struct json *peers)
 {
     static const char *const heads[] = { "NAME", "DEVICE", "ADDRESS", "STATE",
@@ -18,7 +28,7 @@ void peers_print(struct cli *c, const struct json *peers)
             device.len = 12;
         cli_table_row(&t,
             (const struct slice[]){ json_get_str(p, "name"), device,
-                json_get_str(p, "address"), json_get_str(p, "state"),
+                json_get_str(p, "address"), state_of(c, p),
                 known ? cli_us(c, rtt->i) : SLICE_LIT("-"),
                 offset && offset->type == JSON_INT ? cli_us(c, offset->i)
                                                    : SLICE_LIT("-"),

@@ -279,6 +279,8 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .dial_max_us = options_us(o, "dial.max"),
         .history_keep = (uint32_t)options_int(o, "history.keep"),
         .history_age_us = options_us(o, "history.age"),
+        .retention_us = options_us(o, "retention"),
+        .collect_us = options_us(o, "collect.interval"),
         .overlay_bytes = options_size(o, "store.overlay"),
         .checkpoint_ms = options_us(o, "store.checkpoint_age") / 1000,
         .resolve_command = command[0] != 0 ? command : NULL,

@@ -450,7 +450,9 @@ static int open_node(struct engine *e, struct errmsg *why)
         .dial_max_us = e->opt.dial_max_us,
         .beacon_us = e->opt.beacon_us,
         .history_keep = e->opt.history_keep,
-        .history_age_us = e->opt.history_age_us };
+        .history_age_us = e->opt.history_age_us,
+        .retention_us = e->opt.retention_us,
+        .collect_us = e->opt.collect_us };
     int rc;
 
     if (e->crypto.random(e->crypto.self, (uint8_t *)&opt.seed,

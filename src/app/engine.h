@@ -34,6 +34,7 @@ struct engine_options {
     uint64_t beacon_us, heartbeat_us, silence_us, dial_max_us;
     uint32_t history_keep;
     uint64_t history_age_us;
+    uint64_t retention_us, collect_us;
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */

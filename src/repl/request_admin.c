@@ -2,6 +2,7 @@
 #include "repl/request_admin.h"
 
 #include "base/text.h"
+#include "repl/collect_impl.h"
 
 int admin_reply(struct admin *q, struct buf *b)
 {
@@ -276,8 +277,9 @@ static void put_peer(struct node *n, struct buf *b, const struct member *m)
             (unsigned long long)c->rtt_us, (long long)c->offset_us);
     else
         buf_put_str(b, ",\"rtt_us\":null,\"offset_us\":null");
-    buf_printf(
-        b, ",\"behind\":%s}", is_behind(n, &m->device) ? "true" : "false");
+    buf_printf(b, ",\"behind\":%s,\"parked\":%s}",
+        is_behind(n, &m->device) ? "true" : "false",
+        silence_is_parked(n, &m->device) ? "true" : "false");
 }
 
 static void put_peers(struct node *n, struct buf *b)
@@ -455,6 +457,8 @@ static const struct {
 } ops[] = {
     { "conflicts", admin_conflicts },
     { "resolve", admin_resolve },
+    { "rescue", admin_rescue },
+    { "rescue_apply", admin_rescue_apply },
     { "spaces", on_spaces },
     { "space_add", on_space_add },
     { "space_rm", on_space_rm },

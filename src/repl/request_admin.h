@@ -22,6 +22,33 @@ NODISCARD int admin_find_space(
 
 /* ---- request_conflict.c ---- */
 
+struct found_conflict {
+    struct found_conflict *next;
+    struct space *space;
+    struct slice tail, key, path;
+    struct conflict_record record;
+    char id[13];
+};
+
+/* What is looked for, and what was found: by space and key. */
+struct conflict_scan {
+    struct node *n;
+    struct slice only_key, only_id; /* empty: any */
+    bool rescue;                    /* only what has come back, and is open */
+    bool settled;                   /* or settled, too */
+    struct space *space;
+    struct found_conflict *list, **end;
+};
+
+/* Empty space: all. What is found lives for the step. */
+NODISCARD int conflicts_find(struct conflict_scan *s, struct slice space);
+/* Path, value, and whose it is: members of an object. */
+void put_contender_json(
+    struct node *n, struct buf *b, const struct contender *c);
+/* The leaves of a document that is put at a path. */
+NODISCARD int leaves_at(struct node *n, struct slice path,
+    const struct json *value, struct leaves *out);
+
 NODISCARD int admin_conflicts(struct admin *q);
 NODISCARD int admin_resolve(struct admin *q);
 /* Appends `,"siblings":[{id, path, value}]`: values of the item that lost to
@@ -30,5 +57,10 @@ NODISCARD int put_siblings(
     struct node *n, struct buf *b, struct space *sp, struct slice key);
 /* How many are open in a space. */
 NODISCARD int count_conflicts(struct node *n, struct space *sp, uint64_t *out);
+
+/* ---- request_rescue.c ---- */
+
+NODISCARD int admin_rescue(struct admin *q);
+NODISCARD int admin_rescue_apply(struct admin *q);
 
 #endif

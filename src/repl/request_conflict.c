@@ -1,29 +1,27 @@
 /* The local interface, doc/api.md: conflicts. */
 #include "repl/request_admin.h"
 
-struct found_conflict {
-    struct found_conflict *next;
-    struct space *space;
-    struct slice tail, key, path;
-    struct conflict_record record;
-    char id[13];
-};
+/* Is a record, which begins with its state, among those looked for? */
+static bool is_wanted(const struct conflict_scan *s, struct slice record)
+{
+    uint8_t state = record.len > 0 ? record.ptr[0] : 0;
 
-struct conflict_scan {
-    struct node *n;
-    struct space *space;
-    struct slice only_key, only_id;
-    struct found_conflict *list, **end;
-};
+    return !s->rescue ||
+        ((state & CONFLICT_RETURNED) != 0 &&
+            (s->settled || (state & CONFLICT_RESOLVED) == 0));
+}
 
 static int note_conflict(void *ctx, struct slice key, struct slice value)
 {
     struct conflict_scan *s = ctx;
-    struct found_conflict *f = arena_zalloc(&s->n->step, 1, sizeof *f);
+    struct found_conflict *f;
     struct reader r;
     struct dot dot;
     int rc;
 
+    if (!is_wanted(s, slice_from(value, 8)))
+        return SYNCLINE_OK;
+    f = arena_zalloc(&s->n->step, 1, sizeof *f);
     if (f == NULL)
         return SYNCLINE_ENOMEM;
     f->space = s->space;
@@ -48,7 +46,7 @@ static int note_conflict(void *ctx, struct slice key, struct slice value)
     return SYNCLINE_OK;
 }
 
-static int scan_conflicts(struct conflict_scan *s, struct slice space)
+int conflicts_find(struct conflict_scan *s, struct slice space)
 {
     struct buf prefix = { 0 };
     int rc = SYNCLINE_OK;
@@ -57,6 +55,8 @@ static int scan_conflicts(struct conflict_scan *s, struct slice space)
     for (struct space *sp = s->n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
         if (sp->hidden || (space.len > 0 && !slice_eq(space, sp->name)))
+            continue;
+        if (s->rescue && slice_is(sp->name, MESH_SPACE))
             continue;
         s->space = sp;
         rc = store_scan(&s->n->opt.store, TABLE_CONFLICT,
@@ -96,13 +96,13 @@ static int state_of(
     return rc;
 }
 
-static void put_side(
-    struct node *n, struct buf *b, const char *side, const struct contender *c)
+void put_contender_json(
+    struct node *n, struct buf *b, const struct contender *c)
 {
     const struct device_id *d = owner_of(n, &c->dot.replica);
     const struct member *m = d == NULL ? NULL : members_get(n->members, d);
 
-    buf_printf(b, ",\"%s\":{\"path\":", side);
+    buf_put_str(b, "\"path\":");
     json_print_string(b, c->path, false);
     if (c->value.ptr != NULL) {
         buf_put_str(b, ",\"value\":");
@@ -117,7 +117,15 @@ static void put_side(
         json_print_string(b, m->name, false);
     else
         buf_put_str(b, "null");
-    buf_printf(b, ",\"time\":%llu}", time_told(c->wall_us));
+    buf_printf(b, ",\"time\":%llu", time_told(c->wall_us));
+}
+
+static void put_side(
+    struct node *n, struct buf *b, const char *side, const struct contender *c)
+{
+    buf_printf(b, ",\"%s\":{", side);
+    put_contender_json(n, b, c);
+    buf_put_u8(b, '}');
 }
 
 int admin_conflicts(struct admin *q)
@@ -134,7 +142,7 @@ int admin_conflicts(struct admin *q)
     if (name.len > 0)
         rc = admin_find_space(q, name, &sp);
     if (rc == SYNCLINE_OK)
-        rc = scan_conflicts(&s, name);
+        rc = conflicts_find(&s, name);
     buf_put_str(&b, "{\"ok\":true,\"conflicts\":[");
     for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
          f = f->next) {
@@ -149,7 +157,9 @@ int admin_conflicts(struct admin *q)
         json_print_string(&b, f->key, false);
         buf_put_str(&b, ",\"path\":");
         json_print_string(&b, f->path, false);
-        buf_printf(&b, ",\"state\":\"%s\"", names[state]);
+        buf_printf(&b, ",\"state\":\"%s\"%s", names[state],
+            (f->record.state & CONFLICT_RETURNED) != 0 ? ",\"returned\":true"
+                                                       : "");
         put_side(q->n, &b, "loser", &f->record.loser);
         put_side(q->n, &b, "winner", &f->record.winner);
         buf_put_u8(&b, '}');
@@ -196,7 +206,7 @@ int put_siblings(
 int count_conflicts(struct node *n, struct space *sp, uint64_t *out)
 {
     struct conflict_scan s = { .n = n };
-    int rc = scan_conflicts(&s, sp->name);
+    int rc = conflicts_find(&s, sp->name);
 
     *out = 0;
     for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
@@ -209,31 +219,34 @@ int count_conflicts(struct node *n, struct space *sp, uint64_t *out)
     return rc;
 }
 
+int leaves_at(struct node *n, struct slice path, const struct json *value,
+    struct leaves *out)
+{
+    int rc = document_leaves(value, out, &n->step);
+
+    for (uint32_t i = 0; rc == SYNCLINE_OK && i < out->n; i++) {
+        struct leaf *e = &out->e[i];
+        struct buf whole = { 0 };
+
+        buf_put_slice(&whole, path);
+        buf_put_slice(&whole, e->path);
+        e->path = arena_dup(&n->step, buf_slice(&whole));
+        buf_free(&whole);
+        if (e->path.ptr == NULL)
+            rc = SYNCLINE_ENOMEM;
+    }
+    return rc;
+}
+
 /* The document with one value put at a path. */
 static int put_at(
     struct admin *q, const struct found_conflict *f, const struct json *value)
 {
-    struct leaves leaves;
     struct cells_write w = { .key = f->key };
-    struct leaf *e;
     bool wrote;
-    int rc = document_leaves(value, &leaves, &q->n->step);
+    int rc = leaves_at(q->n, f->path, value, &w.leaves);
 
-    if (rc != SYNCLINE_OK)
-        return rc;
-    e = leaves.e;
-    for (uint32_t i = 0; i < leaves.n; i++) {
-        struct buf path = { 0 };
-
-        buf_put_slice(&path, f->path);
-        buf_put_slice(&path, e[i].path);
-        e[i].path = arena_dup(&q->n->step, buf_slice(&path));
-        buf_free(&path);
-        if (e[i].path.ptr == NULL)
-            return SYNCLINE_ENOMEM;
-    }
-    w.leaves = leaves;
-    return write_cells(q->n, f->space, &w, &wrote);
+    return rc == SYNCLINE_OK ? write_cells(q->n, f->space, &w, &wrote) : rc;
 }
 
 static int take_side(struct admin *q, const struct found_conflict *f,
@@ -286,7 +299,7 @@ int admin_resolve(struct admin *q)
         return errmsg_set(q->why, SYNCLINE_EINVAL,
             "id: at least the first four digits of what `syncline conflicts` "
             "shows");
-    rc = scan_conflicts(&s, SLICE_NONE);
+    rc = conflicts_find(&s, SLICE_NONE);
     if (rc != SYNCLINE_OK)
         return rc;
     if (s.list == NULL)

@@ -533,7 +533,8 @@ def people_can_read_the_tables():
                        spaces=[{"name": "s", "items": 14000, "deleted": 1,
                                 "conflicts": 2, "fingerprint": "ab"}],
                        peers=[dict(who, address="10.0.0.2:1", state="up",
-                                   rtt_us=1250, offset_us=-3, behind=4)]),
+                                   rtt_us=1250, offset_us=-3, behind=4,
+                                   parked=True)]),
         "history": {"versions": [dict(who, version=1, what="put",
                                       time=1700000000000000, value={"a": 1})]},
         "conflicts": {"conflicts": [
@@ -542,6 +543,12 @@ def people_can_read_the_tables():
              "winner": dict(who, path="/a", value=1, time=1700000000000000),
              "loser": {"path": "/a", "value": 2, "device": "e", "name": "nas",
                        "time": 1}}]},
+        "rescue": {"rescue": [
+            {"space": "s", "key": "k", "now": "deleted", "values": [
+                dict(who, id="c7", path="/a", value=[1], state="open",
+                     time=1700000000000000),
+                {"id": "c8", "path": "", "value": 2, "device": "e",
+                 "name": None, "state": "resolved", "time": 1}]}]},
         "spaces": {"spaces": [{"name": "s", "items": 1}]},
         "policies": {"policies": [{"space": "s", "prefix": "",
                                    "policy": "lww"}]},
@@ -549,16 +556,29 @@ def people_can_read_the_tables():
     with Case(lambda r: dict(answers[r["op"]], ok=True)) as c:
         for args, wants in (
                 (["status"], ["pi, up 3 h 12 min", "14,000", "1.2 ms", "-3 us",
-                              "1.5 KiB"]),
+                              "1.5 KiB", "up, parked"]),
                 (["history", "s", "k"], ["2023-11-14 22:13:20.000", '{"a":1}']),
                 (["conflicts"], ["c7  s/k /a", "winner  /a = 1",
                                  "loser   /a = 2", "by nas"]),
+                (["rescue"], ["s/k  now deleted", "  c7  /a = [1]\n", "by pi, 20",
+                              "  c8  2  (settled)\n", "by e, "]),
                 (["space"], ["SPACE"]), (["policy", "s"], ["(all keys)"])):
             code, out, _ = c.run(*args)
             equal(code, 0, args)
             for want in wants:
                 holds(out, want)
         equal(json.loads(c.run("conflicts", "--json")[1])[0]["id"], "c7")
+
+
+def rescue_goes_on_until_all_is_settled():
+    left = [3, 2, 1]
+    with Case(lambda _: {"ok": True, "items": left.pop(), "values": 10,
+                         "more_items": len(left) > 0}) as c:
+        code, out, err = c.run("rescue", "s", "--all", "--drop", "--wait", "2")
+        equal((code, out), (0, ""))
+        holds(err, "30 values of 6 items let go")
+        equal(c.sent(), 3 * [{"op": "rescue_apply", "space": "s", "all": True,
+                              "take": "drop", "wait": 2}])
 
 
 def a_name_cannot_steer_the_terminal():
