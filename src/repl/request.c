@@ -423,19 +423,24 @@ static int on_history(struct asking *q)
         rc = need_key(q, &key);
     if (rc == SYNCLINE_OK)
         rc = item_load(q->n, sp, key, &st);
-    if (rc == SYNCLINE_OK && !st.existed)
-        rc = not_found(q, sp, key);
+    if (rc == SYNCLINE_OK)
+        rc = history_count(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)
         return rc;
     buf_put_str(&v.b, "{\"ok\":true,\"versions\":[");
     rc = scan_versions(q, sp, key, &v);
+    /* Of an item whose tombstone was collected the past is all there is. */
+    if (rc == SYNCLINE_OK && !st.existed && !v.any)
+        rc = not_found(q, sp, key);
     if (rc != SYNCLINE_OK) {
         buf_free(&v.b);
         return rc;
     }
-    buf_put_str(&v.b, v.any ? "," : "");
-    now = present(&st);
-    put_version(q->n, &v.b, &now);
+    if (st.existed) {
+        buf_put_str(&v.b, v.any ? "," : "");
+        now = present(&st);
+        put_version(q->n, &v.b, &now);
+    }
     buf_put_str(&v.b, "]}");
     return reply(q, &v.b);
 }
@@ -485,6 +490,8 @@ static int on_restore(struct asking *q)
             "version: a number that `syncline history` shows");
     if (rc == SYNCLINE_OK)
         rc = item_load(q->n, sp, key, &st);
+    if (rc == SYNCLINE_OK)
+        rc = history_count(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)
         return rc;
     v.only = (uint64_t)version;
