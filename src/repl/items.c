@@ -131,7 +131,7 @@ static int note_last(void *ctx, struct slice key, struct slice value)
 }
 
 /* An item whose record went, and came again, has a past still. */
-static int count_past(
+int history_count(
     struct node *n, const struct space *sp, struct slice key, struct stored *st)
 {
     struct buf name = { 0 };
@@ -151,7 +151,7 @@ static int history_add(struct node *n, struct space *sp, struct slice key,
 {
     struct thinning t = { n, 0 };
     struct buf name = { 0 };
-    int rc = count_past(n, sp, key, st);
+    int rc = history_count(n, sp, key, st);
 
     if (rc != SYNCLINE_OK)
         return rc;

@@ -360,7 +360,6 @@ struct versions {
     struct buf b;
     uint64_t only; /* 0: all */
     struct history_entry found;
-    uint64_t last; /* the largest number that was looked at */
     bool any;
 };
 
@@ -373,7 +372,6 @@ static int on_version(void *ctx, struct slice key, struct slice value)
 
     if (rc != SYNCLINE_OK)
         return rc;
-    v->last = e.version;
     if (v->only != 0) {
         if (e.version != v->only)
             return SYNCLINE_OK;
@@ -399,12 +397,10 @@ static int scan_versions(
     return rc;
 }
 
-/* The present state as the last version. One that came again after its record
- * had gone does not know of its past. */
-static struct history_entry present(const struct stored *st, uint64_t last)
+/* The present state as the last version. */
+static struct history_entry present(const struct stored *st)
 {
-    uint64_t before = st->revisions > last ? st->revisions : last;
-    struct history_entry e = { .version = before + 1,
+    struct history_entry e = { .version = st->revisions + 1,
         .what = st->was_alive ? HISTORY_PUT : HISTORY_DELETE,
         .dot = st->last.first,
         .stamp = st->last.stamp,
@@ -427,19 +423,22 @@ static int on_history(struct asking *q)
         rc = need_key(q, &key);
     if (rc == SYNCLINE_OK)
         rc = item_load(q->n, sp, key, &st);
+    if (rc == SYNCLINE_OK)
+        rc = history_count(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)
         return rc;
     buf_put_str(&v.b, "{\"ok\":true,\"versions\":[");
     rc = scan_versions(q, sp, key, &v);
+    /* Of an item whose tombstone was collected the past is all there is. */
     if (rc == SYNCLINE_OK && !st.existed && !v.any)
         rc = not_found(q, sp, key);
     if (rc != SYNCLINE_OK) {
         buf_free(&v.b);
         return rc;
     }
-    if (st.existed) { /* else it was deleted, and is collected: the last says */
-        now = present(&st, v.last);
+    if (st.existed) {
         buf_put_str(&v.b, v.any ? "," : "");
+        now = present(&st);
         put_version(q->n, &v.b, &now);
     }
     buf_put_str(&v.b, "]}");
@@ -491,13 +490,14 @@ static int on_restore(struct asking *q)
             "version: a number that `syncline history` shows");
     if (rc == SYNCLINE_OK)
         rc = item_load(q->n, sp, key, &st);
+    if (rc == SYNCLINE_OK)
+        rc = history_count(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)
         return rc;
     v.only = (uint64_t)version;
     rc = scan_versions(q, sp, key, &v);
-    if (rc == SYNCLINE_OK && st.existed && v.found.version == 0 &&
-        present(&st, v.last).version == v.only)
-        v.found = present(&st, v.last);
+    if (rc == SYNCLINE_OK && st.existed && v.only == st.revisions + 1)
+        v.found = present(&st);
     if (rc == SYNCLINE_OK && v.found.version == 0)
         rc = errmsg_set(&q->why, SYNCLINE_ENOTFOUND,
             "%.*s/%.*s: no version %lld; `syncline history` shows them",

@@ -161,6 +161,9 @@ static inline bool print_has_dead(const struct item_print *p)
 /* Its deletion becomes an entry of the history, before its record goes. */
 NODISCARD int history_deleted(
     struct node *n, struct space *sp, struct slice key, struct stored *st);
+/* Sets how many versions were before this one, of an item that came again. */
+NODISCARD int history_count(struct node *n, const struct space *sp,
+    struct slice key, struct stored *st);
 /* Adds a value that never was current to the history. */
 NODISCARD int history_lost(struct node *n, struct space *sp, struct slice key,
     struct stored *st, const struct change *by, const struct cell *cell);

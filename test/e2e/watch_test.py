@@ -140,6 +140,31 @@ def history_restores():
 
 # ---- concurrent writes ----
 
+def history_outlives_the_tombstone():
+    """Once everybody has the deletion nothing is left of the item but its
+    past, which can be read and brought back."""
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        for i in (1, 2):
+            a.put("lamp", {"on": i})
+        b.waits_for("lamp", {"on": 2})
+        a.do("del", "default", "lamp")
+        for n in (a, b):
+            wait_for("%s has collected it" % n.name,
+                     lambda n=n: n.space()["deleted"] == 0 and
+                     n.space()["items"] == 0, 60)
+        past = a.call("history", key="lamp")["versions"]
+        equal([(v["what"], v.get("value")) for v in past], [
+            ("put", {"on": 1}), ("put", {"on": 2}), ("delete", None)])
+        a.do("restore", "default", "lamp", str(past[1]["version"]))
+        b.waits_for("lamp", {"on": 2})
+        past = a.call("history", key="lamp")["versions"]
+        equal([v["version"] for v in past], [1, 2, 3, 4])
+        a.do("restore", "default", "lamp", "1")
+        equal(a.get("lamp"), {"on": 1}, "the first")
+        a.refuses("history", "default", "never", says="no such item")
+
+
 def _apart(w, *names, flags=(), policy=None, start=None):
     """A mesh with a policy and an item, then the first one cut off."""
     made = w.mesh(*names, flags=flags)
