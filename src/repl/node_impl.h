@@ -274,7 +274,7 @@ struct node {
     uint64_t tell_full_us;  /* before that the log holds its peace about it */
     uint64_t doubt_from_us; /* claims before this are not believed */
     bool bad_restart;       /* the replica id must be minted anew */
-    bool broken;            /* what the store says could not be read again */
+    bool broken;            /* memory does not say what the store says */
     struct node_counts counts;
 
     /* The step at hand. */
