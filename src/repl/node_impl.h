@@ -327,6 +327,8 @@ NODISCARD int resolve_on_answer(struct node *n, const struct event *ev);
 NODISCARD int conflict_mark_resolved(
     struct node *n, struct space *sp, struct slice tail);
 void resolves_free(struct node *n);
+/* Questions without an answer yet. */
+uint32_t resolves_n(const struct node *n);
 
 /* ---- write.c ---- */
 

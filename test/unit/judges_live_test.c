@@ -193,3 +193,67 @@ TEST(a_watch_that_never_gets_live)
     CHECK(judged(&s, "I12"));
     scene_close(&s);
 }
+
+/* ---- limits ---- */
+
+TEST(a_node_that_keeps_to_its_limits)
+{
+    struct scene s;
+
+    scene_init(&s);
+    for (unsigned i = 0; i < 2; i++) {
+        check_alive_begin(s.w, &s.w->machines[i]);
+        check_limits(s.w, &s.w->machines[i]);
+        check_history(s.w, &s.w->machines[i]);
+    }
+    CHECK(!s.w->failed);
+    scene_close(&s);
+}
+
+/* Each row is one thing too much of what an idle node keeps. */
+TEST(a_node_that_keeps_too_much)
+{
+#define SIZE(name)                               \
+    {                                            \
+#name, offsetof(struct node_sizes, name) \
+    }
+    static const struct {
+        const char *name;
+        size_t at;
+    } rows[] = { SIZE(conns), SIZE(waits), SIZE(watches), SIZE(resolving),
+        SIZE(acks), SIZE(pending), SIZE(held_rows), SIZE(in_flight),
+        SIZE(asked_ranges), SIZE(early_bytes), SIZE(vector),
+        SIZE(session_bytes), SIZE(step_bytes), SIZE(lasting_bytes) };
+#undef SIZE
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t much = (uint64_t)1 << 40;
+        struct node_sizes z;
+        struct scene s;
+
+        scene_init(&s);
+        settle(&s.w->machines[0]);
+        node_sizes(s.w->machines[0].node, &z);
+        z.all_durable = true;
+        memcpy((uint8_t *)&z + rows[i].at, &much, sizeof much);
+        check_sizes(s.w, &s.w->machines[0], &z);
+        CHECK_SAYING(judged(&s, "I13"), "%s", rows[i].name);
+        scene_close(&s);
+    }
+}
+
+TEST(a_past_that_is_too_long)
+{
+    struct scene s;
+
+    scene_init(&s);
+    s.w->machines[0].history_keep = 3;
+    for (int i = 0; i < 5; i++) { /* the last one is the present */
+        check_history(s.w, &s.w->machines[0]);
+        CHECK(!s.w->failed);
+        check_alive_begin(s.w, &s.w->machines[0]);
+    }
+    check_history(s.w, &s.w->machines[0]);
+    CHECK(judged(&s, "I13"));
+    scene_close(&s);
+}
