@@ -4,6 +4,7 @@
 #define SYNCLINE_SIM_CHECK_H
 
 #include "core/item.h"
+#include "repl/node.h"
 #include "sim/watcher.h"
 
 struct world;
@@ -52,6 +53,12 @@ void check_watches(struct world *w);
 /* What a cursor says, and what there is to watch; NULL: no such space. */
 struct feed_place check_watch_place(struct slice cursor);
 const struct json *check_watch_list(const struct watcher *v, struct arena *a);
+
+/* I13: what a node keeps, and of the past of an item, stays within limits. */
+void check_limits(struct world *w, struct machine *m);
+void check_sizes(
+    struct world *w, const struct machine *m, const struct node_sizes *z);
+void check_history(struct world *w, struct machine *m);
 
 /* I11: what a resolver is asked to merge are things that people wrote, never
  * its own results, and whoever asks gives them in the same order. */

@@ -10,6 +10,11 @@
 
 /* A node that wakes up so often within a second spins. */
 #define SPINS_MAX 2000
+/* Steps between looks at what a node keeps. */
+#define LOOK_EVERY 8
+/* Versions of an item: kept unless it is said how many; between looks. */
+#define HISTORY_KEEP 50
+#define HISTORY_LOOK 64
 
 /* The store is not the node: what it allocates does not fail here. */
 static int disk_get(
@@ -294,6 +299,17 @@ static void open_disk(struct machine *m)
     m->rewound = m->restored = m->wiped = false;
 }
 
+/* When fewer are kept than before, the rest goes when a node looks. */
+static void note_history(struct machine *m, const struct node_options *opt)
+{
+    uint32_t keep = opt->history_keep != 0 ? opt->history_keep : HISTORY_KEEP;
+
+    if (m->history_keep != 0 && m->history_keep != keep)
+        m->history_late = HISTORY_LOOK;
+    if (m->history_keep < keep)
+        m->history_keep = keep;
+}
+
 void machine_start(struct machine *m)
 {
     struct world *w = m->world;
@@ -316,6 +332,8 @@ void machine_start(struct machine *m)
         shrink(&opt, &m->draw);
     if (fault_is_on(&w->faults, FAULT_AWAY))
         be_impatient(&opt);
+    note_history(m, &opt);
+    m->resolving = 0;
     m->failing = false;
     m->life++;
     m->timer_us = UINT64_MAX;
@@ -431,6 +449,7 @@ void machine_wipe(struct machine *m)
     world_note(m->world, "machine %u loses its store", m->ix);
     machine_disk_free(&m->disk);
     machine_disk_init(&m->disk, on_file, &m->draw);
+    m->history_keep = m->history_late = 0;
     m->wiped = true;
     m->member = false;
 }
@@ -516,6 +535,8 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
         fx_n = 0;
     for (size_t i = 0; i < fx_n && rc == SYNCLINE_OK && !w->failed; i++)
         carry_out(m, &fx[i]);
+    if (!w->failed && ++m->steps % LOOK_EVERY == 0 && machine_is_up(m))
+        check_limits(w, m);
     if (!w->failed)
         machine_settle(m);
 }

@@ -54,6 +54,10 @@ struct machine {
     uint64_t requests;
     struct ask *asks; /* not answered yet */
     struct watcher watcher;
+    uint32_t resolving;    /* questions of its node */
+    uint32_t history_keep; /* the most of its lives on this store */
+    uint32_t history_late; /* that may still be to go */
+    uint64_t steps;
     uint64_t commits; /* made on it, ever */
     uint64_t alive;   /* what it wrote after quiet; 0: nothing */
     /* As it was when the world came to rest (check_echo). */

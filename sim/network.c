@@ -540,6 +540,17 @@ unsigned network_links(const struct world *w)
     return n;
 }
 
+unsigned network_conns(const struct machine *m)
+{
+    unsigned n = 0;
+
+    for (const struct link *l = m->world->net.links; l != NULL; l = l->next)
+        for (unsigned i = 0; i < 2; i++)
+            n += l->end[i].machine == m && l->end[i].life == m->life &&
+                l->end[i].open && l->end[i].up;
+    return n;
+}
+
 struct link *network_pick(struct world *w, uint64_t i)
 {
     for (struct link *l = w->net.links; l != NULL; l = l->next)

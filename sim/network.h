@@ -94,5 +94,7 @@ void network_heal(struct world *w);
 /* The i-th connection that is up, or NULL. */
 struct link *network_pick(struct world *w, uint64_t i);
 unsigned network_links(const struct world *w);
+/* How many of them its node knows of. */
+unsigned network_conns(const struct machine *m);
 
 #endif

@@ -107,6 +107,10 @@ static void judge(struct world *w, struct happening *h)
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         check_ack(w, &w->machines[i]);
     check_watches(w);
+    for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
+        check_limits(w, &w->machines[i]);
+        check_history(w, &w->machines[i]);
+    }
     if (w->failed)
         return;
     check_echo_begin(w);

@@ -73,6 +73,7 @@ static void answer(struct world *w, struct happening *h)
         world_fail(w, "resolve", "node %u asks nonsense: %s", h->machine->ix,
             why.text);
     } else {
+        h->machine->resolving--;
         check_siblings(w, h->machine, json_get(question, "siblings"));
         ev.args = resolve(w, json_get(question, "siblings"), &arena);
         machine_step(h->machine, &ev);
@@ -86,6 +87,7 @@ void resolver_ask(struct machine *m, const struct effect *fx)
     struct happening *h =
         world_at(w, w->now_us + prng_below(&m->draw, 50 * MS_US), m, answer);
 
+    m->resolving++;
     h->a = fx->request;
     buf_put_slice(&h->bytes, fx->bytes);
     ENSURE(buf_status(&h->bytes) == SYNCLINE_OK);

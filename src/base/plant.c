@@ -48,6 +48,8 @@ static const struct plant_row rows[PLANT_END] = {
         "itself is never forwarded" },
     [PLANT_HEEDS_BEHIND] = { "heeds-behind",
         "what a peer sends that lacks the horizon is taken" },
+    [PLANT_HISTORY_STAYS] = { "history-stays",
+        "the past of an item is kept for ever" },
     [PLANT_IDLE_DEAF] = { "idle-deaf",
         "an old connection is sent nothing new" },
     [PLANT_IDLE_WRITES] = { "idle-writes",
@@ -65,6 +67,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_REPLAY_SKIPS] = { "replay-skips",
         "opening a store passes by the "
         "first commit after its checkpoint" },
+    [PLANT_SESSION_GROWS] = { "session-grows",
+        "each mark leaves something in its session behind" },
     [PLANT_SILENT_LOSS] = { "silent-loss",
         "a value that lost gets no conflict "
         "record" },

@@ -160,6 +160,8 @@ static int history_add(struct node *n, struct space *sp, struct slice key,
     put_entry(&n->out, e);
     txn_put_buf(&n->txn, TABLE_HISTORY,
         key_history(&n->key, sp->past, key, st->revisions), &n->out);
+    if (PLANTED(HISTORY_STAYS))
+        return SYNCLINE_OK;
     if (st->revisions > n->opt.history_keep) {
         t.keep_from = st->revisions - n->opt.history_keep + 1;
         txn_del(&n->txn, TABLE_HISTORY,

@@ -152,9 +152,25 @@ int node_doubt(struct node *n)
 
 /* ---- the step ---- */
 
+/* The store has it now: nothing of it can be undone any more. */
+static int note_commit(struct node *n)
+{
+    struct effect *fx = fx_add(n, FX_COMMIT);
+    int rc = SYNCLINE_ENOMEM;
+
+    n->undo_ceiling = n->clock_ceiling;
+    txn_reset(&n->txn);
+    if (fx != NULL) {
+        fx->commit = n->commit;
+        rc = spaces_committed(n);
+    }
+    if (rc != SYNCLINE_OK)
+        n->broken = true;
+    return rc;
+}
+
 int node_commit(struct node *n)
 {
-    struct effect *fx;
     int rc = spaces_save(n);
 
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
@@ -166,15 +182,7 @@ int node_commit(struct node *n)
     if (rc != SYNCLINE_OK)
         return rc;
     rc = store_commit(&n->opt.store, buf_slice(&n->txn.batch.ops), &n->commit);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    n->undo_ceiling = n->clock_ceiling;
-    fx = fx_add(n, FX_COMMIT);
-    if (fx == NULL)
-        return SYNCLINE_ENOMEM;
-    fx->commit = n->commit;
-    txn_reset(&n->txn);
-    return spaces_committed(n);
+    return rc == SYNCLINE_OK ? note_commit(n) : rc;
 }
 
 static void undo_writes(struct node *n)

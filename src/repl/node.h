@@ -215,4 +215,26 @@ const struct device_id *node_device(const struct node *n);
 const struct rid *node_replica(const struct node *n);
 const struct node_counts *node_counts(const struct node *n);
 
+/* What a node keeps now, and the most of it that it means to keep. Of lists
+ * of one kind on several connections, the longest. */
+struct node_sizes {
+    uint64_t conns; /* up, and not about to be closed */
+    uint64_t spaces;
+    uint64_t waits; /* writes that are not answered yet */
+    uint64_t watches;
+    uint64_t resolving; /* questions that are not answered yet */
+    uint64_t acks;      /* of members, a space each */
+    uint64_t pending;   /* what waits for EV_PERSISTED */
+    bool all_durable;   /* nothing has to */
+    uint64_t held_rows, held_rows_max;
+    uint64_t in_flight, in_flight_max; /* bytes */
+    uint64_t asked_ranges, asked_ranges_max;
+    uint64_t early_bytes, early_bytes_max;
+    uint64_t arriving; /* bytes of a large row */
+    uint64_t vector, vector_max;
+    uint64_t session_bytes, step_bytes, lasting_bytes;
+};
+
+void node_sizes(const struct node *n, struct node_sizes *out);
+
 #endif

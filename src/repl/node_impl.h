@@ -274,7 +274,7 @@ struct node {
     uint64_t tell_full_us;  /* before that the log holds its peace about it */
     uint64_t doubt_from_us; /* claims before this are not believed */
     bool bad_restart;       /* the replica id must be minted anew */
-    bool broken;            /* what the store says could not be read again */
+    bool broken;            /* memory does not say what the store says */
     struct node_counts counts;
 
     /* The step at hand. */
@@ -327,6 +327,8 @@ NODISCARD int resolve_on_answer(struct node *n, const struct event *ev);
 NODISCARD int conflict_mark_resolved(
     struct node *n, struct space *sp, struct slice tail);
 void resolves_free(struct node *n);
+/* Questions without an answer yet. */
+uint32_t resolves_n(const struct node *n);
 
 /* ---- write.c ---- */
 

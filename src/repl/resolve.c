@@ -411,6 +411,15 @@ void resolves_free(struct node *n)
     }
 }
 
+uint32_t resolves_n(const struct node *n)
+{
+    uint32_t asked = 0;
+
+    for (const struct asked *a = n->asked; a != NULL; a = a->next)
+        asked++;
+    return asked;
+}
+
 /* A change that had seen the loser, and is not just what beat it. */
 static bool knew(const struct change *c, const struct conflict_record *r)
 {

@@ -343,6 +343,8 @@ static int send_batch(struct filling *f, bool done, bool *sent)
         f->node->counts.marks_partial++;
     s->mark_sent = true;
     s->whole_sent = s->whole_sent || whole;
+    if (PLANTED(SESSION_GROWS))
+        (void)arena_alloc(&s->arena, 1024);
     if (PLANTED(M14))
         rc = ack_learn(
             f->node, &f->conn->device, s->space, &frame.batch.mark, false);

@@ -231,25 +231,6 @@ TEST(a_node_that_lacks_what_another_has)
     scene_close(&s);
 }
 
-/* Two nodes that have never met. */
-TEST(what_is_written_at_rest_and_stays_where_it_was)
-{
-    struct world_options opt = { .seed = 1, .machines = 2, .lonely = true };
-    struct scene s = { .w = sim_alloc(1, sizeof *s.w) };
-
-    world_init(s.w, &opt);
-    for (unsigned i = 0; i < 2; i++)
-        check_alive_begin(s.w, &s.w->machines[i]);
-    CHECK(check_alive_is_done(s.w));
-    check_alive(s.w);
-    CHECK(!s.w->failed);
-    s.w->opt.lonely = false;
-    CHECK(!check_alive_is_done(s.w));
-    check_alive(s.w);
-    CHECK(judged(&s, "live"));
-    scene_close(&s);
-}
-
 /* M5: a dot used for two things. */
 TEST(a_dot_that_is_used_again)
 {
