@@ -210,10 +210,11 @@ static void undo_step(struct node *n)
     waits_undo(n);
     n->unsettled = NULL;
     n->mesh_changed = false;
-    for (size_t i = 0; i < n->fx_n; i++)
+    for (size_t i = n->fx_kept; i < n->fx_n; i++)
         if (n->fx[i].type == FX_DIAL) /* it will never be carried out */
             peers_on_down(n->peers, n->fx[i].conn, n->now_us);
-    n->fx_n = 0;
+    n->fx_n = n->fx_kept;
+    resolves_undo(n);
     undo_frames(n);
 }
 
@@ -416,6 +417,20 @@ static int follow_up(struct node *n)
     return rc;
 }
 
+/* What an earlier step or run has not replayed yet; at the start all of it,
+ * before anybody asks. */
+static void go_on_returning(struct node *n)
+{
+    bool all = !n->started;
+
+    n->started = true;
+    if (n->returning != NULL && n->now_us >= n->chores_from_us &&
+        returns_run(n, all) != SYNCLINE_OK) {
+        undo_writes(n);
+        n->chores_from_us = n->now_us + RETRY_US;
+    }
+}
+
 int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     size_t *fx_n)
 {
@@ -430,6 +445,9 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         c->undo_no = c->sent_no;
     n->now_us = ev->now_us;
     n->wall_us = ev->wall_us;
+    go_on_returning(n);
+    n->fx_kept = n->fx_n;
+    n->asked_kept = n->next_asked;
     rc = handlers[ev->type](n, ev);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);

@@ -250,7 +250,7 @@ struct node {
     uint64_t next_question;
     struct unsettled *unsettled; /* of this step */
     struct asked *asked;         /* FX_RESOLVE without an answer yet */
-    uint64_t next_asked;
+    uint64_t next_asked, asked_kept;
     struct joining *joining;
     struct welcoming *welcoming;
     struct leaving *replay;      /* spaces of a mesh that was left */
@@ -275,6 +275,7 @@ struct node {
     uint64_t doubt_from_us; /* claims before this are not believed */
     bool bad_restart;       /* the replica id must be minted anew */
     bool broken;            /* memory does not say what the store says */
+    bool started;           /* a step has been made */
     struct node_counts counts;
 
     /* The step at hand. */
@@ -284,9 +285,9 @@ struct node {
     struct raise *raises;
     uint32_t raises_n, raises_cap;
     struct effect *fx;
-    size_t fx_n, fx_cap;
-    struct buf key; /* scratch for keys */
-    struct buf out; /* scratch for frames and replies */
+    size_t fx_n, fx_cap, fx_kept; /* kept: should the step fail */
+    struct buf key;               /* scratch for keys */
+    struct buf out;               /* scratch for frames and replies */
 };
 
 /* ---- node.c ---- */
@@ -327,6 +328,8 @@ NODISCARD int resolve_on_answer(struct node *n, const struct event *ev);
 NODISCARD int conflict_mark_resolved(
     struct node *n, struct space *sp, struct slice tail);
 void resolves_free(struct node *n);
+/* The step failed: what it asked is not asked. */
+void resolves_undo(struct node *n);
 /* Questions without an answer yet. */
 uint32_t resolves_n(const struct node *n);
 

@@ -170,8 +170,6 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
         rc = returns_load(n);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
-    if (rc == SYNCLINE_OK)
-        rc = returns_run(n, true);
     if (rc != SYNCLINE_OK)
         goto fail;
     n->beacon_due_us = now_us;

@@ -400,15 +400,26 @@ int resolve_on_answer(struct node *n, const struct event *ev)
     return rc;
 }
 
-void resolves_free(struct node *n)
+/* Those asked after one; the newest come first. */
+static void forget_asked(struct node *n, uint64_t after)
 {
-    while (n->asked != NULL) {
+    while (n->asked != NULL && n->asked->id > after) {
         struct asked *a = n->asked;
 
         n->asked = a->next;
         arena_free(&a->arena);
         free(a);
     }
+}
+
+void resolves_undo(struct node *n)
+{
+    forget_asked(n, n->asked_kept);
+}
+
+void resolves_free(struct node *n)
+{
+    forget_asked(n, 0);
 }
 
 uint32_t resolves_n(const struct node *n)
