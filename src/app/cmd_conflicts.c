@@ -21,8 +21,9 @@ static void print_side(
         path.len > 0 ? " = " : "",
         SLICE_FMT(
             value != NULL ? cli_compact(c, value) : SLICE_LIT("(deleted)")));
-    (void)printf("          by %.*s, %.*s\n", SLICE_FMT(by),
-        SLICE_FMT(cli_time(c, json_get_int(side, "time", 0))));
+    if (by.len > 0) /* else who deleted it has been collected */
+        (void)printf("          by %.*s, %.*s\n", SLICE_FMT(by),
+            SLICE_FMT(cli_time(c, json_get_int(side, "time", 0))));
 }
 
 static void print_conflict(struct cli *c, const struct json *conflict)
@@ -31,10 +32,11 @@ static void print_conflict(struct cli *c, const struct json *conflict)
     const struct slice id = cli_text(c, json_get(conflict, "id"));
     const struct slice path = json_get_str(conflict, "path");
 
-    (void)printf("%.*s  %.*s/%.*s%s%.*s  %.*s\n", SLICE_FMT(id),
+    (void)printf("%.*s  %.*s/%.*s%s%.*s  %.*s%s\n", SLICE_FMT(id),
         SLICE_FMT(json_get_str(conflict, "space")),
         SLICE_FMT(json_get_str(conflict, "key")), path.len > 0 ? " " : "",
-        SLICE_FMT(path), SLICE_FMT(state));
+        SLICE_FMT(path), SLICE_FMT(state),
+        json_get_bool(conflict, "returned", false) ? ", returned" : "");
     print_side(c, "winner", json_get(conflict, "winner"));
     print_side(c, "loser", json_get(conflict, "loser"));
 }

@@ -4,6 +4,7 @@ longer than the retention is parked meanwhile; it comes back with edits made
 alone, and what was deleted stays deleted."""
 
 import json
+import shutil
 import sys
 import time
 
@@ -96,6 +97,9 @@ def a_member_comes_back_with_edits_of_what_was_deleted():
         holds(b.do("rescue", "default", "edited"), "default/edited  now deleted",
               "/level = 7", '/name = "hall"', "by c")
 
+        told = a.do("conflicts", "default", "edited")
+        holds(told, "open, returned", "/level = 7", "(deleted)")
+        check("by ," not in told, "nobody is named: %s" % told)
         b.do("rescue", "default", "edited", "--apply", "--wait", "all")
         c.do("rescue", "default", "dropped", "--drop")
         _everywhere((a, b, c), "edited", {"level": 7, "name": "hall"})
@@ -186,6 +190,38 @@ def both_sides_had_collected():
             for key in ("by-a", "by-c"):
                 n.waits_for(key, None)
             n.waits_for("live", 1)
+        wait_for("verify agrees", a.agrees)
+
+
+def an_old_copy_of_the_folder_does_not_bring_it_back():
+    with World() as w:
+        a, b, c = _mesh(w, "a", "b", "c")
+        connections([a, b, c])
+        a.put("gone", {"level": 1})
+        a.put("live", 1)
+        same([a, b, c])
+        c.stop()
+        shutil.copytree(c.dir, w.path("copy"))
+        c.start()
+        connections([a, b, c])
+        c.put("later", 1)
+        a.do("del", "default", "gone")
+        b.put("live", 2)
+        _collected(a, b, c)
+        same([a, b, c])
+        c.stop()
+        shutil.rmtree(c.dir)
+        shutil.copytree(w.path("copy"), c.dir)
+        c.start()
+        connections([a, b, c])
+        c.waits_for("gone", None)
+        c.waits_for("live", 2)
+        c.waits_for("later", 1)
+        same([a, b, c])
+        holds(_log(c), SENDS)
+        for n in (a, b, c):
+            equal(n.get("gone"), None, "gone on %s" % n.name)
+            equal(_rescue(n), [], "nobody had edited it")
         wait_for("verify agrees", a.agrees)
 
 
