@@ -8,16 +8,18 @@ acknowledged token must be, on every node, what shows, or in a conflict record;
 or some node's history must show that whoever replaced it had it before its
 eyes. What one client alone writes must moreover be as it left it."""
 
+import itertools
 import random
 import threading
 import time
 
 from node import PAUSE, Control, Refused, conflicts, wait_for
-from tap import check
+from tap import check, equal
 
 FIELDS = ("f", "g")
 SHARED = 8
 OWN = 6
+numbers = itertools.count()  # of clients: a token occurs once
 
 
 class Write:
@@ -25,8 +27,9 @@ class Write:
 
     def __init__(self, node, key, op, sets):
         self.node, self.key, self.op, self.sets = node, key, op, sets
-        self.acked = False
+        self.acked = self.given = False
         self.began, self.ended = time.monotonic(), None
+        self.seen = set()  # names of nodes, for whoever watches
 
 
 class Ledger:
@@ -34,6 +37,7 @@ class Ledger:
         self.space = space
         self.lock = threading.Lock()
         self.writes = {}  # key -> list of Write
+        self.by_token = {}
         self.refusals = []  # Refused
         self.acked = 0
         self.by_node = {}  # name -> how many of them
@@ -42,6 +46,7 @@ class Ledger:
         write = Write(node, key, op, sets)
         with self.lock:
             self.writes.setdefault(key, []).append(write)
+            self.by_token.update((t, write) for t in sets.values() if t)
         return write
 
     def ack(self, write):
@@ -59,6 +64,27 @@ class Ledger:
             self.writes[write.key].remove(write)
             self.refusals.append(why)
 
+    def follow(self, n):
+        """A new one that begins with what stands now: it was acknowledged."""
+        after = Ledger(self.space)
+        with Control(n.dir) as c:
+            for key in self.writes:
+                value = value_of(c, self.space, key)
+                write = after.try_to(
+                    n.name, key, "del" if value is None else "put",
+                    {f: (value or {}).get(f) for f in FIELDS})
+                write.acked = write.given = True
+        return after
+
+    def check_standing(self, nodes):
+        """Nobody has written since follow()."""
+        for n in nodes:
+            with Control(n.dir) as c:
+                for key, (first, *_) in self.writes.items():
+                    value = value_of(c, self.space, key) or {}
+                    equal({f: value.get(f) for f in FIELDS}, first.sets,
+                          "%s on %s" % (key, n.name))
+
     def check(self, nodes):
         """The nodes are at rest and agree; says how many tokens it found."""
         views = [View(n, self.space, self.writes) for n in nodes]
@@ -68,7 +94,7 @@ class Ledger:
                 for field, token in write.sets.items():
                     if write.acked and token is not None:
                         prove(views, key, field, write, writes)
-                        found += 1
+                        found += not write.given
             if key.startswith("own/"):
                 for view in views:
                     as_left(view, key, writes)
@@ -230,11 +256,13 @@ def standing(writes, field):
 class Client(threading.Thread):
     """Writes at one node, over its restarts, until stop()."""
 
-    def __init__(self, ledger, node, name, seed, pause=0.02):
+    def __init__(self, ledger, node, name, seed, pause=0.02, shared=SHARED,
+                 pad=0):
         super().__init__(daemon=True)
         self.ledger, self.node, self.label = ledger, node, name
         self.rng = random.Random("%s/%s" % (seed, name))
-        self.pause = pause
+        self.prefix = "%s.%x" % (name, next(numbers))
+        self.pause, self.shared, self.pad = pause, shared, pad
         self.count = 0
         self.ending = threading.Event()
         self.wrong = None
@@ -265,12 +293,12 @@ class Client(threading.Thread):
 
     def token(self):
         self.count += 1
-        return "%s.%d" % (self.label, self.count)
+        return "%s.%d" % (self.prefix, self.count)
 
     def draw(self):
         """key, op, what it sets"""
         shared = self.rng.random() < 0.4
-        key = "shared/%d" % self.rng.randrange(SHARED) if shared else \
+        key = "shared/%d" % self.rng.randrange(self.shared) if shared else \
             "own/%s/%d" % (self.label, self.rng.randrange(OWN))
         op = self.rng.choices(("put", "patch", "del"), (4, 5, 1))[0]
         if op == "del":
@@ -285,6 +313,8 @@ class Client(threading.Thread):
         key, op, sets = self.draw()
         write = self.ledger.try_to(self.node.name, key, op, sets)
         value = {f: t for f, t in sets.items() if t is not None}
+        if self.pad:
+            value["pad"] = "=" * self.rng.randrange(self.pad)
         args = {"put": {"value": value}, "patch": {"patch": value}}
         try:
             c.call(op, space=self.ledger.space, key=key, **args.get(op, {}))
@@ -298,8 +328,8 @@ class Client(threading.Thread):
             self.ledger.ack(write)
 
 
-def clients(ledger, nodes, seed, each=2, pause=0.02):
-    return [Client(ledger, n, "%s%d" % (n.name, i), seed, pause)
+def clients(ledger, nodes, seed, each=2, **more):
+    return [Client(ledger, n, "%s%d" % (n.name, i), seed, **more)
             for n in nodes for i in range(each)]
 
 
