@@ -16,7 +16,7 @@ import threading
 import time
 
 import tap
-from ledger import Ledger, clients, settle, stop_all
+from ledger import Ledger, View, Write, clients, prove, settle, stop_all
 from node import PAUSE, PROGRAM, Control, Refused, World, free_listen, wait_for
 from tap import check, equal, note
 
@@ -289,6 +289,51 @@ def the_ledger_finds_what_is_lost():
             raise AssertionError("nobody missed %s of %s" % (op, key))
 
 
+def seen(name, *past, recorded=()):
+    """What a node would show: its versions of one key, (who, value) each."""
+    v = View.__new__(View)
+    v.name = v.device = name
+    v.items, v.recorded = {"k": past[-1][1]}, {"k": set(recorded)}
+    v.past = {"k": [{
+        "stamp": str(i), "what": "put" if value else "delete", "device": who,
+        "name": who, "value": value} for i, (who, value) in enumerate(past)]}
+    return v
+
+
+def the_ledger_asks_who_saw_what():
+    old, new, gone = ("b", {"f": "old"}), ("a", {"f": "new"}), ("c", None)
+    fine = (
+        ("its heir had seen it", (seen("a", old, new), seen("b", old, new)),
+         ()),
+        ("a record everywhere", (seen("a", new, recorded=["old"]),
+                                 seen("b", old, new, recorded=["old"])), ()),
+        ("an heir whom a crash took", (seen("a", new), seen("b", old, new)),
+         ("a", "put", {"f": "new"}, False)),
+        ("it was deleted there, too", (seen("a", new), seen("b", old, gone)),
+         ("b", "del", {"f": None}, True)))
+    lost = (
+        ("its heir had not", (seen("a", new), seen("b", old, new)), ()),
+        ("one record", (seen("a", new, recorded=["old"]),
+                        seen("b", old, new)), ()),
+        ("an heir who is sure", (seen("a", new), seen("b", old, new)),
+         ("a", "put", {"f": "new"}, True)),
+        ("deleted by others", (seen("a", gone), seen("b", old, gone)),
+         ("a", "del", {"f": None}, True)))
+    for cases, bad in (fine, False), (lost, True):
+        for what, views, other in cases:
+            writes = [Write("b", "k", "put", {"f": "old"})]
+            writes[0].acked = True
+            if other:
+                writes.append(Write(other[0], "k", *other[1:3]))
+                writes[-1].acked = other[3]
+            try:
+                prove(views, "k", "f", writes[0], writes)
+            except AssertionError:
+                check(bad, what)
+            else:
+                check(not bad, what)
+
+
 def told(n, writes):
     ledger = Ledger()
     for key, op, sets in writes:
@@ -308,7 +353,8 @@ def main():
         return 0
     stories = [story(args.seed + i, min(A_MESH, args.kills - i * A_MESH))
                for i in range((args.kills + A_MESH - 1) // A_MESH)]
-    return tap.run([the_ledger_finds_what_is_lost] + stories)
+    return tap.run([the_ledger_finds_what_is_lost,
+                    the_ledger_asks_who_saw_what, *stories])
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ SCRIPT = os.path.join(os.path.dirname(__file__), "soak.py")
 
 def _soak(*args):
     done = subprocess.run(
-        [SCRIPT, "--json", "--seed", "5", *args], env=surroundings({"SYNCLINE": PROGRAM}), check=False,
-        capture_output=True, text=True, timeout=150)
+        [SCRIPT, "--json", "--seed", "5", *args], check=False,
+        env=surroundings({"SYNCLINE": PROGRAM}), capture_output=True,
+        text=True, timeout=150)
     check(done.stdout, done.stderr)
     return done.returncode, json.loads(done.stdout)
 
