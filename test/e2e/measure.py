@@ -10,6 +10,7 @@ import threading
 import time
 
 MIB = 1 << 20
+SHORTEST = 300  # seconds, of what can be told a slope from
 TICKS = os.sysconf("SC_CLK_TCK")
 
 # Each can be set: script/soak --limit NAME=N.
@@ -107,17 +108,17 @@ class Account:
 
 
 def warm_part(samples):
-    """Without its first third, but half an hour at most."""
+    """Without its first third, but ten to thirty minutes."""
     if not samples:
         return []
-    start = min(samples[-1][0] / 3, 1800)
+    start = max(600, min(samples[-1][0] / 3, 1800))
     return [s for s in samples if s[0] >= start]
 
 
 def slope(samples):
-    """KiB an hour of the line that lies nearest, or None."""
+    """KiB an hour of the line that lies nearest; None of too short a time."""
     n = len(samples)
-    if n < 10:
+    if n < 10 or samples[-1][0] - samples[0][0] < SHORTEST:
         return None
     mean_t = sum(t for t, _ in samples) / n
     mean_v = sum(v for _, v in samples) / n

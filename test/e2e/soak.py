@@ -262,8 +262,9 @@ def table(nodes):
     row("memory, most, KiB", lambda n: "%d" % n["rss_max_kib"])
     row("memory, warm and last, KiB", lambda n: "%s - %s" % (
         n["rss_warm_kib"], n["rss_last_kib"]))
-    row("memory, KiB an hour", lambda n: "%s (over %d s)" % (
-        n["rss_slope_kib_h"], n["rss_slope_over_s"]))
+    row("memory, KiB an hour", lambda n: "too short to tell" if
+        n["rss_slope_kib_h"] is None else "%s (over %d s)" % (
+            n["rss_slope_kib_h"], n["rss_slope_over_s"]))
     row("open files, first last most", lambda n: "%s %s %s" % (
         n["fds_first"], n["fds_last"], n["fds_max"]))
     row("WAL, most, MiB", lambda n: "%.2f" % (n["wal_max"] / MIB))
