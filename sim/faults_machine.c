@@ -30,8 +30,8 @@ static void switch_off(struct world *w, struct machine *m)
         machine_crash(m);
 }
 
-/* An old copy comes back; the first time it is made. Of a machine that was
- * stopped in good order it is one that does not know of its age. */
+/* An old copy comes back; the first time it is made, of a machine that is in
+ * use or was stopped in good order. */
 static bool restore(struct world *w, struct machine *m)
 {
     bool cold = prng_one_in(&w->fault_draw, 3) && m->ix != 0;
@@ -44,8 +44,6 @@ static bool restore(struct world *w, struct machine *m)
         faults_plan_return(w, m);
         return true;
     }
-    m->was_clean = cold;
-    m->doubted = *node_replica(m->node);
     if (cold)
         machine_stop(m);
     if (w->failed || !machine_disk_save(&m->disk))
@@ -154,7 +152,6 @@ void faults_machine_finish(struct world *w, struct machine *m)
     sim_clock_freeze(&m->clock, w->now_us, false);
     m->paused_until_us = 0;
     m->memory_fails = 0;
-    m->doubtful = false;
     machine_disk_mend(&m->disk);
     leave_for_good(w, &now);
     come_back(w, &now);

@@ -334,6 +334,8 @@ void machine_start(struct machine *m)
         be_impatient(&opt);
     note_history(m, &opt);
     m->resolving = 0;
+    opt.copied = m->copied;
+    m->copied = false;
     m->failing = false;
     m->life++;
     m->timer_us = UINT64_MAX;
@@ -436,7 +438,7 @@ void machine_restore(struct machine *m)
     machine_disk_restore(&m->disk);
     m->rewound = m->restored = true;
     m->member = m->was_member;
-    m->doubtful = m->was_clean;
+    m->copied = true;
     if (!m->member)
         pairing_begin(m->world, m->world->pairing.done);
 }
@@ -521,8 +523,6 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
     memory_arm(m->spared ? 0 : m->memory_fails);
     rc = node_step(m->node, ev, &fx, &fx_n);
     m->memory_fails = m->spared ? m->memory_fails : memory_disarm();
-    if (m->doubtful && !rid_eq(node_replica(m->node), &m->doubted))
-        m->doubtful = false;
     /* The daemon ends when that happens outside a request or a frame. */
     if (rc == SYNCLINE_ENOMEM && fault_is_on(&w->faults, FAULT_MEMORY)) {
         machine_fall(m);

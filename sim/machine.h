@@ -34,14 +34,10 @@ struct machine {
     uint64_t timer_us; /* when a wake-up is planned; UINT64_MAX: none */
     uint64_t paused_until_us;
     bool flush_planned, syncing, checkpointing;
-    bool member;        /* shares the mesh of machine 0 */
-    bool was_member;    /* when its disk was copied */
-    bool was_clean;     /* and it was off */
-    unsigned copied_at; /* so many changes of who is in */
-    /* Nobody works at a machine with such a copy until a peer has told it, by
-     * whom it becomes a new replica: nothing else could. */
-    bool doubtful;
-    struct rid doubted;
+    bool member;            /* shares the mesh of machine 0 */
+    bool was_member;        /* when its disk was copied */
+    unsigned copied_at;     /* so many changes of who is in */
+    bool copied;            /* its disk is such a copy, which the shell sees */
     bool spared;            /* a reader is not refused for want of memory */
     bool removed;           /* it is being removed, or was */
     bool odd_limits;        /* of another version */

@@ -303,7 +303,7 @@ void operation_random(struct world *w, struct machine *m)
     bool several = prng_one_in(&w->work_draw, 8);
 
     pick_key(w, t.key);
-    if (!machine_is_up(m) || m->paused_until_us > w->now_us || m->doubtful)
+    if (!machine_is_up(m) || m->paused_until_us > w->now_us)
         return;
     if (several)
         change_several(w, m, t.space, &arena);

@@ -127,7 +127,7 @@ void watcher_act(struct world *w, struct machine *m, struct prng *p)
     uint64_t what = prng_below(p, 8);
 
     v->machine = m;
-    if (!machine_is_up(m) || m->paused_until_us > w->now_us || m->doubtful)
+    if (!machine_is_up(m) || m->paused_until_us > w->now_us)
         return;
     if (v->request == 0 && v->cursor.len > 0 && what < 6)
         open_from(v, buf_slice(&v->cursor));

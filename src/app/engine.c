@@ -3,6 +3,7 @@
 #include "app/doctor.h"
 #include "app/engine_impl.h"
 #include "app/identity_file.h"
+#include "app/stop_mark.h"
 #include "base/text.h"
 #include "io/clock.h"
 
@@ -452,7 +453,8 @@ static int open_node(struct engine *e, struct errmsg *why)
         .history_keep = e->opt.history_keep,
         .history_age_us = e->opt.history_age_us,
         .retention_us = e->opt.retention_us,
-        .collect_us = e->opt.collect_us };
+        .collect_us = e->opt.collect_us,
+        .copied = e->copied };
     int rc;
 
     if (e->crypto.random(e->crypto.self, (uint8_t *)&opt.seed,
@@ -583,6 +585,8 @@ int engine_close(struct engine *e)
         int closed = store_file_close(e->store);
 
         rc = rc == SYNCLINE_OK ? closed : rc;
+        if (rc == SYNCLINE_OK)
+            stop_mark_leave(e->dir);
     }
     identity_free(e->identity);
     if (!e->handles_open) {

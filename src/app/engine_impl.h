@@ -48,7 +48,8 @@ struct engine {
     struct helper_job sync_job, checkpoint_job;
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
-    bool stuck; /* the last checkpoint failed; waiting for it makes no room */
+    bool copied; /* the files are not those that the last stop left */
+    bool stuck;  /* the last checkpoint failed; waiting for it makes no room */
 
     uv_prepare_t turn;
     uv_idle_t again;

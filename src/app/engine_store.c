@@ -1,4 +1,5 @@
 #include "app/engine_impl.h"
+#include "app/stop_mark.h"
 
 #include "io/clock.h"
 
@@ -13,8 +14,10 @@ int engine_store_open(struct engine *e, struct errmsg *why)
         .now_ms = clock_mono_us() / 1000,
         .overlay_bytes = e->opt.overlay_bytes,
         .checkpoint_ms = e->opt.checkpoint_ms };
-    int rc = store_file_open(&e->store, e->dir, &opt, why);
+    int rc;
 
+    e->copied = !stop_mark_take(e->dir); /* opening changes the files */
+    rc = store_file_open(&e->store, e->dir, &opt, why);
     if (rc == SYNCLINE_OK)
         e->port = store_file_port(e->store);
     return rc;

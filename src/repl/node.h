@@ -33,6 +33,8 @@ struct node_options {
     uint64_t seed;     /* for jitter; replica ids come from the crypto port */
     node_resolve_fn *resolve;
     void *resolve_ctx;
+    bool copied; /* the store is a copy of what the last stop left, or not
+                    known to be that itself: a new replica, though clean */
     const struct netaddr *peers; /* to be dialled always; copied */
     size_t peers_n;
 

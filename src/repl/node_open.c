@@ -74,7 +74,7 @@ static int load_replica(struct node *n, bool *clean, struct errmsg *why)
     int rc =
         store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_CLEAN), &value);
 
-    *clean = rc == SYNCLINE_OK;
+    *clean = rc == SYNCLINE_OK && !n->opt.copied;
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         return rc;
     rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_REPLICA), &value);
@@ -112,11 +112,14 @@ static int open_used(struct node *n, struct errmsg *why)
         rc = mesh_load(n, why);
     if (rc == SYNCLINE_OK && !clean && !PLANTED(M5)) {
         log_line(&n->log, LOG_LEVEL_WARN, "node",
-            "the last stop was not clean: this store is a new replica now");
+            n->opt.copied ? "these files are not those that the last stop "
+                            "left: this store is a new replica now"
+                          : "the last stop was not clean: this store is a new "
+                            "replica now");
         n->counts.unclean_starts++;
         rc = node_mint_replica(n);
     }
-    if (rc == SYNCLINE_OK && clean)
+    if (rc == SYNCLINE_OK)
         txn_del(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN));
     if (rc == SYNCLINE_OK)
         rc = save_format(n);
