@@ -13,8 +13,6 @@ from node import (PATIENCE, Refused, World, connections, free_listen, main,
 from tap import check, equal, holds, note
 
 SHORT = ["--retention", "1s", "--collect.interval", "100ms"]
-# Alone it parks nobody, and so collects nothing by itself.
-ALONE = ["--retention", "30d"]
 SENDS = "sends its whole state"
 COMPLETE = "complete, "
 
@@ -76,7 +74,7 @@ def a_member_comes_back_with_edits_of_what_was_deleted():
         holds(a.do("peers"), "parked")
         _stop(a, b)
 
-        c.start(*ALONE)
+        c.start()
         c.do("patch", "default", "edited", '{"level":7,"name":"hall"}')
         c.do("patch", "default", "dropped", '{"level":8}')
         c.do("patch", "default", "live", '{"on":false}')
@@ -164,33 +162,50 @@ def the_history_outlives_the_record():
 
 
 def both_sides_had_collected():
-    """c was alone for long, too, and took the others for lost: what either
-    side deleted stays deleted on both."""
+    """Two and two were apart for long, and each took the others for lost: what
+    either side deleted stays deleted on both."""
     with World() as w:
-        a, b, c = _mesh(w, "a", "b", "c")
-        connections([a, b, c])
+        nodes = _mesh(w, "a", "b", "c", "d")
+        a, b, c, d = nodes
+        connections(nodes)
         for key in ("by-a", "by-c", "live"):
             a.put(key, 1)
-        same([a, b, c])
-        c.stop()
+        same(nodes)
+        _stop(c, d)
         a.do("del", "default", "by-a")
         _collected(a, b)
         _stop(a, b)
-        c.start()
+        _start(c, d)
+        connections([c, d])
         c.do("del", "default", "by-c")
-        _collected(c)
-        c.put("made", 3)
+        _collected(c, d)
+        d.put("made", 3)
         _start(a, b)
-        connections([a, b, c])
-        _everywhere((a, b, c), "made", 3)
-        for n in (a, b, c):
-            wait_for("nobody is parked on %s" % n.name, lambda n=n: not _parked(n))
-        same([a, b, c])
-        for n in (a, b, c):
+        connections(nodes)
+        _everywhere(nodes, "made", 3)
+        for n in nodes:
+            wait_for("nobody is parked on %s" % n.name,
+                     lambda n=n: not _parked(n))
+        check(any(SENDS in _log(n) for n in nodes), "nobody was behind")
+        same(nodes)
+        for n in nodes:
             for key in ("by-a", "by-c"):
                 n.waits_for(key, None)
             n.waits_for("live", 1)
         wait_for("verify agrees", a.agrees)
+
+
+def one_that_is_alone_parks_nobody():
+    with World() as w:
+        a, b = _mesh(w, "a", "b")
+        a.put("gone", 1)
+        same([a, b])
+        b.stop()
+        a.do("del", "default", "gone")
+        time.sleep(2.5)  # more than twice the retention
+        equal((_parked(a), a.space()["deleted"]), (set(), 1))
+        a.do("remove", "b")
+        _collected(a)
 
 
 def an_old_copy_of_the_folder_does_not_bring_it_back():
@@ -236,7 +251,7 @@ def _kill_amid_bootstraps(c, tries):
     cut = 0
     for step in range(tries):
         begun, done = _log(c).count(SENDS), _log(c).count(COMPLETE)
-        c.launch(*ALONE)
+        c.launch()
         wait_for("c is sent the whole state",
                  lambda n=begun: _log(c).count(SENDS) > n, pause=0.001)
         time.sleep(0.004 * step)  # how far it comes, not a wait
@@ -259,7 +274,7 @@ def a_bootstrap_is_killed_many_times():
                              for i in range(edits)])
         _collected(a, b)
         _stop(a, b)
-        c.start(*ALONE)
+        c.start()
         c.call("batch", ops=[{"key": "key%06d" % i, "value": {"mine": i}}
                              for i in range(edits)] +
                [{"key": "new%06d" % i, "value": i} for i in range(edits)])
@@ -268,7 +283,7 @@ def a_bootstrap_is_killed_many_times():
         cut = _kill_amid_bootstraps(c, 12)
         note("%d bootstraps were cut off by kill -9" % cut)
         check(cut > 0, "none was cut off")
-        c.start(*ALONE)
+        c.start()
         connections([a, b, c], 2 * PATIENCE)
         for n in (a, b, c):
             wait_for("%s lists all that came back" % n.name,

@@ -286,22 +286,37 @@ TEST(what_makes_no_sense_is_refused_and_changes_nothing)
 
 /* ---- what was collected ---- */
 
-static void await_says(
-    const struct site *x, const char *request, const char *want)
+static bool says(const struct site *x, const char *request, const char *want)
+{
+    char *answer = ask(x, request);
+    bool found = strstr(answer, want) != NULL;
+
+    syncline_free(answer);
+    return found;
+}
+
+static void await_it(
+    const struct site *x, const char *request, const char *want, bool there)
 {
     const struct timespec pause = { .tv_nsec = 2000000 };
     time_t limit = time(NULL) + PATIENCE_S;
-    bool says = false;
 
-    while (!says && time(NULL) <= limit) {
-        char *answer = ask(x, request);
+    while (says(x, request, want) != there && time(NULL) <= limit)
+        (void)nanosleep(&pause, NULL);
+    CHECK_SAYING(says(x, request, want) == there, "%s: %s: it %s", request,
+        want, there ? "is not said" : "is still said");
+}
 
-        says = strstr(answer, want) != NULL;
-        syncline_free(answer);
-        if (!says)
-            (void)nanosleep(&pause, NULL);
-    }
-    check_says(x, request, want);
+static void await_says(
+    const struct site *x, const char *request, const char *want)
+{
+    await_it(x, request, want, true);
+}
+
+static void await_not(
+    const struct site *x, const char *request, const char *word)
+{
+    await_it(x, request, word, false);
 }
 
 /* The record of a deleted item goes, its history stays, and goes on. */
@@ -341,33 +356,40 @@ TEST(an_item_whose_record_was_collected_has_a_history)
     site_remove(&a);
 }
 
+static void site_quick(struct site *x, const char *name)
+{
+    site_make(x, name);
+    x->opt.collect_ms = 10;
+    x->opt.retention_ms = 200;
+    site_start(x);
+}
+
 /* Nobody waits for one that has been silent; it is told of when it is back. */
 TEST(a_silent_member_is_parked_until_it_is_back)
 {
     const char *address[] = { NULL, NULL };
-    struct site a, b;
+    struct trio t;
 
-    site_make(&a, "a");
-    site_make(&b, "b");
-    a.opt.collect_ms = b.opt.collect_ms = 10;
-    a.opt.retention_ms = 200;
-    site_start(&a);
-    site_start(&b);
-    site_pair(&a, &b);
-    CHECK_OK(syncline_put(a.s, NULL, "lamp", "1"));
-    await_value(b.s, "lamp", "1");
-    check_says(&a, "{\"op\":\"peers\"}", "\"parked\":false");
-    site_close(&b);
-    CHECK_OK(syncline_delete(a.s, NULL, "lamp"));
-    await_says(&a, "{\"op\":\"peers\"}", "\"parked\":true");
-    await_says(&a, "{\"op\":\"status\"}",
+    site_quick(&t.a, "a");
+    site_quick(&t.b, "b");
+    site_quick(&t.c, "c");
+    trio_join(&t);
+    CHECK_OK(syncline_put(t.a.s, NULL, "lamp", "1"));
+    await_value(t.b.s, "lamp", "1");
+    await_value(t.c.s, "lamp", "1");
+    check_says(&t.a, "{\"op\":\"peers\"}", "\"parked\":false");
+    site_close(&t.b);
+    CHECK_OK(syncline_delete(t.a.s, NULL, "lamp"));
+    await_says(&t.a, "{\"op\":\"peers\"}", "\"parked\":true");
+    await_says(&t.c, "{\"op\":\"peers\"}", "\"parked\":true");
+    await_says(&t.a, "{\"op\":\"status\"}",
         "\"name\":\"default\",\"items\":0,\"deleted\":0,");
-    address[0] = a.address;
-    b.opt.peers = address;
-    site_start(&b);
-    await_says(&b, "{\"op\":\"get\",\"key\":\"lamp\"}", "ENOTFOUND");
-    await_says(&a, "{\"op\":\"peers\"}", "\"parked\":false");
-    CHECK_UINT(values_of(&a, ALL), 0);
-    site_remove(&b);
-    site_remove(&a);
+    address[0] = t.a.address;
+    t.b.opt.peers = address;
+    site_start(&t.b);
+    await_says(&t.b, "{\"op\":\"get\",\"key\":\"lamp\"}", "ENOTFOUND");
+    await_not(&t.a, "{\"op\":\"peers\"}", "\"parked\":true");
+    await_not(&t.c, "{\"op\":\"peers\"}", "\"parked\":true");
+    CHECK_UINT(values_of(&t.a, ALL), 0);
+    trio_remove(&t);
 }
