@@ -35,7 +35,7 @@ static const char usage[] =
     "  --skip-strikes LIST   and strikes of faults\n"
     "  --skip-nodes LIST     and machines, never 0\n"
     "  --shrink         cuts the first seed that fails to a short story\n"
-    "  --shrink-seconds N    for so long (120)\n"
+    "  --shrink-seconds N    for so much processor time (120)\n"
     "  --plant ID       switches a planted bug on; M30:JUDGE blinds one; list\n"
     "  --trace          prints what happens\n"
     "  --story          the same in words, and less of it\n"
