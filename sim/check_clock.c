@@ -4,11 +4,29 @@
 
 #include <inttypes.h>
 
+/* Is something in it the machine's own? */
+static bool has_written(const struct world *w, const struct machine *m,
+    uint32_t item, const struct item *it)
+{
+    for (uint32_t i = 0; i < it->changes_n; i++) {
+        uint32_t c = ledger_find(
+            &w->ledger, w->ledger.items[item].space, &it->changes[i].dot);
+
+        if (c != LEDGER_NONE && w->ledger.changes[c].author == m)
+            return true;
+    }
+    return false;
+}
+
 void check_version(
     struct world *w, struct machine *m, uint32_t item, const struct item *it)
 {
-    const struct view_item *vi = &w->ledger.views[m->ix].items[item];
+    struct view_item *vi = &w->ledger.views[m->ix].items[item];
 
+    /* Whoever made it anew elsewhere need not have known how far it had come
+     * where it has been collected. */
+    if (vi->length == 0 && !has_written(w, m, item, it))
+        vi->version = 0;
     if (item_alive(it) && it->version < vi->version)
         world_fail(w, "I5",
             "node %u: the version of %.*s goes back from %" PRIu64
