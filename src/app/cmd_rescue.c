@@ -148,7 +148,7 @@ static int run(struct cli *c)
 const struct command cmd_rescue = {
     .name = "rescue",
     .args = "[SPACE [KEY]] [--apply | --drop] [--all]",
-    .summary = "list, take back what came back after its item was deleted",
+    .summary = "list or take back edits of items deleted meanwhile",
     .help = "A member that was away for longer than the option retention may "
             "bring edits of\nitems that were deleted meanwhile. They are kept "
             "here and not in effect: by item,\nwith the fields that only that "
