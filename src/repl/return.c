@@ -61,8 +61,10 @@ static bool is_all_new(const struct returning *r, const struct item *it)
 static void judge_life(struct coming_back *b)
 {
     const struct item *now = &b->st.item;
-    bool gone = now->length == 0 && item_alive(b->old) &&
-        b->old->length <= b->r->floors.length;
+    /* A tombstone of an earlier life may have come late, after a later one was
+     * collected; what is alive there has never been ended beyond it. */
+    bool gone = !item_alive(now) && now->length < b->old->length &&
+        item_alive(b->old) && b->old->length <= b->r->floors.length;
 
     b->over = gone || now->length > b->old->length;
     b->reborn = gone && is_all_new(b->r, b->old);
