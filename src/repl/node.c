@@ -204,16 +204,36 @@ static void undo_frames(struct node *n)
     }
 }
 
-static void undo_step(struct node *n)
+/* Whom a step answers besides its own asker was waiting for something that
+ * was so already, and what it closes stays closed: neither is undone, or
+ * nobody would hear of it any more. */
+static bool outlives_undo(const struct effect *fx, const struct event *ev)
+{
+    return fx->type == FX_CLOSE ||
+        (fx->type == FX_REPLY &&
+            (ev->type != EV_REQUEST || fx->request != ev->request));
+}
+
+static void undo_effects(struct node *n, const struct event *ev)
+{
+    size_t kept = n->fx_kept;
+
+    for (size_t i = kept; i < n->fx_n; i++) {
+        if (n->fx[i].type == FX_DIAL) /* it will never be carried out */
+            peers_on_down(n->peers, n->fx[i].conn, n->now_us);
+        if (outlives_undo(&n->fx[i], ev))
+            n->fx[kept++] = n->fx[i];
+    }
+    n->fx_n = kept;
+}
+
+static void undo_step(struct node *n, const struct event *ev)
 {
     undo_writes(n);
     waits_undo(n);
     n->unsettled = NULL;
     n->mesh_changed = false;
-    for (size_t i = n->fx_kept; i < n->fx_n; i++)
-        if (n->fx[i].type == FX_DIAL) /* it will never be carried out */
-            peers_on_down(n->peers, n->fx[i].conn, n->now_us);
-    n->fx_n = n->fx_kept;
+    undo_effects(n, ev);
     resolves_undo(n);
     undo_frames(n);
 }
@@ -452,7 +472,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     if (rc != SYNCLINE_OK) {
-        undo_step(n);
+        undo_step(n, ev);
         if (n->broken)
             return SYNCLINE_ENOMEM;
         n->counts.steps_undone++;
