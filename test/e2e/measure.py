@@ -1,8 +1,8 @@
 """What daemons use over time, read from /proc and their folders, and what may
 be said against it.
 
-A Life is one process of a node. Its memory is judged by a line laid through
-what it had once it was warm; what it holds open, by what it held when all was
+A Life is one process of a node. Its memory is judged by how steadily it rises
+once it is warm; what it holds open, by what it held when all was
 at rest."""
 
 import os
@@ -11,6 +11,7 @@ import time
 
 MIB = 1 << 20
 SHORTEST = 300  # seconds, of what can be told a slope from
+PARTS = 6
 TICKS = os.sysconf("SC_CLK_TCK")
 
 # Each can be set: script/soak --limit NAME=N.
@@ -116,17 +117,21 @@ def warm_part(samples):
 
 
 def slope(samples):
-    """KiB an hour of the line that lies nearest; None of too short a time."""
-    n = len(samples)
-    if n < 10 or samples[-1][0] - samples[0][0] < SHORTEST:
+    """KiB an hour, or None of too short a time. A leak is steady; what an
+    allocator keeps after a burst is not. So the time is cut into parts, and
+    it is the middle one of the steps from the least of one to that of the
+    next."""
+    if not samples or samples[-1][0] - samples[0][0] < SHORTEST:
         return None
-    mean_t = sum(t for t, _ in samples) / n
-    mean_v = sum(v for _, v in samples) / n
-    over = sum((t - mean_t) ** 2 for t, _ in samples)
-    if over == 0:
+    part = (samples[-1][0] - samples[0][0]) / PARTS
+    least = [None] * PARTS
+    for t, v in samples:
+        at = min(PARTS - 1, int((t - samples[0][0]) / part))
+        least[at] = v if least[at] is None else min(v, least[at])
+    if None in least:
         return None
-    rise = sum((t - mean_t) * (v - mean_v) for t, v in samples)
-    return round(rise / over * 3600, 1)
+    steps = sorted(b - a for a, b in zip(least, least[1:]))
+    return round(steps[len(steps) // 2] / part * 3600, 1)
 
 
 def log_errors(path):

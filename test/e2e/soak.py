@@ -260,8 +260,8 @@ def table(nodes):
 
     row("lives", lambda n: "%d" % n["lives"])
     row("memory, most, KiB", lambda n: "%d" % n["rss_max_kib"])
-    row("memory, warm and last, KiB", lambda n: "%s - %s" % (
-        n["rss_warm_kib"], n["rss_last_kib"]))
+    row("memory, warm and last, KiB", lambda n: "%s %s" % (
+        n["rss_warm_kib"] or "-", n["rss_last_kib"]))
     row("memory, KiB an hour", lambda n: "too short to tell" if
         n["rss_slope_kib_h"] is None else "%s (over %d s)" % (
             n["rss_slope_kib_h"], n["rss_slope_over_s"]))

@@ -79,6 +79,8 @@ def a_leak_is_told_from_warming_up():
     equal(slope(warm_part(warming)), 0.0, "slope of what is warm")
     leaking = [(t, v + t * 3072 / 3600) for t, v in warming]
     check(3000 < slope(warm_part(leaking)) < 3150, slope(warm_part(leaking)))
+    burst = [(t, v + (t > 2000) * 9000) for t, v in warming]
+    equal(slope(warm_part(burst)), 0.0, "slope of one burst")
     equal(slope(warm_part([(0, 1)])), None, "slope of one sample")
     equal(slope(warm_part([s for s in leaking if s[0] < 800])), None,
           "slope of what is not warm")
