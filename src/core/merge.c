@@ -343,8 +343,7 @@ static int begin_change(
 
     if (!item_alive(it) && it->version < by->version_floor)
         it->version = by->version_floor;
-    if (it->version < LENGTH_MAX)
-        it->version++;
+    it->version = item_next_version(it->version);
     for (*ix = 0; *ix < it->changes_n; ++*ix)
         if (change_cmp(&it->changes[*ix], &c) == 0)
             return SYNCLINE_OK; /* its commit wrote here before */
@@ -359,14 +358,6 @@ static int begin_change(
     if (rc == SYNCLINE_OK)
         rc = item_add_change(it, &c, ix, a);
     return rc;
-}
-
-/* The next odd length above both the item's own and the floor. */
-static uint64_t next_life(uint64_t length, uint64_t floor)
-{
-    uint64_t above = length > floor ? length : floor;
-
-    return above + 1 + (above & 1);
 }
 
 /* Does the path hold what beats the author? A write that keeps an older time
@@ -398,11 +389,11 @@ int item_write(struct item *it, const struct leaves *leaves,
     *wrote = false;
     if (!has_news(it, leaves, by))
         return SYNCLINE_OK;
-    if (!item_alive(it) && next_life(it->length, by->floor) > LENGTH_MAX)
+    if (!item_alive(it) && item_next_life(it->length, by->floor) > LENGTH_MAX)
         return SYNCLINE_ELIMIT;
     rc = begin_change(it, by, &ix, a);
     if (rc == SYNCLINE_OK && !item_alive(it)) {
-        it->length = next_life(it->length, by->floor);
+        it->length = item_next_life(it->length, by->floor);
         it->tomb = -1;
     }
     for (uint32_t i = 0; i < leaves->n && rc == SYNCLINE_OK; i++)

@@ -61,6 +61,29 @@ struct author {
     uint32_t originals_n;
 };
 
+/* The next odd length above both an item's own and the floor. Beyond LENGTH_MAX
+ * there is none. */
+static inline uint64_t item_next_life(uint64_t length, uint64_t floor)
+{
+    uint64_t above = length > floor ? length : floor;
+
+    return above + 1 + (above & 1);
+}
+
+/* The same for what somebody else wrote, which must find a place: at the end
+ * of all lives it is the last one. */
+static inline uint64_t item_replayed_life(uint64_t length, uint64_t floor)
+{
+    uint64_t next = item_next_life(length, floor);
+
+    return next < LENGTH_MAX ? next : LENGTH_MAX - 1;
+}
+
+static inline uint64_t item_next_version(uint64_t version)
+{
+    return version < LENGTH_MAX ? version + 1 : version;
+}
+
 /* Writes leaves into an item, creating it if it is not alive. Leaves where a
  * cell of a later stamp stands are left out (an older system's write may be
  * late); nothing to write leaves it as it is and *wrote false. */

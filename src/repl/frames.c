@@ -65,8 +65,8 @@ void put_floors(struct buf *b, const struct floors *f)
 
 void get_floors(struct reader *r, struct floors *out)
 {
-    out->length = get_varint_max(r, LENGTH_MAX - 1);
-    out->version = get_varint_max(r, LENGTH_MAX - 1);
+    out->length = get_varint_max(r, LENGTH_MAX);
+    out->version = get_varint_max(r, LENGTH_MAX);
     get_stamp(r, &out->fields);
 }
 

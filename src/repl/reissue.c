@@ -83,7 +83,7 @@ static int reissue_item(struct reissue *r, struct slice key)
         return SYNCLINE_OK;
     r->wrote = true;
     n->counts.items_reissued++;
-    st.item.version++;
+    st.item.version = item_next_version(st.item.version);
     rc = vv_add(&st.item.ctx, &by->dot, &n->step);
     if (rc == SYNCLINE_OK)
         rc = item_normalise(&st.item, &n->step);

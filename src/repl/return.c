@@ -189,15 +189,15 @@ static int finish_row(struct coming_back *b)
     struct node *n = b->node;
     struct space *sp = b->r->space;
     const struct floors *floors = &sp->s.floors;
-    uint64_t above =
-        b->st.item.length > floors->length ? b->st.item.length : floors->length;
     int rc = vv_copy(&b->row.ctx, &b->old->ctx, &n->step);
 
-    b->row.length = b->reborn ? above + 1 + (above & 1) : b->old->length;
+    b->row.length = b->reborn
+        ? item_replayed_life(b->st.item.length, floors->length)
+        : b->old->length;
     b->row.version = b->old->version;
     /* Somebody may have known it by a higher version, and collected it. */
     if (!item_alive(&b->st.item) && b->row.version <= floors->version)
-        b->row.version = floors->version + 1;
+        b->row.version = item_next_version(floors->version);
     if (rc == SYNCLINE_OK)
         rc = vv_add(&b->row.ctx, b->dot, &n->step);
     if (rc == SYNCLINE_OK)

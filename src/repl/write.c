@@ -221,10 +221,10 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
     else if (st.item.length > 0)
         row.length = st.item.length - 1; /* deleted there: it loses */
     else
-        row.length = sp->s.floors.length + 1 + (sp->s.floors.length & 1);
+        row.length = item_replayed_life(0, sp->s.floors.length);
     row.version = old->version;
     if (!item_alive(&st.item) && row.version <= sp->s.floors.version)
-        row.version = sp->s.floors.version + 1;
+        row.version = item_next_version(sp->s.floors.version);
     if (st.item.length == 0 && sp->s.floors.length > 0)
         rc = vv_copy(&row.birth, &sp->have, &n->step);
     if (rc == SYNCLINE_OK)
