@@ -193,7 +193,6 @@ static void forget(struct view *v)
     for (uint32_t i = 0; i < v->slots_n; i++)
         v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
     memset(v->spaces, 0, sizeof v->spaces);
-    v->mutual = 0;
     v->greatest = (struct stamp){ 0 };
     arena_reset(&v->arena);
 }
