@@ -56,6 +56,8 @@ static int begin(
     }
     if (s->deaf)
         return SYNCLINE_OK;
+    if (!silence_may_bootstrap(n, &c->device))
+        return SYNCLINE_EDENIED;
     if (sp->staging != NULL) { /* it begins anew */
         rc = leaving_drop(n, sp->staging->id);
         space_unstage(n, sp);
@@ -234,6 +236,14 @@ int bootstrap_on_frame(
                                            : SYNCLINE_EMALFORMED;
 }
 
+static void hear_all(struct node *n, const struct space *sp)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        for (struct session *s = c->sessions; s != NULL; s = s->next)
+            if (s->space == sp)
+                s->deaf = false;
+}
+
 int bootstrap_conn_gone(struct node *n, const struct conn *c)
 {
     int rc = SYNCLINE_OK;
@@ -244,6 +254,7 @@ int bootstrap_conn_gone(struct node *n, const struct conn *c)
             continue;
         rc = leaving_drop(n, sp->staging->id);
         space_unstage(n, sp);
+        hear_all(n, sp);
         if (rc == SYNCLINE_OK) /* others may have one for us, too */
             rc = conns_subscribe_all(n, sp);
     }

@@ -27,7 +27,9 @@ struct silence {
     uint64_t heard_us;  /* monotonic; or since when we listen */
     uint64_t before_us; /* silent already, when that began */
     uint64_t saved_us;
-    bool parked; /* it holds up nobody who collects */
+    bool parked;         /* it holds up nobody who collects */
+    uint32_t bootstraps; /* that it has begun to send, since then */
+    uint64_t bootstraps_from_us;
 };
 
 NODISCARD int silences_load(struct node *n);
@@ -38,6 +40,8 @@ void silence_heard(struct node *n, const struct device_id *device);
 /* An item `parked/<device>` of `_mesh` says so now. */
 NODISCARD int silence_parked(struct node *n, struct slice device, bool parked);
 bool silence_is_parked(const struct node *n, const struct device_id *device);
+/* Each one makes a new replica of us: no member sends one after the other. */
+bool silence_may_bootstrap(struct node *n, const struct device_id *device);
 /* Parks who has been silent for too long, and takes back who is here. */
 NODISCARD int silences_tick(struct node *n);
 

@@ -89,6 +89,7 @@ static int leave_space(
 /* What still points to the spaces of the old mesh lets go of them. */
 static int let_go(struct node *n)
 {
+    returns_free(n);
     conns_restart(n, "this device moves to another mesh");
     while (n->spaces != NULL) {
         struct space *sp = n->spaces;
@@ -143,7 +144,7 @@ static int go_back(struct node *n, int rc)
     members_free(n->members);
     n->members = NULL;
     if (mesh_load(n, &why) != SYNCLINE_OK || mesh_refresh(n) != SYNCLINE_OK ||
-        join_load(n) != SYNCLINE_OK) {
+        join_load(n) != SYNCLINE_OK || returns_load(n) != SYNCLINE_OK) {
         n->broken = true;
         log_line(&n->log, LOG_LEVEL_ERROR, "join",
             "reading the store again failed: %s", why.text);

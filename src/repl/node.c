@@ -188,6 +188,7 @@ int node_commit(struct node *n)
 static void undo_writes(struct node *n)
 {
     txn_reset(&n->txn);
+    n->unsettled = NULL;
     spaces_undo(n);
     n->clock_ceiling = n->undo_ceiling;
 }
@@ -231,7 +232,6 @@ static void undo_step(struct node *n, const struct event *ev)
 {
     undo_writes(n);
     waits_undo(n);
-    n->unsettled = NULL;
     n->mesh_changed = false;
     undo_effects(n, ev);
     resolves_undo(n);

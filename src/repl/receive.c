@@ -355,8 +355,9 @@ static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
 {
     struct session *s = session_of(c, sp);
 
-    if (sp->echoed && sp->touched && s != NULL && s->wanted && !s->indexing &&
-        s->at.len == 0 && s->pos == sp->undo.lsn)
+    if (sp->echoed && sp->touched && s != NULL && s->wanted &&
+        s->bootstrapping == BOOTSTRAP_NONE && !s->indexing && s->at.len == 0 &&
+        s->pos == sp->undo.lsn)
         s->pos = sp->s.lsn;
     if (s != NULL)
         s->untold += rows_n;

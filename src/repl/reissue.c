@@ -15,6 +15,7 @@ struct reissue {
     bool wrote;
     struct slice keys[256];
     uint32_t n;
+    struct buf at; /* the index goes on from here */
 };
 
 static int note_key(void *ctx, struct slice key, struct slice value)
@@ -28,6 +29,9 @@ static int note_key(void *ctx, struct slice key, struct slice value)
         return SYNCLINE_ECORRUPT;
     if (!rid_eq(&dot.replica, &r->replica) || r->n == 256)
         return 1;
+    buf_clear(&r->at);
+    buf_put_slice(&r->at, key);
+    buf_put_u8(&r->at, 0);
     r->keys[r->n] = arena_dup(&r->node->step, item_key);
     return r->keys[r->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
 }
@@ -91,23 +95,34 @@ static int reissue_item(struct reissue *r, struct slice key)
                              : rc;
 }
 
-static int reissue_replica(struct reissue *r, const struct rid *replica)
+static int reissue_some(struct reissue *r)
 {
     struct node *n = r->node;
-    struct space *sp = r->space;
-    struct dot from = { *replica, vv_get(&sp->have, replica) + 1 };
     struct buf prefix = { 0 };
+    struct slice from = arena_dup(&n->step, buf_slice(&r->at));
     int rc;
 
-    r->replica = *replica;
     r->n = 0;
-    rc = store_scan(&n->opt.store, TABLE_SEEN, key_space(&prefix, sp->id),
-        key_seen(&n->key, sp->id, &from, SLICE_NONE), note_key, r);
+    if (from.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = store_scan(&n->opt.store, TABLE_SEEN, key_space(&prefix, r->space->id),
+        from, note_key, r);
     buf_free(&prefix);
     for (uint32_t i = 0; i < r->n && rc == SYNCLINE_OK; i++)
         rc = reissue_item(r, r->keys[i]);
-    if (rc == SYNCLINE_OK && r->n == 256) /* more, another time */
-        *(r->left ? &sp->orphans : &sp->reissue) = true;
+    return rc == SYNCLINE_OK ? buf_status(&r->at) : rc;
+}
+
+static int reissue_replica(struct reissue *r, const struct rid *replica)
+{
+    struct dot from = { *replica, vv_get(&r->space->have, replica) + 1 };
+    int rc = SYNCLINE_OK;
+
+    r->replica = *replica;
+    (void)key_seen(&r->at, r->space->id, &from, SLICE_NONE);
+    do
+        rc = reissue_some(r);
+    while (rc == SYNCLINE_OK && r->n == 256);
     return rc;
 }
 
@@ -159,6 +174,7 @@ static int reissue(struct node *n, struct space *sp, bool left)
             rc = reissue_replica(&r, &next);
         after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
     }
+    buf_free(&r.at);
     return rc == SYNCLINE_OK && r.wrote ? space_raise(n, sp, &by.dot) : rc;
 }
 

@@ -122,6 +122,8 @@ static int write_again(struct coming_back *b, const struct cell *cell)
     if (empty && stamp_cmp(&c.stamp, &b->r->floors.fields) <= 0) {
         b->node->counts.cells_restamped++;
         rc = node_stamp(b->node, &c.stamp);
+        if (rc == SYNCLINE_ELIMIT) /* no clock goes further: it stays */
+            rc = SYNCLINE_OK;
     }
     if (rc == SYNCLINE_OK)
         rc = item_add_change(&b->row, &c, &ix, &b->node->step);
@@ -522,6 +524,10 @@ static int look_at_some(struct node *n, struct returning *r, bool *done)
     buf_free(&prefix);
     if (rc == SYNCLINE_OK)
         rc = node_stamp(n, &by.stamp);
+    if (rc == SYNCLINE_ELIMIT) { /* nothing can be written any more */
+        *done = true;
+        return SYNCLINE_OK;
+    }
     for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++)
         rc = look_again(n, r, k.e[i], &by, &any);
     if (rc == SYNCLINE_OK && any)

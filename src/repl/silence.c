@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #define SAVES 32 /* within a retention */
+#define BOOTSTRAPS_MAX 100
+#define BOOTSTRAPS_US ((uint64_t)600 * 1000 * 1000)
 
 static struct silence *find(
     const struct node *n, const struct device_id *device)
@@ -73,6 +75,19 @@ bool silence_is_parked(const struct node *n, const struct device_id *device)
     const struct silence *s = find(n, device);
 
     return s != NULL && s->parked;
+}
+
+bool silence_may_bootstrap(struct node *n, const struct device_id *device)
+{
+    struct silence *s = find_or_add(n, device);
+
+    if (s == NULL)
+        return false;
+    if (n->now_us >= s->bootstraps_from_us + BOOTSTRAPS_US) {
+        s->bootstraps_from_us = n->now_us;
+        s->bootstraps = 0;
+    }
+    return s->bootstraps++ < BOOTSTRAPS_MAX;
 }
 
 int silence_parked(struct node *n, struct slice device, bool parked)
