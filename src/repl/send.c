@@ -543,7 +543,8 @@ int send_on_subscribe(
     s->deaf = false;
     if (vv_copy(&s->peer_has, &f->have, &s->arena) != SYNCLINE_OK ||
         vv_copy(&s->claims, &f->have, &s->claims_arena) != SYNCLINE_OK ||
-        ack_lower(n, &c->device, sp, &f->have) != SYNCLINE_OK)
+        (!PLANTED(M14) &&
+            ack_lower(n, &c->device, sp, &f->have) != SYNCLINE_OK))
         return SYNCLINE_ENOMEM;
     if (PLANTED(M14))
         return vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena);
