@@ -145,11 +145,9 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
     struct stored st;
     int rc = read_item(f, e->tail, &st, &bytes);
 
-    if (rc == SYNCLINE_ENOTFOUND)
-        return SYNCLINE_OK;
     if (rc != SYNCLINE_OK || vv_geq(&f->s->peer_has, &st.item.ctx)) {
         held_remove_entry(f->s, e->kind, e->tail);
-        return rc;
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc; /* collected */
     }
     if (!now && authors_deliver(f, &st.item))
         return hold_back(
@@ -193,8 +191,10 @@ int consider_conflict(struct filling *f, const struct entry *e)
     int rc = store_get(&n->opt.store, TABLE_CONFLICT,
         key_item(&n->key, f->s->space->id, e->tail), &value);
 
-    if (rc != SYNCLINE_OK)
+    if (rc != SYNCLINE_OK) {
+        held_remove_entry(f->s, e->kind, e->tail);
         return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    }
     r = reader_of(value);
     lsn = get_be64(&r);
     if (r.in.len > n->opt.fragment_above) {
