@@ -54,11 +54,12 @@ struct led_change {
     uint32_t cells_n, cells_cap;
     struct led_past *past;
     uint32_t past_n, past_cap;
-    bool acked;    /* somebody was told that it is safe */
-    bool lost;     /* the author's disk lost it */
-    bool spread;   /* somebody else has held it */
-    bool moved;    /* it is replayed by its author, after a bootstrap */
-    bool returned; /* by anybody; or it was known then, or its life over */
+    bool acked;        /* somebody was told that it is safe */
+    bool lost;         /* the author's disk lost it */
+    bool spread;       /* somebody else has held it */
+    bool moved;        /* it is replayed by its author, after a bootstrap */
+    uint64_t moved_at; /* by this commit */
+    bool returned;     /* by anybody; or it was known then, or its life over */
 };
 
 struct led_space {

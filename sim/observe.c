@@ -113,8 +113,10 @@ static void note_moved(struct observer *o, bool before)
             !vv_covers(&vs->have, &c->dot))
             continue;
         c->returned = c->returned || before;
-        if (c->author == o->machine)
+        if (c->author == o->machine) {
             c->moved = before;
+            c->moved_at = o->no;
+        }
     }
 }
 
@@ -483,6 +485,8 @@ static void note_lost(struct world *w, struct machine *m, bool restored)
         struct led_change *c = &l->changes[i];
         const struct view_space *vs = view_by_space(&l->views[m->ix], c->space);
 
+        if (c->author == m && c->moved_at > machine_disk_last(&m->disk))
+            c->moved = false; /* that has been lost */
         if (c->author != m || c->lost || (vs == NULL && !restored) ||
             (vs != NULL && vv_covers(&vs->have, &c->dot)) ||
             (c->moved && !restored))
