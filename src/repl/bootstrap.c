@@ -67,6 +67,7 @@ static int begin(
     if (rc == SYNCLINE_OK)
         rc = space_stage(n, sp);
     sp->staging_conn = c->id;
+    sp->staging_us = n->now_us;
     n->counts.bootstraps_begun++;
     log_line(&n->log, LOG_LEVEL_INFO, "bootstrap",
         "%.*s: %.*s sends its whole state: what was deleted meanwhile is "
@@ -242,6 +243,17 @@ static void hear_all(struct node *n, const struct space *sp)
         for (struct session *s = c->sessions; s != NULL; s = s->next)
             if (s->space == sp)
                 s->deaf = false;
+}
+
+#define STALLED_US ((uint64_t)60 * 1000 * 1000)
+
+bool bootstrap_has_stalled(const struct node *n, const struct conn *c)
+{
+    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        if (sp->staging != NULL && sp->staging_conn == c->id &&
+            n->now_us >= sp->staging_us + STALLED_US)
+            return true;
+    return false;
 }
 
 int bootstrap_conn_gone(struct node *n, const struct conn *c)

@@ -83,6 +83,25 @@ static bool may_go(
     return vv_covers(least, &c->dot);
 }
 
+/* All that was merged into it must be everywhere: a version, or a write of that
+ * life that lost, must not come after the record has gone. What no vector here
+ * covers is lost, and nobody waits for it. */
+static bool item_may_go(const struct node *n, const struct space *sp,
+    const struct item *it, const struct vv *least)
+{
+    if (!may_go(n, &it->changes[it->tomb], least))
+        return false;
+    for (uint32_t i = 0; i < it->ctx.n && !PLANTED(M7); i++) {
+        struct dot d = it->ctx.e[i];
+        uint64_t here = vv_get(&sp->durable, &d.replica);
+
+        d.seq = d.seq < here ? d.seq : here;
+        if (d.seq > 0 && !vv_covers(least, &d))
+            return false;
+    }
+    return true;
+}
+
 static void count_behind(
     struct node *n, const struct space *sp, const struct dot *d)
 {
@@ -182,9 +201,8 @@ static int look_at(
         return rc;
     if (st.item.tomb < 0)
         return collect_fields(n, sp, key, &st, least);
-    return may_go(n, &st.item.changes[st.item.tomb], least)
-        ? collect_item(n, sp, key, &st)
-        : SYNCLINE_OK;
+    return item_may_go(n, sp, &st.item, least) ? collect_item(n, sp, key, &st)
+                                               : SYNCLINE_OK;
 }
 
 /* ---- the pass ---- */
@@ -243,10 +261,14 @@ static int collect_space(struct node *n, struct space *sp)
 
     if (!space_collects(sp) || !has_dead(sp) || returns_into(n, sp) ||
         !find_least(n, sp, &least)) {
+        if (sp->collect_at.len > 0) /* the pass was not over */
+            sp->collected_upto = (struct vv){ 0 };
         buf_clear(&sp->collect_at);
         return SYNCLINE_OK;
     }
-    if (sp->collect_at.len == 0) {
+    if (sp->collect_at.len > 0)
+        lower_to(&sp->collected_upto, &least);
+    else {
         if (vv_geq(&sp->collected_upto, &least) && !PLANTED(M7))
             return SYNCLINE_OK; /* what can go has gone */
         arena_reset(&sp->collect_arena);

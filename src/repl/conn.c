@@ -656,6 +656,8 @@ int conns_tick(struct node *n)
             continue;
         if (n->now_us >= c->heard_us + n->opt.silence_us) {
             conn_close(n, c, SYNCLINE_ETIMEOUT, "the peer has gone silent");
+        } else if (bootstrap_has_stalled(n, c)) {
+            conn_close(n, c, SYNCLINE_ETIMEOUT, "its bootstrap has stalled");
         } else if (!c->pairing && n->now_us >= c->ping_due_us) {
             c->ping_due_us = n->now_us + n->opt.heartbeat_us;
             rc = conn_send(n, c, &ping);

@@ -303,7 +303,7 @@ int replay_tick(struct node *n)
     bool empty = false;
     int rc;
 
-    if (l == NULL)
+    if (l == NULL || n->bad_restart)
         return SYNCLINE_OK;
     rc = store_scan(&n->opt.store, TABLE_ITEM, key_space(&prefix, l->id),
         SLICE_NONE, gather, &c);

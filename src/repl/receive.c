@@ -370,6 +370,8 @@ static int receive_staged(
 
     if ((f->flags & ~(unsigned)BATCH_HURRY) != 0)
         return SYNCLINE_EMALFORMED;
+    if (f->rows_n == 0 && f->conflicts_n == 0)
+        return SYNCLINE_OK;
     rc = receive_rows(n, sp, f);
     return rc == SYNCLINE_OK ? receive_conflicts(n, sp, f) : rc;
 }
@@ -390,8 +392,10 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         n->counts.batches_refused++;
         return SYNCLINE_OK;
     }
-    if (into->staged)
+    if (into->staged) {
+        sp->staging_us = n->now_us;
         return receive_staged(n, into, f);
+    }
     rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
     if (rc == SYNCLINE_OK)
@@ -452,6 +456,8 @@ int receive_fragment(
     c->owed += f->bytes.len;
     c->hurry = true;
     n->want_flush = true;
+    if (sp != NULL && sp->staging_conn == c->id)
+        sp->staging_us = n->now_us;
     if (f->transfer != in->no) {
         rc = begin_incoming(in, f);
         if (rc != SYNCLINE_OK)

@@ -344,6 +344,8 @@ int resolve_settle(struct node *n)
         n->unsettled = u->next;
         rc = u->policy == POLICY_CUSTOM ? settle_custom(n, u)
                                         : settle_keep_both(n, u);
+        if (rc == SYNCLINE_ELIMIT) /* no clock goes further: it stays open */
+            rc = SYNCLINE_OK;
     }
     n->unsettled = NULL;
     return rc;

@@ -578,6 +578,8 @@ int returns_run(struct node *n, bool all)
     uint32_t chunks = 0;
     int rc = SYNCLINE_OK;
 
+    if (n->bad_restart) /* the next dot may be known elsewhere */
+        return all && n->returning != NULL ? SYNCLINE_ECLOSED : SYNCLINE_OK;
     while (n->returning != NULL && rc == SYNCLINE_OK &&
         (all || chunks++ < CHUNKS)) {
         struct returning *r = n->returning;

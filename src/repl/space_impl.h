@@ -56,6 +56,7 @@ struct space {
     /* A bootstrap on its way here (bootstrap.c). */
     struct space *staging; /* what has come of it; token and name empty */
     uint64_t staging_conn;
+    uint64_t staging_us;          /* when something of it came last */
     bool staged;                  /* this is such a one */
     struct policy_rule *policies; /* longest prefix first */
     uint32_t policies_n;
