@@ -56,12 +56,8 @@ static int begin(
     }
     if (s->deaf)
         return SYNCLINE_OK;
-    if (!silence_may_bootstrap(n, &c->device))
-        return SYNCLINE_EDENIED;
-    if (sp->staging != NULL) { /* it begins anew */
-        rc = leaving_drop(n, sp->staging->id);
-        space_unstage(n, sp);
-    }
+    if (sp->staging != NULL) /* one a SUBSCRIBE */
+        return SYNCLINE_EMALFORMED;
     send_forget(c, s); /* what we have to say is not wanted */
     s->bootstrapping = BOOTSTRAP_SENT;
     if (rc == SYNCLINE_OK)
@@ -233,8 +229,10 @@ int bootstrap_on_frame(
     }
     if (sp->staging == NULL || sp->staging_conn != c->id)
         return SYNCLINE_OK; /* we were deaf to it */
-    return vv_geq(&f->vector, &s->horizon) ? end(n, sp, f)
-                                           : SYNCLINE_EMALFORMED;
+    if (!vv_geq(&f->vector, &s->horizon))
+        return SYNCLINE_EMALFORMED;
+    return silence_may_bootstrap(n, &c->device) ? end(n, sp, f)
+                                                : SYNCLINE_EDENIED;
 }
 
 static void hear_all(struct node *n, const struct space *sp)

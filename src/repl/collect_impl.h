@@ -28,7 +28,7 @@ struct silence {
     uint64_t before_us; /* silent already, when that began */
     uint64_t saved_us;
     bool parked;         /* it holds up nobody who collects */
-    uint32_t bootstraps; /* that it has begun to send, since then */
+    uint32_t bootstraps; /* taken from it, since then */
     uint64_t bootstraps_from_us;
 };
 
