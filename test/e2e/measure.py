@@ -2,8 +2,7 @@
 be said against it.
 
 A Life is one process of a node. Its memory is judged by how steadily it rises
-once it is warm; what it holds open, by what it held when all was
-at rest."""
+once it is warm; what it holds open, by what it held when all was at rest."""
 
 import os
 import threading
