@@ -70,10 +70,10 @@ void check_siblings_note(struct world *w, const struct json *result);
  * thing that check_converge looks at. */
 void check_heal(struct world *w);
 /* After quiet, what a node writes reaches every other: each is asked to
- * write, do all show it, and who does not, once it has been too long. */
+ * write; who does not show what another wrote? */
 void check_alive_begin(struct world *w, struct machine *m);
-bool check_alive_is_done(struct world *w);
 void check_alive(struct world *w);
+
 /* At quiet. I4: one document, fingerprint, vector and set of conflicts
  * on all machines, and the document is the fold of the ledger. */
 void check_converge(struct world *w);

@@ -77,13 +77,6 @@ static bool find_missing(
     return false;
 }
 
-bool check_alive_is_done(struct world *w)
-{
-    struct machine *at, *author;
-
-    return !find_missing(w, &at, &author);
-}
-
 void check_alive(struct world *w)
 {
     struct machine *at, *author;

@@ -11,7 +11,6 @@
 #define QUIET_US (60 * SEC_US)
 /* What is written after that is everywhere. */
 #define LIVE_US (5 * SEC_US)
-#define LOOK_US (100 * MS_US)
 
 static void later(struct world *w, uint64_t us,
     void (*fn)(struct world *, struct happening *))
@@ -21,20 +20,14 @@ static void later(struct world *w, uint64_t us,
 
 /* ---- liveness ---- */
 
-static void look(struct world *w, struct happening *h)
+static void judge_life(struct world *w, struct happening *h)
 {
     (void)h;
-    if (check_alive_is_done(w)) {
-        if (!w->opt.lonely)
-            check_converge(w);
-        check_watches(w);
-        w->work.over = true;
-    } else if (w->now_us >= w->work.phase_us + LIVE_US) {
-        check_alive(w);
-        w->work.over = true;
-    } else {
-        later(w, LOOK_US, look);
-    }
+    check_alive(w);
+    if (!w->failed && !w->opt.lonely)
+        check_converge(w);
+    check_watches(w);
+    w->work.over = true;
 }
 
 static void live(struct world *w)
@@ -43,7 +36,7 @@ static void live(struct world *w)
     w->work.phase_us = w->now_us;
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         check_alive_begin(w, &w->machines[i]);
-    later(w, LOOK_US, look);
+    later(w, LIVE_US, judge_life);
 }
 
 /* ---- quiet ---- */
