@@ -35,8 +35,9 @@ static void lower_to(struct vv *v, const struct vv *other)
 }
 
 /* A peer that is connected must also have said so here: what it sends is
- * judged by that (session_is_behind). Nothing goes while somebody is sent the
- * whole state. */
+ * judged by that (session_is_behind). Of whom a row is still to come, parked or
+ * not, that row may be older than what would go. Nothing goes while somebody is
+ * sent the whole state. */
 static bool lower_to_sessions(
     const struct node *n, const struct space *sp, struct vv *least)
 {
@@ -48,6 +49,9 @@ static bool lower_to_sessions(
         while (s != NULL && s->space != sp)
             s = s->next;
         if (s != NULL && s->bootstrapping == BOOTSTRAP_SENDING)
+            return false;
+        if (s != NULL && !session_is_behind(s) &&
+            !vv_geq(&sp->durable, &s->claims))
             return false;
         if (counts(n, &c->device))
             lower_to(least, s != NULL ? &s->claims : &(struct vv){ 0 });
