@@ -89,4 +89,15 @@ bool returns_want_tick(const struct node *n);
 bool returns_into(const struct node *n, const struct space *sp);
 void returns_free(struct node *n);
 
+/* ---- return_item.c ---- */
+
+/* What the old state has of an item and the bootstrap lacks, as the change
+ * `dot`. */
+NODISCARD int return_bring(struct node *n, struct returning *r,
+    struct slice key, const struct dot *dot, uint64_t lsn);
+/* What was deleted here, and came back with the bootstrap, is deleted again.
+ * *any becomes true if something was. */
+NODISCARD int return_look_again(struct node *n, struct returning *r,
+    struct slice key, const struct author *by, bool *any);
+
 #endif
