@@ -21,6 +21,9 @@ struct loss_check {
     struct view *view;
     struct told *told;
     uint32_t told_n, told_cap;
+    struct arena arena;
+    struct item now; /* what is there of item `loaded` */
+    uint32_t loaded;
 };
 
 static int add_told(void *ctx, struct slice key, struct slice value)
@@ -69,23 +72,41 @@ static bool had_seen(
     return past != NULL && bits_has(past, earlier);
 }
 
-/* What somebody had when he was bootstrapped may have gone with its life: what
- * it had seen is beaten all the same. */
-static bool counts(const struct loss_check *k, const struct led_change *c)
+static const struct item *item_now(struct loss_check *k, uint32_t item)
+{
+    const struct led_item *li = &k->ledger->items[item];
+    const struct view_space *vs = view_by_space(k->view, li->space);
+
+    if (k->loaded == item)
+        return &k->now;
+    k->loaded = item;
+    arena_reset(&k->arena);
+    ENSURE(peek_load(&k->world->machines[0].port, vs->number, li->key, &k->now,
+               &k->arena) == SYNCLINE_OK);
+    return &k->now;
+}
+
+/* What somebody had when he was bootstrapped may have gone with its life, and
+ * what a lost replica wrote may live on with no vector that claims it: what it
+ * had seen is beaten all the same. */
+static bool counts(
+    struct loss_check *k, const struct led_change *c, uint32_t item)
 {
     const struct view_space *vs = view_by_space(k->view, c->space);
 
-    return vs != NULL && (vv_covers(&vs->have, &c->dot) || c->returned);
+    return vs != NULL &&
+        (vv_covers(&vs->have, &c->dot) || c->returned ||
+            (c->spread && vv_covers(&item_now(k, item)->ctx, &c->dot)));
 }
 
 /* A change that counts, wrote there or in a later life, and knew it. */
-static bool is_superseded(const struct loss_check *k, uint32_t change,
+static bool is_superseded(struct loss_check *k, uint32_t change,
     const struct led_cell *cell, uint32_t item)
 {
     for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
         const struct led_change *c = &k->ledger->changes[i];
 
-        if (i == change || !counts(k, c) || !had_seen(k, i, change, item))
+        if (i == change || !had_seen(k, i, change, item) || !counts(k, c, item))
             continue;
         for (uint32_t j = 0; j < c->cells_n; j++)
             if (k->ledger->slots[c->cells[j].slot].item == item &&
@@ -117,7 +138,7 @@ static bool is_hidden_knowingly(const struct loss_check *k, uint32_t change,
 }
 
 static bool is_accounted_for(
-    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
+    struct loss_check *k, uint32_t change, const struct led_cell *cell)
 {
     const struct led_slot *s = &k->ledger->slots[cell->slot];
     const struct led_cell *now = model_cell(k->ledger, k->view, cell->slot);
@@ -136,16 +157,17 @@ static bool is_accounted_for(
 
 /* The same write once more, by its author or whoever held it. */
 static bool has_echo(
-    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
+    struct loss_check *k, uint32_t change, const struct led_cell *cell)
 {
     for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
         struct led_change *c = &k->ledger->changes[i];
 
-        if (i == change || !counts(k, c))
+        if (i == change)
             continue;
         for (uint32_t j = 0; j < c->cells_n; j++)
             if (c->cells[j].slot == cell->slot &&
                 dot_eq(&c->cells[j].first, &cell->first) &&
+                counts(k, c, k->ledger->slots[cell->slot].item) &&
                 is_accounted_for(k, i, &c->cells[j]))
                 return true;
     }
@@ -155,7 +177,7 @@ static bool has_echo(
 /* Somebody else wrote the same there, which is no conflict; what became of
  * that counts. */
 static bool has_twin(
-    const struct loss_check *k, uint32_t change, const struct led_cell *cell)
+    struct loss_check *k, uint32_t change, const struct led_cell *cell)
 {
     for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
         struct led_change *c = &k->ledger->changes[i];
@@ -163,14 +185,14 @@ static bool has_twin(
 
         if (i != change && twin != NULL && twin->life == cell->life &&
             twin->value.ptr != NULL && slice_eq(twin->value, cell->value) &&
-            counts(k, c) &&
+            counts(k, c, k->ledger->slots[cell->slot].item) &&
             (is_accounted_for(k, i, twin) || has_echo(k, i, twin)))
             return true;
     }
     return false;
 }
 
-static void check_change(const struct loss_check *k, uint32_t ix)
+static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
 
@@ -213,9 +235,10 @@ static void check_told(const struct loss_check *k, const struct told *t)
 
 void check_lost(struct world *w)
 {
-    struct loss_check k = {
-        .world = w, .ledger = &w->ledger, .view = &w->ledger.views[0]
-    };
+    struct loss_check k = { .world = w,
+        .ledger = &w->ledger,
+        .view = &w->ledger.views[0],
+        .loaded = LEDGER_NONE };
 
     ENSURE(store_scan(&w->machines[0].port, TABLE_CONFLICT, SLICE_NONE,
                SLICE_NONE, add_told, &k) == SYNCLINE_OK);
@@ -225,4 +248,5 @@ void check_lost(struct world *w)
     for (uint32_t i = 0; i < k.told_n && !w->failed; i++)
         check_told(&k, &k.told[i]);
     free(k.told);
+    arena_free(&k.arena);
 }
