@@ -4,9 +4,10 @@
 #include "sim/world.h"
 
 /* I14: all agree so soon after the last fault, and what was still to be
- * carried has had its time. */
+ * carried has had its time: so long for so many operations. */
 #define HEAL_US (30 * SEC_US)
 #define TRANSFER_US (5 * SEC_US)
+#define TRANSFER_OPS 200
 /* Nothing happens for so long, twice. */
 #define QUIET_US (60 * SEC_US)
 /* What is written after that is everywhere. */
@@ -112,8 +113,10 @@ static void judge(struct world *w, struct happening *h)
 
 static void healed(struct world *w)
 {
+    const uint64_t loads = (w->opt.ops + TRANSFER_OPS - 1) / TRANSFER_OPS;
+
     w->pairing.done = NULL;
-    later(w, HEAL_US + TRANSFER_US, judge);
+    later(w, HEAL_US + loads * TRANSFER_US, judge);
 }
 
 void phases_begin(struct world *w)
