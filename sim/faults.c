@@ -102,6 +102,8 @@ void faults_draw(struct world *w)
             (w->opt.faults >> f & 1) != 0 &&
             (w->opt.on_file || (FAULTS_OF_FILE >> f & 1) == 0))
             w->faults.on |= 1u << f;
+    if (w->opt.by_alloc) /* that, and nothing else */
+        w->faults.on = 1u << FAULT_MEMORY;
     w->faults.gap_us = 50 * MS_US + prng_below(p, 3 * SEC_US);
 }
 
@@ -180,7 +182,7 @@ void faults_begin(struct world *w)
         w->net.us_per_kib = 0;
     w->tally.struck[FAULT_SLOW] += fault_is_on(&w->faults, FAULT_SLOW);
     w->tally.struck[FAULT_SMALL] += fault_is_on(&w->faults, FAULT_SMALL);
-    if (w->faults.on != 0)
+    if (w->faults.on != 0 && !w->opt.by_alloc)
         next(w, NULL);
 }
 

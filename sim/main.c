@@ -30,6 +30,8 @@ static const char usage[] =
     "                   -name for all but that (all)\n"
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
+    "  --alloc-of SEED  runs SEED without faults, but that the Nth allocation\n"
+    "                   fails, for each N of --seeds\n"
     "  --store KIND     mem, or file: the real one, on disks in memory (mem)\n"
     "  --skip-ops LIST  leaves operations out: 3,5-9\n"
     "  --skip-strikes LIST   and strikes of faults\n"
@@ -101,6 +103,9 @@ static bool take_number(struct plan *p, int c, const char *arg)
         fine = parse_number(arg, 256, &n) && n > 0;
         p->jobs = (unsigned)n;
         return fine;
+    case 'A':
+        p->opt.by_alloc = true;
+        return parse_number(arg, UINT64_MAX, &p->opt.alloc_of);
     case 'd':
         return parse_number(arg, UINT32_MAX, &p->seconds) && p->seconds > 0;
     case 'p':
@@ -233,6 +238,7 @@ int main(int argc, char **argv)
         { "skip-ops", required_argument, NULL, 'o' + 256 },
         { "skip-strikes", required_argument, NULL, 's' + 256 },
         { "skip-nodes", required_argument, NULL, 'n' + 256 },
+        { "alloc-of", required_argument, NULL, 'A' },
         { "shrink", no_argument, NULL, 'w' },
         { "shrink-seconds", required_argument, NULL, 'W' },
         { "tap", required_argument, NULL, 'p' },

@@ -58,6 +58,8 @@ void plan_print_line(const struct world_options *opt)
         buf_put_str(&b, " --faults ");
         faults_print(&b, opt->faults);
     }
+    if (opt->by_alloc)
+        buf_printf(&b, " --alloc-of %" PRIu64, opt->alloc_of);
     put_skips(&b, opt);
     buf_put_u8(&b, '\0');
     ENSURE(buf_status(&b) == SYNCLINE_OK);

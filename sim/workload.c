@@ -72,12 +72,19 @@ static void begin_run(struct world *w, struct happening *h)
     next_op(w, NULL);
 }
 
+/* Going down amid it is no answer, and memory may run out. */
+static bool is_wrong(const struct world *w, int rc)
+{
+    return rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED &&
+        (rc != SYNCLINE_ENOMEM || !fault_is_on(&w->faults, FAULT_MEMORY));
+}
+
 static void on_space_added(
     struct world *w, struct ask *a, int rc, const struct json *answer)
 {
     (void)a;
     (void)answer;
-    if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
+    if (is_wrong(w, rc))
         world_fail(w, "request", "a space cannot be added: %d", rc);
 }
 
@@ -86,7 +93,7 @@ static void on_policy(
 {
     (void)a;
     (void)answer;
-    if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
+    if (is_wrong(w, rc))
         world_fail(w, "request", "a policy cannot be set: %d", rc);
 }
 

@@ -27,6 +27,10 @@ void *sim_grow(void *p, size_t n, size_t size)
 void world_init(struct world *w, const struct world_options *opt)
 {
     *w = (struct world){ .opt = *opt, .trace = { .to = opt->trace } };
+    if (opt->by_alloc) {
+        w->alloc = opt->seed;
+        w->opt.seed = opt->alloc_of;
+    }
     w->trace.story.world = opt->story && opt->trace != NULL ? w : NULL;
     w->draw = draw_from(opt->seed, DRAW_WORLD, 0);
     w->drawn_n = 2 + (unsigned)prng_below(&w->draw, 4);
@@ -42,6 +46,9 @@ void world_init(struct world *w, const struct world_options *opt)
             continue;
         machine_init(m, w, w->machines_n++, id);
     }
+    if (w->alloc != 0) /* the machines' by turns */
+        w->machines[w->alloc % w->machines_n].memory_fails =
+            (uint32_t)(w->alloc / w->machines_n) + 1;
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         machine_start(&w->machines[i]);
 }

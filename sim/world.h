@@ -29,6 +29,8 @@ struct world_options {
     uint32_t faults;    /* which may be drawn; see faults.h */
     bool forced;        /* and all of them are, not a random few */
     bool lonely;        /* no pairing: each machine stays by itself */
+    bool by_alloc;      /* seed is the number of an allocation that fails */
+    uint64_t alloc_of;  /* and this the seed */
     bool on_file;       /* machines keep the real store, on disks in memory */
     FILE *trace;        /* NULL: none */
     bool story;         /* in words, and less of it */
@@ -47,6 +49,7 @@ struct world {
     struct machine machines[SIM_MACHINES];
     unsigned machines_n;
     unsigned drawn_n; /* with those that are left out */
+    uint64_t alloc;   /* that fails; 0: none */
     struct network net;
     struct faults faults;
     struct workload work;
