@@ -192,6 +192,34 @@ static bool has_twin(
     return false;
 }
 
+/* It was written beside what beat it (keep-both), under the item's key, "~" and
+ * an id; what became of that counts. */
+static bool has_copy(
+    struct loss_check *k, uint32_t change, const struct led_cell *cell)
+{
+    const struct led_slot *s = &k->ledger->slots[cell->slot];
+    const struct led_item *of = &k->ledger->items[s->item];
+
+    for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
+        const struct led_change *c = &k->ledger->changes[i];
+
+        for (uint32_t j = 0; j < c->cells_n; j++) {
+            const struct led_slot *cs = &k->ledger->slots[c->cells[j].slot];
+            const struct led_item *ci = &k->ledger->items[cs->item];
+
+            if (i != change && ci->space == of->space && !cs->is_tomb &&
+                ci->key.len > of->key.len &&
+                slice_has_prefix(ci->key, of->key) &&
+                ci->key.ptr[of->key.len] == '~' &&
+                slice_eq(cs->path, s->path) &&
+                slice_eq(c->cells[j].value, cell->value) &&
+                counts(k, c, cs->item) && is_accounted_for(k, i, &c->cells[j]))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
@@ -203,7 +231,8 @@ static void check_change(struct loss_check *k, uint32_t ix)
         const struct led_slot *s = &k->ledger->slots[c->cells[i].slot];
 
         if (is_accounted_for(k, ix, &c->cells[i]) ||
-            has_twin(k, ix, &c->cells[i]) || has_echo(k, ix, &c->cells[i]))
+            has_twin(k, ix, &c->cells[i]) || has_echo(k, ix, &c->cells[i]) ||
+            has_copy(k, ix, &c->cells[i]))
             continue;
         world_fail(k->world, "I3",
             "what node %u was told is safe is lost: change %" PRIu64
