@@ -266,12 +266,12 @@ static void joining_free(struct node *n)
     n->joining = NULL;
 }
 
+/* Until the answer is out, somebody waits for it. */
 static int give_up(struct node *n, int rc, const struct errmsg *why)
 {
-    uint64_t request = n->joining->request;
-
-    rc = fx_error(n, request, rc, why);
-    joining_free(n);
+    rc = fx_error(n, n->joining->request, rc, why);
+    if (rc == SYNCLINE_OK)
+        joining_free(n);
     return rc;
 }
 
@@ -475,8 +475,7 @@ int join_on_frame(struct node *n, struct conn *c, struct slice bytes)
         if (rc != SYNCLINE_OK)
             return give_up(n, rc, NULL);
     } else {
-        j->conn = 0; /* its word is final: no other address, no search */
-        rc = give_up(n, rc, &j->last);
+        rc = give_up(n, rc, &j->last); /* no other address, no search */
     }
     conn_close(n, c, SYNCLINE_OK, "pairing is over");
     return rc;
@@ -499,18 +498,22 @@ static int answer_join(struct node *n)
     if (rc == SYNCLINE_OK)
         rc = fx_reply(n, j->request, buf_slice(&b), false);
     buf_free(&b);
-    joining_free(n);
+    if (rc == SYNCLINE_OK)
+        joining_free(n);
     return rc;
+}
+
+static bool owes_answer(const struct node *n)
+{
+    return n->joining != NULL && n->joining->answer_at != 0 &&
+        n->joining->answer_at <= n->persisted;
 }
 
 int join_persisted(struct node *n)
 {
     int rc = send_welcomes(n);
 
-    if (rc == SYNCLINE_OK && n->joining != NULL && n->joining->answer_at != 0 &&
-        n->joining->answer_at <= n->persisted)
-        rc = answer_join(n);
-    return rc;
+    return rc == SYNCLINE_OK && owes_answer(n) ? answer_join(n) : rc;
 }
 
 /* ---- datagrams ---- */
@@ -607,6 +610,8 @@ static int tick_joining(struct node *n)
     struct joining *j = n->joining;
     struct errmsg why = { "" };
 
+    if (owes_answer(n))
+        return answer_join(n);
     if (j == NULL || j->answer_at != 0)
         return SYNCLINE_OK;
     if (n->now_us >= j->deadline_us) {
@@ -643,6 +648,8 @@ uint64_t join_deadline(const struct node *n)
     uint64_t due = invites_deadline(n->invites);
     const struct joining *j = n->joining;
 
+    if (owes_answer(n) && n->now_us < due)
+        due = n->now_us;
     if (j != NULL && j->answer_at == 0) {
         if (j->deadline_us < due)
             due = j->deadline_us;
