@@ -59,6 +59,18 @@ static int put_rescued(
     return rc;
 }
 
+/* Who names no space means all; a name that is none must not mean that. */
+static int read_space(struct admin *q, struct slice *out)
+{
+    const struct json *v = json_get(q->args, "space");
+
+    *out = json_get_str(q->args, "space");
+    return v == NULL || out->len > 0
+        ? SYNCLINE_OK
+        : errmsg_set(q->why, SYNCLINE_EINVAL,
+              "space: the name of a space is wanted; leave it out for all");
+}
+
 /* Of a space; empty: of all. */
 static int find(struct admin *q, struct slice space, struct conflict_scan *s)
 {
@@ -77,8 +89,11 @@ int admin_rescue(struct admin *q)
     struct conflict_scan s = { .only_key = json_get_str(q->args, "key"),
         .settled = json_get_bool(q->args, "all", false) };
     struct buf b = { 0 };
-    int rc = find(q, json_get_str(q->args, "space"), &s);
+    struct slice space;
+    int rc = read_space(q, &space);
 
+    if (rc == SYNCLINE_OK)
+        rc = find(q, space, &s);
     buf_put_str(&b, "{\"ok\":true,\"rescue\":[");
     for (const struct found_conflict *f = s.list;
          f != NULL && rc == SYNCLINE_OK; f = item_end(f)) {
@@ -300,7 +315,7 @@ int admin_rescue_apply(struct admin *q)
 {
     struct slice take = json_get_str(q->args, "take");
     struct conflict_scan s = { .only_key = json_get_str(q->args, "key") };
-    struct slice space = json_get_str(q->args, "space");
+    struct slice space;
     bool all = json_get_bool(q->args, "all", false);
     struct settled done = { .items = 0 };
     int rc;
@@ -311,7 +326,9 @@ int admin_rescue_apply(struct admin *q)
     if (all == (s.only_key.len > 0))
         return errmsg_set(
             q->why, SYNCLINE_EINVAL, "say which: a space and a key, or all");
-    rc = admin_find_space(q, space, &done.space);
+    rc = read_space(q, &space);
+    if (rc == SYNCLINE_OK)
+        rc = admin_find_space(q, space, &done.space);
     if (rc == SYNCLINE_OK)
         rc = find(q, all ? space : done.space->name, &s);
     if (rc == SYNCLINE_OK && s.list == NULL && !all)
