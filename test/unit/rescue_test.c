@@ -268,6 +268,13 @@ TEST(what_makes_no_sense_is_refused_and_changes_nothing)
           "\"wait\":7}",
             "7 others are wanted" },
         { "{\"op\":\"rescue\",\"space\":\"none\"}", "no such space" },
+        { "{\"op\":\"rescue\",\"space\":\"\"}", "leave it out for all" },
+        { "{\"op\":\"rescue_apply\",\"space\":7,\"all\":true,"
+          "\"take\":\"drop\"}",
+            "leave it out for all" },
+        { "{\"op\":\"rescue_apply\",\"space\":\"\",\"all\":true,"
+          "\"take\":\"drop\"}",
+            "leave it out for all" },
     };
     struct trio t;
 
