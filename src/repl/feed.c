@@ -266,7 +266,8 @@ int walk_feed(struct filling *f, bool *done)
     int rc;
 
     if (s->at.len == 0)
-        (void)key_feed(&s->at, s->space->id, s->pos + 1, FEED_ITEM, SLICE_NONE);
+        (void)key_feed(
+            &s->at, s->space->id, s->pos + 1, FEED_FIRST, SLICE_NONE);
     rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, s->space->id),
         buf_slice(&s->at), gather_feed, &g);
     buf_free(&prefix);

@@ -54,12 +54,15 @@ struct slice key_item(struct buf *b, uint32_t space, struct slice key)
     return done(b);
 }
 
+/* In the order of a feed. */
+enum { KIND_CONFLICT = 1, KIND_ITEM = 2 };
+
 struct slice key_feed(struct buf *b, uint32_t space, uint64_t lsn,
     enum feed_kind kind, struct slice tail)
 {
     (void)key_space(b, space);
     put_be64(b, lsn);
-    buf_put_u8(b, (uint8_t)kind);
+    buf_put_u8(b, kind == FEED_ITEM ? KIND_ITEM : KIND_CONFLICT);
     put_part(b, tail);
     return done(b);
 }
@@ -116,9 +119,9 @@ int get_feed_key(
     (void)get_be32(&r);
     *lsn = get_be64(&r);
     k = get_u8(&r);
-    if (r.err != 0 || k > FEED_CONFLICT)
+    if (r.err != 0 || (k != KIND_CONFLICT && k != KIND_ITEM))
         return SYNCLINE_ECORRUPT;
-    *kind = (enum feed_kind)k;
+    *kind = k == KIND_ITEM ? FEED_ITEM : FEED_CONFLICT;
     *tail = r.in;
     return SYNCLINE_OK;
 }

@@ -8,6 +8,8 @@
 #include "core/vv.h"
 
 enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
+/* Of one LSN the records of conflicts stand before the items. */
+#define FEED_FIRST FEED_CONFLICT
 
 /* Names in TABLE_META; those that end in '/' are followed by an id. */
 #define META_FORMAT "format"        /* varint: of the records */

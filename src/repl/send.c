@@ -137,6 +137,28 @@ static int add_row(struct filling *f, struct slice key, const struct buf *row)
     return buf_status(&f->rows);
 }
 
+static bool is_record_of(const struct held *h, struct slice key)
+{
+    struct slice of, path;
+    struct dot dot;
+
+    return h->kind == FEED_CONFLICT &&
+        get_conflict_tail(h->key, &of, &path, &dot) == SYNCLINE_OK &&
+        slice_eq(of, key);
+}
+
+/* A row says what was seen. Should it come before the record of what lost, and
+ * we lose the record meanwhile, nobody tells of the value that lost. */
+static bool waits_for_record(const struct filling *f, struct slice key)
+{
+    const struct transfer *t = f->conn->transfer;
+
+    for (uint32_t i = 0; i < f->s->held_n; i++)
+        if (is_record_of(f->s->held[i], key))
+            return true;
+    return t != NULL && t->session == f->s && is_record_of(t->what, key);
+}
+
 int consider_item(struct filling *f, const struct entry *e, bool now)
 {
     struct node *n = f->node;
@@ -152,6 +174,8 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
     if (!now && authors_deliver(f, &st.item))
         return hold_back(
             f, e, &st.item.ctx, false, n->now_us + n->opt.forward_us);
+    if (waits_for_record(f, e->tail))
+        return hold_back(f, e, &st.item.ctx, true, 0);
     rc = put_lacking(f, &st.item, bytes, &row);
     if (rc != SYNCLINE_OK)
         goto out;
