@@ -80,6 +80,20 @@ TEST(one_items_records_are_its_own)
     buf_free(&y);
 }
 
+TEST(of_one_lsn_the_records_of_conflicts_come_first)
+{
+    struct buf x = { 0 }, y = { 0 };
+
+    CHECK(slice_cmp(key_feed(&x, 1, 5, FEED_CONFLICT, SLICE_LIT("z")),
+              key_feed(&y, 1, 5, FEED_ITEM, SLICE_LIT("a"))) < 0);
+    CHECK(slice_cmp(key_feed(&x, 1, 5, FEED_FIRST, SLICE_NONE),
+              key_feed(&y, 1, 5, FEED_CONFLICT, SLICE_LIT("a"))) < 0);
+    CHECK(slice_cmp(key_feed(&x, 1, 6, FEED_FIRST, SLICE_NONE),
+              key_feed(&y, 1, 5, FEED_ITEM, SLICE_LIT("z"))) > 0);
+    buf_free(&x);
+    buf_free(&y);
+}
+
 TEST(a_feed_key_is_read_back)
 {
     struct buf b = { 0 };
