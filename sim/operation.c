@@ -42,7 +42,6 @@ static void write_over(struct world *w, struct write *wr)
             break;
         world_fail(w, "request", "a write is refused: %d", wr->rc);
     }
-    free(wr);
 }
 
 static void on_written(
@@ -60,10 +59,11 @@ static void on_written(
 /* True if it was not refused at once: then it can be read. */
 static bool send_write(struct world *w, struct machine *m, struct buf *request)
 {
-    struct write *wr = sim_alloc(1, sizeof *wr);
+    /* It may still be open when the world ends. */
+    struct write *wr = arena_zalloc(&w->ledger.arena, 1, sizeof *wr);
     bool taken;
 
-    ENSURE(buf_status(request) == SYNCLINE_OK);
+    ENSURE(wr != NULL && buf_status(request) == SYNCLINE_OK);
     wr->from = w->ledger.changes_n;
     machine_ask(m, on_written, wr, buf_slice(request));
     wr->to = w->ledger.changes_n;
