@@ -69,14 +69,19 @@ static int gather_index(void *ctx, struct slice key, struct slice value)
     return copy_entry(g, key, &e);
 }
 
+static int after_key(struct buf *at, struct slice key)
+{
+    buf_clear(at);
+    buf_put_slice(at, key);
+    buf_put_u8(at, 0);
+    return buf_status(at);
+}
+
 /* Where the walk goes on: just after the entry with this key. */
 static int walk_after(struct session *s, struct slice key)
 {
-    buf_clear(&s->at);
-    buf_put_slice(&s->at, key);
-    buf_put_u8(&s->at, 0);
     s->walked++;
-    return buf_status(&s->at);
+    return after_key(&s->at, key);
 }
 
 /* Found under its first replica that the peer lacks? Else it was, or will
@@ -88,20 +93,6 @@ static bool first_lacking(
         if (!vv_covers(&s->peer_has, &it->ctx.e[i]))
             return rid_eq(&it->ctx.e[i].replica, r);
     return false;
-}
-
-static int consider_indexed(struct filling *f, struct entry *e)
-{
-    struct slice bytes;
-    struct stored st;
-    int rc = read_item(f, e->tail, &st, &bytes);
-
-    if (rc != SYNCLINE_OK)
-        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
-    if (st.lsn > f->s->until || !first_lacking(f->s, &st.item, &e->replica))
-        return SYNCLINE_OK;
-    e->lsn = st.lsn;
-    return consider_item(f, e, false);
 }
 
 static int gather_conflicts(void *ctx, struct slice key, struct slice value)
@@ -119,6 +110,56 @@ static int gather_conflicts(void *ctx, struct slice key, struct slice value)
         return 1;
     }
     return copy_entry(g, key, &e);
+}
+
+/* A row says what was seen: the records of what lost go before it. *all: none
+ * is left; else s->records_at is where the next batch goes on. */
+static int walk_records(struct filling *f, struct slice key, bool *all)
+{
+    struct node *n = f->node;
+    struct session *s = f->s;
+    struct entry room[GATHER_MAX];
+    struct gathering g = { .node = n, .e = room, .s = s };
+    struct buf prefix = { 0 };
+    int rc;
+
+    (void)key_conflict_of(&prefix, s->space->id, key);
+    if (!slice_has_prefix(buf_slice(&s->records_at), buf_slice(&prefix)))
+        buf_clear(&s->records_at);
+    rc = store_scan(&n->opt.store, TABLE_CONFLICT, buf_slice(&prefix),
+        buf_slice(&s->records_at), gather_conflicts, &g);
+    buf_free(&prefix);
+    *all = false;
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++) {
+        if (filled(f))
+            return SYNCLINE_OK;
+        rc = consider_conflict(f, &g.e[i]);
+        if (rc == SYNCLINE_OK && !f->stalled)
+            rc = after_key(&s->records_at, g.e[i].key);
+    }
+    *all = !f->stalled && !g.more;
+    return rc;
+}
+
+static int consider_indexed(struct filling *f, struct entry *e, bool *done)
+{
+    struct session *s = f->s;
+    struct slice bytes;
+    struct stored st;
+    int rc = read_item(f, e->tail, &st, &bytes);
+
+    *done = true;
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    if (st.lsn > s->until || !first_lacking(s, &st.item, &e->replica))
+        return SYNCLINE_OK;
+    rc = walk_records(f, e->tail, done);
+    if (rc != SYNCLINE_OK || !*done)
+        return rc;
+    e->lsn = st.lsn;
+    rc = consider_item(f, e, false);
+    *done = !f->stalled;
+    return rc;
 }
 
 int walk_conflicts(struct filling *f)
@@ -213,12 +254,15 @@ int walk_index(struct filling *f)
         key_space(&prefix, s->space->id), buf_slice(&s->at), gather_index, &g);
 
     buf_free(&prefix);
-    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK && !f->stalled; i++) {
+    for (uint32_t i = 0; i < g.n && rc == SYNCLINE_OK; i++) {
+        bool done;
+
         if (filled(f))
             return SYNCLINE_OK;
-        rc = consider_indexed(f, &g.e[i]);
-        if (rc == SYNCLINE_OK && !f->stalled)
-            rc = walk_after(s, g.e[i].key);
+        rc = consider_indexed(f, &g.e[i], &done);
+        if (rc != SYNCLINE_OK || !done)
+            return rc;
+        rc = walk_after(s, g.e[i].key);
     }
     if (rc != SYNCLINE_OK || f->stalled)
         return rc;

@@ -87,14 +87,15 @@ struct session {
     /* Sending. */
     bool wanted; /* the peer has subscribed */
     enum indexing indexing;
-    uint64_t until;       /* and from which lsn the feed goes on */
-    uint64_t pos;         /* all of the feed up to here is dealt with */
-    struct buf at;        /* the next key of the index or the feed, if begun */
-    uint64_t walked;      /* counts its steps */
-    uint64_t told_cursor; /* the last cursor sent, plus one */
-    bool tell_cursor;     /* even if there is nothing else to say */
-    uint32_t untold;      /* rows passed since it was last told */
-    struct vv peer_has;   /* what the peer has, or will once it reads on */
+    uint64_t until;        /* and from which lsn the feed goes on */
+    uint64_t pos;          /* all of the feed up to here is dealt with */
+    struct buf at;         /* the next key of the index or the feed, if begun */
+    struct buf records_at; /* index: the next record of the item there */
+    uint64_t walked;       /* counts its steps */
+    uint64_t told_cursor;  /* the last cursor sent, plus one */
+    bool tell_cursor;      /* even if there is nothing else to say */
+    uint32_t untold;       /* rows passed since it was last told */
+    struct vv peer_has;    /* what the peer has, or will once it reads on */
     struct floors told_floors;
     enum bootstrapping bootstrapping;
     bool mark_sent;

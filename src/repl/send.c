@@ -14,6 +14,7 @@ void send_forget(struct conn *c, struct session *s)
     free(s->held);
     s->held = NULL;
     buf_free(&s->at);
+    buf_free(&s->records_at);
     if (c->transfer != NULL && c->transfer->session == s) {
         buf_free(&c->transfer->row);
         free(c->transfer->what);
