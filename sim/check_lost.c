@@ -231,11 +231,18 @@ static bool has_copy(
     return false;
 }
 
+/* Its author might write there, by what all have heard by now. */
+static bool may_count(struct world *w, const struct led_change *c)
+{
+    return node_bound(w->machines[0].node, &w->ledger.spaces[c->space].token,
+               &c->dot.replica) >= c->dot.seq;
+}
+
 static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
 
-    if (!(c->acked || c->moved) || c->lost ||
+    if (!(c->acked || c->moved) || c->lost || !may_count(k->world, c) ||
         view_by_space(k->view, c->space) == NULL)
         return;
     for (uint32_t i = 0; i < c->cells_n; i++) {

@@ -202,11 +202,33 @@ static void cover(struct observer *o, uint32_t space, const struct dot *dot)
         touch(o, o->ledger->slots[c->cells[i].slot].item, false);
 }
 
+/* What a vector claimed may turn out not to count. */
+static bool is_cut(
+    const struct observer *o, const struct view_space *vs, const struct dot *to)
+{
+    return o->machine->node != NULL &&
+        node_bound(o->machine->node, &o->ledger->spaces[vs->space].token,
+            &to->replica) <= to->seq;
+}
+
+static void lower(struct observer *o, struct view_space *vs, struct dot *to)
+{
+    view_lower(o->view, o->ledger, vs, to);
+    touch_all(o, vs->number);
+    for (uint32_t i = 0; i < vs->have.n; i++)
+        for (uint64_t seq = 1; seq <= vs->have.e[i].seq; seq++)
+            cover(o, vs->space, &(struct dot){ vs->have.e[i].replica, seq });
+}
+
 static void raise(struct observer *o, struct view_space *vs, struct dot *to)
 {
     uint64_t from = vv_get(&vs->have, &to->replica);
     struct dot d = { to->replica, from };
 
+    if (to->seq < from && is_cut(o, vs, to)) {
+        lower(o, vs, to);
+        return;
+    }
     if (to->seq < from)
         world_fail(o->world, "I1",
             "node %u: its vector goes back from %llu "
@@ -227,8 +249,11 @@ static void on_seen_op(struct observer *o, const struct batch_op *op)
     struct view_space *vs;
     struct peek p;
 
-    if (peek_meta(op->key, op->value, &p) != SYNCLINE_OK ||
-        p.what != PEEK_SEEN || op->value.ptr == NULL)
+    static const uint8_t zero[1];
+
+    if (peek_meta(op->key, op->value.ptr != NULL ? op->value : SLICE(zero, 1),
+            &p) != SYNCLINE_OK ||
+        p.what != PEEK_SEEN)
         return;
     vs = view_by_number(o->view, p.number);
     if (vs != NULL)

@@ -122,6 +122,28 @@ void view_cover(struct view *v, const struct ledger *l, uint32_t change)
     }
 }
 
+void view_lower(struct view *v, const struct ledger *l, struct view_space *s,
+    const struct dot *to)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < s->have.n; i++) {
+        struct dot d = s->have.e[i];
+
+        if (rid_eq(&d.replica, &to->replica))
+            d.seq = to->seq;
+        if (d.seq > 0)
+            s->have.e[kept++] = d;
+    }
+    s->have.n = kept;
+    for (uint32_t i = 0; i < v->items_n; i++)
+        if (l->items[i].space == s->space)
+            v->items[i].life = 0;
+    for (uint32_t i = 0; i < v->slots_n; i++)
+        if (l->items[l->slots[i].item].space == s->space)
+            v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
+}
+
 static void see_one(
     struct view *v, const struct ledger *l, uint32_t item, uint32_t change)
 {

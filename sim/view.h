@@ -73,6 +73,10 @@ void view_replace(
     struct view *v, const struct ledger *l, uint64_t commit, uint32_t number);
 /* Folds a change in. */
 void view_cover(struct view *v, const struct ledger *l, uint32_t change);
+/* What a replica wrote counts up to there only: all of the space is to be
+ * folded in again. */
+void view_lower(struct view *v, const struct ledger *l, struct view_space *s,
+    const struct dot *to);
 /* The machine holds a change in an item, and so all that its author saw. */
 void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     uint32_t item, uint32_t change);

@@ -1,3 +1,4 @@
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdio.h>
@@ -34,8 +35,14 @@ struct session *session_of(struct conn *c, const struct space *sp)
     if (s == NULL)
         return NULL;
     s->space = (struct space *)sp;
-    s->next = c->sessions;
-    c->sessions = s;
+    /* `_mesh` is told of before all: who wrote what follows. */
+    if (c->sessions == NULL || space_is_open(sp)) {
+        s->next = c->sessions;
+        c->sessions = s;
+    } else {
+        s->next = c->sessions->next;
+        c->sessions->next = s;
+    }
     return s;
 }
 
@@ -240,7 +247,7 @@ int conn_on_up(struct node *n, const struct event *ev)
     if (c->pairing)
         return join_on_conn(n, c);
     if (!node_admits(n, &c->device, false)) {
-        conn_close(n, c, SYNCLINE_EDENIED, "this device is no member");
+        conn_close(n, c, SYNCLINE_EDENIED, BYE_REMOVED);
         return SYNCLINE_OK;
     }
     close_doubles(n, c);
@@ -276,17 +283,23 @@ int conn_on_down(struct node *n, const struct event *ev)
     return rc;
 }
 
-int conn_subscribe(struct node *n, struct conn *c, struct space *sp)
+static int subscribe(
+    struct node *n, struct conn *c, struct space *sp, bool anew)
 {
     struct frame f = { .type = FRAME_SUBSCRIBE,
         .subscribe = { .space = sp->token, .have = sp->have } };
     struct session *s = session_of(c, sp);
     struct slice value;
-    int rc = store_get(&n->opt.store, TABLE_META,
-        key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica), &value);
+    int rc;
 
     if (s == NULL)
         return SYNCLINE_ENOMEM;
+    s->asked = true;
+    s->refusing = false;
+    rc = anew ? SYNCLINE_ENOTFOUND
+              : store_get(&n->opt.store, TABLE_META,
+                    key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
+                    &value);
     if (rc == SYNCLINE_OK) {
         struct reader r = reader_of(value);
 
@@ -298,6 +311,27 @@ int conn_subscribe(struct node *n, struct conn *c, struct space *sp)
     return conn_send(n, c, &f);
 }
 
+/* The peer is not told of a space that is not its own. */
+int conn_subscribe(struct node *n, struct conn *c, struct space *sp)
+{
+    return access_is_shared(n, c, sp) ? subscribe(n, c, sp, false)
+                                      : SYNCLINE_OK;
+}
+
+int conn_subscribe_anew(struct node *n, struct conn *c, struct space *sp)
+{
+    return access_is_shared(n, c, sp) ? subscribe(n, c, sp, true) : SYNCLINE_OK;
+}
+
+int conn_open_session(struct node *n, struct conn *c, struct space *sp)
+{
+    int rc = conn_subscribe(n, c, sp);
+
+    return rc == SYNCLINE_OK && access_is_shared(n, c, sp)
+        ? take_early(n, c, sp)
+        : rc;
+}
+
 int conns_subscribe_all(struct node *n, struct space *sp)
 {
     int rc = SYNCLINE_OK;
@@ -306,9 +340,7 @@ int conns_subscribe_all(struct node *n, struct space *sp)
          c = c->next) {
         if (!c->greeted || c->closing)
             continue;
-        rc = conn_subscribe(n, c, sp);
-        if (rc == SYNCLINE_OK)
-            rc = take_early(n, c, sp);
+        rc = conn_open_session(n, c, sp);
     }
     return rc;
 }
@@ -450,6 +482,12 @@ static int on_bye(struct node *n, struct conn *c, struct frame *f)
     (void)snprintf(text, sizeof text, "the peer closed: %.*s",
         (int)(f->bye.text.len > 200 ? 200 : f->bye.text.len),
         (const char *)f->bye.text.ptr);
+    if (f->bye.code == SYNCLINE_EDENIED && slice_is(f->bye.text, BYE_REMOVED)) {
+        int rc = access_told_removed(n, c);
+
+        if (rc != SYNCLINE_OK)
+            return rc;
+    }
     if (f->bye.code == SYNCLINE_EDENIED)
         log_line(&n->log, LOG_LEVEL_WARN, "conn", "%.*s: %s",
             SLICE_FMT(c->name), text);
@@ -630,6 +668,8 @@ int conns_flush(struct node *n)
     int rc = n->reach_changed ? tell_all_reach(n) : SYNCLINE_OK;
     bool told;
 
+    if (rc == SYNCLINE_OK)
+        rc = access_retry(n);
     if (rc == SYNCLINE_OK && n->acks_news)
         rc = pass_on_acks(n);
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
@@ -664,7 +704,7 @@ int conns_tick(struct node *n)
             if (rc == SYNCLINE_OK && c->owed > 0)
                 rc = give_credit(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next)
-                s->tell_cursor = n->want_flush = true;
+                s->tell_cursor = n->want_flush = true; /* and see who rests */
         }
         if (rc != SYNCLINE_OK)
             return rc;
