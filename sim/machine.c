@@ -502,6 +502,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
         network_review(m);
         break;
     case FX_AUDIT:
+        check_audit_note(m->world, m, fx);
         break;
     }
 }
