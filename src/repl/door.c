@@ -206,6 +206,9 @@ static int on_reveal(struct node *n, struct conn *c, struct slice bytes)
         rc = check_commit(n, &link, theirs);
     if (rc == SYNCLINE_OK)
         rc = digits_make(&digits, n->opt.crypto, &link, &seen);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_device(
+            n, "pair-asked", &a->device, SLICE(a->name, a->name_len));
     if (rc != SYNCLINE_OK)
         return rc;
     a->digits = digits;
@@ -290,6 +293,9 @@ int door_answer_find(struct node *n, struct slice datagram, struct buf *out)
 int admin_pending_open(struct admin *q)
 {
     int64_t seconds = json_get_int(q->args, "for_s", OPEN_S_DEFAULT);
+    const struct audit_field fields[] = {
+        AUDIT_NUMBER("for_s", (uint64_t)seconds), AUDIT_END
+    };
     struct node *n = q->n;
     struct buf b = { 0 };
     int rc;
@@ -304,6 +310,8 @@ int admin_pending_open(struct admin *q)
         return SYNCLINE_ENOMEM;
     buf_printf(&b, "{\"ok\":true,\"open_s\":%lld}", (long long)seconds);
     rc = admin_reply(q, &b);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit(n, "pair-open", fields);
     if (rc != SYNCLINE_OK)
         return rc;
     n->door->lasts_us = (uint64_t)seconds * 1000000;
@@ -386,6 +394,9 @@ int admin_approve(struct admin *q)
         rc = errmsg_set(q->why, SYNCLINE_EBUSY,
             "it has been approved already, and waits for the person at the "
             "other machine");
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_device(
+            q->n, "pair-approved", &a->device, SLICE(a->name, a->name_len));
     if (rc != SYNCLINE_OK)
         return rc;
     a->approved = true;
@@ -411,6 +422,9 @@ int admin_deny(struct admin *q)
     put_device_hex(&b, &a->device);
     buf_put_u8(&b, '}');
     rc = admin_reply(q, &b);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_device(
+            q->n, "pair-denied", &a->device, SLICE(a->name, a->name_len));
     c = conn_by_id(q->n, a->conn);
     if (rc == SYNCLINE_OK && c != NULL && !c->closing)
         rc = turn_away(q->n, c, PAIR_DENIED);

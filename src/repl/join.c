@@ -41,6 +41,9 @@ int pair_send(struct node *n, struct conn *c, const struct buf *b)
 
 int pair_refuse(struct node *n, struct conn *c, enum pair_refusal why)
 {
+    const struct audit_field fields[] = {
+        AUDIT_TEXT("why", slice_str(pair_refusal_text(why))), AUDIT_END
+    };
     struct buf b = { 0 };
     int rc;
 
@@ -52,6 +55,8 @@ int pair_refuse(struct node *n, struct conn *c, enum pair_refusal why)
     pair_put_refuse(&b, why);
     rc = pair_send(n, c, &b);
     buf_free(&b);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_often(n, "pair-refused", fields);
     conn_close(n, c, SYNCLINE_EDENIED, pair_refusal_text(why));
     return rc;
 }
@@ -75,6 +80,9 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
 {
     int64_t seconds = json_get_int(args, "expires_s", 600);
     struct netaddr addrs[CODE_ADDRS_MAX];
+    const struct audit_field fields[] = {
+        AUDIT_NUMBER("expires_s", (uint64_t)seconds), AUDIT_END
+    };
     struct buf code = { 0 }, b = { 0 };
     struct errmsg why = { "" };
     size_t addrs_n;
@@ -99,6 +107,8 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
                 (unsigned long long)seconds * 1000000);
         rc = buf_status(&b);
     }
+    if (rc == SYNCLINE_OK)
+        rc = node_audit(n, "invite", fields);
     rc = rc == SYNCLINE_OK      ? fx_reply(n, request, buf_slice(&b), false)
         : rc == SYNCLINE_ENOMEM ? rc
                                 : fx_error(n, request, rc, &why);
@@ -142,6 +152,8 @@ int pair_admit(struct node *n, struct conn *c, struct slice name, uint16_t port)
         rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
     buf_free(&key);
     buf_free(&value);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_device(n, "pair", &c->device, name);
     if (rc == SYNCLINE_OK && port != 0)
         c->port = c->remote.port = port;
     return rc;

@@ -484,6 +484,7 @@ int request_confirm(struct node *n, uint64_t request, const struct json *args)
 static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
 {
     struct joining *j = n->joining;
+    const struct mesh_id left = n->mesh;
     struct netaddr addr = c->remote;
     int rc;
 
@@ -496,6 +497,9 @@ static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
     j->conn = 0;
     rc = mesh_save_book(n);
     j->answer_at = txn_is_empty(&n->txn) ? n->commit : n->commit + 1;
+    if (rc == SYNCLINE_OK)
+        rc = audit_join(
+            n, &j->inviter, buf_slice(&j->inviter_name), &left, j->kept);
     return rc == SYNCLINE_OK ? join_persisted(n) : rc;
 }
 
