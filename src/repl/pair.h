@@ -1,5 +1,5 @@
-/* pair.h - pairing by a one-time code, on a TLS connection whose ends do not
- * know each other yet.
+/* pair.h - pairing by a one-time code (digits.h: without), on a TLS connection
+ * whose ends do not know each other yet.
  *
  *     joiner                             inviter
  *       | ---- JOIN    mac_j, name, port ---> |
