@@ -86,9 +86,19 @@ static const struct item *item_now(struct loss_check *k, uint32_t item)
     return &k->now;
 }
 
+/* It is told of as what lost, so whoever tells has had it. */
+static bool is_told_of(
+    const struct loss_check *k, const struct led_change *c, uint32_t item)
+{
+    for (uint32_t i = 0; i < k->told_n; i++)
+        if (k->told[i].item == item && dot_eq(&k->told[i].dot, &c->dot))
+            return true;
+    return false;
+}
+
 /* What somebody had when he was bootstrapped may have gone with its life, and
- * what a lost replica wrote may live on with no vector that claims it: what it
- * had seen is beaten all the same. */
+ * what a lost replica wrote may live on, if only in a context or a record, with
+ * no vector that claims it: what it had seen is beaten all the same. */
 static bool counts(
     struct loss_check *k, const struct led_change *c, uint32_t item)
 {
@@ -96,7 +106,8 @@ static bool counts(
 
     return vs != NULL &&
         (vv_covers(&vs->have, &c->dot) || c->returned ||
-            (c->spread && vv_covers(&item_now(k, item)->ctx, &c->dot)));
+            vv_covers(&item_now(k, item)->ctx, &c->dot) ||
+            is_told_of(k, c, item));
 }
 
 /* A change that counts, wrote there or in a later life, and knew it. */

@@ -238,6 +238,10 @@ static void carry_out(struct engine *e, const struct effect *fx)
     case FX_MEMBERS:
         net_recheck(e->net);
         break;
+    case FX_AUDIT:
+        log_line(&e->opt.log, LOG_LEVEL_INFO, "audit", "%s %.*s", fx->kind,
+            SLICE_FMT(fx->bytes));
+        break;
     }
 }
 

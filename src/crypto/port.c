@@ -88,6 +88,21 @@ static int port_verify(
     return crypto_verify(spki, sig, s);
 }
 
+static int port_kx_public(void *self, uint8_t out[KX_LEN])
+{
+    const struct crypto_self *me = self;
+
+    return kx_public(me->identity, out);
+}
+
+static int port_kx_shared(void *self, const uint8_t peer[KX_LEN],
+    struct slice info, uint8_t out[KEY_LEN])
+{
+    const struct crypto_self *me = self;
+
+    return kx_shared(me->identity, peer, info, out);
+}
+
 static int seeded_block(struct crypto_self *me, uint8_t out[SHA256_LEN])
 {
     uint8_t in[SHA256_LEN + 8];
@@ -138,6 +153,8 @@ void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
         .random = port_random,
         .sign = port_sign,
         .verify = port_verify,
+        .kx_public = port_kx_public,
+        .kx_shared = port_kx_shared,
     };
 }
 

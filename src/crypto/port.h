@@ -2,11 +2,11 @@
  *
  * Law: with crypto_port_seeded every function is one of its arguments and of
  * the calls before; with crypto_port_openssl only `random` is not. Contracts
- * are those of crypto.h. */
+ * are those of crypto.h and kx.h. */
 #ifndef SYNCLINE_CRYPTO_PORT_H
 #define SYNCLINE_CRYPTO_PORT_H
 
-#include "crypto/identity.h"
+#include "crypto/kx.h"
 
 struct crypto_port {
     void *self;
@@ -39,6 +39,9 @@ struct crypto_port {
     int (*sign)(void *self, uint8_t out[ED25519_SIG_LEN], struct slice s);
     int (*verify)(
         void *self, struct slice spki, struct slice sig, struct slice s);
+    int (*kx_public)(void *self, uint8_t out[KX_LEN]); /* one's own */
+    int (*kx_shared)(void *self, const uint8_t peer[KX_LEN], struct slice info,
+        uint8_t out[KEY_LEN]);
 };
 
 /* What a port's functions work on; the caller's memory, as is the port. */
