@@ -30,6 +30,7 @@ static const char *const effect_names[] = {
     [FX_REPLY] = "reply",
     [FX_RESOLVE] = "resolve",
     [FX_MEMBERS] = "members",
+    [FX_PACE] = "pace",
 };
 
 void trace_free(struct trace *t)

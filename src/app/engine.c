@@ -105,6 +105,7 @@ static void answer_later(
 static void put_status(const struct engine *e, struct buf *b)
 {
     static const char *const files[] = { "state.db", "state.db-wal" };
+    const struct net_stats *net = net_stats(e->net);
     uint64_t store_bytes = 0;
     struct store_file_stats stats;
     char path[4096], addr[NETADDR_TEXT];
@@ -126,11 +127,14 @@ static void put_status(const struct engine *e, struct buf *b)
     store_bytes += (stats.segments + stats.spares) * ((uint64_t)16 << 20);
     buf_printf(b,
         "\"uptime_s\":%llu,\"store_bytes\":%llu,\"rss_bytes\":%llu,"
-        "\"multicast\":%u,\"listen\":[",
+        "\"multicast\":%u,\"refused\":%llu,\"hasty\":%llu,"
+        "\"half_open\":%u,\"datagrams_dropped\":%llu,\"listen\":[",
         (unsigned long long)((clock_mono_us() - e->started_us) / 1000000),
         (unsigned long long)store_bytes,
         (unsigned long long)pages * (unsigned long long)sysconf(_SC_PAGESIZE),
-        engine_multicast(e));
+        engine_multicast(e), (unsigned long long)net->refused,
+        (unsigned long long)net->hasty, net->half_open,
+        (unsigned long long)(e->udp != NULL ? udp_dropped(e->udp) : 0));
     for (size_t i = 0; i < e->listening_n; i++) {
         netaddr_format(addr, &e->listening[i]);
         buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);
@@ -238,6 +242,9 @@ static void carry_out(struct engine *e, const struct effect *fx)
     case FX_MEMBERS:
         net_recheck(e->net);
         break;
+    case FX_PACE:
+        net_wait(e->net, fx->conn, fx->wait_us);
+        break;
     }
 }
 
@@ -288,10 +295,10 @@ static void on_frame(void *ctx, uint64_t conn, struct slice frame)
     engine_step(ctx, &ev);
 }
 
-static void on_down(void *ctx, uint64_t conn, const char *reason)
+static void on_down(void *ctx, uint64_t conn, const char *reason, bool broke)
 {
     struct engine *e = ctx;
-    struct event ev = { .type = EV_CONN_DOWN, .conn = conn };
+    struct event ev = { .type = EV_CONN_DOWN, .conn = conn, .broke = broke };
 
     log_line(&e->opt.log, LOG_LEVEL_DEBUG, "net", "connection %llu ended: %s",
         (unsigned long long)conn, reason);
@@ -454,6 +461,7 @@ static int open_node(struct engine *e, struct errmsg *why)
         .history_age_us = e->opt.history_age_us,
         .retention_us = e->opt.retention_us,
         .collect_us = e->opt.collect_us,
+        .limits = e->opt.limits,
         .copied = e->copied };
     int rc;
 
