@@ -55,6 +55,7 @@ static void check_effect(struct house *h, const struct effect *fx)
         break;
     case FX_REPLY:
     case FX_RESOLVE:
+    case FX_AUDIT:
         check_json(fx->bytes);
         break;
     default:

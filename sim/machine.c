@@ -502,6 +502,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
         network_review(m);
         break;
     case FX_PACE: /* its nodes have no limits */
+    case FX_AUDIT:
         break;
     }
 }

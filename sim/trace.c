@@ -19,6 +19,7 @@ static const char *const event_names[] = {
     [EV_RESUME] = "resume",
     [EV_PERSISTED] = "persisted",
     [EV_RESOLVED] = "resolved",
+    [EV_AUDITED] = "audited",
 };
 
 static const char *const effect_names[] = {
@@ -31,6 +32,7 @@ static const char *const effect_names[] = {
     [FX_RESOLVE] = "resolve",
     [FX_MEMBERS] = "members",
     [FX_PACE] = "pace",
+    [FX_AUDIT] = "audit",
 };
 
 void trace_free(struct trace *t)

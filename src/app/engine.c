@@ -101,47 +101,6 @@ static void answer_later(
     e->answers_end = &a->next;
 }
 
-/* What the node does not know of itself, put in after the brace. */
-static void put_status(const struct engine *e, struct buf *b)
-{
-    static const char *const files[] = { "state.db", "state.db-wal" };
-    const struct net_stats *net = net_stats(e->net);
-    uint64_t store_bytes = 0;
-    struct store_file_stats stats;
-    char path[4096], addr[NETADDR_TEXT];
-    struct stat st;
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-
-    if (f != NULL) {
-        if (fscanf(f, "%*s %ld", &pages) != 1)
-            pages = 0;
-        (void)fclose(f);
-    }
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", e->dir, files[i]);
-        if (stat(path, &st) == 0)
-            store_bytes += (uint64_t)st.st_size;
-    }
-    store_file_stats(e->store, &stats);
-    store_bytes += (stats.segments + stats.spares) * ((uint64_t)16 << 20);
-    buf_printf(b,
-        "\"uptime_s\":%llu,\"store_bytes\":%llu,\"rss_bytes\":%llu,"
-        "\"multicast\":%u,\"refused\":%llu,\"hasty\":%llu,"
-        "\"half_open\":%u,\"datagrams_dropped\":%llu,\"listen\":[",
-        (unsigned long long)((clock_mono_us() - e->started_us) / 1000000),
-        (unsigned long long)store_bytes,
-        (unsigned long long)pages * (unsigned long long)sysconf(_SC_PAGESIZE),
-        engine_multicast(e), (unsigned long long)net->refused,
-        (unsigned long long)net->hasty, net->half_open,
-        (unsigned long long)(e->udp != NULL ? udp_dropped(e->udp) : 0));
-    for (size_t i = 0; i < e->listening_n; i++) {
-        netaddr_format(addr, &e->listening[i]);
-        buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);
-    }
-    buf_put_str(b, "],");
-}
-
 /* `doctor` is `status` looked at by somebody who knows what is usual. */
 static void examine(const struct engine *e, struct slice status, struct buf *b)
 {
@@ -172,7 +131,7 @@ static void give_answer(struct engine *e, const struct answer *a)
     } else if (c->status &&
         slice_has_prefix(json, SLICE_LIT("{\"ok\":true,"))) {
         buf_put_str(&b, "{\"ok\":true,");
-        put_status(e, &b);
+        engine_put_status(e, &b);
         buf_put_slice(&b, slice_from(json, 11));
         json = buf_slice(&b);
     }
@@ -244,6 +203,10 @@ static void carry_out(struct engine *e, const struct effect *fx)
         break;
     case FX_PACE:
         net_wait(e->net, fx->conn, fx->wait_us);
+        break;
+    case FX_AUDIT:
+        log_line(&e->opt.log, LOG_LEVEL_INFO, "audit", "%s %.*s", fx->kind,
+            SLICE_FMT(fx->bytes));
         break;
     }
 }

@@ -69,6 +69,11 @@ struct engine {
 
 void engine_step(struct engine *e, struct event *ev);
 
+/* ---- engine_status.c ---- */
+
+/* Members of an object, each with its comma. */
+void engine_put_status(const struct engine *e, struct buf *b);
+
 /* ---- engine_addresses.c ---- */
 
 /* The request for a code, with where this machine may be reached; NULL on

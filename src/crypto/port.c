@@ -13,6 +13,26 @@ static int port_hmac_sha256(
     return crypto_hmac_sha256(out, key, s);
 }
 
+static int port_hash(
+    void *self, uint8_t out[SHA256_LEN], const struct slice *parts, size_t n)
+{
+    (void)self;
+    return crypto_hash(out, parts, n);
+}
+
+static int port_mac_key(void *self, struct mac_key *out, struct slice key)
+{
+    (void)self;
+    return crypto_mac_key(out, key);
+}
+
+static int port_mac(void *self, uint8_t out[SHA256_LEN],
+    const struct mac_key *key, const struct slice *parts, size_t n)
+{
+    (void)self;
+    return crypto_mac(out, key, parts, n);
+}
+
 static int port_hkdf(void *self, uint8_t *out, size_t out_len,
     struct slice secret, struct slice salt, struct slice info)
 {
@@ -34,6 +54,20 @@ static int port_open(void *self, struct buf *out, const uint8_t key[KEY_LEN],
     return crypto_open(out, key, nonce, aad, sealed);
 }
 
+static int port_xseal(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[XAES_NONCE_LEN], struct slice aad, struct slice plain)
+{
+    (void)self;
+    return crypto_xseal(out, key, nonce, aad, plain);
+}
+
+static int port_xopen(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[XAES_NONCE_LEN], struct slice aad, struct slice sealed)
+{
+    (void)self;
+    return crypto_xopen(out, key, nonce, aad, sealed);
+}
+
 static int port_random(void *self, uint8_t *out, size_t n)
 {
     (void)self;
@@ -52,6 +86,21 @@ static int port_verify(
 {
     (void)self;
     return crypto_verify(spki, sig, s);
+}
+
+static int port_kx_public(void *self, uint8_t out[KX_LEN])
+{
+    const struct crypto_self *me = self;
+
+    return kx_public(me->identity, out);
+}
+
+static int port_kx_shared(void *self, const uint8_t peer[KX_LEN],
+    struct slice info, uint8_t out[KEY_LEN])
+{
+    const struct crypto_self *me = self;
+
+    return kx_shared(me->identity, peer, info, out);
 }
 
 static int seeded_block(struct crypto_self *me, uint8_t out[SHA256_LEN])
@@ -93,12 +142,19 @@ void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
         .spki = identity_spki(identity),
         .sha256 = port_sha256,
         .hmac_sha256 = port_hmac_sha256,
+        .hash = port_hash,
+        .mac_key = port_mac_key,
+        .mac = port_mac,
         .hkdf = port_hkdf,
         .seal = port_seal,
         .open = port_open,
+        .xseal = port_xseal,
+        .xopen = port_xopen,
         .random = port_random,
         .sign = port_sign,
         .verify = port_verify,
+        .kx_public = port_kx_public,
+        .kx_shared = port_kx_shared,
     };
 }
 

@@ -2,11 +2,11 @@
  *
  * Law: with crypto_port_seeded every function is one of its arguments and of
  * the calls before; with crypto_port_openssl only `random` is not. Contracts
- * are those of crypto.h. */
+ * are those of crypto.h and kx.h. */
 #ifndef SYNCLINE_CRYPTO_PORT_H
 #define SYNCLINE_CRYPTO_PORT_H
 
-#include "crypto/identity.h"
+#include "crypto/kx.h"
 
 struct crypto_port {
     void *self;
@@ -15,6 +15,11 @@ struct crypto_port {
     int (*sha256)(void *self, uint8_t out[SHA256_LEN], struct slice s);
     int (*hmac_sha256)(
         void *self, uint8_t out[SHA256_LEN], struct slice key, struct slice s);
+    int (*hash)(void *self, uint8_t out[SHA256_LEN], const struct slice *parts,
+        size_t n);
+    int (*mac_key)(void *self, struct mac_key *out, struct slice key);
+    int (*mac)(void *self, uint8_t out[SHA256_LEN], const struct mac_key *key,
+        const struct slice *parts, size_t n);
     int (*hkdf)(void *self, uint8_t *out, size_t out_len, struct slice secret,
         struct slice salt, struct slice info);
     int (*seal)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
@@ -23,11 +28,20 @@ struct crypto_port {
     int (*open)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
         const uint8_t nonce[GCM_NONCE_LEN], struct slice aad,
         struct slice sealed);
+    int (*xseal)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+        const uint8_t nonce[XAES_NONCE_LEN], struct slice aad,
+        struct slice plain);
+    int (*xopen)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+        const uint8_t nonce[XAES_NONCE_LEN], struct slice aad,
+        struct slice sealed);
     int (*random)(void *self, uint8_t *out, size_t n);
     /* By the own identity. */
     int (*sign)(void *self, uint8_t out[ED25519_SIG_LEN], struct slice s);
     int (*verify)(
         void *self, struct slice spki, struct slice sig, struct slice s);
+    int (*kx_public)(void *self, uint8_t out[KX_LEN]); /* one's own */
+    int (*kx_shared)(void *self, const uint8_t peer[KX_LEN], struct slice info,
+        uint8_t out[KEY_LEN]);
 };
 
 /* What a port's functions work on; the caller's memory, as is the port. */

@@ -116,11 +116,12 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     if (!offers(list, name)) {
         name = SLICE_LIT(TLS_ALPN_PAIR);
         s->pairing = true;
-        if (PLANTED(R02_ALPN))
-            name = SLICE(in + 1, in[0]);
-        if (!offers(list, name))
+        if (!offers(list, name) && !PLANTED(R02_ALPN))
             return SSL_TLSEXT_ERR_ALERT_FATAL;
-        s->pairing = !PLANTED(R02_ALPN);
+        if (!offers(list, name)) {
+            name = SLICE(in + 1, in[0]);
+            s->pairing = false;
+        }
     }
     s->alpn = true;
     SSL_set_verify(

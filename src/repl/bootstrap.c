@@ -192,6 +192,7 @@ static int end(
     if (rc != SYNCLINE_OK)
         return rc;
     n->counts.bootstraps_taken++;
+    n->new_replica = "bootstrap";
     space_unstage(n, sp);
     space_forget_pending(n, sp);
     sp->reissue = true;

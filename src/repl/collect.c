@@ -8,6 +8,7 @@
 #include "repl/collect_impl.h"
 
 #define LOOKS 256 /* at items, in one step */
+#define TELL_US ((uint64_t)60 * 1000 * 1000)
 
 /* Whose word is needed? One who is parked himself waits for everybody. */
 static bool counts(const struct node *n, const struct device_id *device)
@@ -150,6 +151,7 @@ static int collect_item(
     tell_watches(n, sp, st->lsn);
     count_behind(n, sp, dot);
     n->counts.collected++;
+    n->gone.items++;
     txn_del(&n->txn, TABLE_META, key_dead(&n->key, sp->id, key));
     return item_drop(n, sp->id, key, st);
 }
@@ -186,6 +188,7 @@ static int collect_fields(struct node *n, struct space *sp, struct slice key,
         if (stamp_cmp(&c->stamp, &floors.fields) > 0)
             floors.fields = c->stamp;
         n->counts.fields_collected++;
+        n->gone.fields++;
     }
     if (rc != SYNCLINE_OK)
         return rc;
@@ -285,6 +288,20 @@ static int collect_space(struct node *n, struct space *sp)
     return go_on(n, sp, &least);
 }
 
+/* A sum of some rounds; what is not told when the node stops is not told. */
+static int tell_gone(struct node *n)
+{
+    const struct audit_field fields[] = { AUDIT_NUMBER("items", n->gone.items),
+        AUDIT_NUMBER("fields", n->gone.fields), AUDIT_END };
+
+    if ((n->gone.items == 0 && n->gone.fields == 0) ||
+        n->now_us < n->gone_due_us)
+        return SYNCLINE_OK;
+    n->gone_due_us = n->now_us + TELL_US;
+    n->gone = (struct gone){ 0 };
+    return node_audit(n, "collect", fields);
+}
+
 int collect_tick(struct node *n)
 {
     bool more = false;
@@ -300,7 +317,7 @@ int collect_tick(struct node *n)
     }
     if (more)
         n->collect_due_us = n->now_us;
-    return rc;
+    return rc == SYNCLINE_OK && !more ? tell_gone(n) : rc;
 }
 
 uint64_t collect_deadline(const struct node *n)

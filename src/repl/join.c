@@ -61,6 +61,9 @@ static int send_raw(struct node *n, struct conn *c, const struct buf *b)
 
 static int refuse(struct node *n, struct conn *c, enum pair_refusal why)
 {
+    const struct audit_field fields[] = {
+        AUDIT_TEXT("why", slice_str(pair_refusal_text(why))), AUDIT_END
+    };
     struct buf b = { 0 };
     int rc;
 
@@ -69,6 +72,8 @@ static int refuse(struct node *n, struct conn *c, enum pair_refusal why)
     pair_put_refuse(&b, why);
     rc = send_raw(n, c, &b);
     buf_free(&b);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_often(n, "pair-refused", fields);
     conn_close(n, c, SYNCLINE_EDENIED, pair_refusal_text(why));
     return rc;
 }
@@ -92,6 +97,9 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
 {
     int64_t seconds = json_get_int(args, "expires_s", 600);
     struct netaddr addrs[CODE_ADDRS_MAX];
+    const struct audit_field fields[] = {
+        AUDIT_NUMBER("expires_s", (uint64_t)seconds), AUDIT_END
+    };
     struct buf code = { 0 }, b = { 0 };
     struct errmsg why = { "" };
     size_t addrs_n;
@@ -116,6 +124,8 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
                 (unsigned long long)seconds * 1000000);
         rc = buf_status(&b);
     }
+    if (rc == SYNCLINE_OK)
+        rc = node_audit(n, "invite", fields);
     rc = rc == SYNCLINE_OK      ? fx_reply(n, request, buf_slice(&b), false)
         : rc == SYNCLINE_ENOMEM ? rc
                                 : fx_error(n, request, rc, &why);
@@ -175,6 +185,8 @@ static int on_join(struct node *n, struct conn *c, struct slice bytes)
         c->port = j.port;
         c->remote = addr;
     }
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_device(n, "pair", &c->device, j.name);
     return rc == SYNCLINE_OK ? welcome_later(n, c, j.invite) : rc;
 }
 
@@ -441,6 +453,7 @@ int join_on_conn_down(struct node *n, struct conn *c)
 static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
 {
     struct joining *j = n->joining;
+    const struct mesh_id left = n->mesh;
     struct netaddr addr = c->remote;
     int rc;
 
@@ -453,6 +466,9 @@ static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
     j->conn = 0;
     rc = mesh_save_book(n);
     j->answer_at = txn_is_empty(&n->txn) ? n->commit : n->commit + 1;
+    if (rc == SYNCLINE_OK)
+        rc = audit_join(
+            n, &j->inviter, buf_slice(&j->inviter_name), &left, j->kept);
     return rc == SYNCLINE_OK ? join_persisted(n) : rc;
 }
 

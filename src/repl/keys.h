@@ -28,6 +28,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_DEAD "dead/"           /* + be32, key: it waits for collection */
 #define META_RETURNING "returning/" /* + be32: state before a bootstrap */
 #define META_SILENT "silent/"       /* + device: varint, microseconds */
+#define META_AUDIT "audit"          /* the head of the audit log */
 
 /* Bits of a conflict record's state; a join is their union. */
 #define CONFLICT_OPEN 0

@@ -159,6 +159,7 @@ static int note_commit(struct node *n)
     int rc = SYNCLINE_ENOMEM;
 
     n->undo_ceiling = n->clock_ceiling;
+    n->gone_kept = n->gone;
     txn_reset(&n->txn);
     if (fx != NULL) {
         fx->commit = n->commit;
@@ -191,6 +192,7 @@ static void undo_writes(struct node *n)
     n->unsettled = NULL;
     spaces_undo(n);
     n->clock_ceiling = n->undo_ceiling;
+    n->gone = n->gone_kept;
 }
 
 /* Frames that will not be sent leave no gap in the numbers; but what a flush
@@ -314,6 +316,13 @@ static int on_persisted(struct node *n, const struct event *ev)
     return rc == SYNCLINE_OK ? join_persisted(n) : rc;
 }
 
+/* So that a log that was cut short is noticed. */
+static int on_audited(struct node *n, const struct event *ev)
+{
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_AUDIT), ev->bytes);
+    return txn_status(&n->txn);
+}
+
 static int on_cancel(struct node *n, const struct event *ev)
 {
     watch_cancel(n, ev->request);
@@ -344,6 +353,7 @@ static int (*const handlers[])(struct node *, const struct event *) = {
     [EV_RESUME] = on_pace,
     [EV_PERSISTED] = on_persisted,
     [EV_RESOLVED] = resolve_on_answer,
+    [EV_AUDITED] = on_audited,
 };
 
 /* A full disk fails every write, and the log may be on it. */
@@ -418,6 +428,7 @@ static int restart_as_new(struct node *n)
     } else {
         n->doubt_from_us = n->now_us + DOUBT_US;
         n->counts.replicas_doubted++;
+        n->new_replica = "rolled-back";
     }
     conns_restart(n, "this node is a new replica");
     return rc;
@@ -472,6 +483,14 @@ static void go_on_returning(struct node *n)
     }
 }
 
+static void name_actor(struct node *n, const struct event *ev)
+{
+    bool of_conn = ev->type == EV_FRAME || ev->type == EV_CONN_UP;
+
+    n->actor_request = ev->type == EV_REQUEST ? ev->request : 0;
+    n->actor_conn = of_conn ? ev->conn : 0;
+}
+
 int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     size_t *fx_n)
 {
@@ -486,6 +505,8 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         c->undo_no = c->sent_no;
     n->now_us = ev->now_us;
     n->wall_us = ev->wall_us;
+    (void)!audit_replica(n); /* or after the next event */
+    name_actor(n, ev);
     go_on_returning(n);
     n->fx_kept = n->fx_n;
     n->asked_kept = n->next_asked;

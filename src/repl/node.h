@@ -91,7 +91,8 @@ enum event_type {
     EV_PAUSE,     /* request: its asker reads slowly; hold back events */
     EV_RESUME,    /* request */
     EV_PERSISTED, /* commit: all up to this one is durable */
-    EV_RESOLVED   /* request, args: the answer to FX_RESOLVE, or NULL */
+    EV_RESOLVED,  /* request, args: the answer to FX_RESOLVE, or NULL */
+    EV_AUDITED    /* bytes: the audit log's head, durable; to be kept */
 };
 
 struct event {
@@ -123,7 +124,9 @@ enum effect_type {
     FX_RESOLVE,  /* request, bytes: JSON {space, key, path, siblings,
                     ancestor}; answer EV_RESOLVED */
     FX_MEMBERS,  /* who may connect has changed: ask node_admits again */
-    FX_PACE      /* conn, wait_us: read nothing of it for so long */
+    FX_PACE,     /* conn, wait_us: read nothing of it for so long */
+    FX_AUDIT     /* kind, bytes: JSON of details; often; by whom: request, or
+                    device and remote if conn is there, or the node */
 };
 
 struct effect {
@@ -136,6 +139,9 @@ struct effect {
     uint64_t wait_us;
     struct netaddr remote;
     struct slice bytes; /* the node's, valid until its next step */
+    const char *kind;   /* FX_AUDIT: a literal */
+    bool often;         /* others may bring it about as they like */
+    struct device_id device;
 };
 
 /* What a node has done since it was opened, attempts that were undone

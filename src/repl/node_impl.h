@@ -23,6 +23,7 @@
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
  *   verify.c    comparing fingerprints
+ *   audit.c     what the audit log is told
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -32,6 +33,7 @@
 #include "base/pace.h"
 #include "core/hlc.h"
 #include "core/merge.h"
+#include "repl/audit.h"
 #include "repl/beacon.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
@@ -234,6 +236,11 @@ struct watch {
     bool told_live; /* has been told that it is up to date */
 };
 
+/* What collection took, for the audit log. */
+struct gone {
+    uint64_t items, fields;
+};
+
 struct unsettled; /* resolve.c */
 struct asked;
 struct verify;  /* verify.c */
@@ -282,6 +289,8 @@ struct node {
     struct returning *returning; /* spaces as they were before a bootstrap */
     struct silence *silences;
     uint64_t collect_due_us;
+    struct gone gone, gone_kept; /* not told yet; should the step fail */
+    uint64_t gone_due_us;
     uint64_t chores_from_us; /* the store refused something before */
 
     struct pending *pending; /* ring */
@@ -296,11 +305,13 @@ struct node {
     bool members_changed;
     bool want_flush;
     bool reach_changed;
-    uint64_t tell_full_us;  /* before that the log holds its peace about it */
-    uint64_t doubt_from_us; /* claims before this are not believed */
-    bool bad_restart;       /* the replica id must be minted anew */
-    bool broken;            /* memory does not say what the store says */
-    bool started;           /* a step has been made */
+    uint64_t tell_full_us;   /* before that the log holds its peace about it */
+    uint64_t doubt_from_us;  /* claims before this are not believed */
+    bool bad_restart;        /* the replica id must be minted anew */
+    bool broken;             /* memory does not say what the store says */
+    bool started;            /* a step has been made */
+    const char *new_replica; /* why, while the audit log has to be told */
+    uint64_t actor_request, actor_conn; /* whose event this is; 0: nobody's */
     struct node_counts counts;
 
     /* The step at hand. */
@@ -598,6 +609,14 @@ NODISCARD int verifies_tick(struct node *n);
 uint64_t verifies_deadline(const struct node *n);
 void verifies_conn_gone(struct node *n, const struct conn *c);
 void verifies_free(struct node *n);
+
+/* ---- audit.c ---- */
+
+/* Tells of the new replica id, if that is still to be told. */
+NODISCARD int audit_replica(struct node *n);
+/* This device has left a mesh for the one that it is in now. */
+NODISCARD int audit_join(struct node *n, const struct device_id *inviter,
+    struct slice name, const struct mesh_id *left, uint64_t kept);
 
 /* ---- request.c ---- */
 

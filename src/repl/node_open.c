@@ -117,6 +117,7 @@ static int open_used(struct node *n, struct errmsg *why)
                           : "the last stop was not clean: this store is a new "
                             "replica now");
         n->counts.unclean_starts++;
+        n->new_replica = n->opt.copied ? "copied" : "unclean-stop";
         rc = node_mint_replica(n);
     }
     if (rc == SYNCLINE_OK)

@@ -463,6 +463,8 @@ static int on_remove(struct admin *q)
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(q->n, buf_slice(&key), buf_slice(&value));
     if (rc == SYNCLINE_OK)
+        rc = node_audit_device(q->n, "remove", &m->device, m->name);
+    if (rc == SYNCLINE_OK)
         rc = answer_removed(q, mesh, m);
     buf_free(&key);
     buf_free(&value);

@@ -296,6 +296,16 @@ static int settle_some(struct admin *q, const struct found_conflict *f,
     return rc;
 }
 
+static int audit_rescue(
+    struct node *n, const struct settled *s, struct slice take)
+{
+    const struct audit_field fields[] = { AUDIT_TEXT("take", take),
+        AUDIT_TEXT("space", s->space->name), AUDIT_NUMBER("items", s->items),
+        AUDIT_NUMBER("values", s->values), AUDIT_END };
+
+    return s->values > 0 ? node_audit(n, "rescue", fields) : SYNCLINE_OK;
+}
+
 static int answer(struct admin *q, const struct settled *s)
 {
     struct buf also = { 0 };
@@ -338,5 +348,7 @@ int admin_rescue_apply(struct admin *q)
             SLICE_FMT(done.space->name), SLICE_FMT(s.only_key));
     if (rc == SYNCLINE_OK)
         rc = settle_some(q, s.list, slice_is(take, "apply"), &done);
+    if (rc == SYNCLINE_OK)
+        rc = audit_rescue(q->n, &done, take);
     return rc == SYNCLINE_OK ? answer(q, &done) : rc;
 }

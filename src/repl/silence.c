@@ -90,10 +90,21 @@ bool silence_may_bootstrap(struct node *n, const struct device_id *device)
     return s->bootstraps++ < BOOTSTRAPS_MAX;
 }
 
+static int tell_parked(struct node *n, const struct member *m, bool parked)
+{
+    log_line(&n->log, LOG_LEVEL_INFO, "silence",
+        parked ? "%.*s is parked: collection waits for it no longer"
+               : "%.*s is back",
+        SLICE_FMT(m->name));
+    return node_audit_device(
+        n, parked ? "parked" : "unparked", &m->device, m->name);
+}
+
 int silence_parked(struct node *n, struct slice device, bool parked)
 {
     struct device_id id;
     struct silence *s;
+    int rc = SYNCLINE_OK;
 
     if (device.len != 2 * DEVICE_ID_LEN ||
         hex_decode(id.b, DEVICE_ID_LEN, device) != SYNCLINE_OK)
@@ -102,10 +113,9 @@ int silence_parked(struct node *n, struct slice device, bool parked)
     if (s == NULL)
         return SYNCLINE_ENOMEM;
     if (s->parked != parked && members_has(n->members, &id))
-        log_line(&n->log, LOG_LEVEL_INFO, "silence",
-            parked ? "%.*s is parked: collection waits for it no longer"
-                   : "%.*s is back",
-            SLICE_FMT(members_get(n->members, &id)->name));
+        rc = tell_parked(n, members_get(n->members, &id), parked);
+    if (rc != SYNCLINE_OK)
+        return rc;
     s->parked = parked;
     if (!parked)
         silence_heard(n, &id);

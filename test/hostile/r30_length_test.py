@@ -13,11 +13,11 @@ SPACE = "default"
 
 
 def _closed(send):
-    """send(peer) ends the connection without a frame being taken."""
+    """send(peer) ends the connection, before silence would."""
     scene = peer.scene()
     with scene.unharmed(16 << 20), scene.peer() as p:
         send(p)
-        p.ends()
+        p.ends(4)
 
 
 def a_frame_of_four_gigabytes():
