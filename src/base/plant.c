@@ -37,9 +37,13 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },
+    [PLANT_COMMIT_UNCHECKED] = { "commit-unchecked",
+        "a nonce is taken that its owner did not commit to" },
     [PLANT_DIFF_SHOWN] = { "diff-shown",
         "a whole document is compared with "
         "what shows, not with all there is" },
+    [PLANT_DIGITS_LOOSE] = { "digits-loose",
+        "the six digits are of the nonces alone" },
     [PLANT_FALSE_CONFLICT] = { "false-conflict",
         "a conflict is told of what "
         "the winner had seen" },

@@ -573,9 +573,9 @@ int node_close(struct node *n)
 bool node_admits(
     const struct node *n, const struct device_id *device, bool pairing)
 {
-    if (device_eq(device, &n->device))
-        return false;
-    return pairing ? join_admits(n, device) : members_has(n->members, device);
+    if (pairing)
+        return join_admits(n, device);
+    return !device_eq(device, &n->device) && members_has(n->members, device);
 }
 
 void node_set_log_level(struct node *n, enum log_level level)

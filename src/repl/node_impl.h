@@ -14,7 +14,7 @@
  *   receive.c   rows and marks in
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
- *   join.c      pairing, on both sides
+ *   join.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
  *   silence.c   members silent for so long that they hold nobody up
@@ -244,7 +244,8 @@ struct gone {
 struct unsettled; /* resolve.c */
 struct asked;
 struct verify;  /* verify.c */
-struct joining; /* join.c */
+struct joining; /* joiner.c */
+struct door;    /* door.c */
 struct welcoming;
 struct leaving; /* move.c */
 struct silence; /* collect_impl.h */
@@ -284,6 +285,7 @@ struct node {
     struct asked *asked;         /* FX_RESOLVE without an answer yet */
     uint64_t next_asked, asked_kept;
     struct joining *joining;
+    struct door *door; /* NULL: was never opened */
     struct welcoming *welcoming;
     struct leaving *replay;      /* spaces of a mesh that was left */
     struct returning *returning; /* spaces as they were before a bootstrap */
@@ -522,7 +524,7 @@ NODISCARD int mesh_load_book(struct node *n);
 /* The member whose replica it is; NULL: nobody's who is a member now. */
 const struct device_id *owner_of(const struct node *n, const struct rid *r);
 
-/* ---- join.c ---- */
+/* ---- join.c, joiner.c ---- */
 
 bool join_admits(const struct node *n, const struct device_id *device);
 NODISCARD int join_on_conn(struct node *n, struct conn *c);
@@ -538,6 +540,9 @@ void join_free(struct node *n);
 NODISCARD int request_invite(
     struct node *n, uint64_t request, const struct json *args);
 NODISCARD int request_join(
+    struct node *n, uint64_t request, const struct json *args);
+/* The digits that a person has read on the other machine. */
+NODISCARD int request_confirm(
     struct node *n, uint64_t request, const struct json *args);
 
 /* ---- move.c ---- */
