@@ -200,6 +200,9 @@ static void carry_out(struct engine *e, const struct effect *fx)
     case FX_MEMBERS:
         net_recheck(e->net);
         break;
+    case FX_PACE:
+        net_wait(e->net, fx->conn, fx->wait_us);
+        break;
     case FX_AUDIT:
         engine_on_audit(e, fx);
         break;
@@ -253,10 +256,10 @@ static void on_frame(void *ctx, uint64_t conn, struct slice frame)
     engine_step(ctx, &ev);
 }
 
-static void on_down(void *ctx, uint64_t conn, const char *reason)
+static void on_down(void *ctx, uint64_t conn, const char *reason, bool broke)
 {
     struct engine *e = ctx;
-    struct event ev = { .type = EV_CONN_DOWN, .conn = conn };
+    struct event ev = { .type = EV_CONN_DOWN, .conn = conn, .broke = broke };
 
     log_line(&e->opt.log, LOG_LEVEL_DEBUG, "net", "connection %llu ended: %s",
         (unsigned long long)conn, reason);
@@ -425,6 +428,7 @@ static int open_node(struct engine *e, struct errmsg *why)
         .history_age_us = e->opt.history_age_us,
         .retention_us = e->opt.retention_us,
         .collect_us = e->opt.collect_us,
+        .limits = e->opt.limits,
         .copied = e->copied };
     int rc;
 

@@ -35,6 +35,7 @@ struct engine_options {
     uint32_t history_keep;
     uint64_t history_age_us;
     uint64_t retention_us, collect_us;
+    struct node_limits limits;
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */

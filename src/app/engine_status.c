@@ -1,3 +1,4 @@
+/* What `status` says beyond what the node knows of itself. */
 #include "app/engine_impl.h"
 #include "io/clock.h"
 
@@ -5,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the node does not know of itself, put in after the brace. */
 void engine_put_status(const struct engine *e, struct buf *b)
 {
     static const char *const files[] = { "state.db", "state.db-wal" };
+    const struct net_stats *net = net_stats(e->net);
     uint64_t store_bytes = 0;
     struct store_file_stats stats;
     char path[4096], addr[NETADDR_TEXT];
@@ -30,11 +31,14 @@ void engine_put_status(const struct engine *e, struct buf *b)
     store_bytes += (stats.segments + stats.spares) * ((uint64_t)16 << 20);
     buf_printf(b,
         "\"uptime_s\":%llu,\"store_bytes\":%llu,\"rss_bytes\":%llu,"
-        "\"multicast\":%u,\"listen\":[",
+        "\"multicast\":%u,\"refused\":%llu,\"hasty\":%llu,"
+        "\"half_open\":%u,\"datagrams_dropped\":%llu,\"listen\":[",
         (unsigned long long)((clock_mono_us() - e->started_us) / 1000000),
         (unsigned long long)store_bytes,
         (unsigned long long)pages * (unsigned long long)sysconf(_SC_PAGESIZE),
-        engine_multicast(e));
+        engine_multicast(e), (unsigned long long)net->refused,
+        (unsigned long long)net->hasty, net->half_open,
+        (unsigned long long)(e->udp != NULL ? udp_dropped(e->udp) : 0));
     for (size_t i = 0; i < e->listening_n; i++) {
         netaddr_format(addr, &e->listening[i]);
         buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "io/cut.h"
 #include "io/sockaddr.h"
 
@@ -198,7 +199,7 @@ void conn_pump(struct conn *c)
     size_t off = 0, len = 0;
     int found = 0;
 
-    while (c->state == CONN_UP && !c->net->paused &&
+    while (c->state == CONN_UP && !c->net->paused && c->wait_ms == 0 &&
         (found = cut_frame(slice_from(buf_slice(&c->in), off), &len)) > 0) {
         ev->on_frame(
             ev->ctx, c->id, SLICE(c->in.ptr + off + CUT_PREFIX_LEN, len));
@@ -206,6 +207,7 @@ void conn_pump(struct conn *c)
     }
     buf_consume(&c->in, off);
     trim(&c->in);
+    c->broke = c->broke || found < 0;
     if (found < 0)
         conn_doom(
             c, "a frame of %zu bytes, %zu are allowed", len, NET_FRAME_MAX);
@@ -287,6 +289,8 @@ static size_t room_for(const struct conn *c)
 {
     size_t left = c->net->opt.half_open_bytes - c->taken;
 
+    if (PLANTED(R01_BYTES))
+        return READ_MAX;
     if (c->state == CONN_UP || c->state == CONN_CLOSING || left > READ_MAX)
         return READ_MAX;
     return left;
@@ -334,7 +338,8 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 void conn_set_reading(struct conn *c)
 {
     bool want = c->state == CONN_FIRST || c->state == CONN_HANDSHAKE ||
-        c->state == CONN_CLOSING || (c->state == CONN_UP && !c->net->paused);
+        c->state == CONN_CLOSING ||
+        (c->state == CONN_UP && !c->net->paused && c->wait_ms == 0);
     int rc;
 
     if (want == c->reading)

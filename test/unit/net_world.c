@@ -41,10 +41,11 @@ static void on_frame(void *ctx, uint64_t conn, struct slice frame)
         net_pause(s->net, true);
 }
 
-static void on_down(void *ctx, uint64_t conn, const char *reason)
+static void on_down(void *ctx, uint64_t conn, const char *reason, bool broke)
 {
     struct side *s = ctx;
 
+    s->broke = broke;
     s->downs++;
     s->down_conn = conn;
     snprintf(s->reason, sizeof s->reason, "%s", reason);
