@@ -99,7 +99,7 @@ static bool is_told_of(
 /* What somebody had when he was bootstrapped may have gone with its life, and
  * what a lost replica wrote may live on, if only in a context or a record, with
  * no vector that claims it: what it had seen is beaten all the same. */
-static bool counts(
+static bool is_known(
     struct loss_check *k, const struct led_change *c, uint32_t item)
 {
     const struct view_space *vs = view_by_space(k->view, c->space);
@@ -110,6 +110,21 @@ static bool counts(
             is_told_of(k, c, item));
 }
 
+/* Known, or seen by who wrote what is known: the state that he wrote upon held
+ * what it had done, though its cells may have been collected since. */
+static bool counts(struct loss_check *k, uint32_t change, uint32_t item)
+{
+    const struct ledger *l = k->ledger;
+
+    if (is_known(k, &l->changes[change], item))
+        return true;
+    for (uint32_t i = 0; i < l->changes_n; i++)
+        if (i != change && had_seen(k, i, change, item) &&
+            is_known(k, &l->changes[i], item))
+            return true;
+    return false;
+}
+
 /* A change that counts, wrote there or in a later life, and knew it. */
 static bool is_superseded(struct loss_check *k, uint32_t change,
     const struct led_cell *cell, uint32_t item)
@@ -117,7 +132,7 @@ static bool is_superseded(struct loss_check *k, uint32_t change,
     for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
         const struct led_change *c = &k->ledger->changes[i];
 
-        if (i == change || !had_seen(k, i, change, item) || !counts(k, c, item))
+        if (i == change || !had_seen(k, i, change, item) || !counts(k, i, item))
             continue;
         for (uint32_t j = 0; j < c->cells_n; j++)
             if (k->ledger->slots[c->cells[j].slot].item == item &&
@@ -178,7 +193,7 @@ static bool has_echo(
         for (uint32_t j = 0; j < c->cells_n; j++)
             if (c->cells[j].slot == cell->slot &&
                 dot_eq(&c->cells[j].first, &cell->first) &&
-                counts(k, c, k->ledger->slots[cell->slot].item) &&
+                counts(k, i, k->ledger->slots[cell->slot].item) &&
                 is_accounted_for(k, i, &c->cells[j]))
                 return true;
     }
@@ -196,7 +211,7 @@ static bool has_twin(
 
         if (i != change && twin != NULL && twin->life == cell->life &&
             twin->value.ptr != NULL && slice_eq(twin->value, cell->value) &&
-            counts(k, c, k->ledger->slots[cell->slot].item) &&
+            counts(k, i, k->ledger->slots[cell->slot].item) &&
             (is_accounted_for(k, i, twin) || has_echo(k, i, twin)))
             return true;
     }
@@ -224,7 +239,7 @@ static bool has_copy(
                 ci->key.ptr[of->key.len] == '~' &&
                 slice_eq(cs->path, s->path) &&
                 slice_eq(c->cells[j].value, cell->value) &&
-                counts(k, c, cs->item) && is_accounted_for(k, i, &c->cells[j]))
+                counts(k, i, cs->item) && is_accounted_for(k, i, &c->cells[j]))
                 return true;
         }
     }

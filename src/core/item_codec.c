@@ -251,6 +251,19 @@ void put_item(struct buf *b, const struct item *it)
     }
 }
 
+void put_change_context(struct buf *b, const struct change *c)
+{
+    put_vv(b, &c->ctx);
+    put_vv(b, &c->birth);
+    put_u64(b, c->wall_us);
+    put_varint(b, c->originals_n);
+    for (uint32_t i = 0; i < c->originals_n; i++) {
+        put_dot(b, &c->originals[i].dot);
+        put_stamp(b, &c->originals[i].stamp);
+        put_value(b, c->originals[i].value);
+    }
+}
+
 static void get_changes(struct reader *r, struct item *it, struct arena *a)
 {
     uint64_t n = get_varint_max(r, CELLS_JOINED_MAX + 1);

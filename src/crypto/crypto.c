@@ -2,10 +2,12 @@
 
 #include <limits.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -174,6 +176,62 @@ int crypto_open(struct buf *out, const uint8_t key[KEY_LEN],
     }
     out->len += text.len;
     return SYNCLINE_OK;
+}
+
+/* C2SP's XAES-256-GCM: the message's key is two blocks of the key derivation
+ * in counter mode of SP 800-108, with CMAC over AES-256, over the label 'X' and
+ * the first half of the nonce. */
+static int xaes_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN],
+    const uint8_t nonce[XAES_NONCE_LEN])
+{
+    static char cipher[] = "AES-256-CBC"; /* the call wants it non-const */
+    OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(
+                                OSSL_MAC_PARAM_CIPHER, cipher, 0),
+        OSSL_PARAM_construct_end() };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "CMAC", NULL);
+    EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+    uint8_t block[16] = { 0, 0, 'X', 0 };
+    int rc = SYNCLINE_ENOMEM;
+
+    memcpy(block + 4, nonce, 12);
+    for (uint8_t i = 0; i < 2; i++) {
+        size_t n;
+
+        block[1] = i + 1;
+        if (ctx == NULL || EVP_MAC_init(ctx, key, KEY_LEN, params) != 1 ||
+            EVP_MAC_update(ctx, block, sizeof block) != 1 ||
+            EVP_MAC_final(ctx, out + sizeof block * i, &n, sizeof block) != 1)
+            goto out;
+    }
+    rc = SYNCLINE_OK;
+out:
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    return rc == SYNCLINE_OK ? rc : failed(rc);
+}
+
+int crypto_xseal(struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[XAES_NONCE_LEN], struct slice aad, struct slice plain)
+{
+    uint8_t made[KEY_LEN] = { 0 };
+    int rc = xaes_key(made, key, nonce);
+
+    if (rc == SYNCLINE_OK)
+        rc = crypto_seal(out, made, nonce + 12, aad, plain);
+    crypto_wipe(made, sizeof made);
+    return rc;
+}
+
+int crypto_xopen(struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[XAES_NONCE_LEN], struct slice aad, struct slice sealed)
+{
+    uint8_t made[KEY_LEN] = { 0 };
+    int rc = xaes_key(made, key, nonce);
+
+    if (rc == SYNCLINE_OK)
+        rc = crypto_open(out, made, nonce + 12, aad, sealed);
+    crypto_wipe(made, sizeof made);
+    return rc;
 }
 
 int crypto_random(uint8_t *out, size_t n)

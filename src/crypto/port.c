@@ -13,6 +13,26 @@ static int port_hmac_sha256(
     return crypto_hmac_sha256(out, key, s);
 }
 
+static int port_hash(
+    void *self, uint8_t out[SHA256_LEN], const struct slice *parts, size_t n)
+{
+    (void)self;
+    return crypto_hash(out, parts, n);
+}
+
+static int port_mac_key(void *self, struct mac_key *out, struct slice key)
+{
+    (void)self;
+    return crypto_mac_key(out, key);
+}
+
+static int port_mac(void *self, uint8_t out[SHA256_LEN],
+    const struct mac_key *key, const struct slice *parts, size_t n)
+{
+    (void)self;
+    return crypto_mac(out, key, parts, n);
+}
+
 static int port_hkdf(void *self, uint8_t *out, size_t out_len,
     struct slice secret, struct slice salt, struct slice info)
 {
@@ -32,6 +52,20 @@ static int port_open(void *self, struct buf *out, const uint8_t key[KEY_LEN],
 {
     (void)self;
     return crypto_open(out, key, nonce, aad, sealed);
+}
+
+static int port_xseal(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[XAES_NONCE_LEN], struct slice aad, struct slice plain)
+{
+    (void)self;
+    return crypto_xseal(out, key, nonce, aad, plain);
+}
+
+static int port_xopen(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[XAES_NONCE_LEN], struct slice aad, struct slice sealed)
+{
+    (void)self;
+    return crypto_xopen(out, key, nonce, aad, sealed);
 }
 
 static int port_random(void *self, uint8_t *out, size_t n)
@@ -108,9 +142,14 @@ void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
         .spki = identity_spki(identity),
         .sha256 = port_sha256,
         .hmac_sha256 = port_hmac_sha256,
+        .hash = port_hash,
+        .mac_key = port_mac_key,
+        .mac = port_mac,
         .hkdf = port_hkdf,
         .seal = port_seal,
         .open = port_open,
+        .xseal = port_xseal,
+        .xopen = port_xopen,
         .random = port_random,
         .sign = port_sign,
         .verify = port_verify,

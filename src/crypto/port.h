@@ -15,6 +15,11 @@ struct crypto_port {
     int (*sha256)(void *self, uint8_t out[SHA256_LEN], struct slice s);
     int (*hmac_sha256)(
         void *self, uint8_t out[SHA256_LEN], struct slice key, struct slice s);
+    int (*hash)(void *self, uint8_t out[SHA256_LEN], const struct slice *parts,
+        size_t n);
+    int (*mac_key)(void *self, struct mac_key *out, struct slice key);
+    int (*mac)(void *self, uint8_t out[SHA256_LEN], const struct mac_key *key,
+        const struct slice *parts, size_t n);
     int (*hkdf)(void *self, uint8_t *out, size_t out_len, struct slice secret,
         struct slice salt, struct slice info);
     int (*seal)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
@@ -22,6 +27,12 @@ struct crypto_port {
         struct slice plain);
     int (*open)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
         const uint8_t nonce[GCM_NONCE_LEN], struct slice aad,
+        struct slice sealed);
+    int (*xseal)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+        const uint8_t nonce[XAES_NONCE_LEN], struct slice aad,
+        struct slice plain);
+    int (*xopen)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+        const uint8_t nonce[XAES_NONCE_LEN], struct slice aad,
         struct slice sealed);
     int (*random)(void *self, uint8_t *out, size_t n);
     /* By the own identity. */

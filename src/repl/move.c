@@ -5,6 +5,7 @@
  * start. */
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/join_impl.h"
 
 #include <stdlib.h>
 
@@ -116,6 +117,7 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     members_free(n->members);
     n->members = NULL;
     invites_forget(n->invites);
+    door_forget(n);
     silences_free(n);
     keyring_free(&n->keyring);
     n->removed_told = false;

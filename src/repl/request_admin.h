@@ -66,6 +66,13 @@ NODISCARD int admin_revoke(struct admin *q);
 NODISCARD int admin_remove(struct admin *q);
 NODISCARD int admin_rotate(struct admin *q);
 
+/* ---- door.c ---- */
+
+NODISCARD int admin_pending(struct admin *q);
+NODISCARD int admin_pending_open(struct admin *q);
+NODISCARD int admin_approve(struct admin *q);
+NODISCARD int admin_deny(struct admin *q);
+
 /* ---- request_rescue.c ---- */
 
 NODISCARD int admin_rescue(struct admin *q);

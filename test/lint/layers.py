@@ -22,8 +22,9 @@ MAY = {
 # Headers that a layer may include although it may not include their layer:
 # ports, which say what the other side does without bringing it in.
 PORTS = {
-    "crypto": {"core/id.h", "core/netaddr.h"},
-    "repl": {"crypto/code.h", "crypto/port.h", "store/store.h"},
+    "crypto": {"core/id.h", "core/netaddr.h", "core/vv.h"},
+    "repl": {"crypto/code.h", "crypto/envelope.h", "crypto/merkle.h",
+             "crypto/port.h", "store/store.h"},
 }
 PURE = {"base", "core", "repl"}
 PURE_SYSTEM = {

@@ -376,3 +376,31 @@ TEST(memory_that_runs_out_while_reading)
     arena_free(&small);
     arena_free(&a);
 }
+
+/* What is hashed into headers does not depend on the item it stands in. */
+TEST(a_context_is_told_with_whole_names)
+{
+    struct dot dots[] = { { { { 0x11 } }, 5 } };
+    struct original originals[] = { { { { { 0x22 } }, 300 },
+        { 1, 2, { { 0x22 } } }, SLICE_LIT("7") } };
+    struct change c = { .ctx = { dots, 1, 1 },
+        .wall_us = 9,
+        .originals = originals,
+        .originals_n = 1 };
+    struct buf b = { 0 }, want = { 0 };
+
+    put_change_context(&b, &c);
+    buf_put(&want, "\1\x11", 2);
+    buf_put(&want, (uint8_t[15]){ 0 }, 15);
+    buf_put(&want, "\5\0\x9\0\0\0\0\0\0\0\1\x22", 12);
+    buf_put(&want, (uint8_t[15]){ 0 }, 15);
+    buf_put(&want, "\xac\2\1\2\0\0\0\0\0\0\0\x22", 12);
+    buf_put(&want, (uint8_t[15]){ 0 }, 15);
+    buf_put(&want,
+        "\2"
+        "7",
+        2);
+    CHECK_BYTES(buf_slice(&b), buf_slice(&want));
+    buf_free(&b);
+    buf_free(&want);
+}

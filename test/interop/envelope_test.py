@@ -1,0 +1,376 @@
+#!/usr/bin/python3
+"""Envelopes and proofs against an implementation of doc/protocol.md that
+shares nothing with ours: what C seals Python opens, and the other way round.
+
+usage: envelope_test.py ENVELOPE_TOOL [ROUNDS [SEED]]
+
+ENVELOPE_TOOL is built from envelope_tool.c. TAP."""
+
+import hashlib
+import hmac
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
+
+import tap
+
+try:
+    from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+    from cryptography.hazmat.primitives.ciphers import (
+        Cipher, algorithms, modes)
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+except ImportError:
+    print("1..0 # SKIP no python3-cryptography")
+    sys.exit(0)
+
+VALUE, REMOVED, TOMBSTONE = range(3)
+HEADER = struct.Struct("<B16s16sQ16s16sQ16sQQQ16sQ32sB32s32sB")
+ENOTFOUND, EMALFORMED, EDENIED = -6, -3, -14
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def mac(key, *parts):
+    return hmac.new(key, b"".join(parts), hashlib.sha256).digest()
+
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out += bytes([n & 0x7F | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def take_varint(data, at):
+    n = shift = 0
+    while True:
+        n |= (data[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 0x80:
+            return n, at
+
+
+def pre(data):
+    return varint(len(data)) + data
+
+
+# ---- envelopes ----
+
+class Keys:
+    def __init__(self, secret, mesh, space, epoch, key):
+        self.secret, self.mesh, self.space = secret, mesh, space
+        self.epoch, self.key = epoch, key
+        self.id = mac(key, b"kid")[:16]
+        self.siv = self.derive(key, b"syncline siv v1\n")
+        self.seal = self.derive(key, b"syncline seal v1\n")
+        self.index = self.derive(secret, b"syncline index v1\n")
+
+    def derive(self, key, what):
+        return HKDF(hashes.SHA256(), 32, self.mesh,
+                    what + self.space).derive(key)
+
+    def words(self):
+        return [self.secret.hex(), self.mesh.hex(), self.space.hex(),
+                str(self.epoch), self.key.hex()]
+
+
+def aes(key, block):
+    e = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    return e.update(block) + e.finalize()
+
+
+def xaes_key(key, nonce):
+    """C2SP, XAES-256-GCM, from its text: the steps of CMAC spelled out."""
+    ell = int.from_bytes(aes(key, bytes(16)), "big")
+    k1 = ell << 1 & (1 << 128) - 1
+    if ell >> 127:
+        k1 ^= 0x87
+    out = b""
+    for i in (1, 2):
+        m = int.from_bytes(bytes([0, i]) + b"X\0" + nonce[:12], "big")
+        out += aes(key, (m ^ k1).to_bytes(16, "big"))
+    return out
+
+
+def xaes(key, nonce):
+    return AESGCM(xaes_key(key, nonce)), nonce[12:]
+
+
+def seal(keys, fields, key, path, value):
+    """fields: dot, first, stamp, length, context, type."""
+    header = HEADER.pack(
+        1, keys.mesh, keys.space, keys.epoch, keys.id, *fields,
+        mac(keys.index, key), mac(keys.index, pre(key), path), 0)
+    plain = pre(key) + pre(path) + value
+    tag = mac(keys.siv, header, plain)
+    gcm, nonce = xaes(keys.seal, tag[:24])
+    return header + tag + gcm.encrypt(nonce, plain, header)
+
+
+def open_envelope(keys, data):
+    header, tag, sealed = data[:243], data[243:275], data[275:]
+    f = HEADER.unpack(header)
+    tap.equal(f[:5], (1, keys.mesh, keys.space, keys.epoch, keys.id))
+    gcm, nonce = xaes(keys.seal, tag[:24])
+    plain = gcm.decrypt(nonce, sealed, header)
+    tap.check(hmac.compare_digest(mac(keys.siv, header, plain), tag), "tag")
+    n, at = take_varint(plain, 0)
+    key, at = plain[at:at + n], at + n
+    n, at = take_varint(plain, at)
+    path, value = plain[at:at + n], plain[at + n:]
+    tap.equal(f[-3:-1], (mac(keys.index, key), mac(keys.index, pre(key), path)))
+    return f, key, path, value
+
+
+# ---- trees ----
+
+def split(n):
+    k = 1
+    while k * 2 < n:
+        k *= 2
+    return k
+
+
+def node(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def root_of(leaves):
+    if len(leaves) == 1:
+        return leaves[0]
+    k = split(len(leaves))
+    return node(root_of(leaves[:k]), root_of(leaves[k:]))
+
+
+def dead_hashes(leaves, lives):
+    if not any(lives):
+        return root_of(leaves)
+    if len(leaves) == 1:
+        return b""
+    k = split(len(leaves))
+    return dead_hashes(leaves[:k], lives[:k]) + dead_hashes(
+        leaves[k:], lives[k:])
+
+
+def make_proof(key, mesh, leaves, lives, epoch=0, key_id=b""):
+    sig = key.sign(b"syncline commit v1\n" + mesh + root_of(leaves))
+    out = varint(epoch) + key_id + sig + varint(len(leaves))
+    at, want = 0, False
+    while at < len(leaves):
+        n = 0
+        while at + n < len(leaves) and lives[at + n] == want:
+            n += 1
+        out += varint(n)
+        at, want = at + n, not want
+    return out + dead_hashes(leaves, lives)
+
+
+class Proof:
+    def __init__(self, data):
+        self.epoch, at = take_varint(data, 0)
+        at += 16 if self.epoch else 0
+        self.sig, at = data[at:at + 64], at + 64
+        self.n, at = take_varint(data, at)
+        self.lives, want = [], False
+        while len(self.lives) < self.n:
+            n, at = take_varint(data, at)
+            self.lives += [want] * n
+            want = not want
+        self.hashes = data[at:]
+
+    def root(self, living):
+        living, self.at = iter(living), 0
+
+        def walk(lo, hi):
+            if not any(self.lives[lo:hi]):
+                self.at += 32
+                return self.hashes[self.at - 32:self.at]
+            if hi - lo == 1:
+                return next(living)
+            k = split(hi - lo)
+            left = walk(lo, lo + k)
+            return node(left, walk(lo + k, hi))
+
+        out = walk(0, self.n)
+        tap.equal(self.at, len(self.hashes))
+        return out
+
+
+# ---- the tool, and what is drawn ----
+
+class Tool:
+    def __init__(self, path):
+        self.child = subprocess.Popen(
+            [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, *words):
+        line = " ".join(w.hex() or "-" if isinstance(w, bytes) else w
+                        for w in words)
+        self.child.stdin.write(line.encode() + b"\n")
+        self.child.stdin.flush()
+        answer = self.child.stdout.readline().decode().split()
+        if answer and answer[0] == "!":
+            return int(answer[1])
+        tap.check(answer, "the tool ended at: " + line[:200])
+        return [b"" if w == "-" else w if w == "ok" else bytes.fromhex(w)
+                for w in answer]
+
+    def close(self):
+        self.child.stdin.close()
+        tap.equal(self.child.wait(), 0)
+
+
+def draw_keys(rng):
+    epoch = rng.choice([0, 0, 1, 7, 2**64 - 1])
+    secret = rng.randbytes(32)
+    return Keys(secret, rng.randbytes(16), rng.randbytes(16), epoch,
+                rng.randbytes(32) if epoch else secret)
+
+
+def draw_cell(rng):
+    kind = rng.randrange(3)
+    number = lambda: rng.choice([1, 5, 2**32, 2**62, rng.randrange(1, 2**40)])
+    length = 2 * rng.randrange(1, 1000) - (kind != TOMBSTONE)
+    fields = [rng.randbytes(16), number(), rng.randbytes(16), number(),
+              rng.randrange(9), number(), rng.randbytes(16), length,
+              rng.randbytes(32), kind]
+    size = rng.choice([1, 20, 127, 128, 300])
+    return (fields, rng.randbytes(size),
+            b"" if kind == TOMBSTONE else rng.randbytes(rng.randrange(200)),
+            rng.randbytes(rng.choice([1, 16, 900])) if kind == VALUE else b"")
+
+
+TOOL = Tool(sys.argv[1])
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 60
+RNG = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+
+
+def the_published_vectors_of_xaes():
+    """C2SP, XAES-256-GCM, test vectors."""
+    nonce, text = b"ABCDEFGHIJKLMNOPQRSTUVWX", b"XAES-256-GCM"
+    for key, aad, want in (
+            (b"\1" * 32, b"",
+             "ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271"),
+            (b"\3" * 32, b"c2sp.org/XAES-256-GCM",
+             "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d")):
+        gcm, n = xaes(key, nonce)
+        tap.equal(gcm.encrypt(n, text, aad).hex(), want)
+
+
+def both_seal_the_same_bytes_and_open_them():
+    for _ in range(ROUNDS):
+        keys = draw_keys(RNG)
+        fields, key, path, value = draw_cell(RNG)
+        ours = seal(keys, fields, key, path, value)
+        head = bytearray(ours[:243])
+        head[1:57] = RNG.randbytes(56)  # what the keys say is put right
+        head[178:242] = RNG.randbytes(64)  # and what the content says
+        got = TOOL.ask("seal", *keys.words(), bytes(head), key, path, value)
+        tap.equal(got, [ours])
+        tap.equal(TOOL.ask("open", *keys.words(), ours), [key, path, value])
+        _, *back = open_envelope(keys, got[0])
+        tap.equal(back, [key, path, value])
+
+
+def what_is_bent_opens_for_nobody():
+    keys = draw_keys(RNG)
+    whole = seal(keys, *draw_cell(RNG))
+    for at in range(len(whole)):
+        bent = bytearray(whole)
+        bent[at] ^= 1 << RNG.randrange(8)
+        got = TOOL.ask("open", *keys.words(), bytes(bent))
+        tap.check(got in (ENOTFOUND, EMALFORMED, EDENIED),
+                  "byte %d: %r" % (at, got))
+        try:
+            open_envelope(keys, bytes(bent))
+        except (InvalidTag, AssertionError):
+            continue
+        raise AssertionError("Python opened what is bent at %d" % at)
+
+
+def other_keys_are_known_by_their_id():
+    keys, others = draw_keys(RNG), draw_keys(RNG)
+    whole = seal(keys, *draw_cell(RNG))
+    tap.equal(TOOL.ask("open", *others.words(), whole), ENOTFOUND)
+
+
+def draw_commit():
+    n = RNG.choice([1, 2, 3, RNG.randrange(1, 300)])
+    leaves = [RNG.randbytes(32) for _ in range(n)]
+    lives = [RNG.random() < RNG.choice([0.1, 0.9]) for _ in leaves]
+    lives[RNG.randrange(n)] = True
+    return leaves, lives
+
+
+def both_prove_the_same_and_believe_it():
+    for _ in range(ROUNDS):
+        seed, mesh = RNG.randbytes(32), RNG.randbytes(16)
+        leaves, lives = draw_commit()
+        living = [leaf for leaf, alive in zip(leaves, lives) if alive]
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
+        keep = "".join("01"[alive] for alive in lives)
+        spki, proof = TOOL.ask("commit", seed, mesh, keep, *leaves)
+        tap.equal(spki, key.public_key().public_bytes(
+            serialization.Encoding.DER,
+            serialization.PublicFormat.SubjectPublicKeyInfo))
+        tap.equal(proof, make_proof(key, mesh, leaves, lives))
+        read = Proof(proof)
+        tap.equal(read.lives, lives)
+        root = read.root(living)
+        key.public_key().verify(
+            read.sig, b"syncline commit v1\n" + mesh + root)
+        tap.equal(TOOL.ask("root", proof, *living), [root])
+        tap.equal(TOOL.ask("verify", spki, mesh, proof, root), ["ok"])
+        tap.equal(TOOL.ask("verify", spki, mesh[::-1], proof, root), EDENIED)
+
+
+def a_proof_of_a_later_epoch_names_its_key():
+    seed, mesh = RNG.randbytes(32), RNG.randbytes(16)
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
+    leaves, lives = draw_commit()
+    living = [leaf for leaf, alive in zip(leaves, lives) if alive]
+    proof = make_proof(key, mesh, leaves, lives, 300, RNG.randbytes(16))
+    tap.equal(TOOL.ask("root", proof, *living), [root_of(leaves)])
+    tap.equal(TOOL.ask("root", proof[:2] + proof[18:], *living), EMALFORMED)
+
+
+def the_example_of_the_page_holds():
+    """The bytes that doc/protocol.md shows."""
+    with open(os.path.join(ROOT, "doc", "protocol.md"), encoding="utf-8") as f:
+        page = f.read()
+    shown = re.search(r"An envelope, whole:\n\n```\n(.*?)```", page, re.S)
+    shown = bytes.fromhex(re.sub(r"#.*", "", shown.group(1)))
+    secret = b"\x42" * 32
+    keys = Keys(secret, b"\xaa" * 16, b"\x55" * 16, 0, secret)
+    fields = [b"\x11" * 16, 5, b"\x11" * 16, 5, 0, 1000000 << 12, b"\x11" * 16,
+              1, hashlib.sha256(b"\0\0" + struct.pack("<Q", 1000000) +
+                                b"\0").digest(), VALUE]
+    tap.equal(shown, seal(keys, fields, b"it", b"/on", b"true"))
+    tap.equal(TOOL.ask("open", *keys.words(), shown), [b"it", b"/on", b"true"])
+    leaf = hashlib.sha256(b"\0" + shown[:275]).digest()
+    tap.check(leaf.hex() in page, "the page shows the leaf")
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x77" * 32)
+    proof = make_proof(key, b"\xaa" * 16, [leaf], [True])
+    shown = re.search(r"Its proof:\n\n```\n(.*?)```", page, re.S)
+    shown = bytes.fromhex(re.sub(r"#.*", "", shown.group(1)))
+    tap.equal(shown, proof)
+
+
+TESTS = [the_published_vectors_of_xaes, both_seal_the_same_bytes_and_open_them,
+         what_is_bent_opens_for_nobody, other_keys_are_known_by_their_id,
+         both_prove_the_same_and_believe_it,
+         a_proof_of_a_later_epoch_names_its_key, the_example_of_the_page_holds]
+
+if __name__ == "__main__":
+    status = tap.run(TESTS)
+    TOOL.close()
+    sys.exit(status)

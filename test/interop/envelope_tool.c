@@ -1,0 +1,252 @@
+/* envelope_tool.c - crypto/envelope and crypto/merkle on a pipe, for
+ * comparison with another implementation.
+ *
+ * A request is a line: a word, then fields in hex with blanks between, "-" for
+ * an empty one. The answer is a line of fields, or "!" and a number.
+ *   seal SECRET MESH SPACE EPOCH KEY HEADER CONTENT-KEY PATH VALUE -> ENVELOPE
+ *       HEADER has the layout of the page; what is made from keys and content
+ *       is put right. EPOCH is decimal.
+ *   open SECRET MESH SPACE EPOCH KEY ENVELOPE -> CONTENT-KEY PATH VALUE
+ *   commit SEED MESH KEEP LEAF... -> SPKI PROOF
+ *       KEEP has a digit for each leaf, 1 for those that live.
+ *   root PROOF LEAF... -> ROOT, over the living
+ *   verify SPKI MESH PROOF ROOT -> ok */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "crypto/merkle.h"
+
+#define FIELDS_MAX 400
+
+struct fields {
+    char *text[FIELDS_MAX];
+    struct slice e[FIELDS_MAX];
+    size_t n;
+};
+
+static struct identity *identity;
+static struct crypto_port port;
+static struct crypto_self self;
+
+static void use_seed(struct slice seed)
+{
+    identity_free(identity);
+    ENSURE(seed.len == IDENTITY_SEED_LEN);
+    ENSURE(identity_from_seed(&identity, seed.ptr) == SYNCLINE_OK);
+    crypto_port_openssl(&port, &self, identity);
+}
+
+/* In place: hex becomes the bytes that it means. */
+static struct slice unhex(char *text)
+{
+    size_t n = strlen(text) / 2;
+    uint8_t *made = malloc(n + 1);
+
+    ENSURE(made != NULL);
+    if (strcmp(text, "-") == 0)
+        n = 0;
+    else if (hex_decode(made, n, slice_str(text)) != SYNCLINE_OK)
+        n = 0; /* a word, or a decimal number */
+    memcpy(text, made, n);
+    free(made);
+    return SLICE(text, n);
+}
+
+static void print(struct slice s, const char *after)
+{
+    char *text = malloc(2 * s.len + 1);
+
+    ENSURE(text != NULL);
+    hex_encode(text, s);
+    (void)printf("%s%s", s.len > 0 ? text : "-", after);
+    free(text);
+}
+
+static void copy(void *to, size_t n, struct slice from)
+{
+    ENSURE(from.len == n);
+    memcpy(to, from.ptr, n);
+}
+
+static struct envelope_keys keys_of(const struct fields *f, uint64_t epoch)
+{
+    struct envelope_keys keys;
+    uint8_t secret[KEY_LEN], key[KEY_LEN];
+    struct space_token space;
+    struct mesh_id mesh;
+
+    copy(secret, sizeof secret, f->e[1]);
+    copy(mesh.b, sizeof mesh.b, f->e[2]);
+    copy(space.b, sizeof space.b, f->e[3]);
+    copy(key, sizeof key, f->e[5]);
+    ENSURE(envelope_keys_make(
+               &keys, &port, &mesh, &space, secret, epoch, key) == SYNCLINE_OK);
+    return keys;
+}
+
+static int do_seal(const struct fields *f, uint64_t number)
+{
+    struct envelope_keys keys = keys_of(f, number);
+    struct envelope_content c = { f->e[7], f->e[8],
+        f->e[9].len > 0 ? f->e[9] : SLICE_NONE };
+    struct envelope_header h;
+    struct buf out = { 0 };
+    int rc = envelope_get_header(f->e[6], &h);
+
+    if (rc == SYNCLINE_OK)
+        rc = envelope_seal(&out, &port, &keys, &h, &c);
+    if (rc == SYNCLINE_OK)
+        print(buf_slice(&out), "\n");
+    buf_free(&out);
+    return rc;
+}
+
+static int do_open(const struct fields *f, uint64_t number)
+{
+    struct envelope_keys keys = keys_of(f, number);
+    struct envelope_content c;
+    struct envelope_header h;
+    struct buf plain = { 0 };
+    int rc = envelope_open(&h, &c, &plain, &port, &keys, f->e[6]);
+
+    if (rc == SYNCLINE_OK) {
+        print(c.key, " ");
+        print(c.path, " ");
+        print(c.value, "\n");
+    }
+    buf_free(&plain);
+    return rc;
+}
+
+static uint32_t leaves_of(
+    const struct fields *f, size_t from, struct merkle_hash *out)
+{
+    uint32_t n = 0;
+
+    for (size_t i = from; i < f->n; i++)
+        copy(out[n++].b, SHA256_LEN, f->e[i]);
+    return n;
+}
+
+static int do_commit(const struct fields *f, uint64_t number)
+{
+    static struct merkle_hash leaves[FIELDS_MAX], nodes[2 * FIELDS_MAX];
+    bool keep[FIELDS_MAX] = { false };
+    struct proof_head head = { .epoch = 0 };
+    uint32_t n = leaves_of(f, 4, leaves);
+    struct buf whole = { 0 }, out = { 0 };
+    struct mesh_id mesh;
+    struct proof p;
+    int rc;
+
+    (void)number;
+    use_seed(f->e[1]);
+    copy(mesh.b, sizeof mesh.b, f->e[2]);
+    for (uint32_t i = 0; i < n; i++)
+        keep[i] = f->text[3][i] == '1';
+    rc = merkle_build(nodes, &port, leaves, n);
+    if (rc == SYNCLINE_OK)
+        rc = merkle_sign(head.sig, &port, &mesh, nodes);
+    proof_make(&whole, &head, nodes, n, 0, n);
+    if (rc == SYNCLINE_OK)
+        rc = proof_read(&p, buf_slice(&whole));
+    if (rc == SYNCLINE_OK)
+        rc = proof_shrink(&out, &port, &p, leaves, keep, n);
+    if (rc == SYNCLINE_OK) {
+        print(port.spki, " ");
+        print(buf_slice(&out), "\n");
+    }
+    buf_free(&whole);
+    buf_free(&out);
+    return rc;
+}
+
+static int do_root(const struct fields *f, uint64_t number)
+{
+    static struct merkle_hash leaves[FIELDS_MAX];
+    uint32_t n = leaves_of(f, 2, leaves);
+    struct merkle_hash root;
+    struct proof p;
+    int rc = proof_read(&p, f->e[1]);
+
+    (void)number;
+    if (rc == SYNCLINE_OK)
+        rc = proof_root(&root, &port, &p, leaves, n);
+    if (rc == SYNCLINE_OK)
+        print(SLICE(root.b, sizeof root.b), "\n");
+    return rc;
+}
+
+static int do_verify(const struct fields *f, uint64_t number)
+{
+    struct merkle_hash root;
+    struct mesh_id mesh;
+    struct proof p;
+    int rc = proof_read(&p, f->e[3]);
+
+    (void)number;
+    copy(mesh.b, sizeof mesh.b, f->e[2]);
+    copy(root.b, sizeof root.b, f->e[4]);
+    if (rc == SYNCLINE_OK)
+        rc = merkle_verify(&port, f->e[1], p.head.sig, &mesh, &root);
+    if (rc == SYNCLINE_OK)
+        (void)puts("ok");
+    return rc;
+}
+
+static const struct {
+    const char *name;
+    int (*fn)(const struct fields *f, uint64_t number);
+    size_t fields; /* at least, the word too */
+} requests[] = {
+    { "seal", do_seal, 10 },
+    { "open", do_open, 7 },
+    { "commit", do_commit, 5 },
+    { "root", do_root, 3 },
+    { "verify", do_verify, 5 },
+};
+
+static void take(struct fields *f, char *line)
+{
+    *f = (struct fields){ .n = 0 };
+    for (char *at = strtok(line, " \n"); at != NULL && f->n < FIELDS_MAX;
+         at = strtok(NULL, " \n"))
+        f->text[f->n++] = at;
+}
+
+static int serve(struct fields *f)
+{
+    uint64_t number = f->n > 4 ? strtoull(f->text[4], NULL, 10) : 0;
+
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        if (f->n < requests[i].fields ||
+            strcmp(f->text[0], requests[i].name) != 0)
+            continue;
+        for (size_t k = 1; k < f->n; k++)
+            if (requests[i].fn != do_commit || k != 3)
+                f->e[k] = unhex(f->text[k]);
+        return requests[i].fn(f, number);
+    }
+    return SYNCLINE_EINVAL;
+}
+
+int main(void)
+{
+    static const uint8_t seed[IDENTITY_SEED_LEN];
+    static char line[1 << 16];
+    struct fields f;
+
+    use_seed(SLICE(seed, sizeof seed));
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        int rc;
+
+        take(&f, line);
+        rc = serve(&f);
+        if (rc != SYNCLINE_OK)
+            (void)printf("! %d\n", rc);
+        (void)fflush(stdout);
+    }
+    identity_free(identity);
+    return EXIT_SUCCESS;
+}
