@@ -249,8 +249,9 @@ static bool has_copy(
 /* Its author might write there, by what all have heard by now. */
 static bool may_count(struct world *w, const struct led_change *c)
 {
-    return node_bound(w->machines[0].node, &w->ledger.spaces[c->space].token,
-               &c->dot.replica) >= c->dot.seq;
+    return w->machines[0].node == NULL ||
+        node_bound(w->machines[0].node, &w->ledger.spaces[c->space].token,
+            &c->dot.replica) >= c->dot.seq;
 }
 
 static void check_change(struct loss_check *k, uint32_t ix)

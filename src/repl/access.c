@@ -149,8 +149,11 @@ void access_refuse(struct node *n, struct conn *c, struct space *sp)
 
 /* ---- who was removed, and told so ---- */
 
-int access_told_removed(struct node *n, const struct conn *c)
+int access_on_bye(
+    struct node *n, const struct conn *c, const struct frame_bye *bye)
 {
+    if (bye->code != SYNCLINE_EDENIED || !slice_is(bye->text, BYE_REMOVED))
+        return SYNCLINE_OK;
     n->removed_told = true;
     n->removed_by = c->device;
     n->removed_at = n->wall_us;

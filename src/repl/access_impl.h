@@ -48,8 +48,9 @@ void access_refuse(struct node *n, struct conn *c, struct space *sp);
 
 /* What BYE says to a device that is no member any more. */
 #define BYE_REMOVED "this device was removed from the mesh"
-/* That has been said to us, by a member. */
-NODISCARD int access_told_removed(struct node *n, const struct conn *c);
+/* If that has been said to us, by a member, we keep it. */
+NODISCARD int access_on_bye(
+    struct node *n, const struct conn *c, const struct frame_bye *bye);
 NODISCARD int access_load_removed(struct node *n);
 
 /* Other records count now. */

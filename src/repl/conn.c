@@ -297,9 +297,7 @@ int conn_open_session(struct node *n, struct conn *c, struct space *sp)
 {
     int rc = conn_subscribe(n, c, sp);
 
-    return rc == SYNCLINE_OK && access_is_shared(n, c, sp)
-        ? early_take(n, c, sp)
-        : rc;
+    return rc == SYNCLINE_OK ? early_take(n, c, sp) : rc;
 }
 
 int conns_subscribe_all(struct node *n, struct space *sp)
@@ -452,17 +450,11 @@ static int on_bye(struct node *n, struct conn *c, struct frame *f)
     (void)snprintf(text, sizeof text, "the peer closed: %.*s",
         (int)(f->bye.text.len > 200 ? 200 : f->bye.text.len),
         (const char *)f->bye.text.ptr);
-    if (f->bye.code == SYNCLINE_EDENIED && slice_is(f->bye.text, BYE_REMOVED)) {
-        int rc = access_told_removed(n, c);
-
-        if (rc != SYNCLINE_OK)
-            return rc;
-    }
     if (f->bye.code == SYNCLINE_EDENIED)
         log_line(&n->log, LOG_LEVEL_WARN, "conn", "%.*s: %s",
             SLICE_FMT(c->name), text);
     conn_close(n, c, SYNCLINE_ECLOSED, text);
-    return SYNCLINE_OK;
+    return access_on_bye(n, c, &f->bye);
 }
 
 static const struct {
