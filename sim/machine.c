@@ -516,6 +516,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
         network_wait(m, fx->conn, fx->wait_us);
         break;
     case FX_AUDIT:
+        check_audit_note(m->world, m, fx);
         break;
     }
 }
