@@ -31,6 +31,8 @@ void check_stamp(struct world *w, struct machine *m, const struct change *c,
 /* A machine between two others is no member, nor shown where it chose its
  * nonce at will. */
 void check_middle(struct world *w);
+void check_joined(
+    struct world *w, const struct machine *m, enum middle_way way);
 void check_digits(struct world *w, enum middle_way way, struct slice digits);
 
 /* I2: a machine that came back covers all that it was ever told is safe. */

@@ -14,6 +14,14 @@ void check_middle(struct world *w)
             "member");
 }
 
+/* Who has joined without a code; way: who stands there. */
+void check_joined(struct world *w, const struct machine *m, enum middle_way way)
+{
+    if (way != MIDDLE_NONE)
+        world_fail(w, "between",
+            "node %u has joined through a machine in between", m->ix);
+}
+
 /* What machine 0 shows of one at the door; way: who stands there. */
 void check_digits(struct world *w, enum middle_way way, struct slice digits)
 {

@@ -107,10 +107,8 @@ static void on_joined(
         return;
     }
     p->joining = 0;
-    if (rc == SYNCLINE_OK && p->middle.way != MIDDLE_NONE)
-        world_fail(w, "between",
-            "machine %u has joined through a machine in between",
-            a->machine->ix);
+    if (rc == SYNCLINE_OK)
+        check_joined(w, a->machine, p->middle.way);
     p->middle.way = MIDDLE_NONE;
     pairing_joined(w, a->machine, rc, answer);
 }
