@@ -1,6 +1,7 @@
 #include "sim/pairing_impl.h"
 
 #include "base/text.h"
+#include "sim/check.h"
 #include "sim/world.h"
 
 /* In good weather; with silence and dial pauses in between a minute or so. */
@@ -67,6 +68,8 @@ void pairing_joined(
         pairing_try_again(w, rc, answer);
         return;
     }
+    if (rc == SYNCLINE_OK)
+        check_audit(w, &w->machines[0], "pair", &m->crypto.device);
     m->member = true;
     w->pairing.changes++;
     w->pairing.tries = 0;
@@ -120,11 +123,13 @@ static void on_invited(
 static void on_removed(
     struct world *w, struct ask *a, int rc, const struct json *answer)
 {
-    (void)a;
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND) {
         pairing_try_again(w, rc, answer);
         return;
     }
+    if (rc == SYNCLINE_OK)
+        check_audit(
+            w, a->machine, "remove", &w->pairing.gone[w->pairing.removed_n]);
     w->pairing.changes++;
     w->pairing.removed_n++;
     w->tally.sim.removals += rc == SYNCLINE_OK;
