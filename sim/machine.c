@@ -503,6 +503,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
         break;
     case FX_PACE: /* its nodes have no limits */
     case FX_AUDIT:
+        check_audit_note(m->world, m, fx);
         break;
     }
 }

@@ -22,6 +22,7 @@ const struct command *const cli_commands[] = {
     &cmd_peers,
     &cmd_remove,
     &cmd_verify,
+    &cmd_audit,
     &cmd_space,
     &cmd_policy,
     &cmd_put,

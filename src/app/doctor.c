@@ -82,6 +82,14 @@ static void check_disk(const struct engine *e, struct buf *b)
     put_check(b, "disk", bytes < DISK_LOW ? "warn" : NULL, text);
 }
 
+static void check_audit(const struct engine *e, struct buf *b)
+{
+    const char *trouble = engine_audit_trouble(e);
+
+    put_check(b, "audit", trouble != NULL ? "error" : NULL,
+        trouble != NULL ? trouble : "the audit log is written");
+}
+
 static void check_clock(const struct json *peer, struct buf *b)
 {
     const struct json *offset = json_get(peer, "offset_us");
@@ -156,6 +164,7 @@ void doctor_examine(
     check_ports(e, &b);
     check_multicast(e, &b);
     check_disk(e, &b);
+    check_audit(e, &b);
     if (peers == NULL || peers->n == 0)
         put_check(&b, "mesh", "info",
             "this device is alone; `syncline invite` here and `syncline join "

@@ -44,4 +44,5 @@ void engine_put_status(const struct engine *e, struct buf *b)
         buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);
     }
     buf_put_str(b, "],");
+    put_audit_status(e, b);
 }

@@ -103,6 +103,8 @@ static void end(struct net *n, uint32_t at)
         netaddr_format(ip, &c->remote);
         log_line(&n->opt.log, LOG_LEVEL_DEBUG, "net", "refused %s: %s", ip,
             c->reason);
+        if (c->denied && ev->on_refused != NULL)
+            ev->on_refused(ev->ctx, &c->remote, c->reason);
     }
     if (c->told)
         ev->on_down(ev->ctx, c->id, c->reason, c->broke);

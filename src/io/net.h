@@ -49,6 +49,10 @@ struct net_events {
      * being told makes it possible to say so in the log. */
     void (*on_plain)(
         void *ctx, const struct netaddr *remote, struct slice first);
+    /* An inbound connection that had begun with TLS, or was one too many,
+     * was not let in. May be NULL. */
+    void (*on_refused)(
+        void *ctx, const struct netaddr *remote, const char *reason);
 };
 
 struct net_options {

@@ -247,6 +247,7 @@ static void feed(struct conn *c, struct slice bytes)
     if (c->state == CONN_HANDSHAKE && tls_is_up(c->tls))
         come_up(c);
     conn_pump(c);
+    c->denied = rc != SYNCLINE_OK && rc != SYNCLINE_ENOMEM;
     if (rc != SYNCLINE_OK)
         conn_doom(c, "%s", why.text);
     else if (sent != 0)

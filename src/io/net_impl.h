@@ -29,7 +29,8 @@ struct conn {
     bool inbound, pairing;
     bool told; /* dialled or was up: owes an on_down */
     bool reading;
-    bool shut; /* everything was sent, and our end of TCP is closed */
+    bool denied; /* for what it is, not for trouble on the way */
+    bool shut;   /* everything was sent, and our end of TCP is closed */
     struct netaddr remote;
     struct tls_sess *tls;
     struct buf in;        /* plaintext, less than a frame once it is pumped */

@@ -76,8 +76,8 @@ static void side_init(struct world *w, struct side *s, uint8_t no,
     CHECK_OK(identity_from_seed(&s->identity, seed));
     opt.loop = &w->loop;
     opt.identity = s->identity;
-    opt.events =
-        (struct net_events){ s, on_admit, on_up, on_frame, on_down, on_plain };
+    opt.events = (struct net_events){ s, on_admit, on_up, on_frame, on_down,
+        on_plain, NULL };
     opt.wall_us = clock_wall_us();
     CHECK_OK(net_new(&s->net, &opt));
     CHECK_OK(netaddr_parse(&any, slice_str(listen), 0, NULL));
