@@ -1,7 +1,8 @@
-#include "sim/pairing_impl.h"
+#include "sim/pairing.h"
 
 #include "base/text.h"
 #include "sim/check.h"
+#include "sim/pairing_impl.h"
 #include "sim/world.h"
 
 /* In good weather; with silence and dial pauses in between a minute or so. */
