@@ -375,13 +375,16 @@ static int mint(struct node *n)
 
 static int settle(struct node *n, struct space *sp)
 {
-    bool any = false;
-    int rc;
+    bool any = access_may_write(n, sp), writes = any;
+    int rc = SYNCLINE_OK;
 
-    if (access_may_write(n, sp)) {
-        rc = reissue_foreign(n, sp);
-        return rc == SYNCLINE_OK ? node_commit(n) : rc;
+    while (writes && any && rc == SYNCLINE_OK) {
+        rc = reissue_foreign(n, sp, &any);
+        if (rc == SYNCLINE_OK)
+            rc = node_commit(n);
     }
+    if (writes)
+        return rc;
     rc = reissue_would(n, sp, &any);
     return rc == SYNCLINE_OK && any ? begin_anew(n, sp) : rc;
 }

@@ -435,7 +435,7 @@ NODISCARD int reissue_mine(struct node *n, struct space *sp);
 /* And of devices that have been removed. */
 NODISCARD int orphans_tick(struct node *n);
 /* What does not count, as a change of our own. */
-NODISCARD int reissue_foreign(struct node *n, struct space *sp);
+NODISCARD int reissue_foreign(struct node *n, struct space *sp, bool *more);
 /* Is there any? */
 NODISCARD int reissue_would(struct node *n, struct space *sp, bool *any);
 

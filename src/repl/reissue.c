@@ -20,6 +20,7 @@ struct reissue {
     enum whose whose;
     const struct author *by;
     bool wrote;
+    bool more; /* some is left for the next time */
     struct slice keys[256];
     uint32_t n;
     struct buf at; /* the index goes on from here */
@@ -92,7 +93,8 @@ static int reissue_item(struct reissue *r, struct slice key)
         .stamp = by->stamp,
         .wall_us = by->wall_us };
     struct stored st;
-    uint32_t ix = 0;
+    uint32_t ix = 0, cells = 0;
+    size_t bytes = 0;
     bool any = false;
     int rc = item_load(n, sp, key, &st);
 
@@ -104,11 +106,19 @@ static int reissue_item(struct reissue *r, struct slice key)
         rc = item_add_change(&st.item, &again, &ix, &n->step);
     if (rc != SYNCLINE_OK)
         return rc;
-    for (uint32_t i = 0; i < st.item.cells_n; i++)
-        if (is_orphan(r, &st.item.changes[st.item.cells[i].change])) {
-            st.item.cells[i].change = ix;
-            any = true;
+    for (uint32_t i = 0; i < st.item.cells_n; i++) {
+        struct cell *c = &st.item.cells[i];
+
+        if (c->change != ix && !is_orphan(r, &st.item.changes[c->change]))
+            continue;
+        bytes += c->path.len + c->value.len;
+        if (++cells > CELLS_MAX || bytes > VALUE_MAX) {
+            r->more = true; /* no member takes a change of more */
+            break;
         }
+        any = any || c->change != ix;
+        c->change = ix;
+    }
     if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
         st.item.tomb = ix;
         any = true;
@@ -194,6 +204,7 @@ static int next_replica(
     return rc;
 }
 
+/* *any: there is some, if we are looking; else there is more. */
 static int reissue(
     struct node *n, struct space *sp, enum whose whose, bool *any)
 {
@@ -213,7 +224,7 @@ static int reissue(
         after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
     }
     buf_free(&r.at);
-    *any = r.wrote;
+    *any = whose == LOOKING ? r.wrote : r.more;
     return rc == SYNCLINE_OK && r.wrote && whose != LOOKING
         ? space_raise(n, sp, &by.dot)
         : rc;
@@ -221,21 +232,22 @@ static int reissue(
 
 int reissue_mine(struct node *n, struct space *sp)
 {
-    bool any;
+    bool more = false;
+    int rc;
 
     sp->reissue = false;
     if (PLANTED(NO_REISSUE) || !access_may_write(n, sp))
         return SYNCLINE_OK;
-    return reissue(n, sp, MINE, &any);
+    rc = reissue(n, sp, MINE, &more);
+    sp->reissue = sp->reissue || more;
+    return rc;
 }
 
 /* ---- of who may not write ---- */
 
-int reissue_foreign(struct node *n, struct space *sp)
+int reissue_foreign(struct node *n, struct space *sp, bool *more)
 {
-    bool any;
-
-    return reissue(n, sp, FOREIGN, &any);
+    return reissue(n, sp, FOREIGN, more);
 }
 
 int reissue_would(struct node *n, struct space *sp, bool *any)
@@ -253,7 +265,7 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
         const struct session *s;
 
-        if (!c->greeted || c->closing)
+        if (!c->greeted || c->closing || !access_is_shared(n, c, sp))
             continue;
         s = session_of(c, sp);
         if (s == NULL || !s->subscribed || !vv_geq(&sp->have, &s->claims))
@@ -272,12 +284,13 @@ int orphans_tick(struct node *n)
         return SYNCLINE_OK;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        bool any;
+        bool more = false;
 
         if (!sp->orphans || !access_may_write(n, sp) || !is_at_rest(n, sp))
             continue;
         sp->orphans = false;
-        rc = reissue(n, sp, LEFT, &any);
+        rc = reissue(n, sp, LEFT, &more);
+        sp->orphans = sp->orphans || more;
         if (rc != SYNCLINE_OK)
             sp->orphans = true;
     }
