@@ -12,7 +12,8 @@ void check_ack(struct world *w, struct machine *m)
         const struct led_change *c = &w->ledger.changes[i];
         const struct view_space *vs;
 
-        if (c->author != m || !c->acked || c->lost || c->moved)
+        if (c->author != m || !c->acked || c->lost || c->moved || c->void_now ||
+            c->anew)
             continue;
         vs = view_by_space(v, c->space);
         if (m->node != NULL &&

@@ -258,8 +258,8 @@ static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
 
-    if (!(c->acked || c->moved) || c->lost || !may_count(k->world, c) ||
-        view_by_space(k->view, c->space) == NULL)
+    if (!(c->acked || c->moved) || c->lost || c->void_now ||
+        !may_count(k->world, c) || view_by_space(k->view, c->space) == NULL)
         return;
     for (uint32_t i = 0; i < c->cells_n; i++) {
         const struct led_slot *s = &k->ledger->slots[c->cells[i].slot];

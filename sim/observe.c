@@ -120,16 +120,27 @@ static void note_moved(struct observer *o, bool before)
     }
 }
 
+/* What it wrote itself comes back as it does to anybody. */
+static void note_anew(struct observer *o, const struct view_space *vs)
+{
+    for (uint32_t i = 0; vs != NULL && i < o->ledger->changes_n; i++)
+        if (o->ledger->changes[i].author == o->machine &&
+            o->ledger->changes[i].space == vs->space)
+            o->ledger->changes[i].anew = true;
+}
+
 static void on_space_gone(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
     if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr != NULL)
         return;
-    if (is_replaced(o, p.number))
+    if (is_replaced(o, p.number)) {
         view_replace(o->view, o->ledger, o->no, p.number);
-    else
-        view_unmap(o->view, o->ledger, p.number);
+        return;
+    }
+    note_anew(o, view_by_number(o->view, p.number));
+    view_unmap(o->view, o->ledger, p.number);
 }
 
 static int touch_stored(void *ctx, struct slice key, struct slice value)
@@ -211,8 +222,21 @@ static bool is_cut(
             &to->replica) <= to->seq;
 }
 
+/* Its author has heard that it does not count: it will not be seen again. */
+static void void_own(struct observer *o, uint32_t space, const struct dot *upto)
+{
+    for (uint32_t i = 0; i < o->ledger->changes_n; i++) {
+        struct led_change *c = &o->ledger->changes[i];
+
+        if (c->author == o->machine && c->space == space &&
+            rid_eq(&c->dot.replica, &upto->replica) && c->dot.seq > upto->seq)
+            c->void_now = true;
+    }
+}
+
 static void lower(struct observer *o, struct view_space *vs, struct dot *to)
 {
+    void_own(o, vs->space, to);
     view_lower(o->view, o->ledger, vs, to);
     touch_all(o, vs->number);
     for (uint32_t i = 0; i < vs->have.n; i++)

@@ -232,6 +232,36 @@ int epochs_tick(struct node *n)
     return give_keys(n);
 }
 
+/* ---- for judges ---- */
+
+void node_key(const struct node *n, struct node_key *out)
+{
+    const struct keyring_key *key = keyring_best(&n->keyring);
+
+    *out = (struct node_key){ 0 };
+    if (key == NULL)
+        return;
+    out->epoch = key->epoch;
+    memcpy(out->id, key->id.b, KEY_ID_LEN);
+    out->held = keyring_holds(key);
+    out->spoiled = key->spoiled;
+}
+
+bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16])
+{
+    const struct keyring_key *key;
+    struct key_id of;
+
+    memcpy(of.b, id, KEY_ID_LEN);
+    key = keyring_find(&n->keyring, epoch, &of);
+    return key != NULL && keyring_holds(key);
+}
+
+bool node_is_settled(const struct node *n)
+{
+    return !n->mesh_changed && !n->rights_due && !n->access_due && !n->mint_due;
+}
+
 /* ---- beacons ---- */
 
 int epochs_put_beacon(struct node *n, struct buf *out, const struct beacon *b)

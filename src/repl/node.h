@@ -253,6 +253,17 @@ bool node_admits(
 uint64_t node_bound(const struct node *n, const struct space_token *space,
     const struct rid *replica);
 
+/* Has it acted on all that it has heard of who may what? */
+bool node_is_settled(const struct node *n);
+/* The mesh's key as far as it has heard. */
+struct node_key {
+    uint64_t epoch;
+    uint8_t id[16];
+    bool held, spoiled;
+};
+void node_key(const struct node *n, struct node_key *out);
+bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16]);
+
 void node_set_log_level(struct node *n, enum log_level level);
 const struct device_id *node_device(const struct node *n);
 const struct rid *node_replica(const struct node *n);
