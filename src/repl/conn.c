@@ -257,6 +257,17 @@ int conn_on_down(struct node *n, const struct event *ev)
     return rc;
 }
 
+static int send_ping(struct node *n, struct conn *c)
+{
+    struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
+
+    c->pings++;
+    return conn_send(n, c, &ping);
+}
+
+/* Where we had asked before, what is under way still answers that, and marks in
+ * it may claim rows that we have not taken. Its answer to a PING comes after
+ * all of it. */
 static int subscribe(
     struct node *n, struct conn *c, struct space *sp, bool anew)
 {
@@ -268,8 +279,7 @@ static int subscribe(
 
     if (s == NULL)
         return SYNCLINE_ENOMEM;
-    s->asked = true;
-    s->refusing = false;
+    s->refusing = s->asked;
     rc = anew ? SYNCLINE_ENOTFOUND
               : store_get(&n->opt.store, TABLE_META,
                     key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
@@ -282,7 +292,13 @@ static int subscribe(
     } else if (rc != SYNCLINE_ENOTFOUND) {
         return rc;
     }
-    return conn_send(n, c, &f);
+    rc = conn_send(n, c, &f);
+    if (rc == SYNCLINE_OK && s->asked) {
+        s->until_pong = c->pings + 1;
+        rc = send_ping(n, c);
+    }
+    s->asked = true;
+    return rc;
 }
 
 /* The peer is not told of a space that is not its own. */
@@ -380,6 +396,12 @@ static int on_pong(struct node *n, struct conn *c, struct frame *f)
     c->offset_us =
         (int64_t)(f->ping.wall_us + c->rtt_us / 2) - (int64_t)n->wall_us;
     c->measured = true;
+    c->pongs++;
+    for (struct session *s = c->sessions; s != NULL; s = s->next)
+        if (s->until_pong != 0 && s->until_pong <= c->pongs) {
+            s->refusing = false;
+            s->until_pong = 0;
+        }
     return SYNCLINE_OK;
 }
 
@@ -661,7 +683,6 @@ int conns_flush(struct node *n)
 int conns_tick(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
-        struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
         int rc = SYNCLINE_OK;
 
         if (c->closing || (c->pairing && !c->inbound))
@@ -672,7 +693,7 @@ int conns_tick(struct node *n)
             conn_close(n, c, SYNCLINE_ETIMEOUT, "its bootstrap has stalled");
         } else if (!c->pairing && n->now_us >= c->ping_due_us) {
             c->ping_due_us = n->now_us + n->opt.heartbeat_us;
-            rc = conn_send(n, c, &ping);
+            rc = send_ping(n, c);
             if (rc == SYNCLINE_OK && c->owed > 0)
                 rc = give_credit(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next)

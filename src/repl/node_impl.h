@@ -126,7 +126,8 @@ struct session {
      * it knows as much, or we know more. */
     bool refusing;
     uint64_t refused_us;
-    bool asked; /* we have sent SUBSCRIBE */
+    bool asked;          /* we have sent SUBSCRIBE */
+    uint64_t until_pong; /* and again: what comes before this PONG is old */
 };
 
 /* A large row arriving. */
@@ -172,6 +173,7 @@ struct conn {
     struct slice name;
     uint16_t port;
     uint32_t sent_no, seen_no, undo_no;
+    uint64_t pings, pongs; /* sent, answered: in order */
     uint64_t heard_us, ping_due_us, opened_us;
     uint64_t rtt_us;
     int64_t offset_us;
