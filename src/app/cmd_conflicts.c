@@ -13,10 +13,8 @@ static void print_side(
 {
     const struct json *value = json_get(side, "value");
     const struct slice path = json_get_str(side, "path");
-    struct slice by = json_get_str(side, "name");
+    const struct slice by = cli_who(c, side);
 
-    if (by.len == 0)
-        by = json_get_str(side, "device");
     (void)printf("  %-6s  %.*s%s%.*s\n", which, SLICE_FMT(path),
         path.len > 0 ? " = " : "",
         SLICE_FMT(

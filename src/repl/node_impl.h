@@ -20,6 +20,7 @@
  *   return.c    what one that was behind alone had, replayed
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
+ *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
  *   audit.c     what the audit log is told
  *   request*.c  the local interface (doc/api.md)
@@ -558,12 +559,19 @@ NODISCARD int audit_replica(struct node *n);
 NODISCARD int audit_join(struct node *n, const struct device_id *inviter,
     struct slice name, const struct mesh_id *left, uint64_t kept);
 
+/* ---- who.c ---- */
+
+void put_device_hex(struct buf *b, const struct device_id *d);
+/* "device", "name", and "removed" of who is no member any more. Without a
+ * certificate the device is told by the first bytes of its id, its name is
+ * null. */
+void put_who(const struct node *n, struct buf *b, const struct rid *r);
+
 /* ---- request.c ---- */
 
 NODISCARD int request_on(struct node *n, const struct event *ev);
 /* request_admin.c: whatever request.c does not know. */
 NODISCARD int request_admin(struct node *n, uint64_t request,
     const struct json *args, struct errmsg *why);
-void put_device_hex(struct buf *b, const struct device_id *d);
 
 #endif
