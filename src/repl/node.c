@@ -13,6 +13,7 @@
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
 /* How seldom a log says that the disk is still full. */
 #define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
+#define TELL_RESCUED_US ((uint64_t)10 * 1000 * 1000)
 
 /* ---- effects ---- */
 
@@ -160,6 +161,7 @@ static int note_commit(struct node *n)
 
     n->undo_ceiling = n->clock_ceiling;
     n->gone_kept = n->gone;
+    n->rescued_kept = n->rescued;
     txn_reset(&n->txn);
     if (fx != NULL) {
         fx->commit = n->commit;
@@ -193,6 +195,7 @@ static void undo_writes(struct node *n)
     spaces_undo(n);
     n->clock_ceiling = n->undo_ceiling;
     n->gone = n->gone_kept;
+    n->rescued = n->rescued_kept;
 }
 
 /* Frames that will not be sent leave no gap in the numbers; but what a flush
@@ -462,6 +465,19 @@ static void go_on_returning(struct node *n)
     }
 }
 
+/* Somebody should look at it; a long list is not told line by line. */
+static void tell_rescued(struct node *n)
+{
+    if (n->rescued_kept == 0 || n->now_us < n->rescued_due_us)
+        return;
+    log_line(&n->log, LOG_LEVEL_WARN, "node",
+        "%llu edit%s of deleted items came with a member that had been away; "
+        "`syncline rescue` lists what waits to be taken back or let go",
+        (unsigned long long)n->rescued_kept, n->rescued_kept == 1 ? "" : "s");
+    n->rescued = n->rescued_kept = 0;
+    n->rescued_due_us = n->now_us + TELL_RESCUED_US;
+}
+
 static void name_actor(struct node *n, const struct event *ev)
 {
     bool of_conn = ev->type == EV_FRAME || ev->type == EV_CONN_UP;
@@ -509,6 +525,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         n->chores_from_us = n->now_us + RETRY_US;
         rc = rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     }
+    tell_rescued(n);
     *fx = n->fx;
     *fx_n = n->fx_n;
     return rc;

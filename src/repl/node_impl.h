@@ -9,6 +9,7 @@
  *   write.c     local writes
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
+ *   twins.c     a device that runs twice
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
  *   mesh.c      membership, spaces and policies as items of `_mesh`
@@ -33,6 +34,7 @@
 #include "core/merge.h"
 #include "repl/audit.h"
 #include "repl/beacon.h"
+#include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
 #include "repl/members.h"
@@ -268,6 +270,8 @@ struct node {
     uint64_t collect_due_us;
     struct gone gone, gone_kept; /* not told yet; should the step fail */
     uint64_t gone_due_us;
+    uint64_t rescued, rescued_kept; /* onto the rescue list, not told yet */
+    uint64_t rescued_due_us;
     uint64_t chores_from_us; /* the store refused something before */
 
     struct pending *pending; /* ring */
@@ -282,6 +286,7 @@ struct node {
     bool members_changed;
     bool want_flush;
     bool reach_changed;
+    struct copies copies;    /* devices that run more than once */
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */
     bool bad_restart;        /* the replica id must be minted anew */
@@ -408,12 +413,26 @@ uint64_t conns_deadline(const struct node *n);
 void conns_free(struct node *n);
 /* Every session of every connection starts anew: our replica id changed. */
 void conns_restart(struct node *n, const char *why);
+/* Of several connections to a device one stays. */
+void conn_close_doubles(struct node *n, struct conn *c);
 struct session *session_of(struct conn *c, const struct space *sp);
 NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
 void session_drop(struct conn *c, struct space *sp);
 /* Keeps a SUBSCRIBE for when its space is opened. */
 NODISCARD int conn_keep_early(struct conn *c, const struct frame_subscribe *f);
+
+/* ---- twins.c ---- */
+
+/* Which of the two stays is not for conn_close_doubles to say: they are, or
+ * may be, two replicas of a device that runs twice. */
+bool twins_are_apart(
+    const struct node *n, const struct conn *c, const struct conn *o);
+/* Its replica is known now. Closes it if another one has the turn. */
+NODISCARD int twins_on_hello(struct node *n, struct conn *c);
+void twins_on_bye(struct node *n, const struct conn *c, struct slice text);
+/* Does the device, maybe this one, run more than once? */
+bool twins_run(const struct node *n, const struct device_id *device);
 
 /* ---- send.c ---- */
 

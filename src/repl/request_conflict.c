@@ -195,18 +195,22 @@ int put_siblings(
     return rc;
 }
 
-int count_conflicts(struct node *n, struct space *sp, uint64_t *out)
+int count_conflicts(
+    struct node *n, struct space *sp, struct conflict_counts *out)
 {
     struct conflict_scan s = { .n = n };
     int rc = conflicts_find(&s, sp->name);
 
-    *out = 0;
+    *out = (struct conflict_counts){ 0 };
     for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
          f = f->next) {
         enum conflict_state state;
 
         rc = state_of(n, f, &state);
-        *out += rc == SYNCLINE_OK && state == STATE_OPEN;
+        if (rc != SYNCLINE_OK || state != STATE_OPEN)
+            continue;
+        out->open++;
+        out->rescue += (f->record.state & CONFLICT_RETURNED) != 0;
     }
     return rc;
 }
