@@ -201,6 +201,7 @@ void node_free(struct node *n)
     if (n == NULL)
         return;
     conns_free(n);
+    standings_free(n);
     waits_free(n);
     watches_free(n);
     verifies_free(n);

@@ -63,6 +63,13 @@ struct conflict_counts {
 NODISCARD int count_conflicts(
     struct node *n, struct space *sp, struct conflict_counts *out);
 
+/* ---- door.c ---- */
+
+NODISCARD int admin_pending(struct admin *q);
+NODISCARD int admin_pending_open(struct admin *q);
+NODISCARD int admin_approve(struct admin *q);
+NODISCARD int admin_deny(struct admin *q);
+
 /* ---- request_rescue.c ---- */
 
 NODISCARD int admin_rescue(struct admin *q);
