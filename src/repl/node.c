@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "repl/collect_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A store is not rolled back under a running node: a second claim so soon
@@ -359,17 +360,6 @@ static int (*const handlers[])(struct node *, const struct event *) = {
     [EV_AUDITED] = on_audited,
 };
 
-/* A full disk fails every write, and the log may be on it. */
-static void log_failure(struct node *n, int rc)
-{
-    if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
-        return;
-    if (rc == SYNCLINE_EFULL)
-        n->tell_full_us = n->now_us + TELL_FULL_US;
-    log_line(&n->log, LOG_LEVEL_WARN, "node", "an event failed: %s%s",
-        status_name(rc), rc == SYNCLINE_EFULL ? ": no room on the disk" : "");
-}
-
 /* Of a frame: what only a peer that breaks the rules brings about. */
 static bool is_offence(int rc)
 {
@@ -392,12 +382,55 @@ static const char *failure_text(int rc)
     }
 }
 
+/* "the batch of attic", for a sentence. */
+static void name_event(
+    const struct node *n, const struct event *ev, char *out, size_t size)
+{
+    const struct conn *c = conn_by_id(n, ev->conn);
+    char addr[NETADDR_TEXT];
+
+    if (ev->type == EV_REQUEST) {
+        (void)snprintf(out, size, "a request");
+        return;
+    }
+    if (c == NULL) {
+        (void)snprintf(out, size, "what falls due by itself");
+        return;
+    }
+    netaddr_format(addr, &c->remote);
+    (void)snprintf(out, size, "%s of %.*s%s%s",
+        ev->type != EV_FRAME ? "the connection"
+            : c->pairing     ? "what is said in pairing"
+                             : frame_name(ev->bytes.ptr[0]),
+        (int)(c->name.len > 100 ? 100 : c->name.len), (const char *)c->name.ptr,
+        c->name.len > 0 ? ", " : "", addr);
+}
+
+/* A full disk fails every write, and the log may be on it. */
+static void log_failure(struct node *n, const struct event *ev, int rc)
+{
+    const bool of_peer = ev->type == EV_FRAME && is_offence(rc);
+    char what[200];
+
+    if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
+        return;
+    if (rc == SYNCLINE_EFULL)
+        n->tell_full_us = n->now_us + TELL_FULL_US;
+    name_event(n, ev, what, sizeof what);
+    log_line(&n->log, LOG_LEVEL_WARN, "node",
+        "%s failed, nothing of it stands: %s (%s)%s", what, failure_text(rc),
+        status_name(rc),
+        of_peer ? "; the connection is closed. If it does so again, compare "
+                  "the versions of both, then report it"
+                : "");
+}
+
 /* The step failed and was undone: tell whoever asked for it. */
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
     struct conn *c;
 
-    log_failure(n, rc);
+    log_failure(n, ev, rc);
     if (ev->type == EV_REQUEST)
         return fx_error(n, ev->request, rc, NULL);
     c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)

@@ -51,6 +51,23 @@ def a_start_says_why_it_is_a_new_replica():
         holds(_log(a), "these files are not those that the last stop left")
 
 
+def a_store_without_its_key_gets_no_other():
+    with World() as w:
+        a = w.node("a").start()
+        a.put("k", 1)
+        a.stop()
+        key = os.path.join(a.dir, "identity.pem")
+        os.rename(key, w.path("kept"))
+        for _ in range(2):
+            a.launch()
+            equal(a.ends(), 1, "the exit status")
+            check(not os.path.exists(key), "nothing is in its place")
+        holds(_log(a), "identity.pem: this key is not there", "put it back")
+        os.rename(w.path("kept"), key)
+        a.start()
+        equal(a.get("k"), 1)
+
+
 def what_is_switched_off_is_no_fault():
     with World() as w:
         a = w.node("a").start()
