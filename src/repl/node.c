@@ -382,7 +382,16 @@ static const char *failure_text(int rc)
     }
 }
 
-/* "the batch of attic", for a sentence. */
+static const char *frame_of(const struct event *ev, const struct conn *c)
+{
+    if (ev->type != EV_FRAME)
+        return "the connection";
+    if (c->pairing)
+        return "what is said in pairing";
+    return ev->bytes.len > 0 ? frame_name(ev->bytes.ptr[0]) : "an empty frame";
+}
+
+/* "batch of attic, 10.0.0.7:4748 failed". */
 static void name_event(
     const struct node *n, const struct event *ev, char *out, size_t size)
 {
@@ -398,10 +407,7 @@ static void name_event(
         return;
     }
     netaddr_format(addr, &c->remote);
-    (void)snprintf(out, size, "%s of %.*s%s%s",
-        ev->type != EV_FRAME ? "the connection"
-            : c->pairing     ? "what is said in pairing"
-                             : frame_name(ev->bytes.ptr[0]),
+    (void)snprintf(out, size, "%s of %.*s%s%s", frame_of(ev, c),
         (int)(c->name.len > 100 ? 100 : c->name.len), (const char *)c->name.ptr,
         c->name.len > 0 ? ", " : "", addr);
 }
