@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
-#define CLOCK_BOUND_US 60000000 /* beyond that a clock is wrong */
+#define CLOCK_BOUND_US 60000000 /* authors further ahead are refused */
+#define REPLICAS_MANY 1000
 #define COPIES_HELP                                          \
     "two copies of one folder are up; stop one, remove its " \
     "identity.pem and store, start it and let it join anew"
@@ -209,10 +210,29 @@ static bool check_copies(const struct json *status, struct buf *b)
     return twice;
 }
 
+/* A replica is for ever; a thousand of them come of something. */
+static void check_replicas(const struct json *space, struct buf *b)
+{
+    const struct json *vector = json_get(space, "vector");
+    struct slice name = json_get_str(space, "name");
+    char text[256];
+
+    if (vector == NULL || vector->n < REPLICAS_MANY)
+        return;
+    (void)snprintf(text, sizeof text,
+        "%.*s has been written to by %u replicas, each of which every member "
+        "keeps for ever: does a machine crash again and again, or make them "
+        "up?",
+        (int)(name.len > 64 ? 64 : name.len), (const char *)name.ptr,
+        (unsigned)vector->n);
+    put_check(b, "replicas", "warn", text);
+}
+
 void doctor_examine(
     const struct engine *e, const struct json *status, struct buf *out)
 {
     const struct json *peers = json_get(status, "peers");
+    const struct json *spaces = json_get(status, "spaces");
     struct buf b = { 0 };
     bool twice;
 
@@ -233,6 +253,9 @@ void doctor_examine(
         check_clock(p, &b);
         check_behaviour(p, &b);
     }
+    for (const struct json *s = spaces != NULL ? spaces->first : NULL;
+         s != NULL; s = s->next)
+        check_replicas(s, &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

@@ -154,6 +154,7 @@ struct effect {
     X(conns_up)                                                       \
     X(conns_closed) /* by us */                                       \
     X(copies_found) /* devices that run more than once */             \
+    X(peers_paced)  /* sent too fast: read later */                   \
     X(subscribed_by_cursor)                                           \
     X(subscribed_by_index)                                            \
     X(subscribed_from_start)                                          \
