@@ -77,6 +77,8 @@ static int reissue_item(struct reissue *r, struct slice key)
     for (uint32_t i = 0; i < st.item.cells_n; i++)
         if (is_orphan(r, &st.item.changes[st.item.cells[i].change])) {
             st.item.cells[i].change = ix;
+            if (PLANTED(REISSUE_EMPTIES))
+                st.item.cells[i].value = SLICE_NONE;
             any = true;
         }
     if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
