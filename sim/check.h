@@ -5,6 +5,7 @@
 
 #include "core/item.h"
 #include "repl/node.h"
+#include "sim/middle.h"
 #include "sim/watcher.h"
 
 struct world;
@@ -31,6 +32,14 @@ void check_stamp(struct world *w, struct machine *m, const struct change *c,
 /* What nobody asked for, a replay, a copy, a reissue, brings what somebody
  * wrote once; resolvers are asked. */
 void check_unasked(struct world *w, const struct machine *m, uint32_t change);
+
+/* A machine between two others is no member, nor shown where it chose its
+ * nonce at will. */
+void check_middle(struct world *w);
+void check_joined(
+    struct world *w, const struct machine *m, enum middle_way way);
+void check_digits(struct world *w, enum middle_way way, struct slice digits);
+
 /* I2: a machine that came back covers all that it was ever told is safe. */
 void check_ack(struct world *w, struct machine *m);
 /* I16: a machine that came back holds what a prefix of its commits left, with
