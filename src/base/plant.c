@@ -59,6 +59,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_IDLE_WRITES] = { "idle-writes",
         "the clock's ceiling is saved at "
         "every timer" },
+    [PLANT_JOIN_DROPS] = { "join-drops",
+        "what a machine brings along is not "
+        "replayed into its new mesh" },
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },
@@ -68,6 +71,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_PRINT_DRIFT] = { "print-drift",
         "the fingerprint keeps what a "
         "deleted item added to it" },
+    [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
+        "rows of a lost replica are written "
+        "again without their values" },
     [PLANT_REPLAY_SKIPS] = { "replay-skips",
         "opening a store passes by the "
         "first commit after its checkpoint" },
