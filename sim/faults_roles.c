@@ -74,10 +74,7 @@ static void strike(struct world *w, struct happening *h)
 void faults_roles_begin(struct world *w)
 {
     w->roles.draw = draw_from(w->opt.seed, DRAW_ROLES, 0);
-    w->roles.on = prng_one_in(&w->roles.draw, 4) && w->faults.on != 0 &&
-        !w->opt.by_alloc && !w->opt.lonely;
-    if (w->opt.roles)
-        w->roles.on = true;
+    w->roles.on = w->opt.roles && !w->opt.by_alloc && !w->opt.lonely;
     if (w->roles.on)
         later(w, prng_below(&w->roles.draw, 4 * SEC_US), strike);
 }

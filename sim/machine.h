@@ -39,6 +39,7 @@ struct machine {
     unsigned copied_at;     /* so many changes of who is in */
     bool copied;            /* its disk is such a copy, which the shell sees */
     bool spared;            /* a reader is not refused for want of memory */
+    bool asked;             /* what it does is somebody's wish */
     bool removed;           /* it is being removed, or was */
     bool role_changed;      /* it may be no admin */
     bool odd_limits;        /* of another version */

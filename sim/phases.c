@@ -98,6 +98,8 @@ static void judge(struct world *w, struct happening *h)
         if (!w->failed)
             check_members(w);
         if (!w->failed)
+            check_brought(w);
+        if (!w->failed)
             check_lost(w);
     }
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)

@@ -163,11 +163,11 @@ static bool survives(
     return a->opened_us >= than->opened_us;
 }
 
-static void close_doubles(struct node *n, struct conn *c)
+void conn_close_doubles(struct node *n, struct conn *c)
 {
     for (struct conn *o = n->conns; o != NULL; o = o->next) {
         if (o == c || o->closing || o->pairing || !o->up ||
-            !device_eq(&o->device, &c->device))
+            !device_eq(&o->device, &c->device) || twins_are_apart(n, c, o))
             continue;
         if (survives(n, c, o))
             conn_close(n, o, SYNCLINE_EEXIST, "a newer connection is kept");
@@ -193,7 +193,7 @@ static int let_in(struct node *n, struct conn *c)
         conn_close(n, c, SYNCLINE_EBUSY, text);
         return SYNCLINE_OK;
     }
-    close_doubles(n, c);
+    conn_close_doubles(n, c);
     return c->closing ? SYNCLINE_OK : send_hello(n, c);
 }
 
@@ -257,82 +257,6 @@ int conn_on_down(struct node *n, const struct event *ev)
     return rc;
 }
 
-static int send_ping(struct node *n, struct conn *c)
-{
-    struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
-
-    c->pings++;
-    return conn_send(n, c, &ping);
-}
-
-/* Where we had asked before, what is under way still answers that, and marks in
- * it may claim rows that we have not taken. Its answer to a PING comes after
- * all of it. */
-static int subscribe(
-    struct node *n, struct conn *c, struct space *sp, bool anew)
-{
-    struct frame f = { .type = FRAME_SUBSCRIBE,
-        .subscribe = { .space = sp->token, .have = sp->have } };
-    struct session *s = session_of(c, sp);
-    struct slice value;
-    int rc;
-
-    if (s == NULL)
-        return SYNCLINE_ENOMEM;
-    s->refusing = s->asked;
-    rc = anew ? SYNCLINE_ENOTFOUND
-              : store_get(&n->opt.store, TABLE_META,
-                    key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
-                    &value);
-    if (rc == SYNCLINE_OK) {
-        struct reader r = reader_of(value);
-
-        f.subscribe.cursor = get_varint(&r);
-        f.subscribe.has_cursor = reader_end(&r) == SYNCLINE_OK;
-    } else if (rc != SYNCLINE_ENOTFOUND) {
-        return rc;
-    }
-    rc = conn_send(n, c, &f);
-    if (rc == SYNCLINE_OK && s->asked) {
-        s->until_pong = c->pings + 1;
-        rc = send_ping(n, c);
-    }
-    s->asked = true;
-    return rc;
-}
-
-/* The peer is not told of a space that is not its own. */
-int conn_subscribe(struct node *n, struct conn *c, struct space *sp)
-{
-    return access_is_shared(n, c, sp) ? subscribe(n, c, sp, false)
-                                      : SYNCLINE_OK;
-}
-
-int conn_subscribe_anew(struct node *n, struct conn *c, struct space *sp)
-{
-    return access_is_shared(n, c, sp) ? subscribe(n, c, sp, true) : SYNCLINE_OK;
-}
-
-int conn_open_session(struct node *n, struct conn *c, struct space *sp)
-{
-    int rc = conn_subscribe(n, c, sp);
-
-    return rc == SYNCLINE_OK ? early_take(n, c, sp) : rc;
-}
-
-int conns_subscribe_all(struct node *n, struct space *sp)
-{
-    int rc = SYNCLINE_OK;
-
-    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
-         c = c->next) {
-        if (!c->greeted || c->closing)
-            continue;
-        rc = conn_open_session(n, c, sp);
-    }
-    return rc;
-}
-
 void conns_restart(struct node *n, const char *why)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next)
@@ -359,6 +283,9 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     c->name = name;
     c->replica = f->hello.replica;
     c->port = f->hello.port;
+    rc = twins_on_hello(n, c);
+    if (rc != SYNCLINE_OK || c->closing)
+        return rc;
     c->greeted = true;
     silence_heard(n, &c->device);
     log_line(&n->log, LOG_LEVEL_INFO, "conn", "connected to %.*s",
@@ -476,6 +403,8 @@ static int on_bye(struct node *n, struct conn *c, struct frame *f)
     (void)snprintf(text, sizeof text, "the peer closed: %.*s",
         (int)(f->bye.text.len > 200 ? 200 : f->bye.text.len),
         (const char *)f->bye.text.ptr);
+    if (f->bye.code == SYNCLINE_EEXIST)
+        twins_on_bye(n, c, f->bye.text);
     if (f->bye.code == SYNCLINE_EDENIED)
         log_line(&n->log, LOG_LEVEL_WARN, "conn", "%.*s: %s",
             SLICE_FMT(c->name), text);
@@ -693,7 +622,7 @@ int conns_tick(struct node *n)
             conn_close(n, c, SYNCLINE_ETIMEOUT, "its bootstrap has stalled");
         } else if (!c->pairing && n->now_us >= c->ping_due_us) {
             c->ping_due_us = n->now_us + n->opt.heartbeat_us;
-            rc = send_ping(n, c);
+            rc = conn_ping(n, c);
             if (rc == SYNCLINE_OK && c->owed > 0)
                 rc = give_credit(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next)
