@@ -120,8 +120,9 @@ void check_leaves_without_key(struct world *w, const struct machine *m)
 {
     struct node_key now;
 
-    if (!machine_is_up(m) || !machine_is_up(&w->machines[0]))
-        return;
+    if (!machine_is_up(m) || !machine_is_up(&w->machines[0]) ||
+        node_admits(w->machines[0].node, &m->crypto.device, false))
+        return; /* nobody has been told yet */
     node_key(w->machines[0].node, &now);
     if (!now.spoiled && node_holds_key(m->node, now.epoch, now.id))
         world_fail(w, "R15",
