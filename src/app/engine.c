@@ -450,6 +450,28 @@ static int open_node(struct engine *e, struct errmsg *why)
     return rc;
 }
 
+/* A wrong passphrase leaves the store alone, and with it the mark of a clean
+ * stop. But a key is made by who has the folder to himself. */
+static int open_store(struct engine *e, struct errmsg *why)
+{
+    const struct identity_source from = { .dir = e->dir,
+        .file = e->opt.identity,
+        .ask = e->opt.passphrase,
+        .ctx = e->opt.passphrase_ctx };
+    int rc = identity_file_load(&e->identity, &from, why);
+    int opened;
+
+    if (rc != SYNCLINE_OK && (rc != SYNCLINE_ENOTFOUND || from.file != NULL))
+        return rc;
+    opened = engine_store_open(e, why);
+    if (opened != SYNCLINE_OK || rc == SYNCLINE_OK)
+        return opened;
+    rc = identity_file_load(&e->identity, &from, why); /* made meanwhile? */
+    return rc == SYNCLINE_ENOTFOUND
+        ? identity_file_make(&e->identity, e->dir, why)
+        : rc;
+}
+
 int engine_open(
     struct engine **out, const struct engine_options *opt, struct errmsg *why)
 {
@@ -464,9 +486,7 @@ int engine_open(
     if (e->dir != NULL)
         rc = folder_make(opt->dir, why);
     if (rc == SYNCLINE_OK)
-        rc = engine_store_open(e, why);
-    if (rc == SYNCLINE_OK)
-        rc = identity_file_open(&e->identity, e->dir, why);
+        rc = open_store(e, why);
     if (rc == SYNCLINE_OK) {
         crypto_port_openssl(&e->crypto, &e->crypto_self, e->identity);
         rc = open_handles(e);
