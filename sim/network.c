@@ -314,6 +314,16 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes)
     plan(w, l, i, l->lane[i].first->due_us);
 }
 
+void network_wait(struct machine *to, uint64_t conn, uint64_t wait_us)
+{
+    unsigned i;
+    struct link *l = find(to, conn, &i);
+    uint64_t until_us = to->world->now_us + wait_us;
+
+    if (l != NULL && l->lane[1 - i].stalled_until_us < until_us)
+        l->lane[1 - i].stalled_until_us = until_us;
+}
+
 static void forget_dead(struct network *net)
 {
     struct link **at = &net->links;

@@ -119,6 +119,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_R32_ROWS] = { "r32-rows", "values of rows are not parsed" },
     [PLANT_R33_QUEUE] = { "r33-queue",
         "what waits for one who does not read is kept" },
+    [PLANT_R33_ASKED] = { "r33-asked",
+        "a caller may ask as much as he likes before he reads" },
     [PLANT_R34_VERSION] = { "r34-version",
         "another version of the protocol is taken for ours" },
     [PLANT_R36_BACKOFF] = { "r36-backoff",
