@@ -538,6 +538,7 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
     ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
     trace_event(&w->trace, w->now_us, m->ix, ev, text);
     memory_arm(m->spared ? 0 : m->memory_fails);
+    m->asked = ev->type == EV_REQUEST || ev->type == EV_RESOLVED;
     rc = node_step(m->node, ev, &fx, &fx_n);
     m->memory_fails = m->spared ? m->memory_fails : memory_disarm();
     /* The daemon ends when that happens outside a request or a frame. */

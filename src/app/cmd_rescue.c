@@ -18,15 +18,12 @@ static void print_value(struct cli *c, const struct json *v)
 {
     const struct slice path = json_get_str(v, "path");
     const struct slice state = json_get_str(v, "state");
-    struct slice by = json_get_str(v, "name");
 
-    if (by.len == 0)
-        by = json_get_str(v, "device");
     (void)printf("  %.*s  %.*s%s%.*s%s\n", SLICE_FMT(json_get_str(v, "id")),
         SLICE_FMT(path), path.len > 0 ? " = " : "",
         SLICE_FMT(cli_compact(c, json_get(v, "value"))),
         slice_is(state, "resolved") ? "  (settled)" : "");
-    (void)printf("                by %.*s, %.*s\n", SLICE_FMT(by),
+    (void)printf("                by %.*s, %.*s\n", SLICE_FMT(cli_who(c, v)),
         SLICE_FMT(cli_time(c, json_get_int(v, "time", 0))));
 }
 

@@ -24,6 +24,21 @@ static void print_head(struct cli *c, const struct json *s)
         SLICE_FMT(cli_bytes(c, json_get_int(s, "rss_bytes", 0))));
 }
 
+/* What somebody should see to. */
+static void print_news(struct cli *c, const struct json *s)
+{
+    const struct json *spaces = json_get(s, "spaces");
+    int64_t rescue = 0;
+
+    for (const struct json *k = spaces ? spaces->first : NULL; k; k = k->next)
+        rescue += json_get_int(k, "rescue", 0);
+    if (rescue > 0)
+        (void)printf("  to rescue  %.*s, see: syncline rescue\n",
+            SLICE_FMT(cli_count(c, rescue)));
+    if (json_get_bool(s, "copies", false))
+        (void)puts("  copies     this device runs twice, see: syncline doctor");
+}
+
 static void print_spaces(struct cli *c, const struct json *spaces)
 {
     static const char *const heads[] = { "SPACE", "ITEMS", "DELETED",
@@ -53,6 +68,7 @@ static int run(struct cli *c)
     if (c->json)
         return cli_print_answer(c, answer);
     print_head(c, answer);
+    print_news(c, answer);
     print_spaces(c, json_get(answer, "spaces"));
     peers = json_get(answer, "peers");
     (void)putchar('\n');

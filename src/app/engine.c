@@ -6,6 +6,7 @@
 #include "app/stop_mark.h"
 #include "base/text.h"
 #include "io/clock.h"
+#include "repl/keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -450,28 +451,6 @@ static int open_node(struct engine *e, struct errmsg *why)
     return rc;
 }
 
-/* A wrong passphrase leaves the store alone, and with it the mark of a clean
- * stop. But a key is made by who has the folder to himself. */
-static int open_store(struct engine *e, struct errmsg *why)
-{
-    const struct identity_source from = { .dir = e->dir,
-        .file = e->opt.identity,
-        .ask = e->opt.passphrase,
-        .ctx = e->opt.passphrase_ctx };
-    int rc = identity_file_load(&e->identity, &from, why);
-    int opened;
-
-    if (rc != SYNCLINE_OK && (rc != SYNCLINE_ENOTFOUND || from.file != NULL))
-        return rc;
-    opened = engine_store_open(e, why);
-    if (opened != SYNCLINE_OK || rc == SYNCLINE_OK)
-        return opened;
-    rc = identity_file_load(&e->identity, &from, why); /* made meanwhile? */
-    return rc == SYNCLINE_ENOTFOUND
-        ? identity_file_make(&e->identity, e->dir, why)
-        : rc;
-}
-
 int engine_open(
     struct engine **out, const struct engine_options *opt, struct errmsg *why)
 {
@@ -486,7 +465,7 @@ int engine_open(
     if (e->dir != NULL)
         rc = folder_make(opt->dir, why);
     if (rc == SYNCLINE_OK)
-        rc = open_store(e, why);
+        rc = engine_open_store(e, why);
     if (rc == SYNCLINE_OK) {
         crypto_port_openssl(&e->crypto, &e->crypto_self, e->identity);
         rc = open_handles(e);

@@ -88,6 +88,8 @@ static int reissue_item(struct reissue *r, struct slice key)
         }
         any = any || c->change != ix;
         c->change = ix;
+        if (PLANTED(REISSUE_EMPTIES))
+            c->value = SLICE_NONE;
     }
     if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
         st.item.tomb = ix;
