@@ -6,7 +6,6 @@
 #include "app/stop_mark.h"
 #include "base/text.h"
 #include "io/clock.h"
-#include "repl/keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
