@@ -140,7 +140,7 @@ static void on_space_gone(struct observer *o, const struct batch_op *op)
         return;
     }
     note_anew(o, view_by_number(o->view, p.number));
-    view_unmap(o->view, o->ledger, p.number);
+    view_anew(o->view, o->ledger, o->no, p.number);
 }
 
 static int touch_stored(void *ctx, struct slice key, struct slice value)
@@ -554,7 +554,7 @@ static void note_lost(struct world *w, struct machine *m, bool restored)
             c->moved = false; /* that has been lost */
         if (c->author != m || c->lost || (vs == NULL && !restored) ||
             (vs != NULL && vv_covers(&vs->have, &c->dot)) ||
-            (c->moved && !restored))
+            ((c->moved || c->anew || c->void_now) && !restored))
             continue; /* an old copy may not even know the space */
         c->lost = true;
         if (c->acked && !restored)

@@ -204,6 +204,17 @@ void view_replace(
     unmap(v, l, s, true);
 }
 
+void view_anew(
+    struct view *v, const struct ledger *l, uint64_t commit, uint32_t number)
+{
+    struct view_space *s = view_by_number(v, number);
+
+    if (s == NULL)
+        return;
+    note_sighting(v, &(struct sighting){ commit, s->space, LEDGER_NONE - 1 });
+    unmap(v, l, s, false);
+}
+
 static void forget(struct view *v)
 {
     for (uint32_t i = 0; i < v->items_n; i++) {
@@ -224,8 +235,8 @@ static void see_again(struct view *v, const struct ledger *l)
     for (uint32_t i = 0; i < v->sightings_n; i++) {
         const struct sighting *s = &v->sightings[i];
 
-        if (s->change == LEDGER_NONE) {
-            forget_items(v, l, s->item, true);
+        if (s->change >= LEDGER_NONE - 1) {
+            forget_items(v, l, s->item, s->change == LEDGER_NONE);
             continue;
         }
         (void)bits_add(&v->items[s->item].seen, s->change);

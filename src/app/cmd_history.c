@@ -35,8 +35,9 @@ const struct command cmd_history = {
     .name = "history",
     .args = "SPACE KEY",
     .summary = "list the versions of an item, the oldest first",
-    .help = "WHAT is put, delete, or lost for a value that a concurrent one "
-            "beat.",
+    .help =
+        "WHAT is put (a patch is one, too: each version is the whole item), "
+        "delete, or lost\nfor a value that a concurrent one beat.",
     .min = 2,
     .max = 2,
     .run = run,

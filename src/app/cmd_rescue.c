@@ -144,7 +144,8 @@ static int run(struct cli *c)
 
 const struct command cmd_rescue = {
     .name = "rescue",
-    .args = "[SPACE [KEY]] [--apply | --drop] [--all]",
+    .args = "[SPACE [KEY]] [--apply | --drop] [--all] [--wait N|all] "
+            "[--timeout T]",
     .summary = "list or take back edits of items deleted meanwhile",
     .help = "A member that was away for longer than the option retention may "
             "bring edits of\nitems that were deleted meanwhile. They are kept "

@@ -3,6 +3,9 @@
 
 #include "app/cmd_peers.h"
 
+#include <limits.h>
+#include <stdlib.h>
+
 static void print_role(struct cli *c, const struct json *s)
 {
     const struct json *removed = json_get(s, "removed");
@@ -18,9 +21,16 @@ static void print_role(struct cli *c, const struct json *s)
             (long long)json_get_int(s, "epoch", 0));
 }
 
+/* The folder as every other one would name it. */
+static const char *whole_path(const struct cli *c, char *out)
+{
+    return realpath(c->dir, out) != NULL ? out : c->dir;
+}
+
 static void print_head(struct cli *c, const struct json *s)
 {
     const struct json *listen = json_get(s, "listen");
+    char path[PATH_MAX];
 
     (void)printf("%.*s, up %.*s\n", SLICE_FMT(json_get_str(s, "name")),
         SLICE_FMT(cli_span(c, json_get_int(s, "uptime_s", 0))));
@@ -34,7 +44,7 @@ static void print_head(struct cli *c, const struct json *s)
             (void)printf(" %.*s", SLICE_FMT(cli_text(c, a)));
     else
         (void)printf(" %.*s", SLICE_FMT(cli_text(c, listen)));
-    (void)printf("\n  folder     %s\n", c->dir);
+    (void)printf("\n  folder     %s\n", whole_path(c, path));
     (void)printf("  store      %.*s on disk, %.*s in memory\n",
         SLICE_FMT(cli_bytes(c, json_get_int(s, "store_bytes", 0))),
         SLICE_FMT(cli_bytes(c, json_get_int(s, "rss_bytes", 0))));

@@ -222,6 +222,8 @@ int bootstrap_on_frame(
         return SYNCLINE_OK;
     if (s == NULL)
         return SYNCLINE_ENOMEM;
+    if (s->refusing)
+        return SYNCLINE_OK; /* of its rows we would take none */
     if (!space_collects(sp))
         return SYNCLINE_EMALFORMED;
     if (f->stage == BOOTSTRAP_BEGINS) {

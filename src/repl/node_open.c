@@ -2,6 +2,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/secret.h"
 
 #include <stdlib.h>
 
@@ -219,6 +220,7 @@ void node_free(struct node *n)
     arena_free(&n->step);
     buf_free(&n->key);
     buf_free(&n->out);
+    secret_wipe(n->mesh_secret, sizeof n->mesh_secret);
     free(n->raises);
     free(n->fx);
     free(n);

@@ -2,11 +2,13 @@
 """What people are told: who wrote, why a start makes a new replica, what
 waits for them, and what `doctor` makes of it."""
 
+import json
 import os
 import shutil
 import sys
 
-from node import World, connections, free_listen, main, same, wait_for
+from node import (World, conflicts, connections, free_listen, main, same,
+                  wait_for)
 from tap import check, equal, holds
 
 
@@ -24,14 +26,27 @@ def _checks(n, name):
 
 def a_removed_member_keeps_its_name():
     with World() as w:
-        a, b = w.mesh("a", "b")
+        a, b = w.mesh("a", "b", listen=free_listen)
+        b.stop()
+        a.put("radio", "by a")
+        a.stop()
+        b.start()
+        b.put("radio", "by b")
         b.put("lamp", {"on": True})
+        a.start()
+        connections([a, b])
         same([a, b])
+        equal(len(conflicts(a)), 1, "conflicts")
         a.do("remove", "b")
         answer = a.call("get", space="default", key="lamp")
         equal((answer["name"], answer.get("removed")), ("b", True), "get")
         equal(len(answer["device"]), 64, "the whole id")
         holds(a.do("history", "default", "lamp"), "b (removed)")
+        holds(a.do("conflicts"), "by b (removed), 20", "by a, 20")
+        told = [json.loads(line) for line in a.do(
+            "watch", "default", "--from", "start", "--count",
+            "2").splitlines()]
+        equal([t.get("name") for t in told if t["key"] == "lamp"], ["b"])
         a.put("lamp", {"on": False})
         answer = a.call("get", space="default", key="lamp")
         equal((answer["name"], answer.get("removed")), ("a", None), "get")
