@@ -24,8 +24,8 @@ static void on_changed(
     w->tally.sim.roles += rc == SYNCLINE_OK;
 }
 
-static void ask_grant(struct world *w, struct machine *by, struct machine *of,
-    const char *role, ask_fn *fn)
+static void ask_grant(
+    struct machine *by, struct machine *of, const char *role, ask_fn *fn)
 {
     struct buf b = { 0 };
     char hex[2 * DEVICE_ID_LEN + 1];
@@ -67,7 +67,7 @@ static void strike(struct world *w, struct happening *h)
         world_note(w, "machine %u is to be a %s, says %u", of->ix, names[what],
             by->ix);
         of->role_changed = true;
-        ask_grant(w, by, of, names[what], on_changed);
+        ask_grant(by, of, names[what], on_changed);
     }
 }
 
