@@ -103,8 +103,7 @@ static void restore(struct world *w, struct happening *h)
         if (!w->machines[i].role_changed)
             continue;
         if (machine_is_up(&w->machines[0]))
-            ask_grant(
-                w, &w->machines[0], &w->machines[i], "admin", on_restored);
+            ask_grant(&w->machines[0], &w->machines[i], "admin", on_restored);
         else
             later(w, SEC_US, restore);
         return;
