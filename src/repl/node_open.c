@@ -1,10 +1,11 @@
 /* Opening a node on its store, and freeing it. */
 #include "base/plant.h"
 #include "repl/collect_impl.h"
+#include "repl/secret.h"
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 2
+#define RECORD_FORMAT 3
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
 {
@@ -216,6 +217,7 @@ void node_free(struct node *n)
     arena_free(&n->step);
     buf_free(&n->key);
     buf_free(&n->out);
+    secret_wipe(n->mesh_secret, sizeof n->mesh_secret);
     free(n->raises);
     free(n->fx);
     free(n);
