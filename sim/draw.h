@@ -21,7 +21,9 @@ enum draw_name {
     DRAW_CLIENT,
     DRAW_WATCH, /* beside the n-th operation */
     DRAW_DOOR,  /* who comes in without a code */
-    DRAW_ROLES  /* who may what */
+    DRAW_ROLES, /* who may what */
+    DRAW_CLOCK, /* is that of machine n heeded? */
+    DRAW_RESET  /* of clocks, beside the n-th operation */
 };
 
 static inline struct prng draw_from(
