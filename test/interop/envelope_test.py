@@ -70,17 +70,18 @@ class Keys:
         self.secret, self.mesh, self.space = secret, mesh, space
         self.epoch, self.key = epoch, key
         self.id = mac(key, b"kid")[:16]
-        self.siv = self.derive(key, b"syncline siv v1\n")
-        self.seal = self.derive(key, b"syncline seal v1\n")
-        self.index = self.derive(secret, b"syncline index v1\n")
+        self.of_space = self.derive(None, key, b"syncline space v1\n")
+        self.first = self.derive(None, secret, b"syncline space v1\n")
+        self.siv = self.derive(mesh, self.of_space, b"syncline siv v1\n")
+        self.seal = self.derive(mesh, self.of_space, b"syncline seal v1\n")
+        self.index = self.derive(mesh, self.first, b"syncline index v1\n")
 
-    def derive(self, key, what):
-        return HKDF(hashes.SHA256(), 32, self.mesh,
-                    what + self.space).derive(key)
+    def derive(self, salt, key, what):
+        return HKDF(hashes.SHA256(), 32, salt, what + self.space).derive(key)
 
     def words(self):
-        return [self.secret.hex(), self.mesh.hex(), self.space.hex(),
-                str(self.epoch), self.key.hex()]
+        return [self.first.hex(), self.mesh.hex(), self.space.hex(),
+                str(self.epoch), (self.id + self.of_space).hex()]
 
 
 def aes(key, block):
