@@ -1,4 +1,5 @@
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ static void session_free(struct conn *c, struct session *s)
     arena_free(&s->acked_arena);
     arena_free(&s->claims_arena);
     arena_free(&s->horizon_arena);
+    arena_free(&s->late_arena);
     free(s);
 }
 
@@ -119,6 +121,7 @@ static void conn_free(struct conn *c)
 {
     while (c->early != NULL)
         early_drop(&c->early);
+    parked_free(c);
     asks_free(c);
     while (c->sessions != NULL)
         session_drop(c, c->sessions->space);

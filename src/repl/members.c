@@ -376,3 +376,24 @@ struct slice members_spki(
 
     return found == NULL ? SLICE_NONE : found->spki;
 }
+
+int members_author(
+    const struct members *m, const struct rid *replica, struct author_key *out)
+{
+    struct device_id least = { { 0 } };
+    size_t ix;
+
+    memcpy(least.b, replica->b, RID_DEVICE_LEN);
+    for (ix = record_ix(m, &least); ix < m->records_n; ix++) {
+        const struct record *r = &m->records[ix];
+
+        if (!rid_is_of(replica, &r->device))
+            break;
+        if (!r->counts || r->admitted[0] == NULL)
+            continue;
+        out->device = r->device;
+        out->spki = SLICE(r->admitted[0]->spki, ED25519_SPKI_LEN);
+        return SYNCLINE_OK;
+    }
+    return SYNCLINE_ENOTFOUND;
+}

@@ -66,6 +66,15 @@ const struct device_id *members_ids(const struct members *m);
 struct slice members_spki(
     const struct members *m, const struct device_id *device);
 
+/* Of a device that is, or once was, a member. */
+struct author_key {
+    struct device_id device;
+    struct slice spki;
+};
+/* Whose replica it is. ENOTFOUND: of nobody who was ever certified. */
+NODISCARD int members_author(
+    const struct members *m, const struct rid *replica, struct author_key *out);
+
 /* First 16 bytes of SHA-256("syncline mesh v1\n", founder, nonce). */
 NODISCARD int members_mesh_id(struct mesh_id *out,
     const struct crypto_port *crypto, const struct device_id *founder,

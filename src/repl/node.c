@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 
 #include <stdlib.h>
 
@@ -73,6 +74,15 @@ const char *node_status_text(int rc)
     default:
         return "the request failed";
     }
+}
+
+const char *refusal_text(const struct node *n, int rc)
+{
+    if (n->refusal.text[0] != 0)
+        return n->refusal.text;
+    return rc == SYNCLINE_EMALFORMED || rc == SYNCLINE_ESHORT
+        ? "a frame breaks the protocol"
+        : node_status_text(rc);
 }
 
 int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
@@ -174,6 +184,8 @@ int node_commit(struct node *n)
 {
     int rc = spaces_save(n);
 
+    if (rc == SYNCLINE_OK)
+        rc = sign_step(n);
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
         return rc;
     /* No stamp, our own or another's, is stored without a ceiling above. */
@@ -379,10 +391,10 @@ static int tell_failure(struct node *n, const struct event *ev, int rc)
                                                        : NULL;
     if (c == NULL)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
-    conn_close(n, c, rc,
-        rc == SYNCLINE_EMALFORMED || rc == SYNCLINE_ESHORT
-            ? "a frame breaks the protocol"
-            : node_status_text(rc));
+    if (rc == SYNCLINE_EDENIED && n->refusal.text[0] != 0)
+        log_line(&n->log, LOG_LEVEL_WARN, "receive", "from %.*s: %s",
+            SLICE_FMT(c->name), n->refusal.text);
+    conn_close(n, c, rc, refusal_text(n, rc));
     return SYNCLINE_OK;
 }
 
@@ -430,6 +442,26 @@ static int reissue(struct node *n)
     return rc;
 }
 
+/* A certificate that was parked may be that of the next one's author. */
+static int look_at_mesh(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    while (rc == SYNCLINE_OK && n->mesh_changed) {
+        bool waits = any_parked(n);
+
+        rc = mesh_refresh(n);
+        if (rc == SYNCLINE_OK)
+            rc = node_commit(n);
+        if (rc != SYNCLINE_OK || !waits)
+            break;
+        rc = parked_retry(n);
+        if (rc == SYNCLINE_OK)
+            rc = node_commit(n);
+    }
+    return rc;
+}
+
 /* What a committed event entails beyond itself. */
 static int follow_up(struct node *n)
 {
@@ -441,8 +473,8 @@ static int follow_up(struct node *n)
         rc = reissue(n);
     if (rc == SYNCLINE_OK && n->now_us >= n->chores_from_us)
         rc = returns_run(n, false);
-    if (rc == SYNCLINE_OK && n->mesh_changed)
-        rc = mesh_refresh(n);
+    if (rc == SYNCLINE_OK)
+        rc = look_at_mesh(n);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     return rc;
@@ -480,6 +512,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     arena_reset(&n->step);
     n->fx_n = 0;
     n->wait_added = false;
+    n->refusal.text[0] = 0;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         c->undo_no = c->sent_no;
     n->now_us = ev->now_us;

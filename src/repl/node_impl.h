@@ -11,6 +11,7 @@
  *   conn.c      connections: hello, numbering, heartbeats
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
+ *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   join.c      pairing, on both sides
  *   move.c      leaving one mesh for another, replaying items
@@ -114,6 +115,11 @@ struct session {
     bool deaf;        /* to a bootstrap that is not wanted */
     struct arena horizon_arena;
     struct vv horizon; /* the peer's, when its bootstrap began */
+    /* Marks that came after rows that are parked. */
+    struct arena late_arena;
+    struct vv late;
+    uint8_t late_flags;
+    struct floors late_floors;
 };
 
 /* A large row arriving. */
@@ -144,6 +150,7 @@ struct asked_range {
 };
 
 #define EARLY_MAX FRAME_MAX /* bytes of a connection */
+#define PARKED_MAX FRAME_MAX
 #define ASKS_MAX 32
 
 struct conn {
@@ -171,9 +178,20 @@ struct conn {
     uint32_t reach_n;
     struct session *sessions;
     struct early *early;
+    struct parked *parked; /* parked.c */
     struct asked_range *asks;
     struct arena arena;
 };
+
+/* A root that bears a device's signature. */
+struct verified {
+    bool known;
+    struct device_id device;
+    uint8_t root[SHA256_LEN];
+    uint8_t sig[ED25519_SIG_LEN];
+};
+
+#define VERIFIED_MAX 64
 
 /* What other members have said is durable with them. */
 struct member_ack {
@@ -289,9 +307,11 @@ struct node {
     const char *new_replica; /* why, while the audit log has to be told */
     uint64_t actor_request, actor_conn; /* whose event this is; 0: nobody's */
     struct node_counts counts;
+    struct verified verified[VERIFIED_MAX];
 
     /* The step at hand. */
-    struct arena arena; /* for long-lived things that only grow */
+    struct errmsg refusal; /* why what came is not taken */
+    struct arena arena;    /* for long-lived things that only grow */
     struct arena step;
     struct txn txn;
     struct raise *raises;
@@ -313,6 +333,8 @@ NODISCARD int fx_error(
     struct node *n, uint64_t request, int rc, const struct errmsg *why);
 /* What a person is told of a failure that has no better words. */
 const char *node_status_text(int rc);
+/* The same of what a peer sent. */
+const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
 /* A new stamp of this replica's, greater than all seen. */
@@ -432,6 +454,11 @@ NODISCARD int receive_batch(
     struct node *n, struct conn *c, const struct frame_batch *f);
 NODISCARD int receive_fragment(
     struct node *n, struct conn *c, const struct frame_fragment *f);
+/* What was parked, and the marks after it. */
+NODISCARD int receive_again(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice row);
+NODISCARD int receive_late(
+    struct node *n, struct conn *c, const struct frame_batch *f);
 NODISCARD int receive_ack(
     struct node *n, struct conn *c, const struct frame_ack *f);
 

@@ -1,5 +1,6 @@
 #include "base/plant.h"
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 
 #include <stdlib.h>
 
@@ -77,10 +78,12 @@ static int look_at_changes(
     for (uint32_t i = 0; i < row->changes_n; i++) {
         const struct change *c = &row->changes[i];
 
+        if (!sp->staged && vv_covers(&sp->have, &c->dot))
+            continue; /* nobody has looked at it: it is not taken either */
         if (c->stamp.epoch > n->epoch)
             return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
-        if (sp->staged || vv_covers(&sp->have, &c->dot))
+        if (sp->staged)
             continue;
         if (!sp->orphans)
             sp->orphans = owner_of(n, &c->dot.replica) == NULL;
@@ -144,8 +147,20 @@ static int stage_row(
     return item_store(n, sp, key, &st, space_next_lsn(sp));
 }
 
-static int receive_row(
-    struct node *n, struct space *sp, struct slice key, struct slice bytes)
+/* A header alone ends no life: nobody has signed it. */
+static void lower_to_proven(
+    const struct space *sp, const struct item *mine, struct item *row)
+{
+    if (row->length <= mine->length || mine->length == 0 || has_news(sp, row) ||
+        PLANTED(BARE_DEATH))
+        return;
+    row->length = mine->length;
+    row->changes_n = row->cells_n = 0;
+    row->tomb = -1;
+}
+
+static int receive_row(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice bytes)
 {
     struct stored st;
     struct merging m = { n, sp, key, &st, false };
@@ -157,7 +172,11 @@ static int receive_row(
 
     if (rc != SYNCLINE_OK || (PLANTED(M23A) && is_ahead(n, &row)))
         return rc;
-    rc = look_at_changes(n, sp, &row);
+    rc = proofs_check(n, sp, key, &row);
+    if (rc == AUTHOR_UNKNOWN)
+        return park_row(n, c, sp, key, bytes);
+    if (rc == SYNCLINE_OK)
+        rc = look_at_changes(n, sp, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
         rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
     if (rc != SYNCLINE_OK)
@@ -174,6 +193,8 @@ static int receive_row(
         return SYNCLINE_OK;
     }
     revisions = st.revisions;
+    st.row = &row;
+    lower_to_proven(sp, &st.item, &row);
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
     if (rc == SYNCLINE_OK &&
@@ -186,8 +207,19 @@ static int receive_row(
     return rc;
 }
 
-static int receive_rows(
-    struct node *n, struct space *sp, const struct frame_batch *f)
+int receive_again(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice row)
+{
+    struct slice kept_key = arena_dup(&n->step, key);
+    struct slice kept = arena_dup(&n->step, row);
+
+    if (kept_key.ptr == NULL || kept.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    return receive_row(n, c, sp, kept_key, kept);
+}
+
+static int receive_rows(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
 {
     struct reader r = reader_of(f->rows);
     int rc = SYNCLINE_OK;
@@ -196,7 +228,8 @@ static int receive_rows(
         struct slice key = get_bytes(&r);
         struct slice item = get_bytes(&r);
 
-        rc = r.err != 0 ? SYNCLINE_EMALFORMED : receive_row(n, sp, key, item);
+        rc =
+            r.err != 0 ? SYNCLINE_EMALFORMED : receive_row(n, c, sp, key, item);
     }
     return rc == SYNCLINE_OK ? reader_end(&r) : rc;
 }
@@ -363,8 +396,8 @@ static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
         s->untold += rows_n;
 }
 
-static int receive_staged(
-    struct node *n, struct space *sp, const struct frame_batch *f)
+static int receive_staged(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
 {
     int rc = SYNCLINE_OK;
 
@@ -372,8 +405,31 @@ static int receive_staged(
         return SYNCLINE_EMALFORMED;
     if (f->rows_n == 0 && f->conflicts_n == 0)
         return SYNCLINE_OK;
-    rc = receive_rows(n, sp, f);
+    rc = receive_rows(n, c, sp, f);
     return rc == SYNCLINE_OK ? receive_conflicts(n, sp, f) : rc;
+}
+
+/* Cursor and mark: what comes before them is in, or they wait for it. */
+static int receive_end(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
+{
+    int rc = SYNCLINE_OK;
+
+    if (has_parked(c, sp) && !PLANTED(PARKED_FORGOTTEN))
+        return (f->flags & BATCH_MARK) != 0 ? park_mark(n, c, sp, f) : rc;
+    if ((f->flags & BATCH_CURSOR) != 0)
+        rc = store_cursor(n, c, sp, f->cursor);
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
+        rc = receive_mark(n, sp, f);
+    return rc;
+}
+
+int receive_late(struct node *n, struct conn *c, const struct frame_batch *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+
+    (void)c;
+    return sp != NULL ? receive_mark(n, sp, f) : SYNCLINE_OK;
 }
 
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
@@ -394,20 +450,18 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     }
     if (into->staged) {
         sp->staging_us = n->now_us;
-        return receive_staged(n, into, f);
+        return receive_staged(n, c, into, f);
     }
     rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
     if (rc == SYNCLINE_OK)
-        rc = receive_rows(n, sp, f);
+        rc = receive_rows(n, c, sp, f);
     if (rc == SYNCLINE_OK)
         rc = receive_conflicts(n, sp, f);
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
-    if (rc == SYNCLINE_OK && (f->flags & BATCH_CURSOR) != 0)
-        rc = store_cursor(n, c, sp, f->cursor);
-    if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
-        rc = receive_mark(n, sp, f);
+    if (rc == SYNCLINE_OK)
+        rc = receive_end(n, c, sp, f);
     if (rc == SYNCLINE_OK)
         rc = note_claim(c, sp, &f->mark);
     if (rc == SYNCLINE_OK)
@@ -427,7 +481,8 @@ static int begin_incoming(struct incoming *in, const struct frame_fragment *f)
 }
 
 /* All fragments are here. */
-static int take_whole(struct node *n, struct space *sp, struct incoming *in)
+static int take_whole(
+    struct node *n, struct conn *c, struct space *sp, struct incoming *in)
 {
     struct slice row = arena_dup(&n->step, buf_slice(&in->row));
     struct reader r = reader_of(row);
@@ -441,7 +496,7 @@ static int take_whole(struct node *n, struct space *sp, struct incoming *in)
         return SYNCLINE_ENOMEM;
     if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
         return SYNCLINE_EMALFORMED;
-    rc = kind == FEED_ITEM ? receive_row(n, sp, key, what)
+    rc = kind == FEED_ITEM ? receive_row(n, c, sp, key, what)
                            : receive_conflict(n, sp, key, what);
     return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
@@ -475,7 +530,7 @@ int receive_fragment(
     into = bootstrap_target(c, sp);
     if (into == NULL)
         buf_free(&in->row);
-    return into != NULL ? take_whole(n, into, in) : SYNCLINE_OK;
+    return into != NULL ? take_whole(n, c, into, in) : SYNCLINE_OK;
 }
 
 int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)

@@ -68,6 +68,7 @@ struct space {
     bool touched;
     struct space_state undo;
     bool echoed; /* what this step changed is all as a peer sent it */
+    struct space_key *keys; /* leaves.c */
 };
 
 /* A raise of V in this step, so that it can be undone or made durable. */
@@ -142,7 +143,9 @@ struct stored {
     struct slice before; /* the document before, once asked for */
     struct vv was;       /* its context as indexed */
     bool was_alive, existed;
-    struct change last; /* the change that stood for it */
+    struct change last;     /* the change that stood for it */
+    struct slice bytes;     /* the record that was loaded */
+    const struct item *row; /* what is being joined into it, if anything */
 };
 
 /* Loads an item into the step's arena. */
