@@ -66,6 +66,12 @@ void check_siblings(
     struct world *w, struct machine *m, const struct json *siblings);
 void check_siblings_note(struct world *w, const struct json *result);
 
+/* R38: whoever lets a device in or removes one tells the audit log. */
+void check_audit_note(
+    struct world *w, const struct machine *m, const struct effect *fx);
+void check_audit(struct world *w, const struct machine *m, const char *kind,
+    const struct device_id *device);
+
 /* I14: no node lacks what another has, a while after the faults. Is the first
  * thing that check_converge looks at. */
 void check_heal(struct world *w);

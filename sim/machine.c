@@ -501,7 +501,9 @@ static void carry_out(struct machine *m, const struct effect *fx)
     case FX_MEMBERS:
         network_review(m);
         break;
+    case FX_PACE: /* its nodes have no limits */
     case FX_AUDIT:
+        check_audit_note(m->world, m, fx);
         break;
     }
 }

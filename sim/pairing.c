@@ -1,6 +1,7 @@
 #include "sim/pairing.h"
 
 #include "base/text.h"
+#include "sim/check.h"
 #include "sim/world.h"
 
 /* In good weather; with silence and dial pauses in between a minute or so. */
@@ -55,6 +56,8 @@ static void on_joined(
         try_again(w, rc, answer);
         return;
     }
+    if (rc == SYNCLINE_OK)
+        check_audit(w, &w->machines[0], "pair", &a->machine->crypto.device);
     a->machine->member = true;
     w->pairing.changes++;
     w->pairing.tries = 0;
@@ -102,11 +105,13 @@ static void on_invited(
 static void on_removed(
     struct world *w, struct ask *a, int rc, const struct json *answer)
 {
-    (void)a;
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND) {
         try_again(w, rc, answer);
         return;
     }
+    if (rc == SYNCLINE_OK)
+        check_audit(
+            w, a->machine, "remove", &w->pairing.gone[w->pairing.removed_n]);
     w->pairing.changes++;
     w->pairing.removed_n++;
     w->tally.sim.removals += rc == SYNCLINE_OK;

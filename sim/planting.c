@@ -14,7 +14,8 @@ static void list(void)
     for (int i = PLANT_NONE + 1; i < PLANT_END; i++) {
         const struct plant_row *row = plant_row((enum plant)i);
 
-        (void)printf("%-15s %s\n", row->id, row->what);
+        if (!plant_is_defence((enum plant)i))
+            (void)printf("%-15s %s\n", row->id, row->what);
     }
     (void)printf("%-15s %s\n", "M30:JUDGE", "a judge that is always content");
 }

@@ -31,6 +31,7 @@ static const char *const effect_names[] = {
     [FX_REPLY] = "reply",
     [FX_RESOLVE] = "resolve",
     [FX_MEMBERS] = "members",
+    [FX_PACE] = "pace",
     [FX_AUDIT] = "audit",
 };
 

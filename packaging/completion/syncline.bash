@@ -13,9 +13,15 @@ _syncline_spaces() {
         grep -o '"name":"[^"]*"' | sed 's/^"name":"//;s/"$//'
 }
 
+_syncline_digits() {
+    syncline pending --json 2>/dev/null |
+        grep -o '"digits":"[^"]*"' | sed 's/^"digits":"//;s/"$//'
+}
+
 _syncline_words() { # command, index of the word among all
     case $1:$2 in
     help:2) _syncline_commands ;;
+    approve:2 | deny:2) _syncline_digits ;;
     space:2) echo list add rm ;;
     put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
         history:2 | restore:2 | conflicts:2 | rescue:2 | policy:2 | verify:2 | \

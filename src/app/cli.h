@@ -120,6 +120,10 @@ struct slice cli_us(struct cli *c, int64_t us);
 struct slice cli_count(struct cli *c, int64_t n);
 struct slice cli_printf(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* What a stranger may have written, with nothing in it that a terminal acts
+ * on: controls, and marks that turn or hide text, become \uXXXX. */
+struct slice cli_inert(struct cli *c, struct slice text);
+
 /* Rows of columns, lined up when printed. */
 #define CLI_COLUMNS_MAX 10
 struct cli_table {
@@ -139,10 +143,10 @@ void cli_notice(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cli_notice_end(struct cli *c);
 
 /* One file each. */
-extern const struct command cmd_config, cmd_conflicts, cmd_del, cmd_doctor,
-    cmd_export, cmd_get, cmd_help, cmd_history, cmd_import, cmd_invite,
-    cmd_join, cmd_ls, cmd_patch, cmd_peers, cmd_policy, cmd_put, cmd_remove,
-    cmd_rescue, cmd_resolve, cmd_restore, cmd_space, cmd_status, cmd_stop,
-    cmd_up, cmd_verify, cmd_watch;
+extern const struct command cmd_approve, cmd_audit, cmd_config, cmd_conflicts,
+    cmd_del, cmd_deny, cmd_doctor, cmd_export, cmd_get, cmd_help, cmd_history,
+    cmd_import, cmd_invite, cmd_join, cmd_ls, cmd_patch, cmd_peers, cmd_pending,
+    cmd_policy, cmd_put, cmd_remove, cmd_rescue, cmd_resolve, cmd_restore,
+    cmd_space, cmd_status, cmd_stop, cmd_up, cmd_verify, cmd_watch;
 
 #endif

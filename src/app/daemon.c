@@ -258,6 +258,21 @@ static void on_room(void *ctx)
 
 /* ---- starting ---- */
 
+static struct node_limits limits_of(const struct options *o)
+{
+    return (struct node_limits){
+        .frames = (uint64_t)options_int(o, "limits.frames"),
+        .rows = (uint64_t)options_int(o, "limits.rows"),
+        .bytes = options_size(o, "limits.bytes"),
+        .memory = options_size(o, "limits.memory"),
+        .strangers = (uint64_t)options_int(o, "limits.strangers"),
+        .backoff_us = options_us(o, "limits.backoff"),
+        .writes = (uint64_t)options_int(o, "limits.writes"),
+        .write_bytes = options_size(o, "limits.write_bytes"),
+        .keys = (uint64_t)options_int(o, "limits.keys"),
+    };
+}
+
 static int open_engine(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
@@ -281,6 +296,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .history_age_us = options_us(o, "history.age"),
         .retention_us = options_us(o, "retention"),
         .collect_us = options_us(o, "collect.interval"),
+        .limits = limits_of(o),
         .overlay_bytes = options_size(o, "store.overlay"),
         .checkpoint_ms = options_us(o, "store.checkpoint_age") / 1000,
         .resolve_command = command[0] != 0 ? command : NULL,

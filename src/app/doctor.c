@@ -82,6 +82,14 @@ static void check_disk(const struct engine *e, struct buf *b)
     put_check(b, "disk", bytes < DISK_LOW ? "warn" : NULL, text);
 }
 
+static void check_audit(const struct engine *e, struct buf *b)
+{
+    const char *trouble = engine_audit_trouble(e);
+
+    put_check(b, "audit", trouble != NULL ? "error" : NULL,
+        trouble != NULL ? trouble : "the audit log is written");
+}
+
 static void check_clock(const struct json *peer, struct buf *b)
 {
     const struct json *offset = json_get(peer, "offset_us");
@@ -103,6 +111,32 @@ static void check_clock(const struct json *peer, struct buf *b)
     } else {
         put_check(b, "clock", NULL, text);
     }
+}
+
+static int64_t number_of(const struct json *peer, const char *name)
+{
+    const struct json *v = json_get(peer, name);
+
+    return v != NULL && v->type == JSON_INT ? v->i : 0;
+}
+
+static void check_behaviour(const struct json *peer, struct buf *b)
+{
+    struct slice name = json_get_str(peer, "name");
+    struct slice why = json_get_str(peer, "broke_last");
+    int64_t broke = number_of(peer, "broke");
+    int64_t ms = number_of(peer, "refused_ms");
+    char text[320];
+
+    if (broke == 0)
+        return;
+    (void)snprintf(text, sizeof text,
+        "%.*s broke the protocol %lld times since the start (last: %.*s)%s; "
+        "update it, and if it goes on, remove it: `syncline remove`",
+        (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
+        (long long)broke, (int)(why.len > 80 ? 80 : why.len),
+        (const char *)why.ptr, ms > 0 ? " and is refused for now" : "");
+    put_check(b, "behaviour", "warn", text);
 }
 
 static void check_peer(const struct json *peer, struct buf *b)
@@ -130,6 +164,7 @@ void doctor_examine(
     check_ports(e, &b);
     check_multicast(e, &b);
     check_disk(e, &b);
+    check_audit(e, &b);
     if (peers == NULL || peers->n == 0)
         put_check(&b, "mesh", "info",
             "this device is alone; `syncline invite` here and `syncline join "
@@ -138,6 +173,7 @@ void doctor_examine(
          p = p->next) {
         check_peer(p, &b);
         check_clock(p, &b);
+        check_behaviour(p, &b);
     }
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));

@@ -9,14 +9,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FLUSHES_A_TURN 16
 
 /* ---- calls and answers ---- */
 
-static struct call *call_of(const struct engine *e, uint64_t id)
+struct call *engine_call(const struct engine *e, uint64_t id)
 {
     struct call *c =
         e->calls_cap == 0 ? NULL : e->calls[id & (e->calls_cap - 1)];
@@ -83,7 +82,7 @@ static void call_end(struct engine *e, uint64_t id)
 
 /* Answers are given at the turn's end: who gets one may ask again at once,
  * and a step must not begin within a step. */
-static void answer_later(
+void engine_answer(
     struct engine *e, uint64_t request, struct slice bytes, bool more)
 {
     struct answer *a = malloc(sizeof *a + bytes.len);
@@ -101,43 +100,6 @@ static void answer_later(
     e->answers_end = &a->next;
 }
 
-/* What the node does not know of itself, put in after the brace. */
-static void put_status(const struct engine *e, struct buf *b)
-{
-    static const char *const files[] = { "state.db", "state.db-wal" };
-    uint64_t store_bytes = 0;
-    struct store_file_stats stats;
-    char path[4096], addr[NETADDR_TEXT];
-    struct stat st;
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-
-    if (f != NULL) {
-        if (fscanf(f, "%*s %ld", &pages) != 1)
-            pages = 0;
-        (void)fclose(f);
-    }
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", e->dir, files[i]);
-        if (stat(path, &st) == 0)
-            store_bytes += (uint64_t)st.st_size;
-    }
-    store_file_stats(e->store, &stats);
-    store_bytes += (stats.segments + stats.spares) * ((uint64_t)16 << 20);
-    buf_printf(b,
-        "\"uptime_s\":%llu,\"store_bytes\":%llu,\"rss_bytes\":%llu,"
-        "\"multicast\":%u,\"listen\":[",
-        (unsigned long long)((clock_mono_us() - e->started_us) / 1000000),
-        (unsigned long long)store_bytes,
-        (unsigned long long)pages * (unsigned long long)sysconf(_SC_PAGESIZE),
-        engine_multicast(e));
-    for (size_t i = 0; i < e->listening_n; i++) {
-        netaddr_format(addr, &e->listening[i]);
-        buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);
-    }
-    buf_put_str(b, "],");
-}
-
 /* `doctor` is `status` looked at by somebody who knows what is usual. */
 static void examine(const struct engine *e, struct slice status, struct buf *b)
 {
@@ -152,7 +114,7 @@ static void examine(const struct engine *e, struct slice status, struct buf *b)
 
 static void give_answer(struct engine *e, const struct answer *a)
 {
-    struct call *c = call_of(e, a->request);
+    struct call *c = engine_call(e, a->request);
     struct slice json = SLICE(a->bytes, a->len);
     struct buf b = { 0 };
     engine_reply_fn *fn;
@@ -168,7 +130,7 @@ static void give_answer(struct engine *e, const struct answer *a)
     } else if (c->status &&
         slice_has_prefix(json, SLICE_LIT("{\"ok\":true,"))) {
         buf_put_str(&b, "{\"ok\":true,");
-        put_status(e, &b);
+        engine_put_status(e, &b);
         buf_put_slice(&b, slice_from(json, 11));
         json = buf_slice(&b);
     }
@@ -230,7 +192,7 @@ static void carry_out(struct engine *e, const struct effect *fx)
         send_datagram(e, fx);
         break;
     case FX_REPLY:
-        answer_later(e, fx->request, fx->bytes, fx->more);
+        engine_answer(e, fx->request, fx->bytes, fx->more);
         break;
     case FX_RESOLVE:
         engine_resolve(e, fx);
@@ -238,9 +200,11 @@ static void carry_out(struct engine *e, const struct effect *fx)
     case FX_MEMBERS:
         net_recheck(e->net);
         break;
+    case FX_PACE:
+        net_wait(e->net, fx->conn, fx->wait_us);
+        break;
     case FX_AUDIT:
-        log_line(&e->opt.log, LOG_LEVEL_INFO, "audit", "%s %.*s", fx->kind,
-            SLICE_FMT(fx->bytes));
+        engine_on_audit(e, fx);
         break;
     }
 }
@@ -292,10 +256,10 @@ static void on_frame(void *ctx, uint64_t conn, struct slice frame)
     engine_step(ctx, &ev);
 }
 
-static void on_down(void *ctx, uint64_t conn, const char *reason)
+static void on_down(void *ctx, uint64_t conn, const char *reason, bool broke)
 {
     struct engine *e = ctx;
-    struct event ev = { .type = EV_CONN_DOWN, .conn = conn };
+    struct event ev = { .type = EV_CONN_DOWN, .conn = conn, .broke = broke };
 
     log_line(&e->opt.log, LOG_LEVEL_DEBUG, "net", "connection %llu ended: %s",
         (unsigned long long)conn, reason);
@@ -364,6 +328,7 @@ static void on_turn(uv_prepare_t *p)
     give_answers(e);
     if (e->opt.on_turn != NULL)
         e->opt.on_turn(e->opt.turn_ctx);
+    engine_audit_turn(e);
     engine_store_turn(e); /* last: waking the helper costs the rest time */
     if (!e->failed && (e->answers != NULL || node_wants_flush(e->node)))
         (void)uv_idle_start(&e->again, on_idle); /* do not wait */
@@ -373,7 +338,11 @@ static void on_turn(uv_prepare_t *p)
 static void arm_timer(struct engine *e)
 {
     uint64_t due = node_deadline_us(e->node), now = clock_mono_us();
-    uint64_t ms = due <= now ? 0 : (due - now + 999) / 1000;
+    uint64_t log_due = audit_log_deadline(e->audit);
+    uint64_t ms;
+
+    due = log_due < due ? log_due : due;
+    ms = due <= now ? 0 : (due - now + 999) / 1000;
 
     if (ms > 60000)
         ms = 60000;
@@ -402,7 +371,8 @@ static int open_net(struct engine *e, struct errmsg *why)
 {
     struct net_options opt = { .loop = e->opt.loop,
         .identity = e->identity,
-        .events = { e, on_admit, on_up, on_frame, on_down, on_plain },
+        .events = { e, on_admit, on_up, on_frame, on_down, on_plain,
+            engine_on_refused },
         .log = e->opt.log,
         .wall_us = clock_wall_us() };
     int rc = net_new(&e->net, &opt);
@@ -458,6 +428,7 @@ static int open_node(struct engine *e, struct errmsg *why)
         .history_age_us = e->opt.history_age_us,
         .retention_us = e->opt.retention_us,
         .collect_us = e->opt.collect_us,
+        .limits = e->opt.limits,
         .copied = e->copied };
     int rc;
 
@@ -504,6 +475,8 @@ int engine_open(
         rc = open_net(e, why);
     if (rc == SYNCLINE_OK)
         rc = engine_store_start(e);
+    if (rc == SYNCLINE_OK)
+        rc = engine_audit_open(e);
     if (rc == SYNCLINE_OK)
         rc = open_udp(e);
     if (rc == SYNCLINE_OK)
@@ -577,6 +550,7 @@ int engine_close(struct engine *e)
     udp_free(e->udp);
     net_free(e->net);
     engine_store_stop(e);
+    engine_audit_close(e);
     if (!e->failed) {
         rc = node_close(e->node);
         answer_all(e);
@@ -614,9 +588,10 @@ static const struct json *plain_request(struct arena *a, const char *op)
     return v;
 }
 
-uint64_t engine_request(
-    struct engine *e, const struct json *args, engine_reply_fn *fn, void *ctx)
+uint64_t engine_request(struct engine *e, const struct json *args,
+    const struct engine_asker *asker, engine_reply_fn *fn, void *ctx)
 {
+    const struct engine_asker self = { .uid = getuid(), .pid = getpid() };
     struct event ev = { .type = EV_REQUEST, .args = args };
     struct slice op = json_get_str(args, "op");
     struct call *c = call_new(e, fn, ctx);
@@ -625,6 +600,7 @@ uint64_t engine_request(
     if (c == NULL)
         return 0;
     ev.request = c->id;
+    c->asker = asker != NULL ? *asker : self;
     c->status = slice_is(op, "status");
     c->doctor = slice_is(op, "doctor");
     if (c->doctor)
@@ -632,10 +608,12 @@ uint64_t engine_request(
     if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
         ev.args = engine_with_addresses(e, args, &a);
     if (e->failed)
-        answer_later(e, c->id,
+        engine_answer(e, c->id,
             SLICE_LIT("{\"ok\":false,\"code\":\"EIO\",\"error\":\"the store "
                       "has failed; see the log\"}"),
             false);
+    else if (slice_is(op, "audit"))
+        engine_audit_answer(e, c->id);
     else
         engine_step(e, &ev);
     arena_free(&a);
@@ -646,7 +624,7 @@ void engine_cancel(struct engine *e, uint64_t request)
 {
     struct event ev = { .type = EV_CANCEL, .request = request };
 
-    if (call_of(e, request) == NULL)
+    if (engine_call(e, request) == NULL)
         return;
     call_end(e, request);
     engine_step(e, &ev);

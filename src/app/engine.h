@@ -35,6 +35,7 @@ struct engine_options {
     uint32_t history_keep;
     uint64_t history_age_us;
     uint64_t retention_us, collect_us;
+    struct node_limits limits;
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */
@@ -61,10 +62,17 @@ int engine_close(struct engine *e);
  * on the loop, never from within engine_request. */
 typedef void engine_reply_fn(void *ctx, struct slice json, bool more);
 
+/* Who asks, for the audit log. */
+struct engine_asker {
+    uint32_t uid;
+    int32_t pid;
+};
+
 /* Takes a request (doc/api.md); args are lent until it returns. Its number,
- * for the calls below; 0: no memory, and there will be no answer. */
-uint64_t engine_request(
-    struct engine *e, const struct json *args, engine_reply_fn *fn, void *ctx);
+ * for the calls below; 0: no memory, and there will be no answer. asker NULL:
+ * this process itself. */
+uint64_t engine_request(struct engine *e, const struct json *args,
+    const struct engine_asker *asker, engine_reply_fn *fn, void *ctx);
 /* No more answers, please. */
 void engine_cancel(struct engine *e, uint64_t request);
 /* The asker reads slowly (again fast): hold back (go on with) its stream. */
@@ -78,6 +86,10 @@ const struct netaddr *engine_listening(const struct engine *e, size_t *n);
 /* Interfaces and families on which beacons are joined. */
 unsigned engine_multicast(const struct engine *e);
 int engine_store_status(const struct engine *e);
+/* Why the audit log cannot be written; NULL: it can. */
+const char *engine_audit_trouble(const struct engine *e);
+/* Tells the audit log; details is a canonical JSON object. */
+void engine_audit(struct engine *e, const char *kind, struct slice details);
 void engine_set_log_level(struct engine *e, enum log_level level);
 
 #endif

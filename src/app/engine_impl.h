@@ -2,6 +2,7 @@
 #ifndef SYNCLINE_APP_ENGINE_IMPL_H
 #define SYNCLINE_APP_ENGINE_IMPL_H
 
+#include "app/audit_log.h"
 #include "app/engine.h"
 #include "app/project.h"
 #include "crypto/port.h"
@@ -18,6 +19,7 @@ struct call {
     uint64_t id;
     engine_reply_fn *fn;
     void *ctx;
+    struct engine_asker asker;
     bool status; /* the answer gets what only the engine knows */
     bool doctor; /* the answer is made from that to `status` */
 };
@@ -29,6 +31,12 @@ struct answer {
     bool more;
     size_t len;
     uint8_t bytes[];
+};
+
+/* Who asked for the state of the audit log, until that is on the disk. */
+struct audit_wait {
+    struct audit_wait *next;
+    uint64_t request, seq;
 };
 
 struct engine {
@@ -45,7 +53,9 @@ struct engine {
     struct udp *udp;
     struct helper *sync_helper, *checkpoint_helper;
 
-    struct helper_job sync_job, checkpoint_job;
+    struct helper_job sync_job, checkpoint_job, audit_job;
+    struct audit_log *audit;
+    struct audit_wait *audit_waits;
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
     bool copied; /* the files are not those that the last stop left */
@@ -68,6 +78,31 @@ struct engine {
 };
 
 void engine_step(struct engine *e, struct event *ev);
+void engine_answer(
+    struct engine *e, uint64_t request, struct slice json, bool more);
+struct call *engine_call(const struct engine *e, uint64_t request);
+
+/* ---- engine_status.c ---- */
+
+/* What the node does not know of itself: members of `status`, each with its
+ * comma. */
+void engine_put_status(const struct engine *e, struct buf *b);
+
+/* ---- engine_audit.c ---- */
+
+NODISCARD int engine_audit_open(struct engine *e);
+/* Writes what is left; before node_close. */
+void engine_audit_close(struct engine *e);
+void engine_on_audit(struct engine *e, const struct effect *fx);
+/* Of the network: somebody whom we did not let in. */
+void engine_on_refused(
+    void *ctx, const struct netaddr *remote, const char *reason);
+/* Starts what is due. */
+void engine_audit_turn(struct engine *e);
+/* The op `audit`: answered once all records so far are on the disk. */
+void engine_audit_answer(struct engine *e, uint64_t request);
+/* Members of `status`, each with its comma. */
+void put_audit_status(const struct engine *e, struct buf *b);
 
 /* ---- engine_addresses.c ---- */
 

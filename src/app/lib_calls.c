@@ -175,7 +175,7 @@ static struct ask *take_next(struct syncline *s)
 
 static void hand_over(struct syncline *s, struct ask *q)
 {
-    q->request = engine_request(s->engine, q->args, on_answer, q);
+    q->request = engine_request(s->engine, q->args, NULL, on_answer, q);
     if (q->request != 0) {
         arena_free(&q->arena);
         return;

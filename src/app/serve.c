@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ struct client {
     struct buf out; /* gathered, not yet given to the loop */
     size_t queued;  /* given to the loop, not yet written */
     struct pending *pending;
+    struct engine_asker asker;
     bool closing, slow, ending;
 };
 
@@ -238,7 +240,7 @@ static void take_request(struct client *c, const struct json *v)
         buf_free(&local);
         return;
     }
-    request = engine_request(s->opt.engine, v, on_reply, p);
+    request = engine_request(s->opt.engine, v, &c->asker, on_reply, p);
     if (request == 0) {
         refuse(c, p, "ENOMEM", "memory ran out");
         pending_drop(c, p);
@@ -325,6 +327,22 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         read_requests(c);
 }
 
+/* By the kernel's word. */
+static struct engine_asker who_is(const uv_pipe_t *pipe)
+{
+    struct engine_asker who = { .uid = UINT32_MAX, .pid = -1 };
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    uv_os_fd_t fd;
+
+    if (uv_fileno((const uv_handle_t *)pipe, &fd) == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
+        who.uid = cred.uid;
+        who.pid = cred.pid;
+    }
+    return who;
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct serve *s = listener->data;
@@ -345,6 +363,8 @@ static void on_connection(uv_stream_t *listener, int status)
     if (uv_accept(listener, (uv_stream_t *)&c->pipe) != 0 ||
         uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) != 0)
         client_close(c);
+    else
+        c->asker = who_is(&c->pipe);
 }
 
 void serve_room(struct serve *s)

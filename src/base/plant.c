@@ -39,9 +39,13 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },
+    [PLANT_COMMIT_UNCHECKED] = { "commit-unchecked",
+        "a nonce is taken that its owner did not commit to" },
     [PLANT_DIFF_SHOWN] = { "diff-shown",
         "a whole document is compared with "
         "what shows, not with all there is" },
+    [PLANT_DIGITS_LOOSE] = { "digits-loose",
+        "the six digits are of the nonces alone" },
     [PLANT_FALSE_CONFLICT] = { "false-conflict",
         "a conflict is told of what "
         "the winner had seen" },
@@ -97,6 +101,38 @@ static const struct plant_row rows[PLANT_END] = {
         "a watch goes on from a cursor of a past that was lost" },
     [PLANT_WATCH_SKIPS] = { "watch-skips",
         "a watch that resumes leaves out what came next" },
+    [PLANT_R01_ADMIT] = { "r01-admit", "whoever has a key is let in" },
+    [PLANT_R01_HALF_OPEN] = { "r01-half-open",
+        "any number may be at the door at once" },
+    [PLANT_R01_DEADLINE] = { "r01-deadline",
+        "whoever is at the door may take his time" },
+    [PLANT_R01_BYTES] = { "r01-bytes", "and may send there what he likes" },
+    [PLANT_R01_RATE] = { "r01-rate", "and may come as often as he likes" },
+    [PLANT_R02_ALPN] = { "r02-alpn", "any protocol's name will do" },
+    [PLANT_R02_VERSION] = { "r02-version", "TLS 1.2 is spoken, too" },
+    [PLANT_R03_TTL] = { "r03-ttl", "beacons from afar are heard" },
+    [PLANT_R04_FLOOD] = { "r04-flood", "every datagram is looked at" },
+    [PLANT_R04_STRANGERS] = { "r04-strangers",
+        "whoever announces himself is dialled" },
+    [PLANT_R21_PACE] = { "r21-pace", "a peer is read as fast as it sends" },
+    [PLANT_R21_VECTOR] = { "r21-vector",
+        "vectors take any number of replicas" },
+    [PLANT_R21_CELLS] = { "r21-cells",
+        "a change may bring any number of cells" },
+    [PLANT_R21_SPACES] = { "r21-spaces",
+        "spaces are opened without end and whatever their name" },
+    [PLANT_R21_WRITES] = { "r21-writes", "local writers have no quota" },
+    [PLANT_R30_LENGTH] = { "r30-length", "frames may be 64 MiB long" },
+    [PLANT_R30_GAP] = { "r30-gap", "frames that lack are not missed" },
+    [PLANT_R30_MEMORY] = { "r30-memory",
+        "memory kept for a peer is not counted" },
+    [PLANT_R32_ROWS] = { "r32-rows", "values of rows are not parsed" },
+    [PLANT_R33_QUEUE] = { "r33-queue",
+        "what waits for one who does not read is kept" },
+    [PLANT_R34_VERSION] = { "r34-version",
+        "another version of the protocol is taken for ours" },
+    [PLANT_R36_BACKOFF] = { "r36-backoff",
+        "who breaks a rule may come again at once" },
 };
 
 static enum plant active;
@@ -104,6 +140,11 @@ static enum plant active;
 const struct plant_row *plant_row(enum plant p)
 {
     return p > PLANT_NONE && p < PLANT_END ? &rows[p] : NULL;
+}
+
+bool plant_is_defence(enum plant p)
+{
+    return p >= PLANT_R01_ADMIT;
 }
 
 bool plant_set(const char *id)

@@ -7,6 +7,7 @@
 #define SYNCLINE_IO_CUT_H
 
 #include "base/codec.h"
+#include "base/plant.h"
 #include "io/net.h"
 
 #define CUT_PREFIX_LEN 4
@@ -20,7 +21,7 @@ static inline int cut_frame(struct slice in, size_t *len)
     if (r.in.len < CUT_PREFIX_LEN)
         return 0;
     *len = get_u32(&r);
-    if (*len > NET_FRAME_MAX)
+    if (*len > (PLANTED(R30_LENGTH) ? 64 * NET_FRAME_MAX : NET_FRAME_MAX))
         return -1;
     return *len <= r.in.len ? 1 : 0;
 }

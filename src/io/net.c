@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/codec.h"
+#include "base/plant.h"
 #include "io/sockaddr.h"
 
 #define BACKLOG 64
@@ -25,6 +26,10 @@ static void set_defaults(struct net_options *opt)
         opt->half_open_per_ip = 4;
     if (opt->half_open_bytes == 0)
         opt->half_open_bytes = (size_t)64 << 10;
+    if (opt->calls_per_s == 0)
+        opt->calls_per_s = 200;
+    if (opt->calls_per_ip == 0)
+        opt->calls_per_ip = 20;
     if (opt->queue_max == 0)
         opt->queue_max = (size_t)4 << 20;
 }
@@ -98,9 +103,11 @@ static void end(struct net *n, uint32_t at)
         netaddr_format(ip, &c->remote);
         log_line(&n->opt.log, LOG_LEVEL_DEBUG, "net", "refused %s: %s", ip,
             c->reason);
+        if (c->denied && ev->on_refused != NULL)
+            ev->on_refused(ev->ctx, &c->remote, c->reason);
     }
     if (c->told)
-        ev->on_down(ev->ctx, c->id, c->reason);
+        ev->on_down(ev->ctx, c->id, c->reason, c->broke);
     conn_destroy(c);
 }
 
@@ -154,9 +161,15 @@ static void on_tick(uv_timer_t *tick)
     for (uint32_t i = 0; i < n->conns_n; i++) {
         struct conn *c = n->conns[i];
 
+        if (c->wait_ms != 0 && c->wait_ms <= now) {
+            c->wait_ms = 0;
+            net_want_turn(n);
+        }
         if (c->deadline_ms == 0 || c->deadline_ms > now)
             continue;
         c->deadline_ms = 0;
+        if (PLANTED(R01_DEADLINE))
+            continue;
         conn_doom(c, "no handshake within %llu ms",
             (unsigned long long)n->opt.handshake_ms);
     }
@@ -172,9 +185,14 @@ void net_arm(struct net *n)
 
     if (n->dying)
         return;
-    for (uint32_t i = 0; i < n->conns_n; i++)
-        if (n->conns[i]->deadline_ms != 0 && n->conns[i]->deadline_ms < first)
-            first = n->conns[i]->deadline_ms;
+    for (uint32_t i = 0; i < n->conns_n; i++) {
+        const struct conn *c = n->conns[i];
+
+        if (c->deadline_ms != 0 && c->deadline_ms < first)
+            first = c->deadline_ms;
+        if (c->wait_ms != 0 && c->wait_ms < first)
+            first = c->wait_ms;
+    }
     for (uint32_t i = 0; i < n->listeners_n; i++)
         if (n->listeners[i]->pending && now + RETRY_MS < first)
             first = now + RETRY_MS;
@@ -255,6 +273,8 @@ static bool too_many(const struct net *n, const struct netaddr *remote)
 {
     uint32_t same = 0;
 
+    if (PLANTED(R01_HALF_OPEN))
+        return false;
     if (n->stats.half_open >= n->opt.half_open_max)
         return true;
     for (uint32_t i = 0; i < n->conns_n; i++)
@@ -262,6 +282,35 @@ static bool too_many(const struct net *n, const struct netaddr *remote)
             netaddr_same_ip(&n->conns[i]->remote, remote))
             same++;
     return same >= n->opt.half_open_per_ip;
+}
+
+static uint64_t network_of(const struct netaddr *a)
+{
+    uint64_t net = 0;
+
+    for (int i = 0; i < 8; i++)
+        net = net << 8 | a->addr[i];
+    return net ^ a->family;
+}
+
+/* Each handshake costs a signature: only so many a second are begun. */
+static bool too_often(struct net *n, const struct netaddr *remote)
+{
+    const struct pace_rule all = { n->opt.calls_per_s, 2 * n->opt.calls_per_s };
+    const struct pace_rule one = { n->opt.calls_per_ip,
+        2 * n->opt.calls_per_ip };
+    uint64_t net = network_of(remote), now_us = uv_now(n->opt.loop) * 1000;
+    struct caller *c = &n->callers[(net * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+
+    if (PLANTED(R01_RATE))
+        return false;
+    if (c->net != net && pace_late_us(&c->calls, &one, now_us) == 0)
+        *c = (struct caller){ .net = net };
+    if (pace_may(&c->calls, &one, 1, now_us) &&
+        pace_may(&n->calls, &all, 1, now_us))
+        return false;
+    n->stats.hasty++;
+    return true;
 }
 
 static struct netaddr remote_of(const uv_tcp_t *tcp)
@@ -292,7 +341,8 @@ static void accept_one(struct listener *l)
     c->id = NET_INBOUND | ++n->last_inbound;
     c->remote = remote_of(&c->tcp);
     c->deadline_ms = uv_now(n->opt.loop) + n->opt.handshake_ms;
-    if (too_many(n, &c->remote) || insert(n, c) != SYNCLINE_OK) {
+    if (too_many(n, &c->remote) || too_often(n, &c->remote) ||
+        insert(n, c) != SYNCLINE_OK) {
         n->stats.refused++;
         conn_destroy(c);
         return;
@@ -412,7 +462,7 @@ int net_send(struct net *n, uint64_t conn, struct slice frame)
         return SYNCLINE_EINVAL;
     if (c == NULL || c->state != CONN_UP)
         return SYNCLINE_OK;
-    if (c->out.len + c->writing > n->opt.queue_max) {
+    if (c->out.len + c->writing > n->opt.queue_max && !PLANTED(R33_QUEUE)) {
         conn_doom(c, "reads too slowly: %zu bytes were waiting for it",
             c->out.len + c->writing);
         return SYNCLINE_OK;
@@ -460,6 +510,17 @@ void net_recheck(struct net *n)
             !ev->admit(ev->ctx, tls_device(c->tls), c->pairing))
             conn_doom(c, "the device is no longer admitted");
     }
+}
+
+void net_wait(struct net *n, uint64_t conn, uint64_t wait_us)
+{
+    struct conn *c = find(n, conn);
+
+    if (c == NULL || c->state != CONN_UP)
+        return;
+    c->wait_ms = uv_now(n->opt.loop) + (wait_us + 999) / 1000;
+    conn_set_reading(c);
+    net_arm(n);
 }
 
 void net_pause(struct net *n, bool paused)

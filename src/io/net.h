@@ -4,8 +4,8 @@
  * and so a device, a capital letter is HTTP, 0x00 or 0x01 a length followed
  * by JSON. On TLS a frame is its length as u32, little-endian, at most
  * NET_FRAME_MAX, and its bytes.
- * Limits before a peer is known: so many connections in all and from one
- * address, so many bytes, so much time.
+ * Limits before a peer is known: so many connections at once and a second, in
+ * all and from one address, so many bytes, so much time.
  * Laws: on_up at most once a connection, and before any on_frame; on_down
  * exactly once for each connection that was up or dialled, net_close
  * included, and nothing after it. Callbacks come from the loop only, never
@@ -42,12 +42,17 @@ struct net_events {
     tls_admit_fn *admit; /* pure look-up; called amid a handshake */
     void (*on_up)(void *ctx, uint64_t conn, const struct net_peer *peer);
     void (*on_frame)(void *ctx, uint64_t conn, struct slice frame);
-    void (*on_down)(void *ctx, uint64_t conn, const char *reason);
+    /* broke: it sent what the transport never lets pass. */
+    void (*on_down)(void *ctx, uint64_t conn, const char *reason, bool broke);
     /* Somebody who speaks plain HTTP or JSON, and how he began. May be NULL.
      * No face listens here yet, so the connection is closed afterwards;
      * being told makes it possible to say so in the log. */
     void (*on_plain)(
         void *ctx, const struct netaddr *remote, struct slice first);
+    /* An inbound connection that had begun with TLS, or was one too many,
+     * was not let in. May be NULL. */
+    void (*on_refused)(
+        void *ctx, const struct netaddr *remote, const char *reason);
 };
 
 struct net_options {
@@ -63,6 +68,8 @@ struct net_options {
     uint32_t half_open_max;    /* inbound, not yet known [32] */
     uint32_t half_open_per_ip; /* the same, from one address [4] */
     size_t half_open_bytes;    /* taken from one not yet known [64 KiB] */
+    uint64_t calls_per_s;      /* inbound, let to a handshake [200] */
+    uint64_t calls_per_ip;     /* the same, from one address [20] */
     size_t queue_max;          /* unsent: beyond it one more frame drops the
                                   connection [4 MiB] */
 };
@@ -71,8 +78,9 @@ struct net_stats {
     uint64_t bytes_in, bytes_out; /* on the wire */
     uint64_t sessions_total;      /* that were ever up */
     uint64_t refused;             /* inbound that never came up */
-    uint32_t sessions;            /* up now */
-    uint32_t half_open;           /* inbound, not yet known */
+    uint64_t hasty;     /* of them: before a handshake, for coming too often */
+    uint32_t sessions;  /* up now */
+    uint32_t half_open; /* inbound, not yet known */
 };
 
 NODISCARD int net_new(struct net **out, const struct net_options *opt);
@@ -100,6 +108,8 @@ void net_flush(struct net *n);
 void net_close(struct net *n, uint64_t conn, const char *reason);
 /* Membership has changed: closes whom admit() no longer admits. */
 void net_recheck(struct net *n);
+/* Nothing of this one is read for so long, and no frame of it told. */
+void net_wait(struct net *n, uint64_t conn, uint64_t wait_us);
 /* While paused nothing is read, so that peers wait. */
 void net_pause(struct net *n, bool paused);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "io/cut.h"
 #include "io/sockaddr.h"
 
@@ -198,7 +199,7 @@ void conn_pump(struct conn *c)
     size_t off = 0, len = 0;
     int found = 0;
 
-    while (c->state == CONN_UP && !c->net->paused &&
+    while (c->state == CONN_UP && !c->net->paused && c->wait_ms == 0 &&
         (found = cut_frame(slice_from(buf_slice(&c->in), off), &len)) > 0) {
         ev->on_frame(
             ev->ctx, c->id, SLICE(c->in.ptr + off + CUT_PREFIX_LEN, len));
@@ -206,6 +207,7 @@ void conn_pump(struct conn *c)
     }
     buf_consume(&c->in, off);
     trim(&c->in);
+    c->broke = c->broke || found < 0;
     if (found < 0)
         conn_doom(
             c, "a frame of %zu bytes, %zu are allowed", len, NET_FRAME_MAX);
@@ -245,6 +247,7 @@ static void feed(struct conn *c, struct slice bytes)
     if (c->state == CONN_HANDSHAKE && tls_is_up(c->tls))
         come_up(c);
     conn_pump(c);
+    c->denied = rc != SYNCLINE_OK && rc != SYNCLINE_ENOMEM;
     if (rc != SYNCLINE_OK)
         conn_doom(c, "%s", why.text);
     else if (sent != 0)
@@ -286,6 +289,8 @@ static size_t room_for(const struct conn *c)
 {
     size_t left = c->net->opt.half_open_bytes - c->taken;
 
+    if (PLANTED(R01_BYTES))
+        return READ_MAX;
     if (c->state == CONN_UP || c->state == CONN_CLOSING || left > READ_MAX)
         return READ_MAX;
     return left;
@@ -333,7 +338,8 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 void conn_set_reading(struct conn *c)
 {
     bool want = c->state == CONN_FIRST || c->state == CONN_HANDSHAKE ||
-        c->state == CONN_CLOSING || (c->state == CONN_UP && !c->net->paused);
+        c->state == CONN_CLOSING ||
+        (c->state == CONN_UP && !c->net->paused && c->wait_ms == 0);
     int rc;
 
     if (want == c->reading)

@@ -3,10 +3,12 @@
 #ifndef SYNCLINE_IO_NET_IMPL_H
 #define SYNCLINE_IO_NET_IMPL_H
 
+#include "base/pace.h"
 #include "io/net.h"
 
 #define LISTENERS_MAX 8
 #define READ_MAX 65536
+#define CALLERS 256 /* remembered; more share a place */
 
 /*  inbound:  FIRST --0x16--> HANDSHAKE --admitted--> UP --net_close--> CLOSING
  *  dialled:  DIALLING -----> HANDSHAKE
@@ -27,7 +29,8 @@ struct conn {
     bool inbound, pairing;
     bool told; /* dialled or was up: owes an on_down */
     bool reading;
-    bool shut; /* everything was sent, and our end of TCP is closed */
+    bool denied; /* for what it is, not for trouble on the way */
+    bool shut;   /* everything was sent, and our end of TCP is closed */
     struct netaddr remote;
     struct tls_sess *tls;
     struct buf in;        /* plaintext, less than a frame once it is pumped */
@@ -35,6 +38,8 @@ struct conn {
     size_t writing;       /* bytes that libuv holds */
     size_t taken;         /* bytes read before the peer was known */
     uint64_t deadline_ms; /* of the loop's clock; 0: none */
+    uint64_t wait_ms;     /* not read before; 0: now */
+    bool broke;           /* a rule of the transport */
     char reason[192];
     uv_tcp_t tcp;
     uv_connect_t connecting;
@@ -45,6 +50,12 @@ struct listener {
     struct net *net;
     uv_tcp_t tcp;
     bool pending; /* somebody waits whom there was no memory for */
+};
+
+/* How often an address, or a network of IPv6, has called lately. */
+struct caller {
+    uint64_t net; /* its first 64 bits, and the family */
+    struct pace calls;
 };
 
 struct net {
@@ -58,6 +69,8 @@ struct net {
     uint32_t conns_n, conns_cap;
     uint64_t last_inbound;
     uint32_t handles; /* open or closing, all kinds */
+    struct pace calls;
+    struct caller callers[CALLERS];
     bool paused, dying;
     struct net_stats stats;
     struct buf wire; /* scratch: encrypted, on its way out */

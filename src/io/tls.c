@@ -1,5 +1,7 @@
 #include "io/tls.h"
 
+#include "base/plant.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +77,8 @@ static int on_verify(X509_STORE_CTX *store, void *ctx)
             "the peer's certificate holds no Ed25519 key");
         goto no;
     }
-    if (!s->tls->admit(s->tls->admit_ctx, &s->device, s->pairing)) {
+    if (!s->tls->admit(s->tls->admit_ctx, &s->device, s->pairing) &&
+        !PLANTED(R01_ADMIT)) {
         refuse(s, &s->device);
         goto no;
     }
@@ -113,8 +116,12 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     if (!offers(list, name)) {
         name = SLICE_LIT(TLS_ALPN_PAIR);
         s->pairing = true;
-        if (!offers(list, name))
+        if (!offers(list, name) && !PLANTED(R02_ALPN))
             return SSL_TLSEXT_ERR_ALERT_FATAL;
+        if (!offers(list, name)) {
+            name = SLICE(in + 1, in[0]);
+            s->pairing = false;
+        }
     }
     s->alpn = true;
     SSL_set_verify(
@@ -131,7 +138,8 @@ static bool set_rules(SSL_CTX *ctx)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_max_cert_list(ctx, 8192);
-    return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+    return SSL_CTX_set_min_proto_version(ctx,
+               PLANTED(R02_VERSION) ? TLS1_2_VERSION : TLS1_3_VERSION) == 1 &&
         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384") == 1 &&
         SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
@@ -297,6 +305,8 @@ static bool has_alpn(const struct tls_sess *s)
     const unsigned char *name;
     unsigned name_len;
 
+    if (PLANTED(R02_ALPN))
+        return true;
     SSL_get0_alpn_selected(s->ssl, &name, &name_len);
     return slice_is(
         SLICE(name, name_len), s->pairing ? TLS_ALPN_PAIR : TLS_ALPN);
@@ -308,7 +318,8 @@ static int check_peer(struct tls_sess *s, struct errmsg *why)
     uint8_t spki[ED25519_SPKI_LEN];
     struct device_id device;
 
-    if (SSL_version(s->ssl) != TLS1_3_VERSION || SSL_session_reused(s->ssl))
+    if ((SSL_version(s->ssl) != TLS1_3_VERSION && !PLANTED(R02_VERSION)) ||
+        SSL_session_reused(s->ssl))
         return errmsg_set(
             why, SYNCLINE_EDENIED, "TLS: no full handshake of version 1.3");
     if (!has_alpn(s))
@@ -320,7 +331,8 @@ static int check_peer(struct tls_sess *s, struct errmsg *why)
             why, SYNCLINE_EDENIED, "the peer has shown no certificate");
     if (!s->judged || !device_eq(&device, &s->device) ||
         memcmp(spki, s->spki, sizeof spki) != 0 ||
-        !s->tls->admit(s->tls->admit_ctx, &device, s->pairing)) {
+        (!s->tls->admit(s->tls->admit_ctx, &device, s->pairing) &&
+            !PLANTED(R01_ADMIT))) {
         refuse(s, &device);
         return errmsg_set(why, SYNCLINE_EDENIED, "%s", s->refused);
     }

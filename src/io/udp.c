@@ -12,14 +12,20 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/hash.h"
+#include "base/pace.h"
+#include "base/plant.h"
 #include "io/sockaddr.h"
 
 #define PORT_DEFAULT 4748
 #define RESCAN_MS 5000
 #define NETS_MAX 256
 #define LINKS_MAX 64
-#define AT_ONCE 32 /* datagrams a system call takes */
-#define TURNS 4    /* system calls before the loop has its turn again */
+#define PER_S 1000
+#define PER_IP 20
+#define SENDERS 256 /* remembered; more share a place */
+#define AT_ONCE 32  /* datagrams a system call takes */
+#define TURNS 4     /* system calls before the loop has its turn again */
 
 /* A network that an interface is in: who in it sends is on the link. */
 struct network {
@@ -43,8 +49,17 @@ struct door {
     uv_poll_t poll;
 };
 
+/* An address that has sent something lately. */
+struct sender {
+    struct netaddr addr;
+    struct pace pace;
+};
+
 struct udp {
     struct udp_options opt;
+    struct pace pace;
+    struct sender senders[SENDERS];
+    uint64_t dropped;
     char interface[IF_NAMESIZE];
     struct door doors[2];
     uv_timer_t rescan;
@@ -243,6 +258,28 @@ static struct arrival arrival_of(struct msghdr *m)
     return a;
 }
 
+/* Each costs an attempt to open it. Who sends much is told apart from the
+ * rest, so that these are heard; who makes addresses up is not. */
+static bool is_flood(struct udp *u, const struct netaddr *from)
+{
+    const struct pace_rule all = { u->opt.per_s, u->opt.per_s };
+    const struct pace_rule one = { u->opt.per_ip, 2 * u->opt.per_ip };
+    uint64_t now_us = uv_now(u->opt.loop) * 1000;
+    uint32_t place = crc32c(0, SLICE(from->addr, sizeof from->addr)) % SENDERS;
+    struct sender *s = &u->senders[place];
+
+    if (PLANTED(R04_FLOOD))
+        return false;
+    if (!netaddr_same_ip(&s->addr, from) &&
+        pace_late_us(&s->pace, &one, now_us) == 0)
+        *s = (struct sender){ .addr = *from };
+    if (pace_may(&s->pace, &one, 1, now_us) &&
+        pace_may(&u->pace, &all, 1, now_us))
+        return false;
+    u->dropped++;
+    return true;
+}
+
 /* The TTL alone proves little, since a sender far off chooses what is left
  * of it on arrival; the network of the source has to fit as well. */
 static void take(struct udp *u, struct msghdr *m, struct slice bytes)
@@ -250,8 +287,8 @@ static void take(struct udp *u, struct msghdr *m, struct slice bytes)
     struct netaddr from = netaddr_of(m->msg_name);
     struct arrival a = arrival_of(m);
 
-    if ((m->msg_flags & MSG_TRUNC) != 0 || a.ttl != 1 ||
-        !is_on_link(u, a.index, &from))
+    if ((m->msg_flags & MSG_TRUNC) != 0 || (a.ttl != 1 && !PLANTED(R03_TTL)) ||
+        !is_on_link(u, a.index, &from) || is_flood(u, &from))
         return;
     u->opt.on_datagram(u->opt.ctx, &from, bytes);
 }
@@ -411,6 +448,8 @@ int udp_new(struct udp **out, const struct udp_options *opt, struct errmsg *why)
         return SYNCLINE_ENOMEM;
     u->opt = *opt;
     u->opt.port = opt->port != 0 ? opt->port : PORT_DEFAULT;
+    u->opt.per_s = opt->per_s != 0 ? opt->per_s : PER_S;
+    u->opt.per_ip = opt->per_ip != 0 ? opt->per_ip : PER_IP;
     u->opt.rescan_ms = opt->rescan_ms != 0 ? opt->rescan_ms : RESCAN_MS;
     if (opt->interface != NULL)
         (void)snprintf(u->interface, sizeof u->interface, "%s", opt->interface);
@@ -509,4 +548,9 @@ int udp_send(struct udp *u, const struct netaddr *to, struct slice bytes)
 unsigned udp_joined(const struct udp *u)
 {
     return u->links_n;
+}
+
+uint64_t udp_dropped(const struct udp *u)
+{
+    return u->dropped;
 }

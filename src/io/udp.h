@@ -4,7 +4,7 @@
  * can multicast, or on the one named; interfaces are looked at again every
  * five seconds, so that a link that comes back is joined again. Sent with TTL
  * 1. A datagram is dropped unless its TTL is 1 on arrival and its source lies
- * in a network of the interface it came by.
+ * in a network of the interface it came by, or if there are too many.
  * Law: a machine without multicast is no failure, but is told so. */
 #ifndef SYNCLINE_IO_UDP_H
 #define SYNCLINE_IO_UDP_H
@@ -23,6 +23,8 @@ struct udp; /* opaque */
 
 struct udp_options {
     uv_loop_t *loop;       /* borrowed */
+    uint64_t per_s;        /* datagrams handed on, in all [1,000] */
+    uint64_t per_ip;       /* the same, of one address [20] */
     uint16_t port;         /* 0: 4748 */
     const char *interface; /* NULL: all that can multicast; copied */
     uint64_t rescan_ms;    /* 0: 5,000 */
@@ -46,5 +48,7 @@ NODISCARD int udp_send(
     struct udp *u, const struct netaddr *to, struct slice bytes);
 /* How many (interface, family) pairs are joined now. */
 unsigned udp_joined(const struct udp *u);
+/* Datagrams that were passed over because there were too many. */
+uint64_t udp_dropped(const struct udp *u);
 
 #endif

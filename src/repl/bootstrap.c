@@ -213,6 +213,7 @@ int bootstrap_on_frame(
 {
     struct space *sp = space_by_token(n, &f->space);
     struct session *s = sp == NULL ? NULL : session_of(c, sp);
+    int rc;
 
     if (sp == NULL)
         return SYNCLINE_OK;
@@ -221,8 +222,6 @@ int bootstrap_on_frame(
     if (!space_collects(sp))
         return SYNCLINE_EMALFORMED;
     if (f->stage == BOOTSTRAP_BEGINS) {
-        int rc;
-
         arena_reset(&s->horizon_arena);
         s->horizon = (struct vv){ 0 };
         rc = vv_copy(&s->horizon, &f->vector, &s->horizon_arena);
@@ -232,6 +231,9 @@ int bootstrap_on_frame(
         return SYNCLINE_OK; /* we were deaf to it */
     if (!vv_geq(&f->vector, &s->horizon))
         return SYNCLINE_EMALFORMED;
+    rc = standing_vector(n, c, sp, &f->vector);
+    if (rc != SYNCLINE_OK)
+        return rc;
     return silence_may_bootstrap(n, &c->device) ? end(n, sp, f)
                                                 : SYNCLINE_EDENIED;
 }

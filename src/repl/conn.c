@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "repl/collect_impl.h"
 #include "repl/proofs.h"
 
@@ -65,62 +66,9 @@ void session_drop(struct conn *c, struct space *sp)
     }
 }
 
-static void early_drop(struct early **at)
-{
-    struct early *e = *at;
-
-    *at = e->next;
-    buf_free(&e->frame);
-    free(e);
-}
-
-int conn_keep_early(struct conn *c, const struct frame_subscribe *f)
-{
-    struct frame frame = { .type = FRAME_SUBSCRIBE, .subscribe = *f };
-    struct early **at = &c->early;
-    size_t bytes = 0;
-
-    while (*at != NULL) {
-        if (space_token_eq(&(*at)->space, &f->space))
-            early_drop(at);
-        else {
-            bytes += (*at)->frame.len;
-            at = &(*at)->next;
-        }
-    }
-    if (bytes >= EARLY_MAX)
-        return SYNCLINE_ELIMIT;
-    *at = calloc(1, sizeof **at);
-    if (*at == NULL)
-        return SYNCLINE_ENOMEM;
-    (*at)->space = f->space;
-    put_frame(&(*at)->frame, &frame);
-    return buf_status(&(*at)->frame);
-}
-
-static int take_early(struct node *n, struct conn *c, const struct space *sp)
-{
-    struct early **at = &c->early;
-    struct slice bytes;
-    struct frame f;
-    int rc;
-
-    while (*at != NULL && !space_token_eq(&(*at)->space, &sp->token))
-        at = &(*at)->next;
-    if (*at == NULL)
-        return SYNCLINE_OK;
-    bytes = arena_dup(&n->step, buf_slice(&(*at)->frame));
-    early_drop(at);
-    if (bytes.ptr == NULL)
-        return SYNCLINE_ENOMEM;
-    rc = get_frame(bytes, &f, &n->step);
-    return rc == SYNCLINE_OK ? send_on_subscribe(n, c, &f.subscribe) : rc;
-}
-
 static void conn_free(struct conn *c)
 {
-    while (c->early != NULL)
-        early_drop(&c->early);
+    early_free(c);
     parked_free(c);
     asks_free(c);
     while (c->sessions != NULL)
@@ -220,6 +168,27 @@ static void close_doubles(struct node *n, struct conn *c)
     }
 }
 
+/* Before it can drive out a connection that is in order. */
+static int let_in(struct node *n, struct conn *c)
+{
+    uint64_t us = standing_refused_us(n, &c->device);
+    struct standing *s;
+    char text[96];
+    int rc = standing_open(n, &c->device, &s);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (us > 0) {
+        (void)snprintf(text, sizeof text,
+            "refused for %llu s more: it broke the protocol",
+            (unsigned long long)(us / 1000000 + 1));
+        conn_close(n, c, SYNCLINE_EBUSY, text);
+        return SYNCLINE_OK;
+    }
+    close_doubles(n, c);
+    return c->closing ? SYNCLINE_OK : send_hello(n, c);
+}
+
 int conn_on_up(struct node *n, const struct event *ev)
 {
     struct conn *c = calloc(1, sizeof *c);
@@ -246,8 +215,7 @@ int conn_on_up(struct node *n, const struct event *ev)
         conn_close(n, c, SYNCLINE_EDENIED, "this device is no member");
         return SYNCLINE_OK;
     }
-    close_doubles(n, c);
-    return c->closing ? SYNCLINE_OK : send_hello(n, c);
+    return let_in(n, c);
 }
 
 int conn_on_down(struct node *n, const struct event *ev)
@@ -265,6 +233,8 @@ int conn_on_down(struct node *n, const struct event *ev)
     *at = c->next;
     if (c->pairing)
         rc = join_on_conn_down(n, c);
+    else if (ev->broke && !c->closing)
+        standing_broke(n, &c->device, "a frame is too long");
     if (c->greeted) {
         n->reach_changed = n->want_flush = true;
         log_line(&n->log, LOG_LEVEL_INFO, "conn",
@@ -311,7 +281,7 @@ int conns_subscribe_all(struct node *n, struct space *sp)
             continue;
         rc = conn_subscribe(n, c, sp);
         if (rc == SYNCLINE_OK)
-            rc = take_early(n, c, sp);
+            rc = early_take(n, c, sp);
     }
     return rc;
 }
@@ -490,7 +460,9 @@ int conn_on_frame(struct node *n, const struct event *ev)
     c->heard_us = n->now_us;
     if (c->pairing)
         return join_on_frame(n, c, ev->bytes);
-    rc = get_frame(ev->bytes, &f, &n->step);
+    rc = standing_frame(n, c, ev->bytes.len);
+    if (rc == SYNCLINE_OK)
+        rc = get_frame(ev->bytes, &f, &n->step);
     if (rc == SYNCLINE_EVERSION) {
         conn_close(n, c, rc,
             "this node speaks another version of the protocol; update the "
@@ -501,11 +473,15 @@ int conn_on_frame(struct node *n, const struct event *ev)
         return rc;
     if (f.no <= c->seen_no)
         return SYNCLINE_OK; /* a double */
-    if (f.no != c->seen_no + 1 ||
-        (!c->greeted && !handlers[f.type].before_hello))
+    if (f.no != c->seen_no + 1 && !PLANTED(R30_GAP)) {
+        conn_close(n, c, SYNCLINE_EMALFORMED, "a frame is missing");
+        return SYNCLINE_OK;
+    }
+    if (!c->greeted && !handlers[f.type].before_hello)
         return SYNCLINE_EMALFORMED;
     c->seen_no = f.no;
-    return handlers[f.type].on(n, c, &f);
+    rc = handlers[f.type].on(n, c, &f);
+    return rc == SYNCLINE_OK ? conn_check_bytes(n, c) : rc;
 }
 
 /* ---- time ---- */

@@ -1,5 +1,6 @@
 #include "repl/frames.h"
 
+#include "base/plant.h"
 #include "core/item.h"
 
 static void put_hello(struct buf *b, const struct frame *f)
@@ -16,7 +17,8 @@ static void get_hello(struct reader *r, struct frame *f, struct arena *a)
 {
     (void)a;
     f->hello.version = (uint32_t)get_varint_max(r, UINT32_MAX);
-    if (r->err == 0 && f->hello.version != PROTOCOL_VERSION)
+    if (r->err == 0 && f->hello.version != PROTOCOL_VERSION &&
+        !PLANTED(R34_VERSION))
         r->err = SYNCLINE_EVERSION;
     get_into(r, f->hello.mesh.b, MESH_ID_LEN);
     get_into(r, f->hello.replica.b, RID_LEN);

@@ -140,6 +140,12 @@ enum pair_refusal invites_knock(
     return PAIR_ACCEPTED;
 }
 
+void invites_stay(struct invites *in, uint64_t conn, uint64_t until_us)
+{
+    if (in->door == conn)
+        in->door_until_us = until_us;
+}
+
 void invites_leave(struct invites *in, uint64_t conn)
 {
     if (in->door == conn)

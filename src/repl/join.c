@@ -1,35 +1,15 @@
-/* Pairing, on both sides, and the move from one mesh to another.
+/* Pairing at the door: who may come to it, and who comes in by a code.
  *
  *   the inviter   knock -> JOIN -> certificate durable -> WELCOME
- *   the joiner    dial each address, then search by multicast -> JOIN ->
- *                 WELCOME -> leave the old mesh, enter the new one -> answer
- */
+ *
+ * door.c has what happens there without a code, joiner.c the other side. */
+#include "repl/join_impl.h"
+
 #include "base/text.h"
-#include "repl/node_impl.h"
 
 #include <stdlib.h>
 
-#define JOIN_US ((uint64_t)30 * 1000 * 1000)
-#define FIND_EVERY_US ((uint64_t)500 * 1000)
 #define STRANGERS_MAX 8 /* connected to pair, and silent so far */
-#define TARGETS_MAX (CODE_ADDRS_MAX + 2)
-
-/* The joiner's attempt. */
-struct joining {
-    uint64_t request;
-    struct pair_code code;
-    struct netaddr targets[TARGETS_MAX];
-    size_t targets_n, at;
-    uint64_t conn; /* 0: none under way */
-    uint64_t deadline_us, find_due_us;
-    struct beacon_find find;
-    bool searching, discard;
-    uint64_t answer_at; /* commit to be durable before the answer; 0: none */
-    struct device_id inviter;
-    struct buf inviter_name;
-    uint64_t kept;
-    struct errmsg last; /* why the last try failed */
-};
 
 /* The inviter's answer, once the certificate is durable. */
 struct welcoming {
@@ -39,7 +19,7 @@ struct welcoming {
 
 /* ---- the inviter ---- */
 
-static struct pair_link link_of(const struct node *n, const struct conn *c)
+struct pair_link pair_link_of(const struct node *n, const struct conn *c)
 {
     struct pair_link link = { .exporter = c->exporter };
     struct slice mine = n->opt.crypto->spki, theirs = buf_slice(&c->spki);
@@ -49,7 +29,7 @@ static struct pair_link link_of(const struct node *n, const struct conn *c)
     return link;
 }
 
-static int send_raw(struct node *n, struct conn *c, const struct buf *b)
+int pair_send(struct node *n, struct conn *c, const struct buf *b)
 {
     struct effect *fx = fx_add(n, FX_SEND);
 
@@ -59,7 +39,7 @@ static int send_raw(struct node *n, struct conn *c, const struct buf *b)
     return fx_bytes(n, fx, buf_slice(b));
 }
 
-static int refuse(struct node *n, struct conn *c, enum pair_refusal why)
+int pair_refuse(struct node *n, struct conn *c, enum pair_refusal why)
 {
     const struct audit_field fields[] = {
         AUDIT_TEXT("why", slice_str(pair_refusal_text(why))), AUDIT_END
@@ -67,10 +47,13 @@ static int refuse(struct node *n, struct conn *c, enum pair_refusal why)
     struct buf b = { 0 };
     int rc;
 
-    log_line(&n->log, LOG_LEVEL_WARN, "join", "a device was refused: %s",
-        pair_refusal_text(why));
+    /* Of those a stranger can have as many as it likes. */
+    log_line(&n->log,
+        why == PAIR_BUSY || why == PAIR_CLOSED ? LOG_LEVEL_DEBUG
+                                               : LOG_LEVEL_WARN,
+        "join", "a device was refused: %s", pair_refusal_text(why));
     pair_put_refuse(&b, why);
-    rc = send_raw(n, c, &b);
+    rc = pair_send(n, c, &b);
     buf_free(&b);
     if (rc == SYNCLINE_OK)
         rc = node_audit_often(n, "pair-refused", fields);
@@ -134,12 +117,17 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
     return rc;
 }
 
+/* Is somebody waited for here? Else strangers hear nothing. */
+static bool expects(const struct node *n)
+{
+    return invites_expect(n->invites, n->now_us) || door_expects(n);
+}
+
 bool join_admits(const struct node *n, const struct device_id *device)
 {
-    if (n->joining != NULL && n->joining->conn != 0 &&
-        memcmp(device->b, n->joining->code.prefix, CODE_PREFIX_LEN) == 0)
-        return true;
-    return invites_expect(n->invites, n->now_us);
+    if (device_eq(device, &n->device)) /* to be told so */
+        return joiner_expects(n, device);
+    return joiner_expects(n, device) || expects(n);
 }
 
 static int welcome_later(struct node *n, struct conn *c, uint64_t invite)
@@ -154,10 +142,26 @@ static int welcome_later(struct node *n, struct conn *c, uint64_t invite)
     return SYNCLINE_OK;
 }
 
+int pair_admit(struct node *n, struct conn *c, struct slice name, uint16_t port)
+{
+    struct buf key = { 0 }, value = { 0 };
+    int rc = members_make_member(
+        n->members, &key, &value, buf_slice(&c->spki), name, n->wall_us);
+
+    if (rc == SYNCLINE_OK)
+        rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
+    buf_free(&key);
+    buf_free(&value);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_device(n, "pair", &c->device, name);
+    if (rc == SYNCLINE_OK && port != 0)
+        c->port = c->remote.port = port;
+    return rc;
+}
+
 static int on_join(struct node *n, struct conn *c, struct slice bytes)
 {
-    struct pair_link link = link_of(n, c);
-    struct buf key = { 0 }, value = { 0 };
+    struct pair_link link = pair_link_of(n, c);
     enum pair_refusal why;
     struct pair_join j;
     int rc;
@@ -165,28 +169,14 @@ static int on_join(struct node *n, struct conn *c, struct slice bytes)
     /* The door is for who has something to say. */
     why = invites_knock(n->invites, c->id, n->now_us);
     if (why != PAIR_ACCEPTED)
-        return refuse(n, c, why);
+        return pair_refuse(n, c, why);
     rc = pair_on_join(n->invites, &link, n->now_us, bytes, &j, &why);
     if (rc == SYNCLINE_EDENIED)
-        return refuse(n, c, why);
+        return pair_refuse(n, c, why);
     if (rc == SYNCLINE_OK)
-        rc = members_make_member(
-            n->members, &key, &value, buf_slice(&c->spki), j.name, n->wall_us);
-    if (rc == SYNCLINE_OK)
-        rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
-    buf_free(&key);
-    buf_free(&value);
+        rc = pair_admit(n, c, j.name, j.port);
     if (rc == SYNCLINE_EINVAL)
-        return refuse(n, c, PAIR_BROKEN);
-    if (rc == SYNCLINE_OK && j.port != 0) {
-        struct netaddr addr = c->remote;
-
-        addr.port = j.port;
-        c->port = j.port;
-        c->remote = addr;
-    }
-    if (rc == SYNCLINE_OK)
-        rc = node_audit_device(n, "pair", &c->device, j.name);
+        return pair_refuse(n, c, PAIR_BROKEN);
     return rc == SYNCLINE_OK ? welcome_later(n, c, j.invite) : rc;
 }
 
@@ -216,11 +206,11 @@ static int put_record(void *ctx, struct slice key, struct slice value)
     return rc;
 }
 
-static int send_welcome(struct node *n, struct conn *c, uint64_t invite)
+int pair_welcome(struct node *n, struct conn *c, uint64_t invite)
 {
     struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
     struct record_scan scan = { .node = n };
-    struct pair_link link = link_of(n, c);
+    struct pair_link link = pair_link_of(n, c);
     struct pair_welcome w = { .mesh = n->mesh, .name = n->opt.name };
     struct buf prefix = { 0 }, out = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_ITEM, key_space(&prefix, mesh->id),
@@ -230,9 +220,10 @@ static int send_welcome(struct node *n, struct conn *c, uint64_t invite)
     w.records = buf_slice(&scan.out);
     w.records_n = scan.n;
     if (rc == SYNCLINE_OK)
-        rc = pair_put_welcome(n->invites, invite, &link, &w, &out);
+        rc = invite != 0 ? pair_put_welcome(n->invites, invite, &link, &w, &out)
+                         : put_pair_admit(&out, &w);
     if (rc == SYNCLINE_OK)
-        rc = send_raw(n, c, &out);
+        rc = pair_send(n, c, &out);
     if (rc == SYNCLINE_OK) {
         if (c->port != 0)
             peers_learn(n->peers, &c->device, &c->remote, PEER_OBSERVED);
@@ -243,7 +234,7 @@ static int send_welcome(struct node *n, struct conn *c, uint64_t invite)
     buf_free(&prefix);
     buf_free(&scan.out);
     buf_free(&out);
-    return rc == SYNCLINE_ENOTFOUND ? refuse(n, c, PAIR_EXPIRED) : rc;
+    return rc == SYNCLINE_ENOTFOUND ? pair_refuse(n, c, PAIR_EXPIRED) : rc;
 }
 
 static int send_welcomes(struct node *n)
@@ -261,144 +252,13 @@ static int send_welcomes(struct node *n)
         }
         *at = w->next;
         if (c != NULL && !c->closing)
-            rc = send_welcome(n, c, w->invite);
+            rc = pair_welcome(n, c, w->invite);
         free(w);
     }
     return rc;
 }
 
-/* ---- the joiner ---- */
-
-static void joining_free(struct node *n)
-{
-    if (n->joining == NULL)
-        return;
-    buf_free(&n->joining->inviter_name);
-    free(n->joining);
-    n->joining = NULL;
-}
-
-/* Until the answer is out, somebody waits for it. */
-static int give_up(struct node *n, int rc, const struct errmsg *why)
-{
-    rc = fx_error(n, n->joining->request, rc, why);
-    if (rc == SYNCLINE_OK)
-        joining_free(n);
-    return rc;
-}
-
-/* Once it is in, it is in. */
-void join_cancel(struct node *n, uint64_t request)
-{
-    struct joining *j = n->joining;
-    struct conn *c;
-
-    if (j == NULL || j->request != request || j->answer_at != 0)
-        return;
-    c = j->conn != 0 ? conn_by_id(n, j->conn) : NULL;
-    joining_free(n);
-    if (c != NULL && !c->closing)
-        conn_close(n, c, SYNCLINE_OK, "nobody is joining any more");
-}
-
-static int dial_next(struct node *n)
-{
-    struct joining *j = n->joining;
-    struct effect *fx;
-
-    if (j->at < j->targets_n) {
-        fx = fx_add(n, FX_DIAL);
-        if (fx == NULL)
-            return SYNCLINE_ENOMEM;
-        fx->conn = j->conn = ++n->next_conn;
-        fx->remote = j->targets[j->at++];
-        fx->pairing = true;
-        return SYNCLINE_OK;
-    }
-    j->conn = 0;
-    if (!j->searching) {
-        j->searching = true;
-        j->find_due_us = n->now_us;
-    }
-    return SYNCLINE_OK;
-}
-
-static int read_join_args(struct node *n, const struct json *args,
-    struct joining *j, struct errmsg *why)
-{
-    struct slice peer = json_get_str(args, "peer");
-    int rc = code_decode(&j->code, json_get_str(args, "code"), why);
-
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (memcmp(n->device.b, j->code.prefix, CODE_PREFIX_LEN) == 0)
-        return errmsg_set(why, SYNCLINE_EINVAL,
-            "this code was made by this very device; give it to another one");
-    if (peer.len > 0) {
-        rc = netaddr_parse(&j->targets[j->targets_n++], peer, 4748, why);
-        if (rc != SYNCLINE_OK)
-            return rc;
-    }
-    for (size_t i = 0; i < j->code.addrs_n; i++)
-        j->targets[j->targets_n++] = j->code.addrs[i];
-    return SYNCLINE_OK;
-}
-
-/* Is this a code of the mesh that we are in? */
-static const struct member *maker_of(
-    const struct node *n, const struct pair_code *code)
-{
-    for (size_t i = 0; i < members_n(n->members); i++) {
-        const struct member *m = members_at(n->members, i);
-
-        if (memcmp(m->device.b, code->prefix, CODE_PREFIX_LEN) == 0)
-            return m;
-    }
-    return NULL;
-}
-
-static int may_join(struct node *n, const struct json *args,
-    const struct joining *j, struct errmsg *why)
-{
-    const struct member *maker = maker_of(n, &j->code);
-
-    if (n->joining != NULL || n->replay != NULL)
-        return errmsg_set(why, SYNCLINE_EBUSY,
-            "this device is joining a mesh already; wait for it");
-    if (maker != NULL && !json_get_bool(args, "leave", false))
-        return errmsg_set(why, SYNCLINE_EEXIST,
-            "this code was made by %.*s, with whom this device shares a mesh "
-            "already; if it was removed there, come back with --leave",
-            SLICE_FMT(maker->name));
-    if (members_n(n->members) > 1 && !json_get_bool(args, "leave", false))
-        return errmsg_set(why, SYNCLINE_EEXIST,
-            "this device shares a mesh with %zu other%s; to leave it and "
-            "join another one, say --leave",
-            members_n(n->members) - 1, members_n(n->members) == 2 ? "" : "s");
-    return SYNCLINE_OK;
-}
-
-int request_join(struct node *n, uint64_t request, const struct json *args)
-{
-    struct errmsg why = { "" };
-    struct joining *j = calloc(1, sizeof *j);
-    int rc;
-
-    if (j == NULL)
-        return SYNCLINE_ENOMEM;
-    rc = read_join_args(n, args, j, &why);
-    if (rc == SYNCLINE_OK)
-        rc = may_join(n, args, j, &why);
-    if (rc != SYNCLINE_OK) {
-        free(j);
-        return fx_error(n, request, rc, &why);
-    }
-    j->request = request;
-    j->discard = json_get_bool(args, "discard", false);
-    j->deadline_us = n->now_us + JOIN_US;
-    n->joining = j;
-    return dial_next(n);
-}
+/* ---- connections ---- */
 
 static unsigned strangers(const struct node *n)
 {
@@ -411,131 +271,55 @@ static unsigned strangers(const struct node *n)
 
 int join_on_conn(struct node *n, struct conn *c)
 {
-    struct joining *j = n->joining;
-    struct pair_link link = link_of(n, c);
-    struct buf out = { 0 };
-    int rc;
-
-    if (c->inbound) {
-        if (strangers(n) > STRANGERS_MAX)
-            conn_close(n, c, SYNCLINE_EBUSY, "too many strangers at once");
-        return SYNCLINE_OK;
-    }
-    if (j == NULL || j->conn != c->id) {
-        conn_close(n, c, SYNCLINE_OK, "nobody is joining any more");
-        return SYNCLINE_OK;
-    }
-    rc = pair_put_join(n->opt.crypto, &j->code, &link, n->opt.name, n->opt.port,
-        &out, &j->last);
-    if (rc == SYNCLINE_OK)
-        rc = send_raw(n, c, &out);
-    else if (rc != SYNCLINE_ENOMEM)
-        conn_close(n, c, rc, j->last.text);
-    buf_free(&out);
-    return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+    if (!c->inbound)
+        return joiner_on_conn(n, c);
+    /* Whom a joiner dials may not come in by the same word. */
+    if (device_eq(&c->device, &n->device) || !expects(n))
+        conn_close(n, c, SYNCLINE_EDENIED, "nobody is expected here");
+    else if (strangers(n) > STRANGERS_MAX)
+        conn_close(n, c, SYNCLINE_EBUSY, "too many strangers at once");
+    return SYNCLINE_OK;
 }
 
 int join_on_dial_failed(struct node *n, uint64_t conn)
 {
-    struct joining *j = n->joining;
-
-    if (j == NULL || j->conn != conn || j->answer_at != 0)
-        return SYNCLINE_OK;
-    return dial_next(n);
+    return joiner_on_down(n, conn);
 }
 
 int join_on_conn_down(struct node *n, struct conn *c)
 {
+    door_gone(n, c->id, PAIR_UNCONFIRMED);
     invites_leave(n->invites, c->id);
-    return join_on_dial_failed(n, c->id);
-}
-
-static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
-{
-    struct joining *j = n->joining;
-    const struct mesh_id left = n->mesh;
-    struct netaddr addr = c->remote;
-    int rc;
-
-    j->inviter = c->device;
-    buf_put_slice(&j->inviter_name, w->name);
-    rc = move_to_mesh(n, w, j->discard, &j->kept);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    peers_learn(n->peers, &j->inviter, &addr, PEER_CODE);
-    j->conn = 0;
-    rc = mesh_save_book(n);
-    j->answer_at = txn_is_empty(&n->txn) ? n->commit : n->commit + 1;
-    if (rc == SYNCLINE_OK)
-        rc = audit_join(
-            n, &j->inviter, buf_slice(&j->inviter_name), &left, j->kept);
-    return rc == SYNCLINE_OK ? join_persisted(n) : rc;
+    return joiner_on_down(n, c->id);
 }
 
 int join_on_frame(struct node *n, struct conn *c, struct slice bytes)
 {
-    struct joining *j = n->joining;
-    struct pair_link link = link_of(n, c);
-    struct pair_welcome w;
-    int rc;
-
-    if (c->inbound)
-        return on_join(n, c, bytes);
-    if (j == NULL || j->conn != c->id)
-        return SYNCLINE_EMALFORMED;
-    rc = pair_on_answer(n->opt.crypto, &j->code, &link, bytes, &w, &j->last);
-    if (rc == SYNCLINE_ENOMEM)
-        return rc;
-    if (rc == SYNCLINE_OK) {
-        rc = enter(n, c, &w);
-        if (rc != SYNCLINE_OK)
-            return give_up(n, rc, NULL);
-    } else {
-        rc = give_up(n, rc, &j->last); /* no other address, no search */
-    }
-    conn_close(n, c, SYNCLINE_OK, "pairing is over");
-    return rc;
-}
-
-static int answer_join(struct node *n)
-{
-    struct joining *j = n->joining;
-    struct buf b = { 0 };
-    int rc;
-
-    buf_put_str(&b, "{\"ok\":true,\"mesh\":\"");
-    put_hex(&b, SLICE(n->mesh.b, MESH_ID_LEN));
-    buf_put_str(&b, "\",\"device\":");
-    put_device_hex(&b, &j->inviter);
-    buf_put_str(&b, ",\"name\":");
-    json_print_string(&b, buf_slice(&j->inviter_name), false);
-    buf_printf(&b, ",\"kept\":%llu}", (unsigned long long)j->kept);
-    rc = buf_status(&b);
-    if (rc == SYNCLINE_OK)
-        rc = fx_reply(n, j->request, buf_slice(&b), false);
-    buf_free(&b);
-    if (rc == SYNCLINE_OK)
-        joining_free(n);
-    return rc;
-}
-
-static bool owes_answer(const struct node *n)
-{
-    return n->joining != NULL && n->joining->answer_at != 0 &&
-        n->joining->answer_at <= n->persisted;
+    if (!c->inbound)
+        return joiner_on_frame(n, c, bytes);
+    return bytes.len > 0 && bytes.ptr[0] > PAIR_WELCOME
+        ? door_on_frame(n, c, bytes)
+        : on_join(n, c, bytes);
 }
 
 int join_persisted(struct node *n)
 {
     int rc = send_welcomes(n);
 
-    return rc == SYNCLINE_OK && owes_answer(n) ? answer_join(n) : rc;
+    if (rc == SYNCLINE_OK)
+        rc = door_persisted(n);
+    return rc == SYNCLINE_OK ? joiner_persisted(n) : rc;
+}
+
+void join_cancel(struct node *n, uint64_t request)
+{
+    joiner_cancel(n, request);
+    door_cancel(n, request);
 }
 
 /* ---- datagrams ---- */
 
-static int send_datagram(
-    struct node *n, const struct buf *b, const struct netaddr *to)
+int pair_cast(struct node *n, const struct buf *b, const struct netaddr *to)
 {
     struct effect *fx = fx_add(n, FX_DATAGRAM);
 
@@ -552,28 +336,14 @@ static int on_find(struct node *n, const struct event *ev)
     int rc =
         invites_answer_find(n->invites, n->now_us, ev->bytes, n->opt.port, &b);
 
+    if (rc == SYNCLINE_EDENIED)
+        rc = door_answer_find(n, ev->bytes, &b);
+
     /* Multicast too: the asker may hear no unicast on this port. */
     if (rc == SYNCLINE_OK)
-        rc = send_datagram(n, &b, NULL);
+        rc = pair_cast(n, &b, NULL);
     buf_free(&b);
     return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
-}
-
-static int on_here(struct node *n, const struct event *ev)
-{
-    struct joining *j = n->joining;
-    struct beacon b;
-
-    if (j == NULL || !j->searching || j->conn != 0 || j->answer_at != 0 ||
-        beacon_get_here(&b, n->opt.crypto,
-            SLICE(j->code.secret, CODE_SECRET_LEN), &j->find,
-            ev->bytes) != SYNCLINE_OK)
-        return SYNCLINE_OK;
-    j->targets[0] = ev->remote;
-    j->targets[0].port = b.port;
-    j->targets_n = 1;
-    j->at = 0;
-    return dial_next(n);
 }
 
 static int on_announce(struct node *n, const struct event *ev)
@@ -597,52 +367,13 @@ int join_on_datagram(struct node *n, const struct event *ev)
     case BEACON_FIND:
         return on_find(n, ev);
     case BEACON_HERE:
-        return on_here(n, ev);
+        return joiner_on_here(n, ev);
     default:
         return SYNCLINE_OK;
     }
 }
 
 /* ---- time ---- */
-
-static int search(struct node *n)
-{
-    struct joining *j = n->joining;
-    struct buf b = { 0 };
-    int rc;
-
-    j->find_due_us = n->now_us + FIND_EVERY_US;
-    j->find.port = n->opt.port;
-    rc = beacon_put_find(
-        &b, n->opt.crypto, SLICE(j->code.secret, CODE_SECRET_LEN), &j->find);
-    if (rc == SYNCLINE_OK)
-        rc = send_datagram(n, &b, NULL);
-    buf_free(&b);
-    return rc;
-}
-
-static int tick_joining(struct node *n)
-{
-    struct joining *j = n->joining;
-    struct errmsg why = { "" };
-
-    if (owes_answer(n))
-        return answer_join(n);
-    if (j == NULL || j->answer_at != 0)
-        return SYNCLINE_OK;
-    if (n->now_us >= j->deadline_us) {
-        if (j->last.text[0] == 0)
-            (void)errmsg_set(&j->last, SYNCLINE_ETIMEOUT,
-                "the inviting device was not found, neither at the code's "
-                "addresses nor on this network; say where it is with --peer "
-                "ADDRESS:PORT");
-        why = j->last;
-        return give_up(n, SYNCLINE_ETIMEOUT, &why);
-    }
-    if (j->searching && j->conn == 0 && n->now_us >= j->find_due_us)
-        return search(n);
-    return SYNCLINE_OK;
-}
 
 int join_tick(struct node *n)
 {
@@ -651,33 +382,31 @@ int join_tick(struct node *n)
     int rc = SYNCLINE_OK;
 
     if (c != NULL && !c->closing)
-        rc = refuse(n, c, PAIR_TOO_LATE);
+        rc = pair_refuse(n, c, PAIR_TOO_LATE);
+    door_gone(n, late, PAIR_TOO_LATE);
     if (late != 0)
         invites_leave(n->invites, late);
     if (rc == SYNCLINE_OK)
-        rc = tick_joining(n);
-    return rc;
+        rc = door_tick(n);
+    return rc == SYNCLINE_OK ? joiner_tick(n) : rc;
 }
 
 uint64_t join_deadline(const struct node *n)
 {
-    uint64_t due = invites_deadline(n->invites);
-    const struct joining *j = n->joining;
+    const uint64_t due[] = { invites_deadline(n->invites), door_deadline(n),
+        joiner_deadline(n) };
+    uint64_t first = UINT64_MAX;
 
-    if (owes_answer(n) && n->now_us < due)
-        due = n->now_us;
-    if (j != NULL && j->answer_at == 0) {
-        if (j->deadline_us < due)
-            due = j->deadline_us;
-        if (j->searching && j->conn == 0 && j->find_due_us < due)
-            due = j->find_due_us;
-    }
-    return due;
+    for (size_t i = 0; i < sizeof due / sizeof *due; i++)
+        if (due[i] < first)
+            first = due[i];
+    return first;
 }
 
 void join_free(struct node *n)
 {
-    joining_free(n);
+    joiner_free(n);
+    door_free(n);
     replay_free(n);
     while (n->welcoming != NULL) {
         struct welcoming *next = n->welcoming->next;

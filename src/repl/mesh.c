@@ -3,6 +3,7 @@
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name
  *   parked/<device>                     true, or false (silence.c)        */
+#include "base/plant.h"
 #include "base/text.h"
 #include "repl/collect_impl.h"
 
@@ -248,6 +249,15 @@ static int refresh_space(struct node *n, struct slice name, bool alive)
     struct space *sp = space_by_name(n, name);
     int rc = SYNCLINE_OK;
 
+    /* Nobody adds such a one by hand: it is made up, and no space. */
+    if (sp == NULL && alive && !PLANTED(R21_SPACES) &&
+        (!space_name_is_good(name) || spaces_n(n) >= SPACES_MAX)) {
+        log_line(&n->log, LOG_LEVEL_WARN, "mesh",
+            "a space that a member has added is not opened: there are %u, or "
+            "its name is none",
+            spaces_n(n));
+        return SYNCLINE_OK;
+    }
     if (sp == NULL && alive)
         rc = space_open(n, name, &sp);
     if (rc == SYNCLINE_OK && sp != NULL)

@@ -4,6 +4,7 @@
  * they go. So the move can be broken off anywhere and goes on at the next
  * start. */
 #include "repl/collect_impl.h"
+#include "repl/join_impl.h"
 
 #include <stdlib.h>
 
@@ -115,6 +116,7 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     members_free(n->members);
     n->members = NULL;
     invites_forget(n->invites);
+    door_forget(n);
     silences_free(n);
     rc = members_new(&n->members, n->opt.crypto, &n->mesh);
     if (rc == SYNCLINE_OK)

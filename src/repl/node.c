@@ -76,15 +76,6 @@ const char *node_status_text(int rc)
     }
 }
 
-const char *refusal_text(const struct node *n, int rc)
-{
-    if (n->refusal.text[0] != 0)
-        return n->refusal.text;
-    return rc == SYNCLINE_EMALFORMED || rc == SYNCLINE_ESHORT
-        ? "a frame breaks the protocol"
-        : node_status_text(rc);
-}
-
 int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
 {
     const char *text =
@@ -379,6 +370,30 @@ static void log_failure(struct node *n, int rc)
         status_name(rc), rc == SYNCLINE_EFULL ? ": no room on the disk" : "");
 }
 
+/* Of a frame: what only a peer that breaks the rules brings about. */
+static bool is_offence(int rc)
+{
+    return rc == SYNCLINE_EMALFORMED || rc == SYNCLINE_ESHORT ||
+        rc == SYNCLINE_ELIMIT || rc == SYNCLINE_EDENIED;
+}
+
+const char *refusal_text(const struct node *n, int rc)
+{
+    if (n->refusal.text[0] != 0)
+        return n->refusal.text;
+    switch (rc) {
+    case SYNCLINE_EMALFORMED:
+    case SYNCLINE_ESHORT:
+        return "a frame breaks the protocol";
+    case SYNCLINE_ELIMIT:
+        return "a frame brings more than is allowed";
+    case SYNCLINE_EDENIED:
+        return "a frame claims what is not believed";
+    default:
+        return node_status_text(rc);
+    }
+}
+
 /* The step failed and was undone: tell whoever asked for it. */
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
@@ -394,6 +409,8 @@ static int tell_failure(struct node *n, const struct event *ev, int rc)
     if (rc == SYNCLINE_EDENIED && n->refusal.text[0] != 0)
         log_line(&n->log, LOG_LEVEL_WARN, "receive", "from %.*s: %s",
             SLICE_FMT(c->name), n->refusal.text);
+    if (ev->type == EV_FRAME && !c->pairing && is_offence(rc))
+        standing_broke(n, &c->device, refusal_text(n, rc));
     conn_close(n, c, rc, refusal_text(n, rc));
     return SYNCLINE_OK;
 }
@@ -585,9 +602,9 @@ int node_close(struct node *n)
 bool node_admits(
     const struct node *n, const struct device_id *device, bool pairing)
 {
-    if (device_eq(device, &n->device))
-        return false;
-    return pairing ? join_admits(n, device) : members_has(n->members, device);
+    if (pairing)
+        return join_admits(n, device);
+    return !device_eq(device, &n->device) && members_has(n->members, device);
 }
 
 void node_set_log_level(struct node *n, enum log_level level)

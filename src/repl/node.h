@@ -24,6 +24,25 @@ typedef struct json *node_resolve_fn(void *ctx, struct slice space,
     struct slice key, struct slice path, const struct json *const *siblings,
     size_t n, const struct json *ancestor, struct arena *a);
 
+/* What peers and local writers may do; 0: as much as they like. */
+struct node_limits {
+    uint64_t frames, rows, bytes; /* a second, of one peer: then it waits */
+    uint64_t memory;              /* bytes kept for one peer */
+    uint64_t strangers;   /* replicas of unknown devices that it may bring */
+    uint64_t backoff_us;  /* longest that one is refused for breaking rules */
+    uint64_t writes;      /* a second, made here: then they are refused */
+    uint64_t write_bytes; /* the same */
+    uint64_t keys;        /* items in a space, beyond which none is made */
+};
+
+#define NODE_LIMITS                                                    \
+    {                                                                  \
+        .frames = 20000, .rows = 100000, .bytes = (uint64_t)128 << 20, \
+        .memory = (uint64_t)128 << 20, .strangers = 4096,              \
+        .backoff_us = (uint64_t)600 * 1000000, .writes = 20000,        \
+        .write_bytes = (uint64_t)64 << 20, .keys = 1000000             \
+    }
+
 struct node_options {
     struct store_port store;          /* borrowed; outlives the node */
     const struct crypto_port *crypto; /* borrowed; holds the identity */
@@ -57,6 +76,7 @@ struct node_options {
     uint64_t retention_us; /* a member silent for so long, while we were
                               there to listen, holds up collection no
                               longer [30 days] */
+    struct node_limits limits;
 };
 
 enum event_type {
@@ -90,6 +110,7 @@ struct event {
     const uint8_t *exporter; /* 32 bytes */
     bool inbound;
     bool pairing;
+    bool broke; /* EV_CONN_DOWN: it broke a rule of the transport */
 };
 
 enum effect_type {
@@ -103,6 +124,7 @@ enum effect_type {
     FX_RESOLVE,  /* request, bytes: JSON {space, key, path, siblings,
                     ancestor}; answer EV_RESOLVED */
     FX_MEMBERS,  /* who may connect has changed: ask node_admits again */
+    FX_PACE,     /* conn, wait_us: read nothing of it for so long */
     FX_AUDIT     /* kind, bytes: JSON of details; often; by whom: request, or
                     device and remote if conn is there, or the node */
 };
@@ -114,6 +136,7 @@ struct effect {
     uint64_t conn;
     uint64_t request;
     uint64_t commit;
+    uint64_t wait_us;
     struct netaddr remote;
     struct slice bytes; /* the node's, valid until its next step */
     const char *kind;   /* FX_AUDIT: a literal */

@@ -9,11 +9,13 @@
  *   write.c     local writes
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
+ *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
  *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
+ *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
- *   join.c      pairing, on both sides
+ *   join.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
  *   silence.c   members silent for so long that they hold nobody up
@@ -29,6 +31,7 @@
 #ifndef SYNCLINE_REPL_NODE_IMPL_H
 #define SYNCLINE_REPL_NODE_IMPL_H
 
+#include "base/pace.h"
 #include "core/hlc.h"
 #include "core/merge.h"
 #include "repl/audit.h"
@@ -152,6 +155,7 @@ struct asked_range {
 #define EARLY_MAX FRAME_MAX /* bytes of a connection */
 #define PARKED_MAX FRAME_MAX
 #define ASKS_MAX 32
+#define ASKED_KEY_MAX (KEY_MAX + 16)
 
 struct conn {
     struct conn *next;
@@ -192,6 +196,24 @@ struct verified {
 };
 
 #define VERIFIED_MAX 64
+
+#define VECTOR_MAX (VV_MAX / 2) /* entries that peers may bring it to */
+#define REPLICAS_OWN_MAX 4096   /* of one device, by its own connection */
+#define SPACES_MADE_MAX 256     /* by hand */
+#define SPACES_MAX 1024         /* that are opened because `_mesh` says so */
+
+/* A device that has connected, since this node was started. */
+struct standing {
+    struct standing *next;
+    struct device_id device;
+    struct pace frames, rows, bytes;
+    uint64_t delays;  /* how often it was made to wait */
+    uint64_t told_us; /* when the log last said so */
+    uint64_t strangers;
+    uint32_t broke; /* how many rules */
+    uint64_t pause_us, refused_until_us;
+    char why[80]; /* the last one */
+};
 
 /* What other members have said is durable with them. */
 struct member_ack {
@@ -240,7 +262,8 @@ struct gone {
 struct unsettled; /* resolve.c */
 struct asked;
 struct verify;  /* verify.c */
-struct joining; /* join.c */
+struct joining; /* joiner.c */
+struct door;    /* door.c */
 struct welcoming;
 struct leaving; /* move.c */
 struct silence; /* collect_impl.h */
@@ -265,6 +288,8 @@ struct node {
     struct members *members;
     struct invites *invites;
     struct peers *peers;
+    struct standing *standings;
+    struct pace wrote, wrote_bytes; /* by local requests */
     struct member_ack *acks;
     uint32_t strange_acks;           /* of devices not known as members, ever */
     bool acks_news;                  /* some are to be passed on */
@@ -278,6 +303,7 @@ struct node {
     struct asked *asked;         /* FX_RESOLVE without an answer yet */
     uint64_t next_asked, asked_kept;
     struct joining *joining;
+    struct door *door; /* NULL: was never opened */
     struct welcoming *welcoming;
     struct leaving *replay;      /* spaces of a mesh that was left */
     struct returning *returning; /* spaces as they were before a bootstrap */
@@ -433,8 +459,44 @@ struct session *session_of(struct conn *c, const struct space *sp);
 NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
 void session_drop(struct conn *c, struct space *sp);
+
+/* ---- conn_early.c ---- */
+
 /* Keeps a SUBSCRIBE for when its space is opened. */
 NODISCARD int conn_keep_early(struct conn *c, const struct frame_subscribe *f);
+/* The space is open. */
+NODISCARD int early_take(
+    struct node *n, struct conn *c, const struct space *sp);
+void early_free(struct conn *c);
+
+/* ---- standing.c ---- */
+
+struct standing *standing_of(
+    const struct node *n, const struct device_id *device);
+NODISCARD int standing_open(
+    struct node *n, const struct device_id *device, struct standing **out);
+void standings_free(struct node *n);
+/* For how long yet it is not let in; 0: it is. */
+uint64_t standing_refused_us(
+    const struct node *n, const struct device_id *device);
+/* It broke a rule. */
+void standing_broke(
+    struct node *n, const struct device_id *device, const char *why);
+/* A frame, and rows in it, have come: FX_PACE if that was too fast. */
+NODISCARD int standing_frame(struct node *n, struct conn *c, size_t bytes);
+NODISCARD int standing_rows(struct node *n, struct conn *c, uint32_t rows);
+/* What is kept for a connection. */
+size_t conn_bytes(const struct conn *c);
+NODISCARD int conn_check_bytes(const struct node *n, const struct conn *c);
+/* May a peer make V cover these? ELIMIT: there are too many new names. */
+NODISCARD int standing_vector(struct node *n, const struct conn *c,
+    const struct space *sp, const struct vv *v);
+/* May a request write, and make an item? */
+NODISCARD int standing_may_write(
+    struct node *n, const struct space *sp, struct errmsg *why);
+NODISCARD int standing_may_make(struct node *n, const struct space *sp,
+    struct slice key, struct errmsg *why);
+void standing_wrote(struct node *n, size_t bytes);
 
 /* ---- send.c ---- */
 
@@ -489,7 +551,7 @@ NODISCARD int mesh_load_book(struct node *n);
 /* The member whose replica it is; NULL: nobody's who is a member now. */
 const struct device_id *owner_of(const struct node *n, const struct rid *r);
 
-/* ---- join.c ---- */
+/* ---- join.c, joiner.c ---- */
 
 bool join_admits(const struct node *n, const struct device_id *device);
 NODISCARD int join_on_conn(struct node *n, struct conn *c);
@@ -505,6 +567,9 @@ void join_free(struct node *n);
 NODISCARD int request_invite(
     struct node *n, uint64_t request, const struct json *args);
 NODISCARD int request_join(
+    struct node *n, uint64_t request, const struct json *args);
+/* The digits that a person has read on the other machine. */
+NODISCARD int request_confirm(
     struct node *n, uint64_t request, const struct json *args);
 
 /* ---- move.c ---- */

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 2
+#define RECORD_FORMAT 3
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
 {
@@ -192,6 +192,7 @@ void node_free(struct node *n)
     if (n == NULL)
         return;
     conns_free(n);
+    standings_free(n);
     waits_free(n);
     watches_free(n);
     verifies_free(n);

@@ -37,6 +37,16 @@ static const struct {
         "the other machine could not finish the pairing: its log says why" },
     [PAIR_TOO_LATE] = { SYNCLINE_ETIMEOUT,
         "the pairing took too long: try again" },
+    [PAIR_CLOSED] = { SYNCLINE_EDENIED,
+        "nobody is let in there without a code just now: say `syncline "
+        "pending --open 2m` there and try again" },
+    [PAIR_ALREADY] = { SYNCLINE_EEXIST,
+        "this device is a member of that mesh already; if it has lost its "
+        "items, say `syncline remove` there first" },
+    [PAIR_DENIED] = { SYNCLINE_EDENIED,
+        "somebody at the other machine has denied this one" },
+    [PAIR_UNCONFIRMED] = { SYNCLINE_EDENIED,
+        "the digits were not confirmed on the machine that asked" },
 };
 
 #define REFUSALS_N (sizeof refusals / sizeof refusals[0])
@@ -88,7 +98,7 @@ bool pair_mac_equal(const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN])
 
 /* ---- messages ---- */
 
-static bool name_fits(struct slice name)
+bool pair_name_fits(struct slice name)
 {
     return name.len <= PAIR_NAME_MAX && utf8_valid(name);
 }
@@ -109,7 +119,7 @@ int pair_get_join(struct slice bytes, struct pair_join *out,
     get_into(&r, mac, SHA256_LEN);
     out->name = get_bytes(&r);
     out->port = (uint16_t)get_varint_max(&r, UINT16_MAX);
-    if (reader_end(&r) != SYNCLINE_OK || !name_fits(out->name))
+    if (reader_end(&r) != SYNCLINE_OK || !pair_name_fits(out->name))
         return SYNCLINE_EDENIED;
     *refusal = PAIR_ACCEPTED;
     return SYNCLINE_OK;
@@ -136,7 +146,7 @@ void pair_put_content(struct buf *b, const struct pair_welcome *w)
     buf_put_slice(b, w->records);
 }
 
-static int get_content(struct slice content, struct pair_welcome *out)
+int pair_get_content(struct slice content, struct pair_welcome *out)
 {
     struct reader r = reader_of(content), each;
     struct pair_welcome w;
@@ -145,7 +155,7 @@ static int get_content(struct slice content, struct pair_welcome *out)
     get_into(&r, w.secret, PAIR_MESH_SECRET_LEN);
     w.name = get_bytes(&r);
     w.records_n = (uint32_t)get_varint_max(&r, UINT32_MAX);
-    if (r.err != SYNCLINE_OK || !name_fits(w.name))
+    if (r.err != SYNCLINE_OK || !pair_name_fits(w.name))
         return SYNCLINE_EMALFORMED;
     w.records = r.in;
     each = r;
@@ -170,7 +180,7 @@ void pair_put_refuse(struct buf *out, enum pair_refusal refusal)
 
 /* ---- the joiner ---- */
 
-static int refuse(struct errmsg *why, enum pair_refusal refusal)
+int pair_tell_refusal(struct errmsg *why, enum pair_refusal refusal)
 {
     return errmsg_set(
         why, pair_refusal_status(refusal), "%s", pair_refusal_text(refusal));
@@ -187,7 +197,7 @@ static int check_device(const struct crypto_port *crypto,
         return rc;
     return memcmp(device.b, code->prefix, CODE_PREFIX_LEN) == 0
         ? SYNCLINE_OK
-        : refuse(why, PAIR_WRONG_DEVICE);
+        : pair_tell_refusal(why, PAIR_WRONG_DEVICE);
 }
 
 int pair_put_join(const struct crypto_port *crypto,
@@ -198,7 +208,7 @@ int pair_put_join(const struct crypto_port *crypto,
     uint8_t mac[SHA256_LEN];
     int rc;
 
-    if (!name_fits(name))
+    if (!pair_name_fits(name))
         return errmsg_set(why, SYNCLINE_EINVAL,
             "this machine's name is longer than %d bytes", PAIR_NAME_MAX);
     rc = check_device(crypto, code, link, why);
@@ -215,13 +225,13 @@ int pair_put_join(const struct crypto_port *crypto,
 }
 
 /* A later version may have other words in it; its number still says which. */
-static int on_refuse(struct reader *r, struct errmsg *why)
+int pair_get_refuse(struct reader *r, struct errmsg *why)
 {
     uint64_t number = get_varint(r);
 
     if (r->err != SYNCLINE_OK || number == PAIR_ACCEPTED)
-        return refuse(why, PAIR_BROKEN);
-    return refuse(why,
+        return pair_tell_refusal(why, PAIR_BROKEN);
+    return pair_tell_refusal(why,
         number < REFUSALS_N ? (enum pair_refusal)number
                             : (enum pair_refusal)REFUSALS_N);
 }
@@ -236,7 +246,7 @@ static int on_welcome(const struct crypto_port *crypto,
 
     get_into(r, theirs, sizeof theirs);
     if (r->err != SYNCLINE_OK)
-        return refuse(why, PAIR_BROKEN);
+        return pair_tell_refusal(why, PAIR_BROKEN);
     rc = crypto->sha256(crypto->self, sum, r->in);
     proof.welcome = sum;
     if (rc == SYNCLINE_OK)
@@ -247,8 +257,8 @@ static int on_welcome(const struct crypto_port *crypto,
         return errmsg_set(why, SYNCLINE_EDENIED,
             "the other machine does not know the code that it should have "
             "made: nothing was taken over");
-    rc = get_content(r->in, out);
-    return rc == SYNCLINE_OK ? rc : refuse(why, PAIR_BROKEN);
+    rc = pair_get_content(r->in, out);
+    return rc == SYNCLINE_OK ? rc : pair_tell_refusal(why, PAIR_BROKEN);
 }
 
 int pair_on_answer(const struct crypto_port *crypto,
@@ -263,10 +273,10 @@ int pair_on_answer(const struct crypto_port *crypto,
     if (rc != SYNCLINE_OK)
         return rc;
     if (r.err == SYNCLINE_OK && type == PAIR_REFUSE)
-        return on_refuse(&r, why);
+        return pair_get_refuse(&r, why);
     if (r.err != SYNCLINE_OK || type != PAIR_WELCOME)
-        return refuse(why, PAIR_BROKEN);
+        return pair_tell_refusal(why, PAIR_BROKEN);
     if (version != PAIR_VERSION)
-        return refuse(why, PAIR_OTHER_VERSION);
+        return pair_tell_refusal(why, PAIR_OTHER_VERSION);
     return on_welcome(crypto, &proof, &r, out, why);
 }

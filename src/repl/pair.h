@@ -1,5 +1,5 @@
-/* pair.h - pairing by a one-time code, on a TLS connection whose ends do not
- * know each other yet.
+/* pair.h - pairing by a one-time code (digits.h: without), on a TLS connection
+ * whose ends do not know each other yet.
  *
  *     joiner                             inviter
  *       | ---- JOIN    mac_j, name, port ---> |
@@ -42,7 +42,11 @@ enum pair_refusal {
     PAIR_BUSY = 7,         /* somebody else is at the door */
     PAIR_BROKEN = 8,       /* a message that breaks its format */
     PAIR_FAILED = 9,       /* the inviter's trouble */
-    PAIR_TOO_LATE = 10     /* the door's time is over */
+    PAIR_TOO_LATE = 10,    /* the door's time is over */
+    PAIR_CLOSED = 11,      /* without a code nobody may ask now */
+    PAIR_ALREADY = 12,     /* who asks is a member */
+    PAIR_DENIED = 13,      /* by a person */
+    PAIR_UNCONFIRMED = 14  /* the joiner's: its person did not say yes */
 };
 
 /* A sentence: what, and what to do. */
@@ -78,6 +82,8 @@ NODISCARD enum pair_refusal invites_knock(
     struct invites *in, uint64_t conn, uint64_t now_us);
 /* His connection is gone. */
 void invites_leave(struct invites *in, uint64_t conn);
+/* Who is at the door may stay until then. */
+void invites_stay(struct invites *in, uint64_t conn, uint64_t until_us);
 /* The connection at the door whose time is over, to be refused with
  * PAIR_TOO_LATE and closed; 0: none. */
 uint64_t invites_overdue(const struct invites *in, uint64_t now_us);

@@ -1,5 +1,5 @@
 /* pair_impl.h - what both ends of a pairing share: pair.c has the messages and
- * the joiner, invites.c the inviter.
+ * the joiner, invites.c the inviter, digits.c what there is without a code.
  *
  * Pure. */
 #ifndef SYNCLINE_REPL_PAIR_IMPL_H
@@ -24,5 +24,12 @@ NODISCARD int pair_get_join(struct slice bytes, struct pair_join *out,
     uint8_t mac[SHA256_LEN], enum pair_refusal *refusal);
 /* WELCOME from behind its mac on. */
 void pair_put_content(struct buf *b, const struct pair_welcome *w);
+/* out borrows from content. */
+NODISCARD int pair_get_content(struct slice content, struct pair_welcome *out);
+bool pair_name_fits(struct slice name);
+/* Sets the sentence, returns the status. */
+int pair_tell_refusal(struct errmsg *why, enum pair_refusal refusal);
+/* REFUSE from behind its version on; never OK. */
+NODISCARD int pair_get_refuse(struct reader *r, struct errmsg *why);
 
 #endif

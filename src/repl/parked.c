@@ -35,7 +35,7 @@ int park_row(struct node *n, struct conn *c, struct space *sp, struct slice key,
     struct parked *p, **end = &c->parked;
 
     if (sp->staged || parked_bytes(c) + row.len > PARKED_MAX)
-        return errmsg_set(&n->refusal, SYNCLINE_ELIMIT,
+        return errmsg_set(&n->refusal, AUTHOR_UNKNOWN,
             "the author of what comes here is not known yet");
     p = calloc(1, sizeof *p);
     if (p == NULL)

@@ -1,5 +1,6 @@
 #include "repl/peers.h"
 
+#include "base/plant.h"
 #include "repl/peers_impl.h"
 
 #include <stdlib.h>
@@ -186,8 +187,11 @@ void peers_on_beacon(struct peers *p, const struct device_id *device,
     struct peer *e = peers_find(p, device);
     size_t ix;
 
-    if (e == NULL)
+    if (e == NULL) {
+        if (PLANTED(R04_STRANGERS))
+            (void)!peers_add_static(p, addr, now_us);
         return;
+    }
     peers_learn(p, device, addr, PEER_BEACON);
     ix = peer_addr_ix(e, addr);
     if (ix == e->addrs_n || is_up(e) || e->dial != 0 ||

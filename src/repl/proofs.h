@@ -83,7 +83,7 @@ NODISCARD int proofs_settle(
 
 /* ---- parked.c ---- */
 
-/* Keeps a row until its author is known. ELIMIT: no more of them. */
+/* Keeps a row until its author is known. AUTHOR_UNKNOWN: no more. */
 NODISCARD int park_row(struct node *n, struct conn *c, struct space *sp,
     struct slice key, struct slice row);
 bool has_parked(const struct conn *c, const struct space *sp);

@@ -106,6 +106,32 @@ static bool is_ahead(const struct node *n, const struct item *row)
     return false;
 }
 
+/* No writer puts more into an item at once; joined ones may hold more. */
+static int check_amount(
+    struct node *n, const struct item *row, size_t row_bytes)
+{
+    uint32_t *cells;
+    size_t *bytes;
+
+    if ((row->cells_n <= CELLS_MAX && row_bytes <= VALUE_MAX) ||
+        PLANTED(R21_CELLS))
+        return SYNCLINE_OK;
+    cells = arena_zalloc(&n->step, row->changes_n, sizeof *cells);
+    bytes = arena_zalloc(&n->step, row->changes_n, sizeof *bytes);
+    if (cells == NULL || bytes == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < row->cells_n; i++) {
+        const struct cell *c = &row->cells[i];
+
+        if (c->value.ptr == NULL)
+            continue; /* removed, and what removes may remove much */
+        bytes[c->change] += c->path.len + c->value.len;
+        if (++cells[c->change] > CELLS_MAX || bytes[c->change] > VALUE_MAX)
+            return SYNCLINE_EMALFORMED;
+    }
+    return SYNCLINE_OK;
+}
+
 static int read_row(
     struct node *n, struct slice key, struct slice bytes, struct item *out)
 {
@@ -118,6 +144,8 @@ static int read_row(
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
     if (rc == SYNCLINE_OK)
+        rc = check_amount(n, out, bytes.len);
+    if (rc == SYNCLINE_OK && !PLANTED(R32_ROWS))
         rc = check_values(n, out);
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
                                                       : SYNCLINE_EMALFORMED;
@@ -347,12 +375,12 @@ static int save_early(struct node *n, struct conn *c, struct space *sp,
 }
 
 /* The rows up to the mark are in: now, and only now, V may say so. */
-static int receive_mark(
-    struct node *n, struct space *sp, const struct frame_batch *f)
+static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
+    const struct frame_batch *f)
 {
-    int rc = SYNCLINE_OK;
+    int rc = standing_vector(n, c, sp, &f->mark);
 
-    if ((f->flags & BATCH_FLOORS) != 0) {
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_FLOORS) != 0) {
         if (f->floors.fields.epoch > n->epoch)
             return SYNCLINE_EMALFORMED;
         space_raise_floors(n, sp, &f->floors);
@@ -420,7 +448,7 @@ static int receive_end(struct node *n, struct conn *c, struct space *sp,
     if ((f->flags & BATCH_CURSOR) != 0)
         rc = store_cursor(n, c, sp, f->cursor);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
-        rc = receive_mark(n, sp, f);
+        rc = receive_mark(n, c, sp, f);
     return rc;
 }
 
@@ -428,8 +456,7 @@ int receive_late(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space);
 
-    (void)c;
-    return sp != NULL ? receive_mark(n, sp, f) : SYNCLINE_OK;
+    return sp != NULL ? receive_mark(n, c, sp, f) : SYNCLINE_OK;
 }
 
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
@@ -441,8 +468,9 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     if ((f->flags & BATCH_HURRY) != 0)
         c->hurry = true;
     n->want_flush = true;
-    if (sp == NULL)
-        return SYNCLINE_OK;
+    rc = standing_rows(n, c, f->rows_n + f->conflicts_n);
+    if (rc != SYNCLINE_OK || sp == NULL)
+        return rc;
     into = bootstrap_target(c, sp);
     if (into == NULL) {
         n->counts.batches_refused++;
@@ -513,6 +541,11 @@ int receive_fragment(
     n->want_flush = true;
     if (sp != NULL && sp->staging_conn == c->id)
         sp->staging_us = n->now_us;
+    if (sp == NULL) { /* nor would the whole of it be taken */
+        buf_free(&in->row);
+        in->no = 0;
+        return SYNCLINE_OK;
+    }
     if (f->transfer != in->no) {
         rc = begin_incoming(in, f);
         if (rc != SYNCLINE_OK)
@@ -525,7 +558,7 @@ int receive_fragment(
     buf_put_slice(&in->row, f->bytes);
     if (buf_status(&in->row) != SYNCLINE_OK)
         return buf_status(&in->row);
-    if (in->row.len < in->total || sp == NULL)
+    if (in->row.len < in->total)
         return SYNCLINE_OK;
     into = bootstrap_target(c, sp);
     if (into == NULL)

@@ -522,6 +522,11 @@ static int on_join(struct asking *q)
     return request_join(q->n, q->request, q->args);
 }
 
+static int on_confirm(struct asking *q)
+{
+    return request_confirm(q->n, q->request, q->args);
+}
+
 static int on_verify(struct asking *q)
 {
     return request_verify(q->n, q->request, q->args);
@@ -547,6 +552,7 @@ static const struct {
     { "watch", on_watch },
     { "invite", on_invite },
     { "join", on_join },
+    { "confirm", on_confirm },
     { "verify", on_verify },
 };
 

@@ -39,19 +39,12 @@ int admin_find_space(struct admin *q, struct slice name, struct space **out)
 
 static int check_name(struct admin *q, struct slice name)
 {
-    bool good = name.len > 0 && name.len <= 64;
-
-    for (size_t i = 0; i < name.len && good; i++) {
-        uint8_t c = name.ptr[i];
-
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            (c >= '0' && c <= '9') || (i > 0 && memchr("-._", c, 3) != NULL);
-    }
-    return good ? SYNCLINE_OK
-                : errmsg_set(q->why, SYNCLINE_EINVAL,
-                      "%.*s: a space's name has 1 to 64 of A-Z a-z 0-9 . _ - "
-                      "and begins with a letter or a digit",
-                      SLICE_FMT(name));
+    return space_name_is_good(name)
+        ? SYNCLINE_OK
+        : errmsg_set(q->why, SYNCLINE_EINVAL,
+              "%.*s: a space's name has 1 to 64 of A-Z a-z 0-9 . _ - "
+              "and begins with a letter or a digit",
+              SLICE_FMT(name));
 }
 
 static int on_spaces(struct admin *q)
@@ -108,6 +101,10 @@ static int on_space_add(struct admin *q)
     if (rc == SYNCLINE_OK && sp != NULL && !sp->hidden)
         rc = errmsg_set(q->why, SYNCLINE_EEXIST,
             "%.*s: this space is there already", SLICE_FMT(name));
+    if (rc == SYNCLINE_OK && spaces_n(q->n) >= SPACES_MADE_MAX)
+        rc = errmsg_set(q->why, SYNCLINE_ELIMIT,
+            "%.*s: there are %u spaces, as many as can be made",
+            SLICE_FMT(name), spaces_n(q->n));
     return rc == SYNCLINE_OK
         ? put_mesh_key(q, "space/", name, SLICE_NONE, SLICE_LIT("true"))
         : rc;
@@ -256,6 +253,25 @@ static const char *state_name(
                                           : "unknown-address";
 }
 
+static void put_standing(const struct node *n, struct buf *b,
+    const struct standing *s, const struct conn *c)
+{
+    uint64_t refused_us = s == NULL || s->refused_until_us <= n->now_us
+        ? 0
+        : s->refused_until_us - n->now_us;
+
+    buf_printf(b,
+        ",\"bytes_kept\":%llu,\"delays\":%llu,\"broke\":%u,"
+        "\"refused_ms\":%llu,\"broke_last\":",
+        (unsigned long long)(c != NULL ? conn_bytes(c) : 0),
+        (unsigned long long)(s != NULL ? s->delays : 0),
+        s != NULL ? s->broke : 0, (unsigned long long)(refused_us / 1000));
+    if (s == NULL || s->broke == 0)
+        buf_put_str(b, "null");
+    else
+        json_print_string(b, slice_str(s->why), false);
+}
+
 static void put_peer(struct node *n, struct buf *b, const struct member *m)
 {
     struct conn *c = conn_of(n, &m->device);
@@ -277,9 +293,11 @@ static void put_peer(struct node *n, struct buf *b, const struct member *m)
             (unsigned long long)c->rtt_us, (long long)c->offset_us);
     else
         buf_put_str(b, ",\"rtt_us\":null,\"offset_us\":null");
-    buf_printf(b, ",\"behind\":%s,\"parked\":%s}",
+    buf_printf(b, ",\"behind\":%s,\"parked\":%s",
         is_behind(n, &m->device) ? "true" : "false",
         silence_is_parked(n, &m->device) ? "true" : "false");
+    put_standing(n, b, standing_of(n, &m->device), c);
+    buf_put_u8(b, '}');
 }
 
 static void put_peers(struct node *n, struct buf *b)
@@ -461,6 +479,10 @@ static const struct {
     { "resolve", admin_resolve },
     { "rescue", admin_rescue },
     { "rescue_apply", admin_rescue_apply },
+    { "pending", admin_pending },
+    { "pending_open", admin_pending_open },
+    { "approve", admin_approve },
+    { "deny", admin_deny },
     { "spaces", on_spaces },
     { "space_add", on_space_add },
     { "space_rm", on_space_rm },

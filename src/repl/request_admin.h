@@ -58,6 +58,13 @@ NODISCARD int put_siblings(
 /* How many are open in a space. */
 NODISCARD int count_conflicts(struct node *n, struct space *sp, uint64_t *out);
 
+/* ---- door.c ---- */
+
+NODISCARD int admin_pending(struct admin *q);
+NODISCARD int admin_pending_open(struct admin *q);
+NODISCARD int admin_approve(struct admin *q);
+NODISCARD int admin_deny(struct admin *q);
+
 /* ---- request_rescue.c ---- */
 
 NODISCARD int admin_rescue(struct admin *q);

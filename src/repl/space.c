@@ -19,6 +19,28 @@ struct space *space_by_token(const struct node *n, const struct space_token *t)
     return NULL;
 }
 
+uint32_t spaces_n(const struct node *n)
+{
+    uint32_t count = 0;
+
+    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        count++;
+    return count;
+}
+
+bool space_name_is_good(struct slice name)
+{
+    bool good = name.len > 0 && name.len <= 64;
+
+    for (size_t i = 0; i < name.len && good; i++) {
+        uint8_t c = name.ptr[i];
+
+        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+            (c >= '0' && c <= '9') || (i > 0 && memchr("-._", c, 3) != NULL);
+    }
+    return good;
+}
+
 static void release(struct space *sp)
 {
     arena_free(&sp->policy_arena);
@@ -244,6 +266,7 @@ static struct vv *raised(const struct raise *r)
 static int note_raise(struct node *n, const struct raise *r)
 {
     const struct dot to = { r->replica, r->to };
+    int rc;
 
     if (n->raises_n == n->raises_cap) {
         uint32_t cap = n->raises_cap == 0 ? 16 : n->raises_cap * 2;
@@ -255,12 +278,12 @@ static int note_raise(struct node *n, const struct raise *r)
         n->raises_cap = cap;
     }
     space_touch(r->space);
-    if (vv_add(raised(r), &to, &n->arena) != SYNCLINE_OK ||
-        vv_reserve(&r->space->durable, r->space->have.n, &n->arena) !=
-            SYNCLINE_OK)
-        return SYNCLINE_ENOMEM;
-    n->raises[n->raises_n++] = *r;
-    return SYNCLINE_OK;
+    rc = vv_add(raised(r), &to, &n->arena);
+    if (rc == SYNCLINE_OK)
+        rc = vv_reserve(&r->space->durable, r->space->have.n, &n->arena);
+    if (rc == SYNCLINE_OK)
+        n->raises[n->raises_n++] = *r;
+    return rc;
 }
 
 int space_raise(struct node *n, struct space *sp, const struct dot *d)

@@ -92,6 +92,9 @@ struct pending {
 struct space *space_by_name(const struct node *n, struct slice name);
 struct space *space_by_token(const struct node *n, const struct space_token *t);
 NODISCARD int space_open(struct node *n, struct slice name, struct space **out);
+uint32_t spaces_n(const struct node *n);
+/* May people give a space this name? */
+bool space_name_is_good(struct slice name);
 NODISCARD int spaces_load(struct node *n, struct errmsg *why);
 /* The vector kept under a name and a number, into the node's arena. */
 NODISCARD int space_load_vector(

@@ -188,6 +188,8 @@ int verify_on_ask(struct node *n, struct conn *c, const struct frame_ask *f)
         queued++;
     if (queued >= ASKS_MAX)
         return SYNCLINE_ELIMIT; /* an honest asker waits for answers */
+    if (f->from.len > ASKED_KEY_MAX || f->to.len > ASKED_KEY_MAX)
+        return SYNCLINE_EMALFORMED;
     *at = calloc(1, sizeof **at);
     if (*at == NULL)
         return SYNCLINE_ENOMEM;

@@ -44,6 +44,10 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     if (rc != SYNCLINE_OK)
         return errmsg_set(why, rc, "%.*s/%.*s: reading it failed",
             SLICE_FMT(sp->name), SLICE_FMT(op->key));
+    if (op->doc != NULL && !st.was_alive)
+        rc = standing_may_make(n, sp, op->key, why);
+    if (rc != SYNCLINE_OK)
+        return rc;
     rc = op->doc != NULL ? item_put(&st.item, op->doc, by, &wrote, &n->step)
                          : item_delete(&st.item, by, &wrote, &n->step);
     if (rc == SYNCLINE_ELIMIT)
@@ -67,12 +71,16 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
     uint32_t ops_n, struct write_result *out, struct errmsg *why)
 {
     struct author by;
+    size_t before = n->txn.batch.ops.len;
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < ops_n && rc == SYNCLINE_OK; i++)
         rc = check_op(&ops[i], why);
     if (rc == SYNCLINE_OK)
-        rc = write_begin(n, sp, &by);
+        rc = standing_may_write(n, sp, why);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = write_begin(n, sp, &by);
     if (rc == SYNCLINE_ELIMIT)
         rc = errmsg_set(why, rc,
             "the mesh's clock is at its end: a member wrote with one set to "
@@ -88,6 +96,7 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
         rc = apply_op(n, sp, &ops[i], &by, out, why);
     if (rc == SYNCLINE_OK && out->changed > 0) {
         n->counts.changes_written++;
+        standing_wrote(n, n->txn.batch.ops.len - before);
         rc = space_raise(n, sp, &by.dot);
     }
     return rc;

@@ -56,4 +56,9 @@ uint64_t state_wal_bytes(const struct state *st);
 
 NODISCARD int state_verify(struct state *st, struct errmsg *why);
 
+/* A record of TABLE_META as state.db in dir has it, perhaps an older one than
+ * the journal holds; appends it, and changes nothing. For a store that nobody
+ * has open. */
+NODISCARD int state_peek(const char *dir, struct slice key, struct buf *out);
+
 #endif

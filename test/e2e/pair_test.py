@@ -89,7 +89,7 @@ def a_mistyped_code_is_told_from_a_wrong_one():
         b.refuses("join", code[:7] + other + code[8:], says="mistyped")
         b.refuses("join", code[:-3], says="code")
         b.refuses("join", "lamp", says="code")
-        b.refuses("join", code=2)
+        b.refuses("join", code, "twice", code=2)
         equal(b.status()["peers"], [], "members")
         b.do("join", code.lower().replace("-", " "))
 

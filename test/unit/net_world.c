@@ -41,10 +41,11 @@ static void on_frame(void *ctx, uint64_t conn, struct slice frame)
         net_pause(s->net, true);
 }
 
-static void on_down(void *ctx, uint64_t conn, const char *reason)
+static void on_down(void *ctx, uint64_t conn, const char *reason, bool broke)
 {
     struct side *s = ctx;
 
+    s->broke = broke;
     s->downs++;
     s->down_conn = conn;
     snprintf(s->reason, sizeof s->reason, "%s", reason);
@@ -75,8 +76,8 @@ static void side_init(struct world *w, struct side *s, uint8_t no,
     CHECK_OK(identity_from_seed(&s->identity, seed));
     opt.loop = &w->loop;
     opt.identity = s->identity;
-    opt.events =
-        (struct net_events){ s, on_admit, on_up, on_frame, on_down, on_plain };
+    opt.events = (struct net_events){ s, on_admit, on_up, on_frame, on_down,
+        on_plain, NULL };
     opt.wall_us = clock_wall_us();
     CHECK_OK(net_new(&s->net, &opt));
     CHECK_OK(netaddr_parse(&any, slice_str(listen), 0, NULL));

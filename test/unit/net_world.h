@@ -17,6 +17,7 @@ struct side {
     unsigned asked; /* how often admit was */
 
     unsigned ups, downs, plains;
+    bool broke;    /* as on_down said */
     uint64_t conn; /* the last one up */
     uint64_t down_conn;
     struct device_id device;

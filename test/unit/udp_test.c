@@ -87,9 +87,11 @@ static uint16_t port(void)
     return (uint16_t)(20000 + getpid() % 20000);
 }
 
-static void listen_on(struct ear *e, const char *interface)
+static void listen_to(struct ear *e, const char *interface, uint64_t per_s)
 {
     struct udp_options opt = { .loop = &loop,
+        .per_s = per_s,
+        .per_ip = per_s,
         .port = port(),
         .interface = interface,
         .ctx = e,
@@ -99,6 +101,11 @@ static void listen_on(struct ear *e, const char *interface)
 
     memset(e, 0, sizeof *e);
     CHECK_OK(udp_new(&e->udp, &opt, &why));
+}
+
+static void listen_on(struct ear *e, const char *interface)
+{
+    listen_to(e, interface, 1000000);
 }
 
 /* Two nodes on one machine share the port and hear each other, and each
@@ -213,6 +220,24 @@ TEST(a_storm_does_not_hold_the_loop)
     CHECK(a.heard <= 128); /* the loop had its turn */
     run_ms(20);
     CHECK(a.heard > 128);
+    udp_free(a.udp);
+    finish();
+}
+
+/* Who sends too much is passed over, and told apart from others. */
+TEST(a_flood_is_cut)
+{
+    struct netaddr at = { .family = 6, .addr = { [15] = 1 }, .port = port() };
+    struct ear a;
+
+    begin();
+    listen_to(&a, "lo", 0);
+    for (int i = 0; i < 100; i++)
+        send_raw(1, 20);
+    AWAIT(udp_dropped(a.udp) + a.heard == 100);
+    CHECK(a.heard >= 40 && a.heard < 60);
+    CHECK_OK(udp_send(a.udp, &at, SLICE_LIT("six")));
+    AWAIT(a.heard6 == 1);
     udp_free(a.udp);
     finish();
 }

@@ -1,0 +1,49 @@
+/* cmd_approve.c - lets in, or turns away, who is at the door. */
+#include "app/cli.h"
+
+static int decide(struct cli *c, const char *op, const char *done)
+{
+    struct json *request = cli_request(c, op), *answer;
+    int rc;
+
+    cli_set(c, request, "who", c->argv[0]);
+    rc = cli_call(c, request, &answer);
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    (void)printf("%s %.*s\n", done, SLICE_FMT(json_get_str(answer, "device")));
+    return CLI_DONE;
+}
+
+static int approve(struct cli *c)
+{
+    return decide(c, "approve", "let in");
+}
+
+static int deny(struct cli *c)
+{
+    return decide(c, "deny", "turned away");
+}
+
+const struct command cmd_approve = {
+    .name = "approve",
+    .args = "DIGITS|DEVICE",
+    .summary = "let in the device that shows these digits",
+    .help = "Only after the digits were compared with those on the other "
+            "machine. DEVICE is\nits id, at least the first seven characters. "
+            "Waits until somebody there has said\ny as well; breaking off "
+            "before that takes it back.",
+    .min = 1,
+    .max = 1,
+    .run = approve,
+};
+
+const struct command cmd_deny = {
+    .name = "deny",
+    .args = "DIGITS|DEVICE",
+    .summary = "turn away a device that asks to be let in",
+    .min = 1,
+    .max = 1,
+    .run = deny,
+};

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+"""R33: who does not read what he asked for is held back or dropped, with a
+place to go on from; whoever writes does not wait for him."""
+
+import os
+import socket
+import sys
+
+import peer
+from peer import node, tap
+
+
+def a_peer_that_does_not_read_is_dropped():
+    """At 4 MiB that wait for it. It comes again and goes on where it was."""
+    with node.World() as world:
+        scene = peer.Scene(world)
+        for i in range(50):  # so that an answer to ASK is long
+            scene.victim.put("%02d" % i + "k" * 1000, i)
+
+        def dropped():
+            with open(scene.victim.log, encoding="utf-8") as log:
+                return "reads too slowly" in log.read()
+        with scene.unharmed():
+            p = scene.peer()
+            p.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            for _ in range(100):
+                for i in range(20):
+                    p.frame(peer.ASK, peer.varint(i) + p.token() +
+                            peer.lot(b"") + peer.lot(b""))
+                for _ in range(25):  # a turn of its loop each
+                    scene.victim.status()
+                if dropped():
+                    break
+            tap.check(dropped(), "never dropped")
+            p.close()
+            scene.victim.put("while-away", 1)
+            with scene.peer() as again:
+                again.subscribe(cursor=0)
+                again.await_frame(peer.BATCH)
+
+
+def a_peer_without_credit_is_sent_a_window():
+    """4 MiB of rows and not more; the honest one gets them all meanwhile."""
+    scene = peer.scene()
+    text = os.urandom(30000).hex()
+    with scene.unharmed(96 << 20), scene.peer() as p:
+        p.subscribe()
+        for i in range(160):
+            scene.victim.put("big-%d" % i, "%d%s" % (i, text))
+        scene.honest.waits_for("big-159", "159" + text)
+        got = 0
+        p.socket.settimeout(1)
+        try:
+            while True:
+                got += len(p.socket.recv(65536))
+                tap.check(got < 6 << 20, "more than a window: %d" % got)
+        except socket.timeout:
+            pass
+        tap.check(got > 3 << 20, "less than a window: %d" % got)
+
+
+def a_watch_that_is_not_read_is_held_back():
+    """Writers go on, memory stays; once it reads, nothing is missing."""
+    scene = peer.scene()
+    text = os.urandom(30000).hex()
+    with scene.unharmed(160 << 20):  # the store's own, mostly
+        control = node.Control(scene.victim.dir)
+        control.send("watch", prefix="seen-")
+        control.read()
+        for i in range(400):
+            scene.victim.put("seen-%d" % i, [i, text])
+        told = {}
+        while len(told) < 400:
+            event = control.read()
+            if "key" in event:
+                told[event["key"]] = event["value"][0]
+        tap.equal(told, {"seen-%d" % i: i for i in range(400)}, "events")
+        control.close()
+
+
+def a_watch_goes_on_from_its_cursor():
+    """Cut off amid its events, it misses none."""
+    scene = peer.scene()
+    with node.Control(scene.victim.dir) as control:
+        control.send("watch", prefix="cut-")
+        control.read()
+        scene.victim.put("cut-1", 1)
+        cursor = control.read()["cursor"]
+    scene.victim.put("cut-2", 2)
+    with node.Control(scene.victim.dir) as control:
+        control.send("watch", prefix="cut-", **{"from": cursor})
+        tap.equal(control.read()["key"], "cut-2", "the next event")
+
+
+def a_caller_that_asks_and_does_not_read():
+    """Its requests wait unread; others are answered."""
+    scene = peer.scene()
+    with scene.unharmed(96 << 20):
+        for i in range(20):
+            scene.victim.put("ls-%d" % i, "x" * 20000)
+        with node.Control(scene.victim.dir) as control:
+            control.socket.settimeout(2)
+            line = b'{"op":"ls","prefix":"ls-","values":true}\n'
+            try:
+                for _ in range(200):
+                    control.socket.sendall(line * 100)
+            except (socket.timeout, OSError):
+                pass
+            tap.check(scene.victim.status()["ok"], "others")
+
+
+if __name__ == "__main__":
+    sys.exit(peer.main(globals()))
