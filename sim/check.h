@@ -27,6 +27,10 @@ void check_version(
 void check_stamp(struct world *w, struct machine *m, const struct change *c,
     const struct stamp *greatest);
 
+/* R18, R26: what is kept of a change bears its author's signature. */
+void check_signed(struct world *w, struct machine *m,
+    const struct space_token *space, struct slice key, const struct item *it);
+
 /* I2: a machine that came back covers all that it was ever told is safe. */
 void check_ack(struct world *w, struct machine *m);
 /* I16: a machine that came back holds what a prefix of its commits left, with

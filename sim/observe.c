@@ -43,6 +43,15 @@ static void touch(struct observer *o, uint32_t item, bool removed)
     o->touched[o->touched_n++] = (struct touched){ item, removed };
 }
 
+static void check_signed_item(
+    struct observer *o, uint32_t item, const struct item *it)
+{
+    const struct led_item *li = &o->ledger->items[item];
+
+    check_signed(
+        o->world, o->machine, &o->ledger->spaces[li->space].token, li->key, it);
+}
+
 static void load(struct observer *o, uint32_t item, struct item *out)
 {
     const struct led_item *li = &o->ledger->items[item];
@@ -401,6 +410,7 @@ static void judge_touched(struct observer *o)
         if (!is_returning(o, t->item))
             check_deleted(o->world, o->machine, t->item, &it);
         check_version(o->world, o->machine, t->item, &it);
+        check_signed_item(o, t->item, &it);
         vi->length = it.length;
         if (it.version > vi->version) /* a collected one is not forgotten */
             vi->version = it.version;
