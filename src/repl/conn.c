@@ -211,6 +211,12 @@ int conn_on_up(struct node *n, const struct event *ev)
     n->counts.conns_up++;
     if (c->pairing)
         return join_on_conn(n, c);
+    if (adopts(n)) {
+        conn_close(n, c, SYNCLINE_EBUSY,
+            "this node signs what an older version has left, and connects "
+            "when that is done");
+        return SYNCLINE_OK;
+    }
     if (!node_admits(n, &c->device, false)) {
         conn_close(n, c, SYNCLINE_EDENIED, "this device is no member");
         return SYNCLINE_OK;

@@ -251,7 +251,9 @@ static int do_chores(struct node *n)
 
     if (n->now_us < n->chores_from_us)
         return SYNCLINE_OK;
-    if (replay_wants_tick(n))
+    if (adopts(n))
+        rc = adopt_tick(n);
+    if (rc == SYNCLINE_OK && replay_wants_tick(n))
         rc = replay_tick(n);
     if (rc == SYNCLINE_OK)
         rc = silences_tick(n);
@@ -264,7 +266,7 @@ static int do_chores(struct node *n)
 
 static uint64_t chores_deadline(const struct node *n)
 {
-    uint64_t due = replay_wants_tick(n) || returns_want_tick(n)
+    uint64_t due = replay_wants_tick(n) || returns_want_tick(n) || adopts(n)
         ? n->now_us
         : collect_deadline(n);
 

@@ -166,6 +166,7 @@ struct effect {
     X(signatures_checked)                                             \
     X(proofs_shrunk)                                                  \
     X(proofs_joined)                                                  \
+    X(items_adopted)                                                  \
     X(rows_known) /* of them: covered already */                      \
     X(rows_held)                                                      \
     X(rows_forwarded) /* held, and nobody else brought them */        \

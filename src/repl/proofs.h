@@ -8,6 +8,7 @@
  *   sign.c    a commit's new changes, under one signature
  *   proofs.c  checking and shrinking
  *   leaves.c  the leaves that an item's cells are, and the keys for them
+ *   adopt.c   what a version before signatures has left
  *   parked.c  rows of authors whose certificate has not come yet */
 #ifndef SYNCLINE_REPL_PROOFS_H
 #define SYNCLINE_REPL_PROOFS_H
@@ -80,6 +81,14 @@ NODISCARD int proofs_check(
 /* Before an item is stored: proofs cover what is left of their changes. */
 NODISCARD int proofs_settle(
     struct node *n, struct space *sp, struct slice key, struct stored *st);
+
+/* ---- adopt.c ---- */
+
+/* The store is of a version before signatures: all of it, from now on. */
+NODISCARD int adopt_all(struct node *n);
+NODISCARD int adopts_load(struct node *n);
+bool adopts(const struct node *n);
+NODISCARD int adopt_tick(struct node *n);
 
 /* ---- parked.c ---- */
 

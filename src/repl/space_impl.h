@@ -69,6 +69,7 @@ struct space {
     struct space_state undo;
     bool echoed; /* what this step changed is all as a peer sent it */
     struct space_key *keys; /* leaves.c */
+    bool adopting;          /* adopt.c */
 };
 
 /* A raise of V in this step, so that it can be undone or made durable. */
