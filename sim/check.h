@@ -5,6 +5,7 @@
 
 #include "core/item.h"
 #include "repl/node.h"
+#include "sim/middle.h"
 #include "sim/watcher.h"
 
 struct world;
@@ -30,6 +31,13 @@ void check_stamp(struct world *w, struct machine *m, const struct change *c,
 /* R18, R26: what is kept of a change bears its author's signature. */
 void check_signed(struct world *w, struct machine *m,
     const struct space_token *space, struct slice key, const struct item *it);
+
+/* A machine between two others is no member, nor shown where it chose its
+ * nonce at will. */
+void check_middle(struct world *w);
+void check_joined(
+    struct world *w, const struct machine *m, enum middle_way way);
+void check_digits(struct world *w, enum middle_way way, struct slice digits);
 
 /* I2: a machine that came back covers all that it was ever told is safe. */
 void check_ack(struct world *w, struct machine *m);

@@ -19,7 +19,8 @@ enum draw_name {
     DRAW_CAST, /* datagrams of machine n */
     DRAW_LINK,
     DRAW_CLIENT,
-    DRAW_WATCH /* beside the n-th operation */
+    DRAW_WATCH, /* beside the n-th operation */
+    DRAW_DOOR   /* who comes in without a code */
 };
 
 static inline struct prng draw_from(

@@ -11,6 +11,7 @@
 #include "base/prng.h"
 #include "sim/limits.h"
 #include "sim/machine.h"
+#include "sim/middle.h"
 
 struct world;
 
@@ -46,7 +47,8 @@ struct link {
     struct prng draw;
     uint8_t exporter[32];
     bool pairing;
-    unsigned planned; /* happenings that will look at it */
+    enum middle_way middle; /* who stands in between */
+    unsigned planned;       /* happenings that will look at it */
     uint64_t delay_us;
     uint64_t us_per_kib; /* slow links */
 };
