@@ -11,6 +11,7 @@ import hmac
 import os
 import re
 import socket
+import sqlite3
 import ssl
 import struct
 import subprocess
@@ -20,8 +21,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+sys.path.insert(0, os.path.join(HERE, "..", "interop"))
 
 import node  # noqa: E402
+import signed  # noqa: E402
 import tap  # noqa: E402
 
 try:
@@ -96,6 +99,7 @@ class Row:
         self.cells = cells  # [(path, value or None)]
         self.hlc = (wall_us or int(time.time() * 1e6)) << 12
         self.context = context or {replica: seq}
+        self.proof = b""
 
     def places(self):
         return sorted(self.context)
@@ -107,9 +111,24 @@ class Row:
         return varint(0) + rid
 
     def change(self):
-        return (b"\0" + self.name(self.replica) + varint(self.seq) +
+        return ((b"\x08" if self.proof else b"\0") +
+                self.name(self.replica) + varint(self.seq) +
                 varint(0) + struct.pack("<Q", self.hlc) +
-                self.name(self.replica) + varint(0) + varint(0))
+                self.name(self.replica) + varint(0) + varint(0) +
+                (lot(self.proof) if self.proof else b""))
+
+    def sign(self, keys, key, by):
+        """As the author would have, with this private key: a commit of its
+        own."""
+        context = hashlib.sha256(vector({}) + vector({}) + struct.pack(
+            "<Q", self.hlc >> 12) + varint(0)).digest()
+        leaves = [signed.leaf(
+            keys, [self.replica, self.seq, self.replica, self.seq, 0, self.hlc,
+                   self.replica, self.length, context, value is None],
+            key, path, value or b"") for path, value in self.cells]
+        self.proof = signed.make_proof(
+            by, keys.mesh, leaves, [True] * len(leaves))
+        return self
 
     def encode(self):
         cells = b"".join(
@@ -180,6 +199,18 @@ def context(identity, alpn=MEMBER, version=ssl.TLSVersion.TLSv1_3):
     return c
 
 
+def mesh_secret(folder):
+    """What pairing hands out, from a running daemon's store: it may still be
+    on its way there."""
+    def read():
+        path = "file:%s?mode=ro" % os.path.join(folder, "state.db")
+        with contextlib.closing(sqlite3.connect(path, uri=True)) as db:
+            row = db.execute(
+                "SELECT v FROM meta WHERE k = ?", (b"mesh",)).fetchone()
+        return row and bytes(row[0])
+    return node.wait_for("the store names the mesh", read)
+
+
 # ---- a connection ----
 
 class Gone(Exception):
@@ -202,12 +233,15 @@ def tcp(to, source=None):
     return s
 
 
+_secrets = {}  # of meshes
+
+
 class Peer:
     """Connected and, unless told otherwise, greeted."""
 
     def __init__(self, daemon, identity, mesh=None, hello=True, alpn=MEMBER,
                  replica=None):
-        self.identity, self.no = identity, 0
+        self.daemon, self.identity, self.no = daemon, identity, 0
         self.replica = replica or identity.replica()
         self.mesh = mesh or bytes.fromhex(daemon.status()["mesh"])
         self.socket = context(identity, alpn).wrap_socket(
@@ -268,8 +302,21 @@ class Peer:
                    varint(len(conflicts)) + lot(clashes) +
                    vector(mark or {}))
 
-    def row(self, key, cells, seq, **more):
-        return key, Row(self.replica, seq, cells, **more).encode()
+    def keys(self, space="default"):
+        """What cells of a space are signed with (epoch 0)."""
+        if self.mesh not in _secrets:
+            record = b""
+            while record[:16] != self.mesh:  # a mesh that it left, so far
+                record = mesh_secret(self.daemon.dir)
+            _secrets[self.mesh] = record[16:]
+        secret = _secrets[self.mesh]
+        return signed.Keys(secret, self.mesh, self.token(space), 0, secret)
+
+    def row(self, key, cells, seq, space="default", **more):
+        """Signed as it should be."""
+        row = Row(self.replica, seq, cells, **more)
+        return key, row.sign(
+            self.keys(space), key, self.identity.key).encode()
 
     def fragment(self, transfer, total, offset, data, space="default"):
         self.frame(FRAGMENT, self.token(space) + varint(transfer) +
