@@ -12,6 +12,7 @@ struct world;
 struct machine;
 struct json;
 struct arena;
+struct view_space;
 
 /* Of an item that a commit touched, or that its vector now claims more of.
  * I1: what the vector covers is there or dominated. I4: where nothing lies
@@ -31,6 +32,10 @@ void check_stamp(struct world *w, struct machine *m, const struct change *c,
 /* R18, R26: what is kept of a change bears its author's signature. */
 void check_signed(struct world *w, struct machine *m,
     const struct space_token *space, struct slice key, const struct item *it);
+
+/* What nobody asked for, a replay, a copy, a reissue, brings what somebody
+ * wrote once; resolvers are asked. */
+void check_unasked(struct world *w, const struct machine *m, uint32_t change);
 
 /* A machine between two others is no member, nor shown where it chose its
  * nonce at will. */
@@ -98,6 +103,14 @@ void check_converge(struct world *w);
 /* I3, I8: no acknowledged write is lost without a word; no conflict is
  * told of what was no conflict. */
 void check_lost(struct world *w);
+/* I3: what showed on a machine that joined is there, or told of; what it was
+ * written as, check_lost is to follow. Noted as it leaves its old space for the
+ * one of that name; forgotten with the commits that its disk has lost. */
+void check_brought_note(struct world *w, struct machine *m,
+    const struct view_space *left, struct slice name, uint64_t commit);
+void check_brought_forget(
+    struct world *w, const struct machine *m, uint64_t last);
+void check_brought(struct world *w);
 /* I10, I11: nothing is written while nothing happens, nor by meeting
  * again. */
 void check_echo_begin(struct world *w);

@@ -332,6 +332,16 @@ out:
     buf_free(&forged);
 }
 
+void network_wait(struct machine *to, uint64_t conn, uint64_t wait_us)
+{
+    unsigned i;
+    struct link *l = find(to, conn, &i);
+    uint64_t until_us = to->world->now_us + wait_us;
+
+    if (l != NULL && l->lane[1 - i].stalled_until_us < until_us)
+        l->lane[1 - i].stalled_until_us = until_us;
+}
+
 static void forget_dead(struct network *net)
 {
     struct link **at = &net->links;

@@ -77,6 +77,8 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes);
 void network_hang_up(struct machine *from, uint64_t conn);
 void network_dial(struct machine *from, const struct effect *fx);
 void network_cast(struct machine *from, const struct effect *fx);
+/* Nothing comes to it by this connection for so long. */
+void network_wait(struct machine *to, uint64_t conn, uint64_t wait_us);
 /* FX_MEMBERS: closes what the machine does not admit any more. */
 void network_review(struct machine *m);
 

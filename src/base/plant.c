@@ -61,6 +61,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_IDLE_WRITES] = { "idle-writes",
         "the clock's ceiling is saved at "
         "every timer" },
+    [PLANT_JOIN_DROPS] = { "join-drops",
+        "what a machine brings along is not "
+        "replayed into its new mesh" },
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },
@@ -76,6 +79,9 @@ static const struct plant_row rows[PLANT_END] = {
         "what is received is not checked against its proof" },
     [PLANT_PROOFS_STAY] = { "proofs-stay",
         "proofs cover what has been overwritten" },
+    [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
+        "rows of a lost replica are written "
+        "again without their values" },
     [PLANT_REPLAY_SKIPS] = { "replay-skips",
         "opening a store passes by the "
         "first commit after its checkpoint" },
@@ -129,6 +135,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_R32_ROWS] = { "r32-rows", "values of rows are not parsed" },
     [PLANT_R33_QUEUE] = { "r33-queue",
         "what waits for one who does not read is kept" },
+    [PLANT_R33_ASKED] = { "r33-asked",
+        "a caller may ask as much as he likes before he reads" },
     [PLANT_R34_VERSION] = { "r34-version",
         "another version of the protocol is taken for ours" },
     [PLANT_R36_BACKOFF] = { "r36-backoff",

@@ -7,6 +7,7 @@
 /* Two documents of the largest size may have been joined, or stand in one
  * conflict record. */
 #define INCOMING_MAX ((size_t)64 << 20)
+#define ACKS_BYTES_MAX ((size_t)256 << 20)
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
 /* Most values can be seen to be canonical: words, plain strings, integers of
@@ -566,6 +567,16 @@ int receive_fragment(
     return into != NULL ? take_whole(n, c, into, in) : SYNCLINE_OK;
 }
 
+/* What is told of others comes from any member. */
+static bool acks_are_too_large(const struct node *n)
+{
+    size_t bytes = 0;
+
+    for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
+        bytes += a->arena.held;
+    return bytes > ACKS_BYTES_MAX;
+}
+
 int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
 {
     struct space *sp = space_by_token(n, &f->space);
@@ -584,6 +595,8 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
     }
     if (device_eq(&f->device, &c->device))
         return ack_learn(n, &f->device, sp, &f->durable, false);
+    if (acks_are_too_large(n))
+        return SYNCLINE_ELIMIT;
     /* It tells us itself; else whoever is connected to it knows best. */
     return conn_of(n, &f->device) != NULL
         ? SYNCLINE_OK

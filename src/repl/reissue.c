@@ -13,6 +13,7 @@ struct reissue {
     bool left; /* of devices that are members no longer; else of our own */
     const struct author *by;
     bool wrote;
+    bool more; /* some is left for the next time */
     struct slice keys[256];
     uint32_t n;
     struct buf at; /* the index goes on from here */
@@ -62,7 +63,8 @@ static int reissue_item(struct reissue *r, struct slice key)
         .stamp = by->stamp,
         .wall_us = by->wall_us };
     struct stored st;
-    uint32_t ix = 0;
+    uint32_t ix = 0, cells = 0;
+    size_t bytes = 0;
     bool any = false;
     int rc = item_load(n, sp, key, &st);
 
@@ -74,11 +76,21 @@ static int reissue_item(struct reissue *r, struct slice key)
         rc = item_add_change(&st.item, &again, &ix, &n->step);
     if (rc != SYNCLINE_OK)
         return rc;
-    for (uint32_t i = 0; i < st.item.cells_n; i++)
-        if (is_orphan(r, &st.item.changes[st.item.cells[i].change])) {
-            st.item.cells[i].change = ix;
-            any = true;
+    for (uint32_t i = 0; i < st.item.cells_n; i++) {
+        struct cell *c = &st.item.cells[i];
+
+        if (c->change != ix && !is_orphan(r, &st.item.changes[c->change]))
+            continue;
+        bytes += c->path.len + c->value.len;
+        if (++cells > CELLS_MAX || bytes > VALUE_MAX) {
+            r->more = true; /* no member takes a change of more */
+            break;
         }
+        any = any || c->change != ix;
+        c->change = ix;
+        if (PLANTED(REISSUE_EMPTIES))
+            c->value = SLICE_NONE;
+    }
     if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
         st.item.tomb = ix;
         any = true;
@@ -175,6 +187,10 @@ static int reissue(struct node *n, struct space *sp, bool left)
         after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
     }
     buf_free(&r.at);
+    if (r.more && left)
+        sp->orphans = true;
+    else if (r.more)
+        sp->reissue = true;
     return rc == SYNCLINE_OK && r.wrote ? space_raise(n, sp, &by.dot) : rc;
 }
 
