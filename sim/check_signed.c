@@ -4,6 +4,7 @@
 
 #include "repl/keyring.h"
 #include "repl/keys.h"
+#include "sim/peek.h"
 #include "sim/signed.h"
 #include "sim/world.h"
 
@@ -130,19 +131,23 @@ static const char *judge(struct machine *m, const struct envelope_keys *keys,
         : "that its author has not signed";
 }
 
-void check_signed(struct world *w, struct machine *m,
-    const struct space_token *space, struct slice key, const struct item *it)
+void check_signed(struct world *w, struct machine *m, uint32_t number,
+    const struct space_token *space, struct slice key)
 {
     struct envelope_keys keys;
+    struct arena a = { 0 };
+    struct item it;
 
-    if (it->length == 0 || signed_keys(m, space, &keys) != SYNCLINE_OK)
-        return;
-    for (uint32_t i = 0; i < it->changes_n; i++) {
-        const char *what = judge(m, &keys, key, it, i);
+    if (signed_keys(m, space, &keys) != SYNCLINE_OK ||
+        peek_load(&m->port, number, key, &it, &a) != SYNCLINE_OK)
+        it.changes_n = 0; /* said elsewhere */
+    for (uint32_t i = 0; i < it.changes_n; i++) {
+        const char *what = judge(m, &keys, key, &it, i);
 
         if (what != NULL)
             world_fail(w, "R18", "node %u keeps of %.*s a change (%llu) %s",
                 m->ix, SLICE_FMT(key),
-                (unsigned long long)it->changes[i].dot.seq, what);
+                (unsigned long long)it.changes[i].dot.seq, what);
     }
+    arena_free(&a);
 }

@@ -13,6 +13,7 @@ struct forging {
     const struct space_token *space;
     struct slice key;
     struct item it;
+    bool beside;           /* the row itself goes out as well */
     struct change *change; /* one of it, if it has any */
     struct cell *cell;
 };
@@ -106,8 +107,10 @@ static void life(struct forging *f)
     f->it.length += 2;
 }
 
+/* Not in its place: that would withhold it, which nobody can prove. */
 static void bare(struct forging *f)
 {
+    f->beside = true;
     f->it.length += 1 + prng_below(f->draw, 2);
     f->it.changes_n = f->it.cells_n = 0;
     f->it.tomb = -1;
@@ -164,7 +167,7 @@ static bool forge_row(struct forging *f, struct slice row, struct buf *out)
 }
 
 static bool forge_rows(
-    struct forging *f, const struct frame_batch *batch, struct buf *out)
+    struct forging *f, struct frame_batch *batch, struct buf *out)
 {
     uint32_t which = (uint32_t)prng_below(f->draw, batch->rows_n);
     struct reader r = reader_of(batch->rows);
@@ -175,14 +178,19 @@ static bool forge_rows(
         struct buf made = { 0 };
 
         f->key = name;
-        any = i == which && forge_row(f, row, &made);
-        put_bytes(out, any ? f->key : name);
-        put_bytes(out, any ? buf_slice(&made) : row);
+        if (i == which) {
+            any = forge_row(f, row, &made);
+            put_bytes(out, f->key);
+            put_bytes(out, buf_slice(&made));
+        }
+        if (i != which || f->beside) {
+            put_bytes(out, name);
+            put_bytes(out, row);
+        }
         buf_free(&made);
-        if (i == which && !any)
-            return false;
     }
-    return which < batch->rows_n;
+    batch->rows_n += f->beside;
+    return any;
 }
 
 bool forge_frame(struct machine *from, struct slice frame, struct prng *draw,

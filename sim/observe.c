@@ -43,13 +43,16 @@ static void touch(struct observer *o, uint32_t item, bool removed)
     o->touched[o->touched_n++] = (struct touched){ item, removed };
 }
 
-static void check_signed_item(
-    struct observer *o, uint32_t item, const struct item *it)
+/* The item once more: what a store lends is good until it is asked again, and
+ * the judge asks it for keys. */
+static void check_signed_item(struct observer *o, uint32_t item)
 {
     const struct led_item *li = &o->ledger->items[item];
+    const struct view_space *vs = view_by_space(o->view, li->space);
 
-    check_signed(
-        o->world, o->machine, &o->ledger->spaces[li->space].token, li->key, it);
+    if (vs != NULL)
+        check_signed(o->world, o->machine, vs->number,
+            &o->ledger->spaces[li->space].token, li->key);
 }
 
 static void load(struct observer *o, uint32_t item, struct item *out)
@@ -412,10 +415,10 @@ static void judge_touched(struct observer *o)
         if (!is_returning(o, t->item))
             check_deleted(o->world, o->machine, t->item, &it);
         check_version(o->world, o->machine, t->item, &it);
-        check_signed_item(o, t->item, &it);
         vi->length = it.length;
         if (it.version > vi->version) /* a collected one is not forgotten */
             vi->version = it.version;
+        check_signed_item(o, t->item);
     }
 }
 
