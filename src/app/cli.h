@@ -118,6 +118,8 @@ struct slice cli_span(struct cli *c, int64_t seconds);
 struct slice cli_bytes(struct cli *c, int64_t n);
 struct slice cli_us(struct cli *c, int64_t us);
 struct slice cli_count(struct cli *c, int64_t n);
+/* The device of an answer: its name, or how its id begins; "" for nobody. */
+struct slice cli_who(struct cli *c, const struct json *v);
 struct slice cli_printf(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* What a stranger may have written, with nothing in it that a terminal acts

@@ -137,7 +137,7 @@ static int load(
 }
 
 int identity_file_open(
-    struct identity **out, const char *dir, struct errmsg *why)
+    struct identity **out, const char *dir, bool may_make, struct errmsg *why)
 {
     char path[PATH_MAX];
     struct identity *id = NULL;
@@ -155,6 +155,11 @@ int identity_file_open(
     }
     if (errno != ENOENT)
         return errmsg_set(why, errno_status(), "%s: %s", path, strerror(errno));
+    if (!may_make)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "%s: this key is not there, but the store that belongs to it is; "
+            "put it back, or choose another folder",
+            path);
     rc = identity_generate(&id);
     if (rc == SYNCLINE_OK)
         rc = save(id, path, dir, why);

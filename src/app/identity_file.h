@@ -8,9 +8,10 @@
 
 /* Makes the folder and its parents. */
 NODISCARD int folder_make(const char *dir, struct errmsg *why);
-/* Loads the identity, or makes one where there is none. A file that others
- * may read is refused: EDENIED. */
+/* Loads the identity. Where there is none it makes one if it may, which it may
+ * not for a store that belongs to another: EDENIED. So is a file that others
+ * may read. */
 NODISCARD int identity_file_open(
-    struct identity **out, const char *dir, struct errmsg *why);
+    struct identity **out, const char *dir, bool may_make, struct errmsg *why);
 
 #endif

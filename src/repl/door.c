@@ -95,7 +95,7 @@ void door_gone(struct node *n, uint64_t conn, enum pair_refusal why)
     }
     if (why == PAIR_ACCEPTED)
         shut(n, "one has come in");
-    else if (d->tries >= TRIES)
+    else if (d->tries >= TRIES && !PLANTED(R05_ASKS))
         shut(n, "three have asked in vain");
 }
 
@@ -129,8 +129,10 @@ static enum pair_refusal may_ask(struct node *n, const struct conn *c)
 {
     const struct door *d = n->door;
 
-    if (!is_open(n) || d->tries >= TRIES)
+    if (!is_open(n) || (d->tries >= TRIES && !PLANTED(R05_ASKS)))
         return PAIR_CLOSED;
+    if (PLANTED(R05_ONE))
+        return PAIR_ACCEPTED;
     if (d->asker.conn != 0 || n->now_us < d->pause_until_us)
         return d->asker.conn == c->id ? PAIR_BROKEN : PAIR_BUSY;
     return invites_knock(n->invites, c->id, n->now_us);

@@ -34,6 +34,7 @@ void mesh_free(struct node *n)
     members_free(n->members);
     invites_free(n->invites);
     peers_free(n->peers);
+    copies_free(&n->copies);
 }
 
 /* ---- who owns which replica ---- */
@@ -381,6 +382,7 @@ static int act_on_members(struct node *n)
     int rc = peers_set_members(
         n->peers, members_ids(n->members), members_n(n->members), n->now_us);
 
+    copies_keep(&n->copies, members_ids(n->members), members_n(n->members));
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
         sp->orphans = true;
     for (struct conn *c = n->conns; c != NULL; c = c->next)

@@ -4,6 +4,7 @@
 #include "repl/collect_impl.h"
 #include "repl/proofs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A store is not rolled back under a running node: a second claim so soon
@@ -14,6 +15,7 @@
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
 /* How seldom a log says that the disk is still full. */
 #define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
+#define TELL_RESCUED_US ((uint64_t)10 * 1000 * 1000)
 
 /* ---- effects ---- */
 
@@ -161,6 +163,7 @@ static int note_commit(struct node *n)
 
     n->undo_ceiling = n->clock_ceiling;
     n->gone_kept = n->gone;
+    n->rescued_kept = n->rescued;
     txn_reset(&n->txn);
     if (fx != NULL) {
         fx->commit = n->commit;
@@ -196,6 +199,7 @@ static void undo_writes(struct node *n)
     spaces_undo(n);
     n->clock_ceiling = n->undo_ceiling;
     n->gone = n->gone_kept;
+    n->rescued = n->rescued_kept;
 }
 
 /* Frames that will not be sent leave no gap in the numbers; but what a flush
@@ -361,17 +365,6 @@ static int (*const handlers[])(struct node *, const struct event *) = {
     [EV_AUDITED] = on_audited,
 };
 
-/* A full disk fails every write, and the log may be on it. */
-static void log_failure(struct node *n, int rc)
-{
-    if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
-        return;
-    if (rc == SYNCLINE_EFULL)
-        n->tell_full_us = n->now_us + TELL_FULL_US;
-    log_line(&n->log, LOG_LEVEL_WARN, "node", "an event failed: %s%s",
-        status_name(rc), rc == SYNCLINE_EFULL ? ": no room on the disk" : "");
-}
-
 /* Of a frame: what only a peer that breaks the rules brings about. */
 static bool is_offence(int rc)
 {
@@ -396,12 +389,61 @@ const char *refusal_text(const struct node *n, int rc)
     }
 }
 
+static const char *frame_of(const struct event *ev, const struct conn *c)
+{
+    if (ev->type != EV_FRAME)
+        return "the connection";
+    if (c->pairing)
+        return "what is said in pairing";
+    return ev->bytes.len > 0 ? frame_name(ev->bytes.ptr[0]) : "an empty frame";
+}
+
+/* "batch of attic, 10.0.0.7:4748 failed". */
+static void name_event(
+    const struct node *n, const struct event *ev, char *out, size_t size)
+{
+    const struct conn *c = conn_by_id(n, ev->conn);
+    char addr[NETADDR_TEXT];
+
+    if (ev->type == EV_REQUEST) {
+        (void)snprintf(out, size, "a request");
+        return;
+    }
+    if (c == NULL) {
+        (void)snprintf(out, size, "what falls due by itself");
+        return;
+    }
+    netaddr_format(addr, &c->remote);
+    (void)snprintf(out, size, "%s of %.*s%s%s", frame_of(ev, c),
+        (int)(c->name.len > 100 ? 100 : c->name.len), (const char *)c->name.ptr,
+        c->name.len > 0 ? ", " : "", addr);
+}
+
+/* A full disk fails every write, and the log may be on it. */
+static void log_failure(struct node *n, const struct event *ev, int rc)
+{
+    const bool of_peer = ev->type == EV_FRAME && is_offence(rc);
+    char what[200];
+
+    if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
+        return;
+    if (rc == SYNCLINE_EFULL)
+        n->tell_full_us = n->now_us + TELL_FULL_US;
+    name_event(n, ev, what, sizeof what);
+    log_line(&n->log, LOG_LEVEL_WARN, "node",
+        "%s failed, nothing of it stands: %s (%s)%s", what, failure_text(rc),
+        status_name(rc),
+        of_peer ? "; the connection is closed. If it does so again, compare "
+                  "the versions of both, then report it"
+                : "");
+}
+
 /* The step failed and was undone: tell whoever asked for it. */
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
     struct conn *c;
 
-    log_failure(n, rc);
+    log_failure(n, ev, rc);
     if (ev->type == EV_REQUEST)
         return fx_error(n, ev->request, rc, NULL);
     c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)
@@ -513,6 +555,19 @@ static void go_on_returning(struct node *n)
     }
 }
 
+/* Somebody should look at it; a long list is not told line by line. */
+static void tell_rescued(struct node *n)
+{
+    if (n->rescued_kept == 0 || n->now_us < n->rescued_due_us)
+        return;
+    log_line(&n->log, LOG_LEVEL_WARN, "node",
+        "%llu edit%s of deleted items came with a member that had been away; "
+        "`syncline rescue` lists what waits to be taken back or let go",
+        (unsigned long long)n->rescued_kept, n->rescued_kept == 1 ? "" : "s");
+    n->rescued = n->rescued_kept = 0;
+    n->rescued_due_us = n->now_us + TELL_RESCUED_US;
+}
+
 static void name_actor(struct node *n, const struct event *ev)
 {
     bool of_conn = ev->type == EV_FRAME || ev->type == EV_CONN_UP;
@@ -561,6 +616,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         n->chores_from_us = n->now_us + RETRY_US;
         rc = rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     }
+    tell_rescued(n);
     *fx = n->fx;
     *fx_n = n->fx_n;
     return rc;

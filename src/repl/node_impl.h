@@ -9,6 +9,7 @@
  *   write.c     local writes
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
+ *   twins.c     a device that runs twice
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
@@ -23,6 +24,7 @@
  *   return.c    what one that was behind alone had, replayed
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
+ *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
  *   audit.c     what the audit log is told
  *   request*.c  the local interface (doc/api.md)
@@ -36,6 +38,7 @@
 #include "core/merge.h"
 #include "repl/audit.h"
 #include "repl/beacon.h"
+#include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
 #include "repl/members.h"
@@ -311,6 +314,8 @@ struct node {
     uint64_t collect_due_us;
     struct gone gone, gone_kept; /* not told yet; should the step fail */
     uint64_t gone_due_us;
+    uint64_t rescued, rescued_kept; /* onto the rescue list, not told yet */
+    uint64_t rescued_due_us;
     uint64_t chores_from_us; /* the store refused something before */
 
     struct pending *pending; /* ring */
@@ -325,6 +330,7 @@ struct node {
     bool members_changed;
     bool want_flush;
     bool reach_changed;
+    struct copies copies;    /* devices that run more than once */
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */
     bool bad_restart;        /* the replica id must be minted anew */
@@ -455,6 +461,8 @@ uint64_t conns_deadline(const struct node *n);
 void conns_free(struct node *n);
 /* Every session of every connection starts anew: our replica id changed. */
 void conns_restart(struct node *n, const char *why);
+/* Of several connections to a device one stays. */
+void conn_close_doubles(struct node *n, struct conn *c);
 struct session *session_of(struct conn *c, const struct space *sp);
 NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
@@ -497,6 +505,18 @@ NODISCARD int standing_may_write(
 NODISCARD int standing_may_make(struct node *n, const struct space *sp,
     struct slice key, struct errmsg *why);
 void standing_wrote(struct node *n, size_t bytes);
+
+/* ---- twins.c ---- */
+
+/* Which of the two stays is not for conn_close_doubles to say: they are, or
+ * may be, two replicas of a device that runs twice. */
+bool twins_are_apart(
+    const struct node *n, const struct conn *c, const struct conn *o);
+/* Its replica is known now. Closes it if another one has the turn. */
+NODISCARD int twins_on_hello(struct node *n, struct conn *c);
+void twins_on_bye(struct node *n, const struct conn *c, struct slice text);
+/* Does the device, maybe this one, run more than once? */
+bool twins_run(const struct node *n, const struct device_id *device);
 
 /* ---- send.c ---- */
 
@@ -650,12 +670,19 @@ NODISCARD int audit_replica(struct node *n);
 NODISCARD int audit_join(struct node *n, const struct device_id *inviter,
     struct slice name, const struct mesh_id *left, uint64_t kept);
 
+/* ---- who.c ---- */
+
+void put_device_hex(struct buf *b, const struct device_id *d);
+/* "device", "name", and "removed" of who is no member any more. Without a
+ * certificate the device is told by the first bytes of its id, its name is
+ * null. */
+void put_who(const struct node *n, struct buf *b, const struct rid *r);
+
 /* ---- request.c ---- */
 
 NODISCARD int request_on(struct node *n, const struct event *ev);
 /* request_admin.c: whatever request.c does not know. */
 NODISCARD int request_admin(struct node *n, uint64_t request,
     const struct json *args, struct errmsg *why);
-void put_device_hex(struct buf *b, const struct device_id *d);
 
 #endif
