@@ -431,7 +431,7 @@ static void log_failure(struct node *n, const struct event *ev, int rc)
         n->tell_full_us = n->now_us + TELL_FULL_US;
     name_event(n, ev, what, sizeof what);
     log_line(&n->log, LOG_LEVEL_WARN, "node",
-        "%s failed, nothing of it stands: %s (%s)%s", what, failure_text(rc),
+        "%s failed, nothing of it stands: %s (%s)%s", what, refusal_text(n, rc),
         status_name(rc),
         of_peer ? "; the connection is closed. If it does so again, compare "
                   "the versions of both, then report it"
@@ -450,9 +450,6 @@ static int tell_failure(struct node *n, const struct event *ev, int rc)
                                                        : NULL;
     if (c == NULL)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
-    if (rc == SYNCLINE_EDENIED && n->refusal.text[0] != 0)
-        log_line(&n->log, LOG_LEVEL_WARN, "receive", "from %.*s: %s",
-            SLICE_FMT(c->name), n->refusal.text);
     if (ev->type == EV_FRAME && !c->pairing && is_offence(rc))
         standing_broke(n, &c->device, refusal_text(n, rc));
     conn_close(n, c, rc, refusal_text(n, rc));
