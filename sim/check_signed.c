@@ -2,7 +2,6 @@
  * that its dot names, over every cell of it that is there. */
 #include "sim/check.h"
 
-#include "repl/keyring.h"
 #include "repl/keys.h"
 #include "sim/peek.h"
 #include "sim/signed.h"
@@ -20,10 +19,8 @@ int signed_keys(struct machine *m, const struct space_token *space,
     struct envelope_keys *out)
 {
     const struct crypto_port *crypto = &m->crypto;
-    struct envelope_secret secret = { .epoch = 0 };
-    struct keyring_key first = { .whole = true };
+    struct envelope_secret secret;
     struct mesh_id mesh;
-    struct key_id id;
     struct slice value;
     struct reader r;
     int rc = store_get(&m->port, TABLE_META, SLICE_LIT(META_MESH), &value);
@@ -32,12 +29,7 @@ int signed_keys(struct machine *m, const struct space_token *space,
         return rc;
     r = reader_of(value);
     get_into(&r, mesh.b, sizeof mesh.b);
-    get_into(&r, first.key, KEY_LEN);
-    rc = keyring_id_of(&id, crypto, first.key);
-    if (rc == SYNCLINE_OK)
-        rc = keyring_space_key(&first, crypto, space, secret.key);
-    memcpy(secret.first, secret.key, KEY_LEN);
-    memcpy(secret.id, id.b, KEY_ID_LEN);
+    rc = envelope_clear_secret(&secret, crypto, &mesh, space);
     return rc == SYNCLINE_OK
         ? envelope_keys_make(out, crypto, &mesh, space, &secret)
         : rc;

@@ -20,7 +20,8 @@ enum draw_name {
     DRAW_LINK,
     DRAW_CLIENT,
     DRAW_WATCH, /* beside the n-th operation */
-    DRAW_DOOR   /* who comes in without a code */
+    DRAW_DOOR,  /* who comes in without a code */
+    DRAW_ROLES  /* who may what */
 };
 
 static inline struct prng draw_from(

@@ -6,7 +6,6 @@
 #include "app/stop_mark.h"
 #include "base/text.h"
 #include "io/clock.h"
-#include "repl/keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -451,21 +450,10 @@ static int open_node(struct engine *e, struct errmsg *why)
     return rc;
 }
 
-/* Is there a replica in it, and so a device that it belongs to? */
-static int store_is_used(const struct engine *e, bool *used)
-{
-    struct slice replica;
-    int rc = store_get(&e->port, TABLE_META, SLICE_LIT(META_REPLICA), &replica);
-
-    *used = rc == SYNCLINE_OK;
-    return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
-}
-
 int engine_open(
     struct engine **out, const struct engine_options *opt, struct errmsg *why)
 {
     struct engine *e = calloc(1, sizeof *e);
-    bool used = false;
     int rc = SYNCLINE_ENOMEM;
 
     if (e == NULL)
@@ -476,11 +464,7 @@ int engine_open(
     if (e->dir != NULL)
         rc = folder_make(opt->dir, why);
     if (rc == SYNCLINE_OK)
-        rc = engine_store_open(e, why);
-    if (rc == SYNCLINE_OK)
-        rc = store_is_used(e, &used);
-    if (rc == SYNCLINE_OK)
-        rc = identity_file_open(&e->identity, e->dir, !used, why);
+        rc = engine_open_store(e, why);
     if (rc == SYNCLINE_OK) {
         crypto_port_openssl(&e->crypto, &e->crypto_self, e->identity);
         rc = open_handles(e);

@@ -39,6 +39,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },
+    [PLANT_CUT_IGNORED] = { "cut-ignored",
+        "changes of devices that may not write are merged" },
     [PLANT_COMMIT_UNCHECKED] = { "commit-unchecked",
         "a nonce is taken that its owner did not commit to" },
     [PLANT_DIFF_SHOWN] = { "diff-shown",
@@ -49,6 +51,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_FALSE_CONFLICT] = { "false-conflict",
         "a conflict is told of what "
         "the winner had seen" },
+    [PLANT_FOREIGN_STAYS] = { "foreign-stays",
+        "what was merged before a removal was heard of stays as it is" },
     [PLANT_FORWARD_DROPS] = { "forward-drops",
         "what an author delivers "
         "itself is never forwarded" },
@@ -67,6 +71,7 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },
+    [PLANT_NO_ROTATE] = { "no-rotate", "a removal makes no new key" },
     [PLANT_OWN_UNSAVED] = { "own-unsaved",
         "own writes are not saved in the "
         "vector" },
@@ -79,6 +84,8 @@ static const struct plant_row rows[PLANT_END] = {
         "what is received is not checked against its proof" },
     [PLANT_PROOFS_STAY] = { "proofs-stay",
         "proofs cover what has been overwritten" },
+    [PLANT_READER_WRITES] = { "reader-writes",
+        "a device that may not write does so" },
     [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
         "rows of a lost replica are written "
         "again without their values" },

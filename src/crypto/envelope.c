@@ -29,6 +29,23 @@ static int derive_mac(struct mac_key *out, const struct crypto_port *crypto,
     return rc;
 }
 
+int envelope_clear_secret(struct envelope_secret *out,
+    const struct crypto_port *crypto, const struct mesh_id *mesh,
+    const struct space_token *space)
+{
+    const struct envelope_keys of = { .mesh = *mesh, .space = *space };
+    struct envelope_secret made = { .epoch = 0 };
+    uint8_t name[KEY_LEN] = { 0 };
+    int rc;
+
+    memcpy(name, mesh->b, MESH_ID_LEN);
+    rc = derive(made.key, crypto, name, &of, SLICE_LIT("syncline clear v1\n"));
+    memcpy(made.first, made.key, KEY_LEN);
+    if (rc == SYNCLINE_OK)
+        *out = made;
+    return rc;
+}
+
 int envelope_keys_make(struct envelope_keys *out,
     const struct crypto_port *crypto, const struct mesh_id *mesh,
     const struct space_token *space, const struct envelope_secret *secret)

@@ -19,8 +19,8 @@
 #define ENVELOPE_TAG_LEN SHA256_LEN
 #define KEY_ID_LEN 16
 
-/* A space's key of an epoch, and that of epoch 0 (repl/keyring.h makes them
- * from the mesh's). */
+/* A space's key of an epoch (repl/keyring.h makes it from the mesh's), and that
+ * which its tokens are made with. */
 struct envelope_secret {
     uint64_t epoch;
     uint8_t id[KEY_ID_LEN]; /* of the mesh's key of that epoch */
@@ -35,9 +35,14 @@ struct envelope_keys {
     uint8_t id[KEY_ID_LEN];
     uint8_t seal[KEY_LEN];
     struct mac_key siv;
-    struct mac_key index; /* of epoch 0: the same for ever */
+    struct mac_key index; /* the same in all epochs */
 };
 
+/* Of epoch 0: made of names only, for cells that are signed and never sealed.
+ * Its id is zeros. */
+NODISCARD int envelope_clear_secret(struct envelope_secret *out,
+    const struct crypto_port *crypto, const struct mesh_id *mesh,
+    const struct space_token *space);
 NODISCARD int envelope_keys_make(struct envelope_keys *out,
     const struct crypto_port *crypto, const struct mesh_id *mesh,
     const struct space_token *space, const struct envelope_secret *secret);

@@ -22,29 +22,25 @@ void space_forget_keys(struct space *sp)
     }
 }
 
-/* The mesh's key of an epoch, by its id; epoch 0 has one. */
+/* Keys of epoch 0 stand for cells that nobody seals: they come from the mesh's
+ * id, so that every member has them from the beginning, whatever it may read.
+ * Under the mesh's own keys, later ones, sealed cells will be signed. */
 static int secret_of(struct node *n, const struct space_token *space,
     uint64_t epoch, const uint8_t id[KEY_ID_LEN], struct envelope_secret *out)
 {
-    const struct crypto_port *crypto = n->opt.crypto;
-    struct keyring_key of_mesh = { .whole = true };
-    struct key_id own;
-    int rc;
+    const struct keyring_key *key = NULL;
+    struct key_id of;
+    int rc = envelope_clear_secret(out, n->opt.crypto, &n->mesh, space);
 
-    (void)id;
-    if (epoch != 0)
+    if (epoch == 0 || rc != SYNCLINE_OK)
+        return rc;
+    memcpy(of.b, id, KEY_ID_LEN);
+    key = keyring_find(&n->keyring, epoch, &of);
+    if (key == NULL)
         return SYNCLINE_ENOTFOUND;
-    memcpy(of_mesh.key, n->mesh_secret, KEY_LEN);
-    rc = keyring_id_of(&own, crypto, n->mesh_secret);
-    if (rc == SYNCLINE_OK)
-        rc = keyring_space_key(&of_mesh, crypto, space, out->key);
-    if (rc == SYNCLINE_OK) {
-        out->epoch = epoch;
-        memcpy(out->id, own.b, KEY_ID_LEN);
-        memcpy(out->first, out->key, KEY_LEN);
-    }
-    crypto_wipe(&of_mesh, sizeof of_mesh);
-    return rc;
+    out->epoch = epoch;
+    memcpy(out->id, id, KEY_ID_LEN);
+    return keyring_space_key(key, n->opt.crypto, space, out->key);
 }
 
 /* A bootstrap on its way in is of the space that it is for. */

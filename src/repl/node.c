@@ -1,6 +1,7 @@
 #include "repl/node.h"
 
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/proofs.h"
 
@@ -15,6 +16,8 @@
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
 /* How seldom a log says that the disk is still full. */
 #define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
+/* A key that is made is a record that changes what counts, and so on. */
+#define MESH_ROUNDS 4
 #define TELL_RESCUED_US ((uint64_t)10 * 1000 * 1000)
 
 /* ---- effects ---- */
@@ -263,6 +266,8 @@ static int do_chores(struct node *n)
         rc = silences_tick(n);
     if (rc == SYNCLINE_OK)
         rc = orphans_tick(n);
+    if (n->now_us >= n->collect_due_us)
+        n->epochs_due = true;
     if (rc == SYNCLINE_OK)
         rc = collect_tick(n);
     return rc;
@@ -500,24 +505,32 @@ static int reissue(struct node *n)
     return rc;
 }
 
-/* A certificate that was parked may be that of the next one's author. */
-static int look_at_mesh(struct node *n)
+/* Records that count mean that others do not, that spaces hold what they may
+ * not, that keys are to be made: each in a commit of its own, since scans do
+ * not see what is not committed. */
+static int act_on_mesh(struct node *n)
 {
+    bool waits = n->mesh_changed && any_parked(n);
     int rc = SYNCLINE_OK;
 
-    while (rc == SYNCLINE_OK && n->mesh_changed) {
-        bool waits = any_parked(n);
-
+    if (n->mesh_changed)
         rc = mesh_refresh(n);
-        if (rc == SYNCLINE_OK)
-            rc = node_commit(n);
-        if (rc != SYNCLINE_OK || !waits)
-            break;
+    if (rc == SYNCLINE_OK && waits)
+        rc = node_commit(n);
+    if (rc == SYNCLINE_OK && waits)
         rc = parked_retry(n);
-        if (rc == SYNCLINE_OK)
-            rc = node_commit(n);
-    }
-    return rc;
+    if (rc == SYNCLINE_OK && n->rights_due)
+        rc = access_changed(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->rights_due = false;
+    if (n->access_due)
+        rc = access_settle(n);
+    if (rc == SYNCLINE_OK && n->epochs_due && n->now_us >= n->chores_from_us)
+        rc = epochs_tick(n);
+    return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }
 
 /* What a committed event entails beyond itself. */
@@ -531,10 +544,8 @@ static int follow_up(struct node *n)
         rc = reissue(n);
     if (rc == SYNCLINE_OK && n->now_us >= n->chores_from_us)
         rc = returns_run(n, false);
-    if (rc == SYNCLINE_OK)
-        rc = look_at_mesh(n);
-    if (rc == SYNCLINE_OK)
-        rc = node_commit(n);
+    for (int i = 0; i < MESH_ROUNDS && rc == SYNCLINE_OK; i++)
+        rc = act_on_mesh(n);
     return rc;
 }
 
@@ -660,6 +671,14 @@ bool node_admits(
     if (pairing)
         return join_admits(n, device);
     return !device_eq(device, &n->device) && members_has(n->members, device);
+}
+
+uint64_t node_bound(const struct node *n, const struct space_token *space,
+    const struct rid *replica)
+{
+    bool known;
+
+    return members_bound(n->members, replica, space, &known);
 }
 
 void node_set_log_level(struct node *n, enum log_level level)

@@ -10,12 +10,15 @@
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
  *   twins.c     a device that runs twice
+ *   subscribe.c asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
  *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
+ *   access.c    who may read and write what; changes that do not count
+ *   epochs.c    the mesh's keys
  *   join.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
@@ -52,6 +55,9 @@
 #define PARKED_PREFIX "parked/" /* + device, hex: true or false */
 #define DEFAULT_SPACE "default"
 #define MESH_SECRET_LEN 32
+/* Beacons under so many of the last keys are read: whoever was away when a
+ * key was made announces itself under an older one. */
+#define BEACON_KEYS 4
 
 /* ---- connections ---- */
 
@@ -126,6 +132,12 @@ struct session {
     struct vv late;
     uint8_t late_flags;
     struct floors late_floors;
+    /* It brought what does not count, by what we know: nothing is taken until
+     * it knows as much, or we know more. */
+    bool refusing;
+    uint64_t refused_us;
+    bool asked;          /* we have sent SUBSCRIBE */
+    uint64_t until_pong; /* and again: what comes before this PONG is old */
 };
 
 /* A large row arriving. */
@@ -172,6 +184,7 @@ struct conn {
     struct slice name;
     uint16_t port;
     uint32_t sent_no, seen_no, undo_no;
+    uint64_t pings, pongs; /* sent, answered: in order */
     uint64_t heard_us, ping_due_us, opened_us;
     uint64_t rtt_us;
     int64_t offset_us;
@@ -324,7 +337,19 @@ struct node {
     uint64_t persisted; /* of the last durable one */
     uint64_t next_conn;
     uint64_t beacon_due_us;
-    struct beacon_key beacon_key;
+    struct keyring keyring;
+    /* The first is for our own; those of others may be older. */
+    struct beacon_key beacon_keys[BEACON_KEYS];
+    uint32_t beacon_keys_n;
+    bool rotate_due;   /* the mesh is to have a new key */
+    bool epochs_due;   /* and somebody may lack one */
+    bool access_due;   /* spaces may hold what does not count */
+    bool rights_due;   /* what each may has changed */
+    bool mint_due;     /* changes of this replica do not count any more */
+    bool removed_told; /* a member has said that we are none any more */
+    size_t removed_n;  /* devices that were members once */
+    struct device_id removed_by; /* that member */
+    uint64_t removed_at;
     uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */
     bool mesh_changed;  /* items of `_mesh` changed in this step */
     bool members_changed;
@@ -440,6 +465,10 @@ NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
 NODISCARD int reissue_mine(struct node *n, struct space *sp);
 /* And of devices that have been removed. */
 NODISCARD int orphans_tick(struct node *n);
+/* What does not count, as a change of our own. */
+NODISCARD int reissue_foreign(struct node *n, struct space *sp, bool *more);
+/* Is there any? */
+NODISCARD int reissue_would(struct node *n, struct space *sp, bool *any);
 
 /* ---- conn.c ---- */
 
@@ -464,7 +493,17 @@ void conns_restart(struct node *n, const char *why);
 /* Of several connections to a device one stays. */
 void conn_close_doubles(struct node *n, struct conn *c);
 struct session *session_of(struct conn *c, const struct space *sp);
+NODISCARD int conn_ping(struct node *n, struct conn *c);
+
+/* ---- subscribe.c ---- */
+
 NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
+/* The same, but what we lack is to be looked for, wherever it stands. */
+NODISCARD int conn_subscribe_anew(
+    struct node *n, struct conn *c, struct space *sp);
+/* And what it has asked for before it might is answered. */
+NODISCARD int conn_open_session(
+    struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
 void session_drop(struct conn *c, struct space *sp);
 
@@ -552,7 +591,6 @@ void mesh_free(struct node *n);
 NODISCARD int mesh_found(struct node *n);
 NODISCARD int mesh_load(struct node *n, struct errmsg *why);
 NODISCARD int mesh_save_identity(struct node *n);
-NODISCARD int mesh_keys(struct node *n);
 NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
 /* Reads the items of `_mesh` that changed and acts on them. */

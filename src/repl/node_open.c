@@ -1,7 +1,9 @@
 /* Opening a node on its store, and freeing it. */
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/proofs.h"
+#include "repl/secret.h"
 
 #include <stdlib.h>
 
@@ -181,6 +183,8 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     if (rc == SYNCLINE_OK)
         rc = mesh_refresh(n);
     if (rc == SYNCLINE_OK)
+        rc = access_load_removed(n);
+    if (rc == SYNCLINE_OK)
         rc = mesh_load_book(n);
     if (rc == SYNCLINE_OK)
         rc = join_load(n);
@@ -225,6 +229,7 @@ void node_free(struct node *n)
     arena_free(&n->step);
     buf_free(&n->key);
     buf_free(&n->out);
+    secret_wipe(n->mesh_secret, sizeof n->mesh_secret);
     free(n->raises);
     free(n->fx);
     free(n);

@@ -11,7 +11,6 @@ import hmac
 import os
 import re
 import socket
-import sqlite3
 import ssl
 import struct
 import subprocess
@@ -199,18 +198,6 @@ def context(identity, alpn=MEMBER, version=ssl.TLSVersion.TLSv1_3):
     return c
 
 
-def mesh_secret(folder):
-    """What pairing hands out, from a running daemon's store: it may still be
-    on its way there."""
-    def read():
-        path = "file:%s?mode=ro" % os.path.join(folder, "state.db")
-        with contextlib.closing(sqlite3.connect(path, uri=True)) as db:
-            row = db.execute(
-                "SELECT v FROM meta WHERE k = ?", (b"mesh",)).fetchone()
-        return row and bytes(row[0])
-    return node.wait_for("the store names the mesh", read)
-
-
 # ---- a connection ----
 
 class Gone(Exception):
@@ -233,15 +220,12 @@ def tcp(to, source=None):
     return s
 
 
-_secrets = {}  # of meshes
-
-
 class Peer:
     """Connected and, unless told otherwise, greeted."""
 
     def __init__(self, daemon, identity, mesh=None, hello=True, alpn=MEMBER,
                  replica=None):
-        self.daemon, self.identity, self.no = daemon, identity, 0
+        self.identity, self.no = identity, 0
         self.replica = replica or identity.replica()
         self.mesh = mesh or bytes.fromhex(daemon.status()["mesh"])
         self.socket = context(identity, alpn).wrap_socket(
@@ -304,13 +288,7 @@ class Peer:
 
     def keys(self, space="default"):
         """What cells of a space are signed with (epoch 0)."""
-        if self.mesh not in _secrets:
-            record = b""
-            while record[:16] != self.mesh:  # a mesh that it left, so far
-                record = mesh_secret(self.daemon.dir)
-            _secrets[self.mesh] = record[16:]
-        secret = _secrets[self.mesh]
-        return signed.Keys(secret, self.mesh, self.token(space), 0, secret)
+        return signed.Keys.clear(self.mesh, self.token(space))
 
     def row(self, key, cells, seq, space="default", **more):
         """Signed as it should be."""

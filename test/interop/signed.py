@@ -64,6 +64,18 @@ class Keys:
         self.seal = self.derive(mesh, self.of_space, b"syncline seal v1\n")
         self.index = self.derive(mesh, self.first, b"syncline index v1\n")
 
+    @classmethod
+    def clear(cls, mesh, space):
+        """Epoch 0: of cells that nobody seals."""
+        self = cls(bytes(32), mesh, space, 0, bytes(32))
+        self.id = bytes(16)
+        self.of_space = self.first = self.derive(
+            mesh, mesh + bytes(16), b"syncline clear v1\n")
+        self.siv = self.derive(mesh, self.of_space, b"syncline siv v1\n")
+        self.seal = self.derive(mesh, self.of_space, b"syncline seal v1\n")
+        self.index = self.derive(mesh, self.first, b"syncline index v1\n")
+        return self
+
     def derive(self, salt, key, what):
         return HKDF(hashes.SHA256(), 32, salt, what + self.space).derive(key)
 
