@@ -172,8 +172,7 @@ def the_example_of_the_page_holds():
         page = f.read()
     shown = re.search(r"An envelope, whole:\n\n```\n(.*?)```", page, re.S)
     shown = bytes.fromhex(re.sub(r"#.*", "", shown.group(1)))
-    secret = b"\x42" * 32
-    keys = Keys(secret, b"\xaa" * 16, b"\x55" * 16, 0, secret)
+    keys = Keys.clear(b"\xaa" * 16, b"\x55" * 16)
     fields = [b"\x11" * 16, 5, b"\x11" * 16, 5, 0, 1000000 << 12, b"\x11" * 16,
               1, hashlib.sha256(b"\0\0" + struct.pack("<Q", 1000000) +
                                 b"\0").digest(), VALUE]
