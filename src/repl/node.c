@@ -377,23 +377,6 @@ static bool is_offence(int rc)
         rc == SYNCLINE_ELIMIT || rc == SYNCLINE_EDENIED;
 }
 
-const char *refusal_text(const struct node *n, int rc)
-{
-    if (n->refusal.text[0] != 0)
-        return n->refusal.text;
-    switch (rc) {
-    case SYNCLINE_EMALFORMED:
-    case SYNCLINE_ESHORT:
-        return "a frame breaks the protocol";
-    case SYNCLINE_ELIMIT:
-        return "a frame brings more than is allowed";
-    case SYNCLINE_EDENIED:
-        return "a frame claims what is not believed";
-    default:
-        return node_status_text(rc);
-    }
-}
-
 static const char *frame_of(const struct event *ev, const struct conn *c)
 {
     if (ev->type != EV_FRAME)

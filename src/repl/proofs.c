@@ -50,6 +50,23 @@ static int refuse(struct node *n, const struct change *c, const char *what)
         (unsigned long long)c->dot.seq, text, what);
 }
 
+const char *refusal_text(const struct node *n, int rc)
+{
+    if (n->refusal.text[0] != 0)
+        return n->refusal.text;
+    switch (rc) {
+    case SYNCLINE_EMALFORMED:
+    case SYNCLINE_ESHORT:
+        return "a frame breaks the protocol";
+    case SYNCLINE_ELIMIT:
+        return "a frame brings more than is allowed";
+    case SYNCLINE_EDENIED:
+        return "a frame claims what is not believed";
+    default:
+        return node_status_text(rc);
+    }
+}
+
 struct checking {
     struct node *node;
     struct space *space;
