@@ -35,6 +35,10 @@ void check_far_note(struct world *w, struct machine *m, const struct change *c);
 void check_far(struct world *w, struct machine *m);
 void check_epochs(struct world *w);
 
+/* R18, R26: what is kept of a change bears its author's signature. */
+void check_signed(struct world *w, struct machine *m, uint32_t number,
+    const struct space_token *space, struct slice key);
+
 /* What nobody asked for, a replay, a copy, a reissue, brings what somebody
  * wrote once; resolvers are asked. */
 void check_unasked(struct world *w, const struct machine *m, uint32_t change);

@@ -1,6 +1,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 
 #include <stdlib.h>
 
@@ -80,13 +81,15 @@ static int look_at_changes(
         const struct change *c = &row->changes[i];
         int rc;
 
+        if (!sp->staged && vv_covers(&sp->have, &c->dot))
+            continue; /* nobody has looked at it: it is not taken either */
         if (!clock_admits(n, &c->stamp))
             return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
         rc = clock_look_at(n, sp, key, &c->stamp);
         if (rc != SYNCLINE_OK)
             return rc;
-        if (sp->staged || vv_covers(&sp->have, &c->dot))
+        if (sp->staged)
             continue;
         if (!sp->orphans)
             sp->orphans = owner_of(n, &c->dot.replica) == NULL;
@@ -178,6 +181,18 @@ static int stage_row(
     return item_store(n, sp, key, &st, space_next_lsn(sp));
 }
 
+/* A header alone ends no life: nobody has signed it. */
+static void lower_to_proven(
+    const struct space *sp, const struct item *mine, struct item *row)
+{
+    if (row->length <= mine->length || mine->length == 0 || has_news(sp, row) ||
+        PLANTED(BARE_DEATH))
+        return;
+    row->length = mine->length;
+    row->changes_n = row->cells_n = 0;
+    row->tomb = -1;
+}
+
 /* A row none of which is taken: REFUSED instead of a status. */
 #define REFUSED 1
 
@@ -189,7 +204,7 @@ static int check_row(struct node *n, struct space *sp,
     return space_is_open(sp) ? access_check_record(n, key, row) : SYNCLINE_OK;
 }
 
-static int receive_row(struct node *n, struct space *sp,
+static int receive_row(struct node *n, struct conn *c, struct space *sp,
     const struct space_token *token, struct slice key, struct slice bytes)
 {
     struct stored st;
@@ -205,6 +220,10 @@ static int receive_row(struct node *n, struct space *sp,
     if (PLANTED(CLOCK_REFUSES) && is_ahead(n, &row))
         return SYNCLINE_EMALFORMED;
     rc = check_row(n, sp, token, key, &row);
+    if (rc == SYNCLINE_OK)
+        rc = proofs_check(n, sp, key, &row);
+    if (rc == AUTHOR_UNKNOWN)
+        return park_row(n, c, sp, key, bytes);
     if (rc == SYNCLINE_OK)
         rc = look_at_changes(n, sp, key, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
@@ -223,6 +242,8 @@ static int receive_row(struct node *n, struct space *sp,
         return SYNCLINE_OK;
     }
     revisions = st.revisions;
+    st.row = &row;
+    lower_to_proven(sp, &st.item, &row);
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
     if (rc == SYNCLINE_OK &&
@@ -235,8 +256,23 @@ static int receive_row(struct node *n, struct space *sp,
     return rc;
 }
 
-static int receive_rows(
-    struct node *n, struct space *sp, const struct frame_batch *f)
+int receive_again(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice row)
+{
+    struct slice kept_key = arena_dup(&n->step, key);
+    struct slice kept = arena_dup(&n->step, row);
+    int rc;
+
+    if (kept_key.ptr == NULL || kept.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = receive_row(n, c, sp, &sp->token, kept_key, kept);
+    if (rc == REFUSED)
+        access_refuse(n, c, sp);
+    return rc == REFUSED ? SYNCLINE_OK : rc;
+}
+
+static int receive_rows(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
 {
     struct reader r = reader_of(f->rows);
     int rc = SYNCLINE_OK;
@@ -246,7 +282,7 @@ static int receive_rows(
         struct slice item = get_bytes(&r);
 
         rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_row(n, sp, &f->space, key, item);
+                        : receive_row(n, c, sp, &f->space, key, item);
     }
     return rc == SYNCLINE_OK ? reader_end(&r) : rc;
 }
@@ -424,8 +460,8 @@ static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
         s->untold += rows_n;
 }
 
-static int receive_staged(
-    struct node *n, struct space *sp, const struct frame_batch *f)
+static int receive_staged(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
 {
     int rc = SYNCLINE_OK;
 
@@ -433,8 +469,34 @@ static int receive_staged(
         return SYNCLINE_EMALFORMED;
     if (f->rows_n == 0 && f->conflicts_n == 0)
         return SYNCLINE_OK;
-    rc = receive_rows(n, sp, f);
+    rc = receive_rows(n, c, sp, f);
     return rc == SYNCLINE_OK ? receive_conflicts(n, sp, f) : rc;
+}
+
+/* Cursor and mark: what comes before them is in, or they wait for it. */
+static int receive_end(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f, bool *unknown)
+{
+    int rc = SYNCLINE_OK;
+
+    if (has_parked(c, sp) && !PLANTED(PARKED_FORGOTTEN))
+        return (f->flags & BATCH_MARK) != 0 ? park_mark(n, c, sp, f) : rc;
+    if ((f->flags & BATCH_CURSOR) != 0)
+        rc = store_cursor(n, c, sp, f->cursor);
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
+        rc = receive_mark(n, c, sp, f, unknown);
+    return rc;
+}
+
+int receive_late(struct node *n, struct conn *c, const struct frame_batch *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+    bool unknown = false;
+    int rc = sp != NULL ? receive_mark(n, c, sp, f, &unknown) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK && unknown)
+        access_refuse(n, c, sp);
+    return rc;
 }
 
 /* What came before the row that is refused may stay: it claims nothing. */
@@ -500,23 +562,21 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     }
     if (into->staged) {
         sp->staging_us = n->now_us;
-        rc = receive_staged(n, into, f);
+        rc = receive_staged(n, c, into, f);
         return rc == REFUSED ? refuse(n, c, sp) : rc;
     }
     rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
     if (rc == SYNCLINE_OK)
-        rc = receive_rows(n, sp, f);
+        rc = receive_rows(n, c, sp, f);
     if (rc == REFUSED)
         return refuse(n, c, sp);
     if (rc == SYNCLINE_OK)
         rc = receive_conflicts(n, sp, f);
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
-    if (rc == SYNCLINE_OK && (f->flags & BATCH_CURSOR) != 0)
-        rc = store_cursor(n, c, sp, f->cursor);
-    if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
-        rc = receive_mark(n, c, sp, f, &unknown);
+    if (rc == SYNCLINE_OK)
+        rc = receive_end(n, c, sp, f, &unknown);
     if (rc == SYNCLINE_OK)
         rc = note_claim(n, c, sp, &f->mark);
     if (rc == SYNCLINE_OK && unknown)
@@ -538,7 +598,8 @@ static int begin_incoming(struct incoming *in, const struct frame_fragment *f)
 }
 
 /* All fragments are here. */
-static int take_whole(struct node *n, struct space *sp, struct incoming *in)
+static int take_whole(
+    struct node *n, struct conn *c, struct space *sp, struct incoming *in)
 {
     struct slice row = arena_dup(&n->step, buf_slice(&in->row));
     struct reader r = reader_of(row);
@@ -552,7 +613,7 @@ static int take_whole(struct node *n, struct space *sp, struct incoming *in)
         return SYNCLINE_ENOMEM;
     if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
         return SYNCLINE_EMALFORMED;
-    rc = kind == FEED_ITEM ? receive_row(n, sp, &in->space, key, what)
+    rc = kind == FEED_ITEM ? receive_row(n, c, sp, &in->space, key, what)
                            : receive_conflict(n, sp, key, what);
     return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
@@ -593,7 +654,7 @@ int receive_fragment(
         buf_free(&in->row);
         return SYNCLINE_OK;
     }
-    rc = take_whole(n, into, in);
+    rc = take_whole(n, c, into, in);
     return rc == REFUSED ? refuse(n, c, sp) : rc;
 }
 
