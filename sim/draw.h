@@ -19,7 +19,8 @@ enum draw_name {
     DRAW_CAST, /* datagrams of machine n */
     DRAW_LINK,
     DRAW_CLIENT,
-    DRAW_WATCH /* beside the n-th operation */
+    DRAW_WATCH, /* beside the n-th operation */
+    DRAW_SIZES  /* how much machine n writes at once */
 };
 
 static inline struct prng draw_from(

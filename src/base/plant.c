@@ -37,6 +37,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },
+    [PLANT_CHUNK_COUNTED] = { "chunk-counted",
+        "items that are taken along are "
+        "counted, not weighed" },
     [PLANT_COMMIT_UNCHECKED] = { "commit-unchecked",
         "a nonce is taken that its owner did not commit to" },
     [PLANT_DIFF_SHOWN] = { "diff-shown",
@@ -62,6 +65,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },
+    [PLANT_ONE_PIECE] = { "one-piece",
+        "a batch is written at once, however "
+        "much it writes here" },
     [PLANT_OWN_UNSAVED] = { "own-unsaved",
         "own writes are not saved in the "
         "vector" },

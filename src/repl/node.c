@@ -11,6 +11,8 @@
 #define RETRY_US ((uint64_t)1000 * 1000)
 /* How far the persisted ceiling of the clock runs ahead of it. */
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
+#define TOO_LARGE \
+    "that would be more than the store takes at once; write less at a time"
 /* How seldom a log says that the disk is still full. */
 #define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
 
@@ -160,6 +162,8 @@ static int note_commit(struct node *n)
 
     n->undo_ceiling = n->clock_ceiling;
     n->gone_kept = n->gone;
+    n->asked_kept = n->next_asked;
+    n->mesh_due = n->mesh_due || n->mesh_changed;
     txn_reset(&n->txn);
     if (fx != NULL) {
         fx->commit = n->commit;
@@ -183,7 +187,49 @@ int node_commit(struct node *n)
     if (rc != SYNCLINE_OK)
         return rc;
     rc = store_commit(&n->opt.store, buf_slice(&n->txn.batch.ops), &n->commit);
+    if (rc == SYNCLINE_ELIMIT)
+        oversize_note(n);
     return rc == SYNCLINE_OK ? note_commit(n) : rc;
+}
+
+/* ---- in pieces ---- */
+
+/* A step that is larger than a step should be; one item may be that alone. */
+#define STEP_BYTES ((size_t)64 << 20)
+
+bool node_has_enough(const struct node *n)
+{
+    return n->txn.batch.ops.len >= n->opt.commit_bytes ||
+        n->step.used >= STEP_BYTES;
+}
+
+void piece_begin(const struct node *n, struct piece *p)
+{
+    *p = (struct piece){ arena_mark(&n->step), n->fx_n };
+}
+
+/* Is anything that the caller is to carry out kept behind the mark? */
+static bool lends(const struct node *n, const struct piece *p)
+{
+    for (size_t i = p->fx_n; i < n->fx_n; i++)
+        if (n->fx[i].type != FX_COMMIT)
+            return true;
+    return false;
+}
+
+int piece_end(struct node *n, struct piece *p)
+{
+    int rc = resolve_settle(n);
+
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->counts.pieces++;
+    if (!lends(n, p))
+        arena_rewind(&n->step, &p->mark);
+    piece_begin(n, p);
+    return SYNCLINE_OK;
 }
 
 static void undo_writes(struct node *n)
@@ -208,11 +254,14 @@ static void undo_frames(struct node *n)
 }
 
 /* Whom a step answers besides its own asker was waiting for something that
- * was so already, and what it closes stays closed: neither is undone, or
- * nobody would hear of it any more. */
-static bool outlives_undo(const struct effect *fx, const struct event *ev)
+ * was so already, what it closes stays closed, and pieces that are in the
+ * store stay there: nothing of that is undone, or nobody would hear of it any
+ * more. */
+static bool outlives_undo(
+    const struct node *n, const struct effect *fx, const struct event *ev)
 {
-    return fx->type == FX_CLOSE ||
+    return fx->type == FX_CLOSE || fx->type == FX_COMMIT ||
+        (fx->type == FX_RESOLVE && fx->request <= n->asked_kept) ||
         (fx->type == FX_REPLY &&
             (ev->type != EV_REQUEST || fx->request != ev->request));
 }
@@ -224,7 +273,7 @@ static void undo_effects(struct node *n, const struct event *ev)
     for (size_t i = kept; i < n->fx_n; i++) {
         if (n->fx[i].type == FX_DIAL) /* it will never be carried out */
             peers_on_down(n->peers, n->fx[i].conn, n->now_us);
-        if (outlives_undo(&n->fx[i], ev))
+        if (outlives_undo(n, &n->fx[i], ev))
             n->fx[kept++] = n->fx[i];
     }
     n->fx_n = kept;
@@ -234,7 +283,7 @@ static void undo_step(struct node *n, const struct event *ev)
 {
     undo_writes(n);
     waits_undo(n);
-    n->mesh_changed = false;
+    n->mesh_changed = n->mesh_due;
     undo_effects(n, ev);
     resolves_undo(n);
     undo_frames(n);
@@ -359,6 +408,8 @@ static int (*const handlers[])(struct node *, const struct event *) = {
 /* A full disk fails every write, and the log may be on it. */
 static void log_failure(struct node *n, int rc)
 {
+    if (n->oversize.now)
+        return; /* it has been told */
     if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
         return;
     if (rc == SYNCLINE_EFULL)
@@ -392,18 +443,23 @@ static const char *failure_text(int rc)
 /* The step failed and was undone: tell whoever asked for it. */
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
+    bool oversize = rc == SYNCLINE_ELIMIT && n->oversize.now;
+    const char *text = oversize ? TOO_LARGE : failure_text(rc);
+    struct errmsg why = { "" };
     struct conn *c;
 
     log_failure(n, rc);
+    if (oversize)
+        rc = errmsg_set(&why, rc, "%s", TOO_LARGE);
     if (ev->type == EV_REQUEST)
-        return fx_error(n, ev->request, rc, NULL);
+        return fx_error(n, ev->request, rc, &why);
     c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)
                                                        : NULL;
     if (c == NULL)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
-    if (ev->type == EV_FRAME && !c->pairing && is_offence(rc))
-        standing_broke(n, &c->device, failure_text(rc));
-    conn_close(n, c, rc, failure_text(rc));
+    if (ev->type == EV_FRAME && !c->pairing && is_offence(rc) && !oversize)
+        standing_broke(n, &c->device, text);
+    conn_close(n, c, rc, text);
     return SYNCLINE_OK;
 }
 
@@ -500,7 +556,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         return SYNCLINE_ENOMEM;
     arena_reset(&n->step);
     n->fx_n = 0;
-    n->wait_added = false;
+    n->wait_added = n->oversize.now = false;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         c->undo_no = c->sent_no;
     n->now_us = ev->now_us;

@@ -24,6 +24,7 @@
  *   watch.c     streams of events
  *   verify.c    comparing fingerprints
  *   audit.c     what the audit log is told
+ *   oversize.c  what is too large for a commit
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -241,6 +242,14 @@ struct gone {
     uint64_t items, fields;
 };
 
+/* What the store refused for its size; told for a minute. */
+struct oversize {
+    bool now; /* in this step */
+    uint64_t told_until_us;
+    size_t bytes, space_len, key_len;
+    uint8_t space[64], key[KEY_MAX];
+};
+
 struct unsettled; /* resolve.c */
 struct asked;
 struct verify;  /* verify.c */
@@ -304,9 +313,11 @@ struct node {
     struct beacon_key beacon_key;
     uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */
     bool mesh_changed;  /* items of `_mesh` changed in this step */
+    bool mesh_due;      /* or in an earlier piece, and are in the store */
     bool members_changed;
     bool want_flush;
     bool reach_changed;
+    struct oversize oversize;
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */
     bool bad_restart;        /* the replica id must be minted anew */
@@ -341,6 +352,20 @@ NODISCARD int fx_error(
 const char *node_status_text(int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
+/* What can be written in pieces: part of a step, committed apart from the
+ * rest, and the memory that it takes. Should the rest fail, that alone is
+ * undone. Nothing in the step's arena from after the begin outlives the end,
+ * but for effects. */
+struct piece {
+    struct arena_mark mark;
+    size_t fx_n;
+};
+
+/* Has the step gathered as much as should be written at once? */
+bool node_has_enough(const struct node *n);
+void piece_begin(const struct node *n, struct piece *p);
+/* Settles what policies are to settle, commits, and begins the next one. */
+NODISCARD int piece_end(struct node *n, struct piece *p);
 /* A new stamp of this replica's, greater than all seen. */
 NODISCARD int node_stamp(struct node *n, struct stamp *out);
 void node_see_stamp(struct node *n, const struct stamp *s);
@@ -494,6 +519,8 @@ NODISCARD int receive_batch(
     struct node *n, struct conn *c, const struct frame_batch *f);
 NODISCARD int receive_fragment(
     struct node *n, struct conn *c, const struct frame_fragment *f);
+/* The most bytes of a row in fragments. */
+size_t receive_row_max(const struct node *n);
 NODISCARD int receive_ack(
     struct node *n, struct conn *c, const struct frame_ack *f);
 
@@ -614,6 +641,13 @@ NODISCARD int verifies_tick(struct node *n);
 uint64_t verifies_deadline(const struct node *n);
 void verifies_conn_gone(struct node *n, const struct conn *c);
 void verifies_free(struct node *n);
+
+/* ---- oversize.c ---- */
+
+/* The store will not take the step's batch: says of which item it is. */
+void oversize_note(struct node *n);
+/* The same for `status`: an object, or null. */
+void oversize_put(const struct node *n, struct buf *b);
 
 /* ---- audit.c ---- */
 

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-/* Two documents of the largest size may have been joined, or stand in one
- * conflict record. */
-#define INCOMING_MAX ((size_t)64 << 20)
+/* The longest row, whoever they are: one that must be held in memory as a
+ * whole, and fit a commit. */
+#define INCOMING_MOST ((size_t)384 << 20)
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
 /* Most values can be seen to be canonical: words, plain strings, integers of
@@ -214,21 +214,6 @@ static int receive_row(
     return rc;
 }
 
-static int receive_rows(
-    struct node *n, struct space *sp, const struct frame_batch *f)
-{
-    struct reader r = reader_of(f->rows);
-    int rc = SYNCLINE_OK;
-
-    for (uint32_t i = 0; i < f->rows_n && rc == SYNCLINE_OK; i++) {
-        struct slice key = get_bytes(&r);
-        struct slice item = get_bytes(&r);
-
-        rc = r.err != 0 ? SYNCLINE_EMALFORMED : receive_row(n, sp, key, item);
-    }
-    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
-}
-
 static int check_contender(struct node *n, const struct contender *c)
 {
     struct json *v;
@@ -241,26 +226,47 @@ static int check_contender(struct node *n, const struct contender *c)
     return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
 }
 
+/* The item of the records at hand: it is stored once for all of them. */
+struct told {
+    struct slice key;
+    struct stored st;
+    bool loaded, changed;
+};
+
+static int told_end(struct node *n, struct space *sp, struct told *t)
+{
+    bool changed = t->changed;
+
+    t->loaded = t->changed = false;
+    return changed ? item_store(n, sp, t->key, &t->st, t->st.lsn) : SYNCLINE_OK;
+}
+
 /* A value that lost elsewhere, before it ever came here: it belongs into the
  * history all the same. */
 static int remember_loser(struct node *n, struct space *sp, struct slice key,
-    const struct contender *loser)
+    const struct contender *loser, struct told *t)
 {
     struct change by = {
         .first = loser->dot, .stamp = loser->stamp, .wall_us = loser->wall_us
     };
     struct cell cell = { .path = loser->path, .value = loser->value };
-    struct stored st;
-    int rc = item_load(n, sp, key, &st);
+    int rc = SYNCLINE_OK;
 
-    if (rc != SYNCLINE_OK || !st.existed || cell.value.ptr == NULL)
+    if (!t->loaded || !slice_eq(t->key, key)) {
+        rc = told_end(n, sp, t);
+        if (rc == SYNCLINE_OK)
+            rc = item_load(n, sp, key, &t->st);
+        t->key = key;
+        t->loaded = rc == SYNCLINE_OK;
+    }
+    if (rc != SYNCLINE_OK || !t->st.existed || cell.value.ptr == NULL)
         return rc;
-    rc = history_lost(n, sp, key, &st, &by, &cell);
-    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, st.lsn) : rc;
+    t->changed = true;
+    return history_lost(n, sp, key, &t->st, &by, &cell);
 }
 
-static int receive_conflict(
-    struct node *n, struct space *sp, struct slice tail, struct slice record)
+static int receive_conflict(struct node *n, struct space *sp, struct slice tail,
+    struct slice record, struct told *t)
 {
     struct reader r = reader_of(record);
     struct conflict_record c;
@@ -291,7 +297,7 @@ static int receive_conflict(
         known = false;
     n->counts.conflicts_received++;
     return rc == SYNCLINE_OK && !known && !sp->staged
-        ? remember_loser(n, sp, key, &c.loser)
+        ? remember_loser(n, sp, key, &c.loser, t)
         : rc;
 }
 
@@ -299,6 +305,7 @@ static int receive_conflicts(
     struct node *n, struct space *sp, const struct frame_batch *f)
 {
     struct reader r = reader_of(f->conflicts);
+    struct told told = { .loaded = false };
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {
@@ -306,9 +313,77 @@ static int receive_conflicts(
         struct slice record = get_bytes(&r);
 
         rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_conflict(n, sp, tail, record);
+                        : receive_conflict(n, sp, tail, record, &told);
     }
+    if (rc == SYNCLINE_OK)
+        rc = told_end(n, sp, &told);
     return rc == SYNCLINE_OK ? reader_end(&r) : rc;
+}
+
+/* What came from this peer whole, into an empty place, and nothing else: it
+ * need not be looked at when the feed is walked for this peer. */
+static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
+{
+    struct session *s = session_of(c, sp);
+
+    if (sp->echoed && sp->touched && s != NULL && s->wanted &&
+        s->bootstrapping == BOOTSTRAP_NONE && !s->indexing && s->at.len == 0 &&
+        s->pos == sp->undo.lsn)
+        s->pos = sp->s.lsn;
+    if (s != NULL)
+        s->untold += rows_n;
+}
+
+/* What a batch brings may be more here than a commit should hold: a small row
+ * writes the whole of its item, and what that was before. */
+struct taking {
+    struct node *node;
+    struct conn *conn;
+    struct space *space;
+    const struct frame_batch *batch;
+    struct piece piece;
+    bool told; /* the conflicts are in */
+};
+
+/* Rows need no mark, and what came before a failure may stay: it comes again,
+ * and is known. The records go first, so that none of them is lost when what
+ * its row has seen is not. */
+static int take_piece(struct taking *t)
+{
+    int rc =
+        t->told ? SYNCLINE_OK : receive_conflicts(t->node, t->space, t->batch);
+
+    t->told = true;
+    if (rc == SYNCLINE_OK && !t->space->staged)
+        skip_echo(t->conn, t->space, 0);
+    if (rc == SYNCLINE_OK)
+        rc = piece_end(t->node, &t->piece);
+    t->space->echoed = true;
+    return rc;
+}
+
+static int receive_rows(struct taking *t)
+{
+    const struct frame_batch *f = t->batch;
+    struct reader r = reader_of(f->rows);
+    int rc = SYNCLINE_OK;
+
+    piece_begin(t->node, &t->piece);
+    for (uint32_t i = 0; i < f->rows_n && rc == SYNCLINE_OK; i++) {
+        struct slice key = get_bytes(&r);
+        struct slice item = get_bytes(&r);
+
+        if (i > 0 && node_has_enough(t->node) && !PLANTED(ONE_PIECE))
+            rc = take_piece(t);
+        if (rc == SYNCLINE_OK)
+            rc = r.err != 0 ? SYNCLINE_EMALFORMED
+                            : receive_row(t->node, t->space, key, item);
+    }
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    return rc == SYNCLINE_OK && !t->told
+        ? receive_conflicts(t->node, t->space, f)
+        : rc;
 }
 
 static int store_cursor(
@@ -377,36 +452,22 @@ static int note_claim(struct conn *c, struct space *sp, const struct vv *v)
                      : vv_join(&s->claims, v, &s->claims_arena);
 }
 
-/* What came from this peer whole, into an empty place, and nothing else: it
- * need not be looked at when the feed is walked for this peer. */
-static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
+static int receive_staged(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
 {
-    struct session *s = session_of(c, sp);
-
-    if (sp->echoed && sp->touched && s != NULL && s->wanted &&
-        s->bootstrapping == BOOTSTRAP_NONE && !s->indexing && s->at.len == 0 &&
-        s->pos == sp->undo.lsn)
-        s->pos = sp->s.lsn;
-    if (s != NULL)
-        s->untold += rows_n;
-}
-
-static int receive_staged(
-    struct node *n, struct space *sp, const struct frame_batch *f)
-{
-    int rc = SYNCLINE_OK;
+    struct taking t = { .node = n, .conn = c, .space = sp, .batch = f };
 
     if ((f->flags & ~(unsigned)BATCH_HURRY) != 0)
         return SYNCLINE_EMALFORMED;
     if (f->rows_n == 0 && f->conflicts_n == 0)
         return SYNCLINE_OK;
-    rc = receive_rows(n, sp, f);
-    return rc == SYNCLINE_OK ? receive_conflicts(n, sp, f) : rc;
+    return receive_rows(&t);
 }
 
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space), *into;
+    struct taking t = { .node = n, .conn = c, .space = sp, .batch = f };
     int rc;
 
     c->owed += f->rows.len + f->conflicts.len;
@@ -423,14 +484,12 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     }
     if (into->staged) {
         sp->staging_us = n->now_us;
-        return receive_staged(n, into, f);
+        return receive_staged(n, c, into, f);
     }
     rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
     if (rc == SYNCLINE_OK)
-        rc = receive_rows(n, sp, f);
-    if (rc == SYNCLINE_OK)
-        rc = receive_conflicts(n, sp, f);
+        rc = receive_rows(&t);
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_CURSOR) != 0)
@@ -444,11 +503,24 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     return rc;
 }
 
-static int begin_incoming(struct incoming *in, const struct frame_fragment *f)
+/* Each member may have written a document of the largest size into one item
+ * while it was alone, and a resolver's result holds what it merged; besides
+ * there are those who were members once. Memory is taken only as it comes. */
+size_t receive_row_max(const struct node *n)
 {
-    if (f->total == 0 || f->total > INCOMING_MAX || f->offset != 0)
+    size_t documents = members_n(n->members) + 4;
+
+    return documents < INCOMING_MOST / VALUE_MAX ? documents * VALUE_MAX
+                                                 : INCOMING_MOST;
+}
+
+static int begin_incoming(
+    const struct node *n, struct incoming *in, const struct frame_fragment *f)
+{
+    if (f->total == 0 || f->total > receive_row_max(n) || f->offset != 0)
         return SYNCLINE_EMALFORMED;
     buf_free(&in->row);
+    in->row.max = (size_t)f->total;
     in->no = f->transfer;
     in->total = f->total;
     in->space = f->space;
@@ -462,6 +534,7 @@ static int take_whole(struct node *n, struct space *sp, struct incoming *in)
     struct reader r = reader_of(row);
     uint8_t kind = get_u8(&r);
     struct slice key = get_bytes(&r), what = get_bytes(&r);
+    struct told told = { .loaded = false };
     int rc;
 
     n->counts.larges_received++;
@@ -471,7 +544,9 @@ static int take_whole(struct node *n, struct space *sp, struct incoming *in)
     if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
         return SYNCLINE_EMALFORMED;
     rc = kind == FEED_ITEM ? receive_row(n, sp, key, what)
-                           : receive_conflict(n, sp, key, what);
+                           : receive_conflict(n, sp, key, what, &told);
+    if (rc == SYNCLINE_OK)
+        rc = told_end(n, sp, &told);
     return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
 
@@ -493,7 +568,7 @@ int receive_fragment(
         return SYNCLINE_OK;
     }
     if (f->transfer != in->no) {
-        rc = begin_incoming(in, f);
+        rc = begin_incoming(n, in, f);
         if (rc != SYNCLINE_OK)
             return rc;
     }

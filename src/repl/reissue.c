@@ -11,9 +11,10 @@ struct reissue {
     struct space *space;
     struct rid replica; /* at which it is */
     bool left; /* of devices that are members no longer; else of our own */
-    const struct author *by;
+    struct author *by;
     bool wrote;
     struct slice keys[256];
+    uint64_t seqs[256];
     uint32_t n;
     struct buf at; /* the index goes on from here */
 };
@@ -32,6 +33,7 @@ static int note_key(void *ctx, struct slice key, struct slice value)
     buf_clear(&r->at);
     buf_put_slice(&r->at, key);
     buf_put_u8(&r->at, 0);
+    r->seqs[r->n] = dot.seq;
     r->keys[r->n] = arena_dup(&r->node->step, item_key);
     return r->keys[r->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
 }
@@ -49,6 +51,34 @@ static bool is_lost(const struct reissue *r, const struct rid *replica)
 static bool is_orphan(const struct reissue *r, const struct change *c)
 {
     return !vv_covers(&r->space->have, &c->dot) && is_lost(r, &c->dot.replica);
+}
+
+/* Gives the cells that are lost to the change. What several replicas wrote may
+ * be more than one change may hold: then a later one goes on. */
+static int give_cells(struct reissue *r, struct item *it, struct change *again,
+    uint32_t *ix, bool *any)
+{
+    size_t bytes = 0;
+    uint32_t cells = 0;
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < it->cells_n && rc == SYNCLINE_OK; i++) {
+        size_t len = it->cells[i].path.len + it->cells[i].value.len;
+
+        if (!is_orphan(r, &it->changes[it->cells[i].change]))
+            continue;
+        if (cells == CELLS_MAX || bytes + len > VALUE_MAX) {
+            rc = node_stamp(r->node, &again->stamp);
+            if (rc == SYNCLINE_OK)
+                rc = item_add_change(it, again, ix, &r->node->step);
+            bytes = cells = 0;
+        }
+        bytes += len;
+        cells++;
+        it->cells[i].change = *ix;
+        *any = true;
+    }
+    return rc;
 }
 
 /* The same values under a new dot and stamp, having seen what the item has. */
@@ -72,13 +102,10 @@ static int reissue_item(struct reissue *r, struct slice key)
         rc = vv_copy(&again.birth, &st.item.birth, &n->step);
     if (rc == SYNCLINE_OK)
         rc = item_add_change(&st.item, &again, &ix, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = give_cells(r, &st.item, &again, &ix, &any);
     if (rc != SYNCLINE_OK)
         return rc;
-    for (uint32_t i = 0; i < st.item.cells_n; i++)
-        if (is_orphan(r, &st.item.changes[st.item.cells[i].change])) {
-            st.item.cells[i].change = ix;
-            any = true;
-        }
     if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
         st.item.tomb = ix;
         any = true;
@@ -95,34 +122,60 @@ static int reissue_item(struct reissue *r, struct slice key)
                              : rc;
 }
 
-static int reissue_some(struct reissue *r)
+/* What has been written so far is a change of its own. */
+static int end_piece(struct reissue *r, struct piece *piece)
+{
+    int rc =
+        r->wrote ? space_raise(r->node, r->space, &r->by->dot) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK)
+        rc = piece_end(r->node, piece);
+    r->wrote = false;
+    return rc == SYNCLINE_OK ? write_begin(r->node, r->space, r->by) : rc;
+}
+
+static int reissue_some(struct reissue *r, bool *more)
 {
     struct node *n = r->node;
     struct buf prefix = { 0 };
-    struct slice from = arena_dup(&n->step, buf_slice(&r->at));
+    struct piece piece;
+    struct slice from;
+    uint32_t i = 0;
     int rc;
 
+    piece_begin(n, &piece);
+    from = arena_dup(&n->step, buf_slice(&r->at));
     r->n = 0;
     if (from.ptr == NULL)
         return SYNCLINE_ENOMEM;
     rc = store_scan(&n->opt.store, TABLE_SEEN, key_space(&prefix, r->space->id),
         from, note_key, r);
     buf_free(&prefix);
-    for (uint32_t i = 0; i < r->n && rc == SYNCLINE_OK; i++)
-        rc = reissue_item(r, r->keys[i]);
-    return rc == SYNCLINE_OK ? buf_status(&r->at) : rc;
+    while (i < r->n && rc == SYNCLINE_OK && (i == 0 || !node_has_enough(n)))
+        rc = reissue_item(r, r->keys[i++]);
+    *more = i < r->n || r->n == 256;
+    if (i > 0 && i < r->n) {
+        const struct dot last = { r->replica, r->seqs[i - 1] };
+
+        (void)key_seen(&r->at, r->space->id, &last, r->keys[i - 1]);
+        buf_put_u8(&r->at, 0);
+    }
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&r->at);
+    return rc == SYNCLINE_OK && node_has_enough(n) ? end_piece(r, &piece) : rc;
 }
 
 static int reissue_replica(struct reissue *r, const struct rid *replica)
 {
     struct dot from = { *replica, vv_get(&r->space->have, replica) + 1 };
-    int rc = SYNCLINE_OK;
+    bool more = false;
+    int rc;
 
     r->replica = *replica;
     (void)key_seen(&r->at, r->space->id, &from, SLICE_NONE);
     do
-        rc = reissue_some(r);
-    while (rc == SYNCLINE_OK && r->n == 256);
+        rc = reissue_some(r, &more);
+    while (rc == SYNCLINE_OK && more);
     return rc;
 }
 

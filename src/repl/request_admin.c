@@ -373,11 +373,13 @@ static int on_status(struct admin *q)
     put_hex(&b, SLICE(n->mesh.b, MESH_ID_LEN));
     buf_printf(&b,
         "\",\"joining\":%s,\"rows\":{\"walked\":%llu,\"sent\":%llu,"
-        "\"received\":%llu},\"spaces\":[",
+        "\"received\":%llu},\"oversize\":",
         n->replay != NULL ? "true" : "false",
         (unsigned long long)n->counts.rows_walked,
         (unsigned long long)n->counts.rows_sent,
         (unsigned long long)n->counts.rows_received);
+    oversize_put(n, &b);
+    buf_put_str(&b, ",\"spaces\":[");
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
         if (sp->hidden)
