@@ -77,7 +77,13 @@ static void start(struct house *h)
         .fragment_above = 300,
         .fragment_bytes = 100,
         .held_max = 4,
-        .history_keep = 4 };
+        .history_keep = 4,
+        .limits = { .frames = 50,
+            .rows = 50,
+            .bytes = 20000,
+            .memory = 1 << 20,
+            .strangers = 4,
+            .keys = 50 } };
     int rc = node_new(&h->node, &opt, h->now_us, h->wall_us, &h->why);
 
     ENSURE(rc == SYNCLINE_OK);

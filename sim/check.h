@@ -5,12 +5,14 @@
 
 #include "core/item.h"
 #include "repl/node.h"
+#include "sim/middle.h"
 #include "sim/watcher.h"
 
 struct world;
 struct machine;
 struct json;
 struct arena;
+struct view_space;
 
 /* Of an item that a commit touched, or that its vector now claims more of.
  * I1: what the vector covers is there or dominated. I4: where nothing lies
@@ -26,6 +28,17 @@ void check_version(
 /* I6: a stamp of one's own exceeds all that was visible. */
 void check_stamp(struct world *w, struct machine *m, const struct change *c,
     const struct stamp *greatest);
+
+/* What nobody asked for, a replay, a copy, a reissue, brings what somebody
+ * wrote once; resolvers are asked. */
+void check_unasked(struct world *w, const struct machine *m, uint32_t change);
+
+/* A machine between two others is no member, nor shown where it chose its
+ * nonce at will. */
+void check_middle(struct world *w);
+void check_joined(
+    struct world *w, const struct machine *m, enum middle_way way);
+void check_digits(struct world *w, enum middle_way way, struct slice digits);
 
 /* I2: a machine that came back covers all that it was ever told is safe. */
 void check_ack(struct world *w, struct machine *m);
@@ -88,6 +101,14 @@ void check_converge(struct world *w);
 /* I3, I8: no acknowledged write is lost without a word; no conflict is
  * told of what was no conflict. */
 void check_lost(struct world *w);
+/* I3: what showed on a machine that joined is there, or told of; what it was
+ * written as, check_lost is to follow. Noted as it leaves its old space for the
+ * one of that name; forgotten with the commits that its disk has lost. */
+void check_brought_note(struct world *w, struct machine *m,
+    const struct view_space *left, struct slice name, uint64_t commit);
+void check_brought_forget(
+    struct world *w, const struct machine *m, uint64_t last);
+void check_brought(struct world *w);
 /* I10, I11: nothing is written while nothing happens, nor by meeting
  * again. */
 void check_echo_begin(struct world *w);

@@ -249,9 +249,11 @@ static bool has_copy(
 static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
+    const struct view_space *vs = view_by_space(k->view, c->space);
 
-    if (!(c->acked || c->moved) || c->lost ||
-        view_by_space(k->view, c->space) == NULL)
+    if (vs == NULL ||
+        ((!(c->acked || c->moved) || c->lost) &&
+            !vv_covers(&vs->have, &c->dot)))
         return;
     for (uint32_t i = 0; i < c->cells_n; i++) {
         const struct led_slot *s = &k->ledger->slots[c->cells[i].slot];

@@ -20,6 +20,7 @@ enum draw_name {
     DRAW_LINK,
     DRAW_CLIENT,
     DRAW_WATCH, /* beside the n-th operation */
+    DRAW_DOOR,  /* who comes in without a code */
     DRAW_SIZES  /* how much machine n writes at once */
 };
 

@@ -67,6 +67,15 @@ struct led_space {
     struct slice name;
 };
 
+/* What showed on a machine in a mesh that it left, to join another. */
+struct brought {
+    struct machine *machine;
+    uint64_t commit; /* in which it left */
+    struct slice name;
+    uint32_t from; /* item, of the space that it left */
+    struct slice path, value;
+};
+
 struct ledger {
     struct arena arena;
     struct led_space spaces[SIM_SPACES_EVER];
@@ -78,6 +87,8 @@ struct ledger {
     struct led_change *changes;
     uint32_t changes_n, changes_cap;
     struct omap item_ix, slot_ix, change_ix;
+    struct brought *brought;
+    uint32_t brought_n, brought_cap;
     bool collected; /* somebody, something */
     struct view views[SIM_MACHINES];
 };

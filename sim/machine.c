@@ -135,6 +135,15 @@ static void shrink(struct node_options *opt, struct prng *p)
         opt->retention_us = 20 * SEC_US + prng_below(p, 20 * SEC_US);
 }
 
+/* A peer that sends so much is read later. Not drawn, so that a seed is the
+ * run that it was before there were limits. */
+static void be_slow(struct node_options *opt)
+{
+    opt->limits.frames = 100;
+    opt->limits.rows = 50;
+    opt->limits.bytes = 20000;
+}
+
 /* Who is away for a while is parked, and the others collect what he lacks. */
 static void be_impatient(struct node_options *opt)
 {
@@ -347,6 +356,8 @@ void machine_start(struct machine *m)
     machine_disk_limit(&m->disk, 0);
     if (opt.batch_bytes != 0)
         be_narrow(m, &opt);
+    if (fault_is_on(&w->faults, FAULT_SMALL) && (w->opt.seed + m->ix) % 3 == 0)
+        be_slow(&opt);
     if (fault_is_on(&w->faults, FAULT_AWAY))
         be_impatient(&opt);
     note_history(m, &opt);
@@ -518,7 +529,9 @@ static void carry_out(struct machine *m, const struct effect *fx)
     case FX_MEMBERS:
         network_review(m);
         break;
-    case FX_PACE: /* its nodes have no limits */
+    case FX_PACE:
+        network_wait(m, fx->conn, fx->wait_us);
+        break;
     case FX_AUDIT:
         check_audit_note(m->world, m, fx);
         break;
@@ -542,6 +555,7 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
     ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
     trace_event(&w->trace, w->now_us, m->ix, ev, text);
     memory_arm(m->spared ? 0 : m->memory_fails);
+    m->asked = ev->type == EV_REQUEST || ev->type == EV_RESOLVED;
     rc = node_step(m->node, ev, &fx, &fx_n);
     m->memory_fails = m->spared ? m->memory_fails : memory_disarm();
     /* The daemon ends when that happens outside a request or a frame. */

@@ -39,6 +39,7 @@ struct machine {
     unsigned copied_at;     /* so many changes of who is in */
     bool copied;            /* its disk is such a copy, which the shell sees */
     bool spared;            /* a reader is not refused for want of memory */
+    bool asked;             /* what it does is somebody's wish */
     bool removed;           /* it is being removed, or was */
     bool odd_limits;        /* of another version */
     uint32_t memory_fails;  /* which of its next allocations; 0: none */

@@ -150,19 +150,38 @@ static void end_down(struct link_end *e)
     machine_step(e->machine, &ev);
 }
 
+/* Whose key end i sees at the other one. */
+static const struct crypto_port *seen_by(
+    const struct world *w, const struct link *l, unsigned i)
+{
+    return l->middle != MIDDLE_NONE ? &w->pairing.middle.crypto
+                                    : &l->end[1 - i].machine->crypto;
+}
+
+/* Who stands in between has two connections, and each its own exporter. */
+static void exporter_of(uint8_t out[32], const struct link *l, unsigned i)
+{
+    memcpy(out, l->exporter, sizeof l->exporter);
+    if (l->middle != MIDDLE_NONE && i == 1)
+        out[0] ^= 0x80;
+}
+
 static void arrive_up(struct world *w, struct link *l, unsigned to)
 {
     struct link_end *e = &l->end[to], *peer = &l->end[1 - to];
-    const struct device_id *who = &peer->machine->crypto.device;
+    const struct crypto_port *key = seen_by(w, l, to);
+    const struct device_id *who = &key->device;
+    uint8_t exporter[32];
     struct event ev = { .type = EV_CONN_UP,
         .conn = e->conn,
         .device = *who,
-        .spki = peer->machine->crypto.spki,
+        .spki = key->spki,
         .remote = network_addr(peer->machine),
-        .exporter = l->exporter,
+        .exporter = exporter,
         .inbound = to == 1,
         .pairing = l->pairing };
 
+    exporter_of(exporter, l, to);
     if (!machine_is_up(e->machine) || e->life != e->machine->life ||
         (to == 0 && !e->open) ||
         !node_admits(e->machine->node, who, l->pairing)) {
@@ -193,7 +212,12 @@ static void arrive(
         struct event ev = {
             .type = EV_FRAME, .conn = e->conn, .bytes = buf_slice(&c->bytes)
         };
+        uint8_t exporter[32];
 
+        exporter_of(exporter, l, 1);
+        if (l->middle != MIDDLE_NONE)
+            ev.bytes = middle_pass(&w->pairing.middle, l->middle, ev.bytes,
+                l->end[1].machine->crypto.spki, exporter);
         machine_step(e->machine, &ev);
     }
 }
@@ -288,6 +312,16 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes)
         lane_insert(&l->lane[i], c);
     }
     plan(w, l, i, l->lane[i].first->due_us);
+}
+
+void network_wait(struct machine *to, uint64_t conn, uint64_t wait_us)
+{
+    unsigned i;
+    struct link *l = find(to, conn, &i);
+    uint64_t until_us = to->world->now_us + wait_us;
+
+    if (l != NULL && l->lane[1 - i].stalled_until_us < until_us)
+        l->lane[1 - i].stalled_until_us = until_us;
 }
 
 static void forget_dead(struct network *net)
@@ -389,6 +423,8 @@ void network_dial(struct machine *from, const struct effect *fx)
     };
     l->end[1].machine = listener(w, &fx->remote);
     l->pairing = fx->pairing;
+    l->middle = fx->pairing && from == w->pairing.who ? w->pairing.middle.way
+                                                      : MIDDLE_NONE;
     l->draw = draw_from(
         w->opt.seed, DRAW_LINK, (uint64_t)from->id << 32 | ++from->dials);
     l->delay_us = w->net.delay_us;
@@ -450,10 +486,9 @@ void network_review(struct machine *m)
     for (struct link *l = w->net.links; l != NULL; l = l->next)
         for (unsigned i = 0; i < 2; i++) {
             struct link_end *e = &l->end[i];
-            const struct machine *peer = l->end[1 - i].machine;
 
             if (e->machine != m || !end_is_live(e) || !e->up ||
-                node_admits(m->node, &peer->crypto.device, l->pairing))
+                node_admits(m->node, &seen_by(w, l, i)->device, l->pairing))
                 continue;
             /* The shell closes it, and tells the node as for any other. */
             lane_send(w, l, i, CARGO_END, SLICE_NONE, l->delay_us);

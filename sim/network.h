@@ -11,6 +11,7 @@
 #include "base/prng.h"
 #include "sim/limits.h"
 #include "sim/machine.h"
+#include "sim/middle.h"
 
 struct world;
 
@@ -46,7 +47,8 @@ struct link {
     struct prng draw;
     uint8_t exporter[32];
     bool pairing;
-    unsigned planned; /* happenings that will look at it */
+    enum middle_way middle; /* who stands in between */
+    unsigned planned;       /* happenings that will look at it */
     uint64_t delay_us;
     uint64_t us_per_kib; /* slow links */
 };
@@ -74,6 +76,8 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes);
 void network_hang_up(struct machine *from, uint64_t conn);
 void network_dial(struct machine *from, const struct effect *fx);
 void network_cast(struct machine *from, const struct effect *fx);
+/* Nothing comes to it by this connection for so long. */
+void network_wait(struct machine *to, uint64_t conn, uint64_t wait_us);
 /* FX_MEMBERS: closes what the machine does not admit any more. */
 void network_review(struct machine *m);
 

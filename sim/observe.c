@@ -335,6 +335,8 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
         else if (ix < o->first_new)
             continue;
         take_change(o, item, it, i, ix, true);
+        if (c->originals_n == 0)
+            check_unasked(o->world, o->machine, ix);
         /* What is replayed has seen what it had seen when it was first
          * written, or, in a mesh that is new to it, nothing. */
         if (!dot_eq(&c->dot, &c->first))
@@ -407,8 +409,22 @@ static void judge_touched(struct observer *o)
     }
 }
 
+/* Its fold still stands as it was before this batch. */
+static void on_joining_op(struct observer *o, const struct batch_op *op)
+{
+    const struct view_space *vs;
+    struct peek p;
+
+    if (!is_of(o, op, PEEK_JOINING, &p) || p.name.len == 0)
+        return;
+    vs = view_by_number(o->view, p.number);
+    if (vs != NULL)
+        check_brought_note(o->world, o->machine, vs, p.name, o->no);
+}
+
 static void observe(struct observer *o, struct slice ops)
 {
+    each_op(o, ops, TABLE_META, on_joining_op);
     each_op(o, ops, TABLE_META, on_replaced_op);
     if (o->replaced_n > 0)
         note_moved(o, true);
@@ -507,6 +523,7 @@ void ledger_rewind(struct world *w, struct machine *m, bool restored)
         view_restore(v, &w->ledger);
     else
         view_rewind(v, &w->ledger, machine_disk_last(&m->disk));
+    check_brought_forget(w, m, restored ? 0 : machine_disk_last(&m->disk));
     read_all(w, m);
     note_lost(w, m, restored);
 }
@@ -516,6 +533,7 @@ void ledger_wipe(struct world *w, struct machine *m)
     struct ledger *l = &w->ledger;
 
     view_rewind(&l->views[m->ix], l, 0);
+    check_brought_forget(w, m, 0);
     for (uint32_t i = 0; i < l->changes_n; i++)
         if (l->changes[i].author == m)
             l->changes[i].lost = true;

@@ -2,13 +2,26 @@
 
 #include "base/text.h"
 #include "sim/check.h"
+#include "sim/pairing_impl.h"
 #include "sim/world.h"
 
 /* In good weather; with silence and dial pauses in between a minute or so. */
 #define TRIES 90
 
+void pairing_init(struct world *w)
+{
+    struct pairing *p = &w->pairing;
+
+    middle_init(&p->middle);
+    p->draw = draw_from(w->opt.seed, DRAW_DOOR, 0);
+    p->may_ask = prng_one_in(&p->draw, 3);
+}
+
 void pairing_free(struct pairing *p)
 {
+    middle_free(&p->middle);
+    buf_free(&p->digits);
+    buf_free(&p->shown);
     buf_free(&p->code);
     buf_free(&p->text);
 }
@@ -26,7 +39,7 @@ static bool is_calm(const struct world *w)
     return w->faults.over || !w->faults.begun;
 }
 
-static void try_again(struct world *w, int rc, const struct json *answer)
+void pairing_try_again(struct world *w, int rc, const struct json *answer)
 {
     struct pairing *p = &w->pairing;
 
@@ -41,27 +54,33 @@ static void try_again(struct world *w, int rc, const struct json *answer)
     later(w, SEC_US, go_on);
 }
 
-static bool can_ask(const struct world *w, const struct machine *m)
+bool pairing_can_ask(const struct world *w, const struct machine *m)
 {
     return machine_is_up(m) && m->paused_until_us <= w->now_us;
 }
 
 /* ---- in ---- */
 
-static void on_joined(
-    struct world *w, struct ask *a, int rc, const struct json *answer)
+void pairing_joined(
+    struct world *w, struct machine *m, int rc, const struct json *answer)
 {
     /* The answer to an earlier try may have got lost. */
     if (rc != SYNCLINE_OK && rc != SYNCLINE_EEXIST) {
-        try_again(w, rc, answer);
+        pairing_try_again(w, rc, answer);
         return;
     }
     if (rc == SYNCLINE_OK)
-        check_audit(w, &w->machines[0], "pair", &a->machine->crypto.device);
-    a->machine->member = true;
+        check_audit(w, &w->machines[0], "pair", &m->crypto.device);
+    m->member = true;
     w->pairing.changes++;
     w->pairing.tries = 0;
     later(w, 100 * MS_US, go_on);
+}
+
+static void on_joined(
+    struct world *w, struct ask *a, int rc, const struct json *answer)
+{
+    pairing_joined(w, a->machine, rc, answer);
 }
 
 static void join(struct world *w, struct happening *h)
@@ -71,8 +90,8 @@ static void join(struct world *w, struct happening *h)
     bool by_address = prng_one_in(&m->draw, 2);
 
     (void)h;
-    if (!can_ask(w, m)) {
-        try_again(w, SYNCLINE_ECLOSED, NULL);
+    if (!pairing_can_ask(w, m)) {
+        pairing_try_again(w, SYNCLINE_ECLOSED, NULL);
         return;
     }
     buf_clear(&p->text);
@@ -92,7 +111,7 @@ static void on_invited(
 
     (void)a;
     if (rc != SYNCLINE_OK) {
-        try_again(w, rc, answer);
+        pairing_try_again(w, rc, answer);
         return;
     }
     buf_clear(&p->code);
@@ -106,7 +125,7 @@ static void on_removed(
     struct world *w, struct ask *a, int rc, const struct json *answer)
 {
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND) {
-        try_again(w, rc, answer);
+        pairing_try_again(w, rc, answer);
         return;
     }
     if (rc == SYNCLINE_OK)
@@ -150,10 +169,12 @@ static void go_on(struct world *w, struct happening *h)
         p->under_way = false;
         if (p->done != NULL)
             p->done(w);
-    } else if (!can_ask(w, &w->machines[0])) {
-        try_again(w, SYNCLINE_ECLOSED, NULL);
+    } else if (!pairing_can_ask(w, &w->machines[0])) {
+        pairing_try_again(w, SYNCLINE_ECLOSED, NULL);
     } else if (p->removed_n < p->gone_n) {
         ask_to_remove(w, &p->gone[p->removed_n]);
+    } else if (p->may_ask && prng_one_in(&p->draw, 2)) {
+        pairing_by_digits(w);
     } else {
         machine_ask(&w->machines[0], on_invited, NULL,
             SLICE_LIT("{\"op\":\"invite\",\"expires_s\":20}"));

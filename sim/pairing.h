@@ -5,8 +5,10 @@
 #define SYNCLINE_SIM_PAIRING_H
 
 #include "base/buf.h"
+#include "base/prng.h"
 #include "core/id.h"
 #include "sim/limits.h"
+#include "sim/middle.h"
 
 struct world;
 struct machine;
@@ -22,7 +24,17 @@ struct pairing {
     struct device_id gone[PAIRING_GONE];
     unsigned gone_n, removed_n; /* the first of them are removed */
     struct buf code, text;
+    /* Without a code, in some runs. */
+    struct prng draw;
+    bool may_ask;
+    struct middle middle;
+    uint64_t attempt, joining; /* a number; the request, 0: over */
+    uint64_t since_us;
+    bool decided;
+    struct buf digits, shown; /* at the joiner, at machine 0 */
 };
+
+void pairing_init(struct world *w);
 
 void pairing_free(struct pairing *p);
 /* Until all are members. While faults last any try may fail; afterwards, and

@@ -74,6 +74,13 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
             return SYNCLINE_ESHORT;
         return peek_seen(key, value, out);
     }
+    if (slice_has_prefix(key, SLICE_LIT(META_JOINING))) {
+        out->what = PEEK_JOINING;
+        out->name = value;
+        key = slice_from(key, sizeof META_JOINING - 1);
+        return peek_space_number(key, &out->number, &key) ? SYNCLINE_OK
+                                                          : SYNCLINE_ESHORT;
+    }
     if (slice_has_prefix(key, SLICE_LIT(META_RETURNING))) {
         struct reader r = reader_of(value);
 

@@ -96,6 +96,8 @@ static void judge(struct world *w, struct happening *h)
     if (!w->opt.lonely) {
         check_converge(w);
         if (!w->failed)
+            check_brought(w);
+        if (!w->failed)
             check_lost(w);
     }
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)

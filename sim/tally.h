@@ -14,6 +14,8 @@
     X(writes)         \
     X(acked)          \
     X(removals)       \
+    X(digits_equal)   \
+    X(digits_differ)  \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

@@ -38,6 +38,7 @@ void world_init(struct world *w, const struct world_options *opt)
         w->drawn_n = opt->machines;
     faults_draw(w);
     network_init(w);
+    pairing_init(w);
     workload_init(w);
     for (unsigned id = 0; id < w->drawn_n; id++) {
         struct machine *m = &w->machines[w->machines_n];

@@ -5,7 +5,7 @@ _syncline_commands() {
 }
 
 _syncline_flags() { # command
-    syncline help "$1" 2>/dev/null | sed -n 's/^  \(--[a-z._]*\) .*/\1/p'
+    syncline help "$1" 2>/dev/null | sed -n 's/^  \(--[a-z._-]*\) .*/\1/p'
 }
 
 _syncline_spaces() {

@@ -1,12 +1,51 @@
 /* cmd_invite.c - makes a code that lets one machine in. */
 #include "app/cli.h"
+#include "app/qr.h"
 
-enum { EXPIRES };
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS 80
+
+enum { EXPIRES, QR, NO_QR };
 
 static const struct cli_flag flags[] = {
     { "expires", "T", "how long the code is good [10m]" },
+    { "qr", NULL, "show it as a picture, too [on a terminal]" },
+    { "no-qr", NULL, "do not" },
     { NULL, NULL, NULL },
 };
+
+static unsigned columns(void)
+{
+    struct winsize size = { 0 };
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0
+        ? size.ws_col
+        : COLUMNS;
+}
+
+/* Beside what is for programs. A picture that does not fit is left out: there
+ * is the code. */
+static int show_qr(struct cli *c, struct slice code)
+{
+    const bool terminal = isatty(STDERR_FILENO) == 1;
+    struct buf b = { 0 };
+    int rc;
+
+    if (c->flag[NO_QR] != NULL || (c->flag[QR] == NULL && !terminal))
+        return CLI_DONE;
+    rc = put_qr(&b, code, columns(), terminal);
+    if (rc == SYNCLINE_OK)
+        (void)fwrite(b.ptr, 1, b.len, stderr);
+    buf_free(&b);
+    if (rc == SYNCLINE_OK || c->flag[QR] == NULL)
+        return CLI_DONE;
+    return cli_fail(c, "%s",
+        rc == SYNCLINE_ELIMIT ? "the picture of the code is wider than the "
+                                "terminal"
+                              : "out of memory");
+}
 
 static int run(struct cli *c)
 {
@@ -15,6 +54,8 @@ static int run(struct cli *c)
     int64_t ms;
     int rc = CLI_DONE;
 
+    if (c->flag[QR] != NULL && c->flag[NO_QR] != NULL)
+        return cli_usage(c, "give --qr or --no-qr, not both");
     if (c->flag[EXPIRES] != NULL) {
         rc = cli_duration_ms(c, c->flag[EXPIRES], &ms);
         if (rc == CLI_DONE)
@@ -33,12 +74,12 @@ static int run(struct cli *c)
         "good once, until %.*s; on the other machine: syncline join %.*s\n",
         SLICE_FMT(cli_time(c, json_get_int(answer, "expires", 0))),
         SLICE_FMT(code));
-    return rc;
+    return rc == CLI_DONE ? show_qr(c, code) : rc;
 }
 
 const struct command cmd_invite = {
     .name = "invite",
-    .args = "[--expires T]",
+    .args = "[--expires T] [--qr] [--no-qr]",
     .summary = "make a code that lets one machine into this mesh",
     .help = "The code goes to standard output. It is good once, for the "
             "machine that gives\nit to `syncline join`. Whoever reads it can "

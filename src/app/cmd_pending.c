@@ -15,6 +15,10 @@ static const struct cli_flag flags[] = {
 
 static struct slice state_of(const struct json *p)
 {
+    /* It has lost its store, or what it was answered. */
+    if (json_get_bool(p, "member", false) &&
+        !json_get_bool(p, "approved", false))
+        return SLICE_LIT("is a member already");
     if (!json_get_bool(p, "confirmed", false))
         return json_get_bool(p, "approved", false)
             ? SLICE_LIT("approved here, not yet confirmed there")

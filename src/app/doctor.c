@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #define CLOCK_BOUND_US 60000000 /* authors further ahead are refused */
+#define REPLICAS_MANY 1000
 #define DISK_LOW ((uint64_t)256 << 20)
 
 static void put_check(
@@ -174,10 +175,29 @@ static void check_peer(const struct json *peer, struct buf *b)
     put_check(b, "peer", "warn", text);
 }
 
+/* A replica is for ever; a thousand of them come of something. */
+static void check_replicas(const struct json *space, struct buf *b)
+{
+    const struct json *vector = json_get(space, "vector");
+    struct slice name = json_get_str(space, "name");
+    char text[256];
+
+    if (vector == NULL || vector->n < REPLICAS_MANY)
+        return;
+    (void)snprintf(text, sizeof text,
+        "%.*s has been written to by %u replicas, each of which every member "
+        "keeps for ever: does a machine crash again and again, or make them "
+        "up?",
+        (int)(name.len > 64 ? 64 : name.len), (const char *)name.ptr,
+        (unsigned)vector->n);
+    put_check(b, "replicas", "warn", text);
+}
+
 void doctor_examine(
     const struct engine *e, const struct json *status, struct buf *out)
 {
     const struct json *peers = json_get(status, "peers");
+    const struct json *spaces = json_get(status, "spaces");
     struct buf b = { 0 };
 
     check_ports(e, &b);
@@ -195,6 +215,9 @@ void doctor_examine(
         check_clock(p, &b);
         check_behaviour(p, &b);
     }
+    for (const struct json *s = spaces != NULL ? spaces->first : NULL;
+         s != NULL; s = s->next)
+        check_replicas(s, &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

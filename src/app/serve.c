@@ -1,5 +1,7 @@
 #include "app/serve.h"
 
+#include "base/plant.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,8 @@
 #define QUEUE_HIGH ((size_t)1 << 20)
 #define QUEUE_LOW ((size_t)128 << 10)
 #define CHUNK ((size_t)256 << 10)
+/* Of one caller at a time: he may not read the answers. */
+#define ASKED_MAX 16
 
 struct client {
     struct client *next;
@@ -22,8 +26,10 @@ struct client {
     struct buf out; /* gathered, not yet given to the loop */
     size_t queued;  /* given to the loop, not yet written */
     struct pending *pending;
+    unsigned asked; /* requests under way whose answers may be long */
     struct engine_asker asker;
     bool closing, slow, ending;
+    bool deaf; /* its socket is not read */
 };
 
 /* A request under way: which client asked, and under which id. */
@@ -32,7 +38,7 @@ struct pending {
     struct client *client; /* NULL: it has gone */
     uint64_t request;
     int64_t id;
-    bool has_id, streams;
+    bool has_id, streams, asks;
 };
 
 struct serve {
@@ -53,6 +59,7 @@ struct writing {
 };
 
 static void read_requests(struct client *c);
+static void listen_again(struct client *c);
 
 /* ---- closing ---- */
 
@@ -112,7 +119,7 @@ static void pace(struct client *c, bool slow)
         if (p->streams && p->request != 0)
             engine_pace(c->serve->opt.engine, p->request, slow);
     if (!slow)
-        read_requests(c);
+        listen_again(c);
 }
 
 static void on_written(uv_write_t *req, int status)
@@ -163,8 +170,10 @@ static void client_flush(struct client *c)
 
 void serve_flush(struct serve *s)
 {
-    for (struct client *c = s->clients; c != NULL; c = c->next)
+    for (struct client *c = s->clients; c != NULL; c = c->next) {
         client_flush(c);
+        listen_again(c);
+    }
 }
 
 /* json is an object; the id goes in after its brace. */
@@ -187,6 +196,7 @@ static void pending_drop(struct client *c, struct pending *p)
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
+    c->asked -= p->asks;
     free(p);
 }
 
@@ -216,6 +226,19 @@ static void refuse(struct client *c, const struct pending *p, const char *code,
     buf_free(&b);
 }
 
+/* All but writes, of which as many as one likes share a sync, and watches,
+ * which are held back by themselves. */
+static bool may_be_long(struct slice op)
+{
+    static const char *const brief[] = { "put", "patch", "del", "batch",
+        "watch" };
+
+    for (size_t i = 0; i < sizeof brief / sizeof *brief; i++)
+        if (slice_is(op, brief[i]))
+            return false;
+    return true;
+}
+
 static void take_request(struct client *c, const struct json *v)
 {
     struct serve *s = c->serve;
@@ -232,6 +255,8 @@ static void take_request(struct client *c, const struct json *v)
     p->has_id = id != NULL && id->type == JSON_INT;
     p->id = p->has_id ? id->i : 0;
     p->streams = slice_is(json_get_str(v, "op"), "watch");
+    p->asks = may_be_long(json_get_str(v, "op"));
+    c->asked += p->asks;
     p->next = c->pending;
     c->pending = p;
     if (s->opt.local != NULL && s->opt.local(s->opt.local_ctx, v, &local)) {
@@ -269,7 +294,8 @@ static void read_requests(struct client *c)
 {
     size_t start = 0;
 
-    while (!c->closing && !c->slow && !c->serve->closing) {
+    while (!c->closing && !c->slow && !c->serve->closing &&
+        (c->asked < ASKED_MAX || PLANTED(R33_ASKED))) {
         const uint8_t *end;
 
         if (engine_is_full(c->serve->opt.engine)) {
@@ -304,7 +330,8 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *out)
     (void)hint;
     *out = uv_buf_init(c->serve->chunk, (unsigned)sizeof c->serve->chunk);
     /* Unread requests wait in the socket, not in our memory. */
-    if (c->slow || c->serve->waiting)
+    if (c->slow || c->serve->waiting ||
+        (c->asked >= ASKED_MAX && !PLANTED(R33_ASKED)))
         *out = uv_buf_init(NULL, 0);
 }
 
@@ -313,6 +340,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     struct client *c = stream->data;
 
     if (n == UV_ENOBUFS) {
+        c->deaf = true;
         (void)uv_read_stop(stream);
         return;
     }
@@ -325,6 +353,19 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         client_close(c);
     else
         read_requests(c);
+}
+
+/* What held its requests up may be over. */
+static void listen_again(struct client *c)
+{
+    if (c->closing || c->slow || c->serve->waiting || c->asked >= ASKED_MAX)
+        return;
+    read_requests(c);
+    if (c->closing || !c->deaf)
+        return;
+    c->deaf = false;
+    if (uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) != 0)
+        client_close(c);
 }
 
 /* By the kernel's word. */
@@ -375,10 +416,7 @@ void serve_room(struct serve *s)
     while (c != NULL) {
         struct client *next = c->next;
 
-        if (!c->closing && !c->slow) {
-            (void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
-            read_requests(c);
-        }
+        listen_again(c);
         c = next;
     }
 }

@@ -62,6 +62,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_IDLE_WRITES] = { "idle-writes",
         "the clock's ceiling is saved at "
         "every timer" },
+    [PLANT_JOIN_DROPS] = { "join-drops",
+        "what a machine brings along is not "
+        "replayed into its new mesh" },
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },
@@ -74,6 +77,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_PRINT_DRIFT] = { "print-drift",
         "the fingerprint keeps what a "
         "deleted item added to it" },
+    [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
+        "rows of a lost replica are written "
+        "again without their values" },
     [PLANT_REPLAY_SKIPS] = { "replay-skips",
         "opening a store passes by the "
         "first commit after its checkpoint" },
@@ -110,6 +116,10 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_R04_FLOOD] = { "r04-flood", "every datagram is looked at" },
     [PLANT_R04_STRANGERS] = { "r04-strangers",
         "whoever announces himself is dialled" },
+    [PLANT_R05_ASKS] = { "r05-asks",
+        "strangers may ask as often as they like" },
+    [PLANT_R05_CODES] = { "r05-codes", "codes may be guessed without end" },
+    [PLANT_R05_ONE] = { "r05-one", "several stand at the door at once" },
     [PLANT_R21_PACE] = { "r21-pace", "a peer is read as fast as it sends" },
     [PLANT_R21_VECTOR] = { "r21-vector",
         "vectors take any number of replicas" },
@@ -125,6 +135,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_R32_ROWS] = { "r32-rows", "values of rows are not parsed" },
     [PLANT_R33_QUEUE] = { "r33-queue",
         "what waits for one who does not read is kept" },
+    [PLANT_R33_ASKED] = { "r33-asked",
+        "a caller may ask as much as he likes before he reads" },
     [PLANT_R34_VERSION] = { "r34-version",
         "another version of the protocol is taken for ours" },
     [PLANT_R36_BACKOFF] = { "r36-backoff",

@@ -89,18 +89,22 @@ void conns_free(struct node *n)
 
 int conn_send(struct node *n, struct conn *c, struct frame *f)
 {
-    struct effect *fx = fx_add(n, FX_SEND);
     struct buf b = { .max = FRAME_MAX };
+    struct effect *fx = NULL;
     int rc;
 
-    if (fx == NULL)
-        return SYNCLINE_ENOMEM;
-    f->no = ++c->sent_no;
-    fx->conn = c->id;
+    f->no = c->sent_no + 1;
     put_frame(&b, f);
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
+        fx = fx_add(n, FX_SEND);
+    if (rc == SYNCLINE_OK && fx == NULL)
+        rc = SYNCLINE_ENOMEM;
+    if (rc == SYNCLINE_OK) {
+        c->sent_no++;
+        fx->conn = c->id;
         rc = fx_bytes(n, fx, buf_slice(&b));
+    }
     buf_free(&b);
     return rc;
 }

@@ -95,7 +95,7 @@ void door_gone(struct node *n, uint64_t conn, enum pair_refusal why)
     }
     if (why == PAIR_ACCEPTED)
         shut(n, "one has come in");
-    else if (d->tries >= TRIES)
+    else if (d->tries >= TRIES && !PLANTED(R05_ASKS))
         shut(n, "three have asked in vain");
 }
 
@@ -129,12 +129,12 @@ static enum pair_refusal may_ask(struct node *n, const struct conn *c)
 {
     const struct door *d = n->door;
 
-    if (!is_open(n) || d->tries >= TRIES)
+    if (!is_open(n) || (d->tries >= TRIES && !PLANTED(R05_ASKS)))
         return PAIR_CLOSED;
+    if (PLANTED(R05_ONE))
+        return PAIR_ACCEPTED;
     if (d->asker.conn != 0 || n->now_us < d->pause_until_us)
         return d->asker.conn == c->id ? PAIR_BROKEN : PAIR_BUSY;
-    if (members_has(n->members, &c->device))
-        return PAIR_ALREADY;
     return invites_knock(n->invites, c->id, n->now_us);
 }
 
@@ -321,7 +321,8 @@ int admin_pending_open(struct admin *q)
     return SYNCLINE_OK;
 }
 
-static void put_asker(struct buf *b, const struct asker *a)
+static void put_asker(
+    const struct node *n, struct buf *b, const struct asker *a)
 {
     char addr[NETADDR_TEXT];
 
@@ -332,9 +333,10 @@ static void put_asker(struct buf *b, const struct asker *a)
     json_print_string(b, SLICE(a->name, a->name_len), false);
     buf_printf(b,
         ",\"address\":\"%s\",\"since\":%llu,\"digits\":\"%s\","
-        "\"confirmed\":%s,\"approved\":%s}",
+        "\"confirmed\":%s,\"approved\":%s,\"member\":%s}",
         addr, (unsigned long long)a->since_wall_us, a->digits.text,
-        a->confirmed ? "true" : "false", a->approved ? "true" : "false");
+        a->confirmed ? "true" : "false", a->approved ? "true" : "false",
+        members_has(n->members, &a->device) ? "true" : "false");
 }
 
 /* The one at the door, once it has digits; NULL: nobody. */
@@ -356,7 +358,7 @@ int admin_pending(struct admin *q)
     buf_printf(&b, "{\"ok\":true,\"open_s\":%llu,\"pending\":[",
         (unsigned long long)((open_us + 999999) / 1000000));
     if (a != NULL)
-        put_asker(&b, a);
+        put_asker(n, &b, a);
     buf_put_str(&b, "]}");
     return admin_reply(q, &b);
 }
@@ -387,7 +389,7 @@ static int find_asker(struct admin *q, struct asker **out)
 
 int admin_approve(struct admin *q)
 {
-    struct asker *a;
+    struct asker *a = NULL;
     int rc = find_asker(q, &a);
 
     if (rc == SYNCLINE_OK && (a->approved || q->n->door->request != 0))
@@ -408,7 +410,7 @@ int admin_approve(struct admin *q)
 
 int admin_deny(struct admin *q)
 {
-    struct asker *a;
+    struct asker *a = NULL;
     struct conn *c;
     struct buf b = { 0 };
     int rc = find_asker(q, &a);

@@ -8,7 +8,8 @@ struct gathering {
     struct node *node;
     struct entry *e; /* room for GATHER_MAX, not cleared */
     uint32_t n;
-    bool more; /* stopped by its size */
+    bool more;      /* stopped by its size */
+    uint64_t until; /* records: none that came later */
     const struct session *s;
     struct dot skip_to; /* index: go on from here; seq 0: no */
 };
@@ -103,7 +104,7 @@ static int gather_conflicts(void *ctx, struct slice key, struct slice value)
         .lsn = get_be64(&r), .kind = FEED_CONFLICT, .tail = slice_from(key, 4)
     };
 
-    if (e.lsn > g->s->until)
+    if (e.lsn > g->until)
         return SYNCLINE_OK;
     if (g->n == GATHER_MAX) {
         g->more = true;
@@ -119,7 +120,9 @@ static int walk_records(struct filling *f, struct slice key, bool *all)
     struct node *n = f->node;
     struct session *s = f->s;
     struct entry room[GATHER_MAX];
-    struct gathering g = { .node = n, .e = room, .s = s };
+    struct gathering g = {
+        .node = n, .e = room, .until = s->space->durable_lsn, .s = s
+    };
     struct buf prefix = { 0 };
     int rc;
 
@@ -154,6 +157,7 @@ static int consider_indexed(struct filling *f, struct entry *e, bool *done)
     if (st.lsn > s->until || !first_lacking(s, &st.item, &e->replica))
         return SYNCLINE_OK;
     rc = walk_records(f, e->tail, done);
+    *done = *done && !filled(f); /* else the row opens the next batch */
     if (rc != SYNCLINE_OK || !*done)
         return rc;
     e->lsn = st.lsn;
@@ -167,7 +171,7 @@ int walk_conflicts(struct filling *f)
     struct node *n = f->node;
     struct session *s = f->s;
     struct entry room[GATHER_MAX];
-    struct gathering g = { .node = n, .e = room, .s = s };
+    struct gathering g = { .node = n, .e = room, .until = s->until, .s = s };
     struct buf prefix = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_CONFLICT,
         key_space(&prefix, s->space->id), buf_slice(&s->at), gather_conflicts,

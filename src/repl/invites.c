@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "repl/beacon.h"
 
 /* Spent ones are remembered for a while, so that whoever comes late or second
@@ -197,7 +198,8 @@ static enum pair_refusal wrong_try(struct invites *in, uint64_t now_us)
     for (size_t i = 0; i < SLOTS; i++) {
         struct invite *v = &in->slots[i];
 
-        if (state_of(v, now_us) != OPEN || ++v->tries < INVITE_TRIES)
+        if (state_of(v, now_us) != OPEN || ++v->tries < INVITE_TRIES ||
+            PLANTED(R05_CODES))
             continue;
         v->state = SPOILED;
         v->until_us = now_us;

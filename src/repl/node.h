@@ -156,6 +156,7 @@ struct effect {
     X(replicas_doubted) /* a peer knew more of ours: a new one */     \
     X(conns_up)                                                       \
     X(conns_closed) /* by us */                                       \
+    X(peers_paced)  /* sent too fast: read later */                   \
     X(subscribed_by_cursor)                                           \
     X(subscribed_by_index)                                            \
     X(subscribed_from_start)                                          \

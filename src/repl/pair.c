@@ -40,9 +40,6 @@ static const struct {
     [PAIR_CLOSED] = { SYNCLINE_EDENIED,
         "nobody is let in there without a code just now: say `syncline "
         "pending --open 2m` there and try again" },
-    [PAIR_ALREADY] = { SYNCLINE_EEXIST,
-        "this device is a member of that mesh already; if it has lost its "
-        "items, say `syncline remove` there first" },
     [PAIR_DENIED] = { SYNCLINE_EDENIED,
         "somebody at the other machine has denied this one" },
     [PAIR_UNCONFIRMED] = { SYNCLINE_EDENIED,

@@ -44,9 +44,8 @@ enum pair_refusal {
     PAIR_FAILED = 9,       /* the inviter's trouble */
     PAIR_TOO_LATE = 10,    /* the door's time is over */
     PAIR_CLOSED = 11,      /* without a code nobody may ask now */
-    PAIR_ALREADY = 12,     /* who asks is a member */
-    PAIR_DENIED = 13,      /* by a person */
-    PAIR_UNCONFIRMED = 14  /* the joiner's: its person did not say yes */
+    PAIR_DENIED = 12,      /* by a person */
+    PAIR_UNCONFIRMED = 13  /* the joiner's: its person did not say yes */
 };
 
 /* A sentence: what, and what to do. */

@@ -6,6 +6,7 @@
 /* The longest row, whoever they are: one that must be held in memory as a
  * whole, and fit a commit. */
 #define INCOMING_MOST ((size_t)384 << 20)
+#define ACKS_BYTES_MAX ((size_t)256 << 20)
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
 /* Most values can be seen to be canonical: words, plain strings, integers of
@@ -587,6 +588,16 @@ int receive_fragment(
     return into != NULL ? take_whole(n, into, in) : SYNCLINE_OK;
 }
 
+/* What is told of others comes from any member. */
+static bool acks_are_too_large(const struct node *n)
+{
+    size_t bytes = 0;
+
+    for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
+        bytes += a->arena.held;
+    return bytes > ACKS_BYTES_MAX;
+}
+
 int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
 {
     struct space *sp = space_by_token(n, &f->space);
@@ -605,6 +616,8 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
     }
     if (device_eq(&f->device, &c->device))
         return ack_learn(n, &f->device, sp, &f->durable, false);
+    if (acks_are_too_large(n))
+        return SYNCLINE_ELIMIT;
     /* It tells us itself; else whoever is connected to it knows best. */
     return conn_of(n, &f->device) != NULL
         ? SYNCLINE_OK

@@ -13,6 +13,7 @@ struct reissue {
     bool left; /* of devices that are members no longer; else of our own */
     struct author *by;
     bool wrote;
+    bool more; /* some is left for the next time */
     struct slice keys[256];
     uint64_t seqs[256];
     uint32_t n;
@@ -53,34 +54,6 @@ static bool is_orphan(const struct reissue *r, const struct change *c)
     return !vv_covers(&r->space->have, &c->dot) && is_lost(r, &c->dot.replica);
 }
 
-/* Gives the cells that are lost to the change. What several replicas wrote may
- * be more than one change may hold: then a later one goes on. */
-static int give_cells(struct reissue *r, struct item *it, struct change *again,
-    uint32_t *ix, bool *any)
-{
-    size_t bytes = 0;
-    uint32_t cells = 0;
-    int rc = SYNCLINE_OK;
-
-    for (uint32_t i = 0; i < it->cells_n && rc == SYNCLINE_OK; i++) {
-        size_t len = it->cells[i].path.len + it->cells[i].value.len;
-
-        if (!is_orphan(r, &it->changes[it->cells[i].change]))
-            continue;
-        if (cells == CELLS_MAX || bytes + len > VALUE_MAX) {
-            rc = node_stamp(r->node, &again->stamp);
-            if (rc == SYNCLINE_OK)
-                rc = item_add_change(it, again, ix, &r->node->step);
-            bytes = cells = 0;
-        }
-        bytes += len;
-        cells++;
-        it->cells[i].change = *ix;
-        *any = true;
-    }
-    return rc;
-}
-
 /* The same values under a new dot and stamp, having seen what the item has. */
 static int reissue_item(struct reissue *r, struct slice key)
 {
@@ -92,7 +65,8 @@ static int reissue_item(struct reissue *r, struct slice key)
         .stamp = by->stamp,
         .wall_us = by->wall_us };
     struct stored st;
-    uint32_t ix = 0;
+    uint32_t ix = 0, cells = 0;
+    size_t bytes = 0;
     bool any = false;
     int rc = item_load(n, sp, key, &st);
 
@@ -102,10 +76,23 @@ static int reissue_item(struct reissue *r, struct slice key)
         rc = vv_copy(&again.birth, &st.item.birth, &n->step);
     if (rc == SYNCLINE_OK)
         rc = item_add_change(&st.item, &again, &ix, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = give_cells(r, &st.item, &again, &ix, &any);
     if (rc != SYNCLINE_OK)
         return rc;
+    for (uint32_t i = 0; i < st.item.cells_n; i++) {
+        struct cell *c = &st.item.cells[i];
+
+        if (c->change != ix && !is_orphan(r, &st.item.changes[c->change]))
+            continue;
+        bytes += c->path.len + c->value.len;
+        if (++cells > CELLS_MAX || bytes > VALUE_MAX) {
+            r->more = true; /* no member takes a change of more */
+            break;
+        }
+        any = any || c->change != ix;
+        c->change = ix;
+        if (PLANTED(REISSUE_EMPTIES))
+            c->value = SLICE_NONE;
+    }
     if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
         st.item.tomb = ix;
         any = true;
@@ -228,6 +215,10 @@ static int reissue(struct node *n, struct space *sp, bool left)
         after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
     }
     buf_free(&r.at);
+    if (r.more && left)
+        sp->orphans = true;
+    else if (r.more)
+        sp->reissue = true;
     return rc == SYNCLINE_OK && r.wrote ? space_raise(n, sp, &by.dot) : rc;
 }
 

@@ -106,6 +106,8 @@ static int make_wait(
     fx->conn = c->id;
     fx->wait_us = wait_us;
     s->delays++;
+    c->heard_us = n->now_us + wait_us; /* it is we who do not listen */
+    n->counts.peers_paced++;
     if (n->now_us >= s->told_us + TELL_US || s->told_us == 0) {
         char hex[2 * DEVICE_ID_LEN + 1];
 

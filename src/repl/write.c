@@ -231,6 +231,8 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
 
     item_init(&row);
     m.returned = st.existed && !st.was_alive;
+    if (PLANTED(JOIN_DROPS))
+        return rc;
     if (rc == SYNCLINE_OK)
         rc = replay_row(n, sp, old, &st.item, dot, &row);
     if (rc != SYNCLINE_OK || row.cells_n == 0)

@@ -245,8 +245,6 @@ def those_who_need_not_ask():
         a, b, c = w.nodes("a", "b", "c")
         b.joins(a)
         b.refuses("join", "--peer", _at(a), says="--leave")
-        a.do("pending", "--open", "1m")
-        b.refuses("join", "--leave", "--peer", _at(a), says="member")
         c.refuses("join", "--peer", _at(c), says="this very device")
         c.refuses("join", "--peer", "lamp:lamp")
         c.refuses("join", "--peer", _at(a), "--yes-digits", "123456", code=2)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pcap
-from node import World, main, records, same, wait_for
+from node import Control, World, main, records, same, wait_for
 from tap import Skip, check, equal, note
 
 PORT = 4748
@@ -129,6 +129,25 @@ def _pair(a, b):
     wait_for("they are connected", lambda: "b" in a.connected() and
              "a" in b.connected())
     return code
+
+
+def an_open_door_is_found():
+    """Without a code, and without being told where."""
+    with Cable() as cable, World() as w:
+        a, b = _machines(w, cable)
+        with Control(b.dir) as join:
+            join.send("join")
+            a.do("pending", "--open", "1m")
+            digits = join.read()["digits"]
+            there = a.call("pending")["pending"][0]
+            equal(there["digits"], digits)
+            check(there["address"].startswith("10.9.") or
+                  ":" in there["address"], there)
+            b.do("join", "--yes-digits", digits)
+            a.do("approve", digits)
+            equal(join.read()["name"], "a")
+        a.put("lamp", 1)
+        b.waits_for("lamp", 1)
 
 
 def they_find_each_other_by_multicast():

@@ -5,6 +5,7 @@ place to go on from; whoever writes does not wait for him."""
 import os
 import socket
 import sys
+import threading
 
 import peer
 from peer import node, tap
@@ -92,21 +93,28 @@ def a_watch_goes_on_from_its_cursor():
         tap.equal(control.read()["key"], "cut-2", "the next event")
 
 
-def a_caller_that_asks_and_does_not_read():
-    """Its requests wait unread; others are answered."""
+def a_caller_that_asks_much_and_reads_late():
+    """Its requests wait unread, so that answers do not pile up; others are
+    answered; and when it reads, every answer comes."""
     scene = peer.scene()
-    with scene.unharmed(96 << 20):
-        for i in range(20):
-            scene.victim.put("ls-%d" % i, "x" * 20000)
-        with node.Control(scene.victim.dir) as control:
-            control.socket.settimeout(2)
-            line = b'{"op":"ls","prefix":"ls-","values":true}\n'
-            try:
-                for _ in range(200):
-                    control.socket.sendall(line * 100)
-            except (socket.timeout, OSError):
-                pass
-            tap.check(scene.victim.status()["ok"], "others")
+    for i in range(20):
+        scene.victim.put("ls-%d" % i, "x" * 2000)
+    with scene.unharmed(48 << 20), node.Control(scene.victim.dir) as control:
+        n = 8000
+        line = b'{"op":"ls","prefix":"ls-","values":true}\n'
+        asks = threading.Thread(
+            target=lambda: control.socket.sendall(line * n))
+        asks.start()
+        before, most = scene.rss(), 0
+        for _ in range(50):
+            most = max(most, scene.rss())
+        for i in range(n):
+            answer = control.stream.readline()
+            tap.check(answer.startswith(b'{"ok":true'), "answer %d" % i)
+        asks.join()
+        tap.equal(control.call("get", key="ls-1")["value"], "x" * 2000,
+                  "one more")
+        tap.check(most < before + (48 << 20), "%d MiB" % (most >> 20))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ OUTSIDE = {
     "avahi-": {"io"},
     "nats": {"io"},
     "systemd/": {"app"},
+    "qrencode.h": {"app"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

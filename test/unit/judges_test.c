@@ -46,6 +46,7 @@ static void scene_init(struct scene *s)
     s->w->machines_n = 2;
     for (unsigned i = 0; i < 2; i++) {
         machine_init(&s->w->machines[i], s->w, i, i);
+        s->w->machines[i].asked = true;
         buf_clear(&s->value);
         buf_put(&s->value, token, sizeof token);
         buf_put_str(&s->value, "default");
@@ -176,6 +177,21 @@ TEST(what_is_right_passes)
     check_lost(s.w);
     check_ack(s.w, s.a);
     CHECK(!s.w->failed);
+    scene_close(&s);
+}
+
+/* Written again by itself it may be, but not as something else. */
+TEST(a_write_that_nobody_asked_for)
+{
+    struct scene s;
+
+    scene_init(&s);
+    (void)put(&s, s.a, "k", "{\"x\":1}");
+    s.b->asked = false;
+    (void)put(&s, s.b, "other", "{\"x\":1}");
+    CHECK(!s.w->failed);
+    (void)put(&s, s.b, "k", "{\"x\":2}");
+    CHECK(judged(&s, "unasked"));
     scene_close(&s);
 }
 
