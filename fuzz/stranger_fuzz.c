@@ -7,6 +7,7 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/house.h"
 #include "repl/beacon.h"
+#include "repl/secret.h"
 #include "repl/keys.h"
 #include "repl/pair.h"
 
@@ -256,14 +257,18 @@ static int put_announce(struct door *d, struct buf *b)
     struct beacon say = { .port = (uint16_t)take_number(&d->in) };
     struct beacon_key key;
     struct slice record;
+    struct mesh_id mesh;
+    uint8_t secret[KEY_LEN];
+    bool bare;
     int rc;
 
     say.device = *identity_device(house_identity(take_below(&d->in, DEVICES)));
     say.flags = take_u8(&d->in);
     rc = store_get(&d->house.port, TABLE_META, SLICE_LIT(META_MESH), &record);
     if (rc == SYNCLINE_OK)
-        rc = beacon_key_make(&key, &d->crypto,
-            SLICE(record.ptr + MESH_ID_LEN, record.len - MESH_ID_LEN));
+        rc = secret_get(record, &d->house.crypto, &mesh, secret, &bare);
+    if (rc == SYNCLINE_OK)
+        rc = beacon_key_make(&key, &d->crypto, SLICE(secret, sizeof secret));
     return rc == SYNCLINE_OK ? beacon_put_announce(b, &d->crypto, &key, &say)
                              : rc;
 }

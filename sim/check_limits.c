@@ -50,6 +50,8 @@ void check_sizes(
     hold(w, m, "watches", z->watches, m->watcher.request != 0);
     hold(w, m, "questions to resolvers", z->resolving, m->resolving);
     hold(w, m, "acks of members", z->acks, acks_most(w, z));
+    hold(w, m, "devices remembered", z->known,
+        w->machines_n + w->pairing.gone_n);
     if (z->all_durable)
         hold(w, m, "things that wait for the disk", z->pending, 0);
     hold(w, m, "rows held back", z->held_rows, z->held_rows_max);

@@ -31,7 +31,9 @@ bool planting_take(const char *text)
         return true;
     }
     if (!plant_set(text)) {
-        (void)fprintf(stderr, "%s: no such bug; --plant list tells\n", text);
+        (void)fprintf(stderr,
+            "syncline-sim: --plant %s: no such bug; --plant list tells\n",
+            text);
         return false;
     }
     planted = text;
@@ -68,8 +70,8 @@ bool planting_blinds(struct slice judge, const char *rule)
 bool planting_take(const char *text)
 {
     (void)fprintf(stderr,
-        "%s: this build has no planted bugs; script/plants makes one that "
-        "has\n",
+        "syncline-sim: --plant %s: this build has no planted bugs; "
+        "script/plants makes build-planted, which has them\n",
         text);
     return false;
 }

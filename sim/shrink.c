@@ -30,6 +30,7 @@ struct shrinking {
     FILE *said;        /* by it, on stderr */
     struct trial last; /* that failed */
     uint64_t until_s, tried;
+    bool to_terminal, cut_off; /* the time ran out */
 };
 
 /* Processor time of all runs so far: a busy machine cuts no worse. */
@@ -121,9 +122,28 @@ static bool is_over(const struct shrinking *s)
     return spent_s() >= s->until_s;
 }
 
+/* Over and over on one line of a terminal. */
+static void show_progress(const struct shrinking *s)
+{
+    uint64_t spent = spent_s();
+
+    if (s->to_terminal)
+        (void)fprintf(stderr,
+            "\rshrinking: %" PRIu64 " runs, %u operations at most, %" PRIu64
+            " s left   ",
+            s->tried, s->opt.ops, s->until_s > spent ? s->until_s - spent : 0);
+}
+
+static void end_progress(const struct shrinking *s)
+{
+    if (s->to_terminal)
+        (void)fputs("\r\033[K", stderr);
+}
+
 /* Does it fail in the same way? */
 static bool still_fails(struct shrinking *s, const struct world_options *opt)
 {
+    show_progress(s);
     try(s, opt);
     if (!s->trial->failed || strcmp(s->trial->verdict, s->last.verdict) != 0)
         return false;
@@ -248,6 +268,7 @@ static void shrink(struct shrinking *s)
         any = drop_numbers(s, &s->skip_strikes, s->last.strikes) || any;
         any = drop_numbers(s, &s->skip_ops, s->opt.ops) || any;
     }
+    s->cut_off = is_over(s);
 }
 
 /* Numbers that the run no longer comes to need not be left out. */
@@ -279,6 +300,9 @@ static void say_what_is_left(const struct shrinking *s,
 
     for (unsigned id = 0; id < s->opt.machines; id++)
         nodes += (s->opt.skip_nodes >> id & 1) == 0;
+    if (s->cut_off)
+        (void)puts("# the time ran out before nothing more could be left out; "
+                   "give it more: --shrink-seconds");
     (void)printf("# shrunk in %" PRIu64 " runs: %u of %u machines, %" PRIu64
                  " of %u operations, %" PRIu64 " of %" PRIu64 " strikes\n",
         s->tried, nodes, s->opt.machines, left_of(&s->skip_ops, s->opt.ops),
@@ -305,6 +329,8 @@ static void shrink_and_tell(struct shrinking *s)
     s->opt.machines = s->last.machines;
     s->opt.faults &= s->last.faults;
     shrink(s);
+    end_progress(s);
+    s->to_terminal = false;
     trim(&s->skip_ops, s->opt.ops);
     trim(&s->skip_strikes, s->last.strikes);
     say_what_is_left(s, &as_it_was, strikes);
@@ -313,7 +339,9 @@ static void shrink_and_tell(struct shrinking *s)
 
 void shrink_tell(const struct world_options *opt, uint64_t seconds)
 {
-    struct shrinking s = { .opt = *opt, .until_s = spent_s() + seconds };
+    struct shrinking s = { .opt = *opt,
+        .until_s = spent_s() + seconds,
+        .to_terminal = isatty(STDERR_FILENO) == 1 };
     struct bits none = { 0 };
 
     s.said = tmpfile();

@@ -23,6 +23,7 @@ _syncline_words() { # command, index of the word among all
     help:2) _syncline_commands ;;
     approve:2 | deny:2) _syncline_digits ;;
     space:2) echo list add rm ;;
+    key:2) echo passphrase ;;
     put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
         history:2 | restore:2 | conflicts:2 | rescue:2 | policy:2 | verify:2 | \
         space:3)
@@ -43,7 +44,8 @@ _syncline() {
     --dir)
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return ;;
-    --config | --file | --acks | --resolve.command)
+    --config | --file | --passphrase-file | --old-passphrase-file | \
+        --passphrase.file | --acks | --resolve.command)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
     --profile) words="single ha-addon development" ;;

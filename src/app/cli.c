@@ -11,6 +11,7 @@
 const struct command *const cli_commands[] = {
     &cmd_up,
     &cmd_stop,
+    &cmd_key,
     &cmd_status,
     &cmd_doctor,
     &cmd_config,

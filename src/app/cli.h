@@ -118,6 +118,8 @@ struct slice cli_span(struct cli *c, int64_t seconds);
 struct slice cli_bytes(struct cli *c, int64_t n);
 struct slice cli_us(struct cli *c, int64_t us);
 struct slice cli_count(struct cli *c, int64_t n);
+/* The device of an answer: its name, or how its id begins; "" for nobody. */
+struct slice cli_who(struct cli *c, const struct json *v);
 struct slice cli_printf(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* What a stranger may have written, with nothing in it that a terminal acts
@@ -145,8 +147,8 @@ void cli_notice_end(struct cli *c);
 /* One file each. */
 extern const struct command cmd_approve, cmd_audit, cmd_config, cmd_conflicts,
     cmd_del, cmd_deny, cmd_doctor, cmd_export, cmd_get, cmd_help, cmd_history,
-    cmd_import, cmd_invite, cmd_join, cmd_ls, cmd_patch, cmd_peers, cmd_pending,
-    cmd_policy, cmd_put, cmd_remove, cmd_rescue, cmd_resolve, cmd_restore,
-    cmd_space, cmd_status, cmd_stop, cmd_up, cmd_verify, cmd_watch;
+    cmd_import, cmd_invite, cmd_join, cmd_key, cmd_ls, cmd_patch, cmd_peers,
+    cmd_pending, cmd_policy, cmd_put, cmd_remove, cmd_rescue, cmd_resolve,
+    cmd_restore, cmd_space, cmd_status, cmd_stop, cmd_up, cmd_verify, cmd_watch;
 
 #endif

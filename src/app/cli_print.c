@@ -92,6 +92,18 @@ struct slice cli_printf(struct cli *c, const char *fmt, ...)
     return out.ptr != NULL ? out : SLICE_NONE;
 }
 
+struct slice cli_who(struct cli *c, const struct json *v)
+{
+    const struct slice name = json_get_str(v, "name");
+    struct slice device = json_get_str(v, "device");
+
+    if (device.len > 12)
+        device.len = 12;
+    if (!json_get_bool(v, "removed", false))
+        return name.len > 0 ? name : device;
+    return cli_printf(c, "%.*s (removed)", SLICE_FMT(name));
+}
+
 /* The next code point of valid UTF-8, and how long it is. */
 static uint32_t code_point(struct slice s, size_t *len)
 {

@@ -197,6 +197,8 @@ static int say_verified(struct show *s)
         (void)printf("{\"first\":%llu,\"hash\":\"%s\",\"seq\":%llu}\n",
             (unsigned long long)s->check.first, hash,
             (unsigned long long)s->check.head.seq);
+    else if (s->check.head.seq == 0)
+        (void)printf("there are no records yet\n");
     else
         (void)printf("records %llu to %llu are whole; the last is %s\n",
             (unsigned long long)s->check.first,

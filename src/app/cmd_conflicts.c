@@ -16,10 +16,8 @@ static void print_side(
     struct slice none = json_get_bool(side, "large", false)
         ? SLICE_LIT("(large)")
         : SLICE_LIT("(deleted)");
-    struct slice by = json_get_str(side, "name");
+    const struct slice by = cli_who(c, side);
 
-    if (by.len == 0)
-        by = json_get_str(side, "device");
     (void)printf("  %-6s  %.*s%s%.*s\n", which, SLICE_FMT(path),
         path.len > 0 ? " = " : "",
         SLICE_FMT(value != NULL ? cli_compact(c, value) : none));
@@ -43,6 +41,34 @@ static void print_conflict(struct cli *c, const struct json *conflict)
     print_side(c, "loser", json_get(conflict, "loser"));
 }
 
+/* What can be done about them. */
+static void print_ways(const struct json *list)
+{
+    bool returned = false, superseded = false, other = false;
+
+    for (const struct json *k = list->first; k; k = k->next) {
+        const struct slice state = json_get_str(k, "state");
+        const bool open = slice_is(state, "open");
+        const bool came_back = json_get_bool(k, "returned", false);
+
+        superseded = superseded || slice_is(state, "superseded");
+        returned = returned || (open && came_back);
+        other = other || (open && !came_back);
+    }
+    if (other)
+        (void)fputs("settle one with: syncline resolve ID --take winner|loser, "
+                    "or --value JSON\n",
+            stderr);
+    if (returned)
+        (void)fputs("returned: an edit of an item that had been deleted "
+                    "meanwhile; see: syncline rescue\n",
+            stderr);
+    if (superseded)
+        (void)fputs("superseded: a later write had seen both; there is "
+                    "nothing to do\n",
+            stderr);
+}
+
 static int run(struct cli *c)
 {
     struct json *request = cli_request(c, "conflicts"), *answer;
@@ -64,10 +90,8 @@ static int run(struct cli *c)
             : cli_fail(c, "the daemon sent no list; is it of another version?");
     for (const struct json *k = list ? list->first : NULL; k; k = k->next)
         print_conflict(c, k);
-    if (list != NULL && list->n > 0)
-        (void)fputs("settle one with: syncline resolve ID --take winner|loser, "
-                    "or --value JSON\n",
-            stderr);
+    if (list != NULL)
+        print_ways(list);
     return CLI_DONE;
 }
 
@@ -75,8 +99,12 @@ const struct command cmd_conflicts = {
     .name = "conflicts",
     .args = "[SPACE [KEY]] [--all]",
     .summary = "list values that were written without seeing each other",
-    .help = "Both values of each; the winner is in effect. With --json one "
-            "array.",
+    .help = "Both values of each; the winner is in effect. One is open, "
+            "resolved (somebody\nchose) or superseded (a later write had seen "
+            "both: nothing is to be done).\nReturned is what a member brings "
+            "back of an item that was deleted while it was\naway; `syncline "
+            "rescue` lists these and takes them back or lets them go. With\n"
+            "--json one array.",
     .flags = flags,
     .max = 2,
     .run = run,

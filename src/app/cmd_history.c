@@ -21,16 +21,10 @@ static int run(struct cli *c)
     versions = json_get(answer, "versions");
     for (const struct json *v = versions ? versions->first : NULL; v;
          v = v->next) {
-        const struct slice name = json_get_str(v, "name");
-        struct slice device = json_get_str(v, "device");
-
-        if (device.len > 12)
-            device.len = 12;
         cli_table_row(&t,
             (const struct slice[]){ cli_compact(c, json_get(v, "version")),
                 cli_time(c, json_get_int(v, "time", 0)),
-                json_get_str(v, "what"), name.len > 0 ? name : device,
-                json_get_str(v, "path"),
+                json_get_str(v, "what"), cli_who(c, v), json_get_str(v, "path"),
                 cli_compact(c, json_get(v, "value")) });
     }
     cli_table_print(&t);
@@ -41,8 +35,9 @@ const struct command cmd_history = {
     .name = "history",
     .args = "SPACE KEY",
     .summary = "list the versions of an item, the oldest first",
-    .help = "WHAT is put, delete, or lost for a value that a concurrent one "
-            "beat.",
+    .help =
+        "WHAT is put (a patch is one, too: each version is the whole item), "
+        "delete, or lost\nfor a value that a concurrent one beat.",
     .min = 2,
     .max = 2,
     .run = run,

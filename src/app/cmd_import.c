@@ -219,7 +219,7 @@ static int run(struct cli *c)
 
 const struct command cmd_import = {
     .name = "import",
-    .args = "SPACE [FILE] [--acks FILE] [--wait N|all]",
+    .args = "SPACE [FILE] [--acks FILE] [--wait N|all] [--timeout T]",
     .summary = "store records from lines {\"key\":...,\"value\":...}",
     .help = "From standard input if there is no FILE. Records are stored in "
             "batches of up to\n256, each whole or not at all, and are durable "

@@ -160,7 +160,7 @@ static int join_by_digits(struct cli *c)
         rc = send_request(c, request_of(c), JOIN);
     for (int waited = 0; rc == CLI_DONE && !over; waited++) {
         rc = await(&a, &over);
-        if (rc == CLI_DONE && !over && a.digits[0] == 0)
+        if (rc == CLI_DONE && !over && a.digits[0] == 0 && waited == 0)
             cli_notice(c, "looking for a machine that lets others ask");
     }
     return rc;

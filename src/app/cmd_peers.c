@@ -1,13 +1,17 @@
 /* cmd_peers.c - the other members and how far each is. */
 #include "app/cmd_peers.h"
 
-/* "waiting", or "waiting, parked": nobody waits for it with what is deleted. */
+/* "waiting", or "waiting, parked": nobody waits for it with what is deleted;
+ * or "connected, twice": two copies of it run. */
 static struct slice state_of(struct cli *c, const struct json *p)
 {
     const struct slice state = json_get_str(p, "state");
+    const bool parked = json_get_bool(p, "parked", false);
+    const bool twice = json_get_bool(p, "copies", false);
 
-    return json_get_bool(p, "parked", false)
-        ? cli_printf(c, "%.*s, parked", SLICE_FMT(state))
+    return parked || twice
+        ? cli_printf(c, "%.*s%s%s", SLICE_FMT(state), parked ? ", parked" : "",
+              twice ? ", twice" : "")
         : state;
 }
 

@@ -18,15 +18,12 @@ static void print_value(struct cli *c, const struct json *v)
 {
     const struct slice path = json_get_str(v, "path");
     const struct slice state = json_get_str(v, "state");
-    struct slice by = json_get_str(v, "name");
 
-    if (by.len == 0)
-        by = json_get_str(v, "device");
     (void)printf("  %.*s  %.*s%s%.*s%s\n", SLICE_FMT(json_get_str(v, "id")),
         SLICE_FMT(path), path.len > 0 ? " = " : "",
         SLICE_FMT(cli_compact(c, json_get(v, "value"))),
         slice_is(state, "resolved") ? "  (settled)" : "");
-    (void)printf("                by %.*s, %.*s\n", SLICE_FMT(by),
+    (void)printf("                by %.*s, %.*s\n", SLICE_FMT(cli_who(c, v)),
         SLICE_FMT(cli_time(c, json_get_int(v, "time", 0))));
 }
 
@@ -147,7 +144,8 @@ static int run(struct cli *c)
 
 const struct command cmd_rescue = {
     .name = "rescue",
-    .args = "[SPACE [KEY]] [--apply | --drop] [--all]",
+    .args = "[SPACE [KEY]] [--apply | --drop] [--all] [--wait N|all] "
+            "[--timeout T]",
     .summary = "list or take back edits of items deleted meanwhile",
     .help = "A member that was away for longer than the option retention may "
             "bring edits of\nitems that were deleted meanwhile. They are kept "

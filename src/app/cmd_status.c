@@ -3,9 +3,19 @@
 
 #include "app/cmd_peers.h"
 
+#include <limits.h>
+#include <stdlib.h>
+
+/* The folder as every other one would name it. */
+static const char *whole_path(const struct cli *c, char *out)
+{
+    return realpath(c->dir, out) != NULL ? out : c->dir;
+}
+
 static void print_head(struct cli *c, const struct json *s)
 {
     const struct json *listen = json_get(s, "listen");
+    char path[PATH_MAX];
 
     (void)printf("%.*s, up %.*s\n", SLICE_FMT(json_get_str(s, "name")),
         SLICE_FMT(cli_span(c, json_get_int(s, "uptime_s", 0))));
@@ -18,10 +28,25 @@ static void print_head(struct cli *c, const struct json *s)
             (void)printf(" %.*s", SLICE_FMT(cli_text(c, a)));
     else
         (void)printf(" %.*s", SLICE_FMT(cli_text(c, listen)));
-    (void)printf("\n  folder     %s\n", c->dir);
+    (void)printf("\n  folder     %s\n", whole_path(c, path));
     (void)printf("  store      %.*s on disk, %.*s in memory\n",
         SLICE_FMT(cli_bytes(c, json_get_int(s, "store_bytes", 0))),
         SLICE_FMT(cli_bytes(c, json_get_int(s, "rss_bytes", 0))));
+}
+
+/* What somebody should see to. */
+static void print_news(struct cli *c, const struct json *s)
+{
+    const struct json *spaces = json_get(s, "spaces");
+    int64_t rescue = 0;
+
+    for (const struct json *k = spaces ? spaces->first : NULL; k; k = k->next)
+        rescue += json_get_int(k, "rescue", 0);
+    if (rescue > 0)
+        (void)printf("  to rescue  %.*s, see: syncline rescue\n",
+            SLICE_FMT(cli_count(c, rescue)));
+    if (json_get_bool(s, "copies", false))
+        (void)puts("  copies     this device runs twice, see: syncline doctor");
 }
 
 static void print_spaces(struct cli *c, const struct json *spaces)
@@ -53,6 +78,7 @@ static int run(struct cli *c)
     if (c->json)
         return cli_print_answer(c, answer);
     print_head(c, answer);
+    print_news(c, answer);
     print_spaces(c, json_get(answer, "spaces"));
     peers = json_get(answer, "peers");
     (void)putchar('\n');

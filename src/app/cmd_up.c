@@ -3,15 +3,18 @@
 
 #include "app/daemon.h"
 
-enum { CONFIG };
+enum { CONFIG, PASSPHRASE_FILE, CORE_DUMPS };
 
 static const struct cli_flag flags[] = {
     { "config", "FILE", "configuration [DIR/syncline.yaml]" },
+    { "passphrase-file", "FILE", "holds the passphrase of the device's key" },
+    { "allow-core-dumps", NULL, "which hold the device's key and all items" },
     { NULL, NULL, NULL },
 };
 
 static int run(struct cli *c)
 {
+    struct daemon_options opt = { .passphrase_file = NULL };
     struct errmsg why = { "" };
     const char *strangers = options_strangers(c->options);
     int rc = options_load(c->options, c->flag[CONFIG], &why);
@@ -21,7 +24,11 @@ static int run(struct cli *c)
     if (strangers[0] != 0)
         cli_say(
             c, "no such option in the environment, passed over: %s", strangers);
-    return daemon_run(c->options) == 0 ? CLI_DONE : CLI_FAILED;
+    opt.passphrase_file = c->flag[PASSPHRASE_FILE] != NULL
+        ? c->flag[PASSPHRASE_FILE]
+        : options_str(c->options, "passphrase.file");
+    opt.core_dumps = c->flag[CORE_DUMPS] != NULL;
+    return daemon_run(c->options, &opt) == 0 ? CLI_DONE : CLI_FAILED;
 }
 
 const struct command cmd_up = {

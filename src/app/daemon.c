@@ -1,14 +1,18 @@
 #include "app/daemon.h"
 
 #include "app/doctor.h"
+#include "app/passphrase.h"
 #include "app/serve.h"
 #include "io/clock.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +24,7 @@
 
 struct daemon {
     uv_loop_t loop;
+    const struct daemon_options *opt;
     const struct options *options; /* as started */
     struct options *reloaded;      /* since SIGHUP; NULL: never */
     struct log log;
@@ -277,8 +282,18 @@ static int open_engine(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
     const char *command = options_str(o, "resolve.command");
+    char credential[PATH_MAX];
+    struct passphrase_source source = {
+        .file = d->opt->passphrase_file, .credentials = true, .terminal = true
+    };
     struct engine_options opt = { .loop = &d->loop,
         .dir = options_str(o, "dir"),
+        .identity =
+            credential_path(credential, sizeof credential, "syncline.identity")
+            ? credential
+            : NULL,
+        .passphrase = passphrase_find,
+        .passphrase_ctx = &source,
         .name = options_str(o, "name"),
         .log = d->log,
         .listen = d->listen,
@@ -349,7 +364,23 @@ static void say_ready(const struct daemon *d)
 #endif
 }
 
-int daemon_run(const struct options *o)
+/* A core would hold the device's key, the mesh's secret and everybody's
+ * items. */
+static void forbid_cores(const struct daemon *d)
+{
+    if (!d->opt->core_dumps && prctl(PR_SET_DUMPABLE, 0) != 0)
+        log_line(&d->log, LOG_LEVEL_WARN, "daemon",
+            "core dumps cannot be turned off: %s", strerror(errno));
+}
+
+static void tell_cores(const struct daemon *d)
+{
+    if (d->opt->core_dumps)
+        engine_audit(
+            d->engine, "setting", SLICE_LIT("{\"core_dumps\":\"allowed\"}"));
+}
+
+int daemon_run(const struct options *o, const struct daemon_options *start)
 {
     struct daemon *d = calloc(1, sizeof *d);
     struct errmsg why = { "" };
@@ -360,7 +391,9 @@ int daemon_run(const struct options *o)
         return SYNCLINE_ENOMEM;
     }
     d->options = o;
+    d->opt = start;
     set_log(d);
+    forbid_cores(d);
     catch_signals(d);
     rc = open_engine(d, &why);
     if (rc == SYNCLINE_OK) {
@@ -377,6 +410,7 @@ int daemon_run(const struct options *o)
             log_line(&d->log, LOG_LEVEL_ERROR, "daemon", "%s", why.text);
         begin_stop(d, 1);
     } else {
+        tell_cores(d);
         say_ready(d);
     }
     (void)uv_run(&d->loop, UV_RUN_DEFAULT);

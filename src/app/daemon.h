@@ -4,7 +4,15 @@
 
 #include "app/options.h"
 
+/* What is for one start only, and so no option of a file. */
+struct daemon_options {
+    const char *passphrase_file; /* of the device's key; NULL: see
+                                    passphrase.h */
+    bool core_dumps;
+};
+
 /* Runs until told to stop. 0 after a clean stop; what failed is logged. */
-NODISCARD int daemon_run(const struct options *o);
+NODISCARD int daemon_run(
+    const struct options *o, const struct daemon_options *start);
 
 #endif

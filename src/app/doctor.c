@@ -1,11 +1,17 @@
 #include "app/doctor.h"
 
+#include "app/engine_impl.h"
+
 #include <stdio.h>
 #include <sys/statvfs.h>
 
 #define CLOCK_BOUND_US 60000000 /* authors further ahead are refused */
 #define REPLICAS_MANY 1000
+#define COPIES_HELP                                          \
+    "two copies of one folder are up; stop one, remove its " \
+    "identity.pem and store, start it and let it join anew"
 #define DISK_LOW ((uint64_t)256 << 20)
+#define DISK_NONE ((uint64_t)16 << 20) /* a segment of the journal */
 
 static void put_check(
     struct buf *b, const char *name, const char *level, const char *text)
@@ -51,6 +57,11 @@ static void check_multicast(const struct engine *e, struct buf *b)
     char text[128];
     unsigned n = engine_multicast(e);
 
+    if (!e->opt.discovery) {
+        put_check(b, "multicast", NULL,
+            "switched off (discovery: false); members are found by addresses");
+        return;
+    }
     (void)snprintf(text, sizeof text,
         "beacons are heard on %u interface%s and families", n,
         n == 1 ? "" : "s");
@@ -70,7 +81,8 @@ static void check_disk(const struct engine *e, struct buf *b)
 
     if (engine_store_status(e) != SYNCLINE_OK) {
         put_check(b, "store", "error",
-            "the store refuses writes; see the log, make room, restart");
+            "writing failed (see the log), and nothing more is written until "
+            "the store is opened again; look at the disk, then restart");
         return;
     }
     if (statvfs(engine_dir(e), &v) != 0) {
@@ -78,9 +90,16 @@ static void check_disk(const struct engine *e, struct buf *b)
         return;
     }
     bytes = (uint64_t)v.f_bavail * v.f_frsize;
-    (void)snprintf(text, sizeof text, "%llu MiB free at %.180s",
-        (unsigned long long)(bytes >> 20), engine_dir(e));
-    put_check(b, "disk", bytes < DISK_LOW ? "warn" : NULL, text);
+    (void)snprintf(text, sizeof text, "%llu MiB free at %.120s%s",
+        (unsigned long long)(bytes >> 20), engine_dir(e),
+        bytes < DISK_NONE ? ": writes are refused (EFULL), or soon will be; "
+                            "make room, a restart is not needed"
+                          : "");
+    put_check(b, "disk",
+        bytes < DISK_NONE      ? "error"
+            : bytes < DISK_LOW ? "warn"
+                               : NULL,
+        text);
 }
 
 static void check_audit(const struct engine *e, struct buf *b)
@@ -163,8 +182,14 @@ static void check_peer(const struct json *peer, struct buf *b)
 {
     struct slice name = json_get_str(peer, "name");
     struct slice state = json_get_str(peer, "state");
-    char text[256];
+    char text[320];
 
+    if (json_get_bool(peer, "copies", false)) {
+        (void)snprintf(text, sizeof text, "%.*s runs twice: " COPIES_HELP,
+            (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr);
+        put_check(b, "copies", "error", text);
+        return;
+    }
     if (slice_is(state, "connected"))
         return;
     (void)snprintf(text, sizeof text,
@@ -173,6 +198,35 @@ static void check_peer(const struct json *peer, struct buf *b)
         (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
         SLICE_FMT(state));
     put_check(b, "peer", "warn", text);
+}
+
+static void check_rescue(const struct json *status, struct buf *b)
+{
+    const struct json *spaces = json_get(status, "spaces");
+    int64_t n = 0;
+    char text[160];
+
+    for (const struct json *s = spaces ? spaces->first : NULL; s; s = s->next)
+        n += json_get_int(s, "rescue", 0);
+    if (n == 0)
+        return;
+    (void)snprintf(text, sizeof text,
+        "%lld edit%s of deleted items wait%s to be taken back or let go: "
+        "syncline rescue",
+        (long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "");
+    put_check(b, "rescue", "warn", text);
+}
+
+/* A device that runs twice is let in only in turn: no firewall is to blame. */
+static bool check_copies(const struct json *status, struct buf *b)
+{
+    const bool twice = json_get_bool(status, "copies", false);
+
+    if (twice)
+        put_check(b, "copies", "error",
+            "this device runs twice, and is connected only in "
+            "turn: " COPIES_HELP);
+    return twice;
 }
 
 /* A replica is for ever; a thousand of them come of something. */
@@ -199,19 +253,23 @@ void doctor_examine(
     const struct json *peers = json_get(status, "peers");
     const struct json *spaces = json_get(status, "spaces");
     struct buf b = { 0 };
+    bool twice;
 
     check_ports(e, &b);
     check_multicast(e, &b);
     check_disk(e, &b);
     check_audit(e, &b);
     check_oversize(status, &b);
+    check_rescue(status, &b);
+    twice = check_copies(status, &b);
     if (peers == NULL || peers->n == 0)
         put_check(&b, "mesh", "info",
             "this device is alone; `syncline invite` here and `syncline join "
             "CODE` there make two");
     for (const struct json *p = peers != NULL ? peers->first : NULL; p != NULL;
          p = p->next) {
-        check_peer(p, &b);
+        if (!twice)
+            check_peer(p, &b);
         check_clock(p, &b);
         check_behaviour(p, &b);
     }

@@ -464,9 +464,7 @@ int engine_open(
     if (e->dir != NULL)
         rc = folder_make(opt->dir, why);
     if (rc == SYNCLINE_OK)
-        rc = engine_store_open(e, why);
-    if (rc == SYNCLINE_OK)
-        rc = identity_file_open(&e->identity, e->dir, why);
+        rc = engine_open_store(e, why);
     if (rc == SYNCLINE_OK) {
         crypto_port_openssl(&e->crypto, &e->crypto_self, e->identity);
         rc = open_handles(e);

@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "app/identity_file.h"
 #include "base/log.h"
 #include "core/json.h"
 #include "core/netaddr.h"
@@ -19,8 +20,11 @@
 struct engine; /* opaque */
 
 struct engine_options {
-    uv_loop_t *loop; /* borrowed */
-    const char *dir; /* made if it is not there */
+    uv_loop_t *loop;      /* borrowed */
+    const char *dir;      /* made if it is not there */
+    const char *identity; /* a key's file in place of that in dir, or NULL */
+    passphrase_fn *passphrase; /* of the key, if it has one; or NULL */
+    void *passphrase_ctx;
     const char *name;
     struct log log;
     const struct netaddr *listen; /* none: dials out only */

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "io/clock.h"
+#include "repl/keys.h"
 
 #include <stdlib.h>
 
@@ -204,7 +205,7 @@ int engine_audit_open(struct engine *e)
         .now_us = clock_mono_us(),
         .wall_us = clock_wall_us() };
     struct slice value;
-    int rc = store_get(&e->port, TABLE_META, SLICE_LIT("audit"), &value);
+    int rc = store_get(&e->port, TABLE_META, SLICE_LIT(META_AUDIT), &value);
 
     if (rc == SYNCLINE_OK)
         rc = get_audit_head(value, &opt.known);

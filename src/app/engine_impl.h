@@ -82,6 +82,10 @@ void engine_answer(
     struct engine *e, uint64_t request, struct slice json, bool more);
 struct call *engine_call(const struct engine *e, uint64_t request);
 
+/* ---- engine_key.c ---- */
+
+NODISCARD int engine_open_store(struct engine *e, struct errmsg *why);
+
 /* ---- engine_status.c ---- */
 
 /* What the node does not know of itself: members of `status`, each with its

@@ -6,20 +6,32 @@
 #define KX_INFO "syncline x25519 v1\n"
 #define ED25519_RAW_LEN 32
 
+int kx_own_key(
+    const struct identity *id, struct slice info, uint8_t out[KEY_LEN])
+{
+    uint8_t raw[ED25519_RAW_LEN];
+    size_t len = sizeof raw;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (EVP_PKEY_get_raw_private_key(identity_key(id), raw, &len) == 1 &&
+        len == sizeof raw)
+        rc =
+            crypto_hkdf(out, KEY_LEN, SLICE(raw, sizeof raw), SLICE_NONE, info);
+    else
+        ERR_clear_error();
+    crypto_wipe(raw, sizeof raw);
+    return rc;
+}
+
 /* NULL: memory ran out. */
 static EVP_PKEY *derived(const struct identity *id)
 {
-    uint8_t raw[ED25519_RAW_LEN], secret[KX_LEN];
-    size_t len = sizeof raw;
+    uint8_t secret[KX_LEN] = { 0 };
     EVP_PKEY *key = NULL;
 
-    if (EVP_PKEY_get_raw_private_key(identity_key(id), raw, &len) == 1 &&
-        len == sizeof raw &&
-        crypto_hkdf(secret, sizeof secret, SLICE(raw, sizeof raw), SLICE_NONE,
-            SLICE_LIT(KX_INFO)) == SYNCLINE_OK)
+    if (kx_own_key(id, SLICE_LIT(KX_INFO), secret) == SYNCLINE_OK)
         key = EVP_PKEY_new_raw_private_key(
             EVP_PKEY_X25519, NULL, secret, sizeof secret);
-    crypto_wipe(raw, sizeof raw);
     crypto_wipe(secret, sizeof secret);
     if (key == NULL)
         ERR_clear_error();

@@ -18,4 +18,9 @@ NODISCARD int kx_public(const struct identity *id, uint8_t out[KX_LEN]);
 NODISCARD int kx_shared(const struct identity *id, const uint8_t peer[KX_LEN],
     struct slice info, uint8_t out[KEY_LEN]);
 
+/* A key for what this device keeps for itself: HKDF-SHA256(the Ed25519
+ * private key, no salt, info). */
+NODISCARD int kx_own_key(
+    const struct identity *id, struct slice info, uint8_t out[KEY_LEN]);
+
 #endif

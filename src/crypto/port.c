@@ -88,6 +88,13 @@ static int port_verify(
     return crypto_verify(spki, sig, s);
 }
 
+static int port_own_key(void *self, struct slice info, uint8_t out[KEY_LEN])
+{
+    const struct crypto_self *me = self;
+
+    return kx_own_key(me->identity, info, out);
+}
+
 static int port_kx_public(void *self, uint8_t out[KX_LEN])
 {
     const struct crypto_self *me = self;
@@ -153,6 +160,7 @@ void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
         .random = port_random,
         .sign = port_sign,
         .verify = port_verify,
+        .own_key = port_own_key,
         .kx_public = port_kx_public,
         .kx_shared = port_kx_shared,
     };

@@ -39,6 +39,8 @@ struct crypto_port {
     int (*sign)(void *self, uint8_t out[ED25519_SIG_LEN], struct slice s);
     int (*verify)(
         void *self, struct slice spki, struct slice sig, struct slice s);
+    /* kx_own_key */
+    int (*own_key)(void *self, struct slice info, uint8_t out[KEY_LEN]);
     int (*kx_public)(void *self, uint8_t out[KX_LEN]); /* one's own */
     int (*kx_shared)(void *self, const uint8_t peer[KX_LEN], struct slice info,
         uint8_t out[KEY_LEN]);

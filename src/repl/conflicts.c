@@ -105,6 +105,11 @@ static int winner_cmp(const struct contender *a, const struct contender *b)
     return c != 0 ? c : slice_cmp(a->value, b->value);
 }
 
+static bool waits_for_rescue(uint8_t state)
+{
+    return (state & CONFLICT_RETURNED) != 0 && (state & CONFLICT_RESOLVED) == 0;
+}
+
 static int number_cmp(uint64_t a, uint64_t b)
 {
     return a == b ? 0 : a < b ? -1 : 1;
@@ -155,6 +160,9 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         now = newer ? *c : old;
         now.state = c->state | old.state;
     }
+    if (waits_for_rescue(now.state) &&
+        (old_lsn == 0 || !waits_for_rescue(old.state)))
+        n->rescued++;
     sp->echoed = false;
     now.lsn = space_next_lsn(sp);
     *changed = true;

@@ -156,11 +156,11 @@ static bool survives(
     return a->opened_us >= than->opened_us;
 }
 
-static void close_doubles(struct node *n, struct conn *c)
+void conn_close_doubles(struct node *n, struct conn *c)
 {
     for (struct conn *o = n->conns; o != NULL; o = o->next) {
         if (o == c || o->closing || o->pairing || !o->up ||
-            !device_eq(&o->device, &c->device))
+            !device_eq(&o->device, &c->device) || twins_are_apart(n, c, o))
             continue;
         if (survives(n, c, o))
             conn_close(n, o, SYNCLINE_EEXIST, "a newer connection is kept");
@@ -186,7 +186,7 @@ static int let_in(struct node *n, struct conn *c)
         conn_close(n, c, SYNCLINE_EBUSY, text);
         return SYNCLINE_OK;
     }
-    close_doubles(n, c);
+    conn_close_doubles(n, c);
     return c->closing ? SYNCLINE_OK : send_hello(n, c);
 }
 
@@ -313,6 +313,9 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     c->name = name;
     c->replica = f->hello.replica;
     c->port = f->hello.port;
+    rc = twins_on_hello(n, c);
+    if (rc != SYNCLINE_OK || c->closing)
+        return rc;
     c->greeted = true;
     silence_heard(n, &c->device);
     log_line(&n->log, LOG_LEVEL_INFO, "conn", "connected to %.*s",
@@ -424,6 +427,8 @@ static int on_bye(struct node *n, struct conn *c, struct frame *f)
     (void)snprintf(text, sizeof text, "the peer closed: %.*s",
         (int)(f->bye.text.len > 200 ? 200 : f->bye.text.len),
         (const char *)f->bye.text.ptr);
+    if (f->bye.code == SYNCLINE_EEXIST)
+        twins_on_bye(n, c, f->bye.text);
     if (f->bye.code == SYNCLINE_EDENIED)
         log_line(&n->log, LOG_LEVEL_WARN, "conn", "%.*s: %s",
             SLICE_FMT(c->name), text);

@@ -376,3 +376,19 @@ struct slice members_spki(
 
     return found == NULL ? SLICE_NONE : found->spki;
 }
+
+bool members_removed_at(const struct members *m, size_t ix, struct member *out)
+{
+    for (size_t i = 0; i < m->records_n; i++) {
+        const struct record *r = &m->records[i];
+        const struct cert *best = members_best(m, r);
+
+        if (best == NULL || best->gen > members_removed_up_to(m, r) || ix-- > 0)
+            continue;
+        *out = member_from(r, best);
+        out->by = r->removed->by;
+        out->at = r->removed->at;
+        return true;
+    }
+    return false;
+}

@@ -66,6 +66,10 @@ const struct device_id *members_ids(const struct members *m);
 struct slice members_spki(
     const struct members *m, const struct device_id *device);
 
+/* Who once was a member and is none now, in the order of device ids: name,
+ * key, when and by whom it was removed. False beyond the last. */
+bool members_removed_at(const struct members *m, size_t ix, struct member *out);
+
 /* First 16 bytes of SHA-256("syncline mesh v1\n", founder, nonce). */
 NODISCARD int members_mesh_id(struct mesh_id *out,
     const struct crypto_port *crypto, const struct device_id *founder,

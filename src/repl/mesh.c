@@ -6,6 +6,7 @@
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/collect_impl.h"
+#include "repl/secret.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,7 @@ void mesh_free(struct node *n)
     members_free(n->members);
     invites_free(n->invites);
     peers_free(n->peers);
+    copies_free(&n->copies);
 }
 
 /* ---- who owns which replica ---- */
@@ -84,11 +86,12 @@ int mesh_put_text(struct node *n, struct slice key, struct slice json)
 
 int mesh_save_identity(struct node *n)
 {
+    int rc;
+
     buf_clear(&n->out);
-    buf_put(&n->out, n->mesh.b, MESH_ID_LEN);
-    buf_put(&n->out, n->mesh_secret, MESH_SECRET_LEN);
+    rc = secret_put(&n->out, n->opt.crypto, &n->mesh, n->mesh_secret);
     txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_MESH), &n->out);
-    return txn_status(&n->txn);
+    return rc == SYNCLINE_OK ? txn_status(&n->txn) : rc;
 }
 
 static const char *const fixed[] = { MESH_SPACE, DEFAULT_SPACE, "config" };
@@ -168,19 +171,20 @@ int mesh_take_records(struct node *n, struct slice records)
 int mesh_load(struct node *n, struct errmsg *why)
 {
     struct slice value;
-    struct reader r;
+    bool bare = false;
     int rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_MESH), &value);
 
     if (rc != SYNCLINE_OK)
         return errmsg_set(why,
             rc == SYNCLINE_ENOTFOUND ? SYNCLINE_ECORRUPT : rc,
             "the store does not say which mesh it belongs to");
-    r = reader_of(value);
-    get_into(&r, n->mesh.b, MESH_ID_LEN);
-    get_into(&r, n->mesh_secret, MESH_SECRET_LEN);
-    if (reader_end(&r) != SYNCLINE_OK)
+    rc = secret_get(value, n->opt.crypto, &n->mesh, n->mesh_secret, &bare);
+    if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ECORRUPT)
         return errmsg_set(why, SYNCLINE_ECORRUPT, "the mesh record is damaged");
-    rc = members_new(&n->members, n->opt.crypto, &n->mesh);
+    if (rc == SYNCLINE_OK && bare) /* an older store's */
+        rc = mesh_save_identity(n);
+    if (rc == SYNCLINE_OK)
+        rc = members_new(&n->members, n->opt.crypto, &n->mesh);
     if (rc == SYNCLINE_OK)
         rc = mesh_keys(n);
     if (rc == SYNCLINE_OK)
@@ -381,6 +385,7 @@ static int act_on_members(struct node *n)
     int rc = peers_set_members(
         n->peers, members_ids(n->members), members_n(n->members), n->now_us);
 
+    copies_keep(&n->copies, members_ids(n->members), members_n(n->members));
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
         sp->orphans = true;
     for (struct conn *c = n->conns; c != NULL; c = c->next)

@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "repl/collect_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A store is not rolled back under a running node: a second claim so soon
@@ -15,6 +16,7 @@
     "that would be more than the store takes at once; write less at a time"
 /* How seldom a log says that the disk is still full. */
 #define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
+#define TELL_RESCUED_US ((uint64_t)10 * 1000 * 1000)
 
 /* ---- effects ---- */
 
@@ -164,6 +166,7 @@ static int note_commit(struct node *n)
     n->gone_kept = n->gone;
     n->asked_kept = n->next_asked;
     n->mesh_due = n->mesh_due || n->mesh_changed;
+    n->rescued_kept = n->rescued;
     txn_reset(&n->txn);
     if (fx != NULL) {
         fx->commit = n->commit;
@@ -192,46 +195,6 @@ int node_commit(struct node *n)
     return rc == SYNCLINE_OK ? note_commit(n) : rc;
 }
 
-/* ---- in pieces ---- */
-
-/* A step that is larger than a step should be; one item may be that alone. */
-#define STEP_BYTES ((size_t)64 << 20)
-
-bool node_has_enough(const struct node *n)
-{
-    return n->txn.batch.ops.len >= n->opt.commit_bytes ||
-        n->step.used >= STEP_BYTES;
-}
-
-void piece_begin(const struct node *n, struct piece *p)
-{
-    *p = (struct piece){ arena_mark(&n->step), n->fx_n };
-}
-
-/* Is anything that the caller is to carry out kept behind the mark? */
-static bool lends(const struct node *n, const struct piece *p)
-{
-    for (size_t i = p->fx_n; i < n->fx_n; i++)
-        if (n->fx[i].type != FX_COMMIT)
-            return true;
-    return false;
-}
-
-int piece_end(struct node *n, struct piece *p)
-{
-    int rc = resolve_settle(n);
-
-    if (rc == SYNCLINE_OK)
-        rc = node_commit(n);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    n->counts.pieces++;
-    if (!lends(n, p))
-        arena_rewind(&n->step, &p->mark);
-    piece_begin(n, p);
-    return SYNCLINE_OK;
-}
-
 static void undo_writes(struct node *n)
 {
     txn_reset(&n->txn);
@@ -239,6 +202,7 @@ static void undo_writes(struct node *n)
     spaces_undo(n);
     n->clock_ceiling = n->undo_ceiling;
     n->gone = n->gone_kept;
+    n->rescued = n->rescued_kept;
 }
 
 /* Frames that will not be sent leave no gap in the numbers; but what a flush
@@ -405,19 +369,6 @@ static int (*const handlers[])(struct node *, const struct event *) = {
     [EV_AUDITED] = on_audited,
 };
 
-/* A full disk fails every write, and the log may be on it. */
-static void log_failure(struct node *n, int rc)
-{
-    if (n->oversize.now)
-        return; /* it has been told */
-    if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
-        return;
-    if (rc == SYNCLINE_EFULL)
-        n->tell_full_us = n->now_us + TELL_FULL_US;
-    log_line(&n->log, LOG_LEVEL_WARN, "node", "an event failed: %s%s",
-        status_name(rc), rc == SYNCLINE_EFULL ? ": no room on the disk" : "");
-}
-
 /* Of a frame: what only a peer that breaks the rules brings about. */
 static bool is_offence(int rc)
 {
@@ -440,6 +391,55 @@ static const char *failure_text(int rc)
     }
 }
 
+static const char *frame_of(const struct event *ev, const struct conn *c)
+{
+    if (ev->type != EV_FRAME)
+        return "the connection";
+    if (c->pairing)
+        return "what is said in pairing";
+    return ev->bytes.len > 0 ? frame_name(ev->bytes.ptr[0]) : "an empty frame";
+}
+
+/* "batch of attic, 10.0.0.7:4748 failed". */
+static void name_event(
+    const struct node *n, const struct event *ev, char *out, size_t size)
+{
+    const struct conn *c = conn_by_id(n, ev->conn);
+    char addr[NETADDR_TEXT];
+
+    if (ev->type == EV_REQUEST) {
+        (void)snprintf(out, size, "a request");
+        return;
+    }
+    if (c == NULL) {
+        (void)snprintf(out, size, "what falls due by itself");
+        return;
+    }
+    netaddr_format(addr, &c->remote);
+    (void)snprintf(out, size, "%s of %.*s%s%s", frame_of(ev, c),
+        (int)(c->name.len > 100 ? 100 : c->name.len), (const char *)c->name.ptr,
+        c->name.len > 0 ? ", " : "", addr);
+}
+
+/* A full disk fails every write, and the log may be on it. */
+static void log_failure(struct node *n, const struct event *ev, int rc)
+{
+    const bool of_peer = ev->type == EV_FRAME && is_offence(rc);
+    char what[200];
+
+    if (rc == SYNCLINE_EFULL && n->now_us < n->tell_full_us)
+        return;
+    if (rc == SYNCLINE_EFULL)
+        n->tell_full_us = n->now_us + TELL_FULL_US;
+    name_event(n, ev, what, sizeof what);
+    log_line(&n->log, LOG_LEVEL_WARN, "node",
+        "%s failed, nothing of it stands: %s (%s)%s", what, failure_text(rc),
+        status_name(rc),
+        of_peer ? "; the connection is closed. If it does so again, compare "
+                  "the versions of both, then report it"
+                : "");
+}
+
 /* The step failed and was undone: tell whoever asked for it. */
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
@@ -448,9 +448,10 @@ static int tell_failure(struct node *n, const struct event *ev, int rc)
     struct errmsg why = { "" };
     struct conn *c;
 
-    log_failure(n, rc);
-    if (oversize)
+    if (oversize) /* it has been told already */
         rc = errmsg_set(&why, rc, "%s", TOO_LARGE);
+    else
+        log_failure(n, ev, rc);
     if (ev->type == EV_REQUEST)
         return fx_error(n, ev->request, rc, &why);
     c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)
@@ -539,6 +540,19 @@ static void go_on_returning(struct node *n)
     }
 }
 
+/* Somebody should look at it; a long list is not told line by line. */
+static void tell_rescued(struct node *n)
+{
+    if (n->rescued_kept == 0 || n->now_us < n->rescued_due_us)
+        return;
+    log_line(&n->log, LOG_LEVEL_WARN, "node",
+        "%llu edit%s of deleted items came with a member that had been away; "
+        "`syncline rescue` lists what waits to be taken back or let go",
+        (unsigned long long)n->rescued_kept, n->rescued_kept == 1 ? "" : "s");
+    n->rescued = n->rescued_kept = 0;
+    n->rescued_due_us = n->now_us + TELL_RESCUED_US;
+}
+
 static void name_actor(struct node *n, const struct event *ev)
 {
     bool of_conn = ev->type == EV_FRAME || ev->type == EV_CONN_UP;
@@ -586,6 +600,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         n->chores_from_us = n->now_us + RETRY_US;
         rc = rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     }
+    tell_rescued(n);
     *fx = n->fx;
     *fx_n = n->fx_n;
     return rc;

@@ -156,6 +156,7 @@ struct effect {
     X(replicas_doubted) /* a peer knew more of ours: a new one */     \
     X(conns_up)                                                       \
     X(conns_closed) /* by us */                                       \
+    X(copies_found) /* devices that run more than once */             \
     X(peers_paced)  /* sent too fast: read later */                   \
     X(subscribed_by_cursor)                                           \
     X(subscribed_by_index)                                            \
@@ -260,6 +261,7 @@ struct node_sizes {
     uint64_t resolving; /* questions that are not answered yet */
     uint64_t acks;      /* of members, a space each */
     uint64_t pending;   /* what waits for EV_PERSISTED */
+    uint64_t known;     /* devices whose replicas are remembered */
     bool all_durable;   /* nothing has to */
     uint64_t held_rows, held_rows_max;
     uint64_t in_flight, in_flight_max; /* bytes */

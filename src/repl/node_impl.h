@@ -9,6 +9,7 @@
  *   write.c     local writes
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
+ *   twins.c     a device that runs twice
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
@@ -22,9 +23,10 @@
  *   return.c    what one that was behind alone had, replayed
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
+ *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
  *   audit.c     what the audit log is told
- *   oversize.c  what is too large for a commit
+ *   oversize.c  much in pieces, and what is too large for a commit
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -36,6 +38,7 @@
 #include "core/merge.h"
 #include "repl/audit.h"
 #include "repl/beacon.h"
+#include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
 #include "repl/members.h"
@@ -302,6 +305,8 @@ struct node {
     uint64_t collect_due_us;
     struct gone gone, gone_kept; /* not told yet; should the step fail */
     uint64_t gone_due_us;
+    uint64_t rescued, rescued_kept; /* onto the rescue list, not told yet */
+    uint64_t rescued_due_us;
     uint64_t chores_from_us; /* the store refused something before */
 
     struct pending *pending; /* ring */
@@ -318,6 +323,7 @@ struct node {
     bool want_flush;
     bool reach_changed;
     struct oversize oversize;
+    struct copies copies;    /* devices that run more than once */
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */
     bool bad_restart;        /* the replica id must be minted anew */
@@ -352,20 +358,6 @@ NODISCARD int fx_error(
 const char *node_status_text(int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
-/* What can be written in pieces: part of a step, committed apart from the
- * rest, and the memory that it takes. Should the rest fail, that alone is
- * undone. Nothing in the step's arena from after the begin outlives the end,
- * but for effects. */
-struct piece {
-    struct arena_mark mark;
-    size_t fx_n;
-};
-
-/* Has the step gathered as much as should be written at once? */
-bool node_has_enough(const struct node *n);
-void piece_begin(const struct node *n, struct piece *p);
-/* Settles what policies are to settle, commits, and begins the next one. */
-NODISCARD int piece_end(struct node *n, struct piece *p);
 /* A new stamp of this replica's, greater than all seen. */
 NODISCARD int node_stamp(struct node *n, struct stamp *out);
 void node_see_stamp(struct node *n, const struct stamp *s);
@@ -458,6 +450,8 @@ uint64_t conns_deadline(const struct node *n);
 void conns_free(struct node *n);
 /* Every session of every connection starts anew: our replica id changed. */
 void conns_restart(struct node *n, const char *why);
+/* Of several connections to a device one stays. */
+void conn_close_doubles(struct node *n, struct conn *c);
 struct session *session_of(struct conn *c, const struct space *sp);
 NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
@@ -500,6 +494,18 @@ NODISCARD int standing_may_write(
 NODISCARD int standing_may_make(struct node *n, const struct space *sp,
     struct slice key, struct errmsg *why);
 void standing_wrote(struct node *n, size_t bytes);
+
+/* ---- twins.c ---- */
+
+/* Which of the two stays is not for conn_close_doubles to say: they are, or
+ * may be, two replicas of a device that runs twice. */
+bool twins_are_apart(
+    const struct node *n, const struct conn *c, const struct conn *o);
+/* Its replica is known now. Closes it if another one has the turn. */
+NODISCARD int twins_on_hello(struct node *n, struct conn *c);
+void twins_on_bye(struct node *n, const struct conn *c, struct slice text);
+/* Does the device, maybe this one, run more than once? */
+bool twins_run(const struct node *n, const struct device_id *device);
 
 /* ---- send.c ---- */
 
@@ -644,6 +650,20 @@ void verifies_free(struct node *n);
 
 /* ---- oversize.c ---- */
 
+/* What can be written in pieces: part of a step, committed apart from the
+ * rest, and the memory that it takes. Should the rest fail, that alone is
+ * undone. Nothing in the step's arena from after the begin outlives the end,
+ * but for effects. */
+struct piece {
+    struct arena_mark mark;
+    size_t fx_n;
+};
+
+/* Has the step gathered as much as should be written at once? */
+bool node_has_enough(const struct node *n);
+void piece_begin(const struct node *n, struct piece *p);
+/* Settles what policies are to settle, commits, and begins the next one. */
+NODISCARD int piece_end(struct node *n, struct piece *p);
 /* The store will not take the step's batch: says of which item it is. */
 void oversize_note(struct node *n);
 /* The same for `status`: an object, or null. */
@@ -657,12 +677,19 @@ NODISCARD int audit_replica(struct node *n);
 NODISCARD int audit_join(struct node *n, const struct device_id *inviter,
     struct slice name, const struct mesh_id *left, uint64_t kept);
 
+/* ---- who.c ---- */
+
+void put_device_hex(struct buf *b, const struct device_id *d);
+/* "device", "name", and "removed" of who is no member any more. Without a
+ * certificate the device is told by the first bytes of its id, its name is
+ * null. */
+void put_who(const struct node *n, struct buf *b, const struct rid *r);
+
 /* ---- request.c ---- */
 
 NODISCARD int request_on(struct node *n, const struct event *ev);
 /* request_admin.c: whatever request.c does not know. */
 NODISCARD int request_admin(struct node *n, uint64_t request,
     const struct json *args, struct errmsg *why);
-void put_device_hex(struct buf *b, const struct device_id *d);
 
 #endif

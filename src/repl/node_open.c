@@ -1,10 +1,11 @@
 /* Opening a node on its store, and freeing it. */
 #include "base/plant.h"
 #include "repl/collect_impl.h"
+#include "repl/secret.h"
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 2
+#define RECORD_FORMAT 3
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
 {
@@ -69,13 +70,21 @@ static int check_format(struct node *n, bool *fresh, struct errmsg *why)
     return SYNCLINE_OK;
 }
 
-static int load_replica(struct node *n, bool *clean, struct errmsg *why)
+enum start {
+    START_CLEAN,
+    START_UNCLEAN,
+    START_COPIED /* the last stop was clean, and left other files */
+};
+
+static int load_replica(struct node *n, enum start *start, struct errmsg *why)
 {
     struct slice value;
     int rc =
         store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_CLEAN), &value);
 
-    *clean = rc == SYNCLINE_OK && !n->opt.copied;
+    *start = rc != SYNCLINE_OK ? START_UNCLEAN
+        : n->opt.copied        ? START_COPIED
+                               : START_CLEAN;
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         return rc;
     rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_REPLICA), &value);
@@ -104,21 +113,22 @@ static int save_format(struct node *n)
 
 static int open_used(struct node *n, struct errmsg *why)
 {
-    bool clean = false;
-    int rc = load_replica(n, &clean, why);
+    enum start start = START_UNCLEAN;
+    int rc = load_replica(n, &start, why);
 
     if (rc == SYNCLINE_OK)
         rc = load_clock(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_load(n, why);
-    if (rc == SYNCLINE_OK && !clean && !PLANTED(M5)) {
+    if (rc == SYNCLINE_OK && start != START_CLEAN && !PLANTED(M5)) {
         log_line(&n->log, LOG_LEVEL_WARN, "node",
-            n->opt.copied ? "these files are not those that the last stop "
-                            "left: this store is a new replica now"
-                          : "the last stop was not clean: this store is a new "
-                            "replica now");
+            start == START_COPIED
+                ? "these files are not those that the last stop left: this "
+                  "store is a new replica now"
+                : "the last stop was not clean: this store is a new replica "
+                  "now");
         n->counts.unclean_starts++;
-        n->new_replica = n->opt.copied ? "copied" : "unclean-stop";
+        n->new_replica = start == START_COPIED ? "copied" : "unclean-stop";
         rc = node_mint_replica(n);
     }
     if (rc == SYNCLINE_OK)
@@ -208,6 +218,7 @@ void node_free(struct node *n)
     arena_free(&n->step);
     buf_free(&n->key);
     buf_free(&n->out);
+    secret_wipe(n->mesh_secret, sizeof n->mesh_secret);
     free(n->raises);
     free(n->fx);
     free(n);

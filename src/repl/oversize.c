@@ -1,10 +1,53 @@
-/* What the store will not take in one commit, and of which item that is:
- * nothing goes on there, so people must hear of it. */
+/* Much to write: in pieces, where it can be parted. What the store will not
+ * take in one commit even so, and of which item that is: nothing goes on
+ * there, so people must hear of it. */
 #include "repl/node_impl.h"
 
 #include <inttypes.h>
 
 #define TOLD_US ((uint64_t)60 * 1000 * 1000)
+
+/* ---- in pieces ---- */
+
+/* A step that is larger than a step should be; one item may be that alone. */
+#define STEP_BYTES ((size_t)64 << 20)
+
+bool node_has_enough(const struct node *n)
+{
+    return n->txn.batch.ops.len >= n->opt.commit_bytes ||
+        n->step.used >= STEP_BYTES;
+}
+
+void piece_begin(const struct node *n, struct piece *p)
+{
+    *p = (struct piece){ arena_mark(&n->step), n->fx_n };
+}
+
+/* Is anything that the caller is to carry out kept behind the mark? */
+static bool lends(const struct node *n, const struct piece *p)
+{
+    for (size_t i = p->fx_n; i < n->fx_n; i++)
+        if (n->fx[i].type != FX_COMMIT)
+            return true;
+    return false;
+}
+
+int piece_end(struct node *n, struct piece *p)
+{
+    int rc = resolve_settle(n);
+
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->counts.pieces++;
+    if (!lends(n, p))
+        arena_rewind(&n->step, &p->mark);
+    piece_begin(n, p);
+    return SYNCLINE_OK;
+}
+
+/* ---- too large ---- */
 
 static struct slice name_of(
     const struct node *n, enum store_table table, uint32_t id)

@@ -17,28 +17,6 @@ struct asking {
     struct errmsg why;
 };
 
-void put_device_hex(struct buf *b, const struct device_id *d)
-{
-    if (d == NULL) {
-        buf_put_str(b, "null");
-        return;
-    }
-    buf_put_u8(b, '"');
-    put_hex(b, device_slice(d));
-    buf_put_u8(b, '"');
-}
-
-static void put_name_of(
-    const struct node *n, struct buf *b, const struct device_id *d)
-{
-    const struct member *m = d == NULL ? NULL : members_get(n->members, d);
-
-    if (m == NULL)
-        buf_put_str(b, "null");
-    else
-        json_print_string(b, m->name, false);
-}
-
 static int reply(struct asking *q, struct buf *b)
 {
     int rc = buf_status(b);
@@ -226,18 +204,14 @@ static int on_batch(struct asking *q)
     return rc;
 }
 
-static void put_author(struct node *n, struct buf *b, const struct dot *dot,
-    const struct stamp *stamp, uint64_t wall_us)
+static void put_author(const struct node *n, struct buf *b,
+    const struct dot *dot, const struct stamp *stamp, uint64_t wall_us)
 {
-    const struct device_id *d = owner_of(n, &dot->replica);
-
     buf_printf(b, "\"time\":%llu,\"stamp\":\"%llu.%016llx.", time_told(wall_us),
         (unsigned long long)stamp->epoch, (unsigned long long)stamp->hlc);
     put_hex(b, rid_slice(&stamp->replica));
-    buf_put_str(b, "\",\"device\":");
-    put_device_hex(b, d);
-    buf_put_str(b, ",\"name\":");
-    put_name_of(n, b, d);
+    buf_put_str(b, "\",");
+    put_who(n, b, &dot->replica);
 }
 
 static int on_get(struct asking *q)

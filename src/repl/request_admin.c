@@ -47,6 +47,16 @@ static int check_name(struct admin *q, struct slice name)
               SLICE_FMT(name));
 }
 
+static void put_counts(
+    struct buf *b, const struct space *sp, const struct conflict_counts *c)
+{
+    buf_printf(b,
+        ",\"items\":%llu,\"deleted\":%llu,\"conflicts\":%llu,"
+        "\"rescue\":%llu",
+        (unsigned long long)sp->s.alive, (unsigned long long)sp->s.deleted,
+        (unsigned long long)c->open, (unsigned long long)c->rescue);
+}
+
 static int on_spaces(struct admin *q)
 {
     struct buf b = { 0 };
@@ -54,21 +64,20 @@ static int on_spaces(struct admin *q)
 
     buf_put_str(&b, "{\"ok\":true,\"spaces\":[");
     for (struct space *sp = q->n->spaces; sp != NULL; sp = sp->next) {
-        uint64_t conflicts;
+        struct conflict_counts count;
         int rc;
 
         if (sp->hidden)
             continue;
-        rc = count_conflicts(q->n, sp, &conflicts);
+        rc = count_conflicts(q->n, sp, &count);
         if (rc != SYNCLINE_OK) {
             buf_free(&b);
             return rc;
         }
         buf_put_str(&b, any ? ",{\"name\":" : "{\"name\":");
         json_print_string(&b, sp->name, false);
-        buf_printf(&b, ",\"items\":%llu,\"deleted\":%llu,\"conflicts\":%llu}",
-            (unsigned long long)sp->s.alive, (unsigned long long)sp->s.deleted,
-            (unsigned long long)conflicts);
+        put_counts(&b, sp, &count);
+        buf_put_u8(&b, '}');
         any = true;
     }
     buf_put_str(&b, "]}");
@@ -293,9 +302,10 @@ static void put_peer(struct node *n, struct buf *b, const struct member *m)
             (unsigned long long)c->rtt_us, (long long)c->offset_us);
     else
         buf_put_str(b, ",\"rtt_us\":null,\"offset_us\":null");
-    buf_printf(b, ",\"behind\":%s,\"parked\":%s",
+    buf_printf(b, ",\"behind\":%s,\"parked\":%s,\"copies\":%s",
         is_behind(n, &m->device) ? "true" : "false",
-        silence_is_parked(n, &m->device) ? "true" : "false");
+        silence_is_parked(n, &m->device) ? "true" : "false",
+        twins_run(n, &m->device) ? "true" : "false");
     put_standing(n, b, standing_of(n, &m->device), c);
     buf_put_u8(b, '}');
 }
@@ -340,17 +350,14 @@ static void put_vector(struct buf *b, const struct vv *v)
 
 static int put_space(struct node *n, struct buf *b, struct space *sp)
 {
-    uint64_t conflicts;
-    int rc = count_conflicts(n, sp, &conflicts);
+    struct conflict_counts count;
+    int rc = count_conflicts(n, sp, &count);
 
     buf_put_str(b, "{\"name\":");
     json_print_string(b, sp->name, false);
-    buf_printf(b,
-        ",\"items\":%llu,\"deleted\":%llu,\"conflicts\":%llu,"
-        "\"fingerprint\":\"%016llx%016llx\",\"vector\":",
-        (unsigned long long)sp->s.alive, (unsigned long long)sp->s.deleted,
-        (unsigned long long)conflicts, (unsigned long long)sp->s.live.hi,
-        (unsigned long long)sp->s.live.lo);
+    put_counts(b, sp, &count);
+    buf_printf(b, ",\"fingerprint\":\"%016llx%016llx\",\"vector\":",
+        (unsigned long long)sp->s.live.hi, (unsigned long long)sp->s.live.lo);
     put_vector(b, &sp->have);
     buf_put_u8(b, '}');
     return rc;
@@ -372,8 +379,10 @@ static int on_status(struct admin *q)
     buf_put_str(&b, ",\"mesh\":\"");
     put_hex(&b, SLICE(n->mesh.b, MESH_ID_LEN));
     buf_printf(&b,
-        "\",\"joining\":%s,\"rows\":{\"walked\":%llu,\"sent\":%llu,"
+        "\",\"copies\":%s,\"joining\":%s,\"rows\":{\"walked\":%llu,\"sent\":%"
+        "llu,"
         "\"received\":%llu},\"oversize\":",
+        twins_run(n, &n->device) ? "true" : "false",
         n->replay != NULL ? "true" : "false",
         (unsigned long long)n->counts.rows_walked,
         (unsigned long long)n->counts.rows_sent,

@@ -117,9 +117,6 @@ static bool is_left_out(struct node *n, const struct found_conflict *f)
 void put_contender_json(
     struct node *n, struct buf *b, const struct contender *c, bool left_out)
 {
-    const struct device_id *d = owner_of(n, &c->dot.replica);
-    const struct member *m = d == NULL ? NULL : members_get(n->members, d);
-
     buf_put_str(b, "\"path\":");
     json_print_string(b, c->path, false);
     if (c->value.ptr != NULL) {
@@ -128,13 +125,8 @@ void put_contender_json(
     } else {
         buf_printf(b, ",\"%s\":true", left_out ? "large" : "deleted");
     }
-    buf_put_str(b, ",\"device\":");
-    put_device_hex(b, d);
-    buf_put_str(b, ",\"name\":");
-    if (m != NULL)
-        json_print_string(b, m->name, false);
-    else
-        buf_put_str(b, "null");
+    buf_put_u8(b, ',');
+    put_who(n, b, &c->dot.replica);
     buf_printf(b, ",\"time\":%llu", time_told(c->wall_us));
 }
 
@@ -221,18 +213,22 @@ int put_siblings(
     return rc;
 }
 
-int count_conflicts(struct node *n, struct space *sp, uint64_t *out)
+int count_conflicts(
+    struct node *n, struct space *sp, struct conflict_counts *out)
 {
     struct conflict_scan s = { .n = n };
     int rc = conflicts_find(&s, sp->name);
 
-    *out = 0;
+    *out = (struct conflict_counts){ 0 };
     for (struct found_conflict *f = s.list; f != NULL && rc == SYNCLINE_OK;
          f = f->next) {
         enum conflict_state state;
 
         rc = state_of(n, f, &state);
-        *out += rc == SYNCLINE_OK && state == STATE_OPEN;
+        if (rc != SYNCLINE_OK || state != STATE_OPEN)
+            continue;
+        out->open++;
+        out->rescue += (f->record.state & CONFLICT_RETURNED) != 0;
     }
     return rc;
 }

@@ -92,10 +92,16 @@ bool silence_may_bootstrap(struct node *n, const struct device_id *device)
 
 static int tell_parked(struct node *n, const struct member *m, bool parked)
 {
-    log_line(&n->log, LOG_LEVEL_INFO, "silence",
-        parked ? "%.*s is parked: collection waits for it no longer"
-               : "%.*s is back",
-        SLICE_FMT(m->name));
+    if (device_eq(&m->device, &n->device))
+        log_line(&n->log, LOG_LEVEL_INFO, "silence",
+            parked ? "the others have parked this machine: it was away for "
+                     "longer than the retention"
+                   : "the others wait for this machine again");
+    else
+        log_line(&n->log, LOG_LEVEL_INFO, "silence",
+            parked ? "%.*s is parked: collection waits for it no longer"
+                   : "%.*s is back",
+            SLICE_FMT(m->name));
     return node_audit_device(
         n, parked ? "parked" : "unparked", &m->device, m->name);
 }

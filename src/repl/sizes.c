@@ -50,6 +50,7 @@ void node_sizes(const struct node *n, struct node_sizes *out)
 {
     struct node_sizes z = {
         .pending = n->pending_n,
+        .known = copies_n(&n->copies),
         .all_durable = n->commit <= n->persisted,
         .step_bytes = n->step.held,
         .lasting_bytes = n->arena.held,

@@ -238,9 +238,8 @@ static const struct change *newest(const struct item *it)
 static void put_event(struct node *n, struct buf *b, const struct watch *w,
     struct slice key, const struct item *it)
 {
+    static const struct rid nobody;
     const struct change *c = newest(it);
-    const struct device_id *d =
-        c == NULL ? NULL : owner_of(n, &c->first.replica);
 
     buf_put_str(b, ",\"space\":");
     json_print_string(b, w->space_name, false);
@@ -253,8 +252,8 @@ static void put_event(struct node *n, struct buf *b, const struct watch *w,
         buf_put_str(b, ",\"deleted\":true");
     }
     buf_printf(b, ",\"version\":%llu", (unsigned long long)it->version);
-    buf_put_str(b, ",\"device\":");
-    put_device_hex(b, d);
+    buf_put_u8(b, ',');
+    put_who(n, b, c == NULL ? &nobody : &c->first.replica);
     buf_printf(b, ",\"time\":%llu}", time_told(c == NULL ? 0 : c->wall_us));
 }
 

@@ -229,10 +229,11 @@ static int open_writer(struct state *st, struct errmsg *why)
         return state_failed(st, st->writer, why, "open");
     (void)sqlite3_extended_result_codes(st->writer, 1);
     (void)sqlite3_busy_timeout(st->writer, BUSY_MS);
-    sql = sqlite3_mprintf("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                          "PRAGMA wal_autocheckpoint=0;"
-                          "PRAGMA cache_size=-32768;"
-                          "PRAGMA journal_size_limit=%d;%s%d",
+    sql = sqlite3_mprintf(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=FAST;"
+        "PRAGMA cache_size=-32768;"
+        "PRAGMA journal_size_limit=%d;%s%d",
         WAL_KEEP_BYTES,
         st->opt.pages_max != 0 ? "PRAGMA max_page_count=" : "--",
         (int)st->opt.pages_max);

@@ -5,7 +5,7 @@ step has to write is parted, or fits."""
 import sys
 import time
 
-from node import Refused, World, free_listen, main, same
+from node import World, free_listen, main, same
 from tap import check, equal, note
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -98,12 +98,8 @@ def three_write_more_together_than_one_could():
 def what_is_larger_than_one_may_write_can_be_made_smaller():
     with World() as w:
         a, b = _apart(w, "ab", 12 * MIB, lambda n: n)
-        try:
-            a.call("patch", space="default", key="x", value={"more": 1})
-            check(False, "it grew")
-        except Refused as why:
-            equal(why.code, "ELIMIT", "code")
-        a.call("patch", space="default", key="x", value={"b": "short"})
+        a.refuses("patch", "default", "x", '{"more":1}', says=["at most"])
+        a.do("patch", "default", "x", '{"b":"short"}')
         same([a, b], patience=PATIENCE)
         equal(b.get("x")["b"], "short", "field")
 

@@ -241,6 +241,8 @@ class Soak:
             "rounds": self.rounds, "happened": self.happened,
             "cuts": "drawn" if self.lan else "none: no namespaces here",
             "acknowledged": self.acked, "proven": self.proven,
+            "acknowledged_a_s": round(self.acked / max(seconds, 1), 1),
+            "rate_asked": self.args.rate,
             "conflicts_resolved": self.resolved,
             "lag_quiet_s": percentiles(self.quiet),
             "lag_disturbed_s": percentiles(self.other),
@@ -288,9 +290,13 @@ def text(report):
         "happened: %s (cuts: %s)" % (", ".join(
             "%s %d" % e for e in sorted(report["happened"].items())),
             report["cuts"]),
-        "writes: %d acknowledged, %d tokens proven, %d conflicts resolved" % (
-            report["acknowledged"], report["proven"],
-            report["conflicts_resolved"]),
+        "writes: %d acknowledged (%g a second with all pauses, %g asked "
+        "while they write)" % (
+            report["acknowledged"], report["acknowledged_a_s"],
+            report["rate_asked"]),
+        "%d tokens proven (values of fields; deletions have none), "
+        "%d conflicts resolved" % (
+            report["proven"], report["conflicts_resolved"]),
         "lag, undisturbed " + spread(report["lag_quiet_s"]),
         "lag, disturbed " + spread(report["lag_disturbed_s"]),
         "the same after the last write, " + spread(report["settle_s"]),
