@@ -190,33 +190,60 @@ static const char *const there[] = {
     NULL
 };
 
-/* A `get` is answered with the document as it stands. */
-static void keep_value(struct house *h, const struct effect *fx)
+/* A record that is looked for among all that the mesh holds. */
+struct wanted {
+    const char *kind;
+    char device[2 * DEVICE_ID_LEN + 1];
+    unsigned ix;
+};
+
+static bool is_wanted(const struct wanted *want, const struct json *value)
 {
     struct arena a = { 0 };
     struct json *v;
+    bool is = value != NULL && value->type == JSON_ARRAY && value->n > 0 &&
+        json_parse(&v, value->first->s, JSON_STRICT, &a, NULL) == SYNCLINE_OK &&
+        slice_is(json_get_str(v, "kind"), want->kind) &&
+        slice_is(json_get_str(v, "device"), want->device);
 
-    if (fx->type == FX_REPLY) {
-        ENSURE(
-            json_parse(&v, fx->bytes, JSON_WRAPPED, &a, NULL) == SYNCLINE_OK);
-        json_print(h->ctx, json_get(v, "value"), JSON_CANONICAL);
+    arena_free(&a);
+    return is;
+}
+
+/* `ls` is answered with all documents as they stand. */
+static void keep_value(struct house *h, const struct effect *fx)
+{
+    const struct wanted *want = h->ctx;
+    struct arena a = { 0 };
+    struct json *v, *items;
+
+    if (fx->type != FX_REPLY)
+        return;
+    ENSURE(json_parse(&v, fx->bytes, JSON_WRAPPED, &a, NULL) == SYNCLINE_OK);
+    items = json_get(v, "items");
+    ENSURE(items != NULL);
+    for (const struct json *e = items->first; e != NULL; e = e->next) {
+        if (!is_wanted(want, json_get(e, "value")))
+            continue;
+        buf_put_slice(&mesh.key[want->ix], json_get_str(e, "key"));
+        json_print(&mesh.value[want->ix], json_get(e, "value"), JSON_CANONICAL);
+        break;
     }
     arena_free(&a);
 }
 
 static void keep_record(
-    struct house *h, unsigned ix, const char *prefix, unsigned who)
+    struct house *h, unsigned ix, const char *kind, unsigned who)
 {
-    struct buf ask = { 0 };
+    struct wanted want = { .kind = kind, .ix = ix };
 
-    buf_put_str(&mesh.key[ix], prefix);
-    put_hex(&mesh.key[ix], device_slice(identity_device(house_identity(who))));
-    buf_printf(&ask, "{\"op\":\"get\",\"space\":\"_mesh\",\"key\":\"%.*s\"}",
-        SLICE_FMT(written(&mesh.key[ix])));
-    h->ctx = &mesh.value[ix];
+    hex_encode(want.device, device_slice(identity_device(house_identity(who))));
+    h->ctx = &want;
     h->on_effect = keep_value;
-    ENSURE(house_ask(h, written(&ask)) && mesh.value[ix].len > 0);
-    buf_free(&ask);
+    ENSURE(house_ask(h,
+        SLICE_LIT("{\"op\":\"ls\",\"space\":\"_mesh\",\"prefix\":"
+                  "\"cert/\",\"values\":true}")));
+    ENSURE(mesh.value[ix].len > 0);
 }
 
 /* What the kitchen says once the stranger has joined there, and others have
@@ -236,9 +263,9 @@ static void make_records(void)
     house_open(&stranger, STRANGER, disk[1]);
     join(&kitchen, &stranger);
     say(&kitchen, removals);
-    keep_record(&kitchen, 0, MEMBER_PREFIX, STRANGER);
-    keep_record(&kitchen, 1, REMOVED_PREFIX, HOME);
-    keep_record(&kitchen, 2, REMOVED_PREFIX, GARAGE);
+    keep_record(&kitchen, 0, "member", STRANGER);
+    keep_record(&kitchen, 1, "removed", HOME);
+    keep_record(&kitchen, 2, "removed", GARAGE);
     mesh.replica[STRANGER] = *node_replica(stranger.node);
     house_drop(&kitchen);
     house_drop(&stranger);

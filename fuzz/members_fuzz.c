@@ -135,15 +135,22 @@ static void make_proper(const struct village *v, struct members *view,
 {
     unsigned who = take_below(p, PEOPLE);
     const struct device_id *id = identity_device(v->id[who]);
+    static const struct space_token shed = { "shed............" };
+    struct members_grant g = { .spki = identity_spki(v->id[who]),
+        .name = SLICE_LIT("somebody"),
+        .role = (enum member_role)take_below(p, ROLE_ADMIN + 1),
+        .spaces = &shed };
     int rc;
 
-    if (take_below(p, 3) == 0)
-        rc = members_make_removed(view, &out->key, &out->value, id, 7);
+    g.some_spaces = take_below(p, 4) == 0;
+    g.spaces_n = g.some_spaces;
+    if (g.role == ROLE_NONE)
+        rc = members_make_removed(
+            view, &out->key, &out->value, id, SLICE_NONE, 7);
     else
-        rc = members_make_member(view, &out->key, &out->value,
-            identity_spki(v->id[who]), SLICE_LIT("somebody"), 7);
-    ENSURE(
-        rc == SYNCLINE_OK || rc == SYNCLINE_EINVAL || rc == SYNCLINE_ENOTFOUND);
+        rc = members_make_member(view, &out->key, &out->value, &g, 7);
+    ENSURE(rc == SYNCLINE_OK || rc == SYNCLINE_EINVAL ||
+        rc == SYNCLINE_EDENIED || rc == SYNCLINE_ENOTFOUND);
     if (rc != SYNCLINE_OK) {
         buf_clear(&out->key);
         put_key(&out->key, true, id);
@@ -190,10 +197,11 @@ static void check_same(const struct members *a, const struct members *b)
     for (size_t i = 0; i < members_n(a); i++) {
         const struct member *x = members_at(a, i), *y = members_at(b, i);
 
-        ENSURE(device_eq(&x->device, &y->device) && x->gen == y->gen);
+        ENSURE(device_eq(&x->device, &y->device) && x->role == y->role);
+        ENSURE(x->some_spaces == y->some_spaces && x->spaces_n == y->spaces_n);
         ENSURE(device_eq(&x->by, &y->by) && x->at == y->at);
         ENSURE(slice_eq(x->name, y->name) && slice_eq(x->spki, y->spki));
-        ENSURE(members_has(a, &x->device) && x->gen > 0);
+        ENSURE(members_has(a, &x->device) && x->role != ROLE_NONE);
     }
 }
 

@@ -87,6 +87,15 @@ void check_audit_note(
 void check_audit(struct world *w, const struct machine *m, const char *kind,
     const struct device_id *device);
 
+/* R15, R18: once a node has acted on what it heard, it holds no change of a
+ * device that may not write there. */
+void check_rights(struct world *w, struct machine *m);
+/* At quiet: all agree on who is a member, as what, and hold one key that no
+ * removed device holds. */
+void check_members(struct world *w);
+/* R15: of a device that is removed, before it goes. */
+void check_leaves_without_key(struct world *w, const struct machine *m);
+
 /* I14: no node lacks what another has, a while after the faults. Is the first
  * thing that check_converge looks at. */
 void check_heal(struct world *w);

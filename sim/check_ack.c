@@ -12,9 +12,14 @@ void check_ack(struct world *w, struct machine *m)
         const struct led_change *c = &w->ledger.changes[i];
         const struct view_space *vs;
 
-        if (c->author != m || !c->acked || c->lost || c->moved)
+        if (c->author != m || !c->acked || c->lost || c->moved || c->void_now ||
+            c->anew)
             continue;
         vs = view_by_space(v, c->space);
+        if (m->node != NULL &&
+            node_bound(m->node, &w->ledger.spaces[c->space].token,
+                &c->dot.replica) < c->dot.seq)
+            continue; /* it may not write there any more */
         if (vs != NULL && !vv_covers(&vs->have, &c->dot)) {
             world_fail(w, "I2",
                 "node %u was told that its change %" PRIu64

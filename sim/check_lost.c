@@ -246,12 +246,20 @@ static bool has_copy(
     return false;
 }
 
+/* Its author might write there, by what all have heard by now. */
+static bool may_count(struct world *w, const struct led_change *c)
+{
+    return w->machines[0].node == NULL ||
+        node_bound(w->machines[0].node, &w->ledger.spaces[c->space].token,
+            &c->dot.replica) >= c->dot.seq;
+}
+
 static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
     const struct view_space *vs = view_by_space(k->view, c->space);
 
-    if (vs == NULL ||
+    if (vs == NULL || c->void_now || !may_count(k->world, c) ||
         ((!(c->acked || c->moved) || c->lost) &&
             !vv_covers(&vs->have, &c->dot)))
         return;

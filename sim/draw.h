@@ -21,6 +21,7 @@ enum draw_name {
     DRAW_CLIENT,
     DRAW_WATCH, /* beside the n-th operation */
     DRAW_DOOR,  /* who comes in without a code */
+    DRAW_ROLES, /* who may what */
     DRAW_SIZES  /* how much machine n writes at once */
 };
 

@@ -184,6 +184,7 @@ void faults_begin(struct world *w)
     w->tally.struck[FAULT_SMALL] += fault_is_on(&w->faults, FAULT_SMALL);
     if (w->faults.on != 0 && !w->opt.by_alloc)
         next(w, NULL);
+    faults_roles_begin(w);
 }
 
 void faults_finish(struct world *w)

@@ -111,6 +111,7 @@ static bool replace(struct world *w, struct machine *m)
         machine_crash(m);
     machine_wipe(m);
     machine_renew(m);
+    m->role_changed = false;
     faults_plan_return(w, m);
     pairing_remove(w, &old);
     return true;
@@ -123,7 +124,8 @@ static void leave_for_good(struct world *w, struct happening *h)
 
     if (!m->removed)
         return; /* it had to go before its time, with the faults */
-    m->removed = false;
+    m->removed = m->role_changed = false;
+    check_leaves_without_key(w, m);
     if (machine_is_up(m))
         machine_crash(m);
     machine_wipe(m);

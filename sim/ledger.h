@@ -56,6 +56,8 @@ struct led_change {
     uint32_t past_n, past_cap;
     bool acked;        /* somebody was told that it is safe */
     bool lost;         /* the author's disk lost it */
+    bool void_now;     /* and its author knows that it does not count */
+    bool anew;         /* its author fetches the space anew */
     bool spread;       /* somebody else has held it */
     bool moved;        /* it is replayed by its author, after a bootstrap */
     uint64_t moved_at; /* by this commit */

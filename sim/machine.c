@@ -572,6 +572,8 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
         carry_out(m, &fx[i]);
     if (!w->failed && ++m->steps % LOOK_EVERY == 0 && machine_is_up(m))
         check_limits(w, m);
+    if (!w->failed && m->steps % LOOK_EVERY == 0 && machine_is_up(m))
+        check_rights(w, m);
     if (!w->failed)
         machine_settle(m);
 }

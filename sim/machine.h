@@ -41,6 +41,7 @@ struct machine {
     bool spared;            /* a reader is not refused for want of memory */
     bool asked;             /* what it does is somebody's wish */
     bool removed;           /* it is being removed, or was */
+    bool role_changed;      /* it may be no admin */
     bool odd_limits;        /* of another version */
     uint32_t memory_fails;  /* which of its next allocations; 0: none */
     bool wiped;             /* and the ledger does not know */

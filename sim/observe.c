@@ -120,16 +120,27 @@ static void note_moved(struct observer *o, bool before)
     }
 }
 
+/* What it wrote itself comes back as it does to anybody. */
+static void note_anew(struct observer *o, const struct view_space *vs)
+{
+    for (uint32_t i = 0; vs != NULL && i < o->ledger->changes_n; i++)
+        if (o->ledger->changes[i].author == o->machine &&
+            o->ledger->changes[i].space == vs->space)
+            o->ledger->changes[i].anew = true;
+}
+
 static void on_space_gone(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
     if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr != NULL)
         return;
-    if (is_replaced(o, p.number))
+    if (is_replaced(o, p.number)) {
         view_replace(o->view, o->ledger, o->no, p.number);
-    else
-        view_unmap(o->view, o->ledger, p.number);
+        return;
+    }
+    note_anew(o, view_by_number(o->view, p.number));
+    view_anew(o->view, o->ledger, o->no, p.number);
 }
 
 static int touch_stored(void *ctx, struct slice key, struct slice value)
@@ -202,11 +213,46 @@ static void cover(struct observer *o, uint32_t space, const struct dot *dot)
         touch(o, o->ledger->slots[c->cells[i].slot].item, false);
 }
 
+/* What a vector claimed may turn out not to count. */
+static bool is_cut(
+    const struct observer *o, const struct view_space *vs, const struct dot *to)
+{
+    return o->machine->node != NULL &&
+        node_bound(o->machine->node, &o->ledger->spaces[vs->space].token,
+            &to->replica) <= to->seq;
+}
+
+/* Its author has heard that it does not count: it will not be seen again. */
+static void void_own(struct observer *o, uint32_t space, const struct dot *upto)
+{
+    for (uint32_t i = 0; i < o->ledger->changes_n; i++) {
+        struct led_change *c = &o->ledger->changes[i];
+
+        if (c->author == o->machine && c->space == space &&
+            rid_eq(&c->dot.replica, &upto->replica) && c->dot.seq > upto->seq)
+            c->void_now = true;
+    }
+}
+
+static void lower(struct observer *o, struct view_space *vs, struct dot *to)
+{
+    void_own(o, vs->space, to);
+    view_lower(o->view, o->ledger, vs, to);
+    touch_all(o, vs->number);
+    for (uint32_t i = 0; i < vs->have.n; i++)
+        for (uint64_t seq = 1; seq <= vs->have.e[i].seq; seq++)
+            cover(o, vs->space, &(struct dot){ vs->have.e[i].replica, seq });
+}
+
 static void raise(struct observer *o, struct view_space *vs, struct dot *to)
 {
     uint64_t from = vv_get(&vs->have, &to->replica);
     struct dot d = { to->replica, from };
 
+    if (to->seq < from && is_cut(o, vs, to)) {
+        lower(o, vs, to);
+        return;
+    }
     if (to->seq < from)
         world_fail(o->world, "I1",
             "node %u: its vector goes back from %llu "
@@ -227,8 +273,11 @@ static void on_seen_op(struct observer *o, const struct batch_op *op)
     struct view_space *vs;
     struct peek p;
 
-    if (peek_meta(op->key, op->value, &p) != SYNCLINE_OK ||
-        p.what != PEEK_SEEN || op->value.ptr == NULL)
+    static const uint8_t zero[1];
+
+    if (peek_meta(op->key, op->value.ptr != NULL ? op->value : SLICE(zero, 1),
+            &p) != SYNCLINE_OK ||
+        p.what != PEEK_SEEN)
         return;
     vs = view_by_number(o->view, p.number);
     if (vs != NULL)
@@ -505,7 +554,7 @@ static void note_lost(struct world *w, struct machine *m, bool restored)
             c->moved = false; /* that has been lost */
         if (c->author != m || c->lost || (vs == NULL && !restored) ||
             (vs != NULL && vv_covers(&vs->have, &c->dot)) ||
-            (c->moved && !restored))
+            ((c->moved || c->anew || c->void_now) && !restored))
             continue; /* an old copy may not even know the space */
         c->lost = true;
         if (c->acked && !restored)

@@ -32,6 +32,8 @@ static void write_over(struct world *w, struct write *wr)
     default:
         if (wr->rc == SYNCLINE_EDENIED && fault_is_on(&w->faults, FAULT_CLOCK))
             break; /* a clock too wrong to write by */
+        if (wr->rc == SYNCLINE_EDENIED && w->roles.on)
+            break; /* it may not write just now */
         if (wr->rc == SYNCLINE_EFULL && fault_is_on(&w->faults, FAULT_FULL))
             break;
         if (wr->rc == SYNCLINE_ENOMEM && fault_is_on(&w->faults, FAULT_MEMORY))

@@ -24,6 +24,7 @@ static const char usage[] =
     "                   -name for all but that (all)\n"
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
+    "  --roles          who may what changes, and keys\n"
     "  --alloc-of SEED  runs SEED without faults, but that the Nth allocation\n"
     "                   fails, for each N of --seeds\n"
     "  --store KIND     mem, or file: the real one, on disks in memory (mem)\n"
@@ -183,6 +184,9 @@ static bool take_option(struct plan *p, int c, const char *arg)
     case 'l':
         p->opt.lonely = true;
         return true;
+    case 'R':
+        p->opt.roles = true;
+        return true;
     case 't':
         p->opt.trace = stdout;
         return true;
@@ -309,6 +313,7 @@ static const struct option options[] = {
     { "faults", required_argument, NULL, 'f' },
     { "forced", no_argument, NULL, 'F' },
     { "lonely", no_argument, NULL, 'l' },
+    { "roles", no_argument, NULL, 'R' },
     { "trace", no_argument, NULL, 't' },
     { "story", no_argument, NULL, 'y' },
     { "hash", no_argument, NULL, 'h' },

@@ -96,6 +96,8 @@ static void judge(struct world *w, struct happening *h)
     if (!w->opt.lonely) {
         check_converge(w);
         if (!w->failed)
+            check_members(w);
+        if (!w->failed)
             check_brought(w);
         if (!w->failed)
             check_lost(w);
@@ -121,10 +123,16 @@ static void healed(struct world *w)
     later(w, HEAL_US + loads * TRANSFER_US, judge);
 }
 
+/* Those that are out come in first. */
+static void all_are_admins(struct world *w)
+{
+    pairing_begin(w, healed);
+}
+
 void phases_begin(struct world *w)
 {
     world_note(w, "heal: the work is done, faults end");
     faults_finish(w);
     watchers_resume(w);
-    pairing_begin(w, healed); /* those that are out come in first */
+    faults_roles_finish(w, all_are_admins);
 }

@@ -122,6 +122,28 @@ void view_cover(struct view *v, const struct ledger *l, uint32_t change)
     }
 }
 
+void view_lower(struct view *v, const struct ledger *l, struct view_space *s,
+    const struct dot *to)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < s->have.n; i++) {
+        struct dot d = s->have.e[i];
+
+        if (rid_eq(&d.replica, &to->replica))
+            d.seq = to->seq;
+        if (d.seq > 0)
+            s->have.e[kept++] = d;
+    }
+    s->have.n = kept;
+    for (uint32_t i = 0; i < v->items_n; i++)
+        if (l->items[i].space == s->space)
+            v->items[i].life = 0;
+    for (uint32_t i = 0; i < v->slots_n; i++)
+        if (l->items[l->slots[i].item].space == s->space)
+            v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
+}
+
 static void see_one(
     struct view *v, const struct ledger *l, uint32_t item, uint32_t change)
 {
@@ -182,6 +204,17 @@ void view_replace(
     unmap(v, l, s, true);
 }
 
+void view_anew(
+    struct view *v, const struct ledger *l, uint64_t commit, uint32_t number)
+{
+    struct view_space *s = view_by_number(v, number);
+
+    if (s == NULL)
+        return;
+    note_sighting(v, &(struct sighting){ commit, s->space, LEDGER_NONE - 1 });
+    unmap(v, l, s, false);
+}
+
 static void forget(struct view *v)
 {
     for (uint32_t i = 0; i < v->items_n; i++) {
@@ -202,8 +235,8 @@ static void see_again(struct view *v, const struct ledger *l)
     for (uint32_t i = 0; i < v->sightings_n; i++) {
         const struct sighting *s = &v->sightings[i];
 
-        if (s->change == LEDGER_NONE) {
-            forget_items(v, l, s->item, true);
+        if (s->change >= LEDGER_NONE - 1) {
+            forget_items(v, l, s->item, s->change == LEDGER_NONE);
             continue;
         }
         (void)bits_add(&v->items[s->item].seen, s->change);

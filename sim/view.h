@@ -37,7 +37,8 @@ struct view_space {
     uint32_t from;  /* the number that it had then */
 };
 
-/* Change LEDGER_NONE: all that was seen of the space `item` is forgotten. */
+/* Change LEDGER_NONE: all that was seen of the space `item` is forgotten;
+ * LEDGER_NONE - 1: the ends of lives, too. */
 struct sighting {
     uint64_t commit;
     uint32_t item, change;
@@ -67,12 +68,19 @@ struct view_space *view_by_space(struct view *v, uint32_t space);
 void view_map(struct view *v, uint32_t number, uint32_t space);
 /* The machine has left it: nothing that it held counts any more. */
 void view_unmap(struct view *v, const struct ledger *l, uint32_t number);
+/* The same, and it is fetched from the beginning. */
+void view_anew(
+    struct view *v, const struct ledger *l, uint64_t commit, uint32_t number);
 /* A bootstrap takes its place: what was seen counts no more, but the ends of
  * lives still do. */
 void view_replace(
     struct view *v, const struct ledger *l, uint64_t commit, uint32_t number);
 /* Folds a change in. */
 void view_cover(struct view *v, const struct ledger *l, uint32_t change);
+/* What a replica wrote counts up to there only: all of the space is to be
+ * folded in again. */
+void view_lower(struct view *v, const struct ledger *l, struct view_space *s,
+    const struct dot *to);
 /* The machine holds a change in an item, and so all that its author saw. */
 void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     uint32_t item, uint32_t change);

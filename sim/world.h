@@ -10,6 +10,7 @@
 #include "sim/bits.h"
 #include "sim/draw.h"
 #include "sim/faults.h"
+#include "sim/faults_roles.h"
 #include "sim/ledger.h"
 #include "sim/limits.h"
 #include "sim/machine.h"
@@ -31,6 +32,7 @@ struct world_options {
     bool lonely;        /* no pairing: each machine stays by itself */
     bool by_alloc;      /* seed is the number of an allocation that fails */
     uint64_t alloc_of;  /* and this the seed */
+    bool roles;         /* who may what changes for certain */
     bool on_file;       /* machines keep the real store, on disks in memory */
     FILE *trace;        /* NULL: none */
     bool story;         /* in words, and less of it */
@@ -52,6 +54,7 @@ struct world {
     uint64_t alloc;   /* that fails; 0: none */
     struct network net;
     struct faults faults;
+    struct roles roles;
     struct workload work;
     struct pairing pairing;
     struct ledger ledger;

@@ -18,10 +18,16 @@ _syncline_digits() {
         grep -o '"digits":"[^"]*"' | sed 's/^"digits":"//;s/"$//'
 }
 
+_syncline_members() {
+    syncline members --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | sed 's/^"name":"//;s/"$//'
+}
+
 _syncline_words() { # command, index of the word among all
     case $1:$2 in
     help:2) _syncline_commands ;;
     approve:2 | deny:2) _syncline_digits ;;
+    grant:2 | revoke:2 | remove:2) _syncline_members ;;
     space:2) echo list add rm ;;
     key:2) echo passphrase ;;
     put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
@@ -52,6 +58,8 @@ _syncline() {
     --log.level) words="error warn info debug" ;;
     --log.format) words="text json" ;;
     --take) words="winner loser" ;;
+    --role) words="admin member reader relay" ;;
+    --space) words=$(_syncline_spaces) ;;
     *)
         if [ "$COMP_CWORD" = 1 ]; then
             words="$(_syncline_commands) --help --version"

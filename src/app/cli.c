@@ -21,7 +21,11 @@ const struct command *const cli_commands[] = {
     &cmd_approve,
     &cmd_deny,
     &cmd_peers,
+    &cmd_members,
+    &cmd_grant,
+    &cmd_revoke,
     &cmd_remove,
+    &cmd_rotate,
     &cmd_verify,
     &cmd_audit,
     &cmd_space,
@@ -167,6 +171,17 @@ static int take_option(struct cli *c, const char *name, const char *text)
     return cli_usage(c, "%s", why.text);
 }
 
+/* NULL: memory ran out. */
+static char *more_of(struct cli *c, const char *had, const char *more)
+{
+    size_t len = strlen(had) + strlen(more) + 2;
+    char *both = arena_alloc(&c->arena, len);
+
+    if (both != NULL)
+        (void)snprintf(both, len, "%s,%s", had, more);
+    return both;
+}
+
 static int take_flag(struct cli *c, int got, char *value)
 {
     struct option_help h;
@@ -182,6 +197,9 @@ static int take_flag(struct cli *c, int got, char *value)
         c->option_given = true;
         return take_option(c, h.name, value);
     }
+    if (value != NULL && c->flag[got - GOT_FLAG] != NULL &&
+        strstr(c->command->flags[got - GOT_FLAG].value, "...") != NULL)
+        value = more_of(c, c->flag[got - GOT_FLAG], value);
     c->flag[got - GOT_FLAG] = value != NULL ? value : "";
     return CLI_DONE;
 }

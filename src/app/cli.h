@@ -19,7 +19,8 @@ enum cli_exit { CLI_DONE, CLI_FAILED, CLI_USAGE, CLI_NO_DAEMON };
 
 struct cli_flag {
     const char *name;  /* NULL ends a list */
-    const char *value; /* what follows it; NULL: nothing */
+    const char *value; /* what follows it; NULL: nothing; "S...": given again,
+                          it adds to what was given, after a comma */
     const char *help;
 };
 
@@ -97,6 +98,12 @@ int cli_parse_json(
 /* A whole file ("-": stdin) of up to 64 MiB, in the arena. */
 int cli_read_all(struct cli *c, const char *path, struct slice *out);
 
+/* --role and --space, as request members (cmd_members.c). */
+int cli_set_terms(
+    struct cli *c, struct json *request, const char *role, const char *spaces);
+/* "all", or the names of the member's spaces. */
+struct slice cli_rights(struct cli *c, const struct json *m, const char *name);
+
 /* Output: cli_print.c. */
 
 /* A value alone on a line of stdout. */
@@ -146,9 +153,10 @@ void cli_notice_end(struct cli *c);
 
 /* One file each. */
 extern const struct command cmd_approve, cmd_audit, cmd_config, cmd_conflicts,
-    cmd_del, cmd_deny, cmd_doctor, cmd_export, cmd_get, cmd_help, cmd_history,
-    cmd_import, cmd_invite, cmd_join, cmd_key, cmd_ls, cmd_patch, cmd_peers,
-    cmd_pending, cmd_policy, cmd_put, cmd_remove, cmd_rescue, cmd_resolve,
-    cmd_restore, cmd_space, cmd_status, cmd_stop, cmd_up, cmd_verify, cmd_watch;
+    cmd_del, cmd_deny, cmd_doctor, cmd_export, cmd_get, cmd_grant, cmd_help,
+    cmd_history, cmd_import, cmd_invite, cmd_join, cmd_key, cmd_ls, cmd_members,
+    cmd_patch, cmd_peers, cmd_pending, cmd_policy, cmd_put, cmd_remove,
+    cmd_rescue, cmd_resolve, cmd_restore, cmd_revoke, cmd_rotate, cmd_space,
+    cmd_status, cmd_stop, cmd_up, cmd_verify, cmd_watch;
 
 #endif

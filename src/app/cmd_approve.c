@@ -1,13 +1,22 @@
 /* cmd_approve.c - lets in, or turns away, who is at the door. */
 #include "app/cli.h"
 
+enum { ROLE, SPACE };
+
+static const struct cli_flag flags[] = {
+    { "role", "R", "admin, member, reader or relay [admin]" },
+    { "space", "S...", "this space and no other" },
+    { NULL, NULL, NULL },
+};
+
 static int decide(struct cli *c, const char *op, const char *done)
 {
     struct json *request = cli_request(c, op), *answer;
-    int rc;
+    int rc = cli_set_terms(c, request, c->flag[ROLE], c->flag[SPACE]);
 
     cli_set(c, request, "who", c->argv[0]);
-    rc = cli_call(c, request, &answer);
+    if (rc == CLI_DONE)
+        rc = cli_call(c, request, &answer);
     if (rc != CLI_DONE)
         return rc;
     if (c->json)
@@ -28,7 +37,8 @@ static int deny(struct cli *c)
 
 const struct command cmd_approve = {
     .name = "approve",
-    .args = "DIGITS|DEVICE",
+    .args = "DIGITS|DEVICE [--role R] [--space S]...",
+    .flags = flags,
     .summary = "let in the device that shows these digits",
     .help = "Only after the digits were compared with those on the other "
             "machine. DEVICE is\nits id, at least the first seven characters. "

@@ -7,12 +7,14 @@
 
 #define COLUMNS 80
 
-enum { EXPIRES, QR, NO_QR };
+enum { EXPIRES, QR, NO_QR, ROLE, SPACE };
 
 static const struct cli_flag flags[] = {
     { "expires", "T", "how long the code is good [10m]" },
     { "qr", NULL, "show it as a picture, too [on a terminal]" },
     { "no-qr", NULL, "do not" },
+    { "role", "R", "admin, member, reader or relay [admin]" },
+    { "space", "S...", "this space and no other" },
     { NULL, NULL, NULL },
 };
 
@@ -47,6 +49,11 @@ static int show_qr(struct cli *c, struct slice code)
                               : "out of memory");
 }
 
+static const char *a_or_an(struct slice role)
+{
+    return slice_is(role, "admin") ? "an" : "a";
+}
+
 static int run(struct cli *c)
 {
     struct json *request = cli_request(c, "invite"), *answer;
@@ -62,6 +69,8 @@ static int run(struct cli *c)
             cli_set_int(c, request, "expires_s", (ms + 999) / 1000);
     }
     if (rc == CLI_DONE)
+        rc = cli_set_terms(c, request, c->flag[ROLE], c->flag[SPACE]);
+    if (rc == CLI_DONE)
         rc = cli_call(c, request, &answer);
     if (rc != CLI_DONE)
         return rc;
@@ -71,7 +80,10 @@ static int run(struct cli *c)
     (void)printf("%.*s\n", SLICE_FMT(code));
     rc = cli_flush(c);
     (void)fprintf(stderr,
-        "good once, until %.*s; on the other machine: syncline join %.*s\n",
+        "good once, for %s %.*s, until %.*s; on the other machine: syncline "
+        "join %.*s\n",
+        a_or_an(json_get_str(answer, "role")),
+        SLICE_FMT(json_get_str(answer, "role")),
         SLICE_FMT(cli_time(c, json_get_int(answer, "expires", 0))),
         SLICE_FMT(code));
     return rc == CLI_DONE ? show_qr(c, code) : rc;
@@ -79,11 +91,12 @@ static int run(struct cli *c)
 
 const struct command cmd_invite = {
     .name = "invite",
-    .args = "[--expires T] [--qr] [--no-qr]",
+    .args = "[--expires T] [--role R] [--space S]... [--qr] [--no-qr]",
     .summary = "make a code that lets one machine into this mesh",
     .help = "The code goes to standard output. It is good once, for the "
             "machine that gives\nit to `syncline join`. Whoever reads it can "
-            "join: tell it to nobody else.",
+            "join: tell it to nobody else. With --space alone it lets in a "
+            "member.",
     .flags = flags,
     .run = run,
 };

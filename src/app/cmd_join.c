@@ -39,6 +39,11 @@ static int tell(struct cli *c, struct json *answer)
         SLICE_FMT(json_get_str(answer, "mesh")),
         SLICE_FMT(cli_inert(c, json_get_str(answer, "name"))),
         SLICE_FMT(json_get_str(answer, "device")));
+    if (json_get_str(answer, "role").len > 0)
+        (void)printf("this machine is a%s %.*s there; spaces: %.*s\n",
+            slice_is(json_get_str(answer, "role"), "admin") ? "n" : "",
+            SLICE_FMT(json_get_str(answer, "role")),
+            SLICE_FMT(cli_rights(c, answer, "spaces")));
     if (kept > 0)
         (void)printf("%.*s items of this machine came along\n",
             SLICE_FMT(cli_count(c, kept)));

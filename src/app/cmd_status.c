@@ -6,6 +6,21 @@
 #include <limits.h>
 #include <stdlib.h>
 
+static void print_role(struct cli *c, const struct json *s)
+{
+    const struct json *removed = json_get(s, "removed");
+    struct slice role = json_get_str(s, "role");
+
+    if (removed != NULL && removed->type == JSON_OBJECT)
+        (void)printf("  removed    from the mesh; %.*s said so, %.*s\n",
+            SLICE_FMT(cli_inert(c, json_get_str(removed, "name"))),
+            SLICE_FMT(cli_time(c, json_get_int(removed, "at", 0))));
+    else if (role.len > 0)
+        (void)printf("  role       %.*s, spaces: %.*s; key of epoch %lld\n",
+            SLICE_FMT(role), SLICE_FMT(cli_rights(c, s, "granted")),
+            (long long)json_get_int(s, "epoch", 0));
+}
+
 /* The folder as every other one would name it. */
 static const char *whole_path(const struct cli *c, char *out)
 {
@@ -22,6 +37,7 @@ static void print_head(struct cli *c, const struct json *s)
     (void)printf("  device     %.*s\n", SLICE_FMT(json_get_str(s, "device")));
     (void)printf("  replica    %.*s\n", SLICE_FMT(json_get_str(s, "replica")));
     (void)printf("  mesh       %.*s\n", SLICE_FMT(json_get_str(s, "mesh")));
+    print_role(c, s);
     (void)printf("  listening ");
     if (listen != NULL && listen->type == JSON_ARRAY)
         for (const struct json *a = listen->first; a != NULL; a = a->next)

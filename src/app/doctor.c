@@ -102,6 +102,28 @@ static void check_disk(const struct engine *e, struct buf *b)
         text);
 }
 
+/* A member has closed on us with these words. */
+static void check_membership(const struct json *status, struct buf *b)
+{
+    const struct json *removed = json_get(status, "removed");
+    struct slice role = json_get_str(status, "role");
+    struct slice name = json_get_str(removed, "name");
+    char text[320];
+
+    if (removed != NULL && removed->type == JSON_OBJECT) {
+        (void)snprintf(text, sizeof text,
+            "this device was removed from the mesh (%.*s said so): what it "
+            "writes goes to nobody; join a mesh with `syncline join CODE "
+            "--leave`",
+            (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr);
+        put_check(b, "membership", "error", text);
+        return;
+    }
+    (void)snprintf(text, sizeof text, "this device is a member: %.*s",
+        (int)(role.len > 20 ? 20 : role.len), (const char *)role.ptr);
+    put_check(b, "membership", NULL, text);
+}
+
 static void check_audit(const struct engine *e, struct buf *b)
 {
     const char *trouble = engine_audit_trouble(e);
@@ -260,6 +282,7 @@ void doctor_examine(
     check_disk(e, &b);
     check_audit(e, &b);
     check_oversize(status, &b);
+    check_membership(status, &b);
     check_rescue(status, &b);
     twice = check_copies(status, &b);
     if (peers == NULL || peers->n == 0)

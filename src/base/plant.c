@@ -40,6 +40,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_CHUNK_COUNTED] = { "chunk-counted",
         "items that are taken along are "
         "counted, not weighed" },
+    [PLANT_CUT_IGNORED] = { "cut-ignored",
+        "changes of devices that may not write are merged" },
     [PLANT_COMMIT_UNCHECKED] = { "commit-unchecked",
         "a nonce is taken that its owner did not commit to" },
     [PLANT_DIFF_SHOWN] = { "diff-shown",
@@ -50,6 +52,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_FALSE_CONFLICT] = { "false-conflict",
         "a conflict is told of what "
         "the winner had seen" },
+    [PLANT_FOREIGN_STAYS] = { "foreign-stays",
+        "what was merged before a removal was heard of stays as it is" },
     [PLANT_FORWARD_DROPS] = { "forward-drops",
         "what an author delivers "
         "itself is never forwarded" },
@@ -71,12 +75,15 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_ONE_PIECE] = { "one-piece",
         "a batch is written at once, however "
         "much it writes here" },
+    [PLANT_NO_ROTATE] = { "no-rotate", "a removal makes no new key" },
     [PLANT_OWN_UNSAVED] = { "own-unsaved",
         "own writes are not saved in the "
         "vector" },
     [PLANT_PRINT_DRIFT] = { "print-drift",
         "the fingerprint keeps what a "
         "deleted item added to it" },
+    [PLANT_READER_WRITES] = { "reader-writes",
+        "a device that may not write does so" },
     [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
         "rows of a lost replica are written "
         "again without their values" },

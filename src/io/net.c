@@ -506,7 +506,8 @@ void net_recheck(struct net *n)
     for (uint32_t i = 0; i < n->conns_n; i++) {
         struct conn *c = n->conns[i];
 
-        if ((c->state == CONN_UP || c->state == CONN_CLOSING) &&
+        /* One that is closing still says why, and nothing else. */
+        if (c->state == CONN_UP &&
             !ev->admit(ev->ctx, tls_device(c->tls), c->pairing))
             conn_doom(c, "the device is no longer admitted");
     }

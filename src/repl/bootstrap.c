@@ -7,6 +7,7 @@
  *
  * Meanwhile the old state is read and written as ever. */
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 struct space *bootstrap_target(struct conn *c, struct space *sp)
@@ -137,6 +138,8 @@ static int staged_parts(struct node *n, struct space *sp,
     rc = vv_copy(&out->have, &f->vector, &n->arena);
     if (rc == SYNCLINE_OK)
         rc = vv_copy(&out->horizon, &s->horizon, &n->arena);
+    (void)access_clamp(n, sp, &out->have);
+    (void)access_clamp(n, sp, &out->horizon);
     /* Our own floors are not forgotten, should they be higher. */
     out->s.floors = sp->s.floors;
     return rc;
@@ -215,10 +218,12 @@ int bootstrap_on_frame(
     struct session *s = sp == NULL ? NULL : session_of(c, sp);
     int rc;
 
-    if (sp == NULL)
+    if (sp == NULL || !access_is_shared(n, c, sp))
         return SYNCLINE_OK;
     if (s == NULL)
         return SYNCLINE_ENOMEM;
+    if (s->refusing)
+        return SYNCLINE_OK; /* of its rows we would take none */
     if (!space_collects(sp))
         return SYNCLINE_EMALFORMED;
     if (f->stage == BOOTSTRAP_BEGINS) {

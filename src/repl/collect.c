@@ -5,15 +5,18 @@
  *
  * A member parked for its silence is not waited for (silence.c). */
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #define LOOKS 256 /* at items, in one step, if they are small */
 #define TELL_US ((uint64_t)60 * 1000 * 1000)
 
-/* Whose word is needed? One who is parked himself waits for everybody. */
-static bool counts(const struct node *n, const struct device_id *device)
+/* Whose word is needed? One who is parked himself waits for everybody, and of
+ * those who may not read the space nobody is waited for. */
+static bool counts(const struct node *n, const struct device_id *device,
+    const struct space *sp)
 {
-    if (device_eq(device, &n->device))
+    if (device_eq(device, &n->device) || !access_may_read(n, device, sp))
         return false;
     if (PLANTED(M8))
         return conn_of(n, device) != NULL;
@@ -54,7 +57,7 @@ static bool lower_to_sessions(
         if (s != NULL && !session_is_behind(s) &&
             !vv_geq(&sp->durable, &s->claims))
             return false;
-        if (counts(n, &c->device))
+        if (counts(n, &c->device, sp))
             lower_to(least, s != NULL ? &s->claims : &(struct vv){ 0 });
     }
     return true;
@@ -69,7 +72,7 @@ static bool find_least(struct node *n, const struct space *sp, struct vv *least)
         const struct device_id *d = &members_at(n->members, i)->device;
         const struct vv *acked = acked_by(n, d, sp);
 
-        if (!counts(n, d))
+        if (!counts(n, d, sp))
             continue;
         if (!vv_geq(&sp->durable, acked))
             return false;
@@ -113,7 +116,8 @@ static void count_behind(
     for (size_t i = 0; i < members_n(n->members); i++) {
         const struct device_id *m = &members_at(n->members, i)->device;
 
-        if (!device_eq(m, &n->device) && !vv_covers(acked_by(n, m, sp), d)) {
+        if (!device_eq(m, &n->device) && access_may_read(n, m, sp) &&
+            !vv_covers(acked_by(n, m, sp), d)) {
             n->counts.collected_behind++;
             return;
         }

@@ -1,4 +1,5 @@
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdio.h>
@@ -35,8 +36,14 @@ struct session *session_of(struct conn *c, const struct space *sp)
     if (s == NULL)
         return NULL;
     s->space = (struct space *)sp;
-    s->next = c->sessions;
-    c->sessions = s;
+    /* `_mesh` is told of before all: who wrote what follows. */
+    if (c->sessions == NULL || space_is_open(sp)) {
+        s->next = c->sessions;
+        c->sessions = s;
+    } else {
+        s->next = c->sessions->next;
+        c->sessions->next = s;
+    }
     return s;
 }
 
@@ -213,7 +220,7 @@ int conn_on_up(struct node *n, const struct event *ev)
     if (c->pairing)
         return join_on_conn(n, c);
     if (!node_admits(n, &c->device, false)) {
-        conn_close(n, c, SYNCLINE_EDENIED, "this device is no member");
+        conn_close(n, c, SYNCLINE_EDENIED, BYE_REMOVED);
         return SYNCLINE_OK;
     }
     return let_in(n, c);
@@ -247,43 +254,6 @@ int conn_on_down(struct node *n, const struct event *ev)
     if (rc == SYNCLINE_OK)
         rc = bootstrap_conn_gone(n, c);
     conn_free(c);
-    return rc;
-}
-
-int conn_subscribe(struct node *n, struct conn *c, struct space *sp)
-{
-    struct frame f = { .type = FRAME_SUBSCRIBE,
-        .subscribe = { .space = sp->token, .have = sp->have } };
-    struct session *s = session_of(c, sp);
-    struct slice value;
-    int rc = store_get(&n->opt.store, TABLE_META,
-        key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica), &value);
-
-    if (s == NULL)
-        return SYNCLINE_ENOMEM;
-    if (rc == SYNCLINE_OK) {
-        struct reader r = reader_of(value);
-
-        f.subscribe.cursor = get_varint(&r);
-        f.subscribe.has_cursor = reader_end(&r) == SYNCLINE_OK;
-    } else if (rc != SYNCLINE_ENOTFOUND) {
-        return rc;
-    }
-    return conn_send(n, c, &f);
-}
-
-int conns_subscribe_all(struct node *n, struct space *sp)
-{
-    int rc = SYNCLINE_OK;
-
-    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
-         c = c->next) {
-        if (!c->greeted || c->closing)
-            continue;
-        rc = conn_subscribe(n, c, sp);
-        if (rc == SYNCLINE_OK)
-            rc = early_take(n, c, sp);
-    }
     return rc;
 }
 
@@ -353,6 +323,12 @@ static int on_pong(struct node *n, struct conn *c, struct frame *f)
     c->offset_us =
         (int64_t)(f->ping.wall_us + c->rtt_us / 2) - (int64_t)n->wall_us;
     c->measured = true;
+    c->pongs++;
+    for (struct session *s = c->sessions; s != NULL; s = s->next)
+        if (s->until_pong != 0 && s->until_pong <= c->pongs) {
+            s->refusing = false;
+            s->until_pong = 0;
+        }
     return SYNCLINE_OK;
 }
 
@@ -433,7 +409,7 @@ static int on_bye(struct node *n, struct conn *c, struct frame *f)
         log_line(&n->log, LOG_LEVEL_WARN, "conn", "%.*s: %s",
             SLICE_FMT(c->name), text);
     conn_close(n, c, SYNCLINE_ECLOSED, text);
-    return SYNCLINE_OK;
+    return access_on_bye(n, c, &f->bye);
 }
 
 static const struct {
@@ -615,6 +591,8 @@ int conns_flush(struct node *n)
     int rc = n->reach_changed ? tell_all_reach(n) : SYNCLINE_OK;
     bool told;
 
+    if (rc == SYNCLINE_OK)
+        rc = access_retry(n);
     if (rc == SYNCLINE_OK && n->acks_news)
         rc = pass_on_acks(n);
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
@@ -634,7 +612,6 @@ int conns_flush(struct node *n)
 int conns_tick(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
-        struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
         int rc = SYNCLINE_OK;
 
         if (c->closing || (c->pairing && !c->inbound))
@@ -645,11 +622,11 @@ int conns_tick(struct node *n)
             conn_close(n, c, SYNCLINE_ETIMEOUT, "its bootstrap has stalled");
         } else if (!c->pairing && n->now_us >= c->ping_due_us) {
             c->ping_due_us = n->now_us + n->opt.heartbeat_us;
-            rc = conn_send(n, c, &ping);
+            rc = conn_ping(n, c);
             if (rc == SYNCLINE_OK && c->owed > 0)
                 rc = give_credit(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next)
-                s->tell_cursor = n->want_flush = true;
+                s->tell_cursor = n->want_flush = true; /* and see who rests */
         }
         if (rc != SYNCLINE_OK)
             return rc;

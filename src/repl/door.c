@@ -38,6 +38,7 @@ struct asker {
     unsigned messages;
     bool confirmed, approved; /* by the person there; by the one here */
     uint64_t written_at;      /* the certificate's commit; 0: none yet */
+    struct pair_terms terms;  /* on which it is let in */
 };
 
 struct door {
@@ -298,8 +299,10 @@ int admin_pending_open(struct admin *q)
     };
     struct node *n = q->n;
     struct buf b = { 0 };
-    int rc;
+    int rc = access_check_admin(n, q->why);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (seconds < 0 || seconds > OPEN_S_MAX)
         return errmsg_set(q->why, SYNCLINE_EINVAL,
             "devices may ask for up to %d s, not for %lld s", OPEN_S_MAX,
@@ -389,9 +392,12 @@ static int find_asker(struct admin *q, struct asker **out)
 
 int admin_approve(struct admin *q)
 {
+    struct pair_terms terms;
     struct asker *a = NULL;
-    int rc = find_asker(q, &a);
+    int rc = access_read_terms(q->n, q->args, &terms, q->why);
 
+    if (rc == SYNCLINE_OK)
+        rc = find_asker(q, &a);
     if (rc == SYNCLINE_OK && (a->approved || q->n->door->request != 0))
         rc = errmsg_set(q->why, SYNCLINE_EBUSY,
             "it has been approved already, and waits for the person at the "
@@ -402,6 +408,7 @@ int admin_approve(struct admin *q)
     if (rc != SYNCLINE_OK)
         return rc;
     a->approved = true;
+    a->terms = terms;
     q->n->door->request = q->request;
     q->n->door->approved = a->device;
     q->n->door->over = false;
@@ -455,8 +462,10 @@ void door_cancel(struct node *n, uint64_t request)
 static int write_certificate(struct node *n, struct conn *c)
 {
     struct asker *a = &n->door->asker;
-    int rc = pair_admit(n, c, SLICE(a->name, a->name_len), a->port);
+    int rc = pair_admit(n, c, SLICE(a->name, a->name_len), a->port, &a->terms);
 
+    if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ELIMIT)
+        return turn_away(n, c, PAIR_FAILED); /* it is an admin no more */
     if (rc == SYNCLINE_EINVAL)
         return turn_away(n, c, PAIR_BROKEN);
     if (rc == SYNCLINE_OK)

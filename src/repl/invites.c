@@ -24,6 +24,7 @@ struct invite {
     unsigned tries;
     struct device_id user;
     uint8_t secret[CODE_SECRET_LEN];
+    struct pair_terms terms;
 };
 
 struct invites {
@@ -114,7 +115,15 @@ int invite_open(struct invites *in, uint64_t now_us, uint64_t lasts_us,
     v->until_us = now_us + (lasts_us == 0 ? INVITE_US_DEFAULT : lasts_us);
     v->expires_us = v->until_us;
     memcpy(v->secret, c.secret, sizeof v->secret);
+    v->terms.role = ROLE_ADMIN;
     return SYNCLINE_OK;
+}
+
+void invite_bind(struct invites *in, const struct pair_terms *terms)
+{
+    for (size_t i = 0; i < SLOTS; i++)
+        if (in->slots[i].state == OPEN && in->slots[i].id == in->last_id)
+            in->slots[i].terms = *terms;
 }
 
 bool invites_expect(const struct invites *in, uint64_t now_us)
@@ -251,6 +260,7 @@ int pair_on_join(struct invites *in, const struct pair_link *link,
         v == NULL ? wrong_try(in, now_us) : try_invite(v, &join.device, now_us);
     if (answer == PAIR_ACCEPTED) {
         join.invite = v->id;
+        join.terms = v->terms;
         *out = join;
         return SYNCLINE_OK;
     }

@@ -6,6 +6,7 @@
 #include "repl/join_impl.h"
 
 #include "base/text.h"
+#include "repl/access_impl.h"
 
 #include <stdlib.h>
 
@@ -84,11 +85,14 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
         AUDIT_NUMBER("expires_s", (uint64_t)seconds), AUDIT_END
     };
     struct buf code = { 0 }, b = { 0 };
+    struct pair_terms terms;
     struct errmsg why = { "" };
     size_t addrs_n;
     int rc = put_addresses(args, addrs, &addrs_n);
 
-    if (seconds < 1 || seconds > 86400)
+    if (rc == SYNCLINE_OK)
+        rc = access_read_terms(n, args, &terms, &why);
+    if (rc == SYNCLINE_OK && (seconds < 1 || seconds > 86400))
         rc = errmsg_set(&why, SYNCLINE_EINVAL,
             "a code is good for 1 second to 24 hours, not for %lld s",
             (long long)seconds);
@@ -100,8 +104,10 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
             "%d codes are open already; use one or wait until it expires",
             INVITES_MAX);
     if (rc == SYNCLINE_OK) {
+        invite_bind(n->invites, &terms);
         buf_put_str(&b, "{\"ok\":true,\"code\":");
         json_print_string(&b, buf_slice(&code), false);
+        buf_printf(&b, ",\"role\":\"%s\"", member_role_name(terms.role));
         buf_printf(&b, ",\"expires\":%llu}",
             (unsigned long long)n->wall_us +
                 (unsigned long long)seconds * 1000000);
@@ -142,16 +148,11 @@ static int welcome_later(struct node *n, struct conn *c, uint64_t invite)
     return SYNCLINE_OK;
 }
 
-int pair_admit(struct node *n, struct conn *c, struct slice name, uint16_t port)
+int pair_admit(struct node *n, struct conn *c, struct slice name, uint16_t port,
+    const struct pair_terms *terms)
 {
-    struct buf key = { 0 }, value = { 0 };
-    int rc = members_make_member(
-        n->members, &key, &value, buf_slice(&c->spki), name, n->wall_us);
+    int rc = access_admit(n, buf_slice(&c->spki), name, terms);
 
-    if (rc == SYNCLINE_OK)
-        rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
-    buf_free(&key);
-    buf_free(&value);
     if (rc == SYNCLINE_OK)
         rc = node_audit_device(n, "pair", &c->device, name);
     if (rc == SYNCLINE_OK && port != 0)
@@ -174,9 +175,11 @@ static int on_join(struct node *n, struct conn *c, struct slice bytes)
     if (rc == SYNCLINE_EDENIED)
         return pair_refuse(n, c, why);
     if (rc == SYNCLINE_OK)
-        rc = pair_admit(n, c, j.name, j.port);
+        rc = pair_admit(n, c, j.name, j.port, &j.terms);
     if (rc == SYNCLINE_EINVAL)
         return pair_refuse(n, c, PAIR_BROKEN);
+    if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ELIMIT)
+        return pair_refuse(n, c, PAIR_FAILED); /* it is an admin no more */
     return rc == SYNCLINE_OK ? welcome_later(n, c, j.invite) : rc;
 }
 
@@ -194,9 +197,7 @@ static int put_record(void *ctx, struct slice key, struct slice value)
     int rc = stored_decode(value, &st, &s->node->step);
 
     key = slice_from(key, 4);
-    if (rc != SYNCLINE_OK || !item_alive(&st.item) ||
-        (!slice_has_prefix(key, SLICE_LIT(MEMBER_PREFIX)) &&
-            !slice_has_prefix(key, SLICE_LIT(REMOVED_PREFIX))))
+    if (rc != SYNCLINE_OK || !item_alive(&st.item) || !members_is_key(key))
         return rc;
     put_document(&doc, &st.item, &s->node->step);
     put_pair_record(&s->out, key, buf_slice(&doc));
@@ -212,11 +213,14 @@ int pair_welcome(struct node *n, struct conn *c, uint64_t invite)
     struct record_scan scan = { .node = n };
     struct pair_link link = pair_link_of(n, c);
     struct pair_welcome w = { .mesh = n->mesh, .name = n->opt.name };
+    const struct member *m = members_get(n->members, &c->device);
     struct buf prefix = { 0 }, out = { 0 };
     int rc = store_scan(&n->opt.store, TABLE_ITEM, key_space(&prefix, mesh->id),
         SLICE_NONE, put_record, &scan);
 
-    memcpy(w.secret, n->mesh_secret, MESH_SECRET_LEN);
+    /* Who may not read everything is given his part of it later. */
+    if (m != NULL && member_reads_all(m))
+        memcpy(w.secret, n->mesh_secret, MESH_SECRET_LEN);
     w.records = buf_slice(&scan.out);
     w.records_n = scan.n;
     if (rc == SYNCLINE_OK)
@@ -351,8 +355,7 @@ static int on_announce(struct node *n, const struct event *ev)
     struct netaddr addr = ev->remote;
     struct beacon b;
 
-    if (beacon_get_announce(&b, n->opt.crypto, &n->beacon_key, ev->bytes) !=
-        SYNCLINE_OK)
+    if (epochs_get_beacon(n, ev->bytes, &b) != SYNCLINE_OK)
         return SYNCLINE_OK;
     addr.port = b.port;
     peers_on_beacon(n->peers, &b.device, &addr, n->now_us);

@@ -11,6 +11,7 @@
 #include "repl/join_impl.h"
 
 #include "base/text.h"
+#include "repl/access_impl.h"
 #include "repl/pair_impl.h"
 
 #include <stdlib.h>
@@ -545,7 +546,9 @@ static int answer_join(struct node *n)
     put_device_hex(&b, &j->inviter);
     buf_put_str(&b, ",\"name\":");
     json_print_string(&b, buf_slice(&j->inviter_name), false);
-    buf_printf(&b, ",\"kept\":%llu}", (unsigned long long)j->kept);
+    buf_printf(&b, ",\"kept\":%llu", (unsigned long long)j->kept);
+    access_put_rights(n, &b, members_get(n->members, &n->device), "spaces");
+    buf_put_u8(&b, '}');
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
         rc = fx_reply(n, j->request, buf_slice(&b), false);

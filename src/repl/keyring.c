@@ -154,6 +154,11 @@ const struct keyring_key *keyring_current(const struct keyring *k)
     return key != NULL && keyring_holds(key) ? key : NULL;
 }
 
+const struct keyring_key *keyring_best(const struct keyring *k)
+{
+    return best(k, false);
+}
+
 const struct keyring_key *keyring_held(const struct keyring *k)
 {
     return best(k, true);

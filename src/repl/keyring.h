@@ -65,6 +65,8 @@ const struct keyring_key *keyring_find(
 /* What is to be used for anything new; NULL: the mesh has one that has not
  * been given to us yet. */
 const struct keyring_key *keyring_current(const struct keyring *k);
+/* The same, held or not; NULL: there is none. */
+const struct keyring_key *keyring_best(const struct keyring *k);
 /* The best of those of which we hold anything; NULL: none. */
 const struct keyring_key *keyring_held(const struct keyring *k);
 static inline bool keyring_holds(const struct keyring_key *key)

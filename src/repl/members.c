@@ -4,6 +4,28 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
+
+static const char *const roles[] = {
+    [ROLE_RELAY] = "relay",
+    [ROLE_READER] = "reader",
+    [ROLE_MEMBER] = "member",
+    [ROLE_ADMIN] = "admin",
+};
+
+const char *member_role_name(enum member_role role)
+{
+    return roles[role];
+}
+
+enum member_role member_role_parse(struct slice text)
+{
+    for (int r = ROLE_RELAY; r <= ROLE_ADMIN; r++)
+        if (slice_is(text, roles[r]))
+            return (enum member_role)r;
+    return ROLE_NONE;
+}
+
 int members_new(struct members **out, const struct crypto_port *crypto,
     const struct mesh_id *mesh)
 {
@@ -23,7 +45,7 @@ static void bury(struct members *m)
         struct cert *c = m->dead;
 
         m->dead = c->next;
-        free(c);
+        cert_free(c);
     }
 }
 
@@ -33,28 +55,34 @@ void members_free(struct members *m)
         return;
     for (size_t i = 0; i < m->records_n; i++) {
         for (size_t k = 0; k < CERTS_MAX; k++)
-            free(m->records[i].admitted[k]);
-        free(m->records[i].removed);
+            cert_free(m->records[i].certs[k]);
+        free((void *)m->records[i].key.ptr);
     }
     bury(m);
     free(m->records);
-    free(m->list);
-    free(m->ids);
+    arena_free(&m->answer.arena);
     buf_free(&m->scratch);
     free(m);
 }
 
 /* ---- records ---- */
 
-/* Where the device's record is, or would be. */
-static size_t record_ix(const struct members *m, const struct device_id *device)
+bool members_is_key(struct slice key)
+{
+    struct record_key k;
+
+    return members_read_key(&k, key, NULL) == SYNCLINE_OK;
+}
+
+/* Where the record of that key is, or would be. */
+static size_t record_ix(const struct members *m, struct slice key)
 {
     size_t from = 0, to = m->records_n;
 
     while (from < to) {
         size_t mid = from + (to - from) / 2;
 
-        if (device_cmp(&m->records[mid].device, device) < 0)
+        if (slice_cmp(m->records[mid].key, key) < 0)
             from = mid + 1;
         else
             to = mid;
@@ -62,24 +90,15 @@ static size_t record_ix(const struct members *m, const struct device_id *device)
     return from;
 }
 
-struct record *members_record(
-    const struct members *m, const struct device_id *device)
+/* NULL: memory ran out. */
+static struct record *record_add(struct members *m, struct slice key)
 {
-    size_t ix = record_ix(m, device);
+    size_t ix = record_ix(m, key);
+    struct record *r;
+    uint8_t *copy;
 
-    return ix < m->records_n && device_eq(&m->records[ix].device, device)
-        ? &m->records[ix]
-        : NULL;
-}
-
-static struct record *record_add(
-    struct members *m, const struct device_id *device)
-{
-    struct record *r = members_record(m, device);
-    size_t ix = record_ix(m, device);
-
-    if (r != NULL)
-        return r;
+    if (ix < m->records_n && slice_eq(m->records[ix].key, key))
+        return &m->records[ix];
     if (m->records_n == m->records_cap) {
         size_t cap = m->records_cap == 0 ? 16 : 2 * m->records_cap;
 
@@ -89,9 +108,13 @@ static struct record *record_add(
         m->records = r;
         m->records_cap = cap;
     }
+    copy = malloc(key.len);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, key.ptr, key.len);
     r = &m->records[ix];
     memmove(r + 1, r, (m->records_n - ix) * sizeof *r);
-    *r = (struct record){ .device = *device };
+    *r = (struct record){ .key = SLICE(copy, key.len) };
     m->records_n++;
     return r;
 }
@@ -100,8 +123,9 @@ static void record_drop_if_empty(struct members *m, struct record *r)
 {
     size_t ix = (size_t)(r - m->records);
 
-    if (r->admitted[0] != NULL || r->removed != NULL)
+    if (r->certs[0] != NULL)
         return;
+    free((void *)r->key.ptr);
     m->records_n--;
     memmove(r, r + 1, (m->records_n - ix) * sizeof *r);
 }
@@ -125,25 +149,34 @@ static void inherit(struct cert *c, const struct cert *old)
         c->verdict = old->verdict;
 }
 
-static int store_record(struct members *m, const struct record_key *key,
-    struct cert *certs[CERTS_MAX])
+static int store_record(
+    struct members *m, struct slice key, struct cert *certs[CERTS_MAX])
 {
-    struct record *r = record_add(m, &key->device);
+    struct record *r = record_add(m, key);
 
     if (r == NULL)
         return SYNCLINE_ENOMEM;
-    if (key->removed) {
-        inherit(certs[0], r->removed);
-        replace(m, &r->removed, certs[0]);
-    } else {
-        for (size_t i = 0; i < CERTS_MAX; i++)
-            for (size_t k = 0; k < CERTS_MAX; k++)
-                inherit(certs[i], r->admitted[k]);
-        for (size_t i = 0; i < CERTS_MAX; i++)
-            replace(m, &r->admitted[i], certs[i]);
-    }
+    for (size_t i = 0; i < CERTS_MAX; i++)
+        for (size_t k = 0; k < CERTS_MAX; k++)
+            inherit(certs[i], r->certs[k]);
+    for (size_t i = 0; i < CERTS_MAX; i++)
+        replace(m, &r->certs[i], certs[i]);
     record_drop_if_empty(m, r);
     return SYNCLINE_OK;
+}
+
+int members_check(struct members *m, struct slice key, struct slice value)
+{
+    struct cert *certs[CERTS_MAX] = { NULL };
+    struct record_key k;
+    int rc = members_read_key(&k, key, NULL);
+
+    if (rc == SYNCLINE_OK)
+        rc = members_read_value(m, certs, value, &k, NULL);
+    for (size_t i = 0; i < CERTS_MAX; i++)
+        cert_free(certs[i]);
+    return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
+                                                      : SYNCLINE_EMALFORMED;
 }
 
 int members_set(
@@ -158,195 +191,73 @@ int members_set(
     if (value.ptr != NULL)
         rc = members_read_value(m, certs, value, &k, why);
     if (rc == SYNCLINE_OK) {
-        rc = store_record(m, &k, certs);
+        rc = store_record(m, key, certs);
         if (rc == SYNCLINE_OK)
             return rc;
     }
     for (size_t i = 0; i < CERTS_MAX; i++)
-        free(certs[i]);
+        cert_free(certs[i]);
     if (rc != SYNCLINE_EMALFORMED)
         return rc;
-    stored = store_record(m, &k, (struct cert *[CERTS_MAX]){ NULL });
+    stored = store_record(m, key, (struct cert *[CERTS_MAX]){ NULL });
     return stored == SYNCLINE_OK ? rc : stored;
 }
 
-/* ---- folding ---- */
+/* ---- the answer ---- */
 
-static int verify(struct members *m, struct cert *c)
+static bool answers_differ(const struct answer *a, const struct answer *b)
 {
-    const struct record *by = members_record(m, &c->by);
-    int rc;
+    bool differ = a->counting_n != b->counting_n;
 
-    if (c->verdict != UNTRIED || by == NULL || by->admitted[0] == NULL)
-        return SYNCLINE_OK;
-    buf_clear(&m->scratch);
-    buf_put_slice(&m->scratch, SLICE_LIT(MEMBERS_SIGNED_PREFIX));
-    buf_put(&m->scratch, c->payload, c->payload_len);
-    if (buf_status(&m->scratch) != SYNCLINE_OK)
-        return buf_status(&m->scratch);
-    rc = m->crypto->verify(m->crypto->self,
-        SLICE(by->admitted[0]->spki, ED25519_SPKI_LEN),
-        SLICE(c->sig, sizeof c->sig), buf_slice(&m->scratch));
-    if (rc == SYNCLINE_ENOMEM)
-        return rc;
-    c->verdict = rc == SYNCLINE_OK ? GOOD : BAD;
-    return SYNCLINE_OK;
-}
-
-/* Nobody but the founder vouches for himself, or a removed device could
- * admit itself again. */
-static bool is_vouched_for(
-    const struct members *m, const struct cert *c, const struct record *r)
-{
-    const struct record *by;
-
-    if (c->root)
-        return true;
-    if (device_eq(&c->by, &r->device))
-        return false;
-    by = members_record(m, &c->by);
-    return by != NULL && by->counts;
-}
-
-bool members_cert_counts(
-    const struct members *m, const struct cert *c, const struct record *r)
-{
-    return c != NULL && c->verdict == GOOD && is_vouched_for(m, c, r);
-}
-
-/* Tries what has become worth trying. Sets *more if r counts from now on. */
-static int count_record(struct members *m, struct record *r, bool *more)
-{
-    for (size_t i = 0; i < CERTS_MAX; i++) {
-        struct cert *c = r->admitted[i];
-        int rc;
-
-        if (c == NULL || !is_vouched_for(m, c, r))
-            continue;
-        rc = verify(m, c);
-        if (rc != SYNCLINE_OK)
-            return rc;
-        if (c->verdict == GOOD && !r->counts) {
-            r->counts = true;
-            *more = true;
-        }
-    }
-    return SYNCLINE_OK;
-}
-
-/* From the founder outwards, so a circle never begins to count. */
-static int count_all(struct members *m)
-{
-    bool more = true;
-
-    for (size_t i = 0; i < m->records_n; i++)
-        m->records[i].counts = false;
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < m->records_n; i++) {
-            int rc = count_record(m, &m->records[i], &more);
-
-            if (rc != SYNCLINE_OK)
-                return rc;
-        }
-    }
-    for (size_t i = 0; i < m->records_n; i++) {
-        struct cert *c = m->records[i].removed;
-        const struct record *by = c == NULL ? NULL : members_record(m, &c->by);
-        int rc = by != NULL && by->counts ? verify(m, c) : SYNCLINE_OK;
-
-        if (rc != SYNCLINE_OK)
-            return rc;
-    }
-    return SYNCLINE_OK;
-}
-
-const struct cert *members_best(const struct members *m, const struct record *r)
-{
-    const struct cert *best = NULL;
-
-    for (size_t i = 0; i < CERTS_MAX; i++)
-        if (members_cert_counts(m, r->admitted[i], r) &&
-            (best == NULL || r->admitted[i]->gen > best->gen))
-            best = r->admitted[i];
-    return best;
-}
-
-uint64_t members_removed_up_to(const struct members *m, const struct record *r)
-{
-    const struct cert *c = r->removed;
-    const struct record *by = c == NULL ? NULL : members_record(m, &c->by);
-
-    return by != NULL && by->counts && c->verdict == GOOD ? c->gen : 0;
-}
-
-static struct member member_from(const struct record *r, const struct cert *c)
-{
-    return (struct member){
-        .device = r->device,
-        .by = c->by,
-        .name = SLICE(c->name, c->name_len),
-        .spki = SLICE(c->spki, sizeof c->spki),
-        .role = SLICE_LIT(MEMBER_ROLE_ADMIN),
-        .gen = c->gen,
-        .at = c->at,
-    };
-}
-
-static bool member_differs(const struct member *a, const struct member *b)
-{
-    return !device_eq(&a->device, &b->device) || !device_eq(&a->by, &b->by) ||
-        !slice_eq(a->name, b->name) || a->gen != b->gen || a->at != b->at;
+    for (size_t i = 0; i < a->counting_n && !differ; i++)
+        differ = cert_id_cmp(&a->counting[i]->id, &b->counting[i]->id) != 0;
+    return differ;
 }
 
 int members_fold(struct members *m, bool *changed)
 {
-    struct member *list = calloc(m->records_n + 1, sizeof *list);
-    struct device_id *ids = calloc(m->records_n + 1, sizeof *ids);
-    bool differs;
-    size_t n = 0;
-    int rc = list == NULL || ids == NULL ? SYNCLINE_ENOMEM : count_all(m);
+    struct answer fresh = { .n = 0 };
+    int rc = fold_answer(m, &fresh);
 
     if (rc != SYNCLINE_OK) {
-        free(list);
-        free(ids);
+        arena_free(&fresh.arena);
         return rc;
     }
-    for (size_t i = 0; i < m->records_n; i++) {
-        const struct record *r = &m->records[i];
-        const struct cert *best = members_best(m, r);
-
-        if (best == NULL || best->gen <= members_removed_up_to(m, r))
-            continue;
-        list[n] = member_from(r, best);
-        ids[n++] = r->device;
-    }
-    differs = n != m->n;
-    for (size_t i = 0; i < n && !differs; i++)
-        differs = member_differs(&list[i], &m->list[i]);
-    free(m->list);
-    free(m->ids);
-    m->list = list;
-    m->ids = ids;
-    m->n = n;
+    *changed = answers_differ(&fresh, &m->answer);
+    arena_free(&m->answer.arena);
+    m->answer = fresh;
     bury(m);
-    *changed = differs;
     return SYNCLINE_OK;
 }
-
-/* ---- the answer ---- */
 
 static int by_device(const void *key, const void *member)
 {
     return device_cmp(key, &((const struct member *)member)->device);
 }
 
+static int by_standing(const void *key, const void *standing)
+{
+    return device_cmp(key, &((const struct standing *)standing)->device);
+}
+
 const struct member *members_get(
     const struct members *m, const struct device_id *device)
 {
-    return m->n == 0
+    const struct answer *a = &m->answer;
+
+    return a->n == 0
         ? NULL
-        : bsearch(device, m->list, m->n, sizeof *m->list, by_device);
+        : bsearch(device, a->list, a->n, sizeof *a->list, by_device);
+}
+
+const struct standing *members_standing(
+    const struct members *m, const struct device_id *device)
+{
+    const struct answer *a = &m->answer;
+
+    return a->standings_n == 0 ? NULL
+                               : bsearch(device, a->standings, a->standings_n,
+                                     sizeof *a->standings, by_standing);
 }
 
 bool members_has(const struct members *m, const struct device_id *device)
@@ -356,17 +267,17 @@ bool members_has(const struct members *m, const struct device_id *device)
 
 size_t members_n(const struct members *m)
 {
-    return m->n;
+    return m->answer.n;
 }
 
 const struct member *members_at(const struct members *m, size_t ix)
 {
-    return ix < m->n ? &m->list[ix] : NULL;
+    return ix < m->answer.n ? &m->answer.list[ix] : NULL;
 }
 
 const struct device_id *members_ids(const struct members *m)
 {
-    return m->ids;
+    return m->answer.ids;
 }
 
 struct slice members_spki(
@@ -379,16 +290,251 @@ struct slice members_spki(
 
 bool members_removed_at(const struct members *m, size_t ix, struct member *out)
 {
-    for (size_t i = 0; i < m->records_n; i++) {
-        const struct record *r = &m->records[i];
-        const struct cert *best = members_best(m, r);
+    for (size_t i = 0; i < m->answer.standings_n; i++) {
+        const struct standing *s = &m->answer.standings[i];
 
-        if (best == NULL || best->gen > members_removed_up_to(m, r) || ix-- > 0)
+        if (s->top->kind != CERT_REMOVED || s->named == NULL || ix-- > 0)
             continue;
-        *out = member_from(r, best);
-        out->by = r->removed->by;
-        out->at = r->removed->at;
+        *out = (struct member){ .device = s->device,
+            .by = s->top->by,
+            .name = s->named->name,
+            .spki = SLICE(s->named->spki, ED25519_SPKI_LEN),
+            .at = s->top->at };
         return true;
     }
     return false;
+}
+
+/* ---- who may what ---- */
+
+enum member_role members_role(
+    const struct members *m, const struct device_id *device)
+{
+    const struct member *found = members_get(m, device);
+
+    return found == NULL ? ROLE_NONE : found->role;
+}
+
+static bool grants(const struct member *m, enum member_role least,
+    const struct space_token *space)
+{
+    if (m == NULL || m->role < least)
+        return false;
+    for (uint32_t i = 0; i < m->spaces_n; i++)
+        if (space_token_eq(&m->spaces[i], space))
+            return true;
+    return !m->some_spaces;
+}
+
+bool members_may_read(const struct members *m, const struct device_id *device,
+    const struct space_token *space)
+{
+    return grants(members_get(m, device), ROLE_READER, space);
+}
+
+bool members_may_write(const struct members *m, const struct device_id *device,
+    const struct space_token *space)
+{
+    return grants(members_get(m, device), ROLE_MEMBER, space);
+}
+
+static const struct standing *owner_of_replica(
+    const struct members *m, const struct rid *replica)
+{
+    size_t from = 0, to = m->answer.standings_n;
+
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        const struct standing *s = &m->answer.standings[mid];
+
+        if (memcmp(s->device.b, replica->b, RID_DEVICE_LEN) < 0)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from < m->answer.standings_n &&
+            rid_is_of(replica, &m->answer.standings[from].device)
+        ? &m->answer.standings[from]
+        : NULL;
+}
+
+uint64_t members_bound(const struct members *m, const struct rid *replica,
+    const struct space_token *space, bool *known)
+{
+    const struct standing *s = owner_of_replica(m, replica);
+    uint64_t bound = 0;
+
+    *known = s != NULL;
+    if (s == NULL)
+        return 0;
+    if (cert_may_write(s->top, space))
+        return UINT64_MAX;
+    for (uint32_t i = 0; i < s->tops_n; i++) {
+        const struct cert *c = s->tops[i];
+
+        if (c->old && c->kind == CERT_REMOVED)
+            return UINT64_MAX; /* it says nothing of that */
+        for (uint32_t k = 0; k < c->cut_n; k++)
+            if (space_token_eq(&c->cut[k].space, space) &&
+                rid_eq(&c->cut[k].upto.replica, replica) &&
+                c->cut[k].upto.seq > bound)
+                bound = c->cut[k].upto.seq;
+    }
+    return bound;
+}
+
+size_t members_admins(const struct members *m)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->answer.n; i++)
+        n += m->answer.list[i].role == ROLE_ADMIN;
+    return n;
+}
+
+/* ---- keys ---- */
+
+const uint8_t *members_kx(
+    const struct members *m, const struct device_id *device)
+{
+    for (size_t i = 0; i < m->answer.counting_n; i++) {
+        const struct cert *c = m->answer.counting[i];
+
+        if (c->kind == CERT_KX && device_eq(&c->device, device))
+            return c->kx;
+    }
+    return NULL;
+}
+
+bool members_key_at(
+    const struct members *m, size_t ix, uint64_t *epoch, struct key_id *id)
+{
+    for (size_t i = 0; i < m->answer.counting_n; i++) {
+        const struct cert *c = m->answer.counting[i];
+
+        if (c->kind != CERT_ROTATE || ix-- > 0)
+            continue;
+        *epoch = c->epoch;
+        *id = c->key_id;
+        return true;
+    }
+    return false;
+}
+
+static bool is_of(const struct cert *c, uint64_t epoch, const struct key_id *id)
+{
+    return cert_is_of_key(c) && c->epoch == epoch &&
+        memcmp(c->key_id.b, id->b, KEY_ID_LEN) == 0;
+}
+
+bool members_wrap_at(const struct members *m, const struct device_id *to,
+    size_t ix, struct members_wrap *out)
+{
+    for (size_t i = 0; i < m->answer.counting_n; i++) {
+        const struct cert *c = m->answer.counting[i];
+
+        for (uint32_t k = 0; k < c->wraps_n; k++) {
+            if (!device_eq(&c->wraps[k].to, to) || ix-- > 0)
+                continue;
+            *out = (struct members_wrap){ { c->by, *to, c->epoch, c->key_id },
+                c->wraps[k].sealed };
+            return true;
+        }
+    }
+    return false;
+}
+
+/* May it still have all that was wrapped for it? */
+static bool may_have(const struct member *m, struct slice what)
+{
+    if (m == NULL)
+        return false;
+    if (member_reads_all(m))
+        return true;
+    if (slice_is(what, "*"))
+        return false;
+    while (what.len >= 2 * SPACE_TOKEN_LEN) {
+        struct space_token space;
+
+        if (hex_decode(space.b, SPACE_TOKEN_LEN,
+                SLICE(what.ptr, 2 * SPACE_TOKEN_LEN)) != SYNCLINE_OK ||
+            !grants(m, ROLE_READER, &space))
+            return false;
+        what = slice_from(what, 2 * SPACE_TOKEN_LEN);
+    }
+    return true;
+}
+
+/* Whoever was let in to read everything was given the mesh's secret. */
+static bool secret_is_out(const struct members *m)
+{
+    for (size_t i = 0; i < m->answer.counting_n; i++) {
+        const struct cert *c = m->answer.counting[i];
+
+        if (c->kind == CERT_MEMBER && c->role >= ROLE_READER &&
+            !c->some_spaces &&
+            !may_have(members_get(m, &c->device), SLICE_LIT("*")))
+            return true;
+    }
+    return false;
+}
+
+bool members_key_spoiled(
+    const struct members *m, uint64_t epoch, const struct key_id *id)
+{
+    if (epoch == 0 && secret_is_out(m))
+        return true;
+    for (size_t i = 0; i < m->answer.counting_n; i++) {
+        const struct cert *c = m->answer.counting[i];
+
+        if (!is_of(c, epoch, id))
+            continue;
+        if (members_role(m, &c->by) != ROLE_ADMIN)
+            return true; /* who made it knows it */
+        for (uint32_t k = 0; k < c->wraps_n; k++)
+            if (!may_have(members_get(m, &c->wraps[k].to), c->wraps[k].what))
+                return true;
+    }
+    return false;
+}
+
+void members_put_what(struct buf *b, const struct member *m)
+{
+    if (member_reads_all(m))
+        buf_put_u8(b, '*');
+    for (uint32_t i = 0; i < m->spaces_n && m->role >= ROLE_READER; i++)
+        put_hex(b, SLICE(m->spaces[i].b, SPACE_TOKEN_LEN));
+}
+
+/* Was it let in to read everything, and so told the mesh's secret? */
+static bool knows_secret(const struct members *m, const struct member *to)
+{
+    for (size_t i = 0; i < m->answer.counting_n; i++) {
+        const struct cert *c = m->answer.counting[i];
+
+        if (c->kind == CERT_MEMBER && device_eq(&c->device, &to->device) &&
+            (c->role < ROLE_READER || c->some_spaces))
+            return false;
+    }
+    return true;
+}
+
+bool members_key_given(const struct members *m, const struct member *to,
+    uint64_t epoch, const struct key_id *id)
+{
+    struct buf want = { 0 };
+    bool given = epoch == 0 && member_reads_all(to) && knows_secret(m, to);
+
+    members_put_what(&want, to);
+    for (size_t i = 0; i < m->answer.counting_n && !given; i++) {
+        const struct cert *c = m->answer.counting[i];
+
+        for (uint32_t k = 0; k < c->wraps_n && is_of(c, epoch, id); k++)
+            given = given ||
+                (device_eq(&c->wraps[k].to, &to->device) &&
+                    slice_eq(c->wraps[k].what, buf_slice(&want)));
+    }
+    given = given || buf_status(&want) != SYNCLINE_OK;
+    buf_free(&want);
+    return given;
 }

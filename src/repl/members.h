@@ -1,41 +1,67 @@
-/* members.h - who belongs to the mesh: signed records, folded to one answer.
+/* members.h - who belongs to the mesh, as what, and with which keys: signed
+ * records, folded to one answer.
  *
- * Pure. Records are items of `_mesh`. `member/<device>` holds an array of one
- * or two certificates, each a payload and its signature, the newest first;
- * the other one is the device's first, so that re-admission by somebody whom
- * the device itself had admitted closes no circle. `removed/<device>` holds
- * one. A payload is canonical JSON (doc/protocol.md); the signature is that
- * of "syncline membership v1\n" and the payload.
+ * Pure. Records are items of `_mesh`. `cert/<id>` holds an array of a payload
+ * and its signature; the id is SHA-256 of the payload, so that a record can
+ * neither be replaced nor taken back. Each names the records that its signer
+ * knew (`after`: those that none of the others knew of). What a record knew
+ * of, by these, comes *before* it. `kx/<device>` is a device's own word which
+ * key it exchanges secrets with. `member/` and `removed/` are of format 2.
  *
- * A certificate counts if its signer has one that counts, whether removed
- * since or not, and the chain ends at the founder, to whom the mesh id
- * commits. Nobody else vouches for himself. A device is a member iff it has a
- * counting certificate whose gen is above that of its counting removal.
+ * A record counts if its signer was an admin by the records before it, and no
+ * record that counts and takes that from him stands beside it, neither before
+ * the other. Of two who take it from each other, his counts who was first made
+ * an admin, by the length of the way from the founder; whoever else is drawn
+ * into a circle is judged in this order. The founder is bound to the mesh id.
+ * What is said of a device last, before nothing else that is said of it,
+ * stands; of several the one that allows least (doc/protocol.md).
  *
  * Law: the answer depends on the records alone, not on their order. */
 #ifndef SYNCLINE_REPL_MEMBERS_H
 #define SYNCLINE_REPL_MEMBERS_H
 
-#include "base/buf.h"
-#include "crypto/port.h"
+#include "core/vv.h"
+#include "repl/keyring.h"
 
-#define MEMBER_PREFIX "member/"
-#define REMOVED_PREFIX "removed/"
-#define MEMBER_NAME_MAX 128 /* bytes of UTF-8 */
-#define MEMBER_ROLE_ADMIN "admin"
+#define CERT_PREFIX "cert/"
+#define KX_PREFIX "kx/"
+#define MEMBER_PREFIX "member/"   /* format 2 */
+#define REMOVED_PREFIX "removed/" /* format 2 */
+#define MEMBER_NAME_MAX 128       /* bytes of UTF-8 */
+#define MEMBER_SPACES_MAX 256
 #define MEMBERS_NONCE_LEN 16
 
+/* Each may what the ones before it may. */
+enum member_role {
+    ROLE_NONE,
+    ROLE_RELAY,  /* forwards what it cannot read */
+    ROLE_READER, /* reads */
+    ROLE_MEMBER, /* writes */
+    ROLE_ADMIN   /* says who may what; in all spaces */
+};
+
+/* NULL for ROLE_NONE. */
+const char *member_role_name(enum member_role role);
+/* ROLE_NONE: no such role. */
+enum member_role member_role_parse(struct slice text);
+
 struct members; /* opaque */
+
+struct cert_id {
+    uint8_t b[SHA256_LEN];
+};
 
 /* Lent, until the next members_set or members_fold. */
 struct member {
     struct device_id device;
-    struct device_id by; /* who admitted it */
+    struct device_id by; /* who said so last */
     struct slice name;
     struct slice spki;
-    struct slice role;
-    uint64_t gen;
-    uint64_t at; /* by the wall clock of who admitted it */
+    enum member_role role;
+    bool some_spaces;                 /* these and no other; else all */
+    const struct space_token *spaces; /* sorted */
+    uint32_t spaces_n;
+    uint64_t at; /* by the wall clock of who said so */
 };
 
 /* crypto is borrowed and outlives it. */
@@ -43,14 +69,19 @@ NODISCARD int members_new(struct members **out,
     const struct crypto_port *crypto, const struct mesh_id *mesh);
 void members_free(struct members *m); /* NULL is fine */
 
+/* Is it the key of a record that belongs here? */
+bool members_is_key(struct slice key);
+/* Would a record of today be taken there? EMALFORMED: no. */
+NODISCARD int members_check(
+    struct members *m, struct slice key, struct slice value);
 /* The record under key is now value, a JSON text; SLICE_NONE: there is none.
  * EMALFORMED says why it is left out, which takes an older one out too:
  * nodes that have seen different pasts must agree. EINVAL: a key of another
  * kind. Takes effect with the next fold. */
 NODISCARD int members_set(struct members *m, struct slice key,
     struct slice value, struct errmsg *why);
-/* Verifies signatures that it has not seen before. *changed: who is a member,
- * or what a member's record says. ENOMEM leaves the last answer. */
+/* Verifies signatures that it has not seen before. *changed: other records
+ * count. ENOMEM leaves the last answer. */
 NODISCARD int members_fold(struct members *m, bool *changed);
 
 bool members_has(const struct members *m, const struct device_id *device);
@@ -70,22 +101,103 @@ struct slice members_spki(
  * key, when and by whom it was removed. False beyond the last. */
 bool members_removed_at(const struct members *m, size_t ix, struct member *out);
 
+/* ---- who may what ---- */
+
+enum member_role members_role(
+    const struct members *m, const struct device_id *device);
+bool members_may_read(const struct members *m, const struct device_id *device,
+    const struct space_token *space);
+bool members_may_write(const struct members *m, const struct device_id *device,
+    const struct space_token *space);
+/* Up to which sequence number a replica's changes in a space count: all, if
+ * its device may write there; else those that whoever took that from it knew
+ * of. *known false: no record speaks of such a device. */
+uint64_t members_bound(const struct members *m, const struct rid *replica,
+    const struct space_token *space, bool *known);
+static inline bool member_reads_all(const struct member *m)
+{
+    return m->role >= ROLE_READER && !m->some_spaces;
+}
+/* How many admins there are. */
+size_t members_admins(const struct members *m);
+
+/* ---- keys ---- */
+
+/* The device's own word; NULL: it has given none yet. */
+const uint8_t *members_kx(
+    const struct members *m, const struct device_id *device);
+/* Is that key of the mesh held by somebody who may not read all of it? */
+bool members_key_spoiled(
+    const struct members *m, uint64_t epoch, const struct key_id *id);
+/* What is wrapped for a device. */
+struct members_wrap {
+    struct wrap wrap;
+    struct slice sealed;
+};
+/* The keys of the mesh but that of epoch 0, one after the other. False beyond
+ * the last. */
+bool members_key_at(
+    const struct members *m, size_t ix, uint64_t *epoch, struct key_id *id);
+/* All that is wrapped for a device, one after the other. */
+bool members_wrap_at(const struct members *m, const struct device_id *to,
+    size_t ix, struct members_wrap *out);
+/* Has it been given all of that key which it may have? */
+bool members_key_given(const struct members *m, const struct member *to,
+    uint64_t epoch, const struct key_id *id);
+
 /* First 16 bytes of SHA-256("syncline mesh v1\n", founder, nonce). */
 NODISCARD int members_mesh_id(struct mesh_id *out,
     const struct crypto_port *crypto, const struct device_id *founder,
     const uint8_t nonce[MEMBERS_NONCE_LEN]);
 
-/* Builders append a record's key and JSON text, signed by the port's device.
- * EINVAL: a name that is too long or no UTF-8, a key that is no SPKI. */
+/* ---- makers: append a record's key and JSON text, signed by the port's
+ * device, after all that counts. EDENIED: it is no admin. ---- */
+
+/* What is said of a device. */
+struct members_grant {
+    struct slice spki, name;
+    enum member_role role;
+    bool some_spaces;
+    const struct space_token *spaces; /* sorted, each once */
+    uint32_t spaces_n;
+    struct slice cut; /* see members_cut; empty: none */
+};
+
+/* EINVAL: a name that is too long or no UTF-8, a key that is no SPKI. */
 NODISCARD int members_make_founder(struct mesh_id *mesh, struct buf *key,
     struct buf *value, const struct crypto_port *crypto, struct slice name,
     uint64_t wall_us);
-/* Above every removal that counts; renews the record of a present member.
- * EINVAL for oneself. */
+/* EINVAL too for an admin of some spaces. */
 NODISCARD int members_make_member(const struct members *m, struct buf *key,
-    struct buf *value, struct slice spki, struct slice name, uint64_t wall_us);
+    struct buf *value, const struct members_grant *g, uint64_t wall_us);
 /* ENOTFOUND: no member. */
 NODISCARD int members_make_removed(const struct members *m, struct buf *key,
-    struct buf *value, const struct device_id *device, uint64_t wall_us);
+    struct buf *value, const struct device_id *device, struct slice cut,
+    uint64_t wall_us);
+NODISCARD int members_make_kx(
+    const struct members *m, struct buf *key, struct buf *value);
+
+/* A cut as its JSON text: {"<token>":{"<replica>":seq,...},...}, to be built
+ * in the order of tokens, and of replicas therein. */
+struct members_cut {
+    struct buf text;
+    struct space_token space;
+    bool any;
+};
+void members_cut_add(struct members_cut *c, const struct space_token *space,
+    const struct dot *upto);
+struct slice members_cut_end(struct members_cut *c);
+
+/* A new key, or one of the mesh for more devices. `wraps` are built by
+ * members_wraps_add in the order of devices. */
+struct members_wraps {
+    struct buf text;
+};
+NODISCARD int members_wraps_add(struct members_wraps *w,
+    const struct members *m, const struct member *to,
+    const struct keyring_key *key);
+NODISCARD int members_make_key(const struct members *m, struct buf *key,
+    struct buf *value, bool rotate, const struct keyring_key *of,
+    struct members_wraps *wraps, uint64_t wall_us);
 
 #endif

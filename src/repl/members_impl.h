@@ -1,5 +1,6 @@
 /* members_impl.h - the inside of the table of members: members_read.c reads
- * records, members.c keeps and folds them, members_make.c makes new ones.
+ * records, members.c keeps them and answers, members_fold.c finds which of
+ * them count, members_make.c makes new ones.
  *
  * Pure. Law: a certificate never changes but for its verdict, so that is
  * found once. */
@@ -9,15 +10,32 @@
 #include "repl/members.h"
 
 #define MEMBERS_SIGNED_PREFIX "syncline membership v1\n"
-/* Leaves room above for whoever must be admitted again. */
 #define MEMBERS_GEN_MAX ((uint64_t)1 << 40)
 #define CERTS_MAX 2
+#define AFTER_MAX 8192
 
 enum verdict { UNTRIED, GOOD, BAD };
+enum cert_kind { CERT_MEMBER, CERT_REMOVED, CERT_ROTATE, CERT_WRAP, CERT_KX };
+
+struct cut_entry {
+    struct space_token space;
+    struct dot upto;
+};
+
+struct cert_wrap {
+    struct device_id to;
+    struct slice what; /* "*", or the spaces' tokens one after the other */
+    struct slice sealed;
+};
 
 /* One certificate, in a block of memory of its own. */
 struct cert {
     struct cert *next; /* among the dead */
+    struct arena arena;
+    enum cert_kind kind;
+    bool old; /* of format 2: it has no `after`, but a gen */
+    struct cert_id id;
+    struct device_id device; /* of whom it speaks; of a key: none */
     struct device_id by;
     uint64_t gen, at;
     enum verdict verdict; /* of the signature; the signer's key never changes */
@@ -26,34 +44,73 @@ struct cert {
     uint8_t nonce[MEMBERS_NONCE_LEN];
     uint8_t sig[ED25519_SIG_LEN];
     uint8_t spki[ED25519_SPKI_LEN];
-    uint8_t name[MEMBER_NAME_MAX];
-    size_t name_len;
+    struct slice name;
+    enum member_role role;
+    bool some_spaces;
+    struct space_token *spaces;
+    uint32_t spaces_n;
+    struct cert_id *after;
+    uint32_t after_n;
+    struct cut_entry *cut;
+    uint32_t cut_n;
+    uint64_t epoch;
+    struct key_id key_id;
+    struct cert_wrap *wraps;
+    uint32_t wraps_n;
+    uint8_t kx[KX_LEN];
+    /* Of the fold at hand. */
+    bool ready;      /* all that it names is here */
+    bool structural; /* its signer was made an admin before it */
+    bool decided, counts;
+    uint32_t height, ix;
     size_t payload_len;
     uint8_t payload[];
 };
 
+/* What stands under one key. */
 struct record {
+    struct slice key;              /* in the heap */
+    struct cert *certs[CERTS_MAX]; /* format 2: the newest first */
+};
+
+/* What is said of a device last. */
+struct standing {
     struct device_id device;
-    struct cert *admitted[CERTS_MAX]; /* the newest first */
-    struct cert *removed;
-    bool counts; /* has a certificate that does */
+    const struct cert *top;   /* of those the one that allows least */
+    const struct cert **tops; /* which are before nothing that is said of it */
+    uint32_t tops_n;
+    const struct cert *named; /* the last that says its name */
+};
+
+/* The answer, in an arena of its own. */
+struct answer {
+    struct arena arena;
+    struct member *list; /* sorted by device */
+    struct device_id *ids;
+    size_t n;
+    struct standing *standings; /* sorted by device */
+    size_t standings_n;
+    const struct cert **counting; /* sorted by id */
+    size_t counting_n;
+    const struct cert **heads; /* of those, which are before no other */
+    size_t heads_n;
 };
 
 struct members {
     const struct crypto_port *crypto;
     struct mesh_id mesh;
-    struct record *records; /* sorted by device */
+    struct record *records; /* sorted by key */
     size_t records_n, records_cap;
-    struct member *list; /* the answer, sorted by device */
-    struct device_id *ids;
-    size_t n;
+    struct answer answer;
     struct cert *dead; /* replaced; the answer may still lend from them */
     struct buf scratch;
 };
 
 struct record_key {
-    bool removed;
-    struct device_id device;
+    enum cert_kind kind;
+    bool old;
+    struct device_id device; /* but of CERT_ROTATE: any new kind but kx */
+    struct cert_id id;
 };
 
 /* ---- members_read.c ---- */
@@ -66,17 +123,28 @@ NODISCARD int members_read_key(
 NODISCARD int members_read_value(struct members *m,
     struct cert *certs[CERTS_MAX], struct slice value,
     const struct record_key *key, struct errmsg *why);
+void cert_free(struct cert *c); /* NULL is fine */
+
+/* ---- members_fold.c ---- */
+
+NODISCARD int fold_answer(struct members *m, struct answer *out);
+/* Does it let its device write there? */
+bool cert_may_write(const struct cert *c, const struct space_token *space);
+bool cert_has_space(const struct cert *c, const struct space_token *space);
 
 /* ---- members.c ---- */
 
-struct record *members_record(
+const struct standing *members_standing(
     const struct members *m, const struct device_id *device);
-bool members_cert_counts(
-    const struct members *m, const struct cert *c, const struct record *r);
-/* The counting certificate with the highest gen, or NULL. */
-const struct cert *members_best(
-    const struct members *m, const struct record *r);
-/* Up to which gen it is removed; 0: it never was. */
-uint64_t members_removed_up_to(const struct members *m, const struct record *r);
+/* What a member may have of a key, as cert_wrap tells it. */
+void members_put_what(struct buf *b, const struct member *m);
+static inline int cert_id_cmp(const struct cert_id *a, const struct cert_id *b)
+{
+    return memcmp(a->b, b->b, SHA256_LEN);
+}
+static inline bool cert_is_of_key(const struct cert *c)
+{
+    return c->kind == CERT_ROTATE || c->kind == CERT_WRAP;
+}
 
 #endif

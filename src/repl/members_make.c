@@ -24,46 +24,136 @@ int members_mesh_id(struct mesh_id *out, const struct crypto_port *crypto,
 struct draft {
     const struct crypto_port *crypto;
     const struct mesh_id *mesh;
+    const struct answer *known; /* NULL: nothing is before it */
+    enum cert_kind kind;
     const struct device_id *device;
-    struct slice name, spki; /* of a member */
-    const uint8_t *nonce;    /* of the founder */
-    bool removed;
-    uint64_t gen, at;
-    const struct cert *first; /* the certificate to be carried along */
+    const struct members_grant *grant; /* of a member */
+    const uint8_t *nonce;              /* of the founder */
+    struct slice cut;
+    const struct keyring_key *key; /* of a key */
+    struct slice wraps;
+    const uint8_t *kx;
+    uint64_t at;
 };
+
+/* Members of an object in the order of the canonical form; each begins with a
+ * comma but the first. */
+static void put_field(struct buf *b, const char *key)
+{
+    uint8_t last = b->len > 0 ? b->ptr[b->len - 1] : '{';
+
+    buf_printf(b, "%s\"%s\":", last == '{' ? "" : ",", key);
+}
 
 static void put_hex_field(struct buf *b, const char *key, struct slice bytes)
 {
-    buf_printf(b, ",\"%s\":\"", key);
+    put_field(b, key);
+    buf_put_u8(b, '"');
     put_hex(b, bytes);
     buf_put_u8(b, '"');
 }
 
+static void put_text_field(struct buf *b, const char *key, struct slice text)
+{
+    put_field(b, key);
+    json_print_string(b, text, false);
+}
+
+static void put_raw_field(struct buf *b, const char *key, struct slice json)
+{
+    put_field(b, key);
+    buf_put_slice(b, json);
+}
+
+static void put_number_field(struct buf *b, const char *key, uint64_t n)
+{
+    put_field(b, key);
+    buf_printf(b, "%llu", (unsigned long long)n);
+}
+
+static void put_after(struct buf *b, const struct answer *known)
+{
+    put_field(b, "after");
+    buf_put_u8(b, '[');
+    for (size_t i = 0; known != NULL && i < known->heads_n; i++) {
+        buf_put_str(b, i > 0 ? ",\"" : "\"");
+        put_hex(b, SLICE(known->heads[i]->id.b, SHA256_LEN));
+        buf_put_u8(b, '"');
+    }
+    buf_put_u8(b, ']');
+}
+
+static void put_spaces(struct buf *b, const struct members_grant *g)
+{
+    put_field(b, "spaces");
+    buf_put_u8(b, '[');
+    for (uint32_t i = 0; i < g->spaces_n; i++) {
+        buf_put_str(b, i > 0 ? ",\"" : "\"");
+        put_hex(b, SLICE(g->spaces[i].b, SPACE_TOKEN_LEN));
+        buf_put_u8(b, '"');
+    }
+    buf_put_u8(b, ']');
+}
+
+static const char *const kinds[] = {
+    [CERT_MEMBER] = "member",
+    [CERT_REMOVED] = "removed",
+    [CERT_ROTATE] = "rotate",
+    [CERT_WRAP] = "wrap",
+    [CERT_KX] = "kx",
+};
+
 static void put_payload(struct buf *b, const struct draft *d)
 {
-    buf_printf(b, "{\"at\":%llu", (unsigned long long)d->at);
-    put_hex_field(b, "by", device_slice(&d->crypto->device));
-    put_hex_field(b, "device", device_slice(d->device));
-    buf_printf(b, ",\"gen\":%llu,\"kind\":\"%s\"", (unsigned long long)d->gen,
-        d->removed ? "removed" : "member");
-    put_hex_field(b, "mesh", SLICE(d->mesh->b, MESH_ID_LEN));
-    if (!d->removed) {
-        buf_put_str(b, ",\"name\":");
-        json_print_string(b, d->name, false);
-        if (d->nonce != NULL)
-            put_hex_field(b, "nonce", SLICE(d->nonce, MEMBERS_NONCE_LEN));
-        buf_put_str(b, ",\"role\":\"" MEMBER_ROLE_ADMIN "\"");
-        put_hex_field(b, "spki", d->spki);
+    const struct members_grant *g = d->grant;
+
+    buf_put_u8(b, '{');
+    if (d->kind != CERT_KX) {
+        put_after(b, d->known);
+        put_number_field(b, "at", d->at);
+        put_hex_field(b, "by", device_slice(&d->crypto->device));
     }
+    if (d->cut.len > 0)
+        put_raw_field(b, "cut", d->cut);
+    if (d->device != NULL)
+        put_hex_field(b, "device", device_slice(d->device));
+    if (d->key != NULL) {
+        put_number_field(b, "epoch", d->key->epoch);
+        put_hex_field(b, "key", SLICE(d->key->id.b, KEY_ID_LEN));
+    }
+    put_text_field(b, "kind", slice_str(kinds[d->kind]));
+    put_hex_field(b, "mesh", SLICE(d->mesh->b, MESH_ID_LEN));
+    if (g != NULL)
+        put_text_field(b, "name", g->name);
+    if (d->nonce != NULL)
+        put_hex_field(b, "nonce", SLICE(d->nonce, MEMBERS_NONCE_LEN));
+    if (g != NULL)
+        put_text_field(b, "role", slice_str(member_role_name(g->role)));
+    if (g != NULL && g->some_spaces)
+        put_spaces(b, g);
+    if (g != NULL)
+        put_hex_field(b, "spki", g->spki);
+    if (d->key != NULL)
+        put_raw_field(b, "wraps", d->wraps);
+    if (d->kx != NULL)
+        put_hex_field(b, "x25519", SLICE(d->kx, KX_LEN));
     buf_put_u8(b, '}');
 }
 
-static void put_cert(struct buf *b, struct slice payload, const uint8_t *sig)
+static int put_key(const struct draft *d, struct slice payload, struct buf *key)
 {
-    json_print_string(b, payload, false);
-    buf_put_str(b, ",\"");
-    put_hex(b, SLICE(sig, ED25519_SIG_LEN));
-    buf_put_u8(b, '"');
+    uint8_t id[SHA256_LEN];
+    int rc = SYNCLINE_OK;
+
+    if (d->kind == CERT_KX) {
+        buf_put_str(key, KX_PREFIX);
+        put_hex(key, device_slice(d->device));
+        return buf_status(key);
+    }
+    rc = d->crypto->sha256(d->crypto->self, id, payload);
+    buf_put_str(key, CERT_PREFIX);
+    put_hex(key, SLICE(id, sizeof id));
+    return rc == SYNCLINE_OK ? buf_status(key) : rc;
 }
 
 static int finish(const struct draft *d, struct buf *key, struct buf *value)
@@ -73,25 +163,29 @@ static int finish(const struct draft *d, struct buf *key, struct buf *value)
     struct slice payload;
     int rc;
 
-    buf_put_slice(&text, SLICE_LIT(MEMBERS_SIGNED_PREFIX));
     put_payload(&text, d);
     rc = buf_status(&text);
+    if (rc == SYNCLINE_OK) { /* in front, so that commas come right */
+        struct buf whole = { 0 };
+
+        buf_put_slice(&whole, SLICE_LIT(MEMBERS_SIGNED_PREFIX));
+        buf_put_slice(&whole, buf_slice(&text));
+        buf_free(&text);
+        text = whole;
+        rc = buf_status(&text);
+    }
     if (rc == SYNCLINE_OK)
         rc = d->crypto->sign(d->crypto->self, sig, buf_slice(&text));
     if (rc != SYNCLINE_OK)
         goto out;
     payload = slice_from(buf_slice(&text), sizeof MEMBERS_SIGNED_PREFIX - 1);
-    buf_put_str(key, d->removed ? REMOVED_PREFIX : MEMBER_PREFIX);
-    put_hex(key, device_slice(d->device));
+    rc = put_key(d, payload, key);
     buf_put_u8(value, '[');
-    put_cert(value, payload, sig);
-    if (d->first != NULL) {
-        buf_put_u8(value, ',');
-        put_cert(value, SLICE(d->first->payload, d->first->payload_len),
-            d->first->sig);
-    }
-    buf_put_u8(value, ']');
-    rc = buf_status(key) != SYNCLINE_OK ? buf_status(key) : buf_status(value);
+    json_print_string(value, payload, false);
+    buf_put_str(value, ",\"");
+    put_hex(value, SLICE(sig, sizeof sig));
+    buf_put_str(value, "\"]");
+    rc = rc == SYNCLINE_OK ? buf_status(value) : rc;
 out:
     buf_free(&text);
     return rc;
@@ -101,16 +195,18 @@ int members_make_founder(struct mesh_id *mesh, struct buf *key,
     struct buf *value, const struct crypto_port *crypto, struct slice name,
     uint64_t wall_us)
 {
+    const struct members_grant g = {
+        .spki = crypto->spki, .name = name, .role = ROLE_ADMIN
+    };
     uint8_t nonce[MEMBERS_NONCE_LEN];
     struct mesh_id made;
     struct draft d = {
         .crypto = crypto,
         .mesh = &made,
+        .kind = CERT_MEMBER,
         .device = &crypto->device,
-        .name = name,
-        .spki = crypto->spki,
+        .grant = &g,
         .nonce = nonce,
-        .gen = 1,
         .at = wall_us,
     };
     int rc;
@@ -127,67 +223,145 @@ int members_make_founder(struct mesh_id *mesh, struct buf *key,
     return rc;
 }
 
-/* The device's first certificate, if it counts. */
-static const struct cert *first_of(
-    const struct members *m, const struct record *r)
+static struct draft draft_of(
+    const struct members *m, enum cert_kind kind, uint64_t wall_us)
 {
-    for (size_t i = CERTS_MAX; i-- > 0;)
-        if (members_cert_counts(m, r->admitted[i], r))
-            return r->admitted[i];
-    return NULL;
+    return (struct draft){ .crypto = m->crypto,
+        .mesh = &m->mesh,
+        .known = &m->answer,
+        .kind = kind,
+        .at = wall_us };
+}
+
+static int check_maker(const struct members *m, uint64_t wall_us)
+{
+    if (wall_us > INT64_MAX)
+        return SYNCLINE_EINVAL;
+    if (m->answer.heads_n > AFTER_MAX)
+        return SYNCLINE_ELIMIT;
+    return members_role(m, &m->crypto->device) == ROLE_ADMIN ? SYNCLINE_OK
+                                                             : SYNCLINE_EDENIED;
 }
 
 int members_make_member(const struct members *m, struct buf *key,
-    struct buf *value, struct slice spki, struct slice name, uint64_t wall_us)
+    struct buf *value, const struct members_grant *g, uint64_t wall_us)
 {
+    struct draft d = draft_of(m, CERT_MEMBER, wall_us);
     struct device_id device;
-    struct draft d = {
-        .crypto = m->crypto,
-        .mesh = &m->mesh,
-        .device = &device,
-        .name = name,
-        .spki = spki,
-        .gen = 1,
-        .at = wall_us,
-    };
-    const struct record *r;
-    int rc;
+    int rc = check_maker(m, wall_us);
 
-    if (!member_name_fits(name) || spki.len != ED25519_SPKI_LEN ||
-        wall_us > INT64_MAX)
-        return SYNCLINE_EINVAL;
-    rc = m->crypto->sha256(m->crypto->self, device.b, spki);
     if (rc != SYNCLINE_OK)
         return rc;
-    if (device_eq(&device, &m->crypto->device))
-        return SYNCLINE_EINVAL; /* nobody vouches for himself */
-    r = members_record(m, &device);
-    if (r != NULL) {
-        const struct cert *best = members_best(m, r);
-        uint64_t removed = members_removed_up_to(m, r);
-
-        d.gen = best != NULL && best->gen > removed ? best->gen : removed + 1;
-        d.first = first_of(m, r);
-    }
-    return d.gen > MEMBERS_GEN_MAX ? SYNCLINE_ELIMIT : finish(&d, key, value);
+    if (!member_name_fits(g->name) || g->spki.len != ED25519_SPKI_LEN ||
+        g->role == ROLE_NONE || g->spaces_n > MEMBER_SPACES_MAX ||
+        (g->role == ROLE_ADMIN && g->some_spaces))
+        return SYNCLINE_EINVAL;
+    rc = m->crypto->sha256(m->crypto->self, device.b, g->spki);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    d.device = &device;
+    d.grant = g;
+    d.cut = g->cut;
+    return finish(&d, key, value);
 }
 
 int members_make_removed(const struct members *m, struct buf *key,
-    struct buf *value, const struct device_id *device, uint64_t wall_us)
+    struct buf *value, const struct device_id *device, struct slice cut,
+    uint64_t wall_us)
 {
-    const struct member *found = members_get(m, device);
-    struct draft d = {
-        .crypto = m->crypto,
-        .mesh = &m->mesh,
-        .device = device,
-        .removed = true,
-        .at = wall_us,
-    };
+    struct draft d = draft_of(m, CERT_REMOVED, wall_us);
+    int rc = check_maker(m, wall_us);
 
-    if (wall_us > INT64_MAX)
-        return SYNCLINE_EINVAL;
-    if (found == NULL)
-        return SYNCLINE_ENOTFOUND;
-    d.gen = found->gen;
-    return finish(&d, key, value);
+    d.device = device;
+    d.cut = cut;
+    if (rc == SYNCLINE_OK && !members_has(m, device))
+        rc = SYNCLINE_ENOTFOUND;
+    return rc == SYNCLINE_OK ? finish(&d, key, value) : rc;
+}
+
+int members_make_kx(const struct members *m, struct buf *key, struct buf *value)
+{
+    struct draft d = draft_of(m, CERT_KX, 0);
+    uint8_t kx[KX_LEN];
+    int rc = m->crypto->kx_public(m->crypto->self, kx);
+
+    d.device = &m->crypto->device;
+    d.kx = kx;
+    return rc == SYNCLINE_OK ? finish(&d, key, value) : rc;
+}
+
+/* ---- cuts ---- */
+
+void members_cut_add(struct members_cut *c, const struct space_token *space,
+    const struct dot *upto)
+{
+    bool next = !c->any || !space_token_eq(&c->space, space);
+
+    if (next) {
+        buf_put_str(&c->text, c->any ? "},\"" : "{\"");
+        put_hex(&c->text, SLICE(space->b, SPACE_TOKEN_LEN));
+        buf_put_str(&c->text, "\":{");
+    }
+    buf_put_str(&c->text, next ? "\"" : ",\"");
+    put_hex(&c->text, rid_slice(&upto->replica));
+    buf_printf(&c->text, "\":%llu", (unsigned long long)upto->seq);
+    c->space = *space;
+    c->any = true;
+}
+
+struct slice members_cut_end(struct members_cut *c)
+{
+    if (c->any)
+        buf_put_str(&c->text, "}}");
+    return buf_slice(&c->text);
+}
+
+/* ---- keys ---- */
+
+int members_wraps_add(struct members_wraps *w, const struct members *m,
+    const struct member *to, const struct keyring_key *key)
+{
+    const uint8_t *peer = members_kx(m, &to->device);
+    const struct entitlement e = { .whole = member_reads_all(to),
+        .spaces = to->spaces,
+        .spaces_n = to->role >= ROLE_READER ? to->spaces_n : 0 };
+    const struct wrap wrap = { m->crypto->device, to->device, key->epoch,
+        key->id };
+    struct buf what = { 0 }, sealed = { 0 };
+    int rc = SYNCLINE_ENOTFOUND;
+
+    if (peer == NULL)
+        return rc;
+    members_put_what(&what, to);
+    rc = buf_status(&what);
+    if (rc == SYNCLINE_OK)
+        rc = keyring_wrap(&sealed, m->crypto, &wrap, peer, key, &e);
+    if (rc == SYNCLINE_OK) {
+        buf_put_str(&w->text, w->text.len == 0 ? "{\"" : ",\"");
+        put_hex(&w->text, device_slice(&to->device));
+        buf_put_str(&w->text, "\":{\"for\":\"");
+        buf_put_slice(&w->text, buf_slice(&what));
+        buf_put_str(&w->text, "\",\"sealed\":\"");
+        put_hex(&w->text, buf_slice(&sealed));
+        buf_put_str(&w->text, "\"}");
+        rc = buf_status(&w->text);
+    }
+    buf_free(&what);
+    buf_free(&sealed);
+    return rc;
+}
+
+int members_make_key(const struct members *m, struct buf *key,
+    struct buf *value, bool rotate, const struct keyring_key *of,
+    struct members_wraps *wraps, uint64_t wall_us)
+{
+    struct draft d = draft_of(m, rotate ? CERT_ROTATE : CERT_WRAP, wall_us);
+    int rc = check_maker(m, wall_us);
+
+    buf_put_str(&wraps->text, wraps->text.len == 0 ? "{}" : "}");
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&wraps->text);
+    d.key = of;
+    d.wraps = buf_slice(&wraps->text);
+    return rc == SYNCLINE_OK ? finish(&d, key, value) : rc;
 }

@@ -5,23 +5,57 @@
 #include "base/text.h"
 #include "core/json.h"
 
-#define VALUE_MAX 8192
+#define RECORD_MAX ((size_t)1 << 20)
+#define CUT_MAX 65536
+#define WRAPS_MAX 4096
+
+static const struct {
+    const char *prefix;
+    enum cert_kind kind;
+    bool old;
+} prefixes[] = {
+    { CERT_PREFIX, CERT_ROTATE, false },
+    { KX_PREFIX, CERT_KX, false },
+    { MEMBER_PREFIX, CERT_MEMBER, true },
+    { REMOVED_PREFIX, CERT_REMOVED, true },
+};
+
+#define PREFIXES_N (sizeof prefixes / sizeof *prefixes)
+
+static const char *const kinds[] = {
+    [CERT_MEMBER] = "member",
+    [CERT_REMOVED] = "removed",
+    [CERT_ROTATE] = "rotate",
+    [CERT_WRAP] = "wrap",
+    [CERT_KX] = "kx",
+};
+
+void cert_free(struct cert *c)
+{
+    if (c == NULL)
+        return;
+    arena_free(&c->arena);
+    free(c);
+}
 
 int members_read_key(
     struct record_key *out, struct slice key, struct errmsg *why)
 {
-    struct slice prefix = SLICE_LIT(MEMBER_PREFIX);
-    int rc;
+    for (size_t i = 0; i < PREFIXES_N; i++) {
+        struct slice prefix = slice_str(prefixes[i].prefix);
+        bool is_id = prefixes[i].kind == CERT_ROTATE;
 
-    out->removed = slice_has_prefix(key, SLICE_LIT(REMOVED_PREFIX));
-    if (out->removed)
-        prefix = SLICE_LIT(REMOVED_PREFIX);
-    else if (!slice_has_prefix(key, prefix))
-        return errmsg_set(why, SYNCLINE_EINVAL, "no membership record");
-    rc = hex_decode(out->device.b, DEVICE_ID_LEN, slice_from(key, prefix.len));
-    if (rc != SYNCLINE_OK)
-        return errmsg_set(why, SYNCLINE_EMALFORMED, "the key names no device");
-    return SYNCLINE_OK;
+        if (!slice_has_prefix(key, prefix))
+            continue;
+        *out = (struct record_key){ .kind = prefixes[i].kind,
+            .old = prefixes[i].old };
+        if (hex_decode(is_id ? out->id.b : out->device.b, DEVICE_ID_LEN,
+                slice_from(key, prefix.len)) != SYNCLINE_OK)
+            return errmsg_set(
+                why, SYNCLINE_EMALFORMED, "the key names no device");
+        return SYNCLINE_OK;
+    }
+    return errmsg_set(why, SYNCLINE_EINVAL, "no membership record");
 }
 
 static bool read_hex(
@@ -46,54 +80,212 @@ bool member_name_fits(struct slice name)
     return name.len <= MEMBER_NAME_MAX && utf8_valid(name);
 }
 
+/* ---- lists ---- */
+
+#define OUT_OF_MEMORY "memory" /* stands for ENOMEM among what is wrong */
+
+/* The values of one length in an array of hex texts, sorted, each once. */
+static const char *read_ids(struct cert *c, const struct json *list, size_t len,
+    uint32_t max, void *to, uint32_t *n)
+{
+    uint8_t *bytes, *at;
+
+    if (list == NULL || list->type != JSON_ARRAY || list->n > max)
+        return "a list is missing or too long";
+    at = bytes = arena_alloc(&c->arena, (list->n + 1) * len);
+    if (bytes == NULL)
+        return OUT_OF_MEMORY;
+    for (const struct json *e = list->first; e != NULL; e = e->next, at += len)
+        if (e->type != JSON_STRING ||
+            hex_decode(at, len, e->s) != SYNCLINE_OK ||
+            (at != bytes && memcmp(at - len, at, len) >= 0))
+            return "a list is not sorted, or not of hex";
+    *(void **)to = bytes;
+    *n = list->n;
+    return NULL;
+}
+
+static const char *read_cut_of(
+    struct cert *c, const struct json *of, uint32_t *n)
+{
+    struct space_token space;
+
+    if (of->type != JSON_OBJECT ||
+        hex_decode(space.b, SPACE_TOKEN_LEN, of->key) != SYNCLINE_OK)
+        return "its cut names no space";
+    for (const struct json *e = of->first; e != NULL; e = e->next) {
+        struct cut_entry *to = &c->cut[(*n)++];
+
+        to->space = space;
+        if (hex_decode(to->upto.replica.b, RID_LEN, e->key) != SYNCLINE_OK ||
+            e->type != JSON_INT || e->i <= 0 || (uint64_t)e->i > SEQ_MAX)
+            return "its cut names no change";
+        to->upto.seq = (uint64_t)e->i;
+    }
+    return NULL;
+}
+
+static const char *read_cut(struct cert *c, const struct json *v)
+{
+    const struct json *cut = json_get(v, "cut");
+    const char *wrong = NULL;
+    uint64_t n = 0;
+
+    if (cut == NULL)
+        return NULL;
+    if (cut->type != JSON_OBJECT)
+        return "its cut is no object";
+    for (const struct json *of = cut->first; of != NULL; of = of->next)
+        n += of->type == JSON_OBJECT ? of->n : 0;
+    if (n > CUT_MAX)
+        return "its cut is too long";
+    c->cut = arena_alloc(&c->arena, (n + 1) * sizeof *c->cut);
+    if (c->cut == NULL)
+        return OUT_OF_MEMORY;
+    for (const struct json *of = cut->first; of != NULL && wrong == NULL;
+         of = of->next)
+        wrong = read_cut_of(c, of, &c->cut_n);
+    return wrong;
+}
+
+/* ---- kinds ---- */
+
 /* What only a member's certificate has. NULL, or what is wrong. */
 static const char *read_member(struct cert *c, const struct json *v)
 {
-    struct slice name = json_get_str(v, "name");
     const struct json *named = json_get(v, "name");
+    const struct json *spaces = json_get(v, "spaces");
 
-    if (named == NULL || named->type != JSON_STRING || !member_name_fits(name))
+    if (named == NULL || named->type != JSON_STRING ||
+        !member_name_fits(named->s))
         return "its name is missing or too long";
-    if (name.len > 0)
-        memcpy(c->name, name.ptr, name.len);
-    c->name_len = name.len;
-    if (!slice_is(json_get_str(v, "role"), MEMBER_ROLE_ADMIN))
+    c->name = arena_dup(&c->arena, named->s);
+    if (c->name.ptr == NULL)
+        return OUT_OF_MEMORY;
+    c->role = member_role_parse(json_get_str(v, "role"));
+    if (c->role == ROLE_NONE || (c->old && c->role != ROLE_ADMIN))
         return "its role is unknown";
     if (!read_hex(v, "spki", c->spki, sizeof c->spki))
         return "its key is no SPKI";
     c->has_nonce = json_get(v, "nonce") != NULL;
     if (c->has_nonce && !read_hex(v, "nonce", c->nonce, sizeof c->nonce))
         return "its nonce is no hex";
-    return NULL;
+    if (spaces == NULL || c->old)
+        return NULL;
+    c->some_spaces = true;
+    return c->role == ROLE_ADMIN
+        ? "an admin of some spaces only"
+        : read_ids(c, spaces, SPACE_TOKEN_LEN, MEMBER_SPACES_MAX, &c->spaces,
+              &c->spaces_n);
+}
+
+static const char *read_wrap(
+    struct cert *c, const struct json *v, struct cert_wrap *out)
+{
+    struct slice what = json_get_str(v, "for"), hex = json_get_str(v, "sealed");
+    uint8_t *sealed = arena_alloc(&c->arena, hex.len / 2 + 1);
+
+    if (sealed == NULL)
+        return OUT_OF_MEMORY;
+    if (v->type != JSON_OBJECT || what.ptr == NULL ||
+        what.len > MEMBER_SPACES_MAX * 2 * SPACE_TOKEN_LEN ||
+        hex_decode(out->to.b, DEVICE_ID_LEN, v->key) != SYNCLINE_OK ||
+        hex_decode(sealed, hex.len / 2, hex) != SYNCLINE_OK)
+        return "what it wraps is no hex";
+    out->sealed = SLICE(sealed, hex.len / 2);
+    out->what = arena_dup(&c->arena, what);
+    return out->what.ptr == NULL ? OUT_OF_MEMORY : NULL;
+}
+
+static const char *read_keys(struct cert *c, const struct json *v)
+{
+    const struct json *wraps = json_get(v, "wraps");
+    const char *wrong = NULL;
+
+    if (!read_hex(v, "key", c->key_id.b, KEY_ID_LEN) ||
+        !read_number(v, "epoch", &c->epoch, KEYRING_EPOCH_MAX) ||
+        (c->kind == CERT_ROTATE && c->epoch == 0))
+        return "it names no key";
+    if (wraps == NULL || wraps->type != JSON_OBJECT || wraps->n > WRAPS_MAX)
+        return "it wraps nothing";
+    c->wraps = arena_alloc(&c->arena, (wraps->n + 1) * sizeof *c->wraps);
+    if (c->wraps == NULL)
+        return OUT_OF_MEMORY;
+    for (const struct json *e = wraps->first; e != NULL && wrong == NULL;
+         e = e->next)
+        wrong = read_wrap(c, e, &c->wraps[c->wraps_n++]);
+    return wrong;
+}
+
+static const char *read_kind(
+    struct cert *c, const struct json *v, const struct record_key *key)
+{
+    struct slice kind = json_get_str(v, "kind");
+
+    c->kind = key->kind;
+    if (!key->old && key->kind != CERT_KX) {
+        c->kind = CERT_MEMBER;
+        while (c->kind < CERT_KX && !slice_is(kind, kinds[c->kind]))
+            c->kind++;
+        if (c->kind == CERT_KX)
+            return "it is of no kind that is known here";
+    }
+    return slice_is(kind, kinds[c->kind]) ? NULL : "it is of another kind";
+}
+
+/* What hangs on the kind. Format 2 and later differ in how they are ordered. */
+static const char *read_rest(
+    struct cert *c, const struct json *v, const struct record_key *key)
+{
+    const char *wrong = NULL;
+
+    if (c->kind == CERT_KX) {
+        c->by = c->device;
+        return read_hex(v, "x25519", c->kx, KX_LEN) ? NULL : "it has no key";
+    }
+    if (!read_hex(v, "by", c->by.b, DEVICE_ID_LEN))
+        return "it does not say who signed it";
+    if (!read_number(v, "at", &c->at, INT64_MAX) ||
+        (key->old &&
+            (!read_number(v, "gen", &c->gen, MEMBERS_GEN_MAX) || c->gen == 0)))
+        return "a number is missing or out of range";
+    if (!key->old)
+        wrong = read_ids(c, json_get(v, "after"), SHA256_LEN, AFTER_MAX,
+            &c->after, &c->after_n);
+    if (wrong == NULL && !key->old)
+        wrong = read_cut(c, v);
+    if (wrong == NULL && c->kind == CERT_MEMBER)
+        wrong = read_member(c, v);
+    if (wrong == NULL && cert_is_of_key(c))
+        wrong = read_keys(c, v);
+    return wrong;
 }
 
 /* Fields that nobody knows yet are let pass: the signature covers them. */
 static const char *read_fields(const struct members *m, struct cert *c,
     const struct json *v, const struct record_key *key)
 {
+    const char *wrong = read_kind(c, v, key);
     struct mesh_id mesh;
-    struct device_id device;
 
-    if (!slice_is(json_get_str(v, "kind"), key->removed ? "removed" : "member"))
-        return "it is of another kind";
+    if (wrong != NULL)
+        return wrong;
     if (!read_hex(v, "mesh", mesh.b, MESH_ID_LEN) ||
         memcmp(mesh.b, m->mesh.b, MESH_ID_LEN) != 0)
         return "it belongs to another mesh";
-    if (!read_hex(v, "device", device.b, DEVICE_ID_LEN) ||
-        !device_eq(&device, &key->device))
+    if (!cert_is_of_key(c) &&
+        !read_hex(v, "device", c->device.b, DEVICE_ID_LEN))
+        return "it names no device";
+    if ((key->old || key->kind == CERT_KX) &&
+        !device_eq(&c->device, &key->device))
         return "it names another device than its key";
-    if (!read_hex(v, "by", c->by.b, DEVICE_ID_LEN))
-        return "it does not say who signed it";
-    if (!read_number(v, "gen", &c->gen, MEMBERS_GEN_MAX) || c->gen == 0 ||
-        !read_number(v, "at", &c->at, INT64_MAX))
-        return "a number is missing or out of range";
-    return key->removed ? NULL : read_member(c, v);
+    return read_rest(c, v, key);
 }
 
 /* The key must be that of the device it speaks of; a nonce must make this
  * very mesh. */
-static int check_identity(const struct members *m, struct cert *c,
-    const struct record_key *key, struct errmsg *why)
+static int check_identity(
+    const struct members *m, struct cert *c, struct errmsg *why)
 {
     const struct crypto_port *crypto = m->crypto;
     struct device_id device;
@@ -103,7 +295,7 @@ static int check_identity(const struct members *m, struct cert *c,
 
     if (rc != SYNCLINE_OK)
         return rc;
-    if (!device_eq(&device, &key->device))
+    if (!device_eq(&device, &c->device))
         return errmsg_set(
             why, SYNCLINE_EMALFORMED, "its key is another device's");
     if (!c->has_nonce)
@@ -111,8 +303,8 @@ static int check_identity(const struct members *m, struct cert *c,
     rc = members_mesh_id(&mesh, crypto, &device, c->nonce);
     if (rc != SYNCLINE_OK)
         return rc;
-    c->root = device_eq(&c->by, &device) &&
-        memcmp(mesh.b, m->mesh.b, MESH_ID_LEN) == 0;
+    c->root = device_eq(&c->by, &device) && c->role == ROLE_ADMIN &&
+        c->after_n == 0 && memcmp(mesh.b, m->mesh.b, MESH_ID_LEN) == 0;
     if (!c->root)
         return errmsg_set(
             why, SYNCLINE_EMALFORMED, "it claims to have founded the mesh");
@@ -135,6 +327,24 @@ static int check_canonical(struct members *m, const struct json *v,
     return SYNCLINE_OK;
 }
 
+/* The rest of what must hold of a certificate whose fields are read. */
+static int check_cert(struct members *m, struct cert *c, const struct json *v,
+    const struct record_key *key, struct errmsg *why)
+{
+    struct slice payload = SLICE(c->payload, c->payload_len);
+    int rc = check_canonical(m, v, payload, why);
+
+    if (rc == SYNCLINE_OK)
+        rc = m->crypto->sha256(m->crypto->self, c->id.b, payload);
+    if (rc == SYNCLINE_OK && !key->old && key->kind != CERT_KX &&
+        cert_id_cmp(&c->id, &key->id) != 0)
+        rc = errmsg_set(why, SYNCLINE_EMALFORMED,
+            "its key is not the hash of what it says");
+    return rc == SYNCLINE_OK && c->kind == CERT_MEMBER
+        ? check_identity(m, c, why)
+        : rc;
+}
+
 static int read_cert(struct members *m, struct cert **out,
     const struct json *pair, const struct record_key *key, struct arena *a,
     struct errmsg *why)
@@ -152,32 +362,34 @@ static int read_cert(struct members *m, struct cert **out,
         return SYNCLINE_ENOMEM;
     memcpy(c->payload, payload.ptr, payload.len);
     c->payload_len = payload.len;
+    c->old = key->old;
     wrong = read_fields(m, c, v, key);
     if (wrong == NULL &&
         hex_decode(c->sig, sizeof c->sig, pair->next->s) != SYNCLINE_OK)
         wrong = "its signature is no hex";
     if (wrong != NULL)
-        rc = errmsg_set(why, SYNCLINE_EMALFORMED, "%s", wrong);
+        rc = slice_is(slice_str(wrong), OUT_OF_MEMORY)
+            ? SYNCLINE_ENOMEM
+            : errmsg_set(why, SYNCLINE_EMALFORMED, "%s", wrong);
     else
-        rc = check_canonical(m, v, payload, why);
-    if (rc == SYNCLINE_OK && !key->removed)
-        rc = check_identity(m, c, key, why);
+        rc = check_cert(m, c, v, key, why);
     if (rc == SYNCLINE_OK)
         *out = c;
     else
-        free(c);
+        cert_free(c);
     return rc;
 }
 
 int members_read_value(struct members *m, struct cert *certs[CERTS_MAX],
     struct slice value, const struct record_key *key, struct errmsg *why)
 {
+    bool two = key->old && key->kind == CERT_MEMBER;
     struct arena a = { 0 };
     const struct json *e;
     struct json *v;
     int rc;
 
-    if (value.len > VALUE_MAX)
+    if (value.len > RECORD_MAX)
         return errmsg_set(why, SYNCLINE_EMALFORMED, "it is too long");
     rc = json_parse(&v, value, JSON_STRICT, &a, why);
     if (rc != SYNCLINE_OK) {
@@ -186,8 +398,7 @@ int members_read_value(struct members *m, struct cert *certs[CERTS_MAX],
     }
     rc = errmsg_set(
         why, SYNCLINE_EMALFORMED, "it is no array of payloads and signatures");
-    if (v->type != JSON_ARRAY ||
-        !(v->n == 2 || (v->n == 2 * CERTS_MAX && !key->removed)))
+    if (v->type != JSON_ARRAY || !(v->n == 2 || (v->n == 2 * CERTS_MAX && two)))
         goto out;
     for (e = v->first; e != NULL; e = e->next)
         if (e->type != JSON_STRING)

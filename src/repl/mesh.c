@@ -5,6 +5,7 @@
  *   parked/<device>                     true, or false (silence.c)        */
 #include "base/plant.h"
 #include "base/text.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/secret.h"
 
@@ -35,6 +36,7 @@ void mesh_free(struct node *n)
     members_free(n->members);
     invites_free(n->invites);
     peers_free(n->peers);
+    keyring_free(&n->keyring);
     copies_free(&n->copies);
 }
 
@@ -136,20 +138,12 @@ int mesh_found(struct node *n)
         rc = mesh_open_spaces(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
-    if (rc == SYNCLINE_OK)
-        rc = mesh_keys(n);
     buf_free(&key);
     buf_free(&value);
     return rc;
 }
 
 /* ---- loading ---- */
-
-int mesh_keys(struct node *n)
-{
-    return beacon_key_make(
-        &n->beacon_key, n->opt.crypto, SLICE(n->mesh_secret, MESH_SECRET_LEN));
-}
 
 /* The records that came with the WELCOME stand in until `_mesh` is here. */
 int mesh_take_records(struct node *n, struct slice records)
@@ -185,8 +179,6 @@ int mesh_load(struct node *n, struct errmsg *why)
         rc = mesh_save_identity(n);
     if (rc == SYNCLINE_OK)
         rc = members_new(&n->members, n->opt.crypto, &n->mesh);
-    if (rc == SYNCLINE_OK)
-        rc = mesh_keys(n);
     if (rc == SYNCLINE_OK)
         rc = store_get(
             &n->opt.store, TABLE_META, SLICE_LIT(META_WELCOME), &value);
@@ -366,11 +358,7 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return refresh_policy_of(n, rest);
     if (after_prefix(key, PARKED_PREFIX, &rest))
         return silence_parked(n, rest, slice_is(doc, "true"));
-    /* Or who was removed might come back by the code that he joined with. */
-    if (after_prefix(key, REMOVED_PREFIX, &rest))
-        invites_forget(n->invites);
-    if (after_prefix(key, MEMBER_PREFIX, &rest) ||
-        after_prefix(key, REMOVED_PREFIX, &rest)) {
+    if (members_is_key(key)) {
         rc = members_set(n->members, key, doc, &why);
         if (rc == SYNCLINE_EMALFORMED)
             log_line(&n->log, LOG_LEVEL_WARN, "mesh", "%.*s: %s",
@@ -378,6 +366,19 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     }
     return SYNCLINE_OK;
+}
+
+/* Or who was removed might come back by the code that he joined with. */
+static void forget_invites(struct node *n)
+{
+    struct member m;
+    size_t removed = 0;
+
+    while (members_removed_at(n->members, removed, &m))
+        removed++;
+    if (removed != n->removed_n)
+        invites_forget(n->invites);
+    n->removed_n = removed;
 }
 
 static int act_on_members(struct node *n)
@@ -390,8 +391,11 @@ static int act_on_members(struct node *n)
         sp->orphans = true;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         if (!c->pairing && !members_has(n->members, &c->device))
-            conn_close(
-                n, c, SYNCLINE_EDENIED, "this device is no member any more");
+            conn_close(n, c, SYNCLINE_EDENIED, BYE_REMOVED);
+    forget_invites(n);
+    if (rc == SYNCLINE_OK)
+        rc = epochs_load(n);
+    n->rights_due = true;
     if (rc == SYNCLINE_OK && fx_add(n, FX_MEMBERS) == NULL)
         rc = SYNCLINE_ENOMEM;
     return rc;
@@ -436,7 +440,9 @@ static int send_beacon(struct node *n)
     n->beacon_due_us = n->now_us + n->opt.beacon_us;
     if (n->opt.port == 0)
         return SYNCLINE_OK;
-    rc = beacon_put_announce(&out, n->opt.crypto, &n->beacon_key, &b);
+    rc = epochs_put_beacon(n, &out, &b);
+    if (rc == SYNCLINE_ENOTFOUND)
+        return SYNCLINE_OK; /* no key has been given to us */
     fx = rc == SYNCLINE_OK ? fx_add(n, FX_DATAGRAM) : NULL;
     if (rc == SYNCLINE_OK)
         rc = fx == NULL ? SYNCLINE_ENOMEM : fx_bytes(n, fx, buf_slice(&out));

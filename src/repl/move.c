@@ -4,6 +4,7 @@
  * they go. So the move can be broken off anywhere and goes on at the next
  * start. */
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/join_impl.h"
 
@@ -119,11 +120,12 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     invites_forget(n->invites);
     door_forget(n);
     silences_free(n);
+    keyring_free(&n->keyring);
+    n->removed_told = false;
+    txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REMOVED));
     rc = members_new(&n->members, n->opt.crypto, &n->mesh);
     if (rc == SYNCLINE_OK)
         rc = mesh_take_records(n, w->records);
-    if (rc == SYNCLINE_OK)
-        rc = mesh_keys(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_save_identity(n);
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_WELCOME), w->records);
@@ -290,10 +292,18 @@ static void forget(struct node *n, struct leaving *l)
     free(l);
 }
 
+/* Where nothing may be written, what was brought along waits. */
+static bool may_go(const struct node *n, const struct leaving *l)
+{
+    const struct space *sp = l->name.len > 0 ? space_by_name(n, l->name) : NULL;
+
+    return l->ready && (sp == NULL || access_may_write(n, sp));
+}
+
 static struct leaving *first_ready(const struct node *n)
 {
     for (struct leaving *l = n->replay; l != NULL; l = l->next)
-        if (l->ready)
+        if (may_go(n, l))
             return l;
     return NULL;
 }
@@ -336,7 +346,8 @@ static int make_missing(struct node *n)
         struct buf key = { 0 };
         int rc;
 
-        if (l->ready || space_by_name(n, l->name) != NULL)
+        if (l->ready || space_by_name(n, l->name) != NULL ||
+            members_role(n->members, &n->device) != ROLE_ADMIN)
             continue;
         buf_printf(&key, "space/%.*s", SLICE_FMT(l->name));
         rc = mesh_put_text(n, buf_slice(&key), SLICE_LIT("true"));

@@ -1,6 +1,7 @@
 #include "repl/node.h"
 
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdio.h>
@@ -12,10 +13,10 @@
 #define RETRY_US ((uint64_t)1000 * 1000)
 /* How far the persisted ceiling of the clock runs ahead of it. */
 #define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
-#define TOO_LARGE \
-    "that would be more than the store takes at once; write less at a time"
 /* How seldom a log says that the disk is still full. */
 #define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
+/* A key that is made is a record that changes what counts, and so on. */
+#define MESH_ROUNDS 4
 #define TELL_RESCUED_US ((uint64_t)10 * 1000 * 1000)
 
 /* ---- effects ---- */
@@ -68,6 +69,8 @@ const char *node_status_text(int rc)
     switch (rc) {
     case SYNCLINE_ENOMEM:
         return "memory ran out";
+    case SYNCLINE_ELIMIT:
+        return "that is more than can be written at once";
     case SYNCLINE_EFULL:
         return "the disk is full; make room and try again";
     case SYNCLINE_EIO:
@@ -267,6 +270,8 @@ static int do_chores(struct node *n)
         rc = silences_tick(n);
     if (rc == SYNCLINE_OK)
         rc = orphans_tick(n);
+    if (n->now_us >= n->collect_due_us)
+        n->epochs_due = true;
     if (rc == SYNCLINE_OK)
         rc = collect_tick(n);
     return rc;
@@ -444,16 +449,13 @@ static void log_failure(struct node *n, const struct event *ev, int rc)
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
     bool oversize = rc == SYNCLINE_ELIMIT && n->oversize.now;
-    const char *text = oversize ? TOO_LARGE : failure_text(rc);
-    struct errmsg why = { "" };
+    const char *text = oversize ? node_status_text(rc) : failure_text(rc);
     struct conn *c;
 
-    if (oversize) /* it has been told already */
-        rc = errmsg_set(&why, rc, "%s", TOO_LARGE);
-    else
+    if (!oversize) /* it has been told already */
         log_failure(n, ev, rc);
     if (ev->type == EV_REQUEST)
-        return fx_error(n, ev->request, rc, &why);
+        return fx_error(n, ev->request, rc, NULL);
     c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)
                                                        : NULL;
     if (c == NULL)
@@ -508,6 +510,29 @@ static int reissue(struct node *n)
     return rc;
 }
 
+/* Records that count mean that others do not, that spaces hold what they may
+ * not, that keys are to be made: each in a commit of its own, since scans do
+ * not see what is not committed. */
+static int act_on_mesh(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    if (n->mesh_changed)
+        rc = mesh_refresh(n);
+    if (rc == SYNCLINE_OK && n->rights_due)
+        rc = access_changed(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->rights_due = false;
+    if (n->access_due)
+        rc = access_settle(n);
+    if (rc == SYNCLINE_OK && n->epochs_due && n->now_us >= n->chores_from_us)
+        rc = epochs_tick(n);
+    return rc == SYNCLINE_OK ? node_commit(n) : rc;
+}
+
 /* What a committed event entails beyond itself. */
 static int follow_up(struct node *n)
 {
@@ -519,10 +544,8 @@ static int follow_up(struct node *n)
         rc = reissue(n);
     if (rc == SYNCLINE_OK && n->now_us >= n->chores_from_us)
         rc = returns_run(n, false);
-    if (rc == SYNCLINE_OK && n->mesh_changed)
-        rc = mesh_refresh(n);
-    if (rc == SYNCLINE_OK)
-        rc = node_commit(n);
+    for (int i = 0; i < MESH_ROUNDS && rc == SYNCLINE_OK; i++)
+        rc = act_on_mesh(n);
     return rc;
 }
 
@@ -647,6 +670,14 @@ bool node_admits(
     if (pairing)
         return join_admits(n, device);
     return !device_eq(device, &n->device) && members_has(n->members, device);
+}
+
+uint64_t node_bound(const struct node *n, const struct space_token *space,
+    const struct rid *replica)
+{
+    bool known;
+
+    return members_bound(n->members, replica, space, &known);
 }
 
 void node_set_log_level(struct node *n, enum log_level level)

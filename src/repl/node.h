@@ -190,6 +190,12 @@ struct effect {
     X(bootstraps_taken)                                               \
     X(bootstraps_mutual) /* both were behind the other */             \
     X(batches_refused)   /* of one that is behind */                  \
+    X(rows_refused)      /* of an author who may not write there */   \
+    X(vectors_lowered)   /* a change of it does not count any more */ \
+    X(items_readopted)   /* such changes, written again as ours */    \
+    X(spaces_refetched)  /* or the space fetched anew */              \
+    X(keys_made)                                                      \
+    X(keys_given)                                                     \
     X(items_returned)    /* replayed after a bootstrap */             \
     X(items_reborn)      /* of them: as a new life */                 \
     X(items_rescued)     /* their life was over */                    \
@@ -245,6 +251,22 @@ NODISCARD int node_close(struct node *n);
 /* May this device connect, and for what? Pure look-up, for the TLS layer. */
 bool node_admits(
     const struct node *n, const struct device_id *device, bool pairing);
+
+/* Up to which of a replica's changes in a space count, by what this node has
+ * heard: all, unless its device may not write there. For judges. */
+uint64_t node_bound(const struct node *n, const struct space_token *space,
+    const struct rid *replica);
+
+/* Has it acted on all that it has heard of who may what? */
+bool node_is_settled(const struct node *n);
+/* The mesh's key as far as it has heard. */
+struct node_key {
+    uint64_t epoch;
+    uint8_t id[16];
+    bool held, spoiled;
+};
+void node_key(const struct node *n, struct node_key *out);
+bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16]);
 
 void node_set_log_level(struct node *n, enum log_level level);
 const struct device_id *node_device(const struct node *n);

@@ -10,11 +10,14 @@
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
  *   twins.c     a device that runs twice
+ *   subscribe.c asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
+ *   access.c    who may read and write what; changes that do not count
+ *   epochs.c    the mesh's keys
  *   join.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
@@ -43,6 +46,7 @@
 #include "repl/keys.h"
 #include "repl/members.h"
 #include "repl/node.h"
+#include "repl/oversize.h"
 #include "repl/pair.h"
 #include "repl/peers.h"
 #include "repl/space_impl.h"
@@ -52,6 +56,9 @@
 #define PARKED_PREFIX "parked/" /* + device, hex: true or false */
 #define DEFAULT_SPACE "default"
 #define MESH_SECRET_LEN 32
+/* Beacons under so many of the last keys are read: whoever was away when a
+ * key was made announces itself under an older one. */
+#define BEACON_KEYS 4
 
 /* ---- connections ---- */
 
@@ -121,6 +128,12 @@ struct session {
     bool deaf;        /* to a bootstrap that is not wanted */
     struct arena horizon_arena;
     struct vv horizon; /* the peer's, when its bootstrap began */
+    /* It brought what does not count, by what we know: nothing is taken until
+     * it knows as much, or we know more. */
+    bool refusing;
+    uint64_t refused_us;
+    bool asked;          /* we have sent SUBSCRIBE */
+    uint64_t until_pong; /* and again: what comes before this PONG is old */
 };
 
 /* A large row arriving. */
@@ -166,6 +179,7 @@ struct conn {
     struct slice name;
     uint16_t port;
     uint32_t sent_no, seen_no, undo_no;
+    uint64_t pings, pongs; /* sent, answered: in order */
     uint64_t heard_us, ping_due_us, opened_us;
     uint64_t rtt_us;
     int64_t offset_us;
@@ -245,14 +259,6 @@ struct gone {
     uint64_t items, fields;
 };
 
-/* What the store refused for its size; told for a minute. */
-struct oversize {
-    bool now; /* in this step */
-    uint64_t told_until_us;
-    size_t bytes, space_len, key_len;
-    uint8_t space[64], key[KEY_MAX];
-};
-
 struct unsettled; /* resolve.c */
 struct asked;
 struct verify;  /* verify.c */
@@ -315,7 +321,19 @@ struct node {
     uint64_t persisted; /* of the last durable one */
     uint64_t next_conn;
     uint64_t beacon_due_us;
-    struct beacon_key beacon_key;
+    struct keyring keyring;
+    /* The first is for our own; those of others may be older. */
+    struct beacon_key beacon_keys[BEACON_KEYS];
+    uint32_t beacon_keys_n;
+    bool rotate_due;   /* the mesh is to have a new key */
+    bool epochs_due;   /* and somebody may lack one */
+    bool access_due;   /* spaces may hold what does not count */
+    bool rights_due;   /* what each may has changed */
+    bool mint_due;     /* changes of this replica do not count any more */
+    bool removed_told; /* a member has said that we are none any more */
+    size_t removed_n;  /* devices that were members once */
+    struct device_id removed_by; /* that member */
+    uint64_t removed_at;
     uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */
     bool mesh_changed;  /* items of `_mesh` changed in this step */
     bool mesh_due;      /* or in an earlier piece, and are in the store */
@@ -429,6 +447,10 @@ NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
 NODISCARD int reissue_mine(struct node *n, struct space *sp);
 /* And of devices that have been removed. */
 NODISCARD int orphans_tick(struct node *n);
+/* What does not count, as a change of our own. */
+NODISCARD int reissue_foreign(struct node *n, struct space *sp, bool *more);
+/* Is there any? */
+NODISCARD int reissue_would(struct node *n, struct space *sp, bool *any);
 
 /* ---- conn.c ---- */
 
@@ -453,7 +475,17 @@ void conns_restart(struct node *n, const char *why);
 /* Of several connections to a device one stays. */
 void conn_close_doubles(struct node *n, struct conn *c);
 struct session *session_of(struct conn *c, const struct space *sp);
+NODISCARD int conn_ping(struct node *n, struct conn *c);
+
+/* ---- subscribe.c ---- */
+
 NODISCARD int conn_subscribe(struct node *n, struct conn *c, struct space *sp);
+/* The same, but what we lack is to be looked for, wherever it stands. */
+NODISCARD int conn_subscribe_anew(
+    struct node *n, struct conn *c, struct space *sp);
+/* And what it has asked for before it might is answered. */
+NODISCARD int conn_open_session(
+    struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
 void session_drop(struct conn *c, struct space *sp);
 
@@ -538,7 +570,6 @@ void mesh_free(struct node *n);
 NODISCARD int mesh_found(struct node *n);
 NODISCARD int mesh_load(struct node *n, struct errmsg *why);
 NODISCARD int mesh_save_identity(struct node *n);
-NODISCARD int mesh_keys(struct node *n);
 NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
 /* Reads the items of `_mesh` that changed and acts on them. */
@@ -647,27 +678,6 @@ NODISCARD int verifies_tick(struct node *n);
 uint64_t verifies_deadline(const struct node *n);
 void verifies_conn_gone(struct node *n, const struct conn *c);
 void verifies_free(struct node *n);
-
-/* ---- oversize.c ---- */
-
-/* What can be written in pieces: part of a step, committed apart from the
- * rest, and the memory that it takes. Should the rest fail, that alone is
- * undone. Nothing in the step's arena from after the begin outlives the end,
- * but for effects. */
-struct piece {
-    struct arena_mark mark;
-    size_t fx_n;
-};
-
-/* Has the step gathered as much as should be written at once? */
-bool node_has_enough(const struct node *n);
-void piece_begin(const struct node *n, struct piece *p);
-/* Settles what policies are to settle, commits, and begins the next one. */
-NODISCARD int piece_end(struct node *n, struct piece *p);
-/* The store will not take the step's batch: says of which item it is. */
-void oversize_note(struct node *n);
-/* The same for `status`: an object, or null. */
-void oversize_put(const struct node *n, struct buf *b);
 
 /* ---- audit.c ---- */
 

@@ -1,5 +1,6 @@
 /* Opening a node on its store, and freeing it. */
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/secret.h"
 
@@ -175,6 +176,8 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
         rc = node_commit(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_refresh(n);
+    if (rc == SYNCLINE_OK)
+        rc = access_load_removed(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_load_book(n);
     if (rc == SYNCLINE_OK)

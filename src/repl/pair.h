@@ -18,6 +18,7 @@
 #include "core/netaddr.h"
 #include "crypto/code.h"
 #include "crypto/port.h"
+#include "repl/members.h"
 
 #define PAIR_VERSION 1
 #define PAIR_EXPORTER_LEN 32
@@ -27,6 +28,16 @@
 #define INVITE_TRIES 3
 #define INVITE_US_DEFAULT (600 * (uint64_t)1000000)
 #define PAIR_DOOR_US (30 * (uint64_t)1000000) /* from knock to WELCOME */
+
+/* As what a code lets in. */
+#define INVITE_SPACES_MAX 32
+
+struct pair_terms {
+    enum member_role role;
+    bool some_spaces;
+    struct space_token spaces[INVITE_SPACES_MAX]; /* sorted, each once */
+    uint32_t spaces_n;
+};
 
 enum pair_message { PAIR_JOIN = 1, PAIR_WELCOME = 2, PAIR_REFUSE = 3 };
 
@@ -73,6 +84,8 @@ void invites_free(struct invites *in); /* NULL is fine */
 NODISCARD int invite_open(struct invites *in, uint64_t now_us,
     uint64_t lasts_us, const struct netaddr *addrs, size_t addrs_n,
     struct buf *code);
+/* Binds the code that was opened last; else it lets in an admin. */
+void invite_bind(struct invites *in, const struct pair_terms *terms);
 /* Is there a code that somebody may use, or one that ended so lately that he
  * should hear why? Else nobody unknown need be let in. */
 bool invites_expect(const struct invites *in, uint64_t now_us);
@@ -93,6 +106,7 @@ void invites_forget(struct invites *in);
 
 struct pair_join {
     uint64_t invite;         /* for pair_put_welcome */
+    struct pair_terms terms; /* what the code is bound to */
     struct device_id device; /* who wants to join */
     struct slice name;       /* borrowed from the message */
     uint16_t port;           /* 0: it does not listen */

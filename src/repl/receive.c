@@ -1,4 +1,5 @@
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -173,8 +174,19 @@ static int stage_row(
     return item_store(n, sp, key, &st, space_next_lsn(sp));
 }
 
-static int receive_row(
-    struct node *n, struct space *sp, struct slice key, struct slice bytes)
+/* A row none of which is taken: REFUSED instead of a status. */
+#define REFUSED 1
+
+static int check_row(struct node *n, struct space *sp,
+    const struct space_token *token, struct slice key, const struct item *row)
+{
+    if (!access_allows(n, sp, token, row))
+        return REFUSED;
+    return space_is_open(sp) ? access_check_record(n, key, row) : SYNCLINE_OK;
+}
+
+static int receive_row(struct node *n, struct space *sp,
+    const struct space_token *token, struct slice key, struct slice bytes)
 {
     struct stored st;
     struct merging m = { n, sp, key, &st, false };
@@ -186,7 +198,9 @@ static int receive_row(
 
     if (rc != SYNCLINE_OK || (PLANTED(M23A) && is_ahead(n, &row)))
         return rc;
-    rc = look_at_changes(n, sp, &row);
+    rc = check_row(n, sp, token, key, &row);
+    if (rc == SYNCLINE_OK)
+        rc = look_at_changes(n, sp, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
         rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
     if (rc != SYNCLINE_OK)
@@ -377,8 +391,9 @@ static int receive_rows(struct taking *t)
         if (i > 0 && node_has_enough(t->node) && !PLANTED(ONE_PIECE))
             rc = take_piece(t);
         if (rc == SYNCLINE_OK)
-            rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                            : receive_row(t->node, t->space, key, item);
+            rc = r.err != 0
+                ? SYNCLINE_EMALFORMED
+                : receive_row(t->node, t->space, &f->space, key, item);
     }
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
@@ -419,7 +434,7 @@ static int save_early(struct node *n, struct conn *c, struct space *sp,
 
 /* The rows up to the mark are in: now, and only now, V may say so. */
 static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
-    const struct frame_batch *f)
+    const struct frame_batch *f, bool *unknown)
 {
     int rc = standing_vector(n, c, sp, &f->mark);
 
@@ -429,12 +444,15 @@ static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
         space_raise_floors(n, sp, &f->floors);
     }
     for (uint32_t i = 0; i < f->mark.n && rc == SYNCLINE_OK; i++) {
-        if (rid_eq(&f->mark.e[i].replica, &n->replica) &&
-            !vv_covers(&sp->have, &f->mark.e[i])) {
+        struct dot d = f->mark.e[i];
+
+        if (rid_eq(&d.replica, &n->replica) && !vv_covers(&sp->have, &d)) {
             rc = node_doubt(n);
             return rc == SYNCLINE_OK ? SYNCLINE_ECLOSED : rc;
         }
-        rc = space_raise(n, sp, &f->mark.e[i]);
+        *unknown = !access_clamp_dot(n, sp, &d) || *unknown;
+        sp->clipped = sp->clipped || d.seq != f->mark.e[i].seq;
+        rc = space_raise(n, sp, &d);
     }
     sp->reissue_due = rc == SYNCLINE_OK && sp->reissue;
     /* Not before all is here: items of ours that the mesh has would be made
@@ -445,12 +463,17 @@ static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
 }
 
 /* What the peer has, it says itself. */
-static int note_claim(struct conn *c, struct space *sp, const struct vv *v)
+static int note_claim(
+    struct node *n, struct conn *c, struct space *sp, const struct vv *v)
 {
     struct session *s = session_of(c, sp);
+    int rc;
 
-    return s == NULL ? SYNCLINE_ENOMEM
-                     : vv_join(&s->claims, v, &s->claims_arena);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = vv_join(&s->claims, v, &s->claims_arena);
+    (void)access_clamp(n, sp, &s->claims);
+    return rc;
 }
 
 static int receive_staged(struct node *n, struct conn *c, struct space *sp,
@@ -465,10 +488,32 @@ static int receive_staged(struct node *n, struct conn *c, struct space *sp,
     return receive_rows(&t);
 }
 
+/* What came before the row that is refused may stay: it claims nothing. */
+static int refuse(struct node *n, struct conn *c, struct space *sp)
+{
+    access_refuse(n, c, sp);
+    if (sp->staging != NULL && sp->staging_conn == c->id)
+        conn_close(n, c, SYNCLINE_ECLOSED,
+            "its bootstrap holds changes that do not count");
+    return resolve_settle(n);
+}
+
+static bool is_refused(
+    const struct node *n, struct conn *c, const struct space *sp)
+{
+    const struct session *s;
+
+    if (!access_is_shared(n, c, sp))
+        return true;
+    s = session_of(c, sp);
+    return s != NULL && s->refusing;
+}
+
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space), *into;
     struct taking t = { .node = n, .conn = c, .space = sp, .batch = f };
+    bool unknown = false;
     int rc;
 
     c->owed += f->rows.len + f->conflicts.len;
@@ -476,7 +521,7 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         c->hurry = true;
     n->want_flush = true;
     rc = standing_rows(n, c, f->rows_n + f->conflicts_n);
-    if (rc != SYNCLINE_OK || sp == NULL)
+    if (rc != SYNCLINE_OK || sp == NULL || is_refused(n, c, sp))
         return rc;
     into = bootstrap_target(c, sp);
     if (into == NULL) {
@@ -485,20 +530,25 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     }
     if (into->staged) {
         sp->staging_us = n->now_us;
-        return receive_staged(n, c, into, f);
+        rc = receive_staged(n, c, into, f);
+        return rc == REFUSED ? refuse(n, c, sp) : rc;
     }
     rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
     if (rc == SYNCLINE_OK)
         rc = receive_rows(&t);
+    if (rc == REFUSED)
+        return refuse(n, c, sp);
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_CURSOR) != 0)
         rc = store_cursor(n, c, sp, f->cursor);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
-        rc = receive_mark(n, c, sp, f);
+        rc = receive_mark(n, c, sp, f, &unknown);
     if (rc == SYNCLINE_OK)
-        rc = note_claim(c, sp, &f->mark);
+        rc = note_claim(n, c, sp, &f->mark);
+    if (rc == SYNCLINE_OK && unknown)
+        access_refuse(n, c, sp);
     if (rc == SYNCLINE_OK)
         skip_echo(c, sp, f->rows_n);
     return rc;
@@ -544,7 +594,7 @@ static int take_whole(struct node *n, struct space *sp, struct incoming *in)
         return SYNCLINE_ENOMEM;
     if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
         return SYNCLINE_EMALFORMED;
-    rc = kind == FEED_ITEM ? receive_row(n, sp, key, what)
+    rc = kind == FEED_ITEM ? receive_row(n, sp, &in->space, key, what)
                            : receive_conflict(n, sp, key, what, &told);
     if (rc == SYNCLINE_OK)
         rc = told_end(n, sp, &told);
@@ -582,10 +632,13 @@ int receive_fragment(
         return buf_status(&in->row);
     if (in->row.len < in->total)
         return SYNCLINE_OK;
-    into = bootstrap_target(c, sp);
-    if (into == NULL)
+    into = is_refused(n, c, sp) ? NULL : bootstrap_target(c, sp);
+    if (into == NULL) {
         buf_free(&in->row);
-    return into != NULL ? take_whole(n, into, in) : SYNCLINE_OK;
+        return SYNCLINE_OK;
+    }
+    rc = take_whole(n, into, in);
+    return rc == REFUSED ? refuse(n, c, sp) : rc;
 }
 
 /* What is told of others comes from any member. */
@@ -601,26 +654,29 @@ static bool acks_are_too_large(const struct node *n)
 int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
 {
     struct space *sp = space_by_token(n, &f->space);
+    struct vv durable = { 0 };
     struct session *s;
 
-    if (sp == NULL)
+    if (sp == NULL || !access_is_shared(n, c, sp))
         return SYNCLINE_OK;
+    if (vv_copy(&durable, &f->durable, &n->step) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    sp->clipped = access_clamp(n, sp, &durable) || sp->clipped;
     if (device_eq(&f->device, &c->device)) {
         s = session_of(c, sp);
-        if (s == NULL || note_claim(c, sp, &f->durable) != SYNCLINE_OK)
+        if (s == NULL || note_claim(n, c, sp, &durable) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
         if (s->bootstrapping == BOOTSTRAP_NONE &&
-            vv_join(&s->peer_has, &f->durable, &s->arena) != SYNCLINE_OK)
+            vv_join(&s->peer_has, &durable, &s->arena) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
         n->want_flush = true;
     }
     if (device_eq(&f->device, &c->device))
-        return ack_learn(n, &f->device, sp, &f->durable, false);
+        return ack_learn(n, &f->device, sp, &durable, false);
     if (acks_are_too_large(n))
         return SYNCLINE_ELIMIT;
     /* It tells us itself; else whoever is connected to it knows best. */
     return conn_of(n, &f->device) != NULL
         ? SYNCLINE_OK
-        : ack_learn(
-              n, &f->device, sp, &f->durable, conn_reaches(c, &f->device));
+        : ack_learn(n, &f->device, sp, &durable, conn_reaches(c, &f->device));
 }

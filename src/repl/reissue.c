@@ -4,13 +4,20 @@
  * missing; or, if that is a member no longer, by whoever holds them. Who does
  * it twice writes the same value twice, which is no conflict. */
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/access_impl.h"
+
+enum whose {
+    MINE,    /* of this device's lost replicas */
+    LEFT,    /* of devices that are members no longer */
+    FOREIGN, /* of who may not write there */
+    LOOKING  /* the same, and nothing is written */
+};
 
 struct reissue {
     struct node *node;
     struct space *space;
     struct rid replica; /* at which it is */
-    bool left; /* of devices that are members no longer; else of our own */
+    enum whose whose;
     struct author *by;
     bool wrote;
     bool more; /* some is left for the next time */
@@ -44,14 +51,37 @@ static bool is_lost(const struct reissue *r, const struct rid *replica)
 {
     const struct node *n = r->node;
 
-    if (r->left)
+    struct dot any = { *replica, UINT64_MAX };
+
+    if (r->whose >= FOREIGN) {
+        (void)access_clamp_dot(n, r->space, &any);
+        return any.seq != UINT64_MAX;
+    }
+    if (r->whose == LEFT)
         return !node_is_mine(n, replica) && owner_of(n, replica) == NULL;
     return node_is_mine(n, replica) && !rid_eq(replica, &n->replica);
 }
 
 static bool is_orphan(const struct reissue *r, const struct change *c)
 {
+    struct dot d = c->dot;
+
+    if (r->whose >= FOREIGN) {
+        (void)access_clamp_dot(r->node, r->space, &d);
+        return d.seq != c->dot.seq;
+    }
     return !vv_covers(&r->space->have, &c->dot) && is_lost(r, &c->dot.replica);
+}
+
+/* Does it hold any? */
+static int look_at_item(struct reissue *r, struct slice key)
+{
+    struct stored st;
+    int rc = item_load(r->node, r->space, key, &st);
+
+    for (uint32_t i = 0; i < st.item.changes_n && rc == SYNCLINE_OK; i++)
+        r->wrote = r->wrote || is_orphan(r, &st.item.changes[i]);
+    return rc;
 }
 
 /* The same values under a new dot and stamp, having seen what the item has. */
@@ -100,7 +130,8 @@ static int reissue_item(struct reissue *r, struct slice key)
     if (!any)
         return SYNCLINE_OK;
     r->wrote = true;
-    n->counts.items_reissued++;
+    n->counts.items_reissued += r->whose != FOREIGN;
+    n->counts.items_readopted += r->whose == FOREIGN;
     st.item.version = item_next_version(st.item.version);
     rc = vv_add(&st.item.ctx, &by->dot, &n->step);
     if (rc == SYNCLINE_OK)
@@ -139,7 +170,8 @@ static int reissue_some(struct reissue *r, bool *more)
         from, note_key, r);
     buf_free(&prefix);
     while (i < r->n && rc == SYNCLINE_OK && (i == 0 || !node_has_enough(n)))
-        rc = reissue_item(r, r->keys[i++]);
+        rc = r->whose == LOOKING ? look_at_item(r, r->keys[i++])
+                                 : reissue_item(r, r->keys[i++]);
     *more = i < r->n || r->n == 256;
     if (i > 0 && i < r->n) {
         const struct dot last = { r->replica, r->seqs[i - 1] };
@@ -149,15 +181,22 @@ static int reissue_some(struct reissue *r, bool *more)
     }
     if (rc == SYNCLINE_OK)
         rc = buf_status(&r->at);
-    return rc == SYNCLINE_OK && node_has_enough(n) ? end_piece(r, &piece) : rc;
+    return rc == SYNCLINE_OK && r->whose != LOOKING && node_has_enough(n)
+        ? end_piece(r, &piece)
+        : rc;
 }
 
 static int reissue_replica(struct reissue *r, const struct rid *replica)
 {
-    struct dot from = { *replica, vv_get(&r->space->have, replica) + 1 };
+    struct dot from = { *replica, vv_get(&r->space->have, replica) };
     bool more = false;
     int rc;
 
+    if (r->whose >= FOREIGN) {
+        from.seq = UINT64_MAX - 1;
+        (void)access_clamp_dot(r->node, r->space, &from);
+    }
+    from.seq++;
     r->replica = *replica;
     (void)key_seen(&r->at, r->space->id, &from, SLICE_NONE);
     do
@@ -188,7 +227,7 @@ static int next_replica(
 
     *out = (struct rid){ { 0 } };
     (void)key_space(&prefix, r->space->id);
-    if (!r->left)
+    if (r->whose == MINE)
         buf_put(&prefix, n->device.b, RID_DEVICE_LEN);
     rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
         key_seen(&from, r->space->id, after, SLICE_NONE), note_replica, out);
@@ -197,14 +236,16 @@ static int next_replica(
     return rc;
 }
 
-static int reissue(struct node *n, struct space *sp, bool left)
+/* *any: there is some, if we are looking; else there is more. */
+static int reissue(
+    struct node *n, struct space *sp, enum whose whose, bool *any)
 {
     struct dot after = { .seq = 0 };
     struct author by;
-    struct reissue r = { .node = n, .space = sp, .left = left, .by = &by };
-    int rc = write_begin(n, sp, &by);
+    struct reissue r = { .node = n, .space = sp, .whose = whose, .by = &by };
+    int rc = whose == LOOKING ? SYNCLINE_OK : write_begin(n, sp, &by);
 
-    while (rc == SYNCLINE_OK) {
+    while (rc == SYNCLINE_OK && !(whose == LOOKING && r.wrote)) {
         struct rid next;
 
         rc = next_replica(&r, &after, &next);
@@ -215,17 +256,35 @@ static int reissue(struct node *n, struct space *sp, bool left)
         after = (struct dot){ next, UINT64_MAX }; /* beyond its last */
     }
     buf_free(&r.at);
-    if (r.more && left)
-        sp->orphans = true;
-    else if (r.more)
-        sp->reissue = true;
-    return rc == SYNCLINE_OK && r.wrote ? space_raise(n, sp, &by.dot) : rc;
+    *any = whose == LOOKING ? r.wrote : r.more;
+    return rc == SYNCLINE_OK && r.wrote && whose != LOOKING
+        ? space_raise(n, sp, &by.dot)
+        : rc;
 }
 
 int reissue_mine(struct node *n, struct space *sp)
 {
+    bool more = false;
+    int rc;
+
     sp->reissue = false;
-    return PLANTED(NO_REISSUE) ? SYNCLINE_OK : reissue(n, sp, false);
+    if (PLANTED(NO_REISSUE) || !access_may_write(n, sp))
+        return SYNCLINE_OK;
+    rc = reissue(n, sp, MINE, &more);
+    sp->reissue = sp->reissue || more;
+    return rc;
+}
+
+/* ---- of who may not write ---- */
+
+int reissue_foreign(struct node *n, struct space *sp, bool *more)
+{
+    return reissue(n, sp, FOREIGN, more);
+}
+
+int reissue_would(struct node *n, struct space *sp, bool *any)
+{
+    return reissue(n, sp, LOOKING, any);
 }
 
 /* ---- of devices that have been removed ---- */
@@ -238,7 +297,7 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
         const struct session *s;
 
-        if (!c->greeted || c->closing)
+        if (!c->greeted || c->closing || !access_is_shared(n, c, sp))
             continue;
         s = session_of(c, sp);
         if (s == NULL || !s->subscribed || !vv_geq(&sp->have, &s->claims))
@@ -257,10 +316,13 @@ int orphans_tick(struct node *n)
         return SYNCLINE_OK;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        if (!sp->orphans || !is_at_rest(n, sp))
+        bool more = false;
+
+        if (!sp->orphans || !access_may_write(n, sp) || !is_at_rest(n, sp))
             continue;
         sp->orphans = false;
-        rc = reissue(n, sp, true);
+        rc = reissue(n, sp, LEFT, &more);
+        sp->orphans = sp->orphans || more;
         if (rc != SYNCLINE_OK)
             sp->orphans = true;
     }

@@ -35,7 +35,7 @@ static int need_space(struct asking *q, struct space **out)
     if (name.len == 0)
         name = SLICE_LIT(DEFAULT_SPACE);
     sp = space_by_name(q->n, name);
-    if (sp == NULL || sp->hidden)
+    if (sp == NULL || !space_shown(sp))
         return errmsg_set(&q->why, SYNCLINE_ENOTFOUND,
             "%.*s: no such space; make it with `syncline space add`, or see "
             "`syncline space`",

@@ -28,7 +28,7 @@ int admin_find_space(struct admin *q, struct slice name, struct space **out)
     if (name.len == 0)
         name = SLICE_LIT(DEFAULT_SPACE);
     *out = space_by_name(q->n, name);
-    if (*out == NULL || (*out)->hidden)
+    if (*out == NULL || !space_shown(*out))
         return errmsg_set(q->why, SYNCLINE_ENOTFOUND,
             "%.*s: no such space; `syncline space` lists them",
             SLICE_FMT(name));
@@ -67,7 +67,7 @@ static int on_spaces(struct admin *q)
         struct conflict_counts count;
         int rc;
 
-        if (sp->hidden)
+        if (!space_shown(sp))
             continue;
         rc = count_conflicts(q->n, sp, &count);
         if (rc != SYNCLINE_OK) {
@@ -107,6 +107,8 @@ static int on_space_add(struct admin *q)
     struct space *sp = space_by_name(q->n, name);
     int rc = check_name(q, name);
 
+    if (rc == SYNCLINE_OK)
+        rc = access_check_admin(q->n, q->why);
     if (rc == SYNCLINE_OK && sp != NULL && !sp->hidden)
         rc = errmsg_set(q->why, SYNCLINE_EEXIST,
             "%.*s: this space is there already", SLICE_FMT(name));
@@ -165,6 +167,8 @@ static int on_space_rm(struct admin *q)
     struct space *sp;
     int rc = admin_find_space(q, name, &sp);
 
+    if (rc == SYNCLINE_OK)
+        rc = access_check_admin(q->n, q->why);
     if (rc == SYNCLINE_OK && space_is_fixed(name))
         rc = errmsg_set(q->why, SYNCLINE_EDENIED,
             "%.*s: this space cannot be removed", SLICE_FMT(name));
@@ -211,6 +215,8 @@ static int on_policy_set(struct admin *q)
     struct space *sp;
     int rc = admin_find_space(q, json_get_str(q->args, "space"), &sp);
 
+    if (rc == SYNCLINE_OK)
+        rc = access_check_admin(q->n, q->why);
     if (rc == SYNCLINE_OK && policy_parse(text, &policy) != SYNCLINE_OK)
         rc = errmsg_set(q->why, SYNCLINE_EINVAL,
             "%.*s: no such policy; there are lww, merge, manual, keep-both "
@@ -238,7 +244,7 @@ static int on_policy_set(struct admin *q)
 static bool is_behind(const struct node *n, const struct device_id *d)
 {
     for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
-        bool covered = sp->have.n == 0;
+        bool covered = sp->have.n == 0 || !access_may_read(n, d, sp);
 
         for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
             if (a->space == sp && device_eq(&a->device, d))
@@ -363,6 +369,23 @@ static int put_space(struct node *n, struct buf *b, struct space *sp)
     return rc;
 }
 
+/* Who says so is a member, and by its own connection. */
+static void put_removed(const struct node *n, struct buf *b)
+{
+    const struct member *by = members_get(n->members, &n->removed_by);
+    const struct keyring_key *key = keyring_held(&n->keyring);
+
+    buf_printf(b, ",\"epoch\":%llu",
+        (unsigned long long)(key != NULL ? key->epoch : 0));
+    if (!n->removed_told)
+        return;
+    buf_put_str(b, ",\"removed\":{\"told_by\":");
+    put_device_hex(b, &n->removed_by);
+    buf_put_str(b, ",\"name\":");
+    json_print_string(b, by != NULL ? by->name : SLICE_LIT(""), false);
+    buf_printf(b, ",\"at\":%llu}", time_told(n->removed_at));
+}
+
 static int on_status(struct admin *q)
 {
     struct node *n = q->n;
@@ -391,95 +414,21 @@ static int on_status(struct admin *q)
     buf_put_str(&b, ",\"spaces\":[");
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        if (sp->hidden)
+        if (!space_shown(sp))
             continue;
         buf_put_str(&b, any ? "," : "");
         rc = put_space(n, &b, sp);
         any = true;
     }
-    buf_put_str(&b, "],");
+    buf_put_u8(&b, ']');
+    access_put_rights(n, &b, members_get(n->members, &n->device), "granted");
+    put_removed(n, &b);
+    buf_put_u8(&b, ',');
     put_peers(n, &b);
     buf_put_u8(&b, '}');
     if (rc != SYNCLINE_OK)
         buf_free(&b);
     return rc == SYNCLINE_OK ? admin_reply(q, &b) : rc;
-}
-
-static bool names_member(const struct member *m, struct slice text)
-{
-    char hex[2 * DEVICE_ID_LEN + 1];
-
-    hex_encode(hex, device_slice(&m->device));
-    return slice_eq(m->name, text) ||
-        (text.len >= 7 && slice_has_prefix(slice_str(hex), text));
-}
-
-static int find_member(
-    struct admin *q, struct slice text, const struct member **out)
-{
-    const struct member *found = NULL;
-
-    for (size_t i = 0; i < members_n(q->n->members); i++) {
-        const struct member *m = members_at(q->n->members, i);
-
-        if (!names_member(m, text))
-            continue;
-        if (found != NULL)
-            return errmsg_set(q->why, SYNCLINE_EINVAL,
-                "%.*s: several devices are called so; give the first digits "
-                "of its id (`syncline peers`)",
-                SLICE_FMT(text));
-        found = m;
-    }
-    *out = found;
-    return found != NULL ? SYNCLINE_OK
-                         : errmsg_set(q->why, SYNCLINE_ENOTFOUND,
-                               "%.*s: no such device; `syncline peers` lists "
-                               "them",
-                               SLICE_FMT(text));
-}
-
-static int answer_removed(
-    struct admin *q, struct space *mesh, const struct member *m)
-{
-    struct buf also = { 0 };
-    int rc = admin_reply_durable(q, mesh, 0);
-
-    buf_put_str(&also, ",\"device\":");
-    put_device_hex(&also, &m->device);
-    buf_put_str(&also, ",\"name\":");
-    json_print_string(&also, m->name, false);
-    if (rc == SYNCLINE_OK)
-        rc = buf_status(&also);
-    if (rc == SYNCLINE_OK)
-        rc = wait_also(q->n, buf_slice(&also));
-    buf_free(&also);
-    return rc;
-}
-
-static int on_remove(struct admin *q)
-{
-    struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
-    struct buf key = { 0 }, value = { 0 };
-    const struct member *m;
-    int rc = find_member(q, json_get_str(q->args, "device"), &m);
-
-    if (rc == SYNCLINE_OK && device_eq(&m->device, &q->n->device))
-        rc = errmsg_set(q->why, SYNCLINE_EINVAL,
-            "this is the device itself; remove it from another one, or join "
-            "another mesh with --leave");
-    if (rc == SYNCLINE_OK)
-        rc = members_make_removed(
-            q->n->members, &key, &value, &m->device, q->n->wall_us);
-    if (rc == SYNCLINE_OK)
-        rc = mesh_put_text(q->n, buf_slice(&key), buf_slice(&value));
-    if (rc == SYNCLINE_OK)
-        rc = node_audit_device(q->n, "remove", &m->device, m->name);
-    if (rc == SYNCLINE_OK)
-        rc = answer_removed(q, mesh, m);
-    buf_free(&key);
-    buf_free(&value);
-    return rc;
 }
 
 static const struct {
@@ -501,7 +450,11 @@ static const struct {
     { "policy_set", on_policy_set },
     { "peers", on_peers },
     { "status", on_status },
-    { "remove", on_remove },
+    { "members", admin_members },
+    { "grant", admin_grant },
+    { "revoke", admin_revoke },
+    { "remove", admin_remove },
+    { "rotate", admin_rotate },
 };
 
 int request_admin(struct node *n, uint64_t request, const struct json *args,

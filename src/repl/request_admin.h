@@ -3,7 +3,7 @@
 #ifndef SYNCLINE_REPL_REQUEST_ADMIN_H
 #define SYNCLINE_REPL_REQUEST_ADMIN_H
 
-#include "repl/node_impl.h"
+#include "repl/access_impl.h"
 
 struct admin {
     struct node *n;
@@ -63,6 +63,14 @@ struct conflict_counts {
 };
 NODISCARD int count_conflicts(
     struct node *n, struct space *sp, struct conflict_counts *out);
+
+/* ---- request_members.c ---- */
+
+NODISCARD int admin_members(struct admin *q);
+NODISCARD int admin_grant(struct admin *q);
+NODISCARD int admin_revoke(struct admin *q);
+NODISCARD int admin_remove(struct admin *q);
+NODISCARD int admin_rotate(struct admin *q);
 
 /* ---- door.c ---- */
 

@@ -54,7 +54,7 @@ int conflicts_find(struct conflict_scan *s, struct slice space)
     s->end = &s->list;
     for (struct space *sp = s->n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        if (sp->hidden || (space.len > 0 && !slice_eq(space, sp->name)))
+        if (!space_shown(sp) || (space.len > 0 && !slice_eq(space, sp->name)))
             continue;
         if (s->rescue && slice_is(sp->name, MESH_SPACE))
             continue;

@@ -1,5 +1,5 @@
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/access_impl.h"
 
 #include <stdlib.h>
 
@@ -30,8 +30,11 @@ struct asked {
 int resolve_later(struct node *n, struct space *sp, struct slice key,
     const struct conflict *c, enum policy policy)
 {
-    struct unsettled *u = arena_zalloc(&n->step, 1, sizeof *u);
+    struct unsettled *u;
 
+    if (!access_may_write(n, sp))
+        return SYNCLINE_OK; /* somebody who may does it */
+    u = arena_zalloc(&n->step, 1, sizeof *u);
     if (u == NULL)
         return SYNCLINE_ENOMEM;
     u->space = sp;

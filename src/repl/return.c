@@ -12,6 +12,7 @@
  *   collected here, and came back with the bootstrap, is deleted again.
  *
  * Law: it can be broken off anywhere and goes on at the next start. */
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -203,6 +204,9 @@ static int run_some(struct node *n, struct returning *r, bool *done)
     struct piece piece;
     int rc;
 
+    *done = true;
+    if (!access_may_write(n, r->space))
+        return SYNCLINE_OK; /* it has nothing that would count */
     piece_begin(n, &piece);
     rc = bring_items(n, r, done);
     if (rc == SYNCLINE_OK && *done)

@@ -1,6 +1,7 @@
 #include "repl/send_impl.h"
 
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -530,7 +531,7 @@ int send_flush(struct node *n)
         if (PLANTED(IDLE_DEAF) && n->now_us - c->opened_us > 55000000)
             continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
-            bool more = s->wanted && !c->closing &&
+            bool more = s->wanted && !s->space->suspect && !c->closing &&
                 (session_is_behind(s) || !is_at_rest(c, s));
 
             if (more && s->bootstrapping == BOOTSTRAP_NONE &&
@@ -565,12 +566,15 @@ int send_on_subscribe(
     struct node *n, struct conn *c, const struct frame_subscribe *f)
 {
     struct space *sp = space_by_token(n, &f->space);
-    struct session *s = sp == NULL ? NULL : session_of(c, sp);
+    struct session *s;
+    struct vv have = { 0 };
 
-    if (sp == NULL)
+    if (sp == NULL || !access_is_shared(n, c, sp))
         return conn_keep_early(c, f);
-    if (s == NULL)
+    s = session_of(c, sp);
+    if (s == NULL || vv_copy(&have, &f->have, &n->step) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
+    (void)access_clamp(n, sp, &have);
     if (vv_get(&f->have, &n->replica) > vv_get(&sp->have, &n->replica) ||
         (f->has_cursor && f->cursor > sp->s.lsn)) {
         return node_doubt(n); /* it knows more of us than we do */
@@ -600,10 +604,12 @@ int send_on_subscribe(
     arena_reset(&s->claims_arena);
     s->claims = (struct vv){ 0 };
     s->deaf = false;
-    if (vv_copy(&s->peer_has, &f->have, &s->arena) != SYNCLINE_OK ||
-        vv_copy(&s->claims, &f->have, &s->claims_arena) != SYNCLINE_OK ||
-        (!PLANTED(M14) &&
-            ack_lower(n, &c->device, sp, &f->have) != SYNCLINE_OK))
+    /* It may have forgotten what it was told, with what did not count. */
+    arena_reset(&s->acked_arena);
+    s->acked = (struct vv){ 0 };
+    if (vv_copy(&s->peer_has, &have, &s->arena) != SYNCLINE_OK ||
+        vv_copy(&s->claims, &have, &s->claims_arena) != SYNCLINE_OK ||
+        (!PLANTED(M14) && ack_lower(n, &c->device, sp, &have) != SYNCLINE_OK))
         return SYNCLINE_ENOMEM;
     if (PLANTED(M14))
         return vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena);

@@ -8,6 +8,7 @@
  * a machine that was off, nor one that is alone, nor a clock that jumps parks
  * anybody. */
 #include "base/text.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -220,8 +221,11 @@ static int write_parked(struct node *n, struct silence *s, bool parked)
 static bool is_up_to_date(struct conn *c, const struct node *n)
 {
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
-        struct session *s = session_of(c, sp);
+        struct session *s;
 
+        if (!access_is_shared(n, c, sp))
+            continue;
+        s = session_of(c, sp);
         if (s == NULL || session_is_behind(s))
             return false;
     }

@@ -264,7 +264,7 @@ static struct vv *raised(const struct raise *r)
 
 static int note_raise(struct node *n, const struct raise *r)
 {
-    const struct dot to = { r->replica, r->to };
+    const struct dot to = { r->replica, r->to > r->from ? r->to : r->from };
     int rc;
 
     if (n->raises_n == n->raises_cap) {
@@ -301,6 +301,53 @@ int space_raise_horizon(struct node *n, struct space *sp, const struct dot *d)
         d->seq, true };
 
     return r.from >= r.to ? SYNCLINE_OK : note_raise(n, &r);
+}
+
+static void lower(struct vv *v, const struct rid *replica, uint64_t to)
+{
+    for (uint32_t i = 0; i < v->n; i++) {
+        if (!rid_eq(&v->e[i].replica, replica))
+            continue;
+        v->e[i].seq = to;
+        if (to == 0) {
+            memmove(&v->e[i], &v->e[i + 1], (v->n - i - 1) * sizeof *v->e);
+            v->n--;
+        }
+        return;
+    }
+}
+
+/* What waits for durability claims no more than that. */
+static void lower_pending(
+    struct node *n, const struct space *sp, const struct dot *to)
+{
+    for (uint32_t i = 0; i < n->pending_n; i++) {
+        struct pending *p = &n->pending[(n->pending_at + i) % n->pending_cap];
+
+        if (p->space == sp && rid_eq(&p->dot.replica, &to->replica) &&
+            p->dot.seq > to->seq)
+            p->dot.seq = to->seq;
+    }
+}
+
+int space_lower(
+    struct node *n, struct space *sp, const struct dot *to, bool horizon)
+{
+    struct vv *v = horizon ? &sp->horizon : &sp->have;
+    const struct raise r = { sp, to->replica, vv_get(v, &to->replica), to->seq,
+        horizon };
+
+    if (r.from <= r.to)
+        return SYNCLINE_OK;
+    if (note_raise(n, &r) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    lower(v, &to->replica, to->seq);
+    if (horizon)
+        return SYNCLINE_OK;
+    if (vv_get(&sp->durable, &to->replica) > to->seq)
+        lower(&sp->durable, &to->replica, to->seq);
+    lower_pending(n, sp, to);
+    return SYNCLINE_OK;
 }
 
 void space_raise_floors(
@@ -345,12 +392,14 @@ int spaces_save(struct node *n)
 
         if (!r->horizon && (own ? PLANTED(OWN_UNSAVED) : PLANTED(M25)))
             continue;
+        (void)key_meta_replica(&n->key, r->horizon ? META_HORIZON : META_SEEN,
+            r->space->id, &r->replica);
         buf_clear(&n->out);
         put_varint(&n->out, r->to);
-        txn_put_buf(&n->txn, TABLE_META,
-            key_meta_replica(&n->key, r->horizon ? META_HORIZON : META_SEEN,
-                r->space->id, &r->replica),
-            &n->out);
+        if (r->to > 0)
+            txn_put_buf(&n->txn, TABLE_META, buf_slice(&n->key), &n->out);
+        else
+            txn_del(&n->txn, TABLE_META, buf_slice(&n->key));
     }
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
         if (sp->unsaved)
@@ -362,18 +411,15 @@ int spaces_save(struct node *n)
     return txn_status(&n->txn);
 }
 
-static void lower(struct vv *v, const struct raise *r)
+/* Room for an entry that comes back is where it was. */
+static void undo_raise(struct node *n, const struct raise *r)
 {
-    for (uint32_t i = 0; i < v->n; i++) {
-        if (!rid_eq(&v->e[i].replica, &r->replica))
-            continue;
-        v->e[i].seq = r->from;
-        if (r->from == 0) {
-            memmove(&v->e[i], &v->e[i + 1], (v->n - i - 1) * sizeof *v->e);
-            v->n--;
-        }
-        return;
-    }
+    struct dot was = { r->replica, r->from };
+
+    if (r->from > r->to)
+        (void)!vv_add(raised(r), &was, &n->arena);
+    else
+        lower(raised(r), &r->replica, r->from);
 }
 
 static void undo_state(struct space *sp)
@@ -390,7 +436,7 @@ void spaces_undo(struct node *n)
 {
     while (n->raises_n > 0) {
         n->raises_n--;
-        lower(raised(&n->raises[n->raises_n]), &n->raises[n->raises_n]);
+        undo_raise(n, &n->raises[n->raises_n]);
     }
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
         if (sp->staging != NULL && sp->staging->unsaved)

@@ -43,7 +43,10 @@ struct space {
     uint32_t past; /* the number that its history is kept under */
     struct space_token token;
     struct slice name;
-    bool hidden; /* removed by somebody */
+    bool hidden;  /* removed by somebody */
+    bool barred;  /* not granted to this device */
+    bool suspect; /* may hold changes that do not count */
+    bool clipped; /* what somebody claimed of it was not taken at its word */
     struct space_state s;
     struct vv have;    /* V */
     struct vv durable; /* the part of it that is on the disk */
@@ -70,13 +73,19 @@ struct space {
     bool echoed; /* what this step changed is all as a peer sent it */
 };
 
-/* A raise of V in this step, so that it can be undone or made durable. */
+/* A change of V in this step, so that it can be undone or made durable. It
+ * goes up but where changes turn out not to count (access.c). */
 struct raise {
     struct space *space;
     struct rid replica;
     uint64_t from, to;
     bool horizon; /* of the horizon, not of V */
 };
+
+static inline bool space_shown(const struct space *sp)
+{
+    return !sp->hidden && !sp->barred;
+}
 
 /* Waits for EV_PERSISTED. */
 struct pending {
@@ -124,6 +133,9 @@ static inline bool space_outlived(
 {
     return stamp_cmp(stamp, &sp->s.floors.fields) <= 0;
 }
+/* V, or the horizon, claims no more than this of a replica. */
+NODISCARD int space_lower(
+    struct node *n, struct space *sp, const struct dot *to, bool horizon);
 /* What waits for durability is forgotten. */
 void space_forget_pending(struct node *n, const struct space *sp);
 /* Makes what the last commit stored of it V, once that is durable. */

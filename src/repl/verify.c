@@ -500,7 +500,8 @@ static int finish(struct node *n, struct verify *v)
     buf_printf(
         &b, "{\"ok\":true,\"agree\":%s,\"spaces\":[", agree ? "true" : "false");
     for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
-        if (sp->hidden || (v->only.len > 0 && !slice_eq(v->only, sp->name)))
+        if (!space_shown(sp) ||
+            (v->only.len > 0 && !slice_eq(v->only, sp->name)))
             continue;
         buf_put_str(&b, any ? ",{\"name\":" : "{\"name\":");
         json_print_string(&b, sp->name, false);
@@ -559,7 +560,8 @@ static int start(struct node *n, struct verify *v)
         for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
             int rc;
 
-            if (sp->hidden || (v->only.len > 0 && !slice_eq(v->only, sp->name)))
+            if (!space_shown(sp) ||
+                (v->only.len > 0 && !slice_eq(v->only, sp->name)))
                 continue;
             rc = ask(n, v, c, sp, SLICE_NONE, SLICE_NONE);
             if (rc != SYNCLINE_OK)

@@ -1,4 +1,5 @@
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -145,7 +146,7 @@ static uint32_t count_acks(
         const struct device_id *d = &members_at(n->members, i)->device;
         const struct member_ack *a;
 
-        if (device_eq(d, &n->device))
+        if (device_eq(d, &n->device) || !access_may_read(n, d, w->space))
             continue;
         a = find_ack(n, d, w->space);
         if (a != NULL && vv_covers(&a->durable, &w->dot))

@@ -157,7 +157,7 @@ int request_watch(struct node *n, uint64_t request, const struct json *args)
     w->space = space_by_name(n, name);
     if (w->space_name.ptr == NULL || w->prefix.ptr == NULL)
         goto fail;
-    if (w->space == NULL || w->space->hidden) {
+    if (w->space == NULL || !space_shown(w->space)) {
         rc = errmsg_set(&why, SYNCLINE_ENOTFOUND,
             "%.*s: no such space; `syncline space` lists them",
             SLICE_FMT(name));

@@ -1,5 +1,5 @@
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/access_impl.h"
 
 int write_begin(struct node *n, struct space *sp, struct author *by)
 {
@@ -9,8 +9,10 @@ int write_begin(struct node *n, struct space *sp, struct author *by)
         .floor = sp->s.floors.length,
         .version_floor = PLANTED(M6) ? 0 : sp->s.floors.version,
         .birth = sp->s.floors.length > 0 ? &sp->have : NULL };
-    if (n->bad_restart) /* its next dot may be known elsewhere */
+    if (n->bad_restart || n->mint_due) /* its next dot may be known elsewhere */
         return SYNCLINE_ECLOSED;
+    if (!access_may_write(n, sp))
+        return SYNCLINE_EDENIED;
     return node_stamp(n, &by->stamp);
 }
 
@@ -86,6 +88,8 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
 
     for (uint32_t i = 0; i < ops_n && rc == SYNCLINE_OK; i++)
         rc = check_op(&ops[i], why);
+    if (rc == SYNCLINE_OK)
+        rc = access_check_write(n, sp, why);
     if (rc == SYNCLINE_OK)
         rc = standing_may_write(n, sp, why);
     if (rc != SYNCLINE_OK)

@@ -107,92 +107,101 @@ class Link:
         self.b.waits_for("n", n, patience=5)
 
 
-def _link(test):
-    with Lan("a", "b", "lost", "foe") as lan, node.World() as world:
-        foe = Foe(lan)
-        try:
-            test(Link(lan, world), foe)
-        finally:
-            foe.close()
+_open = []  # the network, its daemons and the foe, once a test needs them
+
+
+def _link():
+    if not _open:
+        _open.append(Lan("a", "b", "lost", "foe"))
+        _open.append(node.World())
+        _open.append(Foe(_open[0]))
+        _open.append(Link(_open[0], _open[1]))
+    return _open[3], _open[2]
+
+
+def _close():
+    for made in (_open[2:3] + _open[1:2] + _open[:1]):
+        made.close() if hasattr(made, "close") else made.__exit__()
 
 
 def ten_thousand_announces_a_second():
     """Forged by nobody, and by one who has the secret: nobody is dialled, the
     members' sync goes on, and less than a fifth of a processor is spent."""
-    def test(link, foe):
-        forged = [bytes([ANNOUNCE]) + os.urandom(63) for _ in range(500)]
-        forged += [_announce(link.key, os.urandom(32), 5555)
-                   for _ in range(500)]
-        random.shuffle(forged)
-        pid = subprocess.run(
-            ["pgrep", "-P", str(link.a.process.pid)], text=True,
-            capture_output=True).stdout.split()
-        pid = int(pid[0]) if pid else link.a.process.pid
-        used, began = peer.processor_us(pid), time.monotonic()
-        flood = link.flood(forged, 10000, 4)
-        link.synced(1)
-        link.synced(2)
-        sent = int(flood.communicate(timeout=60)[0])
-        took = time.monotonic() - began
-        used = peer.processor_us(pid) - used
-        share = used / 1e6 / took
-        tap.note("%d datagrams a second, %.1f %% of a processor" % (
-            sent / took, 100 * share))
-        tap.check(sent > 8000, "only %d were sent" % sent)
-        tap.check(share < 0.2, "%.0f %% of a processor" % (100 * share))
-        status = link.a.status()
-        tap.check(status["datagrams_dropped"] > sent // 2,
-                  "only %d of %d were passed over" % (
-                      status["datagrams_dropped"], sent))
-        tap.equal(len(status["peers"]), 2, "peers")
-        tap.equal(foe.dialled(), 0, "strangers dialled")
-        link.synced(3)
-    _link(test)
+    link, foe = _link()
+    forged = [bytes([ANNOUNCE]) + os.urandom(63) for _ in range(500)]
+    forged += [_announce(link.key, os.urandom(32), 5555)
+               for _ in range(500)]
+    random.shuffle(forged)
+    pid = subprocess.run(
+        ["pgrep", "-P", str(link.a.process.pid)], text=True,
+        capture_output=True).stdout.split()
+    pid = int(pid[0]) if pid else link.a.process.pid
+    used, began = peer.processor_us(pid), time.monotonic()
+    flood = link.flood(forged, 10000, 4)
+    link.synced(1)
+    link.synced(2)
+    sent = int(flood.communicate(timeout=60)[0])
+    took = time.monotonic() - began
+    used = peer.processor_us(pid) - used
+    share = used / 1e6 / took
+    tap.note("%d datagrams a second, %.1f %% of a processor" % (
+        sent / took, 100 * share))
+    tap.check(sent > 8000, "only %d were sent" % sent)
+    tap.check(share < 0.2, "%.0f %% of a processor" % (100 * share))
+    status = link.a.status()
+    tap.check(status["datagrams_dropped"] > sent // 2,
+              "only %d of %d were passed over" % (
+                  status["datagrams_dropped"], sent))
+    tap.equal(len(status["peers"]), 2, "peers")
+    tap.equal(foe.dialled(), 0, "strangers dialled")
+    link.synced(3)
 
 
 def strangers_are_not_dialled_and_nobody_from_afar_is_believed():
-    def test(link, foe):
-        # Made up, under the mesh's own key, slowly enough to be looked at.
-        made_up = [_announce(link.key, os.urandom(32), 5555)
-                   for _ in range(30)]
-        link.flood(made_up, 10, 2).wait(60)
-        link.synced(1)
-        tap.equal(foe.dialled(), 0, "strangers dialled")
-        # Of a member, but not from this link.
-        member = [_announce(link.key, link.lost, 5555)]
-        link.flood(member, 10, 2, ttl=64).wait(60)
-        link.synced(2)
-        tap.equal(foe.dialled(), 0, "dials because of beacons from afar")
-        # From this link it is believed to the extent of a dial.
-        link.flood(member, 10, 1).wait(60)
-        node.wait_for("the member is dialled", lambda: foe.dialled() > 0)
-        link.synced(3)
-    _link(test)
+    link, foe = _link()
+    # Made up, under the mesh's own key, slowly enough to be looked at.
+    made_up = [_announce(link.key, os.urandom(32), 5555)
+               for _ in range(30)]
+    link.flood(made_up, 10, 2).wait(60)
+    link.synced(1)
+    tap.equal(foe.dialled(), 0, "strangers dialled")
+    # Of a member, but not from this link.
+    member = [_announce(link.key, link.lost, 5555)]
+    link.flood(member, 10, 2, ttl=64).wait(60)
+    link.synced(2)
+    tap.equal(foe.dialled(), 0, "dials because of beacons from afar")
+    # From this link it is believed to the extent of a dial.
+    link.flood(member, 10, 1).wait(60)
+    node.wait_for("the member is dialled", lambda: foe.dialled() > 0)
+    link.synced(3)
 
 
 def nothing_is_answered():
     """Neither noise, nor questions of nobody, nor what is too long."""
-    def test(link, _foe):
-        probe = subprocess.run(
-            link.lan.inside("foe") + [sys.executable, "-c", (
-                "import os, socket, time\n"
-                "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-                "s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)\n"
-                "s.settimeout(0.5)\n"
-                "to = (%r, 4748)\n"
-                "for n in (1, 63, 64, 65, 512, 1400):\n"
-                "    for kind in (1, 2, 3, 4, 255):\n"
-                "        s.sendto(bytes([kind]) + os.urandom(n - 1), to)\n"
-                "        time.sleep(0.06)\n"
-                "try:\n"
-                "    print(len(s.recv(2048)))\n"
-                "except socket.timeout:\n"
-                "    print('nothing')\n") % link.lan.address("a")],
-            capture_output=True, text=True, timeout=60)
-        tap.equal(probe.stdout.strip(), "nothing", "the answer")
-        link.synced(1)
-    _link(test)
+    link, _ = _link()
+    probe = subprocess.run(
+        link.lan.inside("foe") + [sys.executable, "-c", (
+            "import os, socket, time\n"
+            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)\n"
+            "s.settimeout(0.5)\n"
+            "to = (%r, 4748)\n"
+            "for n in (1, 63, 64, 65, 512, 1400):\n"
+            "    for kind in (1, 2, 3, 4, 255):\n"
+            "        s.sendto(bytes([kind]) + os.urandom(n - 1), to)\n"
+            "        time.sleep(0.06)\n"
+            "try:\n"
+            "    print(len(s.recv(2048)))\n"
+            "except socket.timeout:\n"
+            "    print('nothing')\n") % link.lan.address("a")],
+        capture_output=True, text=True, timeout=60)
+    tap.equal(probe.stdout.strip(), "nothing", "the answer")
+    link.synced(1)
 
 
 if __name__ == "__main__":
-    sys.exit(peer.main(globals()))
+    try:
+        status = peer.main(globals())
+    finally:
+        _close()
+    sys.exit(status)

@@ -105,7 +105,7 @@ def spaces_made_up_are_not_opened():
 def a_local_writer_is_told_its_quota():
     """Changes and bytes a second, and items; the mesh's own writes go on."""
     with node.World() as world:
-        a = world.node("a", "--limits.writes", "10", "--limits.keys", "12",
+        a = world.node("a", "--limits.writes", "2", "--limits.keys", "3",
                        "--limits.write_bytes", "2MiB").start()
 
         def writes(key, value):
@@ -116,10 +116,10 @@ def a_local_writer_is_told_its_quota():
                 return why.text
             return None
 
-        # Two seconds' worth at once, then one every tenth of a second.
+        # Two seconds' worth at once, then one every half second.
         said = [writes("same", i) for i in range(60)]
         tap.holds(next(filter(None, said)), "limits.writes")
-        tap.check(20 <= said.count(None) < 60, "%d went in" %
+        tap.check(4 <= said.count(None) < 60, "%d went in" %
                   said.count(None))
         a.do("invite")
         node.wait_for("a write goes in again", lambda: not writes("same", 0))
@@ -143,18 +143,15 @@ def what_is_too_fast_waits():
         scene = peer.Scene(world, peer.NO_PAUSE + (
             "--limits.rows", "200", "--limits.frames", "2000"))
         with scene.unharmed(), scene.peer() as p:
-            for i in range(2000):
+            for i in range(1200):
                 p.batch([p.row(b"fast-%d" % i, [(b"/a", b"1")], i + 1)],
                         mark={p.replica: i + 1})
-            rows = scene.victim.status()["rows"]["received"]
             p.lives()
-            took = scene.victim.status()["rows"]["received"]
-            tap.check(took - rows >= 0, "rows")
         name = scene.keys[0].device.hex()
         it = [x for x in scene.victim.status()["peers"]
               if x["device"] == name][0]
         tap.check(it["delays"] > 0, "it was never made to wait: %r" % it)
-        tap.equal(scene.victim.get("fast-1999"), {"a": 1}, "the last")
+        tap.equal(scene.victim.get("fast-1199"), {"a": 1}, "the last")
         tap.equal(it["broke"], 0, "rules broken")
 
 

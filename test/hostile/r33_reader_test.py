@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 import peer
 from peer import node, tap
@@ -49,12 +50,15 @@ def a_peer_without_credit_is_sent_a_window():
         for i in range(160):
             scene.victim.put("big-%d" % i, "%d%s" % (i, text))
         scene.honest.waits_for("big-159", "159" + text)
-        got = 0
-        p.socket.settimeout(1)
+        got, end = 0, time.monotonic() + 3
+        p.socket.settimeout(0.5)
         try:
-            while True:
-                got += len(p.socket.recv(65536))
+            while time.monotonic() < end:  # a ping may come all the time
+                data = p.socket.recv(65536)
+                got += len(data)
                 tap.check(got < 6 << 20, "more than a window: %d" % got)
+                if not data:
+                    break
         except socket.timeout:
             pass
         tap.check(got > 3 << 20, "less than a window: %d" % got)
@@ -68,14 +72,14 @@ def a_watch_that_is_not_read_is_held_back():
         control = node.Control(scene.victim.dir)
         control.send("watch", prefix="seen-")
         control.read()
-        for i in range(400):
+        for i in range(150):
             scene.victim.put("seen-%d" % i, [i, text])
         told = {}
-        while len(told) < 400:
+        while len(told) < 150:
             event = control.read()
             if "key" in event:
                 told[event["key"]] = event["value"][0]
-        tap.equal(told, {"seen-%d" % i: i for i in range(400)}, "events")
+        tap.equal(told, {"seen-%d" % i: i for i in range(150)}, "events")
         control.close()
 
 

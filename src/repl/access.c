@@ -1,0 +1,594 @@
+#include "repl/access_impl.h"
+
+#include "base/plant.h"
+#include "base/text.h"
+#include "repl/collect_impl.h"
+
+#include <stdlib.h>
+
+/* So long a session rests that brought what does not count. */
+#define REST_US ((uint64_t)1000 * 1000)
+
+bool access_may_read(const struct node *n, const struct device_id *device,
+    const struct space *sp)
+{
+    return space_is_open(sp) ||
+        members_may_read(n->members, device, &sp->token);
+}
+
+bool access_may_write(const struct node *n, const struct space *sp)
+{
+    return space_is_open(sp) || PLANTED(READER_WRITES) ||
+        members_may_write(n->members, &n->device, &sp->token);
+}
+
+int access_check_write(
+    const struct node *n, const struct space *sp, struct errmsg *why)
+{
+    const struct member *m = members_get(n->members, &n->device);
+
+    if (access_may_write(n, sp))
+        return SYNCLINE_OK;
+    if (m == NULL)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "%.*s: this device was removed from the mesh, and writes nothing "
+            "any more; join one with `syncline join CODE --leave`",
+            SLICE_FMT(sp->name));
+    return errmsg_set(why, SYNCLINE_EDENIED,
+        "%.*s: this device is a %s here and may not write; an admin can "
+        "change that: `syncline grant %.*s --role member`",
+        SLICE_FMT(sp->name), member_role_name(m->role), SLICE_FMT(m->name));
+}
+
+int access_check_admin(const struct node *n, struct errmsg *why)
+{
+    const struct member *m = members_get(n->members, &n->device);
+
+    if (m != NULL && m->role == ROLE_ADMIN)
+        return SYNCLINE_OK;
+    if (m == NULL)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "this device was removed from the mesh; join one with `syncline "
+            "join CODE --leave`");
+    return errmsg_set(why, SYNCLINE_EDENIED,
+        "this device is a %s: only an admin may do that; `syncline members` "
+        "shows who is one",
+        member_role_name(m->role));
+}
+
+bool access_is_shared(
+    const struct node *n, const struct conn *c, const struct space *sp)
+{
+    return !sp->barred && access_may_read(n, &c->device, sp);
+}
+
+/* ---- changes that count ---- */
+
+bool access_clamp_dot(
+    const struct node *n, const struct space *sp, struct dot *d)
+{
+    bool known;
+    uint64_t bound;
+
+    if (space_is_open(sp))
+        return true;
+    bound = members_bound(n->members, &d->replica, &sp->token, &known);
+    if (d->seq > bound && !PLANTED(CUT_IGNORED))
+        d->seq = bound;
+    return known;
+}
+
+bool access_clamp(const struct node *n, const struct space *sp, struct vv *v)
+{
+    uint32_t kept = 0;
+    bool any = false;
+
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct dot d = v->e[i];
+
+        /* Of whom nothing is known yet, something may come to be known. */
+        if (!access_clamp_dot(n, sp, &d))
+            d.seq = v->e[i].seq;
+        any = any || d.seq != v->e[i].seq;
+        if (d.seq > 0)
+            v->e[kept++] = d;
+    }
+    v->n = kept;
+    return any;
+}
+
+bool access_allows(const struct node *n, const struct space *sp,
+    const struct space_token *token, const struct item *row)
+{
+    const struct space of = { .name = sp->name, .token = *token };
+
+    if (space_is_open(&of) || PLANTED(CUT_IGNORED))
+        return true;
+    for (uint32_t i = 0; i < row->changes_n; i++) {
+        struct dot d = row->changes[i].dot;
+
+        (void)access_clamp_dot(n, &of, &d);
+        if (d.seq != row->changes[i].dot.seq)
+            return false;
+    }
+    return true;
+}
+
+/* Records of format 2 stay as they came; those of today say by their key what
+ * they are, so nothing else may stand there, nor may they be deleted. */
+int access_check_record(
+    struct node *n, struct slice key, const struct item *row)
+{
+    if (!slice_has_prefix(key, SLICE_LIT(CERT_PREFIX)))
+        return SYNCLINE_OK;
+    if (!item_alive(row) || row->length != 1 || row->tomb >= 0)
+        return SYNCLINE_EMALFORMED;
+    for (uint32_t i = 0; i < row->cells_n; i++) {
+        const struct cell *c = &row->cells[i];
+        int rc = c->path.len > 0 || c->value.ptr == NULL
+            ? SYNCLINE_EMALFORMED
+            : members_check(n->members, key, c->value);
+
+        if (rc != SYNCLINE_OK)
+            return rc;
+    }
+    return SYNCLINE_OK;
+}
+
+void access_refuse(struct node *n, struct conn *c, struct space *sp)
+{
+    struct session *s = session_of(c, sp);
+
+    n->counts.rows_refused++;
+    sp->clipped = true;
+    if (s == NULL)
+        return;
+    s->refusing = true;
+    s->until_pong = 0;
+    s->refused_us = n->now_us;
+}
+
+/* ---- who was removed, and told so ---- */
+
+int access_on_bye(
+    struct node *n, const struct conn *c, const struct frame_bye *bye)
+{
+    if (bye->code != SYNCLINE_EDENIED || !slice_is(bye->text, BYE_REMOVED))
+        return SYNCLINE_OK;
+    n->removed_told = true;
+    n->removed_by = c->device;
+    n->removed_at = n->wall_us;
+    buf_clear(&n->out);
+    buf_put(&n->out, c->device.b, DEVICE_ID_LEN);
+    put_u64(&n->out, n->wall_us);
+    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_REMOVED), &n->out);
+    return txn_status(&n->txn);
+}
+
+int access_load_removed(struct node *n)
+{
+    struct slice value;
+    struct reader r;
+    int rc =
+        store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_REMOVED), &value);
+
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    r = reader_of(value);
+    get_into(&r, n->removed_by.b, DEVICE_ID_LEN);
+    n->removed_at = get_u64(&r);
+    n->removed_told = reader_end(&r) == SYNCLINE_OK;
+    return n->removed_told ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
+}
+
+/* ---- other records count now ---- */
+
+static int lower_vector(
+    struct node *n, struct space *sp, const struct vv *v, bool horizon)
+{
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < v->n && rc == SYNCLINE_OK;) {
+        struct dot d = v->e[i];
+        uint32_t were = v->n;
+
+        (void)access_clamp_dot(n, sp, &d);
+        if (d.seq != v->e[i].seq) {
+            rc = space_lower(n, sp, &d, horizon);
+            sp->clipped = true;
+            if (rid_eq(&d.replica, &n->replica))
+                n->mint_due = true; /* or its next dots would be known */
+            n->counts.vectors_lowered++;
+        }
+        i += v->n == were;
+    }
+    return rc;
+}
+
+/* What is known of others, and what they said themselves. */
+static void lower_others(struct node *n, struct space *sp)
+{
+    for (struct member_ack *a = n->acks; a != NULL; a = a->next)
+        if (a->space == sp)
+            (void)access_clamp(n, sp, &a->durable);
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        for (struct session *s = c->sessions; s != NULL; s = s->next) {
+            if (s->space != sp)
+                continue;
+            (void)access_clamp(n, sp, &s->peer_has);
+            (void)access_clamp(n, sp, &s->claims);
+            (void)access_clamp(n, sp, &s->acked);
+            (void)access_clamp(n, sp, &s->horizon);
+        }
+}
+
+/* Sessions of spaces that are shared no more end; of those that are now, they
+ * begin; and what did not count, and may now, is looked for. */
+static int share(struct node *n, struct conn *c, struct space *sp)
+{
+    struct session *s;
+
+    if (!access_is_shared(n, c, sp)) {
+        session_drop(c, sp);
+        return SYNCLINE_OK;
+    }
+    s = session_of(c, sp);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (!s->asked)
+        return conn_open_session(n, c, sp);
+    return sp->clipped && sp->staging == NULL ? conn_subscribe_anew(n, c, sp)
+                                              : SYNCLINE_OK;
+}
+
+static int look_at(struct node *n, struct space *sp)
+{
+    int rc;
+
+    sp->barred = !access_may_read(n, &n->device, sp);
+    if (space_is_open(sp))
+        return SYNCLINE_OK;
+    rc = lower_vector(n, sp, &sp->have, false);
+    if (rc == SYNCLINE_OK)
+        rc = lower_vector(n, sp, &sp->horizon, true);
+    lower_others(n, sp);
+    sp->collected_upto = (struct vv){ 0 }; /* what waited for some may go */
+    sp->suspect = true;
+    return rc;
+}
+
+int access_changed(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next)
+        rc = look_at(n, sp);
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
+             c = c->next)
+            if (c->greeted && !c->closing)
+                rc = share(n, c, sp);
+        sp->clipped = false;
+    }
+    n->access_due = n->epochs_due = true;
+    return rc;
+}
+
+/* What a space is without anything in it. */
+struct parts {
+    uint32_t id;
+    struct space_state s;
+    struct vv have, durable, horizon;
+    uint64_t durable_lsn;
+};
+
+static struct parts parts_of(const struct space *sp)
+{
+    return (struct parts){ sp->id, sp->s, sp->have, sp->durable, sp->horizon,
+        sp->durable_lsn };
+}
+
+static void set_parts(struct space *sp, const struct parts *p)
+{
+    sp->id = p->id;
+    sp->s = p->s;
+    sp->have = p->have;
+    sp->durable = p->durable;
+    sp->horizon = p->horizon;
+    sp->durable_lsn = p->durable_lsn;
+    sp->touched = false;
+}
+
+/* Under another number, and as another replica: cursors into the old feed are
+ * of no use. Undone if it cannot be stored. */
+static int switch_to_nothing(struct node *n, struct space *sp)
+{
+    const struct parts before = parts_of(sp);
+    const struct parts after = { .id = n->next_space++,
+        .s = { .floors = before.s.floors } };
+    const struct rid replica = n->replica;
+    int rc;
+
+    set_parts(sp, &after);
+    sp->unsaved = true;
+    (void)space_next_lsn(sp);
+    txn_del(
+        &n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, before.id));
+    txn_put(&n->txn, TABLE_META,
+        key_meta_space(&n->key, META_JOINING, before.id), SLICE_LIT(""));
+    rc = node_mint_replica(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc == SYNCLINE_OK)
+        return leaving_drop(n, before.id);
+    set_parts(sp, &before);
+    sp->unsaved = false;
+    n->replica = replica;
+    return rc;
+}
+
+/* Who may not write cannot put right what he holds: he forgets it and asks
+ * for all. The history keeps what was there. */
+static int begin_anew(struct node *n, struct space *sp)
+{
+    int rc = returns_run(n, true);
+
+    if (rc == SYNCLINE_OK && sp->staging != NULL) {
+        rc = leaving_drop(n, sp->staging->id);
+        space_unstage(n, sp);
+    }
+    if (rc == SYNCLINE_OK)
+        rc = switch_to_nothing(n, sp);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->counts.spaces_refetched++;
+    space_forget_pending(n, sp);
+    acks_forget(n, sp);
+    buf_clear(&sp->collect_at);
+    sp->collected_upto = (struct vv){ 0 };
+    watches_space_gone(n, sp);
+    conns_restart(n, "this node fetches a space anew, and is a new replica");
+    log_line(&n->log, LOG_LEVEL_WARN, "access",
+        "%.*s: it held changes of a device that may not write there; it is "
+        "fetched anew",
+        SLICE_FMT(sp->name));
+    return space_pend_all(n, sp);
+}
+
+/* The rest of this replica's changes belongs to nobody. */
+static int mint(struct node *n)
+{
+    struct rid old = n->replica;
+    int rc = node_mint_replica(n);
+
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc != SYNCLINE_OK) {
+        n->replica = old;
+        return rc;
+    }
+    n->mint_due = false;
+    conns_restart(n, "what this device may has changed: it is a new replica");
+    return SYNCLINE_OK;
+}
+
+static int settle(struct node *n, struct space *sp)
+{
+    bool any = access_may_write(n, sp), writes = any;
+    int rc = SYNCLINE_OK;
+
+    while (writes && any && rc == SYNCLINE_OK) {
+        rc = reissue_foreign(n, sp, &any);
+        if (rc == SYNCLINE_OK)
+            rc = node_commit(n);
+    }
+    if (writes)
+        return rc;
+    rc = reissue_would(n, sp, &any);
+    return rc == SYNCLINE_OK && any ? begin_anew(n, sp) : rc;
+}
+
+int access_settle(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    if (n->bad_restart || PLANTED(FOREIGN_STAYS))
+        return SYNCLINE_OK;
+    if (n->mint_due)
+        rc = mint(n);
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        if (!sp->suspect || space_is_open(sp))
+            continue;
+        rc = settle(n, sp);
+        if (rc == SYNCLINE_ELIMIT) /* nothing can be written any more */
+            rc = SYNCLINE_OK;
+        sp->suspect = rc != SYNCLINE_OK;
+    }
+    n->access_due = rc != SYNCLINE_OK;
+    return rc;
+}
+
+/* It knows what we know: what it holds now is as it should be. */
+static bool knows_as_much(const struct node *n, struct conn *c)
+{
+    const struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
+    const struct session *s = session_of(c, mesh);
+
+    return s != NULL && vv_geq(&s->claims, &mesh->have);
+}
+
+int access_retry(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        for (struct session *s = c->sessions; s != NULL; s = s->next) {
+            if (!s->refusing || s->until_pong != 0 || c->closing ||
+                s->space->staging != NULL ||
+                n->now_us < s->refused_us + REST_US || !knows_as_much(n, c))
+                continue;
+            rc = conn_subscribe_anew(n, c, s->space);
+            if (rc != SYNCLINE_OK)
+                return rc;
+        }
+    return rc;
+}
+
+/* ---- cuts ---- */
+
+static int by_token(const void *a, const void *b)
+{
+    const struct space *const *x = a, *const *y = b;
+
+    return memcmp((*x)->token.b, (*y)->token.b, SPACE_TOKEN_LEN);
+}
+
+static bool lets_write(
+    const struct members_grant *g, const struct space_token *space)
+{
+    if (g == NULL || g->role < ROLE_MEMBER)
+        return false;
+    for (uint32_t i = 0; i < g->spaces_n; i++)
+        if (space_token_eq(&g->spaces[i], space))
+            return true;
+    return !g->some_spaces;
+}
+
+int access_cut(const struct node *n, const struct device_id *device,
+    const struct members_grant *g, struct members_cut *out)
+{
+    const struct space **list;
+    size_t spaces = 0;
+
+    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        spaces++;
+    list = calloc(spaces + 1, sizeof *list);
+    if (list == NULL)
+        return SYNCLINE_ENOMEM;
+    spaces = 0;
+    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        if (!space_is_open(sp) && !lets_write(g, &sp->token))
+            list[spaces++] = sp;
+    qsort(list, spaces, sizeof *list, by_token);
+    for (size_t i = 0; i < spaces; i++)
+        for (uint32_t k = 0; k < list[i]->have.n; k++)
+            if (rid_is_of(&list[i]->have.e[k].replica, device))
+                members_cut_add(out, &list[i]->token, &list[i]->have.e[k]);
+    free(list);
+    (void)members_cut_end(out);
+    return buf_status(&out->text);
+}
+
+/* ---- letting in ---- */
+
+int access_admit(struct node *n, struct slice spki, struct slice name,
+    const struct pair_terms *t)
+{
+    struct members_grant g = { .spki = spki,
+        .name = name,
+        .role = t->role,
+        .some_spaces = t->some_spaces,
+        .spaces = t->spaces,
+        .spaces_n = t->spaces_n };
+    struct members_cut cut = { .any = false };
+    struct buf key = { 0 }, value = { 0 };
+    struct device_id device;
+    int rc = n->opt.crypto->sha256(n->opt.crypto->self, device.b, spki);
+
+    if (rc == SYNCLINE_OK)
+        rc = access_cut(n, &device, &g, &cut);
+    g.cut = buf_slice(&cut.text);
+    if (rc == SYNCLINE_OK)
+        rc = members_make_member(n->members, &key, &value, &g, n->wall_us);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
+    buf_free(&cut.text);
+    buf_free(&key);
+    buf_free(&value);
+    return rc;
+}
+
+static int token_order(const void *a, const void *b)
+{
+    return memcmp(a, b, SPACE_TOKEN_LEN);
+}
+
+static int read_spaces(struct node *n, const struct json *list,
+    struct pair_terms *out, struct errmsg *why)
+{
+    if (list->type != JSON_ARRAY || list->n == 0 || list->n > INVITE_SPACES_MAX)
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "spaces: a list of 1 to %d names", INVITE_SPACES_MAX);
+    out->some_spaces = true;
+    for (const struct json *e = list->first; e != NULL; e = e->next) {
+        const struct space *sp =
+            e->type == JSON_STRING ? space_by_name(n, e->s) : NULL;
+        bool there = false;
+
+        if (sp == NULL || !space_shown(sp) || space_is_open(sp))
+            return errmsg_set(why, SYNCLINE_ENOTFOUND,
+                "%.*s: no such space; `syncline space` lists them",
+                SLICE_FMT(e->type == JSON_STRING ? e->s : SLICE_LIT("?")));
+        for (uint32_t i = 0; i < out->spaces_n; i++)
+            there = there || space_token_eq(&out->spaces[i], &sp->token);
+        if (!there)
+            out->spaces[out->spaces_n++] = sp->token;
+    }
+    qsort(out->spaces, out->spaces_n, sizeof *out->spaces, token_order);
+    return SYNCLINE_OK;
+}
+
+int access_read_terms(struct node *n, const struct json *args,
+    struct pair_terms *out, struct errmsg *why)
+{
+    const struct json *role = json_get(args, "role");
+    const struct json *spaces = json_get(args, "spaces");
+    int rc = access_check_admin(n, why);
+
+    *out = (struct pair_terms){ .role = ROLE_ADMIN };
+    if (spaces != NULL)
+        out->role = ROLE_MEMBER;
+    if (role != NULL)
+        out->role =
+            role->type == JSON_STRING ? member_role_parse(role->s) : ROLE_NONE;
+    if (rc == SYNCLINE_OK && out->role == ROLE_NONE)
+        rc = errmsg_set(why, SYNCLINE_EINVAL,
+            "role: one of admin, member, reader and relay");
+    if (rc == SYNCLINE_OK && spaces != NULL && out->role == ROLE_ADMIN)
+        rc = errmsg_set(why, SYNCLINE_EINVAL,
+            "an admin has all spaces; choose another role, or no spaces");
+    return rc == SYNCLINE_OK && spaces != NULL
+        ? read_spaces(n, spaces, out, why)
+        : rc;
+}
+
+void access_put_rights(const struct node *n, struct buf *b,
+    const struct member *m, const char *spaces)
+{
+    bool any = false;
+
+    if (m == NULL) {
+        buf_printf(b, ",\"role\":null,\"%s\":[]", spaces);
+        return;
+    }
+    buf_printf(
+        b, ",\"role\":\"%s\",\"%s\":", member_role_name(m->role), spaces);
+    if (!m->some_spaces) {
+        buf_put_str(b, "null");
+        return;
+    }
+    buf_put_u8(b, '[');
+    for (uint32_t i = 0; i < m->spaces_n; i++) {
+        const struct space *sp = space_by_token(n, &m->spaces[i]);
+
+        if (sp == NULL)
+            continue; /* made where we have not heard of it */
+        buf_put_str(b, any ? "," : "");
+        json_print_string(b, sp->name, false);
+        any = true;
+    }
+    buf_put_u8(b, ']');
+}

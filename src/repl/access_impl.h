@@ -1,0 +1,92 @@
+/* access_impl.h - who may what, as it bears on a node's spaces, vectors and
+ * connections (access.c), and the keys of the mesh's epochs (epochs.c).
+ *
+ * Pure. What a device may is what members.h says; it binds everybody alike:
+ * a change whose author may not write in its space is merged by nobody, and
+ * no vector covers it. Law: what nodes hold of such changes, merged before
+ * they heard, does not stay: who may write there writes it again as a change
+ * of his own, and who may not fetches the space anew. */
+#ifndef SYNCLINE_REPL_ACCESS_IMPL_H
+#define SYNCLINE_REPL_ACCESS_IMPL_H
+
+#include "repl/node_impl.h"
+
+/* ---- access.c ---- */
+
+/* `_mesh`, whose records carry their own signatures. */
+static inline bool space_is_open(const struct space *sp)
+{
+    return sp->name.len > 0 && sp->name.ptr[0] == '_';
+}
+bool access_may_read(const struct node *n, const struct device_id *device,
+    const struct space *sp);
+/* Of this device. */
+bool access_may_write(const struct node *n, const struct space *sp);
+/* EDENIED with a sentence unless it may. */
+NODISCARD int access_check_write(
+    const struct node *n, const struct space *sp, struct errmsg *why);
+/* EDENIED with a sentence unless this device is an admin. */
+NODISCARD int access_check_admin(const struct node *n, struct errmsg *why);
+/* Is the space the peer's, and ours? */
+bool access_is_shared(
+    const struct node *n, const struct conn *c, const struct space *sp);
+
+/* Do all changes of a row count? */
+bool access_allows(const struct node *n, const struct space *sp,
+    const struct space_token *token, const struct item *row);
+/* A record of `_mesh` that belongs under its key. EMALFORMED: no. */
+NODISCARD int access_check_record(
+    struct node *n, struct slice key, const struct item *row);
+/* Lowers what does not count, in place; true if something did not. */
+bool access_clamp(const struct node *n, const struct space *sp, struct vv *v);
+/* A dot of a mark: seq becomes what counts of it. False: nobody knows of its
+ * device yet. */
+bool access_clamp_dot(
+    const struct node *n, const struct space *sp, struct dot *d);
+/* Nothing more is taken from this session until it, or we, know more. */
+void access_refuse(struct node *n, struct conn *c, struct space *sp);
+
+/* What BYE says to a device that is no member any more. */
+#define BYE_REMOVED "this device was removed from the mesh"
+/* If that has been said to us, by a member, we keep it. */
+NODISCARD int access_on_bye(
+    struct node *n, const struct conn *c, const struct frame_bye *bye);
+NODISCARD int access_load_removed(struct node *n);
+
+/* Other records count now. */
+NODISCARD int access_changed(struct node *n);
+/* What must be written again, or fetched anew. Commits. */
+NODISCARD int access_settle(struct node *n);
+/* Sessions that were refused, and may go on. */
+NODISCARD int access_retry(struct node *n);
+
+/* The cut of a record that lets `g` stand of a device (NULL: removes it). */
+NODISCARD int access_cut(const struct node *n, const struct device_id *device,
+    const struct members_grant *g, struct members_cut *out);
+
+/* Lets a device in, on these terms. */
+NODISCARD int access_admit(struct node *n, struct slice spki, struct slice name,
+    const struct pair_terms *t);
+/* `role` and `spaces` of a request, for whoever may grant them. */
+NODISCARD int access_read_terms(struct node *n, const struct json *args,
+    struct pair_terms *out, struct errmsg *why);
+/* Appends `,"role":...,"<spaces>":...`: null for all of them; m NULL: none. */
+void access_put_rights(const struct node *n, struct buf *b,
+    const struct member *m, const char *spaces);
+
+/* ---- epochs.c ---- */
+
+/* The ring, from what counts now. */
+NODISCARD int epochs_load(struct node *n);
+/* Tells our own key for exchanges, makes the next key if one has to be, gives
+ * members what they lack. */
+NODISCARD int epochs_tick(struct node *n);
+/* A new key, now. */
+NODISCARD int epochs_rotate(struct node *n);
+NODISCARD int epochs_put_beacon(
+    struct node *n, struct buf *out, const struct beacon *b);
+/* EDENIED: under no key that we hold. */
+NODISCARD int epochs_get_beacon(
+    struct node *n, struct slice datagram, struct beacon *out);
+
+#endif

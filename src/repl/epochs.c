@@ -1,0 +1,282 @@
+/* The mesh's keys: who makes the next one, who gives it to whom. */
+#include "base/plant.h"
+#include "repl/access_impl.h"
+
+static bool has_secret(const struct node *n)
+{
+    for (size_t i = 0; i < MESH_SECRET_LEN; i++)
+        if (n->mesh_secret[i] != 0)
+            return true;
+    return false; /* of who may not read everything */
+}
+
+static int unwrap(struct node *n, struct keyring *ring)
+{
+    const struct crypto_port *crypto = n->opt.crypto;
+    struct members_wrap w;
+    int rc = SYNCLINE_OK;
+
+    for (size_t i = 0;
+         rc == SYNCLINE_OK && members_wrap_at(n->members, &n->device, i, &w);
+         i++) {
+        const uint8_t *peer = members_kx(n->members, &w.wrap.from);
+        const struct keyring_key *key =
+            keyring_find(ring, w.wrap.epoch, &w.wrap.id);
+
+        if (peer == NULL || (key != NULL && key->whole))
+            continue;
+        rc = keyring_unwrap(ring, crypto, &w.wrap, peer, w.sealed);
+        if (rc != SYNCLINE_ENOMEM)
+            rc = SYNCLINE_OK; /* somebody's mistake; another may give it */
+    }
+    return rc;
+}
+
+/* One that the mesh has; what has been opened need not be again. */
+static int load_key(struct node *n, struct keyring *ring, uint64_t epoch,
+    const struct key_id *id)
+{
+    const struct keyring_key *was = keyring_find(&n->keyring, epoch, id);
+    int rc = keyring_note(
+        ring, epoch, id, members_key_spoiled(n->members, epoch, id));
+
+    return rc == SYNCLINE_OK && was != NULL && was->whole
+        ? keyring_put(ring, n->opt.crypto, epoch, was->key)
+        : rc;
+}
+
+static int load_secret(struct node *n, struct keyring *ring)
+{
+    struct key_id id;
+    int rc;
+
+    if (!has_secret(n))
+        return SYNCLINE_OK;
+    rc = keyring_put(ring, n->opt.crypto, 0, n->mesh_secret);
+    if (rc == SYNCLINE_OK)
+        rc = keyring_id_of(&id, n->opt.crypto, n->mesh_secret);
+    return rc == SYNCLINE_OK ? load_key(n, ring, 0, &id) : rc;
+}
+
+/* Derived once, since anybody can make a node open datagrams. */
+static int load_beacons(struct node *n)
+{
+    const struct keyring_key *held = keyring_held(&n->keyring);
+    int rc = SYNCLINE_OK;
+
+    n->beacon_keys_n = 0;
+    if (held != NULL)
+        rc = keyring_beacon_key(
+            held, n->opt.crypto, n->beacon_keys[n->beacon_keys_n++].b);
+    for (uint32_t i = n->keyring.n;
+         rc == SYNCLINE_OK && i-- > 0 && n->beacon_keys_n < BEACON_KEYS;) {
+        const struct keyring_key *key = &n->keyring.e[i];
+
+        if (key != held && (key->whole || key->has_beacon))
+            rc = keyring_beacon_key(
+                key, n->opt.crypto, n->beacon_keys[n->beacon_keys_n++].b);
+    }
+    return rc;
+}
+
+int epochs_load(struct node *n)
+{
+    struct keyring ring = { 0 };
+    struct key_id id;
+    uint64_t epoch;
+    int rc = load_secret(n, &ring);
+
+    for (size_t i = 0;
+         rc == SYNCLINE_OK && members_key_at(n->members, i, &epoch, &id); i++)
+        rc = load_key(n, &ring, epoch, &id);
+    if (rc == SYNCLINE_OK)
+        rc = unwrap(n, &ring);
+    if (rc != SYNCLINE_OK) {
+        keyring_free(&ring);
+        return rc;
+    }
+    keyring_free(&n->keyring);
+    n->keyring = ring;
+    return load_beacons(n);
+}
+
+/* ---- what this node writes ---- */
+
+static int put_record(
+    struct node *n, struct buf *key, struct buf *value, int rc)
+{
+    if (rc == SYNCLINE_OK)
+        rc = mesh_put_text(n, buf_slice(key), buf_slice(value));
+    buf_free(key);
+    buf_free(value);
+    return rc;
+}
+
+static int tell_kx(struct node *n)
+{
+    struct buf key = { 0 }, value = { 0 };
+    int rc;
+
+    if (members_kx(n->members, &n->device) != NULL)
+        return SYNCLINE_OK;
+    rc = members_make_kx(n->members, &key, &value);
+    return put_record(n, &key, &value, rc);
+}
+
+/* Of the admins that hold a key, and see each other, one sees to it. */
+static bool is_on_duty(const struct node *n, const struct keyring_key *key)
+{
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct member *m = members_at(n->members, i);
+
+        if (m->role == ROLE_ADMIN && device_cmp(&m->device, &n->device) < 0 &&
+            conn_of(n, &m->device) != NULL &&
+            members_key_given(n->members, m, key->epoch, &key->id))
+            return false;
+    }
+    return true;
+}
+
+/* For everybody, or for those who have not been given it. */
+static int make_key(
+    struct node *n, bool rotate, const struct keyring_key *of, bool *made)
+{
+    struct members_wraps wraps = { { 0 } };
+    struct buf key = { 0 }, value = { 0 };
+    bool any = rotate;
+    int rc = SYNCLINE_OK;
+
+    for (size_t i = 0; i < members_n(n->members) && rc == SYNCLINE_OK; i++) {
+        const struct member *m = members_at(n->members, i);
+
+        if (members_kx(n->members, &m->device) == NULL ||
+            (!rotate && members_key_given(n->members, m, of->epoch, &of->id)))
+            continue;
+        rc = members_wraps_add(&wraps, n->members, m, of);
+        if (rc == SYNCLINE_EDENIED) /* of a key that is none */
+            rc = SYNCLINE_OK;
+        any = true;
+    }
+    *made = rc == SYNCLINE_OK && any && (rotate || wraps.text.len > 0);
+    if (*made)
+        rc = members_make_key(
+            n->members, &key, &value, rotate, of, &wraps, n->wall_us);
+    buf_free(&wraps.text);
+    if (*made)
+        return put_record(n, &key, &value, rc);
+    return rc;
+}
+
+int epochs_rotate(struct node *n)
+{
+    struct keyring_key fresh = { .whole = true };
+    bool made;
+    int rc = n->opt.crypto->random(n->opt.crypto->self, fresh.key, KEY_LEN);
+
+    n->rotate_due = false;
+    for (uint32_t i = 0; i < n->keyring.n; i++)
+        if (n->keyring.e[i].epoch > fresh.epoch)
+            fresh.epoch = n->keyring.e[i].epoch;
+    fresh.epoch++;
+    if (rc == SYNCLINE_OK)
+        rc = keyring_id_of(&fresh.id, n->opt.crypto, fresh.key);
+    if (rc == SYNCLINE_OK)
+        rc = make_key(n, true, &fresh, &made);
+    if (rc == SYNCLINE_OK) {
+        n->counts.keys_made++;
+        log_line(&n->log, LOG_LEVEL_INFO, "epochs",
+            "the mesh has a new key, of epoch %llu",
+            (unsigned long long)fresh.epoch);
+    }
+    return rc;
+}
+
+static bool must_rotate(const struct node *n)
+{
+    const struct keyring_key *key = keyring_current(&n->keyring);
+
+    if (key == NULL || !key->whole || PLANTED(NO_ROTATE))
+        return false;
+    return n->rotate_due || (key->spoiled && is_on_duty(n, key));
+}
+
+static int give_keys(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < n->keyring.n && rc == SYNCLINE_OK; i++) {
+        bool made;
+
+        if (!n->keyring.e[i].whole || !is_on_duty(n, &n->keyring.e[i]))
+            continue;
+        rc = make_key(n, false, &n->keyring.e[i], &made);
+        n->counts.keys_given += made;
+        if (made)
+            return rc; /* one a step: the next is to stand after it */
+    }
+    return rc;
+}
+
+int epochs_tick(struct node *n)
+{
+    int rc;
+
+    n->epochs_due = false;
+    if (!members_has(n->members, &n->device) || n->bad_restart)
+        return SYNCLINE_OK;
+    rc = tell_kx(n);
+    if (rc != SYNCLINE_OK || members_role(n->members, &n->device) != ROLE_ADMIN)
+        return rc;
+    if (must_rotate(n))
+        return epochs_rotate(n);
+    return give_keys(n);
+}
+
+/* ---- for judges ---- */
+
+void node_key(const struct node *n, struct node_key *out)
+{
+    const struct keyring_key *key = keyring_best(&n->keyring);
+
+    *out = (struct node_key){ 0 };
+    if (key == NULL)
+        return;
+    out->epoch = key->epoch;
+    memcpy(out->id, key->id.b, KEY_ID_LEN);
+    out->held = keyring_holds(key);
+    out->spoiled = key->spoiled;
+}
+
+bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16])
+{
+    const struct keyring_key *key;
+    struct key_id of;
+
+    memcpy(of.b, id, KEY_ID_LEN);
+    key = keyring_find(&n->keyring, epoch, &of);
+    return key != NULL && keyring_holds(key);
+}
+
+bool node_is_settled(const struct node *n)
+{
+    return !n->mesh_changed && !n->rights_due && !n->access_due && !n->mint_due;
+}
+
+/* ---- beacons ---- */
+
+int epochs_put_beacon(struct node *n, struct buf *out, const struct beacon *b)
+{
+    return n->beacon_keys_n == 0
+        ? SYNCLINE_ENOTFOUND
+        : beacon_put_announce(out, n->opt.crypto, &n->beacon_keys[0], b);
+}
+
+int epochs_get_beacon(struct node *n, struct slice datagram, struct beacon *out)
+{
+    int rc = SYNCLINE_EDENIED;
+
+    for (uint32_t i = 0; i < n->beacon_keys_n && rc == SYNCLINE_EDENIED; i++)
+        rc = beacon_get_announce(
+            out, n->opt.crypto, &n->beacon_keys[i], datagram);
+    return rc;
+}

@@ -1,0 +1,78 @@
+/* Asking peers for spaces, and asking anew. */
+#include "repl/access_impl.h"
+
+int conn_ping(struct node *n, struct conn *c)
+{
+    struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
+
+    c->pings++;
+    return conn_send(n, c, &ping);
+}
+
+/* Where we had asked before, what is under way still answers that, and marks in
+ * it may claim rows that we have not taken. Its answer to a PING comes after
+ * all of it. */
+static int subscribe(
+    struct node *n, struct conn *c, struct space *sp, bool anew)
+{
+    struct frame f = { .type = FRAME_SUBSCRIBE,
+        .subscribe = { .space = sp->token, .have = sp->have } };
+    struct session *s = session_of(c, sp);
+    struct slice value;
+    int rc;
+
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    s->refusing = s->asked;
+    rc = anew ? SYNCLINE_ENOTFOUND
+              : store_get(&n->opt.store, TABLE_META,
+                    key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
+                    &value);
+    if (rc == SYNCLINE_OK) {
+        struct reader r = reader_of(value);
+
+        f.subscribe.cursor = get_varint(&r);
+        f.subscribe.has_cursor = reader_end(&r) == SYNCLINE_OK;
+    } else if (rc != SYNCLINE_ENOTFOUND) {
+        return rc;
+    }
+    rc = conn_send(n, c, &f);
+    if (rc == SYNCLINE_OK && s->asked) {
+        s->until_pong = c->pings + 1;
+        rc = conn_ping(n, c);
+    }
+    s->asked = true;
+    return rc;
+}
+
+/* The peer is not told of a space that is not its own. */
+int conn_subscribe(struct node *n, struct conn *c, struct space *sp)
+{
+    return access_is_shared(n, c, sp) ? subscribe(n, c, sp, false)
+                                      : SYNCLINE_OK;
+}
+
+int conn_subscribe_anew(struct node *n, struct conn *c, struct space *sp)
+{
+    return access_is_shared(n, c, sp) ? subscribe(n, c, sp, true) : SYNCLINE_OK;
+}
+
+int conn_open_session(struct node *n, struct conn *c, struct space *sp)
+{
+    int rc = conn_subscribe(n, c, sp);
+
+    return rc == SYNCLINE_OK ? early_take(n, c, sp) : rc;
+}
+
+int conns_subscribe_all(struct node *n, struct space *sp)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
+         c = c->next) {
+        if (!c->greeted || c->closing)
+            continue;
+        rc = conn_open_session(n, c, sp);
+    }
+    return rc;
+}
