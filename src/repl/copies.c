@@ -40,7 +40,8 @@ static size_t face_ix(const struct copies_of *d, const struct rid *replica)
 }
 
 /* Puts a replica to the front; the oldest goes if there is no room. */
-static void show_face(struct copies_of *d, size_t ix, const struct rid *replica)
+static void show_face(
+    struct copies_of *d, size_t ix, const struct rid *replica, uint64_t now_us)
 {
     bool told = ix < d->n && d->faces[ix].told;
 
@@ -50,6 +51,7 @@ static void show_face(struct copies_of *d, size_t ix, const struct rid *replica)
         ix--;
     memmove(d->faces + 1, d->faces, ix * sizeof *d->faces);
     d->faces[0].replica = *replica;
+    d->faces[0].seen_us = now_us;
     d->faces[0].told = told;
 }
 
@@ -68,7 +70,7 @@ static bool is_known(const struct copies_of *d, uint64_t now_us)
 }
 
 bool copies_note(struct copies *c, const struct device_id *device,
-    const struct rid *replica, bool beside, uint64_t now_us)
+    const struct rid *replica, uint64_t beside_us, uint64_t now_us)
 {
     struct copies_of *d = find(c, device);
     bool known, returns;
@@ -80,11 +82,12 @@ bool copies_note(struct copies *c, const struct device_id *device,
         return false;
     known = is_known(d, now_us);
     ix = face_ix(d, replica);
-    returns = ix > 0 && ix < d->n;
-    show_face(d, ix, replica);
+    returns = ix < d->n && (ix > 0 || beside_us > d->faces[ix].seen_us);
+    show_face(d, ix, replica, now_us);
     if (returns)
         count_return(d, now_us);
-    if (known ? returns || beside : returns && d->returns >= COPIES_RETURNS)
+    if (known ? returns || beside_us > 0
+              : returns && d->returns >= COPIES_RETURNS)
         d->until_us = now_us + COPIES_KEPT_US;
     if (known || !is_known(d, now_us))
         return false;

@@ -3,7 +3,8 @@
  * They hold one key and are two replicas, so each drives the other's
  * connection out, for ever. A device alone never comes back under a replica id
  * that it has left, but for a snapshot that was put back; so who comes back
- * again and again within a short time runs more than once.
+ * again and again within a short time runs more than once. So does one whose
+ * other replica is heard in between, each time that it knocks.
  *
  * Pure: the time is passed in. Best effort: without memory nobody is noticed.
  * Law: who mints a new id at every start is never taken for two. */
@@ -26,6 +27,7 @@ struct copies_of {
     struct device_id device;
     struct {
         struct rid replica;
+        uint64_t seen_us;
         bool told;
     } faces[COPIES_FACES]; /* the newest first */
     size_t n;
@@ -41,9 +43,10 @@ struct copies {
 
 void copies_free(struct copies *c);
 /* A device has come as that replica, maybe beside another one that is
- * connected. True: from now on it is known to be more than one. */
+ * connected and was last heard at a time (0: there is none). True: from now on
+ * it is known to be more than one. */
 bool copies_note(struct copies *c, const struct device_id *device,
-    const struct rid *replica, bool beside, uint64_t now_us);
+    const struct rid *replica, uint64_t beside_us, uint64_t now_us);
 /* Is it known to run more than once? */
 bool copies_known(
     const struct copies *c, const struct device_id *device, uint64_t now_us);

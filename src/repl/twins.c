@@ -3,6 +3,9 @@
 #include "base/text.h"
 #include "repl/node_impl.h"
 
+/* Of two connections that were begun at once the devices decide at once; who
+ * comes later says first which replica it is. */
+#define SETTLED_US ((uint64_t)2000000)
 #define BYE_COPIES "two copies of this device run at once"
 
 static struct conn *connected_as_another(const struct node *n, struct conn *c)
@@ -20,9 +23,13 @@ bool twins_are_apart(
 {
     static const struct rid unknown;
 
-    if (!o->greeted || !copies_known(&n->copies, &c->device, n->now_us))
+    bool new_here = rid_eq(&c->replica, &unknown);
+
+    if (!o->greeted)
         return false;
-    return rid_eq(&c->replica, &unknown) || !rid_eq(&c->replica, &o->replica);
+    if (copies_known(&n->copies, &c->device, n->now_us))
+        return new_here || !rid_eq(&c->replica, &o->replica);
+    return new_here && n->now_us - o->opened_us >= SETTLED_US;
 }
 
 static int announce(struct node *n, struct conn *c)
@@ -49,11 +56,16 @@ int twins_on_hello(struct node *n, struct conn *c)
     struct conn *o = connected_as_another(n, c);
     int rc = SYNCLINE_OK;
 
-    if (copies_note(&n->copies, &c->device, &c->replica, o != NULL, n->now_us))
+    if (copies_note(&n->copies, &c->device, &c->replica,
+            o != NULL ? o->heard_us : 0, n->now_us))
         rc = announce(n, c);
+    conn_close_doubles(n, c);
     if (!copies_known(&n->copies, &c->device, n->now_us))
         return rc;
-    conn_close_doubles(n, c);
+    if (o != NULL && copies_tell(&n->copies, &o->device, &o->replica)) {
+        conn_close(n, o, SYNCLINE_EEXIST, BYE_COPIES);
+        o = NULL;
+    }
     if (copies_tell(&n->copies, &c->device, &c->replica) ||
         (o != NULL && n->now_us - o->opened_us < COPIES_TURN_US))
         conn_close(n, c, SYNCLINE_EEXIST, BYE_COPIES);

@@ -23,7 +23,7 @@ static bool comes(struct copies *c, uint8_t as, bool beside, uint64_t at_us)
     struct device_id d = device_of(1);
     struct rid r = replica_of(1, as);
 
-    return copies_note(c, &d, &r, beside, at_us);
+    return copies_note(c, &d, &r, beside ? 1 : 0, at_us);
 }
 
 static bool known(const struct copies *c, uint64_t at_us)
@@ -68,6 +68,36 @@ TEST(three_that_take_turns_are_found_too)
     for (uint8_t i = 0; i < 6; i++)
         found = comes(&c, (uint8_t)(1 + i % 3), true, i * SECOND) || found;
     CHECK(found);
+    copies_free(&c);
+}
+
+/* One stays connected and is heard, the other one is never let in. */
+TEST(one_that_knocks_in_vain_is_found)
+{
+    struct copies c = { 0 };
+    struct device_id d = device_of(1);
+    struct rid r = replica_of(1, 2);
+    int knocks = 1;
+
+    CHECK(!comes(&c, 1, false, SECOND));
+    CHECK(!copies_note(&c, &d, &r, SECOND, 2 * SECOND));
+    for (uint64_t at = 3; !known(&c, at * SECOND); at++, knocks++)
+        (void)copies_note(&c, &d, &r, at * SECOND - 1, at * SECOND);
+    CHECK_INT(knocks, 1 + COPIES_RETURNS);
+    copies_free(&c);
+}
+
+/* The other connection is of the life before, and nothing comes from it. */
+TEST(a_connection_that_lingers_is_no_copy)
+{
+    struct copies c = { 0 };
+    struct device_id d = device_of(1);
+    struct rid r = replica_of(1, 2);
+
+    CHECK(!comes(&c, 1, false, SECOND));
+    for (uint64_t at = 3; at < 100; at++)
+        CHECK(!copies_note(&c, &d, &r, SECOND, at * SECOND));
+    CHECK(!known(&c, 100 * SECOND));
     copies_free(&c);
 }
 
@@ -150,7 +180,7 @@ TEST(who_is_no_member_is_forgotten)
         struct device_id d = device_of(i);
         struct rid r = replica_of(i, 1);
 
-        (void)copies_note(&c, &d, &r, false, 0);
+        (void)copies_note(&c, &d, &r, 0, 0);
     }
     CHECK_UINT(copies_n(&c), 5);
     copies_keep(&c, ids, 2);
