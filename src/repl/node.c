@@ -221,9 +221,8 @@ static void undo_frames(struct node *n)
 }
 
 /* Whom a step answers besides its own asker was waiting for something that
- * was so already, what it closes stays closed, and pieces that are in the
- * store stay there: nothing of that is undone, or nobody would hear of it any
- * more. */
+ * was so already, what it closes stays closed, and pieces are in the store:
+ * none of it is undone, or nobody would hear of it any more. */
 static bool outlives_undo(
     const struct node *n, const struct effect *fx, const struct event *ev)
 {

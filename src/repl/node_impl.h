@@ -28,8 +28,7 @@
  *   watch.c     streams of events
  *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
- *   audit.c     what the audit log is told
- *   oversize.c  much in pieces, and what is too large for a commit
+ *   audit.c     what the audit log is told; oversize.c: oversize.h
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -232,12 +231,11 @@ struct wait {
     uint64_t request, commit;
     struct space *space;
     struct dot dot;
-    bool durable, all;
+    bool durable, all, batch;
     uint32_t want;
     uint64_t deadline_us;
     uint64_t version;
     uint32_t changed;
-    bool batch;
     char *also; /* further members of the answer */
 };
 
@@ -254,9 +252,8 @@ struct watch {
     bool told_live; /* has been told that it is up to date */
 };
 
-/* What collection took, for the audit log. */
 struct gone {
-    uint64_t items, fields;
+    uint64_t items, fields; /* that collection took, for the audit log */
 };
 
 struct unsettled; /* resolve.c */
@@ -557,8 +554,6 @@ NODISCARD int receive_batch(
     struct node *n, struct conn *c, const struct frame_batch *f);
 NODISCARD int receive_fragment(
     struct node *n, struct conn *c, const struct frame_fragment *f);
-/* The most bytes of a row in fragments. */
-size_t receive_row_max(const struct node *n);
 NODISCARD int receive_ack(
     struct node *n, struct conn *c, const struct frame_ack *f);
 

@@ -1,9 +1,9 @@
 /* Much to write: in pieces, where it can be parted. What the store will not
  * take in one commit even so, and of which item that is: nothing goes on
  * there, so people must hear of it. */
-#include "repl/node_impl.h"
+#include "repl/oversize.h"
 
-#include <inttypes.h>
+#include "repl/node_impl.h"
 
 #define TOLD_US ((uint64_t)60 * 1000 * 1000)
 

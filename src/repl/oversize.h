@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "repl/keys.h"
+#include "core/item.h"
 
 struct node;
 
@@ -37,5 +37,8 @@ NODISCARD int piece_end(struct node *n, struct piece *p);
 void oversize_note(struct node *n);
 /* The same for `status`: an object, or null. */
 void oversize_put(const struct node *n, struct buf *b);
+
+/* receive.c: the most bytes of a row in fragments. */
+size_t receive_row_max(const struct node *n);
 
 #endif
