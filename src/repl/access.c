@@ -144,7 +144,7 @@ void access_refuse(struct node *n, struct conn *c, struct space *sp)
     if (s == NULL)
         return;
     s->refusing = true;
-    s->until_pong = 0;
+    s->awaits = 0;
     s->refused_us = n->now_us;
 }
 
@@ -426,7 +426,7 @@ int access_retry(struct node *n)
 
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
-            if (!s->refusing || s->until_pong != 0 || c->closing ||
+            if (!s->refusing || s->awaits != 0 || c->closing ||
                 s->space->staging != NULL ||
                 n->now_us < s->refused_us + REST_US || !knows_as_much(n, c))
                 continue;

@@ -323,12 +323,6 @@ static int on_pong(struct node *n, struct conn *c, struct frame *f)
     c->offset_us =
         (int64_t)(f->ping.wall_us + c->rtt_us / 2) - (int64_t)n->wall_us;
     c->measured = true;
-    c->pongs++;
-    for (struct session *s = c->sessions; s != NULL; s = s->next)
-        if (s->until_pong != 0 && s->until_pong <= c->pongs) {
-            s->refusing = false;
-            s->until_pong = 0;
-        }
     return SYNCLINE_OK;
 }
 
@@ -354,7 +348,7 @@ static int on_reach(struct node *n, struct conn *c, struct frame *f)
 
 static int on_subscribe(struct node *n, struct conn *c, struct frame *f)
 {
-    return send_on_subscribe(n, c, &f->subscribe);
+    return send_on_subscribe(n, c, &f->subscribe, f->no);
 }
 
 static int on_batch(struct node *n, struct conn *c, struct frame *f)

@@ -12,9 +12,10 @@ static void early_drop(struct early **at)
     free(e);
 }
 
-int conn_keep_early(struct conn *c, const struct frame_subscribe *f)
+int conn_keep_early(
+    struct conn *c, const struct frame_subscribe *f, uint32_t no)
 {
-    struct frame frame = { .type = FRAME_SUBSCRIBE, .subscribe = *f };
+    struct frame frame = { .type = FRAME_SUBSCRIBE, .no = no, .subscribe = *f };
     struct early **at = &c->early;
     size_t bytes = 0;
 
@@ -52,7 +53,7 @@ int early_take(struct node *n, struct conn *c, const struct space *sp)
     if (bytes.ptr == NULL)
         return SYNCLINE_ENOMEM;
     rc = get_frame(bytes, &f, &n->step);
-    return rc == SYNCLINE_OK ? send_on_subscribe(n, c, &f.subscribe) : rc;
+    return rc == SYNCLINE_OK ? send_on_subscribe(n, c, &f.subscribe, f.no) : rc;
 }
 
 void early_free(struct conn *c)

@@ -51,7 +51,10 @@ struct frame_subscribe {
 #define BATCH_HURRY 4   /* my window fills: credit at once, please */
 #define BATCH_WHOLE 8   /* the mark leaves nothing out: this is all I have */
 #define BATCH_FLOORS 16 /* floors follow */
-#define BATCH_FLAGS 31
+#define BATCH_BEGINS                                         \
+    32 /* alone: what follows answers SUBSCRIBE no. `cursor` \
+        */
+#define BATCH_FLAGS 63
 
 /* What must be risen above where something has been collected. */
 struct floors {

@@ -131,8 +131,8 @@ struct session {
      * it knows as much, or we know more. */
     bool refusing;
     uint64_t refused_us;
-    bool asked;          /* we have sent SUBSCRIBE */
-    uint64_t until_pong; /* and again: what comes before this PONG is old */
+    bool asked;      /* we have sent SUBSCRIBE */
+    uint32_t awaits; /* and again: what comes before its answer is old */
 };
 
 /* A large row arriving. */
@@ -178,7 +178,6 @@ struct conn {
     struct slice name;
     uint16_t port;
     uint32_t sent_no, seen_no, undo_no;
-    uint64_t pings, pongs; /* sent, answered: in order */
     uint64_t heard_us, ping_due_us, opened_us;
     uint64_t rtt_us;
     int64_t offset_us;
@@ -489,7 +488,8 @@ void session_drop(struct conn *c, struct space *sp);
 /* ---- conn_early.c ---- */
 
 /* Keeps a SUBSCRIBE for when its space is opened. */
-NODISCARD int conn_keep_early(struct conn *c, const struct frame_subscribe *f);
+NODISCARD int conn_keep_early(
+    struct conn *c, const struct frame_subscribe *f, uint32_t no);
 /* The space is open. */
 NODISCARD int early_take(
     struct node *n, struct conn *c, const struct space *sp);
@@ -538,8 +538,9 @@ bool twins_run(const struct node *n, const struct device_id *device);
 
 /* ---- send.c ---- */
 
-NODISCARD int send_on_subscribe(
-    struct node *n, struct conn *c, const struct frame_subscribe *f);
+/* no: the frame's number, by which the answer names it. */
+NODISCARD int send_on_subscribe(struct node *n, struct conn *c,
+    const struct frame_subscribe *f, uint32_t no);
 /* Sends what it can on every session. */
 NODISCARD int send_flush(struct node *n);
 /* Forgets what was about to be sent on a session. */

@@ -509,6 +509,26 @@ static bool is_refused(
     return s != NULL && s->refusing;
 }
 
+/* What follows answers our SUBSCRIBE of that number. */
+static int answer_begins(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f)
+{
+    struct session *s;
+
+    if (f->flags != BATCH_BEGINS || f->rows_n > 0 || f->conflicts_n > 0)
+        return SYNCLINE_EMALFORMED;
+    if (!access_is_shared(n, c, sp))
+        return SYNCLINE_OK;
+    s = session_of(c, sp);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (s->awaits != 0 && f->cursor == s->awaits) {
+        s->awaits = 0;
+        s->refusing = false;
+    }
+    return SYNCLINE_OK;
+}
+
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space), *into;
@@ -521,6 +541,8 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         c->hurry = true;
     n->want_flush = true;
     rc = standing_rows(n, c, f->rows_n + f->conflicts_n);
+    if (rc == SYNCLINE_OK && sp != NULL && (f->flags & BATCH_BEGINS) != 0)
+        return answer_begins(n, c, sp, f);
     if (rc != SYNCLINE_OK || sp == NULL || is_refused(n, c, sp))
         return rc;
     into = bootstrap_target(c, sp);

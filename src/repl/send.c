@@ -562,15 +562,25 @@ int send_flush(struct node *n)
     return SYNCLINE_OK;
 }
 
-int send_on_subscribe(
-    struct node *n, struct conn *c, const struct frame_subscribe *f)
+/* An empty batch before all that follows. */
+static int begin_answer(
+    struct node *n, struct conn *c, const struct space *sp, uint32_t no)
+{
+    struct frame frame = { .type = FRAME_BATCH,
+        .batch = { .space = sp->token, .flags = BATCH_BEGINS, .cursor = no } };
+
+    return conn_send(n, c, &frame);
+}
+
+int send_on_subscribe(struct node *n, struct conn *c,
+    const struct frame_subscribe *f, uint32_t no)
 {
     struct space *sp = space_by_token(n, &f->space);
     struct session *s;
     struct vv have = { 0 };
 
     if (sp == NULL || !access_is_shared(n, c, sp))
-        return conn_keep_early(c, f);
+        return conn_keep_early(c, f, no);
     s = session_of(c, sp);
     if (s == NULL || vv_copy(&have, &f->have, &n->step) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
@@ -611,7 +621,9 @@ int send_on_subscribe(
         vv_copy(&s->claims, &have, &s->claims_arena) != SYNCLINE_OK ||
         (!PLANTED(M14) && ack_lower(n, &c->device, sp, &have) != SYNCLINE_OK))
         return SYNCLINE_ENOMEM;
-    if (PLANTED(M14))
-        return vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena);
-    return SYNCLINE_OK;
+    if (PLANTED(M14) &&
+        vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena) !=
+            SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    return begin_answer(n, c, sp, no);
 }

@@ -5,13 +5,12 @@ int conn_ping(struct node *n, struct conn *c)
 {
     struct frame ping = { .type = FRAME_PING, .ping = { n->now_us, 0 } };
 
-    c->pings++;
     return conn_send(n, c, &ping);
 }
 
 /* Where we had asked before, what is under way still answers that, and marks in
- * it may claim rows that we have not taken. Its answer to a PING comes after
- * all of it. */
+ * it may claim rows that we have not taken: nothing is, up to the batch that
+ * begins the new answer. */
 static int subscribe(
     struct node *n, struct conn *c, struct space *sp, bool anew)
 {
@@ -37,10 +36,8 @@ static int subscribe(
         return rc;
     }
     rc = conn_send(n, c, &f);
-    if (rc == SYNCLINE_OK && s->asked) {
-        s->until_pong = c->pings + 1;
-        rc = conn_ping(n, c);
-    }
+    if (s->asked) /* conn_send has counted it */
+        s->awaits = c->sent_no;
     s->asked = true;
     return rc;
 }
