@@ -9,8 +9,7 @@
  *   write.c     local writes
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
- *   twins.c     a device that runs twice
- *   subscribe.c asking for spaces
+ *   twins.c     a device that runs twice; subscribe.c: asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in

@@ -5,6 +5,9 @@
 
 #include "repl/node_impl.h"
 
+/* The longest row, whoever they are: one that must be held in memory as a
+ * whole, and fit a commit. */
+#define INCOMING_MOST ((size_t)384 << 20)
 #define TOLD_US ((uint64_t)60 * 1000 * 1000)
 
 /* ---- in pieces ---- */
@@ -48,6 +51,17 @@ int piece_end(struct node *n, struct piece *p)
 }
 
 /* ---- too large ---- */
+
+/* Each member may have written a document of the largest size into one item
+ * while it was alone, and a resolver's result holds what it merged; besides
+ * there are those who were members once. Memory is taken only as it comes. */
+size_t receive_row_max(const struct node *n)
+{
+    size_t documents = members_n(n->members) + 4;
+
+    return documents < INCOMING_MOST / VALUE_MAX ? documents * VALUE_MAX
+                                                 : INCOMING_MOST;
+}
 
 static struct slice name_of(
     const struct node *n, enum store_table table, uint32_t id)

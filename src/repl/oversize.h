@@ -38,7 +38,7 @@ void oversize_note(struct node *n);
 /* The same for `status`: an object, or null. */
 void oversize_put(const struct node *n, struct buf *b);
 
-/* receive.c: the most bytes of a row in fragments. */
+/* The most bytes of a row in fragments. */
 size_t receive_row_max(const struct node *n);
 
 #endif

@@ -4,9 +4,6 @@
 
 #include <stdlib.h>
 
-/* The longest row, whoever they are: one that must be held in memory as a
- * whole, and fit a commit. */
-#define INCOMING_MOST ((size_t)384 << 20)
 #define ACKS_BYTES_MAX ((size_t)256 << 20)
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
@@ -574,17 +571,6 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     if (rc == SYNCLINE_OK)
         skip_echo(c, sp, f->rows_n);
     return rc;
-}
-
-/* Each member may have written a document of the largest size into one item
- * while it was alone, and a resolver's result holds what it merged; besides
- * there are those who were members once. Memory is taken only as it comes. */
-size_t receive_row_max(const struct node *n)
-{
-    size_t documents = members_n(n->members) + 4;
-
-    return documents < INCOMING_MOST / VALUE_MAX ? documents * VALUE_MAX
-                                                 : INCOMING_MOST;
 }
 
 static int begin_incoming(
