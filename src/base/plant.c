@@ -37,9 +37,6 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },
-    [PLANT_CHUNK_COUNTED] = { "chunk-counted",
-        "items that are taken along are "
-        "counted, not weighed" },
     [PLANT_CUT_IGNORED] = { "cut-ignored",
         "changes of devices that may not write are merged" },
     [PLANT_COMMIT_UNCHECKED] = { "commit-unchecked",
@@ -54,6 +51,8 @@ static const struct plant_row rows[PLANT_END] = {
         "the winner had seen" },
     [PLANT_FOREIGN_STAYS] = { "foreign-stays",
         "what was merged before a removal was heard of stays as it is" },
+    [PLANT_FOLD_BY_ARRIVAL] = { "fold-by-arrival",
+        "a certificate counts by who is an admin when it comes" },
     [PLANT_FORWARD_DROPS] = { "forward-drops",
         "what an author delivers "
         "itself is never forwarded" },
@@ -69,6 +68,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_JOIN_DROPS] = { "join-drops",
         "what a machine brings along is not "
         "replayed into its new mesh" },
+    [PLANT_KEYS_KEPT] = { "keys-kept",
+        "who comes later is not given the mesh's keys" },
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },

@@ -204,7 +204,8 @@ static int give_keys(struct node *n)
 {
     int rc = SYNCLINE_OK;
 
-    for (uint32_t i = 0; i < n->keyring.n && rc == SYNCLINE_OK; i++) {
+    for (uint32_t i = 0;
+         i < n->keyring.n && rc == SYNCLINE_OK && !PLANTED(KEYS_KEPT); i++) {
         bool made;
 
         if (!n->keyring.e[i].whole || !is_on_duty(n, &n->keyring.e[i]))

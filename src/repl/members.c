@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "base/text.h"
 
 static const char *const roles[] = {
@@ -190,6 +191,10 @@ int members_set(
         return rc;
     if (value.ptr != NULL)
         rc = members_read_value(m, certs, value, &k, why);
+    if (PLANTED(FOLD_BY_ARRIVAL) && rc == SYNCLINE_OK && certs[0] != NULL &&
+        m->answer.n > 0 && certs[0]->kind != CERT_KX &&
+        members_role(m, &certs[0]->by) != ROLE_ADMIN)
+        rc = SYNCLINE_EMALFORMED;
     if (rc == SYNCLINE_OK) {
         rc = store_record(m, key, certs);
         if (rc == SYNCLINE_OK)

@@ -356,8 +356,6 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return refresh_space(n, rest, doc.ptr != NULL);
     if (after_prefix(key, POLICY_PREFIX, &rest))
         return refresh_policy_of(n, rest);
-    if (after_prefix(key, PARKED_PREFIX, &rest))
-        return silence_parked(n, rest, slice_is(doc, "true"));
     if (members_is_key(key)) {
         rc = members_set(n->members, key, doc, &why);
         if (rc == SYNCLINE_EMALFORMED)
@@ -379,6 +377,19 @@ static void forget_invites(struct node *n)
     if (removed != n->removed_n)
         invites_forget(n->invites);
     n->removed_n = removed;
+}
+
+/* Once it is known who is a member: nobody else can be parked. */
+static int refresh_parked(struct node *n, struct space *mesh, struct slice key)
+{
+    struct slice doc, rest;
+    int rc;
+
+    if (!after_prefix(key, PARKED_PREFIX, &rest))
+        return SYNCLINE_OK;
+    rc = mesh_document(n, mesh, key, &doc);
+    return rc == SYNCLINE_OK ? silence_parked(n, rest, slice_is(doc, "true"))
+                             : rc;
 }
 
 static int act_on_members(struct node *n)
@@ -419,8 +430,14 @@ int mesh_refresh(struct node *n)
         rc = refresh_item(n, mesh, k->key);
     if (rc == SYNCLINE_OK)
         rc = members_fold(n->members, &changed);
-    if (rc == SYNCLINE_OK && changed)
+    n->members_changed = n->members_changed || changed;
+    if (rc == SYNCLINE_OK && n->members_changed)
         rc = act_on_members(n);
+    if (rc == SYNCLINE_OK)
+        n->members_changed = false;
+    for (struct changed_key *k = f.keys; k != NULL && rc == SYNCLINE_OK;
+         k = k->next)
+        rc = refresh_parked(n, mesh, k->key);
     if (rc != SYNCLINE_OK)
         return rc;
     n->mesh_changed = n->mesh_due = false;

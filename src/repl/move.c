@@ -3,7 +3,6 @@
  * of the same name once these have had their first MARK, and are deleted as
  * they go. So the move can be broken off anywhere and goes on at the next
  * start. */
-#include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/join_impl.h"
@@ -214,7 +213,7 @@ static int replay_items(struct node *n, const struct leaving *l,
         struct slice key = slice_from(c->keys[i], 4);
         struct stored st;
 
-        if (i > 0 && node_has_enough(n) && !PLANTED(CHUNK_COUNTED))
+        if (i > 0 && node_has_enough(n))
             break; /* the rest is there in the next step */
 
         rc = stored_decode(c->values[i], &st, &n->step);

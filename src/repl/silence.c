@@ -114,7 +114,8 @@ int silence_parked(struct node *n, struct slice device, bool parked)
     int rc = SYNCLINE_OK;
 
     if (device.len != 2 * DEVICE_ID_LEN ||
-        hex_decode(id.b, DEVICE_ID_LEN, device) != SYNCLINE_OK)
+        hex_decode(id.b, DEVICE_ID_LEN, device) != SYNCLINE_OK ||
+        !members_has(n->members, &id))
         return SYNCLINE_OK; /* nobody's */
     s = find_or_add(n, &id);
     if (s == NULL)

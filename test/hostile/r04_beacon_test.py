@@ -17,7 +17,7 @@ import peer
 from peer import node, tap
 from lan import Lan
 
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -32,10 +32,17 @@ def _secret(daemon):
                                  uri=True) as db:
                 row = db.execute("SELECT v FROM meta WHERE k = ?",
                                  (b"mesh",)).fetchone()
-                return row and bytes(row[0])[16:48]
+                return row and bytes(row[0])
         except sqlite3.Error:
             return None
-    return node.wait_for("the mesh's secret is in the database", look)
+    row = node.wait_for("the mesh's secret is in the database", look)
+    mesh, nonce, sealed = row[:16], row[16:28], row[28:]
+    own = peer.Identity.of(daemon.dir).key.private_bytes(
+        serialization.Encoding.Raw, serialization.PrivateFormat.Raw,
+        serialization.NoEncryption())
+    key = HKDF(hashes.SHA256(), 32, None, b"syncline store v1\n").derive(own)
+    return AESGCM(key).decrypt(
+        nonce, sealed, b"syncline mesh secret v1\n" + mesh)
 
 
 def _announce(key, device, port):
