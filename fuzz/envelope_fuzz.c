@@ -15,13 +15,14 @@ static void open_house(void)
     static const uint8_t seed[IDENTITY_SEED_LEN] = { 1 };
     static const struct mesh_id mesh = { { 2 } };
     static const struct space_token space = { { 3 } };
+    const struct envelope_secret secret = { .id = { 4 }, .key = { 5 } };
     static struct identity *id;
 
     if (id != NULL)
         return;
     ENSURE(identity_from_seed(&id, seed) == SYNCLINE_OK);
     crypto_port_seeded(&crypto, &self, id, 1);
-    ENSURE(envelope_keys_make(&keys, &crypto, &mesh, &space, seed, 0, seed) ==
+    ENSURE(envelope_keys_make(&keys, &crypto, &mesh, &space, &secret) ==
         SYNCLINE_OK);
 }
 

@@ -29,6 +29,10 @@ void check_version(
 void check_stamp(struct world *w, struct machine *m, const struct change *c,
     const struct stamp *greatest);
 
+/* R18, R26: what is kept of a change bears its author's signature. */
+void check_signed(struct world *w, struct machine *m, uint32_t number,
+    const struct space_token *space, struct slice key);
+
 /* What nobody asked for, a replay, a copy, a reissue, brings what somebody
  * wrote once; resolvers are asked. */
 void check_unasked(struct world *w, const struct machine *m, uint32_t change);

@@ -35,6 +35,7 @@ static const char *const names[FAULT_END] = {
     [FAULT_WIPE] = "wipe",
     [FAULT_REPLACE] = "replace",
     [FAULT_REMOVE] = "remove",
+    [FAULT_FORGE] = "forge",
 };
 
 const char *fault_name(enum fault f)
@@ -97,7 +98,7 @@ void faults_draw(struct world *w)
     struct prng *p = &w->fault_draw;
 
     *p = draw_from(w->opt.seed, DRAW_FAULTS, 0);
-    for (unsigned f = 0; f < FAULT_END; f++)
+    for (unsigned f = 0; f < FAULT_STRIKES; f++)
         if ((prng_one_in(p, 3) || w->opt.forced) &&
             (w->opt.faults >> f & 1) != 0 &&
             (w->opt.on_file || (FAULTS_OF_FILE >> f & 1) == 0))
@@ -105,6 +106,9 @@ void faults_draw(struct world *w)
     if (w->opt.by_alloc) /* that, and nothing else */
         w->faults.on = 1u << FAULT_MEMORY;
     w->faults.gap_us = 50 * MS_US + prng_below(p, 3 * SEC_US);
+    if ((prng_one_in(p, 3) || w->opt.forced) && !w->opt.by_alloc &&
+        (w->opt.faults >> FAULT_FORGE & 1) != 0)
+        w->faults.on |= 1u << FAULT_FORGE;
 }
 
 static unsigned rate(struct world *w, enum fault f, unsigned least)
@@ -142,6 +146,7 @@ static bool strike(struct world *w, enum fault f, struct machine *m)
     case FAULT_SLOW:
     case FAULT_SYNC:
     case FAULT_SMALL:
+    case FAULT_FORGE:
     case FAULT_END:
         return false; /* these work all the time */
     default:
@@ -161,7 +166,7 @@ static void next(struct world *w, struct happening *h)
     w->faults.strikes++;
     w->fault_draw = draw_from(w->opt.seed, DRAW_STRIKE, no);
     gap_us = prng_below(&w->fault_draw, w->faults.gap_us);
-    f = (enum fault)prng_below(&w->fault_draw, FAULT_END);
+    f = (enum fault)prng_below(&w->fault_draw, FAULT_STRIKES);
     m = world_machine(w, prng_below(&w->fault_draw, w->drawn_n));
     if (m != NULL && fault_is_on(&w->faults, f) &&
         !skip_has(w->opt.skip_strikes, no) && strike(w, f, m))
@@ -180,6 +185,7 @@ void faults_begin(struct world *w)
     w->net.us_per_kib = 100 + prng_below(&w->fault_draw, 20 * MS_US);
     if (!fault_is_on(&w->faults, FAULT_SLOW))
         w->net.us_per_kib = 0;
+    w->net.forge = rate(w, FAULT_FORGE, 10);
     w->tally.struck[FAULT_SLOW] += fault_is_on(&w->faults, FAULT_SLOW);
     w->tally.struck[FAULT_SMALL] += fault_is_on(&w->faults, FAULT_SMALL);
     if (w->faults.on != 0 && !w->opt.by_alloc)

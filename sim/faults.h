@@ -38,6 +38,8 @@ enum fault {
     FAULT_WIPE,      /* a machine loses its store, not its identity */
     FAULT_REPLACE,   /* that too: a new device comes, the old is removed */
     FAULT_REMOVE,    /* a member is removed while it runs */
+    FAULT_STRIKES,   /* of these one strikes now and then */
+    FAULT_FORGE = FAULT_STRIKES, /* a member alters what it sends */
     FAULT_END
 };
 

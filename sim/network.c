@@ -1,5 +1,6 @@
 #include "sim/network.h"
 
+#include "sim/forge.h"
 #include "sim/world.h"
 
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #define CONNECT_TIMEOUT_US (10 * SEC_US)
 /* Inbound connections are numbered apart from those that a node dials. */
 #define INBOUND ((uint64_t)1 << 32)
+#define FORGED_MAX 4 /* in a run */
 
 struct netaddr network_addr(const struct machine *m)
 {
@@ -291,17 +293,31 @@ static bool strikes(
     return true;
 }
 
+/* Who is caught is let in again after a while that doubles: not too often. */
+static bool forges(const struct world *w, struct link *l)
+{
+    return w->net.forge > 0 && !w->faults.over && !l->pairing &&
+        w->net.forged < FORGED_MAX && prng_one_in(&l->draw, w->net.forge);
+}
+
 void network_send(struct machine *from, uint64_t conn, struct slice bytes)
 {
     struct world *w = from->world;
     unsigned i;
     struct link *l = find(from, conn, &i);
+    struct buf forged = { 0 };
     struct cargo *c;
 
     if (l == NULL || l->lane[i].ended)
         return; /* it ends, and the node will hear of it */
+    if (forges(w, l) && forge_frame(from, bytes, &l->draw, &forged)) {
+        bytes = buf_slice(&forged);
+        w->tally.struck[FAULT_FORGE]++;
+        w->net.forged++;
+        world_note(w, "machine %u forges something", from->ix);
+    }
     if (strikes(w, &l->draw, w->net.frame_loss, FAULT_LOSS))
-        return;
+        goto out;
     c = lane_put(w, l, i, CARGO_FRAME, bytes, l->delay_us);
     if (strikes(w, &l->draw, w->net.frame_reorder, FAULT_REORDER))
         c->due_us += prng_below(&l->draw, 4 * l->delay_us);
@@ -312,6 +328,8 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes)
         lane_insert(&l->lane[i], c);
     }
     plan(w, l, i, l->lane[i].first->due_us);
+out:
+    buf_free(&forged);
 }
 
 void network_wait(struct machine *to, uint64_t conn, uint64_t wait_us)

@@ -61,6 +61,7 @@ struct network {
     uint64_t us_per_kib;
     /* One in so many; 0 is never. */
     unsigned frame_loss, frame_dup, frame_reorder, datagram_loss, datagram_dup;
+    unsigned forge, forged; /* and how often it was */
 };
 
 void network_init(struct world *w);

@@ -43,6 +43,18 @@ static void touch(struct observer *o, uint32_t item, bool removed)
     o->touched[o->touched_n++] = (struct touched){ item, removed };
 }
 
+/* The item once more: what a store lends is good until it is asked again, and
+ * the judge asks it for keys. */
+static void check_signed_item(struct observer *o, uint32_t item)
+{
+    const struct led_item *li = &o->ledger->items[item];
+    const struct view_space *vs = view_by_space(o->view, li->space);
+
+    if (vs != NULL)
+        check_signed(o->world, o->machine, vs->number,
+            &o->ledger->spaces[li->space].token, li->key);
+}
+
 static void load(struct observer *o, uint32_t item, struct item *out)
 {
     const struct led_item *li = &o->ledger->items[item];
@@ -455,6 +467,7 @@ static void judge_touched(struct observer *o)
         vi->length = it.length;
         if (it.version > vi->version) /* a collected one is not forgotten */
             vi->version = it.version;
+        check_signed_item(o, t->item);
     }
 }
 

@@ -73,6 +73,7 @@ void world_close(struct world *w)
     pairing_free(&w->pairing);
     ledger_free(&w->ledger);
     omap_free(&w->results);
+    omap_free(&w->devices);
     omap_free(&w->audited);
     omap_free(&w->siblings);
     trace_free(&w->trace);

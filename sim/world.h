@@ -59,6 +59,7 @@ struct world {
     struct pairing pairing;
     struct ledger ledger;
     struct omap results;  /* of resolvers, where they can be told apart */
+    struct omap devices;  /* beginning of the id -> public key */
     struct omap audited;  /* what each node has told its audit log */
     struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;

@@ -34,6 +34,8 @@ static const struct plant_row rows[PLANT_END] = {
         "dropped" },
     [PLANT_M23B] = { "M23b", "the clock does not merge what is far ahead" },
     [PLANT_M25] = { "M25", "what was received is known in memory only" },
+    [PLANT_BARE_DEATH] = { "bare-death",
+        "a row without a signed change ends the life of an item" },
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },
@@ -80,9 +82,15 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_OWN_UNSAVED] = { "own-unsaved",
         "own writes are not saved in the "
         "vector" },
+    [PLANT_PARKED_FORGOTTEN] = { "parked-forgotten",
+        "a mark is believed while rows before it wait for their author" },
     [PLANT_PRINT_DRIFT] = { "print-drift",
         "the fingerprint keeps what a "
         "deleted item added to it" },
+    [PLANT_PROOFS_IGNORED] = { "proofs-ignored",
+        "what is received is not checked against its proof" },
+    [PLANT_PROOFS_STAY] = { "proofs-stay",
+        "proofs cover what has been overwritten" },
     [PLANT_READER_WRITES] = { "reader-writes",
         "a device that may not write does so" },
     [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
@@ -91,6 +99,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_REPLAY_SKIPS] = { "replay-skips",
         "opening a store passes by the "
         "first commit after its checkpoint" },
+    [PLANT_ROOT_UNSIGNED] = { "root-unsigned",
+        "a proof is checked but for its signature" },
     [PLANT_SESSION_GROWS] = { "session-grows",
         "each mark leaves something in its session behind" },
     [PLANT_SILENT_LOSS] = { "silent-loss",

@@ -2,18 +2,6 @@
 
 #define NAME_MAX_LEN 1024 /* bytes of an item's key */
 
-int envelope_key_id(uint8_t out[KEY_ID_LEN], const struct crypto_port *crypto,
-    const uint8_t epoch_key[KEY_LEN])
-{
-    uint8_t mac[SHA256_LEN];
-    int rc = crypto->hmac_sha256(
-        crypto->self, mac, SLICE(epoch_key, KEY_LEN), SLICE_LIT("kid"));
-
-    if (rc == SYNCLINE_OK)
-        memcpy(out, mac, KEY_ID_LEN);
-    return rc;
-}
-
 /* Everything that is derived carries what it is for and for which space. */
 static int derive(uint8_t out[KEY_LEN], const struct crypto_port *crypto,
     const uint8_t from[KEY_LEN], const struct envelope_keys *of,
@@ -41,24 +29,39 @@ static int derive_mac(struct mac_key *out, const struct crypto_port *crypto,
     return rc;
 }
 
+int envelope_clear_secret(struct envelope_secret *out,
+    const struct crypto_port *crypto, const struct mesh_id *mesh,
+    const struct space_token *space)
+{
+    const struct envelope_keys of = { .mesh = *mesh, .space = *space };
+    struct envelope_secret made = { .epoch = 0 };
+    uint8_t name[KEY_LEN] = { 0 };
+    int rc;
+
+    memcpy(name, mesh->b, MESH_ID_LEN);
+    rc = derive(made.key, crypto, name, &of, SLICE_LIT("syncline clear v1\n"));
+    memcpy(made.first, made.key, KEY_LEN);
+    if (rc == SYNCLINE_OK)
+        *out = made;
+    return rc;
+}
+
 int envelope_keys_make(struct envelope_keys *out,
     const struct crypto_port *crypto, const struct mesh_id *mesh,
-    const struct space_token *space, const uint8_t mesh_secret[KEY_LEN],
-    uint64_t epoch, const uint8_t epoch_key[KEY_LEN])
+    const struct space_token *space, const struct envelope_secret *secret)
 {
     struct envelope_keys made = {
-        .mesh = *mesh, .space = *space, .epoch = epoch
+        .mesh = *mesh, .space = *space, .epoch = secret->epoch
     };
-    int rc = envelope_key_id(made.id, crypto, epoch_key);
+    int rc = derive(
+        made.seal, crypto, secret->key, &made, SLICE_LIT("syncline seal v1\n"));
 
+    memcpy(made.id, secret->id, KEY_ID_LEN);
     if (rc == SYNCLINE_OK)
-        rc = derive(made.seal, crypto, epoch_key, &made,
-            SLICE_LIT("syncline seal v1\n"));
-    if (rc == SYNCLINE_OK)
-        rc = derive_mac(&made.siv, crypto, epoch_key, &made,
+        rc = derive_mac(&made.siv, crypto, secret->key, &made,
             SLICE_LIT("syncline siv v1\n"));
     if (rc == SYNCLINE_OK)
-        rc = derive_mac(&made.index, crypto, mesh_secret, &made,
+        rc = derive_mac(&made.index, crypto, secret->first, &made,
             SLICE_LIT("syncline index v1\n"));
     if (rc == SYNCLINE_OK)
         *out = made;

@@ -19,9 +19,13 @@
 #define ENVELOPE_TAG_LEN SHA256_LEN
 #define KEY_ID_LEN 16
 
-/* A mesh's key of one epoch (32 bytes) names itself so. */
-NODISCARD int envelope_key_id(uint8_t out[KEY_ID_LEN],
-    const struct crypto_port *crypto, const uint8_t epoch_key[KEY_LEN]);
+/* A space's key of an epoch (repl/keyring.h makes it from the mesh's), and that
+ * which its tokens are made with. */
+struct envelope_secret {
+    uint64_t epoch;
+    uint8_t id[KEY_ID_LEN]; /* of the mesh's key of that epoch */
+    uint8_t key[KEY_LEN], first[KEY_LEN];
+};
 
 /* What a space's cells of one epoch are made with. Secret. */
 struct envelope_keys {
@@ -31,14 +35,17 @@ struct envelope_keys {
     uint8_t id[KEY_ID_LEN];
     uint8_t seal[KEY_LEN];
     struct mac_key siv;
-    struct mac_key index; /* of the mesh's first key: the same for ever */
+    struct mac_key index; /* the same in all epochs */
 };
 
-/* Of a key of an epoch, and of the mesh secret, which is that of epoch 0. */
+/* Of epoch 0: made of names only, for cells that are signed and never sealed.
+ * Its id is zeros. */
+NODISCARD int envelope_clear_secret(struct envelope_secret *out,
+    const struct crypto_port *crypto, const struct mesh_id *mesh,
+    const struct space_token *space);
 NODISCARD int envelope_keys_make(struct envelope_keys *out,
     const struct crypto_port *crypto, const struct mesh_id *mesh,
-    const struct space_token *space, const uint8_t mesh_secret[KEY_LEN],
-    uint64_t epoch, const uint8_t epoch_key[KEY_LEN]);
+    const struct space_token *space, const struct envelope_secret *secret);
 
 enum envelope_type { CELL_VALUE = 0, CELL_REMOVED = 1, CELL_TOMBSTONE = 2 };
 

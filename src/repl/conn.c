@@ -1,6 +1,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static void session_free(struct conn *c, struct session *s)
     arena_free(&s->acked_arena);
     arena_free(&s->claims_arena);
     arena_free(&s->horizon_arena);
+    arena_free(&s->late_arena);
     free(s);
 }
 
@@ -74,6 +76,7 @@ void session_drop(struct conn *c, struct space *sp)
 static void conn_free(struct conn *c)
 {
     early_free(c);
+    parked_free(c);
     asks_free(c);
     while (c->sessions != NULL)
         session_drop(c, c->sessions->space);
@@ -219,6 +222,12 @@ int conn_on_up(struct node *n, const struct event *ev)
     n->counts.conns_up++;
     if (c->pairing)
         return join_on_conn(n, c);
+    if (adopts(n)) {
+        conn_close(n, c, SYNCLINE_EBUSY,
+            "this node signs what an older version has left, and connects "
+            "when that is done");
+        return SYNCLINE_OK;
+    }
     if (!node_admits(n, &c->device, false)) {
         conn_close(n, c, SYNCLINE_EDENIED, BYE_REMOVED);
         return SYNCLINE_OK;

@@ -1,5 +1,6 @@
 #include "base/plant.h"
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 
 #define LOOK_EVERY 64 /* versions */
 
@@ -68,6 +69,7 @@ int item_load(
     if (value.ptr == NULL)
         return SYNCLINE_ENOMEM;
     rc = stored_decode(value, out, &n->step);
+    out->bytes = value;
     return rc == SYNCLINE_OK ? remember_before(n, key, out) : rc;
 }
 
@@ -284,6 +286,27 @@ static void index_context(
     }
 }
 
+static int put_record(struct node *n, struct space *sp, struct slice key,
+    const struct stored *st, uint64_t lsn)
+{
+    bool to_sign = false;
+
+    for (uint32_t i = 0; i < st->item.changes_n && !to_sign; i++)
+        to_sign = is_to_sign(n, sp, &st->item.changes[i]);
+    buf_clear(&n->out);
+    put_be64(&n->out, lsn);
+    put_varint(&n->out, st->revisions);
+    put_item(&n->out, &st->item);
+    if (buf_status(&n->out) != SYNCLINE_OK)
+        return buf_status(&n->out);
+    if (to_sign)
+        sign_later(n, sp, key, &n->out);
+    else
+        txn_put_buf(
+            &n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), &n->out);
+    return txn_status(&n->txn);
+}
+
 int item_store(struct node *n, struct space *sp, struct slice key,
     struct stored *st, uint64_t lsn)
 {
@@ -298,6 +321,8 @@ int item_store(struct node *n, struct space *sp, struct slice key,
     if (rc == SYNCLINE_OK)
         rc = buf_status(&doc);
     if (rc == SYNCLINE_OK)
+        rc = proofs_settle(n, sp, key, st);
+    if (rc == SYNCLINE_OK)
         rc = keep_before(n, sp, key, st, buf_slice(&doc));
     buf_free(&doc);
     if (rc != SYNCLINE_OK)
@@ -309,13 +334,9 @@ int item_store(struct node *n, struct space *sp, struct slice key,
         SLICE_LIT(""));
     index_context(n, sp, key, st);
     mark_dead(n, sp, key, st, &now);
-    buf_clear(&n->out);
-    put_be64(&n->out, lsn);
-    put_varint(&n->out, st->revisions);
-    put_item(&n->out, &st->item);
-    if (buf_status(&n->out) != SYNCLINE_OK)
-        return buf_status(&n->out);
-    txn_put_buf(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), &n->out);
+    rc = put_record(n, sp, key, st, lsn);
+    if (rc != SYNCLINE_OK)
+        return rc;
     count(&sp->s, st, &now);
     if (slice_is(sp->name, MESH_SPACE))
         n->mesh_changed = true;

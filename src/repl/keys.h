@@ -27,6 +27,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_HORIZON "horizon/"     /* + be32, replica: varint seq */
 #define META_DEAD "dead/"           /* + be32, key: it waits for collection */
 #define META_RETURNING "returning/" /* + be32: state before a bootstrap */
+#define META_ADOPT "adopt/"         /* + be32: where signing goes on */
 #define META_REMOVED "removed"      /* by whom, u64 when: we are no member */
 #define META_SILENT "silent/"       /* + device: varint, microseconds */
 #define META_AUDIT "audit"          /* the head of the audit log */

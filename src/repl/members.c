@@ -293,6 +293,42 @@ struct slice members_spki(
     return found == NULL ? SLICE_NONE : found->spki;
 }
 
+static bool take_author(
+    const struct cert *c, const struct rid *replica, struct author_key *out)
+{
+    if (c == NULL || c->kind != CERT_MEMBER || !rid_is_of(replica, &c->device))
+        return false;
+    out->device = c->device;
+    out->spki = SLICE(c->spki, ED25519_SPKI_LEN);
+    return true;
+}
+
+/* Mostly of whom something counts; but `_mesh` holds what others wrote, too,
+ * before they ceased to count. A key belongs to its device by itself. */
+int members_author(
+    const struct members *m, const struct rid *replica, struct author_key *out)
+{
+    const struct answer *a = &m->answer;
+    size_t lo = 0, hi = a->standings_n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (memcmp(a->standings[mid].device.b, replica->b, RID_DEVICE_LEN) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo < a->standings_n &&
+        take_author(a->standings[lo].named, replica, out))
+        return SYNCLINE_OK;
+    for (size_t i = 0; i < m->records_n; i++)
+        for (size_t k = 0; k < CERTS_MAX; k++)
+            if (take_author(m->records[i].certs[k], replica, out))
+                return SYNCLINE_OK;
+    return SYNCLINE_ENOTFOUND;
+}
+
 bool members_removed_at(const struct members *m, size_t ix, struct member *out)
 {
     for (size_t i = 0; i < m->answer.standings_n; i++) {

@@ -97,6 +97,15 @@ const struct device_id *members_ids(const struct members *m);
 struct slice members_spki(
     const struct members *m, const struct device_id *device);
 
+/* Of a device of which there is a certificate, whether it counts or not. */
+struct author_key {
+    struct device_id device;
+    struct slice spki;
+};
+/* Whose replica it is. ENOTFOUND: of nobody who was certified. */
+NODISCARD int members_author(
+    const struct members *m, const struct rid *replica, struct author_key *out);
+
 /* Who once was a member and is none now, in the order of device ids: name,
  * key, when and by whom it was removed. False beyond the last. */
 bool members_removed_at(const struct members *m, size_t ix, struct member *out);

@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,6 +185,8 @@ int node_commit(struct node *n)
 {
     int rc = spaces_save(n);
 
+    if (rc == SYNCLINE_OK)
+        rc = sign_step(n);
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
         return rc;
     /* No stamp, our own or another's, is stored without a ceiling above. */
@@ -263,7 +266,9 @@ static int do_chores(struct node *n)
 
     if (n->now_us < n->chores_from_us)
         return SYNCLINE_OK;
-    if (replay_wants_tick(n))
+    if (adopts(n))
+        rc = adopt_tick(n);
+    if (rc == SYNCLINE_OK && replay_wants_tick(n))
         rc = replay_tick(n);
     if (rc == SYNCLINE_OK)
         rc = silences_tick(n);
@@ -278,7 +283,7 @@ static int do_chores(struct node *n)
 
 static uint64_t chores_deadline(const struct node *n)
 {
-    uint64_t due = replay_wants_tick(n) || returns_want_tick(n)
+    uint64_t due = replay_wants_tick(n) || returns_want_tick(n) || adopts(n)
         ? n->now_us
         : collect_deadline(n);
 
@@ -380,21 +385,6 @@ static bool is_offence(int rc)
         rc == SYNCLINE_ELIMIT || rc == SYNCLINE_EDENIED;
 }
 
-static const char *failure_text(int rc)
-{
-    switch (rc) {
-    case SYNCLINE_EMALFORMED:
-    case SYNCLINE_ESHORT:
-        return "a frame breaks the protocol";
-    case SYNCLINE_ELIMIT:
-        return "a frame brings more than is allowed";
-    case SYNCLINE_EDENIED:
-        return "a frame claims what is not believed";
-    default:
-        return node_status_text(rc);
-    }
-}
-
 static const char *frame_of(const struct event *ev, const struct conn *c)
 {
     if (ev->type != EV_FRAME)
@@ -437,7 +427,7 @@ static void log_failure(struct node *n, const struct event *ev, int rc)
         n->tell_full_us = n->now_us + TELL_FULL_US;
     name_event(n, ev, what, sizeof what);
     log_line(&n->log, LOG_LEVEL_WARN, "node",
-        "%s failed, nothing of it stands: %s (%s)%s", what, failure_text(rc),
+        "%s failed, nothing of it stands: %s (%s)%s", what, refusal_text(n, rc),
         status_name(rc),
         of_peer ? "; the connection is closed. If it does so again, compare "
                   "the versions of both, then report it"
@@ -448,7 +438,6 @@ static void log_failure(struct node *n, const struct event *ev, int rc)
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
     bool oversize = rc == SYNCLINE_ELIMIT && n->oversize.now;
-    const char *text = oversize ? node_status_text(rc) : failure_text(rc);
     struct conn *c;
 
     if (!oversize) /* it has been told already */
@@ -460,8 +449,8 @@ static int tell_failure(struct node *n, const struct event *ev, int rc)
     if (c == NULL)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     if (ev->type == EV_FRAME && !c->pairing && is_offence(rc) && !oversize)
-        standing_broke(n, &c->device, text);
-    conn_close(n, c, rc, text);
+        standing_broke(n, &c->device, refusal_text(n, rc));
+    conn_close(n, c, rc, oversize ? node_status_text(rc) : refusal_text(n, rc));
     return SYNCLINE_OK;
 }
 
@@ -514,10 +503,15 @@ static int reissue(struct node *n)
  * not see what is not committed. */
 static int act_on_mesh(struct node *n)
 {
+    bool waits = n->mesh_changed && any_parked(n);
     int rc = SYNCLINE_OK;
 
     if (n->mesh_changed)
         rc = mesh_refresh(n);
+    if (rc == SYNCLINE_OK && waits)
+        rc = node_commit(n);
+    if (rc == SYNCLINE_OK && waits)
+        rc = parked_retry(n);
     if (rc == SYNCLINE_OK && n->rights_due)
         rc = access_changed(n);
     if (rc == SYNCLINE_OK)
@@ -593,6 +587,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     arena_reset(&n->step);
     n->fx_n = 0;
     n->wait_added = n->oversize.now = false;
+    n->refusal.text[0] = 0;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         c->undo_no = c->sent_no;
     n->now_us = ev->now_us;

@@ -165,6 +165,13 @@ struct effect {
     X(rows_sent)                                                      \
     X(rows_part) /* of them: less than the item */                    \
     X(rows_received)                                                  \
+    X(rows_parked) /* their author was not known yet */               \
+    X(changes_refused)                                                \
+    X(commits_signed)                                                 \
+    X(signatures_checked)                                             \
+    X(proofs_shrunk)                                                  \
+    X(proofs_joined)                                                  \
+    X(items_adopted)                                                  \
     X(rows_known) /* of them: covered already */                      \
     X(rows_held)                                                      \
     X(rows_forwarded) /* held, and nobody else brought them */        \
@@ -289,6 +296,7 @@ struct node_sizes {
     uint64_t in_flight, in_flight_max; /* bytes */
     uint64_t asked_ranges, asked_ranges_max;
     uint64_t early_bytes, early_bytes_max;
+    uint64_t parked_bytes, parked_bytes_max;
     uint64_t arriving; /* bytes of a large row */
     uint64_t vector, vector_max;
     uint64_t session_bytes, step_bytes, lasting_bytes;

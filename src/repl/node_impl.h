@@ -13,6 +13,7 @@
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
+ *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   access.c    who may read and write what; changes that do not count
@@ -126,6 +127,11 @@ struct session {
     bool deaf;        /* to a bootstrap that is not wanted */
     struct arena horizon_arena;
     struct vv horizon; /* the peer's, when its bootstrap began */
+    /* Marks that came after rows that are parked. */
+    struct arena late_arena;
+    struct vv late;
+    uint8_t late_flags;
+    struct floors late_floors;
     /* It brought what does not count, by what we know: nothing is taken until
      * it knows as much, or we know more. */
     bool refusing;
@@ -162,6 +168,7 @@ struct asked_range {
 };
 
 #define EARLY_MAX FRAME_MAX /* bytes of a connection */
+#define PARKED_MAX FRAME_MAX
 #define ASKS_MAX 32
 #define ASKED_KEY_MAX (KEY_MAX + 16)
 
@@ -190,9 +197,20 @@ struct conn {
     uint32_t reach_n;
     struct session *sessions;
     struct early *early;
+    struct parked *parked; /* parked.c */
     struct asked_range *asks;
     struct arena arena;
 };
+
+/* A root that bears a device's signature. */
+struct verified {
+    bool known;
+    struct device_id device;
+    uint8_t root[SHA256_LEN];
+    uint8_t sig[ED25519_SIG_LEN];
+};
+
+#define VERIFIED_MAX 64
 
 #define VECTOR_MAX (VV_MAX / 2) /* entries that peers may bring it to */
 #define REPLICAS_OWN_MAX 4096   /* of one device, by its own connection */
@@ -345,9 +363,11 @@ struct node {
     const char *new_replica; /* why, while the audit log has to be told */
     uint64_t actor_request, actor_conn; /* whose event this is; 0: nobody's */
     struct node_counts counts;
+    struct verified verified[VERIFIED_MAX];
 
     /* The step at hand. */
-    struct arena arena; /* for long-lived things that only grow */
+    struct errmsg refusal; /* why what came is not taken */
+    struct arena arena;    /* for long-lived things that only grow */
     struct arena step;
     struct txn txn;
     struct raise *raises;
@@ -369,6 +389,8 @@ NODISCARD int fx_error(
     struct node *n, uint64_t request, int rc, const struct errmsg *why);
 /* What a person is told of a failure that has no better words. */
 const char *node_status_text(int rc);
+/* The same of what a peer sent. */
+const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
 /* A new stamp of this replica's, greater than all seen. */
@@ -400,52 +422,6 @@ void resolves_free(struct node *n);
 void resolves_undo(struct node *n);
 /* Questions without an answer yet. */
 uint32_t resolves_n(const struct node *n);
-
-/* ---- write.c ---- */
-
-struct write_op {
-    struct slice key;
-    const struct json *doc; /* NULL: delete */
-};
-
-struct write_result {
-    struct dot dot;
-    uint64_t version; /* of the last item */
-    uint32_t changed;
-};
-
-/* One change over all ops: one dot, one stamp, one lsn. */
-NODISCARD int write_local(struct node *n, struct space *sp,
-    const struct write_op *ops, uint32_t ops_n, struct write_result *out,
-    struct errmsg *why);
-/* Cells of one item as one change; with a stamp of their own if given.
- * Cells that are there already, with equal stamp and value, are left out. */
-struct cells_write {
-    struct slice key;
-    struct leaves leaves;
-    const struct stamp *stamp; /* NULL: a new one */
-    uint64_t wall_us;          /* of that stamp */
-    const struct original *originals;
-    uint32_t originals_n;
-};
-NODISCARD int write_cells(
-    struct node *n, struct space *sp, const struct cells_write *w, bool *wrote);
-/* An item as somebody else wrote it, under a dot of ours (joining). */
-NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
-    const struct item *old, const struct dot *dot, uint64_t lsn);
-/* Who writes, under the next dot and a new stamp. */
-NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
-
-/* ---- reissue.c ---- */
-
-/* Rows of this device's lost replicas, which nobody vouches for: again. */
-NODISCARD int reissue_mine(struct node *n, struct space *sp);
-/* And of devices that have been removed. */
-NODISCARD int orphans_tick(struct node *n);
-/* What does not count, as a change of our own. */
-NODISCARD int reissue_foreign(struct node *n, struct space *sp, bool *more);
-/* Is there any? */
-NODISCARD int reissue_would(struct node *n, struct space *sp, bool *any);
 
 /* ---- conn.c ---- */
 
@@ -554,6 +530,11 @@ NODISCARD int receive_batch(
     struct node *n, struct conn *c, const struct frame_batch *f);
 NODISCARD int receive_fragment(
     struct node *n, struct conn *c, const struct frame_fragment *f);
+/* What was parked, and the marks after it. */
+NODISCARD int receive_again(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice row);
+NODISCARD int receive_late(
+    struct node *n, struct conn *c, const struct frame_batch *f);
 NODISCARD int receive_ack(
     struct node *n, struct conn *c, const struct frame_ack *f);
 

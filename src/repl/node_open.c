@@ -2,11 +2,13 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/proofs.h"
 #include "repl/secret.h"
 
 #include <stdlib.h>
 
 #define RECORD_FORMAT 3
+#define FORMAT_SIGNED 3 /* and later: what is kept is signed */
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
 {
@@ -47,7 +49,8 @@ static int load_clock(struct node *n)
     return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
 }
 
-static int check_format(struct node *n, bool *fresh, struct errmsg *why)
+static int check_format(
+    struct node *n, bool *fresh, uint64_t *is, struct errmsg *why)
 {
     struct slice value;
     struct reader r;
@@ -68,6 +71,7 @@ static int check_format(struct node *n, bool *fresh, struct errmsg *why)
             "the store was written by a newer version (format %llu, this one "
             "reads up to %d); update syncline",
             (unsigned long long)format, RECORD_FORMAT);
+    *is = format;
     return SYNCLINE_OK;
 }
 
@@ -112,7 +116,7 @@ static int save_format(struct node *n)
     return txn_status(&n->txn);
 }
 
-static int open_used(struct node *n, struct errmsg *why)
+static int open_used(struct node *n, uint64_t format, struct errmsg *why)
 {
     enum start start = START_UNCLEAN;
     int rc = load_replica(n, &start, why);
@@ -136,6 +140,8 @@ static int open_used(struct node *n, struct errmsg *why)
         txn_del(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN));
     if (rc == SYNCLINE_OK)
         rc = save_format(n);
+    if (rc == SYNCLINE_OK && format < FORMAT_SIGNED)
+        rc = adopt_all(n);
     return rc;
 }
 
@@ -153,6 +159,7 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
 {
     struct node *n = calloc(1, sizeof *n);
     bool fresh = false;
+    uint64_t format = RECORD_FORMAT;
     int rc = SYNCLINE_ENOMEM;
 
     if (n == NULL)
@@ -169,9 +176,9 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     n->opt.name = arena_dup(&n->arena, opt->name);
     if (n->opt.name.ptr == NULL || mesh_init(n) != SYNCLINE_OK)
         goto fail;
-    rc = check_format(n, &fresh, why);
+    rc = check_format(n, &fresh, &format, why);
     if (rc == SYNCLINE_OK)
-        rc = fresh ? open_fresh(n) : open_used(n, why);
+        rc = fresh ? open_fresh(n) : open_used(n, format, why);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     if (rc == SYNCLINE_OK)
@@ -186,6 +193,8 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
         rc = silences_load(n);
     if (rc == SYNCLINE_OK)
         rc = returns_load(n);
+    if (rc == SYNCLINE_OK)
+        rc = adopts_load(n);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     if (rc != SYNCLINE_OK)

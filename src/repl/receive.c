@@ -1,6 +1,8 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/receive_impl.h"
+#include "repl/proofs.h"
 
 #include <stdlib.h>
 
@@ -76,10 +78,12 @@ static int look_at_changes(
     for (uint32_t i = 0; i < row->changes_n; i++) {
         const struct change *c = &row->changes[i];
 
+        if (!sp->staged && vv_covers(&sp->have, &c->dot))
+            continue; /* nobody has looked at it: it is not taken either */
         if (c->stamp.epoch > n->epoch)
             return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
-        if (sp->staged || vv_covers(&sp->have, &c->dot))
+        if (sp->staged)
             continue;
         if (!sp->orphans)
             sp->orphans = owner_of(n, &c->dot.replica) == NULL;
@@ -171,6 +175,18 @@ static int stage_row(
     return item_store(n, sp, key, &st, space_next_lsn(sp));
 }
 
+/* A header alone ends no life: nobody has signed it. */
+static void lower_to_proven(
+    const struct space *sp, const struct item *mine, struct item *row)
+{
+    if (row->length <= mine->length || mine->length == 0 || has_news(sp, row) ||
+        PLANTED(BARE_DEATH))
+        return;
+    row->length = mine->length;
+    row->changes_n = row->cells_n = 0;
+    row->tomb = -1;
+}
+
 /* A row none of which is taken: REFUSED instead of a status. */
 #define REFUSED 1
 
@@ -182,7 +198,7 @@ static int check_row(struct node *n, struct space *sp,
     return space_is_open(sp) ? access_check_record(n, key, row) : SYNCLINE_OK;
 }
 
-static int receive_row(struct node *n, struct space *sp,
+static int receive_row(struct node *n, struct conn *c, struct space *sp,
     const struct space_token *token, struct slice key, struct slice bytes)
 {
     struct stored st;
@@ -196,6 +212,10 @@ static int receive_row(struct node *n, struct space *sp,
     if (rc != SYNCLINE_OK || (PLANTED(M23A) && is_ahead(n, &row)))
         return rc;
     rc = check_row(n, sp, token, key, &row);
+    if (rc == SYNCLINE_OK)
+        rc = proofs_check(n, sp, key, &row);
+    if (rc == AUTHOR_UNKNOWN)
+        return park_row(n, c, sp, key, bytes);
     if (rc == SYNCLINE_OK)
         rc = look_at_changes(n, sp, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
@@ -214,6 +234,8 @@ static int receive_row(struct node *n, struct space *sp,
         return SYNCLINE_OK;
     }
     revisions = st.revisions;
+    st.row = &row;
+    lower_to_proven(sp, &st.item, &row);
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
     if (rc == SYNCLINE_OK &&
@@ -226,110 +248,19 @@ static int receive_row(struct node *n, struct space *sp,
     return rc;
 }
 
-static int check_contender(struct node *n, const struct contender *c)
+int receive_again(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice row)
 {
-    struct json *v;
+    struct slice kept_key = arena_dup(&n->step, key);
+    struct slice kept = arena_dup(&n->step, row);
+    int rc;
 
-    if (c->stamp.epoch > n->epoch)
-        return SYNCLINE_EMALFORMED;
-    node_see_stamp(n, &c->stamp);
-    if (c->value.ptr == NULL)
-        return SYNCLINE_OK;
-    return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
-}
-
-/* The item of the records at hand: it is stored once for all of them. */
-struct told {
-    struct slice key;
-    struct stored st;
-    bool loaded, changed;
-};
-
-static int told_end(struct node *n, struct space *sp, struct told *t)
-{
-    bool changed = t->changed;
-
-    t->loaded = t->changed = false;
-    return changed ? item_store(n, sp, t->key, &t->st, t->st.lsn) : SYNCLINE_OK;
-}
-
-/* A value that lost elsewhere, before it ever came here: it belongs into the
- * history all the same. */
-static int remember_loser(struct node *n, struct space *sp, struct slice key,
-    const struct contender *loser, struct told *t)
-{
-    struct change by = {
-        .first = loser->dot, .stamp = loser->stamp, .wall_us = loser->wall_us
-    };
-    struct cell cell = { .path = loser->path, .value = loser->value };
-    int rc = SYNCLINE_OK;
-
-    if (!t->loaded || !slice_eq(t->key, key)) {
-        rc = told_end(n, sp, t);
-        if (rc == SYNCLINE_OK)
-            rc = item_load(n, sp, key, &t->st);
-        t->key = key;
-        t->loaded = rc == SYNCLINE_OK;
-    }
-    if (rc != SYNCLINE_OK || !t->st.existed || cell.value.ptr == NULL)
-        return rc;
-    t->changed = true;
-    return history_lost(n, sp, key, &t->st, &by, &cell);
-}
-
-static int receive_conflict(struct node *n, struct space *sp, struct slice tail,
-    struct slice record, struct told *t)
-{
-    struct reader r = reader_of(record);
-    struct conflict_record c;
-    struct slice key, path;
-    struct dot dot;
-    bool changed, known = false;
-    int rc = get_conflict_tail(tail, &key, &path, &dot);
-
-    if (rc == SYNCLINE_OK)
-        rc = get_conflict_record(&r, &c);
-    if (rc == SYNCLINE_OK)
-        rc = reader_end(&r);
-    if (rc == SYNCLINE_OK)
-        rc = key_check(key, NULL);
-    if (rc == SYNCLINE_OK)
-        rc = check_contender(n, &c.loser);
-    if (rc == SYNCLINE_OK)
-        rc = check_contender(n, &c.winner);
-    if (rc == SYNCLINE_OK &&
-        (!dot_eq(&dot, &c.loser.dot) || !slice_eq(path, c.loser.path)))
-        rc = SYNCLINE_EMALFORMED;
-    if (rc != SYNCLINE_OK)
-        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
-    rc = conflict_known(n, sp, tail, &known);
-    if (rc == SYNCLINE_OK)
-        rc = conflict_join(n, sp, tail, &c, &changed);
-    if (PLANTED(TOLD_AGAIN))
-        known = false;
-    n->counts.conflicts_received++;
-    return rc == SYNCLINE_OK && !known && !sp->staged
-        ? remember_loser(n, sp, key, &c.loser, t)
-        : rc;
-}
-
-static int receive_conflicts(
-    struct node *n, struct space *sp, const struct frame_batch *f)
-{
-    struct reader r = reader_of(f->conflicts);
-    struct told told = { .loaded = false };
-    int rc = SYNCLINE_OK;
-
-    for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {
-        struct slice tail = get_bytes(&r);
-        struct slice record = get_bytes(&r);
-
-        rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_conflict(n, sp, tail, record, &told);
-    }
-    if (rc == SYNCLINE_OK)
-        rc = told_end(n, sp, &told);
-    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
+    if (kept_key.ptr == NULL || kept.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = receive_row(n, c, sp, &sp->token, kept_key, kept);
+    if (rc == REFUSED)
+        access_refuse(n, c, sp);
+    return rc == REFUSED ? SYNCLINE_OK : rc;
 }
 
 /* What came from this peer whole, into an empty place, and nothing else: it
@@ -390,7 +321,7 @@ static int receive_rows(struct taking *t)
         if (rc == SYNCLINE_OK)
             rc = r.err != 0
                 ? SYNCLINE_EMALFORMED
-                : receive_row(t->node, t->space, &f->space, key, item);
+                : receive_row(t->node, t->conn, t->space, &f->space, key, item);
     }
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
@@ -485,6 +416,32 @@ static int receive_staged(struct node *n, struct conn *c, struct space *sp,
     return receive_rows(&t);
 }
 
+/* Cursor and mark: what comes before them is in, or they wait for it. */
+static int receive_end(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f, bool *unknown)
+{
+    int rc = SYNCLINE_OK;
+
+    if (has_parked(c, sp) && !PLANTED(PARKED_FORGOTTEN))
+        return (f->flags & BATCH_MARK) != 0 ? park_mark(n, c, sp, f) : rc;
+    if ((f->flags & BATCH_CURSOR) != 0)
+        rc = store_cursor(n, c, sp, f->cursor);
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
+        rc = receive_mark(n, c, sp, f, unknown);
+    return rc;
+}
+
+int receive_late(struct node *n, struct conn *c, const struct frame_batch *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+    bool unknown = false;
+    int rc = sp != NULL ? receive_mark(n, c, sp, f, &unknown) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK && unknown)
+        access_refuse(n, c, sp);
+    return rc;
+}
+
 /* What came before the row that is refused may stay: it claims nothing. */
 static int refuse(struct node *n, struct conn *c, struct space *sp)
 {
@@ -560,10 +517,8 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         return refuse(n, c, sp);
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
-    if (rc == SYNCLINE_OK && (f->flags & BATCH_CURSOR) != 0)
-        rc = store_cursor(n, c, sp, f->cursor);
-    if (rc == SYNCLINE_OK && (f->flags & BATCH_MARK) != 0)
-        rc = receive_mark(n, c, sp, f, &unknown);
+    if (rc == SYNCLINE_OK)
+        rc = receive_end(n, c, sp, f, &unknown);
     if (rc == SYNCLINE_OK)
         rc = note_claim(n, c, sp, &f->mark);
     if (rc == SYNCLINE_OK && unknown)
@@ -587,13 +542,13 @@ static int begin_incoming(
 }
 
 /* All fragments are here. */
-static int take_whole(struct node *n, struct space *sp, struct incoming *in)
+static int take_whole(
+    struct node *n, struct conn *c, struct space *sp, struct incoming *in)
 {
     struct slice row = arena_dup(&n->step, buf_slice(&in->row));
     struct reader r = reader_of(row);
     uint8_t kind = get_u8(&r);
     struct slice key = get_bytes(&r), what = get_bytes(&r);
-    struct told told = { .loaded = false };
     int rc;
 
     n->counts.larges_received++;
@@ -602,10 +557,8 @@ static int take_whole(struct node *n, struct space *sp, struct incoming *in)
         return SYNCLINE_ENOMEM;
     if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
         return SYNCLINE_EMALFORMED;
-    rc = kind == FEED_ITEM ? receive_row(n, sp, &in->space, key, what)
-                           : receive_conflict(n, sp, key, what, &told);
-    if (rc == SYNCLINE_OK)
-        rc = told_end(n, sp, &told);
+    rc = kind == FEED_ITEM ? receive_row(n, c, sp, &in->space, key, what)
+                           : receive_conflict_whole(n, sp, key, what);
     return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
 
@@ -645,7 +598,7 @@ int receive_fragment(
         buf_free(&in->row);
         return SYNCLINE_OK;
     }
-    rc = take_whole(n, into, in);
+    rc = take_whole(n, c, into, in);
     return rc == REFUSED ? refuse(n, c, sp) : rc;
 }
 

@@ -104,6 +104,7 @@ static int write_again(struct coming_back *b, const struct cell *cell)
     int rc = SYNCLINE_OK;
 
     c.dot = *b->dot;
+    c.proof = SLICE_NONE; /* it was of the old dot */
     if (empty && stamp_cmp(&c.stamp, &b->r->floors.fields) <= 0) {
         b->node->counts.cells_restamped++;
         rc = node_stamp(b->node, &c.stamp);
@@ -135,6 +136,7 @@ static int bring_tomb(struct coming_back *b)
         return SYNCLINE_OK;
     c = b->old->changes[b->old->tomb];
     c.dot = *b->dot;
+    c.proof = SLICE_NONE; /* it was of the old dot */
     rc = item_add_change(&b->row, &c, &ix, &b->node->step);
     b->row.tomb = ix;
     return rc;

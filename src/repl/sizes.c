@@ -1,5 +1,5 @@
 /* What grows with what happens, for whoever watches over it. */
-#include "repl/node_impl.h"
+#include "repl/proofs.h"
 
 static void note(uint64_t *most, uint64_t n)
 {
@@ -12,7 +12,7 @@ static void measure_session(struct node_sizes *z, const struct session *s)
     note(&z->held_rows, s->held_n);
     note(&z->session_bytes,
         s->arena.held + s->acked_arena.held + s->claims_arena.held +
-            s->horizon_arena.held);
+            s->horizon_arena.held + s->late_arena.held);
     note(&z->vector, s->peer_has.n);
     note(&z->vector, s->claims.n);
 }
@@ -28,6 +28,7 @@ static void measure_conn(struct node_sizes *z, const struct conn *c)
         early += e->frame.len;
     note(&z->asked_ranges, ranges);
     note(&z->early_bytes, early);
+    note(&z->parked_bytes, parked_bytes(c));
     note(&z->in_flight, c->in_flight);
     note(&z->arriving, c->incoming.row.len);
     for (const struct session *s = c->sessions; s != NULL; s = s->next)
@@ -59,6 +60,7 @@ void node_sizes(const struct node *n, struct node_sizes *out)
             n->opt.window_bytes + FRAME_MAX + n->opt.fragment_bytes,
         .asked_ranges_max = ASKS_MAX,
         .early_bytes_max = EARLY_MAX + FRAME_MAX,
+        .parked_bytes_max = PARKED_MAX + (64 << 10),
         .vector_max = VV_MAX,
     };
 

@@ -1,5 +1,5 @@
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/proofs.h"
 
 #include <stdlib.h>
 
@@ -46,6 +46,7 @@ static void release(struct space *sp)
     arena_free(&sp->policy_arena);
     arena_free(&sp->collect_arena);
     buf_free(&sp->collect_at);
+    space_forget_keys(sp);
     free((void *)sp->name.ptr);
     free(sp);
 }

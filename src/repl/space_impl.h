@@ -71,6 +71,8 @@ struct space {
     bool touched;
     struct space_state undo;
     bool echoed; /* what this step changed is all as a peer sent it */
+    struct space_key *keys; /* leaves.c */
+    bool adopting;          /* adopt.c */
 };
 
 /* A change of V in this step, so that it can be undone or made durable. It
@@ -157,7 +159,9 @@ struct stored {
     struct slice before; /* the document before, once asked for */
     struct vv was;       /* its context as indexed */
     bool was_alive, existed;
-    struct change last; /* the change that stood for it */
+    struct change last;     /* the change that stood for it */
+    struct slice bytes;     /* the record that was loaded */
+    const struct item *row; /* what is being joined into it, if anything */
 };
 
 /* Loads an item into the step's arena. */
@@ -244,5 +248,51 @@ struct merging {
     bool returned; /* what an ended life holds has come back with a member */
 };
 struct merge_sink merging_sink(struct merging *m);
+
+/* ---- write.c ---- */
+
+struct write_op {
+    struct slice key;
+    const struct json *doc; /* NULL: delete */
+};
+
+struct write_result {
+    struct dot dot;
+    uint64_t version; /* of the last item */
+    uint32_t changed;
+};
+
+/* One change over all ops: one dot, one stamp, one lsn. */
+NODISCARD int write_local(struct node *n, struct space *sp,
+    const struct write_op *ops, uint32_t ops_n, struct write_result *out,
+    struct errmsg *why);
+/* Cells of one item as one change; with a stamp of their own if given.
+ * Cells that are there already, with equal stamp and value, are left out. */
+struct cells_write {
+    struct slice key;
+    struct leaves leaves;
+    const struct stamp *stamp; /* NULL: a new one */
+    uint64_t wall_us;          /* of that stamp */
+    const struct original *originals;
+    uint32_t originals_n;
+};
+NODISCARD int write_cells(
+    struct node *n, struct space *sp, const struct cells_write *w, bool *wrote);
+/* An item as somebody else wrote it, under a dot of ours (joining). */
+NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
+    const struct item *old, const struct dot *dot, uint64_t lsn);
+/* Who writes, under the next dot and a new stamp. */
+NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
+
+/* ---- reissue.c ---- */
+
+/* Rows of this device's lost replicas, which nobody vouches for: again. */
+NODISCARD int reissue_mine(struct node *n, struct space *sp);
+/* And of devices that have been removed. */
+NODISCARD int orphans_tick(struct node *n);
+/* What does not count, as a change of our own. */
+NODISCARD int reissue_foreign(struct node *n, struct space *sp, bool *more);
+/* Is there any? */
+NODISCARD int reissue_would(struct node *n, struct space *sp, bool *any);
 
 #endif

@@ -1,10 +1,13 @@
 #include "repl/txn.h"
 
+#include "base/codec.h"
+
 void txn_free(struct txn *t)
 {
     buf_free(&t->batch.ops);
     buf_free(&t->key);
     omap_free(&t->recent);
+    omap_free(&t->held);
 }
 
 void txn_reset(struct txn *t)
@@ -13,6 +16,8 @@ void txn_reset(struct txn *t)
     t->batch.n = 0;
     if (t->recent.n > 0)
         omap_clear(&t->recent);
+    if (t->held.n > 0)
+        omap_clear(&t->held);
 }
 
 static bool is_read_back(enum store_table table)
@@ -69,6 +74,51 @@ void txn_put_buf(struct txn *t, enum store_table table, struct slice key,
     if (buf_status(v) != SYNCLINE_OK && t->batch.ops.status == 0)
         t->batch.ops.status = buf_status(v);
     txn_put(t, table, key, buf_slice(v));
+}
+
+void txn_hold(struct txn *t, enum store_table table, struct slice key,
+    const struct buf *v, uint64_t above)
+{
+    uint8_t number[8];
+    int rc = buf_status(v);
+
+    for (size_t i = 0; i < sizeof number; i++)
+        number[i] = (uint8_t)(above >> (56 - 8 * i));
+    if (rc == SYNCLINE_OK &&
+        omap_get(&t->held, recent_key(t, table, key)) == NULL)
+        rc = omap_put(
+            &t->held, recent_key(t, table, key), SLICE(number, sizeof number));
+    if (rc != SYNCLINE_OK && t->batch.ops.status == 0)
+        t->batch.ops.status = rc;
+    remember(t, table, key, buf_slice(v));
+}
+
+int txn_take_held(struct txn *t, struct txn_held **out, struct arena *a)
+{
+    struct txn_held *first = NULL, **end = &first;
+
+    for (struct omap_node *n = omap_first(&t->held); n != NULL;
+         n = omap_next(n)) {
+        const struct omap_node *recent = omap_get(&t->recent, n->key);
+        struct reader above = reader_of(n->value);
+        struct txn_held *h;
+
+        if (recent == NULL || recent->value.ptr == NULL)
+            continue;
+        h = arena_zalloc(a, 1, sizeof *h);
+        if (h == NULL)
+            return SYNCLINE_ENOMEM;
+        h->key = arena_dup(a, slice_from(n->key, 1));
+        h->value = arena_dup(a, recent->value);
+        h->above = get_be64(&above);
+        if (h->key.ptr == NULL || h->value.ptr == NULL)
+            return SYNCLINE_ENOMEM;
+        *end = h;
+        end = &h->next;
+    }
+    omap_clear(&t->held);
+    *out = first;
+    return SYNCLINE_OK;
 }
 
 void txn_del(struct txn *t, enum store_table table, struct slice key)

@@ -12,6 +12,7 @@ struct txn {
     const struct store_port *store;
     struct batch batch;
     struct omap recent; /* table byte + key -> value; NULL: deleted */
+    struct omap held;   /* table byte + key -> be64; its value is in recent */
     struct buf key;
 };
 
@@ -25,6 +26,18 @@ void txn_put(
 /* A value that memory did not suffice for fails the batch. */
 void txn_put_buf(struct txn *t, enum store_table table, struct slice key,
     const struct buf *v);
+/* A record that is read back, but is put only after it has been taken. `above`
+ * of the first time is kept with it. */
+void txn_hold(struct txn *t, enum store_table table, struct slice key,
+    const struct buf *v, uint64_t above);
+struct txn_held {
+    struct txn_held *next;
+    struct slice key, value;
+    uint64_t above;
+};
+/* What is held and was not deleted meanwhile, in the order of keys. */
+NODISCARD int txn_take_held(
+    struct txn *t, struct txn_held **out, struct arena *a);
 void txn_del(struct txn *t, enum store_table table, struct slice key);
 /* 0, or the first failure of any write so far. */
 int txn_status(const struct txn *t);

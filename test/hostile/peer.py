@@ -20,8 +20,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+sys.path.insert(0, os.path.join(HERE, "..", "interop"))
 
 import node  # noqa: E402
+import signed  # noqa: E402
 import tap  # noqa: E402
 
 try:
@@ -96,6 +98,7 @@ class Row:
         self.cells = cells  # [(path, value or None)]
         self.hlc = (wall_us or int(time.time() * 1e6)) << 12
         self.context = context or {replica: seq}
+        self.proof = b""
 
     def places(self):
         return sorted(self.context)
@@ -107,9 +110,24 @@ class Row:
         return varint(0) + rid
 
     def change(self):
-        return (b"\0" + self.name(self.replica) + varint(self.seq) +
+        return ((b"\x08" if self.proof else b"\0") +
+                self.name(self.replica) + varint(self.seq) +
                 varint(0) + struct.pack("<Q", self.hlc) +
-                self.name(self.replica) + varint(0) + varint(0))
+                self.name(self.replica) + varint(0) + varint(0) +
+                (lot(self.proof) if self.proof else b""))
+
+    def sign(self, keys, key, by):
+        """As the author would have, with this private key: a commit of its
+        own."""
+        context = hashlib.sha256(vector({}) + vector({}) + struct.pack(
+            "<Q", self.hlc >> 12) + varint(0)).digest()
+        leaves = [signed.leaf(
+            keys, [self.replica, self.seq, self.replica, self.seq, 0, self.hlc,
+                   self.replica, self.length, context, value is None],
+            key, path, value or b"") for path, value in self.cells]
+        self.proof = signed.make_proof(
+            by, keys.mesh, leaves, [True] * len(leaves))
+        return self
 
     def encode(self):
         cells = b"".join(
@@ -268,8 +286,15 @@ class Peer:
                    varint(len(conflicts)) + lot(clashes) +
                    vector(mark or {}))
 
-    def row(self, key, cells, seq, **more):
-        return key, Row(self.replica, seq, cells, **more).encode()
+    def keys(self, space="default"):
+        """What cells of a space are signed with (epoch 0)."""
+        return signed.Keys.clear(self.mesh, self.token(space))
+
+    def row(self, key, cells, seq, space="default", **more):
+        """Signed as it should be."""
+        row = Row(self.replica, seq, cells, **more)
+        return key, row.sign(
+            self.keys(space), key, self.identity.key).encode()
 
     def fragment(self, transfer, total, offset, data, space="default"):
         self.frame(FRAGMENT, self.token(space) + varint(transfer) +

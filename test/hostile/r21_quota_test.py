@@ -92,7 +92,7 @@ def spaces_made_up_are_not_opened():
         names = [b"space/-odd name", b"space/" + b"x" * 900, b"space/"]
         names += [b"space/made-%04d" % i for i in range(1500)]
         for first in range(0, len(names), 100):
-            p.batch([p.row(name, [(b"", b"true")], 1)
+            p.batch([p.row(name, [(b"", b"true")], 1, space="_mesh")
                      for name in names[first:first + 100]], space="_mesh")
         p.batch(mark={p.replica: 1}, space="_mesh")
         p.lives()
@@ -143,9 +143,10 @@ def what_is_too_fast_waits():
         scene = peer.Scene(world, peer.NO_PAUSE + (
             "--limits.rows", "200", "--limits.frames", "2000"))
         with scene.unharmed(), scene.peer() as p:
-            for i in range(1200):
-                p.batch([p.row(b"fast-%d" % i, [(b"/a", b"1")], i + 1)],
-                        mark={p.replica: i + 1})
+            rows = [p.row(b"fast-%d" % i, [(b"/a", b"1")], i + 1)
+                    for i in range(1200)]  # signing them takes a while
+            for i, row in enumerate(rows):
+                p.batch([row], mark={p.replica: i + 1})
             p.lives()
         name = scene.keys[0].device.hex()
         it = [x for x in scene.victim.status()["peers"]

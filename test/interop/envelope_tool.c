@@ -3,14 +3,12 @@
  *
  * A request is a line: a word, then fields in hex with blanks between, "-" for
  * an empty one. The answer is a line of fields, or "!" and a number.
- *   seal SECRET MESH SPACE EPOCH KEY HEADER CONTENT-KEY PATH VALUE -> ENVELOPE
- *       HEADER has the layout of the page; what is made from keys and content
- *       is put right. EPOCH is decimal.
- *   open SECRET MESH SPACE EPOCH KEY ENVELOPE -> CONTENT-KEY PATH VALUE
- *   commit SEED MESH KEEP LEAF... -> SPKI PROOF
- *       KEEP has a digit for each leaf, 1 for those that live.
- *   root PROOF LEAF... -> ROOT, over the living
- *   verify SPKI MESH PROOF ROOT -> ok */
+ *   seal FIRST MESH SPACE EPOCH ID+KEY HEADER CONTENT-KEY PATH VALUE ->
+ * ENVELOPE HEADER has the layout of the page; what is made from keys and
+ * content is put right. EPOCH is decimal. open FIRST MESH SPACE EPOCH ID+KEY
+ * ENVELOPE -> CONTENT-KEY PATH VALUE commit SEED MESH KEEP LEAF... -> SPKI
+ * PROOF KEEP has a digit for each leaf, 1 for those that live. root PROOF
+ * LEAF... -> ROOT, over the living verify SPKI MESH PROOF ROOT -> ok */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,16 +70,18 @@ static void copy(void *to, size_t n, struct slice from)
 static struct envelope_keys keys_of(const struct fields *f, uint64_t epoch)
 {
     struct envelope_keys keys;
-    uint8_t secret[KEY_LEN], key[KEY_LEN];
+    struct envelope_secret secret = { .epoch = epoch };
     struct space_token space;
     struct mesh_id mesh;
 
-    copy(secret, sizeof secret, f->e[1]);
+    copy(secret.first, KEY_LEN, f->e[1]);
     copy(mesh.b, sizeof mesh.b, f->e[2]);
     copy(space.b, sizeof space.b, f->e[3]);
-    copy(key, sizeof key, f->e[5]);
-    ENSURE(envelope_keys_make(
-               &keys, &port, &mesh, &space, secret, epoch, key) == SYNCLINE_OK);
+    ENSURE(f->e[5].len == KEY_ID_LEN + KEY_LEN);
+    copy(secret.id, KEY_ID_LEN, SLICE(f->e[5].ptr, KEY_ID_LEN));
+    copy(secret.key, KEY_LEN, slice_from(f->e[5], KEY_ID_LEN));
+    ENSURE(envelope_keys_make(&keys, &port, &mesh, &space, &secret) ==
+        SYNCLINE_OK);
     return keys;
 }
 

@@ -21,10 +21,13 @@ static const uint8_t secret[KEY_LEN] = { 0x42 }, later[KEY_LEN] = { 0x43 };
 static struct envelope_keys keys_of(
     const struct world *w, uint64_t epoch, const uint8_t key[KEY_LEN])
 {
+    struct envelope_secret made = { .epoch = epoch };
     struct envelope_keys keys;
 
-    CHECK_OK(envelope_keys_make(
-        &keys, &w->crypto, &mesh, &space, secret, epoch, key));
+    memcpy(made.id, key, KEY_ID_LEN);
+    memcpy(made.key, key, KEY_LEN);
+    memcpy(made.first, secret, KEY_LEN);
+    CHECK_OK(envelope_keys_make(&keys, &w->crypto, &mesh, &space, &made));
     return keys;
 }
 

@@ -1,0 +1,108 @@
+/* proofs.h - what bears whose signature: signing what this device writes,
+ * checking what others send, keeping proofs as small as what is alive.
+ *
+ * Pure. Law: a change that reaches the store bears the signature of the device
+ * that its dot names, over every cell of it that is there; what does not is
+ * refused before anything of its row is merged.
+ *
+ *   sign.c    a commit's new changes, under one signature
+ *   proofs.c  checking and shrinking
+ *   leaves.c  the leaves that an item's cells are, and the keys for them
+ *   adopt.c   what a version before signatures has left
+ *   parked.c  rows of authors whose certificate has not come yet */
+#ifndef SYNCLINE_REPL_PROOFS_H
+#define SYNCLINE_REPL_PROOFS_H
+
+#include "crypto/merkle.h"
+#include "repl/node_impl.h"
+
+/* ---- leaves.c ---- */
+
+/* ENOTFOUND: we hold no such key. Kept with the space. */
+NODISCARD int space_keys(struct node *n, struct space *sp, uint64_t epoch,
+    const uint8_t id[KEY_ID_LEN], const struct envelope_keys **out);
+void space_forget_keys(struct space *sp);
+
+/* The cells of each change of an item, in the order of their paths. */
+struct cells_of {
+    uint32_t *from; /* of change i: [from[i], from[i + 1]) */
+    uint32_t *cell; /* places in the item's cells */
+};
+NODISCARD int cells_of_changes(
+    struct cells_of *out, const struct item *it, struct arena *a);
+
+/* An item, about to be made into leaves. */
+struct leaf_maker {
+    struct node *node;
+    const struct envelope_keys *keys;
+    struct slice key;
+    struct envelope_header h;
+    struct buf context;
+};
+NODISCARD int leaf_maker_init(struct leaf_maker *m, struct node *n,
+    const struct envelope_keys *keys, struct slice key, uint64_t length);
+void leaf_maker_free(struct leaf_maker *m);
+/* The change that the next leaves are of. */
+NODISCARD int leaf_maker_turn(struct leaf_maker *m, const struct change *c);
+/* cell NULL: its tombstone. */
+NODISCARD int leaf_make(
+    struct leaf_maker *m, const struct cell *cell, struct merkle_hash *out);
+/* All leaves of a change of an item: as many as it has cells, or one. */
+NODISCARD int leaves_make(struct leaf_maker *m, const struct item *it,
+    const struct cells_of *of, uint32_t change, struct merkle_hash *out);
+static inline uint32_t leaves_n(
+    const struct item *it, const struct cells_of *of, uint32_t change)
+{
+    return of->from[change + 1] - of->from[change] +
+        (it->tomb == (int64_t)change);
+}
+
+/* ---- sign.c ---- */
+
+/* A change that this step has made and not signed yet? */
+bool is_to_sign(
+    const struct node *n, const struct space *sp, const struct change *c);
+/* The record of an item that holds such changes: it is kept out of the batch
+ * until they are signed. */
+void sign_later(struct node *n, struct space *sp, struct slice key,
+    const struct buf *record);
+/* Before a commit. */
+NODISCARD int sign_step(struct node *n);
+
+/* ---- proofs.c ---- */
+
+/* The author of something is not known here, or not yet. */
+#define AUTHOR_UNKNOWN SYNCLINE_EBUSY
+
+/* Whatever of a row is news bears its author's signature: 0, EDENIED with
+ * n->refusal, AUTHOR_UNKNOWN. */
+NODISCARD int proofs_check(
+    struct node *n, struct space *sp, struct slice key, const struct item *row);
+/* Before an item is stored: proofs cover what is left of their changes. */
+NODISCARD int proofs_settle(
+    struct node *n, struct space *sp, struct slice key, struct stored *st);
+
+/* ---- adopt.c ---- */
+
+/* The store is of a version before signatures: all of it, from now on. */
+NODISCARD int adopt_all(struct node *n);
+NODISCARD int adopts_load(struct node *n);
+bool adopts(const struct node *n);
+NODISCARD int adopt_tick(struct node *n);
+
+/* ---- parked.c ---- */
+
+/* Keeps a row until its author is known. AUTHOR_UNKNOWN: no more. */
+NODISCARD int park_row(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice row);
+bool has_parked(const struct conn *c, const struct space *sp);
+/* A mark that must not be believed before the rows that are parked. */
+NODISCARD int park_mark(struct node *n, struct conn *c, struct space *sp,
+    const struct frame_batch *f);
+bool any_parked(const struct node *n);
+/* The membership has changed: who is known now? */
+NODISCARD int parked_retry(struct node *n);
+void parked_free(struct conn *c);
+size_t parked_bytes(const struct conn *c);
+
+#endif
