@@ -17,7 +17,9 @@
 
 bool node_has_enough(const struct node *n)
 {
-    return n->txn.batch.ops.len >= n->opt.commit_bytes ||
+    size_t held = n->txn.held.n > 0 ? n->txn.recent.arena.used : 0;
+
+    return n->txn.batch.ops.len + held >= n->opt.commit_bytes ||
         n->step.used >= STEP_BYTES;
 }
 
