@@ -1,6 +1,7 @@
 /* The mesh's keys: who makes the next one, who gives it to whom. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
+#include "repl/audit.h"
 
 static bool has_secret(const struct node *n)
 {
@@ -167,6 +168,14 @@ static int make_key(
     return rc;
 }
 
+static int audit_rotate(struct node *n, uint64_t epoch)
+{
+    const struct audit_field fields[] = { AUDIT_NUMBER("epoch", epoch),
+        AUDIT_END };
+
+    return node_audit(n, "rotate", fields);
+}
+
 int epochs_rotate(struct node *n)
 {
     struct keyring_key fresh = { .whole = true };
@@ -182,6 +191,8 @@ int epochs_rotate(struct node *n)
         rc = keyring_id_of(&fresh.id, n->opt.crypto, fresh.key);
     if (rc == SYNCLINE_OK)
         rc = make_key(n, true, &fresh, &made);
+    if (rc == SYNCLINE_OK)
+        rc = audit_rotate(n, fresh.epoch);
     if (rc == SYNCLINE_OK) {
         n->counts.keys_made++;
         log_line(&n->log, LOG_LEVEL_INFO, "epochs",
