@@ -21,7 +21,8 @@ enum draw_name {
     DRAW_CLIENT,
     DRAW_WATCH, /* beside the n-th operation */
     DRAW_DOOR,  /* who comes in without a code */
-    DRAW_ROLES  /* who may what */
+    DRAW_ROLES, /* who may what */
+    DRAW_SIZES  /* how much machine n writes at once */
 };
 
 static inline struct prng draw_from(
