@@ -382,6 +382,11 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
     struct stamp greatest = o->before;
     uint32_t ix;
 
+    for (uint32_t i = 0; i < it->ctx.n; i++) {
+        ix = ledger_find(o->ledger, space, &it->ctx.e[i]);
+        if (ix != LEDGER_NONE && o->ledger->changes[ix].author != o->machine)
+            o->ledger->changes[ix].heard = true;
+    }
     for (uint32_t i = 0; i < it->changes_n; i++) {
         ix = ledger_find(o->ledger, space, &it->changes[i].dot);
         if (ix != LEDGER_NONE && ix < o->first_new) {
