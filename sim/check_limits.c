@@ -75,6 +75,11 @@ void check_limits(struct world *w, struct machine *m)
     check_sizes(w, m, &z);
 }
 
+void check_commit(struct world *w, struct machine *m, size_t bytes)
+{
+    hold(w, m, "for one commit", bytes, m->disk.opt.commit_max);
+}
+
 /* ---- the history ---- */
 
 struct counting {

@@ -106,6 +106,7 @@ static bool is_known(
 
     return vs != NULL &&
         (vv_covers(&vs->have, &c->dot) || c->returned ||
+            (c->lost && c->heard) ||
             vv_covers(&item_now(k, item)->ctx, &c->dot) ||
             is_told_of(k, c, item));
 }

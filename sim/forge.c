@@ -83,16 +83,20 @@ static const struct machine *another(const struct forging *f)
     return m != f->from && machine_is_up(m) && m->member ? m : NULL;
 }
 
+static void name_author(struct forging *f, const struct machine *m)
+{
+    f->change->dot.replica = *node_replica(m->node);
+    f->change->dot.seq += 1000;
+    ENSURE(vv_add(&f->it.ctx, &f->change->dot, f->arena) == SYNCLINE_OK);
+}
+
 /* Somebody else's change becomes that of a third. */
 static void author(struct forging *f)
 {
     const struct machine *m = another(f);
 
-    if (m == NULL || f->change == NULL)
-        return;
-    f->change->dot.replica = *node_replica(m->node);
-    f->change->dot.seq += 1000;
-    ENSURE(vv_add(&f->it.ctx, &f->change->dot, f->arena) == SYNCLINE_OK);
+    if (m != NULL && f->change != NULL)
+        name_author(f, m);
 }
 
 static void unsigned_(struct forging *f)
@@ -130,7 +134,7 @@ static void as_another(struct forging *f)
         signed_keys(f->from, f->space, &keys) != SYNCLINE_OK)
         return;
     value(f);
-    author(f);
+    name_author(f, m);
     f->change->stamp.hlc += 4096;
     leaves = signed_leaves(&f->from->crypto, &keys, f->key, &f->it, 0, &n);
     ENSURE(n == 1 &&

@@ -59,6 +59,7 @@ struct led_change {
     bool void_now;     /* and its author knows that it does not count */
     bool anew;         /* its author fetches the space anew */
     bool spread;       /* somebody else has held it */
+    bool heard;        /* or an item that it was merged into */
     bool moved;        /* it is replayed by its author, after a bootstrap */
     uint64_t moved_at; /* by this commit */
     bool returned;     /* by anybody; or it was known then, or its life over */

@@ -16,6 +16,8 @@
 /* Versions of an item: kept unless it is said how many; between looks. */
 #define HISTORY_KEEP 50
 #define HISTORY_LOOK 64
+/* The most that one item takes in one commit. */
+#define ONE_ITEM ((size_t)64 << 10)
 /* Seeds whose signatures are Ed25519; those of the others are quick. */
 #define REAL_ONE_IN 16
 
@@ -47,6 +49,8 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
 
     memory_spare();
     rc = machine_disk_commit(&m->disk, ops, no);
+    if (rc == SYNCLINE_ELIMIT)
+        check_commit(m->world, m, ops.len);
     if (rc == SYNCLINE_OK) {
         m->commits++;
         ledger_commit(m->world, m, ops, *no);
@@ -153,6 +157,16 @@ static void be_impatient(struct node_options *opt)
 {
     opt->collect_us = SEC_US;
     opt->retention_us = 20 * SEC_US;
+}
+
+/* What the disk takes in one commit: beyond what the node means to write at
+ * once, as much as one item of this run may need. */
+static void be_narrow(struct machine *m, struct node_options *opt)
+{
+    struct prng p = draw_from(m->world->opt.seed, DRAW_SIZES, m->id + m->life);
+
+    opt->commit_bytes = 500 + prng_below(&p, 8000);
+    machine_disk_limit(&m->disk, opt->commit_bytes + ONE_ITEM);
 }
 
 static void timer_fires(struct world *w, struct happening *h);
@@ -348,6 +362,9 @@ void machine_start(struct machine *m)
     opt.name = slice_str(name);
     if (fault_is_on(&w->faults, FAULT_SMALL) != m->odd_limits)
         shrink(&opt, &m->draw);
+    machine_disk_limit(&m->disk, 0);
+    if (opt.batch_bytes != 0)
+        be_narrow(m, &opt);
     if (fault_is_on(&w->faults, FAULT_SMALL) && (w->opt.seed + m->ix) % 3 == 0)
         be_slow(&opt);
     if (fault_is_on(&w->faults, FAULT_AWAY))

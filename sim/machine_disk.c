@@ -65,6 +65,12 @@ void machine_disk_free(struct machine_disk *d)
     store_mem_free(d->backup.mem);
 }
 
+void machine_disk_limit(struct machine_disk *d, size_t bytes)
+{
+    d->opt.commit_max = bytes;
+    store_mem_limit(d->mem, bytes);
+}
+
 int machine_disk_open(
     struct machine_disk *d, uint64_t now_ms, struct errmsg *why)
 {

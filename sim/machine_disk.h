@@ -38,6 +38,8 @@ void machine_disk_free(struct machine_disk *d);
 NODISCARD int machine_disk_open(
     struct machine_disk *d, uint64_t now_ms, struct errmsg *why);
 struct store_port machine_disk_port(struct machine_disk *d);
+/* From its next opening on no commit may have more bytes. 0: as it is. */
+void machine_disk_limit(struct machine_disk *d, size_t bytes);
 /* One commit in both. */
 NODISCARD int machine_disk_commit(
     struct machine_disk *d, struct slice ops, uint64_t *no);

@@ -148,13 +148,24 @@ static void note_anew(struct observer *o, const struct view_space *vs)
             o->ledger->changes[i].anew = true;
 }
 
+/* Who may not write replays nothing after a bootstrap: what he had beyond it,
+ * ends of lives too, comes to him again. */
+static bool may_replay(const struct observer *o, uint32_t number)
+{
+    const struct view_space *vs = view_by_number(o->view, number);
+
+    return vs == NULL || o->machine->node == NULL ||
+        node_bound(o->machine->node, &o->ledger->spaces[vs->space].token,
+            node_replica(o->machine->node)) == UINT64_MAX;
+}
+
 static void on_space_gone(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
     if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr != NULL)
         return;
-    if (is_replaced(o, p.number)) {
+    if (is_replaced(o, p.number) && may_replay(o, p.number)) {
         view_replace(o->view, o->ledger, o->no, p.number);
         return;
     }
@@ -381,6 +392,11 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
     struct stamp greatest = o->before;
     uint32_t ix;
 
+    for (uint32_t i = 0; i < it->ctx.n; i++) {
+        ix = ledger_find(o->ledger, space, &it->ctx.e[i]);
+        if (ix != LEDGER_NONE && o->ledger->changes[ix].author != o->machine)
+            o->ledger->changes[ix].heard = true;
+    }
     for (uint32_t i = 0; i < it->changes_n; i++) {
         ix = ledger_find(o->ledger, space, &it->changes[i].dot);
         if (ix != LEDGER_NONE && ix < o->first_new) {

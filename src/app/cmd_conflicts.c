@@ -13,12 +13,14 @@ static void print_side(
 {
     const struct json *value = json_get(side, "value");
     const struct slice path = json_get_str(side, "path");
+    struct slice none = json_get_bool(side, "large", false)
+        ? SLICE_LIT("(large)")
+        : SLICE_LIT("(deleted)");
     const struct slice by = cli_who(c, side);
 
     (void)printf("  %-6s  %.*s%s%.*s\n", which, SLICE_FMT(path),
         path.len > 0 ? " = " : "",
-        SLICE_FMT(
-            value != NULL ? cli_compact(c, value) : SLICE_LIT("(deleted)")));
+        SLICE_FMT(value != NULL ? cli_compact(c, value) : none));
     if (by.len > 0) /* else who deleted it has been collected */
         (void)printf("          by %.*s, %.*s\n", SLICE_FMT(by),
             SLICE_FMT(cli_time(c, json_get_int(side, "time", 0))));

@@ -131,6 +131,25 @@ static void check_audit(const struct engine *e, struct buf *b)
         trouble != NULL ? trouble : "the audit log is written");
 }
 
+static void check_oversize(const struct json *status, struct buf *b)
+{
+    const struct json *o = json_get(status, "oversize");
+    struct slice space, key;
+    char text[320];
+
+    if (o == NULL || o->type != JSON_OBJECT)
+        return;
+    space = json_get_str(o, "space");
+    key = json_get_str(o, "key");
+    (void)snprintf(text, sizeof text,
+        "%.*s/%.*s is too large to be written here (%llu MiB at once): make it "
+        "smaller, or delete it, on a device that has all of it",
+        (int)space.len, (const char *)space.ptr,
+        (int)(key.len > 100 ? 100 : key.len), (const char *)key.ptr,
+        (unsigned long long)json_get_int(o, "bytes", 0) >> 20);
+    put_check(b, "size", "error", text);
+}
+
 /* What the node makes of all clocks together: it names the wrong one. */
 static void check_clock(const struct json *clock, struct buf *b)
 {
@@ -271,6 +290,7 @@ void doctor_examine(
     check_multicast(e, &b);
     check_disk(e, &b);
     check_audit(e, &b);
+    check_oversize(status, &b);
     check_membership(status, &b);
     check_rescue(status, &b);
     twice = check_copies(status, &b);

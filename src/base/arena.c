@@ -42,6 +42,26 @@ void arena_reset(struct arena *a)
     a->held = keep->cap;
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){ a->head, a->head != NULL ? a->head->used : 0,
+        a->used };
+}
+
+void arena_rewind(struct arena *a, const struct arena_mark *m)
+{
+    while (a->head != m->head) {
+        struct arena_block *next = a->head->next;
+
+        a->held -= a->head->cap;
+        free(a->head);
+        a->head = next;
+    }
+    if (a->head != NULL)
+        a->head->used = m->block_used;
+    a->used = m->used;
+}
+
 static int add_block(struct arena *a, size_t n)
 {
     size_t cap = a->head != NULL ? a->head->cap * 2 : FIRST_BLOCK;

@@ -20,6 +20,15 @@ struct arena {
 void arena_free(struct arena *a);
 /* Forgets everything, keeps one block for reuse. */
 void arena_reset(struct arena *a);
+/* What has been handed out so far stays; what is handed out from here on is
+ * forgotten by arena_rewind. Not across a reset. */
+struct arena_mark {
+    struct arena_block *head;
+    size_t block_used, used;
+};
+
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, const struct arena_mark *m);
 /* Takes memory from the heap now, so that the next n bytes, handed out in
  * any number of pieces that are rounded up to alignof(max_align_t), cannot
  * fail. */

@@ -86,6 +86,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_NO_REISSUE] = { "no-reissue",
         "what leaked and was lost is not "
         "written again" },
+    [PLANT_ONE_PIECE] = { "one-piece",
+        "a batch is written at once, however "
+        "much it writes here" },
     [PLANT_NO_ROTATE] = { "no-rotate", "a removal makes no new key" },
     [PLANT_OWN_UNSAVED] = { "own-unsaved",
         "own writes are not saved in the "

@@ -8,7 +8,7 @@
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
-#define LOOKS 256 /* at items, in one step */
+#define LOOKS 256 /* at items, in one step, if they are small */
 #define TELL_US ((uint64_t)60 * 1000 * 1000)
 
 /* Whose word is needed? One who is parked himself waits for everybody, and of
@@ -244,19 +244,21 @@ static int go_on(struct node *n, struct space *sp, const struct vv *least)
 {
     struct looking l = { .node = n, .skip = sizeof META_DEAD - 1 + 4 };
     struct buf prefix = { 0 };
+    uint32_t looked = 0;
     int rc = store_scan(&n->opt.store, TABLE_META,
         key_meta_space(&prefix, META_DEAD, sp->id), buf_slice(&sp->collect_at),
         note_dead, &l);
 
     buf_free(&prefix);
-    for (uint32_t i = 0; i < l.n && rc == SYNCLINE_OK; i++)
-        rc = look_at(n, sp, l.keys[i], least);
+    while (looked < l.n && rc == SYNCLINE_OK &&
+        (looked == 0 || !node_has_enough(n)))
+        rc = look_at(n, sp, l.keys[looked++], least);
     if (rc != SYNCLINE_OK)
         return rc;
     buf_clear(&sp->collect_at);
-    if (!l.more)
+    if (!l.more && looked == l.n)
         return SYNCLINE_OK;
-    (void)key_dead(&sp->collect_at, sp->id, l.keys[l.n - 1]);
+    (void)key_dead(&sp->collect_at, sp->id, l.keys[looked - 1]);
     buf_put_u8(&sp->collect_at, 0);
     return buf_status(&sp->collect_at);
 }
@@ -316,8 +318,9 @@ int collect_tick(struct node *n)
     n->collect_due_us = n->now_us + n->opt.collect_us;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        rc = collect_space(n, sp);
-        more = more || sp->collect_at.len > 0;
+        if (!node_has_enough(n))
+            rc = collect_space(n, sp);
+        more = more || sp->collect_at.len > 0 || node_has_enough(n);
     }
     if (more)
         n->collect_due_us = n->now_us;

@@ -1,6 +1,8 @@
 #include "base/text.h"
 #include "repl/node_impl.h"
 
+#define WINNER_TOLD_MAX 4096 /* bytes of its value */
+
 /* ---- records ---- */
 
 static void put_contender(struct buf *b, const struct contender *c)
@@ -263,6 +265,18 @@ static void count_kind(struct node_counts *counts, const struct conflict *c)
         counts->conflicts_below++;
 }
 
+/* One large value may hide thousands of others, or replace what stood above
+ * them: each record holds what lost, not each what won. It is told of whole
+ * where the two stood at one path. */
+static struct contender winner_told(const struct conflict *c)
+{
+    struct contender w = c->winner;
+
+    if (w.value.len > WINNER_TOLD_MAX && !slice_eq(w.path, c->loser.path))
+        w.value = SLICE_NONE;
+    return w;
+}
+
 static int on_conflict(void *ctx, const struct conflict *c)
 {
     struct merging *m = ctx;
@@ -271,7 +285,7 @@ static int on_conflict(void *ctx, const struct conflict *c)
                                                            : CONFLICT_OPEN,
         .length = c->length,
         .loser = c->loser,
-        .winner = c->winner };
+        .winner = winner_told(c) };
     struct buf tail = { 0 };
     struct slice name =
         key_conflict_tail(&tail, m->key, c->loser.path, &c->loser.dot);

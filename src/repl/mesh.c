@@ -460,7 +460,7 @@ int mesh_refresh(struct node *n)
         rc = refresh_parked(n, mesh, k->key);
     if (rc != SYNCLINE_OK)
         return rc;
-    n->mesh_changed = false;
+    n->mesh_changed = n->mesh_due = false;
     n->mesh_seen = mesh->s.lsn;
     return SYNCLINE_OK;
 }

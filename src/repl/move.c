@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK 64
+#define CHUNK 64 /* in one step, if they are small */
 
 /* A space of the mesh that was left. */
 struct leaving {
@@ -185,14 +185,16 @@ struct chunk {
     struct node *node;
     struct slice keys[CHUNK], values[CHUNK];
     uint32_t n;
+    size_t bytes;
 };
 
 static int gather(void *ctx, struct slice key, struct slice value)
 {
     struct chunk *c = ctx;
 
-    if (c->n == CHUNK)
+    if (c->n == CHUNK || (c->n > 0 && c->bytes > c->node->opt.commit_bytes))
         return 1;
+    c->bytes += key.len + value.len;
     c->keys[c->n] = arena_dup(&c->node->step, key);
     c->values[c->n] = arena_dup(&c->node->step, value);
     if (c->keys[c->n].ptr == NULL || c->values[c->n].ptr == NULL)
@@ -215,6 +217,9 @@ static int replay_items(struct node *n, const struct leaving *l,
     for (uint32_t i = 0; i < c->n && rc == SYNCLINE_OK; i++) {
         struct slice key = slice_from(c->keys[i], 4);
         struct stored st;
+
+        if (i > 0 && node_has_enough(n))
+            break; /* the rest is there in the next step */
 
         rc = stored_decode(c->values[i], &st, &n->step);
         if (rc == SYNCLINE_OK && into != NULL && item_alive(&st.item))

@@ -68,6 +68,8 @@ const char *node_status_text(int rc)
     switch (rc) {
     case SYNCLINE_ENOMEM:
         return "memory ran out";
+    case SYNCLINE_ELIMIT:
+        return "that is more than can be written at once";
     case SYNCLINE_EFULL:
         return "the disk is full; make room and try again";
     case SYNCLINE_EIO:
@@ -130,6 +132,8 @@ static int note_commit(struct node *n)
 
     clock_committed(n);
     n->gone_kept = n->gone;
+    n->asked_kept = n->next_asked;
+    n->mesh_due = n->mesh_due || n->mesh_changed;
     n->rescued_kept = n->rescued;
     txn_reset(&n->txn);
     if (fx != NULL) {
@@ -154,6 +158,8 @@ int node_commit(struct node *n)
     if (rc != SYNCLINE_OK)
         return rc;
     rc = store_commit(&n->opt.store, buf_slice(&n->txn.batch.ops), &n->commit);
+    if (rc == SYNCLINE_ELIMIT)
+        oversize_note(n);
     return rc == SYNCLINE_OK ? note_commit(n) : rc;
 }
 
@@ -180,11 +186,13 @@ static void undo_frames(struct node *n)
 }
 
 /* Whom a step answers besides its own asker was waiting for something that
- * was so already, and what it closes stays closed: neither is undone, or
- * nobody would hear of it any more. */
-static bool outlives_undo(const struct effect *fx, const struct event *ev)
+ * was so already, what it closes stays closed, and pieces are in the store:
+ * none of it is undone, or nobody would hear of it any more. */
+static bool outlives_undo(
+    const struct node *n, const struct effect *fx, const struct event *ev)
 {
-    return fx->type == FX_CLOSE ||
+    return fx->type == FX_CLOSE || fx->type == FX_COMMIT ||
+        (fx->type == FX_RESOLVE && fx->request <= n->asked_kept) ||
         (fx->type == FX_REPLY &&
             (ev->type != EV_REQUEST || fx->request != ev->request));
 }
@@ -196,7 +204,7 @@ static void undo_effects(struct node *n, const struct event *ev)
     for (size_t i = kept; i < n->fx_n; i++) {
         if (n->fx[i].type == FX_DIAL) /* it will never be carried out */
             peers_on_down(n->peers, n->fx[i].conn, n->now_us);
-        if (outlives_undo(&n->fx[i], ev))
+        if (outlives_undo(n, &n->fx[i], ev))
             n->fx[kept++] = n->fx[i];
     }
     n->fx_n = kept;
@@ -206,7 +214,7 @@ static void undo_step(struct node *n, const struct event *ev)
 {
     undo_writes(n);
     waits_undo(n);
-    n->mesh_changed = false;
+    n->mesh_changed = n->mesh_due;
     undo_effects(n, ev);
     resolves_undo(n);
     undo_frames(n);
@@ -393,18 +401,20 @@ static void log_failure(struct node *n, const struct event *ev, int rc)
 /* The step failed and was undone: tell whoever asked for it. */
 static int tell_failure(struct node *n, const struct event *ev, int rc)
 {
+    bool oversize = rc == SYNCLINE_ELIMIT && n->oversize.now;
     struct conn *c;
 
-    log_failure(n, ev, rc);
+    if (!oversize) /* it has been told already */
+        log_failure(n, ev, rc);
     if (ev->type == EV_REQUEST)
         return fx_error(n, ev->request, rc, NULL);
     c = ev->type == EV_FRAME || ev->type == EV_CONN_UP ? conn_by_id(n, ev->conn)
                                                        : NULL;
     if (c == NULL)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
-    if (ev->type == EV_FRAME && !c->pairing && is_offence(rc))
+    if (ev->type == EV_FRAME && !c->pairing && is_offence(rc) && !oversize)
         standing_broke(n, &c->device, refusal_text(n, rc));
-    conn_close(n, c, rc, refusal_text(n, rc));
+    conn_close(n, c, rc, oversize ? node_status_text(rc) : refusal_text(n, rc));
     return SYNCLINE_OK;
 }
 
@@ -540,7 +550,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         return SYNCLINE_ENOMEM;
     arena_reset(&n->step);
     n->fx_n = 0;
-    n->wait_added = false;
+    n->wait_added = n->oversize.now = false;
     n->refusal.text[0] = 0;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         c->undo_no = c->sent_no;

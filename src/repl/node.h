@@ -69,6 +69,8 @@ struct node_options {
     size_t window_bytes;     /* sent and not yet answered [4 MiB] */
     size_t fragment_above;   /* larger rows travel apart [512 KiB] */
     size_t fragment_bytes;   /* in pieces of [128 KiB] */
+    size_t commit_bytes;     /* written at once, of what can be written in
+                                pieces [16 MiB] */
     uint32_t held_max;       /* rows held back from one peer [256] */
     uint32_t history_keep;   /* versions kept of an item [50] */
     uint64_t history_age_us; /* and for how long [0: for ever] */
@@ -151,6 +153,7 @@ struct effect {
  * where it happens. */
 #define NODE_COUNTS(X)                                                \
     X(steps_undone)     /* an event failed, nothing of it stands */   \
+    X(pieces)           /* a step was written in more than one */     \
     X(unclean_starts)   /* and so a new replica */                    \
     X(replicas_doubted) /* a peer knew more of ours: a new one */     \
     X(conns_up)                                                       \

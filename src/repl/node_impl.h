@@ -9,8 +9,7 @@
  *   write.c     local writes
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
- *   twins.c     a device that runs twice
- *   subscribe.c asking for spaces
+ *   twins.c     a device that runs twice; subscribe.c: asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c   rows and marks in
@@ -29,7 +28,7 @@
  *   watch.c     streams of events
  *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
- *   audit.c     what the audit log is told
+ *   audit.c     what the audit log is told; oversize.c: oversize.h
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -47,6 +46,7 @@
 #include "repl/keys.h"
 #include "repl/members.h"
 #include "repl/node.h"
+#include "repl/oversize.h"
 #include "repl/pair.h"
 #include "repl/peers.h"
 #include "repl/space_impl.h"
@@ -249,12 +249,11 @@ struct wait {
     uint64_t request, commit;
     struct space *space;
     struct dot dot;
-    bool durable, all;
+    bool durable, all, batch;
     uint32_t want;
     uint64_t deadline_us;
     uint64_t version;
     uint32_t changed;
-    bool batch;
     char *also; /* further members of the answer */
 };
 
@@ -271,9 +270,8 @@ struct watch {
     bool told_live; /* has been told that it is up to date */
 };
 
-/* What collection took, for the audit log. */
 struct gone {
-    uint64_t items, fields;
+    uint64_t items, fields; /* that collection took, for the audit log */
 };
 
 struct unsettled; /* resolve.c */
@@ -354,9 +352,11 @@ struct node {
     uint64_t removed_at;
     uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */
     bool mesh_changed;  /* items of `_mesh` changed in this step */
+    bool mesh_due;      /* or in an earlier piece, and are in the store */
     bool members_changed;
     bool want_flush;
     bool reach_changed;
+    struct oversize oversize;
     struct copies copies;    /* devices that run more than once */
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */

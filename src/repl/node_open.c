@@ -27,6 +27,7 @@ static void set_defaults(struct node_options *o)
     o->window_bytes = (size_t)or_default(o->window_bytes, 4 << 20);
     o->fragment_above = (size_t)or_default(o->fragment_above, 512 << 10);
     o->fragment_bytes = (size_t)or_default(o->fragment_bytes, 128 << 10);
+    o->commit_bytes = (size_t)or_default(o->commit_bytes, 16 << 20);
     o->held_max = (uint32_t)or_default(o->held_max, 256);
     o->history_keep = (uint32_t)or_default(o->history_keep, 50);
     o->collect_us = or_default(o->collect_us, 10000000);

@@ -1,13 +1,11 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/receive_impl.h"
 #include "repl/proofs.h"
 
 #include <stdlib.h>
 
-/* Two documents of the largest size may have been joined, or stand in one
- * conflict record. */
-#define INCOMING_MAX ((size_t)64 << 20)
 #define ACKS_BYTES_MAX ((size_t)256 << 20)
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
@@ -271,105 +269,71 @@ int receive_again(struct node *n, struct conn *c, struct space *sp,
     return rc == REFUSED ? SYNCLINE_OK : rc;
 }
 
-static int receive_rows(struct node *n, struct conn *c, struct space *sp,
-    const struct frame_batch *f)
+/* What came from this peer whole, into an empty place, and nothing else: it
+ * need not be looked at when the feed is walked for this peer. */
+static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
 {
+    struct session *s = session_of(c, sp);
+
+    if (sp->echoed && sp->touched && s != NULL && s->wanted &&
+        s->bootstrapping == BOOTSTRAP_NONE && !s->indexing && s->at.len == 0 &&
+        s->pos == sp->undo.lsn)
+        s->pos = sp->s.lsn;
+    if (s != NULL)
+        s->untold += rows_n;
+}
+
+/* What a batch brings may be more here than a commit should hold: a small row
+ * writes the whole of its item, and what that was before. */
+struct taking {
+    struct node *node;
+    struct conn *conn;
+    struct space *space;
+    const struct frame_batch *batch;
+    struct piece piece;
+    bool told; /* the conflicts are in */
+};
+
+/* Rows need no mark, and what came before a failure may stay: it comes again,
+ * and is known. The records go first, so that none of them is lost when what
+ * its row has seen is not. */
+static int take_piece(struct taking *t)
+{
+    int rc =
+        t->told ? SYNCLINE_OK : receive_conflicts(t->node, t->space, t->batch);
+
+    t->told = true;
+    if (rc == SYNCLINE_OK && !t->space->staged)
+        skip_echo(t->conn, t->space, 0);
+    if (rc == SYNCLINE_OK)
+        rc = piece_end(t->node, &t->piece);
+    t->space->echoed = true;
+    return rc;
+}
+
+static int receive_rows(struct taking *t)
+{
+    const struct frame_batch *f = t->batch;
     struct reader r = reader_of(f->rows);
     int rc = SYNCLINE_OK;
 
+    piece_begin(t->node, &t->piece);
     for (uint32_t i = 0; i < f->rows_n && rc == SYNCLINE_OK; i++) {
         struct slice key = get_bytes(&r);
         struct slice item = get_bytes(&r);
 
-        rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_row(n, c, sp, &f->space, key, item);
+        if (i > 0 && node_has_enough(t->node) && !PLANTED(ONE_PIECE))
+            rc = take_piece(t);
+        if (rc == SYNCLINE_OK)
+            rc = r.err != 0
+                ? SYNCLINE_EMALFORMED
+                : receive_row(t->node, t->conn, t->space, &f->space, key, item);
     }
-    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
-}
-
-static int check_contender(struct node *n, const struct space *sp,
-    struct slice key, const struct contender *c)
-{
-    struct json *v;
-    int rc;
-
-    if (!clock_admits(n, &c->stamp))
-        return SYNCLINE_EMALFORMED;
-    node_see_stamp(n, &c->stamp);
-    rc = clock_look_at(n, sp, key, &c->stamp);
-    if (rc != SYNCLINE_OK || c->value.ptr == NULL)
-        return rc;
-    return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
-}
-
-/* A value that lost elsewhere, before it ever came here: it belongs into the
- * history all the same. */
-static int remember_loser(struct node *n, struct space *sp, struct slice key,
-    const struct contender *loser)
-{
-    struct change by = {
-        .first = loser->dot, .stamp = loser->stamp, .wall_us = loser->wall_us
-    };
-    struct cell cell = { .path = loser->path, .value = loser->value };
-    struct stored st;
-    int rc = item_load(n, sp, key, &st);
-
-    if (rc != SYNCLINE_OK || !st.existed || cell.value.ptr == NULL)
-        return rc;
-    rc = history_lost(n, sp, key, &st, &by, &cell);
-    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, st.lsn) : rc;
-}
-
-static int receive_conflict(
-    struct node *n, struct space *sp, struct slice tail, struct slice record)
-{
-    struct reader r = reader_of(record);
-    struct conflict_record c;
-    struct slice key, path;
-    struct dot dot;
-    bool changed, known = false;
-    int rc = get_conflict_tail(tail, &key, &path, &dot);
-
-    if (rc == SYNCLINE_OK)
-        rc = get_conflict_record(&r, &c);
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
-    if (rc == SYNCLINE_OK)
-        rc = key_check(key, NULL);
-    if (rc == SYNCLINE_OK)
-        rc = check_contender(n, sp, key, &c.loser);
-    if (rc == SYNCLINE_OK)
-        rc = check_contender(n, sp, key, &c.winner);
-    if (rc == SYNCLINE_OK &&
-        (!dot_eq(&dot, &c.loser.dot) || !slice_eq(path, c.loser.path)))
-        rc = SYNCLINE_EMALFORMED;
-    if (rc != SYNCLINE_OK)
-        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
-    rc = conflict_known(n, sp, tail, &known);
-    if (rc == SYNCLINE_OK)
-        rc = conflict_join(n, sp, tail, &c, &changed);
-    if (PLANTED(TOLD_AGAIN))
-        known = false;
-    n->counts.conflicts_received++;
-    return rc == SYNCLINE_OK && !known && !sp->staged
-        ? remember_loser(n, sp, key, &c.loser)
+    return rc == SYNCLINE_OK && !t->told
+        ? receive_conflicts(t->node, t->space, f)
         : rc;
-}
-
-static int receive_conflicts(
-    struct node *n, struct space *sp, const struct frame_batch *f)
-{
-    struct reader r = reader_of(f->conflicts);
-    int rc = SYNCLINE_OK;
-
-    for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {
-        struct slice tail = get_bytes(&r);
-        struct slice record = get_bytes(&r);
-
-        rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_conflict(n, sp, tail, record);
-    }
-    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
 }
 
 static int store_cursor(
@@ -446,31 +410,16 @@ static int note_claim(
     return rc;
 }
 
-/* What came from this peer whole, into an empty place, and nothing else: it
- * need not be looked at when the feed is walked for this peer. */
-static void skip_echo(struct conn *c, struct space *sp, uint32_t rows_n)
-{
-    struct session *s = session_of(c, sp);
-
-    if (sp->echoed && sp->touched && s != NULL && s->wanted &&
-        s->bootstrapping == BOOTSTRAP_NONE && !s->indexing && s->at.len == 0 &&
-        s->pos == sp->undo.lsn)
-        s->pos = sp->s.lsn;
-    if (s != NULL)
-        s->untold += rows_n;
-}
-
 static int receive_staged(struct node *n, struct conn *c, struct space *sp,
     const struct frame_batch *f)
 {
-    int rc = SYNCLINE_OK;
+    struct taking t = { .node = n, .conn = c, .space = sp, .batch = f };
 
     if ((f->flags & ~(unsigned)BATCH_HURRY) != 0)
         return SYNCLINE_EMALFORMED;
     if (f->rows_n == 0 && f->conflicts_n == 0)
         return SYNCLINE_OK;
-    rc = receive_rows(n, c, sp, f);
-    return rc == SYNCLINE_OK ? receive_conflicts(n, sp, f) : rc;
+    return receive_rows(&t);
 }
 
 /* Cursor and mark: what comes before them is in, or they wait for it. */
@@ -543,6 +492,7 @@ static int answer_begins(struct node *n, struct conn *c, struct space *sp,
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space), *into;
+    struct taking t = { .node = n, .conn = c, .space = sp, .batch = f };
     bool unknown = false;
     int rc;
 
@@ -568,11 +518,9 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     rc = PLANTED(M1) || PLANTED(M3) ? save_early(n, c, sp, f) : SYNCLINE_OK;
     sp->echoed = true;
     if (rc == SYNCLINE_OK)
-        rc = receive_rows(n, c, sp, f);
+        rc = receive_rows(&t);
     if (rc == REFUSED)
         return refuse(n, c, sp);
-    if (rc == SYNCLINE_OK)
-        rc = receive_conflicts(n, sp, f);
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
     if (rc == SYNCLINE_OK)
@@ -586,11 +534,13 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     return rc;
 }
 
-static int begin_incoming(struct incoming *in, const struct frame_fragment *f)
+static int begin_incoming(
+    const struct node *n, struct incoming *in, const struct frame_fragment *f)
 {
-    if (f->total == 0 || f->total > INCOMING_MAX || f->offset != 0)
+    if (f->total == 0 || f->total > receive_row_max(n) || f->offset != 0)
         return SYNCLINE_EMALFORMED;
     buf_free(&in->row);
+    in->row.max = (size_t)f->total;
     in->no = f->transfer;
     in->total = f->total;
     in->space = f->space;
@@ -614,7 +564,7 @@ static int take_whole(
     if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
         return SYNCLINE_EMALFORMED;
     rc = kind == FEED_ITEM ? receive_row(n, c, sp, &in->space, key, what)
-                           : receive_conflict(n, sp, key, what);
+                           : receive_conflict_whole(n, sp, key, what);
     return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
 
@@ -636,7 +586,7 @@ int receive_fragment(
         return SYNCLINE_OK;
     }
     if (f->transfer != in->no) {
-        rc = begin_incoming(in, f);
+        rc = begin_incoming(n, in, f);
         if (rc != SYNCLINE_OK)
             return rc;
     }

@@ -18,10 +18,11 @@ struct reissue {
     struct space *space;
     struct rid replica; /* at which it is */
     enum whose whose;
-    const struct author *by;
+    struct author *by;
     bool wrote;
     bool more; /* some is left for the next time */
     struct slice keys[256];
+    uint64_t seqs[256];
     uint32_t n;
     struct buf at; /* the index goes on from here */
 };
@@ -40,6 +41,7 @@ static int note_key(void *ctx, struct slice key, struct slice value)
     buf_clear(&r->at);
     buf_put_slice(&r->at, key);
     buf_put_u8(&r->at, 0);
+    r->seqs[r->n] = dot.seq;
     r->keys[r->n] = arena_dup(&r->node->step, item_key);
     return r->keys[r->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
 }
@@ -138,29 +140,57 @@ static int reissue_item(struct reissue *r, struct slice key)
                              : rc;
 }
 
-static int reissue_some(struct reissue *r)
+/* What has been written so far is a change of its own. */
+static int end_piece(struct reissue *r, struct piece *piece)
+{
+    int rc =
+        r->wrote ? space_raise(r->node, r->space, &r->by->dot) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK)
+        rc = piece_end(r->node, piece);
+    r->wrote = false;
+    return rc == SYNCLINE_OK ? write_begin(r->node, r->space, r->by) : rc;
+}
+
+static int reissue_some(struct reissue *r, bool *more)
 {
     struct node *n = r->node;
     struct buf prefix = { 0 };
-    struct slice from = arena_dup(&n->step, buf_slice(&r->at));
+    struct piece piece;
+    struct slice from;
+    uint32_t i = 0;
     int rc;
 
+    piece_begin(n, &piece);
+    from = arena_dup(&n->step, buf_slice(&r->at));
     r->n = 0;
     if (from.ptr == NULL)
         return SYNCLINE_ENOMEM;
     rc = store_scan(&n->opt.store, TABLE_SEEN, key_space(&prefix, r->space->id),
         from, note_key, r);
     buf_free(&prefix);
-    for (uint32_t i = 0; i < r->n && rc == SYNCLINE_OK; i++)
-        rc = r->whose == LOOKING ? look_at_item(r, r->keys[i])
-                                 : reissue_item(r, r->keys[i]);
-    return rc == SYNCLINE_OK ? buf_status(&r->at) : rc;
+    while (i < r->n && rc == SYNCLINE_OK && (i == 0 || !node_has_enough(n)))
+        rc = r->whose == LOOKING ? look_at_item(r, r->keys[i++])
+                                 : reissue_item(r, r->keys[i++]);
+    *more = i < r->n || r->n == 256;
+    if (i > 0 && i < r->n) {
+        const struct dot last = { r->replica, r->seqs[i - 1] };
+
+        (void)key_seen(&r->at, r->space->id, &last, r->keys[i - 1]);
+        buf_put_u8(&r->at, 0);
+    }
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&r->at);
+    return rc == SYNCLINE_OK && r->whose != LOOKING && node_has_enough(n)
+        ? end_piece(r, &piece)
+        : rc;
 }
 
 static int reissue_replica(struct reissue *r, const struct rid *replica)
 {
     struct dot from = { *replica, vv_get(&r->space->have, replica) };
-    int rc = SYNCLINE_OK;
+    bool more = false;
+    int rc;
 
     if (r->whose >= FOREIGN) {
         from.seq = UINT64_MAX - 1;
@@ -170,8 +200,8 @@ static int reissue_replica(struct reissue *r, const struct rid *replica)
     r->replica = *replica;
     (void)key_seen(&r->at, r->space->id, &from, SLICE_NONE);
     do
-        rc = reissue_some(r);
-    while (rc == SYNCLINE_OK && r->n == 256);
+        rc = reissue_some(r, &more);
+    while (rc == SYNCLINE_OK && more);
     return rc;
 }
 

@@ -404,12 +404,14 @@ static int on_status(struct admin *q)
     buf_printf(&b,
         "\",\"copies\":%s,\"joining\":%s,\"rows\":{\"walked\":%llu,\"sent\":%"
         "llu,"
-        "\"received\":%llu},\"spaces\":[",
+        "\"received\":%llu},\"oversize\":",
         twins_run(n, &n->device) ? "true" : "false",
         n->replay != NULL ? "true" : "false",
         (unsigned long long)n->counts.rows_walked,
         (unsigned long long)n->counts.rows_sent,
         (unsigned long long)n->counts.rows_received);
+    oversize_put(n, &b);
+    buf_put_str(&b, ",\"spaces\":[");
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
         if (!space_shown(sp))

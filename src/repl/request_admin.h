@@ -43,8 +43,9 @@ struct conflict_scan {
 /* Empty space: all. What is found lives for the step. */
 NODISCARD int conflicts_find(struct conflict_scan *s, struct slice space);
 /* Path, value, and whose it is: members of an object. */
+/* left_out: it has a value that is not told. */
 void put_contender_json(
-    struct node *n, struct buf *b, const struct contender *c);
+    struct node *n, struct buf *b, const struct contender *c, bool left_out);
 /* The leaves of a document that is put at a path. */
 NODISCARD int leaves_at(struct node *n, struct slice path,
     const struct json *value, struct leaves *out);

@@ -96,8 +96,26 @@ static int state_of(
     return rc;
 }
 
+/* The record does not hold it, since it is large (conflicts.c)? */
+static bool is_left_out(struct node *n, const struct found_conflict *f)
+{
+    const struct contender *w = &f->record.winner;
+    const struct cell *cell;
+    struct stored st;
+
+    if (w->value.ptr != NULL || slice_eq(w->path, f->record.loser.path))
+        return false;
+    if (w->path.len > 0)
+        return true;
+    if (item_load(n, f->space, f->key, &st) != SYNCLINE_OK)
+        return false;
+    cell = item_find(&st.item, w->path);
+    return cell != NULL && cell->value.ptr != NULL &&
+        dot_eq(&st.item.changes[cell->change].first, &w->dot);
+}
+
 void put_contender_json(
-    struct node *n, struct buf *b, const struct contender *c)
+    struct node *n, struct buf *b, const struct contender *c, bool left_out)
 {
     buf_put_str(b, "\"path\":");
     json_print_string(b, c->path, false);
@@ -105,18 +123,18 @@ void put_contender_json(
         buf_put_str(b, ",\"value\":");
         buf_put_slice(b, c->value);
     } else {
-        buf_put_str(b, ",\"deleted\":true");
+        buf_printf(b, ",\"%s\":true", left_out ? "large" : "deleted");
     }
     buf_put_u8(b, ',');
     put_who(n, b, &c->dot.replica);
     buf_printf(b, ",\"time\":%llu", time_told(c->wall_us));
 }
 
-static void put_side(
-    struct node *n, struct buf *b, const char *side, const struct contender *c)
+static void put_side(struct node *n, struct buf *b, const char *side,
+    const struct contender *c, bool left_out)
 {
     buf_printf(b, ",\"%s\":{", side);
-    put_contender_json(n, b, c);
+    put_contender_json(n, b, c, left_out);
     buf_put_u8(b, '}');
 }
 
@@ -152,8 +170,8 @@ int admin_conflicts(struct admin *q)
         buf_printf(&b, ",\"state\":\"%s\"%s", names[state],
             (f->record.state & CONFLICT_RETURNED) != 0 ? ",\"returned\":true"
                                                        : "");
-        put_side(q->n, &b, "loser", &f->record.loser);
-        put_side(q->n, &b, "winner", &f->record.winner);
+        put_side(q->n, &b, "loser", &f->record.loser, false);
+        put_side(q->n, &b, "winner", &f->record.winner, is_left_out(q->n, f));
         buf_put_u8(&b, '}');
         any = true;
     }

@@ -40,7 +40,7 @@ static void put_value(
     struct admin *q, struct buf *b, const struct found_conflict *f)
 {
     buf_printf(b, "{\"id\":\"%s\",", f->id);
-    put_contender_json(q->n, b, &f->record.loser);
+    put_contender_json(q->n, b, &f->record.loser, false);
     buf_printf(b, ",\"state\":\"%s\"}",
         (f->record.state & CONFLICT_RESOLVED) != 0 ? "resolved" : "open");
 }

@@ -245,8 +245,9 @@ static int apply_result(struct node *n, struct space *sp, struct slice key,
     buf_free(&text);
     if (rc != SYNCLINE_OK)
         return rc;
-    if (result->type == JSON_OBJECT && result->n > 0)
-        return SYNCLINE_OK; /* a leaf holds no object: it stays open */
+    if ((result->type == JSON_OBJECT && result->n > 0) ||
+        leaf.value.len > VALUE_MAX - path.len)
+        return SYNCLINE_OK; /* no leaf holds that: it stays open */
     w.leaves = (struct leaves){ &leaf, 1, 1 };
     n->counts.resolvers_applied++;
     rc = write_cells(n, sp, &w, &wrote);

@@ -17,7 +17,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK 64  /* items in one commit */
+#define CHUNK 64  /* items in one commit, if they are small */
 #define CHUNKS 16 /* commits in one step */
 
 /* ---- in chunks ---- */
@@ -103,8 +103,11 @@ static int bring_items(struct node *n, struct returning *r, bool *done)
     if (rc != SYNCLINE_OK || *done)
         return rc;
     lsn = space_next_lsn(sp);
-    for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++)
+    for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++) {
+        if (i > 0 && node_has_enough(n))
+            break; /* the rest is found again */
         rc = return_bring(n, r, k.e[i], &dot, lsn);
+    }
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
     return rc == SYNCLINE_OK ? space_raise(n, sp, &dot) : rc;
@@ -141,8 +144,11 @@ static int bring_conflicts(struct node *n, struct returning *r, bool *done)
         key_space(&prefix, r->from), SLICE_NONE, note_key, &k);
 
     buf_free(&prefix);
-    for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++)
+    for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++) {
+        if (i > 0 && node_has_enough(n))
+            break;
         rc = bring_conflict(n, r, k.e[i]);
+    }
     *done = k.n == 0;
     return rc;
 }
@@ -155,6 +161,7 @@ static int look_at_some(struct node *n, struct returning *r, bool *done)
                              vv_get(&r->space->have, &n->replica) + 1 },
         .wall_us = n->wall_us };
     struct buf prefix = { 0 };
+    uint32_t looked = 0;
     bool any = false;
     int rc;
 
@@ -169,12 +176,13 @@ static int look_at_some(struct node *n, struct returning *r, bool *done)
         *done = true;
         return SYNCLINE_OK;
     }
-    for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++)
-        rc = return_look_again(n, r, k.e[i], &by, &any);
+    while (looked < k.n && rc == SYNCLINE_OK &&
+        (looked == 0 || !node_has_enough(n)))
+        rc = return_look_again(n, r, k.e[looked++], &by, &any);
     if (rc == SYNCLINE_OK && any)
         rc = space_raise(n, r->space, &by.dot);
-    if (k.n > 0) {
-        (void)key_item(&r->at, r->space->id, k.e[k.n - 1]);
+    if (looked > 0) {
+        (void)key_item(&r->at, r->space->id, k.e[looked - 1]);
         buf_put_u8(&r->at, 0);
     }
     *done = k.n == 0;
@@ -193,19 +201,20 @@ static int let_go(struct node *n, struct returning *r)
 
 static int run_some(struct node *n, struct returning *r, bool *done)
 {
+    struct piece piece;
     int rc;
 
     *done = true;
     if (!access_may_write(n, r->space))
         return SYNCLINE_OK; /* it has nothing that would count */
+    piece_begin(n, &piece);
     rc = bring_items(n, r, done);
-
     if (rc == SYNCLINE_OK && *done)
         rc = bring_conflicts(n, r, done);
     if (rc == SYNCLINE_OK && *done && r->mutual)
         rc = look_at_some(n, r, done);
     if (rc == SYNCLINE_OK)
-        rc = node_commit(n);
+        rc = piece_end(n, &piece);
     if (rc != SYNCLINE_OK)
         buf_clear(&r->at); /* looking once more does no harm */
     return rc;

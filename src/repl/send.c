@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-#define CURSOR_STRIDE 1000 /* rows */
+#define CURSOR_STRIDE 1000             /* rows */
+#define NAME_BYTES ((size_t)16 << 10)  /* a record's, with its lengths */
+#define FLUSH_BYTES ((size_t)32 << 20) /* read in one turn, or little more */
 
 void send_forget(struct conn *c, struct session *s)
 {
@@ -128,8 +130,10 @@ int read_item(
     return stored_decode(value, st, &n->step);
 }
 
-static int add_row(struct filling *f, struct slice key, const struct buf *row)
+static int add_row(struct filling *f, struct slice key, size_t item_bytes,
+    const struct buf *row)
 {
+    f->weight += item_bytes;
     put_bytes(&f->rows, key);
     put_bytes(&f->rows, buf_slice(row));
     f->rows_n++;
@@ -182,7 +186,7 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
     if (rc != SYNCLINE_OK)
         goto out;
     rc = row.len <= n->opt.fragment_above
-        ? add_row(f, e->tail, &row)
+        ? add_row(f, e->tail, bytes.len, &row)
         : send_large(f, e, st.lsn, &st.item.ctx, buf_slice(&row));
 out:
     buf_free(&row);
@@ -205,6 +209,22 @@ static int sides_of(struct slice record, struct vv *out, struct arena *a)
     return rc == SYNCLINE_OK && c.winner.dot.seq > 0
         ? vv_add(out, &c.winner.dot, a)
         : rc;
+}
+
+/* It becomes a part of the item's history over there. */
+static int weigh_item(struct filling *f, struct slice tail)
+{
+    struct node *n = f->node;
+    struct slice key, path, value;
+    struct dot dot;
+    int rc = get_conflict_tail(tail, &key, &path, &dot);
+
+    if (rc == SYNCLINE_OK)
+        rc = store_get(&n->opt.store, TABLE_ITEM,
+            key_item(&n->key, f->s->space->id, key), &value);
+    if (rc == SYNCLINE_OK)
+        f->weight += value.len;
+    return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
 int consider_conflict(struct filling *f, const struct entry *e)
@@ -230,8 +250,9 @@ int consider_conflict(struct filling *f, const struct entry *e)
     put_bytes(&f->conflicts, e->tail);
     put_bytes(&f->conflicts, r.in);
     f->conflicts_n++;
+    rc = weigh_item(f, e->tail);
     held_remove_entry(f->s, e->kind, e->tail);
-    return buf_status(&f->conflicts);
+    return rc == SYNCLINE_OK ? buf_status(&f->conflicts) : rc;
 }
 
 /* ---- marks and batches ---- */
@@ -310,6 +331,17 @@ static bool floors_are_news(const struct session *s)
                sizeof s->told_floors) != 0;
 }
 
+/* With a key, a path and a vector it must fit a frame. */
+static void check_bytes(const struct filling *f)
+{
+    size_t most = f->node->opt.batch_bytes;
+
+    if (most < FRAME_MAX / 4)
+        most = FRAME_MAX / 4; /* what is not durable yet stays together */
+    ENSURE(f->rows.len + f->conflicts.len <=
+        most + f->node->opt.fragment_above + NAME_BYTES);
+}
+
 static int send_batch(struct filling *f, bool done, bool *sent)
 {
     struct session *s = f->s;
@@ -324,6 +356,7 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     bool whole;
     int rc = SYNCLINE_OK;
 
+    check_bytes(f);
     done = (done || PLANTED(M2)) && s->bootstrapping == BOOTSTRAP_NONE;
     if (done)
         rc = make_mark(f, &frame.batch.mark);
@@ -511,7 +544,8 @@ int send_flush(struct node *n)
             for (int turns = 0; more && turns < 64; turns++) {
                 int rc;
 
-                if (c->in_flight >= n->opt.window_bytes)
+                if (c->in_flight >= n->opt.window_bytes ||
+                    (turns > 0 && n->step.used > FLUSH_BYTES))
                     break;
                 rc = pump(n, c, s, &more);
                 if (rc == SYNCLINE_ENOMEM)

@@ -5,6 +5,7 @@
 #ifndef SYNCLINE_REPL_SEND_IMPL_H
 #define SYNCLINE_REPL_SEND_IMPL_H
 
+#include "base/plant.h"
 #include "repl/node_impl.h"
 
 /* A batch being filled for one session. */
@@ -14,7 +15,8 @@ struct filling {
     struct session *s;
     struct buf rows, conflicts;
     uint32_t rows_n, conflicts_n;
-    bool stalled; /* no room to hold back another row */
+    size_t weight; /* bytes of the items that it is about */
+    bool stalled;  /* no room to hold back another row */
 };
 
 /* One entry of the feed or the index. */
@@ -26,10 +28,15 @@ struct entry {
     struct slice key;   /* the whole key of the entry */
 };
 
+/* The peer reads and writes a whole item for the smallest row of it. */
+#define WEIGHT_MAX 16 /* times the bytes of a batch */
+
 static inline bool filled(const struct filling *f)
 {
     return f->stalled ||
-        f->rows.len + f->conflicts.len >= f->node->opt.batch_bytes;
+        f->rows.len + f->conflicts.len >= f->node->opt.batch_bytes ||
+        (f->weight >= WEIGHT_MAX * f->node->opt.batch_bytes &&
+            !PLANTED(ONE_PIECE));
 }
 
 /* ---- hold.c ---- */

@@ -176,10 +176,12 @@ size_t conn_bytes(const struct conn *c)
     return bytes;
 }
 
+/* A row that is on its way has its own limit, which no option lowers: what
+ * members have written must come through. */
 int conn_check_bytes(const struct node *n, const struct conn *c)
 {
     return n->opt.limits.memory != 0 && !PLANTED(R30_MEMORY) &&
-            conn_bytes(c) > n->opt.limits.memory
+            conn_bytes(c) - c->incoming.row.cap > n->opt.limits.memory
         ? SYNCLINE_ELIMIT
         : SYNCLINE_OK;
 }

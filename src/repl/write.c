@@ -21,15 +21,23 @@ static int check_op(const struct write_op *op, struct errmsg *why)
     return key_check(op->key, why);
 }
 
-/* The size of what an item holds: close to that of its document. */
-static int check_size(const struct space *sp, struct slice key,
-    const struct item *it, struct errmsg *why)
+/* What an item holds: close to the size of its document. */
+static size_t size_of(const struct item *it)
 {
     size_t bytes = 0;
 
     for (uint32_t i = 0; i < it->cells_n; i++)
         bytes += it->cells[i].path.len + it->cells[i].value.len;
-    if (bytes <= VALUE_MAX)
+    return bytes;
+}
+
+/* What members wrote apart may be more together; then it may become less. */
+static int check_size(const struct space *sp, struct slice key,
+    const struct item *it, size_t before, struct errmsg *why)
+{
+    size_t bytes = size_of(it);
+
+    if (bytes <= VALUE_MAX || bytes < before)
         return SYNCLINE_OK;
     return errmsg_set(why, SYNCLINE_ELIMIT,
         "%.*s/%.*s: a document of %zu bytes: at most %zu are allowed",
@@ -41,11 +49,13 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
 {
     struct stored st;
     bool wrote = false;
+    size_t before = 0;
     int rc = item_load(n, sp, op->key, &st);
 
     if (rc != SYNCLINE_OK)
         return errmsg_set(why, rc, "%.*s/%.*s: reading it failed",
             SLICE_FMT(sp->name), SLICE_FMT(op->key));
+    before = size_of(&st.item);
     if (op->doc != NULL && !st.was_alive)
         rc = standing_may_make(n, sp, op->key, why);
     if (rc != SYNCLINE_OK)
@@ -57,7 +67,7 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
             "%.*s/%.*s: more than %d fields, or a path of more than %d bytes",
             SLICE_FMT(sp->name), SLICE_FMT(op->key), CELLS_MAX, PATH_MAX_LEN);
     if (rc == SYNCLINE_OK && wrote)
-        rc = check_size(sp, op->key, &st.item, why);
+        rc = check_size(sp, op->key, &st.item, before, why);
     if (rc == SYNCLINE_OK && wrote) {
         out->changed++;
         out->dot = by->dot;

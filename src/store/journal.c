@@ -146,6 +146,7 @@ int journal_open(
     j->dir = opt->dir;
     j->segment_bytes = opt->segment_bytes;
     j->spares_max = opt->spares_max;
+    j->record_max = opt->record_max != 0 ? opt->record_max : RECORD_PAYLOAD_MAX;
     rc = load(j, why);
     if (rc != SYNCLINE_OK) {
         journal_free(j);
@@ -288,7 +289,7 @@ int journal_append(struct journal *j, struct slice payload, uint64_t *no)
     size_t size = record_size(payload.len);
     int rc = SYNCLINE_OK;
 
-    if (payload.len > RECORD_PAYLOAD_MAX)
+    if (payload.len > j->record_max)
         return SYNCLINE_ELIMIT;
     if (j->write_failed || j->pending.len >= FLUSH_BYTES)
         rc = journal_flush(j);

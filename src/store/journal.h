@@ -20,6 +20,7 @@ struct journal_options {
     const char *dir; /* must outlive the journal */
     size_t segment_bytes;
     unsigned spares_max;
+    size_t record_max; /* bytes of a commit; 0: RECORD_PAYLOAD_MAX */
 };
 
 /* Lists the folder and reads the headers. */

@@ -22,6 +22,7 @@ struct journal {
     const char *dir;
     size_t segment_bytes;
     unsigned spares_max;
+    size_t record_max;
     struct segment *segments; /* by serial */
     size_t segments_n, segments_cap;
     uint64_t *spares; /* serials */

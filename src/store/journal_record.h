@@ -11,7 +11,9 @@
 
 #define SEGMENT_HEADER_LEN 40
 #define RECORD_HEADER_LEN 24
-#define RECORD_PAYLOAD_MAX ((size_t)64 << 20)
+/* SQLite takes no value of a thousand million bytes, and one commit may have
+ * to hold all that one item is made of. */
+#define RECORD_PAYLOAD_MAX ((size_t)896 << 20)
 
 struct segment_header {
     uint64_t serial;

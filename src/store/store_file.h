@@ -51,6 +51,7 @@ struct store_file_options {
     size_t overlay_bytes;     /* 0: 64 MiB; see store_file_full */
     size_t checkpoint_bytes;  /* 0: 8 MiB */
     uint64_t checkpoint_ms;   /* 0: 30 s */
+    size_t commit_max;        /* 0: 896 MiB; a commit beyond it: ELIMIT */
     uint32_t state_pages_max; /* 0: no ceiling on state.db (for tests) */
 };
 

@@ -112,7 +112,7 @@ static int open_all(struct store_file *s, struct errmsg *why)
     struct state_options below = { s->os, s->dir, s->opt.vfs, s->opt.project,
         s->opt.project_ctx, s->opt.state_pages_max };
     struct journal_options beside = { s->os, s->dir, s->opt.segment_bytes,
-        SPARES_MAX };
+        SPARES_MAX, s->opt.commit_max };
     char path[PATH_ROOM];
     int rc = take_folder(s, why);
 

@@ -19,6 +19,7 @@ struct store_mem {
     struct undo *undo; /* undo[undo_first .. undo_n), oldest first */
     size_t undo_first, undo_n, undo_cap;
     struct buf undo_bytes;
+    size_t commit_max; /* 0: none */
     int fail_rc;
     uint32_t fail_n;
 };
@@ -228,6 +229,8 @@ static int mem_commit(void *self, struct slice ops, uint64_t *no)
         s->fail_n--;
         return s->fail_rc;
     }
+    if (s->commit_max != 0 && ops.len > s->commit_max)
+        return SYNCLINE_ELIMIT;
     rc = batch_need(s, ops, &need);
     if (rc == SYNCLINE_OK)
         rc = reserve_all(s, &need);
@@ -280,6 +283,11 @@ int store_mem_crash(struct store_mem *s, uint64_t keep)
     s->last = s->durable = upto;
     undo_trim(s);
     return rc;
+}
+
+void store_mem_limit(struct store_mem *s, size_t bytes)
+{
+    s->commit_max = bytes;
 }
 
 void store_mem_fail(struct store_mem *s, int rc, uint32_t n)

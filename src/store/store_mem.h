@@ -26,6 +26,8 @@ void store_mem_sync(struct store_mem *s, uint64_t upto);
 /* Loses what is not durable but for the first keep commits, which then are.
  * ENOMEM leaves the store unusable. */
 NODISCARD int store_mem_crash(struct store_mem *s, uint64_t keep);
+/* From now on no commit may have more bytes: ELIMIT. 0: as many as it likes. */
+void store_mem_limit(struct store_mem *s, size_t bytes);
 /* The next n commits return rc and change nothing. */
 void store_mem_fail(struct store_mem *s, int rc, uint32_t n);
 

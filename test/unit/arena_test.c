@@ -38,6 +38,45 @@ TEST(pieces_are_aligned_and_apart)
     arena_free(&a);
 }
 
+/* What was there before the mark stays, whatever came after it. */
+TEST(a_mark_is_gone_back_to)
+{
+    struct prng p = { 2 };
+    struct arena a = { 0 };
+
+    for (int round = 0; round < 200; round++) {
+        size_t before = prng_below(&p, 3000);
+        uint8_t *kept = arena_alloc(&a, before);
+        struct arena_mark mark = arena_mark(&a);
+        size_t used = a.used, held = a.held;
+
+        CHECK(kept != NULL);
+        memset(kept, round, before);
+        for (uint64_t n = prng_below(&p, 20); n > 0; n--) {
+            size_t len = prng_below(&p, 5000);
+            uint8_t *gone = arena_alloc(&a, len);
+
+            CHECK(gone != NULL);
+            memset(gone, 0xee, len);
+        }
+        arena_rewind(&a, &mark);
+        CHECK_UINT(a.used, used);
+        CHECK_UINT(a.held, held);
+        for (size_t i = 0; i < before; i++)
+            CHECK_UINT(kept[i], round);
+    }
+    arena_free(&a);
+    a = (struct arena){ 0 };
+    {
+        struct arena_mark empty = arena_mark(&a);
+
+        CHECK(arena_alloc(&a, 10) != NULL);
+        arena_rewind(&a, &empty);
+        CHECK_UINT(a.held, 0);
+    }
+    arena_free(&a);
+}
+
 TEST(zeroed_memory_is_zero_after_reuse)
 {
     struct arena a = { 0 };

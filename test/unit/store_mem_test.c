@@ -105,6 +105,26 @@ TEST(it_fails_as_often_as_it_is_told)
     mem_teardown(&c);
 }
 
+TEST(a_commit_beyond_the_limit_is_refused)
+{
+    struct contract_store c;
+    struct batch b = { 0 };
+    struct slice value;
+    uint64_t no;
+
+    mem_setup(&c);
+    batch_put(&b, TABLE_ITEM, SLICE_LIT("k1"), SLICE_LIT("abc"));
+    store_mem_limit(c.self, b.ops.len - 1);
+    CHECK_INT(store_commit(&c.port, buf_slice(&b.ops), &no), SYNCLINE_ELIMIT);
+    CHECK_INT(store_get(&c.port, TABLE_ITEM, SLICE_LIT("k1"), &value),
+        SYNCLINE_ENOTFOUND);
+    store_mem_limit(c.self, b.ops.len);
+    CHECK_OK(store_commit(&c.port, buf_slice(&b.ops), &no));
+    CHECK_UINT(no, 1);
+    buf_free(&b.ops);
+    mem_teardown(&c);
+}
+
 /* Whichever allocation fails, the batch is in whole or not at all. */
 TEST(memory_that_runs_out_leaves_the_store_as_it_was)
 {

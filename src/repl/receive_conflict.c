@@ -1,0 +1,123 @@
+/* Conflict records in. */
+#include "repl/receive_impl.h"
+
+#include "base/plant.h"
+#include "repl/clock_impl.h"
+
+static int check_contender(struct node *n, const struct space *sp,
+    struct slice key, const struct contender *c)
+{
+    struct json *v;
+    int rc;
+
+    if (!clock_admits(n, &c->stamp))
+        return SYNCLINE_EMALFORMED;
+    node_see_stamp(n, &c->stamp);
+    rc = clock_look_at(n, sp, key, &c->stamp);
+    if (rc != SYNCLINE_OK || c->value.ptr == NULL)
+        return rc;
+    return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
+}
+
+/* The item of the records at hand: it is stored once for all of them. */
+struct told {
+    struct slice key;
+    struct stored st;
+    bool loaded, changed;
+};
+
+static int told_end(struct node *n, struct space *sp, struct told *t)
+{
+    bool changed = t->changed;
+
+    t->loaded = t->changed = false;
+    return changed ? item_store(n, sp, t->key, &t->st, t->st.lsn) : SYNCLINE_OK;
+}
+
+/* A value that lost elsewhere, before it ever came here: it belongs into the
+ * history all the same. */
+static int remember_loser(struct node *n, struct space *sp, struct slice key,
+    const struct contender *loser, struct told *t)
+{
+    struct change by = {
+        .first = loser->dot, .stamp = loser->stamp, .wall_us = loser->wall_us
+    };
+    struct cell cell = { .path = loser->path, .value = loser->value };
+    int rc = SYNCLINE_OK;
+
+    if (!t->loaded || !slice_eq(t->key, key)) {
+        rc = told_end(n, sp, t);
+        if (rc == SYNCLINE_OK)
+            rc = item_load(n, sp, key, &t->st);
+        t->key = key;
+        t->loaded = rc == SYNCLINE_OK;
+    }
+    if (rc != SYNCLINE_OK || !t->st.existed || cell.value.ptr == NULL)
+        return rc;
+    t->changed = true;
+    return history_lost(n, sp, key, &t->st, &by, &cell);
+}
+
+static int receive_conflict(struct node *n, struct space *sp, struct slice tail,
+    struct slice record, struct told *t)
+{
+    struct reader r = reader_of(record);
+    struct conflict_record c;
+    struct slice key, path;
+    struct dot dot;
+    bool changed, known = false;
+    int rc = get_conflict_tail(tail, &key, &path, &dot);
+
+    if (rc == SYNCLINE_OK)
+        rc = get_conflict_record(&r, &c);
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    if (rc == SYNCLINE_OK)
+        rc = key_check(key, NULL);
+    if (rc == SYNCLINE_OK)
+        rc = check_contender(n, sp, key, &c.loser);
+    if (rc == SYNCLINE_OK)
+        rc = check_contender(n, sp, key, &c.winner);
+    if (rc == SYNCLINE_OK &&
+        (!dot_eq(&dot, &c.loser.dot) || !slice_eq(path, c.loser.path)))
+        rc = SYNCLINE_EMALFORMED;
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
+    rc = conflict_known(n, sp, tail, &known);
+    if (rc == SYNCLINE_OK)
+        rc = conflict_join(n, sp, tail, &c, &changed);
+    if (PLANTED(TOLD_AGAIN))
+        known = false;
+    n->counts.conflicts_received++;
+    return rc == SYNCLINE_OK && !known && !sp->staged
+        ? remember_loser(n, sp, key, &c.loser, t)
+        : rc;
+}
+
+int receive_conflict_whole(
+    struct node *n, struct space *sp, struct slice tail, struct slice record)
+{
+    struct told told = { .loaded = false };
+    int rc = receive_conflict(n, sp, tail, record, &told);
+
+    return rc == SYNCLINE_OK ? told_end(n, sp, &told) : rc;
+}
+
+int receive_conflicts(
+    struct node *n, struct space *sp, const struct frame_batch *f)
+{
+    struct reader r = reader_of(f->conflicts);
+    struct told told = { .loaded = false };
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {
+        struct slice tail = get_bytes(&r);
+        struct slice record = get_bytes(&r);
+
+        rc = r.err != 0 ? SYNCLINE_EMALFORMED
+                        : receive_conflict(n, sp, tail, record, &told);
+    }
+    if (rc == SYNCLINE_OK)
+        rc = told_end(n, sp, &told);
+    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
+}

@@ -1,0 +1,15 @@
+/* receive_impl.h - what receive.c and receive_conflict.c share.
+ *
+ * Pure. */
+#ifndef SYNCLINE_REPL_RECEIVE_IMPL_H
+#define SYNCLINE_REPL_RECEIVE_IMPL_H
+
+#include "repl/node_impl.h"
+
+/* All records of a batch; and one that came in fragments. */
+NODISCARD int receive_conflicts(
+    struct node *n, struct space *sp, const struct frame_batch *f);
+NODISCARD int receive_conflict_whole(
+    struct node *n, struct space *sp, struct slice tail, struct slice record);
+
+#endif
