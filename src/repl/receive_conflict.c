@@ -45,7 +45,7 @@ static int remember_loser(struct node *n, struct space *sp, struct slice key,
     struct cell cell = { .path = loser->path, .value = loser->value };
     int rc = SYNCLINE_OK;
 
-    if (!t->loaded || !slice_eq(t->key, key)) {
+    if (!t->loaded || !slice_eq(t->key, key) || PLANTED(ONE_PIECE)) {
         rc = told_end(n, sp, t);
         if (rc == SYNCLINE_OK)
             rc = item_load(n, sp, key, &t->st);

@@ -187,7 +187,7 @@ def a_key_that_is_too_long_or_empty():
 
 
 def fragments_of_more_than_is_allowed():
-    peer.scene().breaks(lambda p: p.fragment(1, (64 << 20) + 1, 0, b"x"))
+    peer.scene().breaks(lambda p: p.fragment(1, (384 << 20) + 1, 0, b"x"))
 
 
 def fragments_that_do_not_follow():
