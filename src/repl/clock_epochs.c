@@ -299,6 +299,8 @@ static int put_chain(struct node *n, struct buf *b)
             key_item(&prefix, mesh->id, slice_str(prefixes[i])), SLICE_NONE,
             note_own, c);
     buf_free(&prefix);
+    if (rc == SYNCLINE_OK && c->n == 0)
+        rc = SYNCLINE_ENOTFOUND; /* it has only just joined */
     for (uint32_t i = 0; rc == SYNCLINE_OK && i < c->n; i++)
         rc = put_grounds(n, mesh, c, c->keys[i], b);
     return rc == SYNCLINE_OK ? buf_status(b) : rc;
