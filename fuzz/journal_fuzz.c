@@ -92,7 +92,9 @@ static void put_file(struct disk *disk, struct pieces *p)
 
 static int replay(struct disk *os, struct heard *h, struct journal **out)
 {
-    struct journal_options opt = { &os->port, "j", SEGMENT, 2 };
+    struct journal_options opt = {
+        .os = &os->port, .dir = "j", .segment_bytes = SEGMENT, .spares_max = 2
+    };
     struct errmsg why = { "" };
     int rc = journal_open(out, &opt, &why);
 

@@ -2,8 +2,8 @@
  * records, folded to one answer.
  *
  * Pure. Records are items of `_mesh`. `cert/<id>` holds an array of a payload
- * and its signature; the id is SHA-256 of the payload, so that a record can
- * neither be replaced nor taken back. Each names the records that its signer
+ * and its signature; the id is SHA-256 of both, so that a record can neither
+ * be replaced nor taken back. Each names the records that its signer
  * knew (`after`: those that none of the others knew of). What a record knew
  * of, by these, comes *before* it. `kx/<device>` is a device's own word which
  * key it exchanges secrets with. `member/` and `removed/` are of format 2.

@@ -125,6 +125,10 @@ NODISCARD int members_read_value(struct members *m,
     struct cert *certs[CERTS_MAX], struct slice value,
     const struct record_key *key, struct errmsg *why);
 void cert_free(struct cert *c); /* NULL is fine */
+/* Of payload and signature: were it of the payload alone, whoever writes in
+ * `_mesh` could put another signature under it, and so void it. */
+NODISCARD int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
+    struct slice payload, const uint8_t sig[ED25519_SIG_LEN]);
 
 /* ---- members_fold.c ---- */
 

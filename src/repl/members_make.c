@@ -140,9 +140,10 @@ static void put_payload(struct buf *b, const struct draft *d)
     buf_put_u8(b, '}');
 }
 
-static int put_key(const struct draft *d, struct slice payload, struct buf *key)
+static int put_key(const struct draft *d, struct slice payload,
+    const uint8_t sig[ED25519_SIG_LEN], struct buf *key)
 {
-    uint8_t id[SHA256_LEN];
+    struct cert_id id;
     int rc = SYNCLINE_OK;
 
     if (d->kind == CERT_KX) {
@@ -150,9 +151,9 @@ static int put_key(const struct draft *d, struct slice payload, struct buf *key)
         put_hex(key, device_slice(d->device));
         return buf_status(key);
     }
-    rc = d->crypto->sha256(d->crypto->self, id, payload);
+    rc = cert_id_of(&id, d->crypto, payload, sig);
     buf_put_str(key, CERT_PREFIX);
-    put_hex(key, SLICE(id, sizeof id));
+    put_hex(key, SLICE(id.b, sizeof id.b));
     return rc == SYNCLINE_OK ? buf_status(key) : rc;
 }
 
@@ -179,7 +180,7 @@ static int finish(const struct draft *d, struct buf *key, struct buf *value)
     if (rc != SYNCLINE_OK)
         goto out;
     payload = slice_from(buf_slice(&text), sizeof MEMBERS_SIGNED_PREFIX - 1);
-    rc = put_key(d, payload, key);
+    rc = put_key(d, payload, sig, key);
     buf_put_u8(value, '[');
     json_print_string(value, payload, false);
     buf_put_str(value, ",\"");

@@ -327,6 +327,21 @@ static int check_canonical(struct members *m, const struct json *v,
     return SYNCLINE_OK;
 }
 
+int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
+    struct slice payload, const uint8_t sig[ED25519_SIG_LEN])
+{
+    struct buf both = { 0 };
+    int rc;
+
+    buf_put_slice(&both, payload);
+    buf_put(&both, sig, ED25519_SIG_LEN);
+    rc = buf_status(&both);
+    if (rc == SYNCLINE_OK)
+        rc = crypto->sha256(crypto->self, out->b, buf_slice(&both));
+    buf_free(&both);
+    return rc;
+}
+
 /* The rest of what must hold of a certificate whose fields are read. */
 static int check_cert(struct members *m, struct cert *c, const struct json *v,
     const struct record_key *key, struct errmsg *why)
@@ -335,11 +350,11 @@ static int check_cert(struct members *m, struct cert *c, const struct json *v,
     int rc = check_canonical(m, v, payload, why);
 
     if (rc == SYNCLINE_OK)
-        rc = m->crypto->sha256(m->crypto->self, c->id.b, payload);
+        rc = cert_id_of(&c->id, m->crypto, payload, c->sig);
     if (rc == SYNCLINE_OK && !key->old && key->kind != CERT_KX &&
         cert_id_cmp(&c->id, &key->id) != 0)
         rc = errmsg_set(why, SYNCLINE_EMALFORMED,
-            "its key is not the hash of what it says");
+            "its key is not the hash of what it says and its signature");
     return rc == SYNCLINE_OK && c->kind == CERT_MEMBER
         ? check_identity(m, c, why)
         : rc;

@@ -44,7 +44,9 @@ static int on_commit(void *ctx, uint64_t no, struct slice payload)
 
 static int world_open(struct world *w)
 {
-    struct journal_options opt = { &w->os.port, "j", SEGMENT, 2 };
+    struct journal_options opt = {
+        .os = &w->os.port, .dir = "j", .segment_bytes = SEGMENT, .spares_max = 2
+    };
     int rc = journal_open(&w->j, &opt, &w->why);
 
     w->seen = w->released;
@@ -284,7 +286,9 @@ TEST(a_record_larger_than_a_segment_has_one_of_its_own)
 {
     static struct world w;
     static uint8_t big[3 * SEGMENT];
-    struct journal_options opt = { &w.os.port, "j", SEGMENT, 2 };
+    struct journal_options opt = {
+        .os = &w.os.port, .dir = "j", .segment_bytes = SEGMENT, .spares_max = 2
+    };
     uint64_t no, live, spare;
 
     world_start(&w, 5);

@@ -363,6 +363,29 @@ TEST(names_and_keys_that_do_not_fit_are_refused)
     village_free(&v);
 }
 
+/* By whoever may write in the space: the same words, signed by nobody. */
+TEST(no_other_signature_is_taken_under_a_certificate)
+{
+    struct village v;
+    struct record r, forged = { 0 };
+    struct members *m;
+
+    village_init(&v);
+    tell_all(&v, &v.founder);
+    r = told(&v, admit(&v, 0, 1));
+    m = v.people[3].view;
+    buf_put_slice(&forged.value, buf_slice(&r.value));
+    CHECK_OK(members_check(m, buf_slice(&r.key), buf_slice(&forged.value)));
+    memset(forged.value.ptr + forged.value.len - 2 - 2 * ED25519_SIG_LEN, '0',
+        (size_t)2 * ED25519_SIG_LEN);
+    CHECK_INT(members_check(m, buf_slice(&r.key), buf_slice(&forged.value)),
+        SYNCLINE_EMALFORMED);
+    check_in(&v, 3, "AA----");
+    record_free(&forged);
+    record_free(&r);
+    village_free(&v);
+}
+
 TEST(memory_that_runs_out_changes_nothing)
 {
     struct village v;
