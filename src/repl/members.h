@@ -168,7 +168,8 @@ NODISCARD int members_mesh_id(struct mesh_id *out,
     const uint8_t nonce[MEMBERS_NONCE_LEN]);
 
 /* ---- makers: append a record's key and JSON text, signed by the port's
- * device, after all that counts. EDENIED: it is no admin. ---- */
+ * device, after all that counts. EDENIED: it is no admin. ELIMIT: longer than
+ * anybody would take. ---- */
 
 /* What is said of a device. */
 struct members_grant {
@@ -200,6 +201,7 @@ struct members_cut {
     struct buf text;
     struct space_token space;
     bool any;
+    uint32_t n; /* of replicas, in all spaces */
 };
 void members_cut_add(struct members_cut *c, const struct space_token *space,
     const struct dot *upto);

@@ -11,6 +11,7 @@
 
 #define MEMBERS_SIGNED_PREFIX "syncline membership v1\n"
 #define MEMBERS_GEN_MAX ((uint64_t)1 << 40)
+#define RECORD_MAX ((size_t)1 << 20) /* bytes of its JSON text */
 #define CERTS_MAX 2
 #define AFTER_MAX 8192
 

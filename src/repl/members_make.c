@@ -159,6 +159,7 @@ static int put_key(const struct draft *d, struct slice payload,
 
 static int finish(const struct draft *d, struct buf *key, struct buf *value)
 {
+    const size_t from = value->len;
     struct buf text = { 0 };
     uint8_t sig[ED25519_SIG_LEN];
     struct slice payload;
@@ -187,6 +188,9 @@ static int finish(const struct draft *d, struct buf *key, struct buf *value)
     put_hex(value, SLICE(sig, sizeof sig));
     buf_put_str(value, "\"]");
     rc = rc == SYNCLINE_OK ? buf_status(value) : rc;
+    /* Nobody would take it, and to the others it would be a fault of ours. */
+    if (rc == SYNCLINE_OK && value->len - from > RECORD_MAX)
+        rc = SYNCLINE_ELIMIT;
 out:
     buf_free(&text);
     return rc;
@@ -308,6 +312,7 @@ void members_cut_add(struct members_cut *c, const struct space_token *space,
     buf_printf(&c->text, "\":%llu", (unsigned long long)upto->seq);
     c->space = *space;
     c->any = true;
+    c->n++;
 }
 
 struct slice members_cut_end(struct members_cut *c)

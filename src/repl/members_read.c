@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "core/json.h"
 
-#define RECORD_MAX ((size_t)1 << 20)
 #define CUT_MAX 65536
 #define WRAPS_MAX 4096
 

@@ -265,6 +265,11 @@ static int write_removed(struct admin *q, const struct member *m)
     if (rc == SYNCLINE_OK)
         rc = members_make_removed(n->members, &key, &value, &m->device,
             buf_slice(&cut.text), n->wall_us);
+    if (rc == SYNCLINE_ELIMIT)
+        rc = errmsg_set(q->why, rc,
+            "%.*s: the record that says so would be longer than the others "
+            "take; nothing was changed",
+            SLICE_FMT(m->name));
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
     buf_free(&cut.text);
