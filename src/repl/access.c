@@ -488,7 +488,7 @@ int access_cut(const struct node *n, const struct device_id *device,
 /* ---- letting in ---- */
 
 int access_admit(struct node *n, struct slice spki, struct slice name,
-    const struct pair_terms *t)
+    const struct pair_terms *t, struct cert_id *made)
 {
     struct members_grant g = { .spki = spki,
         .name = name,
@@ -508,6 +508,8 @@ int access_admit(struct node *n, struct slice spki, struct slice name,
         rc = members_make_member(n->members, &key, &value, &g, n->wall_us);
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
+    if (rc == SYNCLINE_OK)
+        rc = members_cert_id(made, buf_slice(&key));
     buf_free(&cut.text);
     buf_free(&key);
     buf_free(&value);

@@ -88,6 +88,14 @@ bool members_has(const struct members *m, const struct device_id *device);
 /* NULL if it is none. */
 const struct member *members_get(
     const struct members *m, const struct device_id *device);
+/* Is it a member, by the very record of that id? */
+bool members_stands_by(const struct members *m, const struct device_id *device,
+    const struct cert_id *id);
+/* Of the key of such a record. EINVAL: of another kind. */
+NODISCARD int members_cert_id(struct cert_id *out, struct slice key);
+/* Has anybody less than before, or is out, by a fold since it was last
+ * asked? */
+bool members_lessened(struct members *m);
 size_t members_n(const struct members *m);
 /* In the order of device ids; NULL beyond the last. */
 const struct member *members_at(const struct members *m, size_t ix);

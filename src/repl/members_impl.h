@@ -104,6 +104,7 @@ struct members {
     struct answer answer;
     struct cert *dead; /* replaced; the answer may still lend from them */
     struct buf scratch;
+    bool lessened; /* somebody has less than was known before */
 };
 
 struct record_key {

@@ -133,6 +133,7 @@ static int write_grant(
     struct admin *q, const struct member *m, const struct pair_terms *t)
 {
     struct node *n = q->n;
+    struct cert_id made;
     int rc;
 
     if (m->role == t->role && m->some_spaces == t->some_spaces &&
@@ -140,7 +141,7 @@ static int write_grant(
         (t->spaces_n == 0 ||
             memcmp(m->spaces, t->spaces, t->spaces_n * sizeof *t->spaces) == 0))
         return answer_of(q, m); /* it is so already */
-    rc = access_admit(n, m->spki, m->name, t);
+    rc = access_admit(n, m->spki, m->name, t, &made);
     if (rc == SYNCLINE_OK)
         rc = answer_of(q, m);
     if (rc == SYNCLINE_OK) {
