@@ -114,14 +114,17 @@ bool access_allows(const struct node *n, const struct space *sp,
     return true;
 }
 
-/* Records of format 2 stay as they came; those of today say by their key what
- * they are, so nothing else may stand there, nor may they be deleted. */
+/* A record's key says what it is, so nothing else may stand there, nor may it
+ * be deleted. */
 int access_check_record(
     struct node *n, struct slice key, const struct item *row)
 {
-    if (!slice_has_prefix(key, SLICE_LIT(CERT_PREFIX)))
+    bool today = slice_has_prefix(key, SLICE_LIT(CERT_PREFIX));
+
+    if (!today && !slice_has_prefix(key, SLICE_LIT(MEMBER_PREFIX)) &&
+        !slice_has_prefix(key, SLICE_LIT(REMOVED_PREFIX)))
         return SYNCLINE_OK;
-    if (!item_alive(row) || row->length != 1 || row->tomb >= 0)
+    if (!item_alive(row) || row->tomb >= 0 || (today && row->length != 1))
         return SYNCLINE_EMALFORMED;
     for (uint32_t i = 0; i < row->cells_n; i++) {
         const struct cell *c = &row->cells[i];

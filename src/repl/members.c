@@ -166,6 +166,31 @@ static int store_record(
     return SYNCLINE_OK;
 }
 
+static const uint8_t *spki_of(
+    const struct members *m, const struct device_id *device)
+{
+    for (size_t i = 0; i < m->records_n; i++)
+        for (size_t k = 0; k < CERTS_MAX; k++) {
+            const struct cert *c = m->records[i].certs[k];
+
+            if (c != NULL && c->kind == CERT_MEMBER &&
+                device_eq(&c->device, device))
+                return c->spki;
+        }
+    return NULL;
+}
+
+/* Nobody sends such a one who has not its signer's certificate. */
+static int check_old(struct members *m, struct cert *c)
+{
+    const uint8_t *spki = spki_of(m, &c->by);
+    int rc = spki == NULL ? SYNCLINE_EMALFORMED : cert_verify(m, c, spki);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    return c->verdict == GOOD ? SYNCLINE_OK : SYNCLINE_EMALFORMED;
+}
+
 int members_check(struct members *m, struct slice key, struct slice value)
 {
     struct cert *certs[CERTS_MAX] = { NULL };
@@ -174,8 +199,11 @@ int members_check(struct members *m, struct slice key, struct slice value)
 
     if (rc == SYNCLINE_OK)
         rc = members_read_value(m, certs, value, &k, NULL);
-    for (size_t i = 0; i < CERTS_MAX; i++)
+    for (size_t i = 0; i < CERTS_MAX; i++) {
+        if (rc == SYNCLINE_OK && certs[i] != NULL && k.old)
+            rc = check_old(m, certs[i]);
         cert_free(certs[i]);
+    }
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
                                                       : SYNCLINE_EMALFORMED;
 }

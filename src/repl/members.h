@@ -5,7 +5,7 @@
  * and its signature; the id is SHA-256 of both, so that a record can neither
  * be replaced nor taken back. Each names the records that its signer
  * knew (`after`: those that none of the others knew of). What a record knew
- * of, by these, comes *before* it. `kx/<device>` is a device's own word which
+ * of, by these, comes *before* it. One kind, `kx`, is a device's own word which
  * key it exchanges secrets with. `member/` and `removed/` are of format 2.
  *
  * A record counts if its signer was an admin by the records before it, and no
@@ -24,7 +24,6 @@
 #include "repl/keyring.h"
 
 #define CERT_PREFIX "cert/"
-#define KX_PREFIX "kx/"
 #define MEMBER_PREFIX "member/"   /* format 2 */
 #define REMOVED_PREFIX "removed/" /* format 2 */
 #define MEMBER_NAME_MAX 128       /* bytes of UTF-8 */
@@ -71,7 +70,8 @@ void members_free(struct members *m); /* NULL is fine */
 
 /* Is it the key of a record that belongs here? */
 bool members_is_key(struct slice key);
-/* Would a record of today be taken there? EMALFORMED: no. */
+/* Would a record be taken there? EMALFORMED: no. One of format 2, under whose
+ * key others could be put, only if its signature is good. */
 NODISCARD int members_check(
     struct members *m, struct slice key, struct slice value);
 /* The record under key is now value, a JSON text; SLICE_NONE: there is none.

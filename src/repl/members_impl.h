@@ -111,7 +111,7 @@ struct members {
 struct record_key {
     enum cert_kind kind;
     bool old;
-    struct device_id device; /* but of CERT_ROTATE: any new kind but kx */
+    struct device_id device; /* but of CERT_ROTATE: any kind of today */
     struct cert_id id;
 };
 
@@ -133,6 +133,9 @@ NODISCARD int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
 
 /* ---- members_fold.c ---- */
 
+/* Sets its verdict, once. */
+NODISCARD int cert_verify(
+    struct members *m, struct cert *c, const uint8_t spki[ED25519_SPKI_LEN]);
 NODISCARD int fold_answer(struct members *m, struct answer *out);
 /* Does it let its device write there? */
 bool cert_may_write(const struct cert *c, const struct space_token *space);

@@ -144,14 +144,8 @@ static int put_key(const struct draft *d, struct slice payload,
     const uint8_t sig[ED25519_SIG_LEN], struct buf *key)
 {
     struct cert_id id;
-    int rc = SYNCLINE_OK;
+    int rc = cert_id_of(&id, d->crypto, payload, sig);
 
-    if (d->kind == CERT_KX) {
-        buf_put_str(key, KX_PREFIX);
-        put_hex(key, device_slice(d->device));
-        return buf_status(key);
-    }
-    rc = cert_id_of(&id, d->crypto, payload, sig);
     buf_put_str(key, CERT_PREFIX);
     put_hex(key, SLICE(id.b, sizeof id.b));
     return rc == SYNCLINE_OK ? buf_status(key) : rc;

@@ -14,7 +14,6 @@ static const struct {
     bool old;
 } prefixes[] = {
     { CERT_PREFIX, CERT_ROTATE, false },
-    { KX_PREFIX, CERT_KX, false },
     { MEMBER_PREFIX, CERT_MEMBER, true },
     { REMOVED_PREFIX, CERT_REMOVED, true },
 };
@@ -222,11 +221,11 @@ static const char *read_kind(
     struct slice kind = json_get_str(v, "kind");
 
     c->kind = key->kind;
-    if (!key->old && key->kind != CERT_KX) {
+    if (!key->old) {
         c->kind = CERT_MEMBER;
-        while (c->kind < CERT_KX && !slice_is(kind, kinds[c->kind]))
+        while (c->kind <= CERT_KX && !slice_is(kind, kinds[c->kind]))
             c->kind++;
-        if (c->kind == CERT_KX)
+        if (c->kind > CERT_KX)
             return "it is of no kind that is known here";
     }
     return slice_is(kind, kinds[c->kind]) ? NULL : "it is of another kind";
@@ -275,8 +274,7 @@ static const char *read_fields(const struct members *m, struct cert *c,
     if (!cert_is_of_key(c) &&
         !read_hex(v, "device", c->device.b, DEVICE_ID_LEN))
         return "it names no device";
-    if ((key->old || key->kind == CERT_KX) &&
-        !device_eq(&c->device, &key->device))
+    if (key->old && !device_eq(&c->device, &key->device))
         return "it names another device than its key";
     return read_rest(c, v, key);
 }
@@ -350,8 +348,7 @@ static int check_cert(struct members *m, struct cert *c, const struct json *v,
 
     if (rc == SYNCLINE_OK)
         rc = cert_id_of(&c->id, m->crypto, payload, c->sig);
-    if (rc == SYNCLINE_OK && !key->old && key->kind != CERT_KX &&
-        cert_id_cmp(&c->id, &key->id) != 0)
+    if (rc == SYNCLINE_OK && !key->old && cert_id_cmp(&c->id, &key->id) != 0)
         rc = errmsg_set(why, SYNCLINE_EMALFORMED,
             "its key is not the hash of what it says and its signature");
     return rc == SYNCLINE_OK && c->kind == CERT_MEMBER

@@ -1,5 +1,6 @@
 /* Membership, spaces and policies are items of the space `_mesh`:
- *   member/<device>, removed/<device>   certificates (members.h)
+ *   cert/<id>                           certificates (members.h)
+ *   member/<device>, removed/<device>   those of format 2
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name
  *   parked/<device>                     true, or false (silence.c)        */

@@ -107,17 +107,26 @@ static int answer_of(struct admin *q, const struct member *m)
     return rc;
 }
 
-/* A mesh without an admin can let nobody in, ever. */
+/* A mesh without an admin can let nobody in, ever. Of two who demote each
+ * other at once the records let one stay; of two who step down, none. */
 static int check_last(struct admin *q, const struct member *m)
 {
-    if (m->role != ROLE_ADMIN || members_admins(q->n->members) > 1 ||
+    bool self = device_eq(&m->device, &q->n->device);
+    bool last = members_admins(q->n->members) == 1;
+
+    if (m->role != ROLE_ADMIN || (!last && !self) ||
         json_get_bool(q->args, "force", false))
         return SYNCLINE_OK;
+    if (last)
+        return errmsg_set(q->why, SYNCLINE_EDENIED,
+            "%.*s is the last admin: without one nobody could be let in, "
+            "changed or removed any more; make another one an admin first, or "
+            "say --force",
+            SLICE_FMT(m->name));
     return errmsg_set(q->why, SYNCLINE_EDENIED,
-        "%.*s is the last admin: without one nobody could be let in, "
-        "changed or removed any more; make another one an admin first, or "
-        "say --force",
-        SLICE_FMT(m->name));
+        "this device would demote itself: if another admin does the same "
+        "before they hear of each other, none is left; do it on another "
+        "admin, or say --force");
 }
 
 static int write_grant(

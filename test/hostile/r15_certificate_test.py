@@ -17,7 +17,7 @@ def _certificates(daemon):
     found = {key: daemon.get(key, "_mesh")
              for key in daemon.do("ls", "_mesh").split()
              if key.startswith("cert/")}
-    tap.check(len(found) >= 3, "certificates: %d" % len(found))
+    tap.check(len(found) >= 6, "certificates: %d" % len(found))
     return found
 
 
@@ -41,6 +41,14 @@ def another_signature():
 def nothing():
     for key in _certificates(peer.scene().victim):
         _breaks(key, None)
+
+
+def what_is_of_format_2():
+    """Its key is no hash; it is neither deleted nor overwritten."""
+    device = peer.scene().key.device.hex()
+    for key in ("removed/" + device, "member/" + device):
+        _breaks(key, None)
+        _breaks(key, b'"nothing"')
 
 
 if __name__ == "__main__":
