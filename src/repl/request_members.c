@@ -316,10 +316,6 @@ int admin_rotate(struct admin *q)
     struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
     int rc = access_check_admin(q->n, q->why);
 
-    if (rc == SYNCLINE_OK && keyring_current(&q->n->keyring) == NULL)
-        rc = errmsg_set(q->why, SYNCLINE_EBUSY,
-            "this device has not been given the mesh's key yet; try again "
-            "when it is connected");
     if (rc == SYNCLINE_OK)
         rc = epochs_rotate(q->n);
     return rc == SYNCLINE_OK ? admin_reply_durable(q, mesh, 0) : rc;
