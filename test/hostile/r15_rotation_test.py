@@ -40,10 +40,13 @@ def _wraps(n, identity, epoch, key, key_id):
     mine = x25519.X25519PrivateKey.from_private_bytes(
         _hkdf(seed, b"syncline x25519 v1\n"))
     wraps = {}
-    for word, _ in _items(n, "kx/").values():
-        to = json.loads(word)["device"]
+    for word, _ in _items(n, "cert/").values():
+        word = json.loads(word)
+        if word["kind"] != "kx":
+            continue
+        to = word["device"]
         theirs = x25519.X25519PublicKey.from_public_bytes(
-            bytes.fromhex(json.loads(word)["x25519"]))
+            bytes.fromhex(word["x25519"]))
         info = (b"syncline wrap v1\n" + identity.device + bytes.fromhex(to) +
                 struct.pack("<Q", epoch) + key_id)
         nonce = os.urandom(12)
