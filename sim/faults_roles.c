@@ -31,8 +31,9 @@ static void ask_grant(
     char hex[2 * DEVICE_ID_LEN + 1];
 
     hex_encode(hex, device_slice(&of->crypto.device));
-    buf_printf(
-        &b, "{\"op\":\"grant\",\"device\":\"%s\",\"role\":\"%s\"}", hex, role);
+    buf_printf(&b,
+        "{\"op\":\"grant\",\"device\":\"%s\",\"role\":\"%s\",\"force\":true}",
+        hex, role);
     ENSURE(buf_status(&b) == SYNCLINE_OK);
     machine_ask(by, fn, of, buf_slice(&b));
     buf_free(&b);

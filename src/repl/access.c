@@ -114,14 +114,17 @@ bool access_allows(const struct node *n, const struct space *sp,
     return true;
 }
 
-/* Records of format 2 stay as they came; those of today say by their key what
- * they are, so nothing else may stand there, nor may they be deleted. */
+/* A record's key says what it is, so nothing else may stand there, nor may it
+ * be deleted. */
 int access_check_record(
     struct node *n, struct slice key, const struct item *row)
 {
-    if (!slice_has_prefix(key, SLICE_LIT(CERT_PREFIX)))
+    bool today = slice_has_prefix(key, SLICE_LIT(CERT_PREFIX));
+
+    if (!today && !slice_has_prefix(key, SLICE_LIT(MEMBER_PREFIX)) &&
+        !slice_has_prefix(key, SLICE_LIT(REMOVED_PREFIX)))
         return SYNCLINE_OK;
-    if (!item_alive(row) || row->length != 1 || row->tomb >= 0)
+    if (!item_alive(row) || row->tomb >= 0 || (today && row->length != 1))
         return SYNCLINE_EMALFORMED;
     for (uint32_t i = 0; i < row->cells_n; i++) {
         const struct cell *c = &row->cells[i];
@@ -439,6 +442,82 @@ int access_retry(struct node *n)
 
 /* ---- cuts ---- */
 
+/* So many replicas a record can tell of; nobody has as many but to be a
+ * nuisance. */
+#define CUT_REPLICAS 8192
+
+static int note_seq(void *ctx, struct slice key, struct slice value)
+{
+    struct slice item_key;
+    struct dot dot;
+
+    (void)value;
+    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    *(uint64_t *)ctx = dot.seq;
+    return 1;
+}
+
+/* The first change of the replica that an item here knows of, from that
+ * number on; 0: none. */
+static int first_held(const struct node *n, const struct space *sp,
+    const struct dot *at, uint64_t *out)
+{
+    struct buf prefix = { 0 }, from = { 0 };
+    int rc;
+
+    *out = 0;
+    (void)key_space(&prefix, sp->id);
+    buf_put(&prefix, at->replica.b, RID_LEN);
+    rc = buf_status(&prefix);
+    if (rc == SYNCLINE_OK)
+        rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
+            key_seen(&from, sp->id, at, SLICE_NONE), note_seq, out);
+    buf_free(&prefix);
+    buf_free(&from);
+    return rc;
+}
+
+/* d->seq becomes the last one up to it that an item here knows of; 0: none.
+ * The vector may say more, for anybody can tell us that there was something,
+ * and even make the replica up. */
+static int lower_to_held(
+    const struct node *n, const struct space *sp, struct dot *d)
+{
+    uint64_t found, from = 1, least = 0, most = d->seq;
+    int rc = SYNCLINE_OK;
+
+    while (least < most && rc == SYNCLINE_OK) {
+        const struct dot at = { d->replica, from };
+
+        rc = first_held(n, sp, &at, &found);
+        if (found != 0 && found <= most)
+            least = found;
+        else
+            most = from - 1;
+        from = least + (most - least + 1) / 2;
+    }
+    d->seq = least;
+    return rc;
+}
+
+static int cut_space(const struct node *n, const struct space *sp,
+    const struct device_id *device, struct members_cut *out)
+{
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t k = 0; k < sp->have.n && rc == SYNCLINE_OK; k++) {
+        struct dot d = sp->have.e[k];
+
+        if (!rid_is_of(&d.replica, device) || out->n == CUT_REPLICAS)
+            continue;
+        rc = lower_to_held(n, sp, &d);
+        if (rc == SYNCLINE_OK && d.seq > 0)
+            members_cut_add(out, &sp->token, &d);
+    }
+    return rc;
+}
+
 static int by_token(const void *a, const void *b)
 {
     const struct space *const *x = a, *const *y = b;
@@ -462,6 +541,7 @@ int access_cut(const struct node *n, const struct device_id *device,
 {
     const struct space **list;
     size_t spaces = 0;
+    int rc = SYNCLINE_OK;
 
     for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
         spaces++;
@@ -473,19 +553,17 @@ int access_cut(const struct node *n, const struct device_id *device,
         if (!space_is_open(sp) && !lets_write(g, &sp->token))
             list[spaces++] = sp;
     qsort(list, spaces, sizeof *list, by_token);
-    for (size_t i = 0; i < spaces; i++)
-        for (uint32_t k = 0; k < list[i]->have.n; k++)
-            if (rid_is_of(&list[i]->have.e[k].replica, device))
-                members_cut_add(out, &list[i]->token, &list[i]->have.e[k]);
+    for (size_t i = 0; i < spaces && rc == SYNCLINE_OK; i++)
+        rc = cut_space(n, list[i], device, out);
     free(list);
     (void)members_cut_end(out);
-    return buf_status(&out->text);
+    return rc == SYNCLINE_OK ? buf_status(&out->text) : rc;
 }
 
 /* ---- letting in ---- */
 
 int access_admit(struct node *n, struct slice spki, struct slice name,
-    const struct pair_terms *t)
+    const struct pair_terms *t, struct cert_id *made)
 {
     struct members_grant g = { .spki = spki,
         .name = name,
@@ -505,6 +583,8 @@ int access_admit(struct node *n, struct slice spki, struct slice name,
         rc = members_make_member(n->members, &key, &value, &g, n->wall_us);
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
+    if (rc == SYNCLINE_OK)
+        rc = members_cert_id(made, buf_slice(&key));
     buf_free(&cut.text);
     buf_free(&key);
     buf_free(&value);

@@ -64,9 +64,9 @@ NODISCARD int access_retry(struct node *n);
 NODISCARD int access_cut(const struct node *n, const struct device_id *device,
     const struct members_grant *g, struct members_cut *out);
 
-/* Lets a device in, on these terms. */
+/* Lets a device in, on these terms, by the certificate of id *made. */
 NODISCARD int access_admit(struct node *n, struct slice spki, struct slice name,
-    const struct pair_terms *t);
+    const struct pair_terms *t, struct cert_id *made);
 /* `role` and `spaces` of a request, for whoever may grant them. */
 NODISCARD int access_read_terms(struct node *n, const struct json *args,
     struct pair_terms *out, struct errmsg *why);

@@ -462,7 +462,9 @@ void door_cancel(struct node *n, uint64_t request)
 static int write_certificate(struct node *n, struct conn *c)
 {
     struct asker *a = &n->door->asker;
-    int rc = pair_admit(n, c, SLICE(a->name, a->name_len), a->port, &a->terms);
+    struct cert_id made;
+    int rc = pair_admit(
+        n, c, SLICE(a->name, a->name_len), a->port, &a->terms, &made);
 
     if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ELIMIT)
         return turn_away(n, c, PAIR_FAILED); /* it is an admin no more */

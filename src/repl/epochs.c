@@ -11,9 +11,32 @@ static bool has_secret(const struct node *n)
     return false; /* of who may not read everything */
 }
 
+/* Of a key that the mesh has: whoever was an admin may have wrapped one that no
+ * record made, beyond all that are. The secret has none, and he who was not
+ * told it learns of it by what is wrapped for him. */
+static bool is_taken(const struct node *n, const struct members_wrap *w,
+    const struct keyring_key *key)
+{
+    if (key != NULL)
+        return !key->whole;
+    return w->wrap.epoch == 0 && !has_secret(n);
+}
+
+static int take_wrap(struct node *n, struct keyring *ring,
+    const struct members_wrap *w, const uint8_t *peer)
+{
+    int rc = keyring_unwrap(ring, n->opt.crypto, &w->wrap, peer, w->sealed);
+
+    if (rc == SYNCLINE_OK && w->wrap.epoch == 0)
+        rc = keyring_note(ring, 0, &w->wrap.id,
+            members_key_spoiled(n->members, 0, &w->wrap.id));
+    if (rc != SYNCLINE_ENOMEM)
+        rc = SYNCLINE_OK; /* somebody's mistake; another may give it */
+    return rc;
+}
+
 static int unwrap(struct node *n, struct keyring *ring)
 {
-    const struct crypto_port *crypto = n->opt.crypto;
     struct members_wrap w;
     int rc = SYNCLINE_OK;
 
@@ -24,11 +47,8 @@ static int unwrap(struct node *n, struct keyring *ring)
         const struct keyring_key *key =
             keyring_find(ring, w.wrap.epoch, &w.wrap.id);
 
-        if (peer == NULL || (key != NULL && key->whole))
-            continue;
-        rc = keyring_unwrap(ring, crypto, &w.wrap, peer, w.sealed);
-        if (rc != SYNCLINE_ENOMEM)
-            rc = SYNCLINE_OK; /* somebody's mistake; another may give it */
+        if (peer != NULL && is_taken(n, &w, key))
+            rc = take_wrap(n, ring, &w, peer);
     }
     return rc;
 }
@@ -124,15 +144,19 @@ static int tell_kx(struct node *n)
     return put_record(n, &key, &value, rc);
 }
 
-/* Of the admins that hold a key, and see each other, one sees to it. */
+/* Of the admins that hold a key, and see each other, one sees to it; if none
+ * of them does, one of the others. */
 static bool is_on_duty(const struct node *n, const struct keyring_key *key)
 {
     for (size_t i = 0; i < members_n(n->members); i++) {
         const struct member *m = members_at(n->members, i);
+        bool before = device_cmp(&m->device, &n->device) < 0;
+        bool given;
 
-        if (m->role == ROLE_ADMIN && device_cmp(&m->device, &n->device) < 0 &&
-            conn_of(n, &m->device) != NULL &&
-            members_key_given(n->members, m, key->epoch, &key->id))
+        if (m->role != ROLE_ADMIN || conn_of(n, &m->device) == NULL)
+            continue;
+        given = members_key_given(n->members, m, key->epoch, &key->id);
+        if (key->whole ? before && given : before || given)
             return false;
     }
     return true;
@@ -176,17 +200,25 @@ static int audit_rotate(struct node *n, uint64_t epoch)
     return node_audit(n, "rotate", fields);
 }
 
+/* What a record must say to count, which stands after all that do. */
+static uint64_t next_epoch(const struct node *n)
+{
+    uint64_t epoch, last = 0;
+    struct key_id id;
+
+    for (size_t i = 0; members_key_at(n->members, i, &epoch, &id); i++)
+        if (epoch > last)
+            last = epoch;
+    return last + 1;
+}
+
 int epochs_rotate(struct node *n)
 {
-    struct keyring_key fresh = { .whole = true };
+    struct keyring_key fresh = { .whole = true, .epoch = next_epoch(n) };
     bool made;
     int rc = n->opt.crypto->random(n->opt.crypto->self, fresh.key, KEY_LEN);
 
     n->rotate_due = false;
-    for (uint32_t i = 0; i < n->keyring.n; i++)
-        if (n->keyring.e[i].epoch > fresh.epoch)
-            fresh.epoch = n->keyring.e[i].epoch;
-    fresh.epoch++;
     if (rc == SYNCLINE_OK)
         rc = keyring_id_of(&fresh.id, n->opt.crypto, fresh.key);
     if (rc == SYNCLINE_OK)
@@ -202,11 +234,13 @@ int epochs_rotate(struct node *n)
     return rc;
 }
 
+/* Who was not given a key can put another in its place: there may be nobody
+ * who would give it. */
 static bool must_rotate(const struct node *n)
 {
-    const struct keyring_key *key = keyring_current(&n->keyring);
+    const struct keyring_key *key = keyring_best(&n->keyring);
 
-    if (key == NULL || !key->whole || PLANTED(NO_ROTATE))
+    if (key == NULL || PLANTED(NO_ROTATE))
         return false;
     return n->rotate_due || (key->spoiled && is_on_duty(n, key));
 }

@@ -25,6 +25,8 @@ struct invite {
     struct device_id user;
     uint8_t secret[CODE_SECRET_LEN];
     struct pair_terms terms;
+    bool is_signed; /* what it was good for is done, by that certificate */
+    struct cert_id cert;
 };
 
 struct invites {
@@ -124,6 +126,19 @@ void invite_bind(struct invites *in, const struct pair_terms *terms)
     for (size_t i = 0; i < SLOTS; i++)
         if (in->slots[i].state == OPEN && in->slots[i].id == in->last_id)
             in->slots[i].terms = *terms;
+}
+
+void invite_signed(
+    struct invites *in, uint64_t invite, const struct cert_id *cert)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        struct invite *v = &in->slots[i];
+
+        if (v->state != USED || v->id != invite)
+            continue;
+        v->is_signed = true;
+        v->cert = *cert;
+    }
 }
 
 bool invites_expect(const struct invites *in, uint64_t now_us)
@@ -261,6 +276,8 @@ int pair_on_join(struct invites *in, const struct pair_link *link,
     if (answer == PAIR_ACCEPTED) {
         join.invite = v->id;
         join.terms = v->terms;
+        join.is_signed = v->is_signed;
+        join.cert = v->cert;
         *out = join;
         return SYNCLINE_OK;
     }

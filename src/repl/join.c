@@ -149,14 +149,32 @@ static int welcome_later(struct node *n, struct conn *c, uint64_t invite)
 }
 
 int pair_admit(struct node *n, struct conn *c, struct slice name, uint16_t port,
-    const struct pair_terms *terms)
+    const struct pair_terms *terms, struct cert_id *made)
 {
-    int rc = access_admit(n, buf_slice(&c->spki), name, terms);
+    int rc = access_admit(n, buf_slice(&c->spki), name, terms, made);
 
     if (rc == SYNCLINE_OK)
         rc = node_audit_device(n, "pair", &c->device, name);
     if (rc == SYNCLINE_OK && port != 0)
         c->port = c->remote.port = port;
+    return rc;
+}
+
+/* A code speaks once. What was said of the device since stands, so there is no
+ * more than another WELCOME for it, and none if it is in by another word. */
+static int admit_by_code(
+    struct node *n, struct conn *c, const struct pair_join *j)
+{
+    struct cert_id made;
+    int rc;
+
+    if (j->is_signed)
+        return members_stands_by(n->members, &j->device, &j->cert)
+            ? SYNCLINE_OK
+            : SYNCLINE_EEXIST;
+    rc = pair_admit(n, c, j->name, j->port, &j->terms, &made);
+    if (rc == SYNCLINE_OK)
+        invite_signed(n->invites, j->invite, &made);
     return rc;
 }
 
@@ -175,7 +193,9 @@ static int on_join(struct node *n, struct conn *c, struct slice bytes)
     if (rc == SYNCLINE_EDENIED)
         return pair_refuse(n, c, why);
     if (rc == SYNCLINE_OK)
-        rc = pair_admit(n, c, j.name, j.port, &j.terms);
+        rc = admit_by_code(n, c, &j);
+    if (rc == SYNCLINE_EEXIST)
+        return pair_refuse(n, c, PAIR_USED);
     if (rc == SYNCLINE_EINVAL)
         return pair_refuse(n, c, PAIR_BROKEN);
     if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ELIMIT)

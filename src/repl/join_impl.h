@@ -28,7 +28,7 @@ NODISCARD int pair_refuse(
     struct node *n, struct conn *c, enum pair_refusal why);
 /* Writes the certificate of who is at the other end, on these terms. */
 NODISCARD int pair_admit(struct node *n, struct conn *c, struct slice name,
-    uint16_t port, const struct pair_terms *terms);
+    uint16_t port, const struct pair_terms *terms, struct cert_id *made);
 /* Once that is durable: what the new member must know; invite 0: digits were
  * compared. Closes. */
 NODISCARD int pair_welcome(struct node *n, struct conn *c, uint64_t invite);

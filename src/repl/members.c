@@ -166,6 +166,31 @@ static int store_record(
     return SYNCLINE_OK;
 }
 
+static const uint8_t *spki_of(
+    const struct members *m, const struct device_id *device)
+{
+    for (size_t i = 0; i < m->records_n; i++)
+        for (size_t k = 0; k < CERTS_MAX; k++) {
+            const struct cert *c = m->records[i].certs[k];
+
+            if (c != NULL && c->kind == CERT_MEMBER &&
+                device_eq(&c->device, device))
+                return c->spki;
+        }
+    return NULL;
+}
+
+/* Nobody sends such a one who has not its signer's certificate. */
+static int check_old(struct members *m, struct cert *c)
+{
+    const uint8_t *spki = spki_of(m, &c->by);
+    int rc = spki == NULL ? SYNCLINE_EMALFORMED : cert_verify(m, c, spki);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    return c->verdict == GOOD ? SYNCLINE_OK : SYNCLINE_EMALFORMED;
+}
+
 int members_check(struct members *m, struct slice key, struct slice value)
 {
     struct cert *certs[CERTS_MAX] = { NULL };
@@ -174,8 +199,11 @@ int members_check(struct members *m, struct slice key, struct slice value)
 
     if (rc == SYNCLINE_OK)
         rc = members_read_value(m, certs, value, &k, NULL);
-    for (size_t i = 0; i < CERTS_MAX; i++)
+    for (size_t i = 0; i < CERTS_MAX; i++) {
+        if (rc == SYNCLINE_OK && certs[i] != NULL && k.old)
+            rc = check_old(m, certs[i]);
         cert_free(certs[i]);
+    }
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
                                                       : SYNCLINE_EMALFORMED;
 }
@@ -219,6 +247,46 @@ static bool answers_differ(const struct answer *a, const struct answer *b)
     return differ;
 }
 
+static bool has_less(const struct member *now, const struct member *before)
+{
+    if (now->role < before->role || (now->some_spaces && !before->some_spaces))
+        return true;
+    for (uint32_t i = 0; now->some_spaces && i < before->spaces_n; i++) {
+        bool kept = false;
+
+        for (uint32_t k = 0; k < now->spaces_n && !kept; k++)
+            kept = space_token_eq(&now->spaces[k], &before->spaces[i]);
+        if (!kept)
+            return true;
+    }
+    return false;
+}
+
+/* Both are sorted by device. */
+static bool is_lessened(const struct answer *now, const struct answer *before)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < before->n; i++) {
+        const struct member *was = &before->list[i];
+
+        while (k < now->n && device_cmp(&now->ids[k], &was->device) < 0)
+            k++;
+        if (k == now->n || !device_eq(&now->ids[k], &was->device) ||
+            has_less(&now->list[k], was))
+            return true;
+    }
+    return false;
+}
+
+bool members_lessened(struct members *m)
+{
+    bool lessened = m->lessened;
+
+    m->lessened = false;
+    return lessened;
+}
+
 int members_fold(struct members *m, bool *changed)
 {
     struct answer fresh = { .n = 0 };
@@ -229,6 +297,7 @@ int members_fold(struct members *m, bool *changed)
         return rc;
     }
     *changed = answers_differ(&fresh, &m->answer);
+    m->lessened = m->lessened || is_lessened(&fresh, &m->answer);
     arena_free(&m->answer.arena);
     m->answer = fresh;
     bury(m);
@@ -397,6 +466,27 @@ static const struct standing *owner_of_replica(
             rid_is_of(replica, &m->answer.standings[from].device)
         ? &m->answer.standings[from]
         : NULL;
+}
+
+bool members_stands_by(const struct members *m, const struct device_id *device,
+    const struct cert_id *id)
+{
+    const struct standing *s = members_standing(m, device);
+
+    return s != NULL && members_has(m, device) &&
+        cert_id_cmp(&s->top->id, id) == 0;
+}
+
+int members_cert_id(struct cert_id *out, struct slice key)
+{
+    struct record_key k;
+    int rc = members_read_key(&k, key, NULL);
+
+    if (rc == SYNCLINE_OK && (k.old || k.kind == CERT_KX))
+        rc = SYNCLINE_EINVAL;
+    if (rc == SYNCLINE_OK)
+        *out = k.id;
+    return rc;
 }
 
 uint64_t members_bound(const struct members *m, const struct rid *replica,

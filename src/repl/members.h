@@ -2,10 +2,10 @@
  * records, folded to one answer.
  *
  * Pure. Records are items of `_mesh`. `cert/<id>` holds an array of a payload
- * and its signature; the id is SHA-256 of the payload, so that a record can
- * neither be replaced nor taken back. Each names the records that its signer
+ * and its signature; the id is SHA-256 of both, so that a record can neither
+ * be replaced nor taken back. Each names the records that its signer
  * knew (`after`: those that none of the others knew of). What a record knew
- * of, by these, comes *before* it. `kx/<device>` is a device's own word which
+ * of, by these, comes *before* it. One kind, `kx`, is a device's own word which
  * key it exchanges secrets with. `member/` and `removed/` are of format 2.
  *
  * A record counts if its signer was an admin by the records before it, and no
@@ -24,7 +24,6 @@
 #include "repl/keyring.h"
 
 #define CERT_PREFIX "cert/"
-#define KX_PREFIX "kx/"
 #define MEMBER_PREFIX "member/"   /* format 2 */
 #define REMOVED_PREFIX "removed/" /* format 2 */
 #define MEMBER_NAME_MAX 128       /* bytes of UTF-8 */
@@ -71,7 +70,8 @@ void members_free(struct members *m); /* NULL is fine */
 
 /* Is it the key of a record that belongs here? */
 bool members_is_key(struct slice key);
-/* Would a record of today be taken there? EMALFORMED: no. */
+/* Would a record be taken there? EMALFORMED: no. One of format 2, under whose
+ * key others could be put, only if its signature is good. */
 NODISCARD int members_check(
     struct members *m, struct slice key, struct slice value);
 /* The record under key is now value, a JSON text; SLICE_NONE: there is none.
@@ -88,6 +88,14 @@ bool members_has(const struct members *m, const struct device_id *device);
 /* NULL if it is none. */
 const struct member *members_get(
     const struct members *m, const struct device_id *device);
+/* Is it a member, by the very record of that id? */
+bool members_stands_by(const struct members *m, const struct device_id *device,
+    const struct cert_id *id);
+/* Of the key of such a record. EINVAL: of another kind. */
+NODISCARD int members_cert_id(struct cert_id *out, struct slice key);
+/* Has anybody less than before, or is out, by a fold since it was last
+ * asked? */
+bool members_lessened(struct members *m);
 size_t members_n(const struct members *m);
 /* In the order of device ids; NULL beyond the last. */
 const struct member *members_at(const struct members *m, size_t ix);
@@ -160,7 +168,8 @@ NODISCARD int members_mesh_id(struct mesh_id *out,
     const uint8_t nonce[MEMBERS_NONCE_LEN]);
 
 /* ---- makers: append a record's key and JSON text, signed by the port's
- * device, after all that counts. EDENIED: it is no admin. ---- */
+ * device, after all that counts. EDENIED: it is no admin. ELIMIT: longer than
+ * anybody would take. ---- */
 
 /* What is said of a device. */
 struct members_grant {
@@ -192,6 +201,7 @@ struct members_cut {
     struct buf text;
     struct space_token space;
     bool any;
+    uint32_t n; /* of replicas, in all spaces */
 };
 void members_cut_add(struct members_cut *c, const struct space_token *space,
     const struct dot *upto);

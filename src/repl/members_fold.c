@@ -80,16 +80,12 @@ static const uint8_t *spki_of(const struct fold *f, const struct device_id *d)
     return found == NULL ? NULL : found->spki;
 }
 
-static int verify(const struct fold *f, struct cert *c)
+int cert_verify(
+    struct members *m, struct cert *c, const uint8_t spki[ED25519_SPKI_LEN])
 {
-    struct members *m = f->m;
-    const uint8_t *spki;
     int rc;
 
     if (c->verdict != UNTRIED)
-        return SYNCLINE_OK;
-    spki = spki_of(f, &c->by);
-    if (spki == NULL)
         return SYNCLINE_OK;
     buf_clear(&m->scratch);
     buf_put_slice(&m->scratch, SLICE_LIT(MEMBERS_SIGNED_PREFIX));
@@ -102,6 +98,13 @@ static int verify(const struct fold *f, struct cert *c)
         return rc;
     c->verdict = rc == SYNCLINE_OK ? GOOD : BAD;
     return SYNCLINE_OK;
+}
+
+static int verify(const struct fold *f, struct cert *c)
+{
+    const uint8_t *spki = spki_of(f, &c->by);
+
+    return spki == NULL ? SYNCLINE_OK : cert_verify(f->m, c, spki);
 }
 
 /* While they are sorted by id. */

@@ -11,6 +11,7 @@
 
 #define MEMBERS_SIGNED_PREFIX "syncline membership v1\n"
 #define MEMBERS_GEN_MAX ((uint64_t)1 << 40)
+#define RECORD_MAX ((size_t)1 << 20) /* bytes of its JSON text */
 #define CERTS_MAX 2
 #define AFTER_MAX 8192
 
@@ -104,12 +105,13 @@ struct members {
     struct answer answer;
     struct cert *dead; /* replaced; the answer may still lend from them */
     struct buf scratch;
+    bool lessened; /* somebody has less than was known before */
 };
 
 struct record_key {
     enum cert_kind kind;
     bool old;
-    struct device_id device; /* but of CERT_ROTATE: any new kind but kx */
+    struct device_id device; /* but of CERT_ROTATE: any kind of today */
     struct cert_id id;
 };
 
@@ -124,9 +126,16 @@ NODISCARD int members_read_value(struct members *m,
     struct cert *certs[CERTS_MAX], struct slice value,
     const struct record_key *key, struct errmsg *why);
 void cert_free(struct cert *c); /* NULL is fine */
+/* Of payload and signature: were it of the payload alone, whoever writes in
+ * `_mesh` could put another signature under it, and so void it. */
+NODISCARD int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
+    struct slice payload, const uint8_t sig[ED25519_SIG_LEN]);
 
 /* ---- members_fold.c ---- */
 
+/* Sets its verdict, once. */
+NODISCARD int cert_verify(
+    struct members *m, struct cert *c, const uint8_t spki[ED25519_SPKI_LEN]);
 NODISCARD int fold_answer(struct members *m, struct answer *out);
 /* Does it let its device write there? */
 bool cert_may_write(const struct cert *c, const struct space_token *space);

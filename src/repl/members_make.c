@@ -140,24 +140,20 @@ static void put_payload(struct buf *b, const struct draft *d)
     buf_put_u8(b, '}');
 }
 
-static int put_key(const struct draft *d, struct slice payload, struct buf *key)
+static int put_key(const struct draft *d, struct slice payload,
+    const uint8_t sig[ED25519_SIG_LEN], struct buf *key)
 {
-    uint8_t id[SHA256_LEN];
-    int rc = SYNCLINE_OK;
+    struct cert_id id;
+    int rc = cert_id_of(&id, d->crypto, payload, sig);
 
-    if (d->kind == CERT_KX) {
-        buf_put_str(key, KX_PREFIX);
-        put_hex(key, device_slice(d->device));
-        return buf_status(key);
-    }
-    rc = d->crypto->sha256(d->crypto->self, id, payload);
     buf_put_str(key, CERT_PREFIX);
-    put_hex(key, SLICE(id, sizeof id));
+    put_hex(key, SLICE(id.b, sizeof id.b));
     return rc == SYNCLINE_OK ? buf_status(key) : rc;
 }
 
 static int finish(const struct draft *d, struct buf *key, struct buf *value)
 {
+    const size_t from = value->len;
     struct buf text = { 0 };
     uint8_t sig[ED25519_SIG_LEN];
     struct slice payload;
@@ -179,13 +175,16 @@ static int finish(const struct draft *d, struct buf *key, struct buf *value)
     if (rc != SYNCLINE_OK)
         goto out;
     payload = slice_from(buf_slice(&text), sizeof MEMBERS_SIGNED_PREFIX - 1);
-    rc = put_key(d, payload, key);
+    rc = put_key(d, payload, sig, key);
     buf_put_u8(value, '[');
     json_print_string(value, payload, false);
     buf_put_str(value, ",\"");
     put_hex(value, SLICE(sig, sizeof sig));
     buf_put_str(value, "\"]");
     rc = rc == SYNCLINE_OK ? buf_status(value) : rc;
+    /* Nobody would take it, and to the others it would be a fault of ours. */
+    if (rc == SYNCLINE_OK && value->len - from > RECORD_MAX)
+        rc = SYNCLINE_ELIMIT;
 out:
     buf_free(&text);
     return rc;
@@ -307,6 +306,7 @@ void members_cut_add(struct members_cut *c, const struct space_token *space,
     buf_printf(&c->text, "\":%llu", (unsigned long long)upto->seq);
     c->space = *space;
     c->any = true;
+    c->n++;
 }
 
 struct slice members_cut_end(struct members_cut *c)

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "core/json.h"
 
-#define RECORD_MAX ((size_t)1 << 20)
 #define CUT_MAX 65536
 #define WRAPS_MAX 4096
 
@@ -15,7 +14,6 @@ static const struct {
     bool old;
 } prefixes[] = {
     { CERT_PREFIX, CERT_ROTATE, false },
-    { KX_PREFIX, CERT_KX, false },
     { MEMBER_PREFIX, CERT_MEMBER, true },
     { REMOVED_PREFIX, CERT_REMOVED, true },
 };
@@ -223,11 +221,11 @@ static const char *read_kind(
     struct slice kind = json_get_str(v, "kind");
 
     c->kind = key->kind;
-    if (!key->old && key->kind != CERT_KX) {
+    if (!key->old) {
         c->kind = CERT_MEMBER;
-        while (c->kind < CERT_KX && !slice_is(kind, kinds[c->kind]))
+        while (c->kind <= CERT_KX && !slice_is(kind, kinds[c->kind]))
             c->kind++;
-        if (c->kind == CERT_KX)
+        if (c->kind > CERT_KX)
             return "it is of no kind that is known here";
     }
     return slice_is(kind, kinds[c->kind]) ? NULL : "it is of another kind";
@@ -276,8 +274,7 @@ static const char *read_fields(const struct members *m, struct cert *c,
     if (!cert_is_of_key(c) &&
         !read_hex(v, "device", c->device.b, DEVICE_ID_LEN))
         return "it names no device";
-    if ((key->old || key->kind == CERT_KX) &&
-        !device_eq(&c->device, &key->device))
+    if (key->old && !device_eq(&c->device, &key->device))
         return "it names another device than its key";
     return read_rest(c, v, key);
 }
@@ -327,6 +324,21 @@ static int check_canonical(struct members *m, const struct json *v,
     return SYNCLINE_OK;
 }
 
+int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
+    struct slice payload, const uint8_t sig[ED25519_SIG_LEN])
+{
+    struct buf both = { 0 };
+    int rc;
+
+    buf_put_slice(&both, payload);
+    buf_put(&both, sig, ED25519_SIG_LEN);
+    rc = buf_status(&both);
+    if (rc == SYNCLINE_OK)
+        rc = crypto->sha256(crypto->self, out->b, buf_slice(&both));
+    buf_free(&both);
+    return rc;
+}
+
 /* The rest of what must hold of a certificate whose fields are read. */
 static int check_cert(struct members *m, struct cert *c, const struct json *v,
     const struct record_key *key, struct errmsg *why)
@@ -335,11 +347,10 @@ static int check_cert(struct members *m, struct cert *c, const struct json *v,
     int rc = check_canonical(m, v, payload, why);
 
     if (rc == SYNCLINE_OK)
-        rc = m->crypto->sha256(m->crypto->self, c->id.b, payload);
-    if (rc == SYNCLINE_OK && !key->old && key->kind != CERT_KX &&
-        cert_id_cmp(&c->id, &key->id) != 0)
+        rc = cert_id_of(&c->id, m->crypto, payload, c->sig);
+    if (rc == SYNCLINE_OK && !key->old && cert_id_cmp(&c->id, &key->id) != 0)
         rc = errmsg_set(why, SYNCLINE_EMALFORMED,
-            "its key is not the hash of what it says");
+            "its key is not the hash of what it says and its signature");
     return rc == SYNCLINE_OK && c->kind == CERT_MEMBER
         ? check_identity(m, c, why)
         : rc;

@@ -1,5 +1,6 @@
 /* Membership, spaces and policies are items of the space `_mesh`:
- *   member/<device>, removed/<device>   certificates (members.h)
+ *   cert/<id>                           certificates (members.h)
+ *   member/<device>, removed/<device>   those of format 2
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name
  *   parked/<device>                     true, or false (silence.c)
@@ -386,17 +387,11 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
     return SYNCLINE_OK;
 }
 
-/* Or who was removed might come back by the code that he joined with. */
+/* Whoever has less now may know one, which would give it back. */
 static void forget_invites(struct node *n)
 {
-    struct member m;
-    size_t removed = 0;
-
-    while (members_removed_at(n->members, removed, &m))
-        removed++;
-    if (removed != n->removed_n)
+    if (members_lessened(n->members))
         invites_forget(n->invites);
-    n->removed_n = removed;
 }
 
 /* Once it is known who is a member: nobody else can be parked. */

@@ -347,7 +347,6 @@ struct node {
     bool rights_due;   /* what each may has changed */
     bool mint_due;     /* changes of this replica do not count any more */
     bool removed_told; /* a member has said that we are none any more */
-    size_t removed_n;  /* devices that were members once */
     struct device_id removed_by; /* that member */
     uint64_t removed_at;
     uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */

@@ -107,6 +107,8 @@ void invites_forget(struct invites *in);
 struct pair_join {
     uint64_t invite;         /* for pair_put_welcome */
     struct pair_terms terms; /* what the code is bound to */
+    bool is_signed;          /* he was let in by it: sign nothing again */
+    struct cert_id cert;     /* that certificate */
     struct device_id device; /* who wants to join */
     struct slice name;       /* borrowed from the message */
     uint16_t port;           /* 0: it does not listen */
@@ -117,6 +119,10 @@ struct pair_join {
 NODISCARD int pair_on_join(struct invites *in, const struct pair_link *link,
     uint64_t now_us, struct slice bytes, struct pair_join *out,
     enum pair_refusal *refusal);
+
+/* Whoever used that code was let in by that certificate. */
+void invite_signed(
+    struct invites *in, uint64_t invite, const struct cert_id *cert);
 
 struct pair_welcome {
     struct mesh_id mesh;

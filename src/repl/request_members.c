@@ -107,23 +107,33 @@ static int answer_of(struct admin *q, const struct member *m)
     return rc;
 }
 
-/* A mesh without an admin can let nobody in, ever. */
+/* A mesh without an admin can let nobody in, ever. Of two who demote each
+ * other at once the records let one stay; of two who step down, none. */
 static int check_last(struct admin *q, const struct member *m)
 {
-    if (m->role != ROLE_ADMIN || members_admins(q->n->members) > 1 ||
+    bool self = device_eq(&m->device, &q->n->device);
+    bool last = members_admins(q->n->members) == 1;
+
+    if (m->role != ROLE_ADMIN || (!last && !self) ||
         json_get_bool(q->args, "force", false))
         return SYNCLINE_OK;
+    if (last)
+        return errmsg_set(q->why, SYNCLINE_EDENIED,
+            "%.*s is the last admin: without one nobody could be let in, "
+            "changed or removed any more; make another one an admin first, or "
+            "say --force",
+            SLICE_FMT(m->name));
     return errmsg_set(q->why, SYNCLINE_EDENIED,
-        "%.*s is the last admin: without one nobody could be let in, "
-        "changed or removed any more; make another one an admin first, or "
-        "say --force",
-        SLICE_FMT(m->name));
+        "this device would demote itself: if another admin does the same "
+        "before they hear of each other, none is left; do it on another "
+        "admin, or say --force");
 }
 
 static int write_grant(
     struct admin *q, const struct member *m, const struct pair_terms *t)
 {
     struct node *n = q->n;
+    struct cert_id made;
     int rc;
 
     if (m->role == t->role && m->some_spaces == t->some_spaces &&
@@ -131,7 +141,7 @@ static int write_grant(
         (t->spaces_n == 0 ||
             memcmp(m->spaces, t->spaces, t->spaces_n * sizeof *t->spaces) == 0))
         return answer_of(q, m); /* it is so already */
-    rc = access_admit(n, m->spki, m->name, t);
+    rc = access_admit(n, m->spki, m->name, t, &made);
     if (rc == SYNCLINE_OK)
         rc = answer_of(q, m);
     if (rc == SYNCLINE_OK) {
@@ -264,6 +274,11 @@ static int write_removed(struct admin *q, const struct member *m)
     if (rc == SYNCLINE_OK)
         rc = members_make_removed(n->members, &key, &value, &m->device,
             buf_slice(&cut.text), n->wall_us);
+    if (rc == SYNCLINE_ELIMIT)
+        rc = errmsg_set(q->why, rc,
+            "%.*s: the record that says so would be longer than the others "
+            "take; nothing was changed",
+            SLICE_FMT(m->name));
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(n, buf_slice(&key), buf_slice(&value));
     buf_free(&cut.text);
@@ -301,10 +316,6 @@ int admin_rotate(struct admin *q)
     struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
     int rc = access_check_admin(q->n, q->why);
 
-    if (rc == SYNCLINE_OK && keyring_current(&q->n->keyring) == NULL)
-        rc = errmsg_set(q->why, SYNCLINE_EBUSY,
-            "this device has not been given the mesh's key yet; try again "
-            "when it is connected");
     if (rc == SYNCLINE_OK)
         rc = epochs_rotate(q->n);
     return rc == SYNCLINE_OK ? admin_reply_durable(q, mesh, 0) : rc;

@@ -91,8 +91,12 @@ bool silence_may_bootstrap(struct node *n, const struct device_id *device)
     return s->bootstraps++ < BOOTSTRAPS_MAX;
 }
 
+/* Whoever is let in can write it, again and again. */
 static int tell_parked(struct node *n, const struct member *m, bool parked)
 {
+    const struct audit_field fields[] = { AUDIT_DEVICE("device", &m->device),
+        AUDIT_TEXT("name", m->name), AUDIT_END };
+
     if (device_eq(&m->device, &n->device))
         log_line(&n->log, LOG_LEVEL_INFO, "silence",
             parked ? "the others have parked this machine: it was away for "
@@ -103,8 +107,7 @@ static int tell_parked(struct node *n, const struct member *m, bool parked)
             parked ? "%.*s is parked: collection waits for it no longer"
                    : "%.*s is back",
             SLICE_FMT(m->name));
-    return node_audit_device(
-        n, parked ? "parked" : "unparked", &m->device, m->name);
+    return node_audit_often(n, parked ? "parked" : "unparked", fields);
 }
 
 int silence_parked(struct node *n, struct slice device, bool parked)

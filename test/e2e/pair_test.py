@@ -71,6 +71,22 @@ def a_code_is_good_once():
         equal(len(a.status()["peers"]), 1, "members")
 
 
+def a_used_code_undoes_no_demotion():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        code = a.do("invite").strip()
+        b.do("join", code)
+        a.do("grant", "b", "--role", "reader")
+
+        def role(n):
+            return {m["name"]: m["role"]
+                    for m in n.call("members")["members"]}.get("b")
+
+        wait_for("the demotion", lambda: role(b) == "reader")
+        b.refuses("join", code, "--leave", says="")
+        equal(role(a), "reader", "what b is at a")
+
+
 def a_code_expires():
     with World() as w:
         a, b = w.nodes("a", "b")

@@ -136,6 +136,18 @@ def the_last_admin_stays_unless_forced():
         b.waits_for("still", 1)
 
 
+def an_admin_does_not_demote_itself():
+    """Or two might at once, and none were left."""
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        _joins(a, b)
+        for n in (a, b):
+            n.refuses("grant", n.name, "--role", "member",
+                      says="demote itself")
+        a.do("grant", "b", "--role", "member")
+        wait_for("b is no admin", lambda: _members(b)["b"]["role"] == "member")
+
+
 def what_is_wrong_is_said():
     with World() as w:
         (a,) = w.nodes("a")

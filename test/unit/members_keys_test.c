@@ -74,6 +74,13 @@ TEST(a_new_key_is_wrapped_for_each_and_spoiled_by_a_removal)
     village_free(&v);
 }
 
+static void check_taken(struct village *v, const struct record *r, int rc)
+{
+    CHECK_INT(members_check(
+                  v->people[3].view, buf_slice(&r->key), buf_slice(&r->value)),
+        rc);
+}
+
 TEST(somebody_elses_word_about_a_key_does_not_count)
 {
     struct village v;
@@ -83,7 +90,9 @@ TEST(somebody_elses_word_about_a_key_does_not_count)
     tell_all(&v, &v.founder);
     r = told(&v, admit(&v, 0, 1));
     CHECK_OK(members_make_kx(v.people[1].view, &mine.key, &mine.value));
+    check_taken(&v, &mine, SYNCLINE_OK);
     mine.value.ptr[mine.value.len - 5] ^= 1; /* of the signature */
+    check_taken(&v, &mine, SYNCLINE_EMALFORMED);
     (void)set(v.people[3].view, &mine);
     (void)fold(v.people[3].view);
     CHECK(members_kx(v.people[3].view, id_of(&v, 1)) == NULL);
@@ -148,5 +157,26 @@ TEST(records_of_format_2_count_as_they_did)
     check_in(&v, 4, "AAr---");
     check_any_order(&v, r, 6, "AAr---");
     records_free(r, 6);
+    village_free(&v);
+}
+
+/* Their keys are no hashes: what is put there must be signed. */
+TEST(no_record_of_format_2_is_replaced_by_one_that_is_not_signed)
+{
+    struct village v;
+    struct record r[3];
+
+    village_init(&v);
+    tell_all(&v, &v.founder);
+    r[0] = told(&v, old_record(&v, 0, 1, 1, false));
+    r[1] = told(&v, old_record(&v, 0, 1, 1, true));
+    check_taken(&v, &r[0], SYNCLINE_OK);
+    check_taken(&v, &r[1], SYNCLINE_OK);
+    r[1].value.ptr[r[1].value.len - 5] ^= 1; /* of the signature */
+    check_taken(&v, &r[1], SYNCLINE_EMALFORMED);
+    r[2] = old_record(&v, 4, 2, 1, false); /* of 4 nobody has said anything */
+    check_taken(&v, &r[2], SYNCLINE_EMALFORMED);
+    check_in(&v, 4, "A-----");
+    records_free(r, 3);
     village_free(&v);
 }

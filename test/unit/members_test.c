@@ -267,6 +267,30 @@ TEST(a_cut_says_what_counts_still)
     village_free(&v);
 }
 
+TEST(no_record_is_made_that_nobody_takes)
+{
+    const struct space_token attic = { "attic..........." };
+    struct village v;
+    struct record r1, r2 = { 0 };
+    struct members_cut cut = { .any = false };
+
+    village_init(&v);
+    tell_all(&v, &v.founder);
+    r1 = told(&v, admit(&v, 0, 1));
+    for (unsigned i = 0; i < 30000; i++) {
+        const struct rid a = replica_of(&v, 1, 1);
+
+        members_cut_add(&cut, &attic, &(struct dot){ a, i + 1 });
+    }
+    CHECK_INT(members_make_removed(v.people[0].view, &r2.key, &r2.value,
+                  id_of(&v, 1), members_cut_end(&cut), 1),
+        SYNCLINE_ELIMIT);
+    buf_free(&cut.text);
+    record_free(&r1);
+    record_free(&r2);
+    village_free(&v);
+}
+
 TEST(one_new_record_costs_one_signature)
 {
     struct village v;
@@ -359,6 +383,29 @@ TEST(names_and_keys_that_do_not_fit_are_refused)
                   SLICE_LIT("[]"), NULL),
         SYNCLINE_EMALFORMED);
     buf_free(&name);
+    record_free(&r);
+    village_free(&v);
+}
+
+/* By whoever may write in the space: the same words, signed by nobody. */
+TEST(no_other_signature_is_taken_under_a_certificate)
+{
+    struct village v;
+    struct record r, forged = { 0 };
+    struct members *m;
+
+    village_init(&v);
+    tell_all(&v, &v.founder);
+    r = told(&v, admit(&v, 0, 1));
+    m = v.people[3].view;
+    buf_put_slice(&forged.value, buf_slice(&r.value));
+    CHECK_OK(members_check(m, buf_slice(&r.key), buf_slice(&forged.value)));
+    memset(forged.value.ptr + forged.value.len - 2 - 2 * ED25519_SIG_LEN, '0',
+        (size_t)2 * ED25519_SIG_LEN);
+    CHECK_INT(members_check(m, buf_slice(&r.key), buf_slice(&forged.value)),
+        SYNCLINE_EMALFORMED);
+    check_in(&v, 3, "AA----");
+    record_free(&forged);
     record_free(&r);
     village_free(&v);
 }

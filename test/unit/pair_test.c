@@ -202,13 +202,18 @@ TEST(a_code_expires)
 /* The same machine may ask again, for its WELCOME may have been lost. */
 TEST(a_code_is_used_once)
 {
+    const struct cert_id cert = { { 7 } };
     struct scene s;
     struct pair_link other;
 
     scene_init(&s);
     make_join(&s);
     CHECK_INT(try_join(&s, &s.link, 1), PAIR_ACCEPTED);
+    CHECK(!s.joined.is_signed);
+    invite_signed(s.invites, s.joined.invite, &cert);
     CHECK_INT(try_join(&s, &s.link, 2), PAIR_ACCEPTED);
+    CHECK(s.joined.is_signed);
+    CHECK_INT(s.joined.cert.b[0], 7);
     make_welcome(&s);
     CHECK_OK(on_answer(&s, buf_slice(&s.answer)));
     other = s.link;
