@@ -600,10 +600,11 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     rc = handlers[ev->type](n, ev);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
-    if (rc != SYNCLINE_OK) {
+    if (rc != SYNCLINE_OK)
         undo_step(n, ev);
-        if (n->broken)
-            return SYNCLINE_ENOMEM;
+    if (n->broken)
+        return SYNCLINE_ENOMEM;
+    if (rc != SYNCLINE_OK) {
         n->counts.steps_undone++;
         n->chores_from_us = n->now_us + RETRY_US;
         rc = tell_failure(n, ev, rc);
