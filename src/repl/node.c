@@ -174,14 +174,16 @@ static void undo_writes(struct node *n)
 }
 
 /* Frames that will not be sent leave no gap in the numbers; but what a flush
- * noted as sent was not: those connections start anew. */
-static void undo_frames(struct node *n)
+ * noted as sent was not: those connections start anew. Whose frame it was, is
+ * told why (tell_failure). */
+static void undo_frames(struct node *n, const struct event *ev)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
         if (c->sent_no == c->undo_no)
             continue;
         c->sent_no = c->undo_no;
-        conn_close(n, c, SYNCLINE_ECLOSED, "sending failed");
+        if (ev->type != EV_FRAME || c->id != ev->conn)
+            conn_close(n, c, SYNCLINE_ECLOSED, "sending failed");
     }
 }
 
@@ -217,7 +219,7 @@ static void undo_step(struct node *n, const struct event *ev)
     n->mesh_changed = n->mesh_due;
     undo_effects(n, ev);
     resolves_undo(n);
-    undo_frames(n);
+    undo_frames(n, ev);
 }
 
 /* What is done bit by bit. Should the store refuse it, it is not asked again

@@ -178,7 +178,7 @@ def a_kill_breaks_nothing():
             _verify(a, 0)
         tap.equal(len(_of_kind_torn(a, "invite")), 8, "each is told")
         unclean = [r for r in _of_kind_torn(a, "replica")
-                   if r["details"]["why"] == "copied"]
+                   if r["details"]["why"] == "unclean-stop"]
         tap.equal(len(unclean), 8, "each new replica, too")
         tap.equal(len(_of_kind_torn(a, "log-torn")), 4, "and torn lines")
 
