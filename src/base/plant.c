@@ -36,6 +36,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_M25] = { "M25", "what was received is known in memory only" },
     [PLANT_BARE_DEATH] = { "bare-death",
         "a row without a signed change ends the life of an item" },
+    [PLANT_AUDIT_SILENT] = { "audit-silent",
+        "who was let in or removed is not "
+        "told to the audit log" },
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },

@@ -1,5 +1,6 @@
 #include "repl/audit.h"
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "repl/node_impl.h"
 
@@ -83,6 +84,8 @@ int node_audit_device(struct node *n, const char *kind,
     const struct audit_field fields[] = { AUDIT_DEVICE("device", device),
         AUDIT_TEXT("name", name), AUDIT_END };
 
+    if (PLANTED(AUDIT_SILENT))
+        return SYNCLINE_OK;
     return node_audit(n, kind, fields);
 }
 
