@@ -41,6 +41,7 @@
 #include "repl/audit.h"
 #include "repl/beacon.h"
 #include "repl/clock_impl.h"
+#include "repl/forks.h"
 #include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
@@ -302,6 +303,7 @@ struct node {
     struct space *spaces;
     struct conn *conns;
     struct members *members;
+    struct forks forks;
     struct invites *invites;
     struct peers *peers;
     struct standing *standings;

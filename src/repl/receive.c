@@ -211,6 +211,7 @@ static int receive_row(struct node *n, struct conn *c, struct space *sp,
     struct merge_result what;
     struct item row;
     uint64_t revisions;
+    bool forked = false;
     int rc = read_row(n, key, bytes, &row);
 
     if (rc != SYNCLINE_OK || (PLANTED(M23A) && is_ahead(n, &row)))
@@ -224,6 +225,8 @@ static int receive_row(struct node *n, struct conn *c, struct space *sp,
         return park_row(n, c, sp, key, bytes);
     if (rc == SYNCLINE_OK)
         rc = look_at_changes(n, sp, key, &row);
+    if (rc == SYNCLINE_OK)
+        rc = forks_look(n, sp, key, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
         rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
     if (rc != SYNCLINE_OK)
@@ -239,6 +242,10 @@ static int receive_row(struct node *n, struct conn *c, struct space *sp,
         n->counts.rows_known++; /* and collected */
         return SYNCLINE_OK;
     }
+    if (rc == SYNCLINE_OK)
+        rc = forks_meet(n, sp, key, &st.item, &row, &forked);
+    if (rc == SYNCLINE_OK && forked)
+        return REFUSED;
     revisions = st.revisions;
     st.row = &row;
     lower_to_proven(sp, &st.item, &row);
