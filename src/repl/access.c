@@ -132,8 +132,7 @@ int access_check_record(
         return SYNCLINE_EMALFORMED;
     for (uint32_t i = 0; i < row->cells_n; i++) {
         const struct cell *c = &row->cells[i];
-        int rc = c->path.len > 0 || c->value.ptr == NULL
-            ? SYNCLINE_EMALFORMED
+        int rc = c->path.len > 0 || c->value.ptr == NULL ? SYNCLINE_EMALFORMED
             : fork ? forks_check(n, key, c->value)
                    : members_check(n->members, key, c->value);
 

@@ -203,8 +203,8 @@ static int tell(struct node *n, struct slice key, struct slice value,
         AUDIT_HEX("replica", rid_slice(&f->from.replica)),
         AUDIT_NUMBER("change", f->from.seq), AUDIT_END };
     struct slice there;
-    int rc = store_get(
-        &n->opt.store, TABLE_META, key_told(&n->key, key), &there);
+    int rc =
+        store_get(&n->opt.store, TABLE_META, key_told(&n->key, key), &there);
 
     if (rc != SYNCLINE_ENOTFOUND)
         return rc;
@@ -264,8 +264,8 @@ int forks_take(
 {
     struct author_key by;
     struct fork f;
-    int rc = value.ptr == NULL ? SYNCLINE_EMALFORMED
-                               : prove(n, key, value, &f, &by);
+    int rc =
+        value.ptr == NULL ? SYNCLINE_EMALFORMED : prove(n, key, value, &f, &by);
 
     if (rc == SYNCLINE_ENOTFOUND)
         n->forks.waiting = true;

@@ -56,8 +56,7 @@ NODISCARD int forks_check(
 NODISCARD int forks_take(
     struct node *n, struct slice key, struct slice value, bool *changed);
 /* Would a record be news, and believed? Else any error. */
-NODISCARD int forks_prove(
-    struct node *n, struct slice key, struct slice value);
+NODISCARD int forks_prove(struct node *n, struct slice key, struct slice value);
 /* Other devices are known now. */
 NODISCARD int forks_retry(struct node *n, bool *changed);
 /* The last of a replica's changes that may count. */

@@ -32,8 +32,7 @@ static int put_half(struct buf *out, struct leaf_maker *m,
     struct node *node = m->node;
     bool *keep = arena_zalloc(&node->step, n + 1, sizeof *keep);
     uint8_t header[ENVELOPE_HEADER_LEN], tag[ENVELOPE_TAG_LEN];
-    int rc = keep == NULL ? SYNCLINE_ENOMEM
-                          : leaf_parts(m, cell, header, tag);
+    int rc = keep == NULL ? SYNCLINE_ENOMEM : leaf_parts(m, cell, header, tag);
 
     if (rc != SYNCLINE_OK)
         return rc;
@@ -44,8 +43,8 @@ static int put_half(struct buf *out, struct leaf_maker *m,
 }
 
 /* Its first cell, and how its author's signature follows from it. */
-static int make_half(struct node *n, struct space *sp, const struct place *at,
-    struct buf *out)
+static int make_half(
+    struct node *n, struct space *sp, const struct place *at, struct buf *out)
 {
     const struct change *c = &at->item->changes[at->change];
     const struct envelope_keys *keys;
@@ -81,8 +80,8 @@ static int make_half(struct node *n, struct space *sp, const struct place *at,
     return rc == SYNCLINE_OK ? buf_status(out) : rc;
 }
 
-static int put_record(const struct node *n, struct fork_found *f,
-    struct slice a, struct slice b)
+static int put_record(
+    const struct node *n, struct fork_found *f, struct slice a, struct slice b)
 {
     const struct crypto_port *crypto = n->opt.crypto;
     uint8_t hash[SHA256_LEN];

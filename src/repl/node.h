@@ -172,6 +172,8 @@ struct effect {
     X(commits_signed)                                                 \
     X(signatures_checked)                                             \
     X(proofs_shrunk)                                                  \
+    X(sheaves_sent) /* commits of which a batch brought several */    \
+    X(sheaves_received)                                               \
     X(proofs_joined)                                                  \
     X(items_adopted)                                                  \
     X(rows_known) /* of them: covered already */                      \
@@ -226,8 +228,8 @@ struct effect {
     X(resolvers_applied)                                              \
     X(resolvers_late) /* something else stands there by then */       \
     X(stamps_far)     /* told as far ahead of our clock */            \
-    X(forks_found)    /* two changes under one dot came here */            \
-    X(forks_proven)   /* a record of such two was believed */              \
+    X(forks_found)    /* two changes under one dot came here */       \
+    X(forks_proven)   /* a record of such two was believed */         \
     X(epochs_entered) /* the clocks of the mesh were reset */         \
     X(watch_events)                                                   \
     X(watch_resyncs)

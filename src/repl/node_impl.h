@@ -12,11 +12,12 @@
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
- *   receive.c   rows and marks in
- *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
+ *   receive.c, receive_row.c   rows and marks in
+ *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   access.c    who may read and write what; changes that do not count
+ *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
  *   join.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
