@@ -198,6 +198,25 @@ static int check_row(struct node *n, struct space *sp,
     return space_is_open(sp) ? access_check_record(n, key, row) : SYNCLINE_OK;
 }
 
+/* There is no order in which certificates come before what their devices
+ * wrote. Where no more rows can be kept, a session waits for the certificate
+ * and is asked anew; but that of `_mesh`, by which it comes, goes on. */
+static int wait_for_author(struct node *n, struct conn *c, struct space *sp,
+    struct slice key, struct slice bytes)
+{
+    struct session *s;
+
+    if (!sp->staged && parked_have_room(c, bytes.len))
+        return park_row(n, c, sp, key, bytes);
+    if (!space_is_open(sp))
+        return REFUSED;
+    s = session_of(c, sp);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    s->leaky = true;
+    return SYNCLINE_OK;
+}
+
 static int receive_row(struct node *n, struct conn *c, struct space *sp,
     const struct space_token *token, struct slice key, struct slice bytes)
 {
@@ -215,7 +234,7 @@ static int receive_row(struct node *n, struct conn *c, struct space *sp,
     if (rc == SYNCLINE_OK)
         rc = proofs_check(n, sp, key, &row);
     if (rc == AUTHOR_UNKNOWN)
-        return park_row(n, c, sp, key, bytes);
+        return wait_for_author(n, c, sp, key, bytes);
     if (rc == SYNCLINE_OK)
         rc = look_at_changes(n, sp, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
@@ -420,8 +439,13 @@ static int receive_staged(struct node *n, struct conn *c, struct space *sp,
 static int receive_end(struct node *n, struct conn *c, struct space *sp,
     const struct frame_batch *f, bool *unknown)
 {
+    const struct session *s = session_of(c, sp);
     int rc = SYNCLINE_OK;
 
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (s->leaky)
+        return SYNCLINE_OK;
     if (has_parked(c, sp) && !PLANTED(PARKED_FORGOTTEN))
         return (f->flags & BATCH_MARK) != 0 ? park_mark(n, c, sp, f) : rc;
     if ((f->flags & BATCH_CURSOR) != 0)
@@ -442,13 +466,13 @@ int receive_late(struct node *n, struct conn *c, const struct frame_batch *f)
     return rc;
 }
 
-/* What came before the row that is refused may stay: it claims nothing. */
+/* What came before the row that is refused may stay: it claims nothing. The
+ * connection stays, too, whatever the row was part of: what makes it count, or
+ * tells the peer that it does not, is an item of `_mesh` that may be on its
+ * way on it. */
 static int refuse(struct node *n, struct conn *c, struct space *sp)
 {
     access_refuse(n, c, sp);
-    if (sp->staging != NULL && sp->staging_conn == c->id)
-        conn_close(n, c, SYNCLINE_ECLOSED,
-            "its bootstrap holds changes that do not count");
     return resolve_settle(n);
 }
 
