@@ -28,7 +28,7 @@
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
  *   who.c       who wrote something, for people
- *   verify.c    comparing fingerprints
+ *   verify.c, compare.c   comparing fingerprints
  *   audit.c     what the audit log is told; oversize.c: oversize.h
  *   request*.c  the local interface (doc/api.md)
  *
@@ -140,7 +140,8 @@ struct session {
      * it knows as much, or we know more. */
     bool refusing;
     uint64_t refused_us;
-    bool asked;      /* we have sent SUBSCRIBE */
+    bool asked;                       /* we have sent SUBSCRIBE */
+    uint64_t checked_lsn, checked_us; /* what was compared last, and when */
     uint32_t awaits; /* and again: what comes before its answer is old */
 };
 
@@ -204,6 +205,8 @@ struct conn {
     struct early *early;
     struct parked *parked; /* parked.c */
     struct asked_range *asks;
+    uint64_t compare_from_us; /* not before that again */
+    uint32_t shows;           /* items that we want to be shown */
     struct arena arena;
 };
 
@@ -657,6 +660,9 @@ NODISCARD int verifies_tick(struct node *n);
 uint64_t verifies_deadline(const struct node *n);
 void verifies_conn_gone(struct node *n, const struct conn *c);
 void verifies_free(struct node *n);
+
+/* With one member, one space: by itself (compare.c). */
+NODISCARD int verify_between(struct node *n, struct conn *c, struct space *sp);
 
 /* ---- audit.c ---- */
 
