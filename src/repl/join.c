@@ -81,9 +81,6 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
 {
     int64_t seconds = json_get_int(args, "expires_s", 600);
     struct netaddr addrs[CODE_ADDRS_MAX];
-    const struct audit_field fields[] = {
-        AUDIT_NUMBER("expires_s", (uint64_t)seconds), AUDIT_END
-    };
     struct buf code = { 0 }, b = { 0 };
     struct pair_terms terms;
     struct errmsg why = { "" };
@@ -113,8 +110,14 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
                 (unsigned long long)seconds * 1000000);
         rc = buf_status(&b);
     }
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        const struct audit_field fields[] = { AUDIT_NUMBER("expires_s",
+                                                  (uint64_t)seconds),
+            AUDIT_TEXT("role", slice_str(member_role_name(terms.role))),
+            AUDIT_NUMBER("spaces", terms.spaces_n), AUDIT_END };
+
         rc = node_audit(n, "invite", fields);
+    }
     rc = rc == SYNCLINE_OK      ? fx_reply(n, request, buf_slice(&b), false)
         : rc == SYNCLINE_ENOMEM ? rc
                                 : fx_error(n, request, rc, &why);
@@ -154,7 +157,7 @@ int pair_admit(struct node *n, struct conn *c, struct slice name, uint16_t port,
     int rc = access_admit(n, buf_slice(&c->spki), name, terms, made);
 
     if (rc == SYNCLINE_OK)
-        rc = node_audit_device(n, "pair", &c->device, name);
+        rc = node_audit_terms(n, "pair", &c->device, name, terms);
     if (rc == SYNCLINE_OK && port != 0)
         c->port = c->remote.port = port;
     return rc;

@@ -39,6 +39,7 @@ void mesh_free(struct node *n)
     peers_free(n->peers);
     keyring_free(&n->keyring);
     copies_free(&n->copies);
+    roster_forget(&n->roster);
 }
 
 /* ---- who owns which replica ---- */
@@ -404,6 +405,7 @@ static int act_on_members(struct node *n)
     n->rights_due = true;
     if (rc == SYNCLINE_OK && fx_add(n, FX_MEMBERS) == NULL)
         rc = SYNCLINE_ENOMEM;
+    n->roster.due = true;
     return rc;
 }
 

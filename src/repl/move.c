@@ -116,6 +116,7 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     memcpy(n->mesh_secret, w->secret, MESH_SECRET_LEN);
     members_free(n->members);
     n->members = NULL;
+    roster_forget(&n->roster);
     invites_forget(n->invites);
     door_forget(n);
     silences_free(n);
@@ -147,6 +148,7 @@ static int go_back(struct node *n, int rc)
     (void)!let_go(n);
     members_free(n->members);
     n->members = NULL;
+    roster_forget(&n->roster);
     if (mesh_load(n, &why) != SYNCLINE_OK || mesh_refresh(n) != SYNCLINE_OK ||
         join_load(n) != SYNCLINE_OK || returns_load(n) != SYNCLINE_OK) {
         n->broken = true;

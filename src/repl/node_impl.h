@@ -28,7 +28,8 @@
  *   watch.c     streams of events
  *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
- *   audit.c     what the audit log is told; oversize.c: oversize.h
+ *   audit.c     what the audit log is told; roster.c: roster.h
+ *   oversize.c  oversize.h
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -48,6 +49,7 @@
 #include "repl/oversize.h"
 #include "repl/pair.h"
 #include "repl/peers.h"
+#include "repl/roster.h"
 #include "repl/space_impl.h"
 #include "repl/txn.h"
 
@@ -354,6 +356,7 @@ struct node {
     bool reach_changed;
     struct oversize oversize;
     struct copies copies;    /* devices that run more than once */
+    struct roster roster;    /* who the audit log knows as members */
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */
     bool bad_restart;        /* the replica id must be minted anew */
