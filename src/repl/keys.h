@@ -17,7 +17,8 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_HLC "hlc"              /* u64: the clock's persisted ceiling */
 #define META_REPLICA "replica"      /* the replica id in use */
 #define META_MESH "mesh"            /* mesh id, mesh secret */
-#define META_WELCOME "welcome"      /* membership records from pairing */
+#define META_WELCOME "welcome"      /* those, as older stores have them */
+#define META_WELCOMED "welcome/"    /* + mesh id, be32: records from pairing */
 #define META_SPACE "space/"         /* + be32: token, name */
 #define META_STATE "state/"         /* + be32: counters of a space */
 #define META_SEEN "seen/"           /* + be32, replica: varint seq */

@@ -147,7 +147,6 @@ int mesh_found(struct node *n)
 
 /* ---- loading ---- */
 
-/* The records that came with the WELCOME stand in until `_mesh` is here. */
 int mesh_take_records(struct node *n, struct slice records)
 {
     struct reader r = reader_of(records);
@@ -188,6 +187,8 @@ int mesh_load(struct node *n, struct errmsg *why)
         rc = mesh_take_records(n, value);
     if (rc == SYNCLINE_ENOTFOUND)
         rc = SYNCLINE_OK;
+    if (rc == SYNCLINE_OK)
+        rc = welcome_load(n);
     if (rc == SYNCLINE_OK)
         rc = spaces_load(n, why);
     if (rc == SYNCLINE_OK)

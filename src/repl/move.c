@@ -128,7 +128,7 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
         rc = mesh_take_records(n, w->records);
     if (rc == SYNCLINE_OK)
         rc = mesh_save_identity(n);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_WELCOME), w->records);
+    txn_del(&n->txn, TABLE_META, SLICE_LIT(META_WELCOME));
     if (rc == SYNCLINE_OK)
         rc = mesh_open_spaces(n);
     if (rc == SYNCLINE_OK)
@@ -165,7 +165,9 @@ int move_to_mesh(
 
     *kept = 0;
     n->counts.meshes_left++;
-    rc = returns_run(n, true);
+    rc = welcome_keep(n, w);
+    if (rc == SYNCLINE_OK)
+        rc = returns_run(n, true);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = leave_space(n, sp, discard, kept);

@@ -18,7 +18,7 @@
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   access.c    who may read and write what; changes that do not count
  *   epochs.c    the mesh's keys
- *   join.c, joiner.c, door.c   pairing (join_impl.h)
+ *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
  *   silence.c   members silent for so long that they hold nobody up
@@ -550,6 +550,10 @@ NODISCARD int mesh_load(struct node *n, struct errmsg *why);
 NODISCARD int mesh_save_identity(struct node *n);
 NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
+/* The records of a WELCOME stand in until `_mesh` is here (welcome.c). Keeping
+ * commits. */
+NODISCARD int welcome_keep(struct node *n, const struct pair_welcome *w);
+NODISCARD int welcome_load(struct node *n);
 /* Reads the items of `_mesh` that changed and acts on them. */
 NODISCARD int mesh_refresh(struct node *n);
 /* Writes an item of `_mesh`; json SLICE_NONE deletes it. */
