@@ -7,7 +7,6 @@
 /* A connection holds so much that its other side has not read yet, and a
  * certificate more. */
 #define WELCOME_MAX ((size_t)4 << 20)
-#define PART_BYTES ((size_t)512 << 10)
 
 struct record_scan {
     struct node *node;
@@ -83,10 +82,11 @@ static int send_whole(struct node *n, struct conn *c, const struct buf *b)
     struct slice rest = buf_slice(b);
     int rc = SYNCLINE_OK;
 
-    if (rest.len <= PART_BYTES)
+    if (rest.len <= n->opt.fragment_above)
         return pair_send(n, c, b);
     while (rest.len > 0 && rc == SYNCLINE_OK) {
-        size_t len = rest.len < PART_BYTES ? rest.len : PART_BYTES;
+        size_t most = n->opt.fragment_bytes;
+        size_t len = rest.len < most ? rest.len : most;
 
         rc = send_part(n, c, SLICE(rest.ptr, len), len == rest.len);
         rest = slice_from(rest, len);

@@ -87,23 +87,6 @@ def a_used_code_undoes_no_demotion():
         equal(role(a), "reader", "what b is at a")
 
 
-def a_mesh_with_many_records_lets_others_in():
-    """So many that what a new member must know is more than a frame."""
-    with World() as w:
-        a, b, c, d = w.nodes("a", "b", "c", "d")
-        b.joins(a)
-        for i in range(0, 64):
-            a.do("space", "add", "space-%02d" % i)
-        for i in range(500):
-            first = 32 * (i % 2)
-            a.call("grant", device="b", role="member", all_spaces=True)
-            a.call("revoke", device="b",
-                   spaces=["space-%02d" % (first + k) for k in range(32)])
-        c.do("join", a.do("invite").strip())
-        wait_for("c is in", lambda: c.connected() >= {"a", "b"})
-        a.do("pending", "--open", "2m")
-
-
 def a_code_expires():
     with World() as w:
         a, b = w.nodes("a", "b")
