@@ -585,14 +585,10 @@ int verify_between(struct node *n, struct conn *c, struct space *sp)
         return SYNCLINE_ENOMEM;
     v->unasked = true;
     v->deadline_us = n->now_us + VERIFY_US;
-    rc = add_checked(v, c);
-    if (rc != SYNCLINE_OK) {
-        verify_free(v);
-        return rc;
-    }
     v->next = n->verifies;
-    n->verifies = v;
-    return ask(n, v, c, sp, SLICE_NONE, SLICE_NONE);
+    n->verifies = v; /* it ends at its time, at the latest */
+    rc = add_checked(v, c);
+    return rc == SYNCLINE_OK ? ask(n, v, c, sp, SLICE_NONE, SLICE_NONE) : rc;
 }
 
 static int start(struct node *n, struct verify *v)
