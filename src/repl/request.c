@@ -530,6 +530,13 @@ static const struct {
     { "verify", on_verify },
 };
 
+bool request_groups(const struct json *args)
+{
+    struct slice op = json_get_str(args, "op");
+
+    return slice_is(op, "put") || slice_is(op, "del") || slice_is(op, "patch");
+}
+
 int request_on(struct node *n, const struct event *ev)
 {
     struct asking q = { .n = n, .request = ev->request, .args = ev->args };
@@ -542,7 +549,7 @@ int request_on(struct node *n, const struct event *ev)
     rc = wait_check(n, ev->args, &q.why);
     if (rc == SYNCLINE_OK)
         rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
-    if (rc == SYNCLINE_OK || q.why.text[0] == 0)
+    if (rc == SYNCLINE_OK || q.why.text[0] == 0 || n->grouping)
         return rc; /* done, or the step fails as a whole */
     txn_reset(&n->txn);
     spaces_undo(n);
