@@ -27,6 +27,7 @@ enum frame_type {
     FRAME_TELL = 11,
     FRAME_BYE = 12,       /* why I close */
     FRAME_BOOTSTRAP = 13, /* my whole state: it begins, it is complete */
+    FRAME_EPOCH = 14,     /* in which my clock is, or the proof of one */
     FRAME_END
 };
 
@@ -94,6 +95,11 @@ struct frame_bootstrap {
     struct floors floors; /* ends */
 };
 
+struct frame_epoch {
+    uint64_t epoch;      /* the sender's */
+    struct slice record; /* of one that the receiver lacks, or none */
+};
+
 struct frame_ack {
     struct space_token space;
     struct device_id device;
@@ -145,6 +151,7 @@ struct frame {
         struct frame_tell tell;
         struct frame_bye bye;
         struct frame_bootstrap bootstrap;
+        struct frame_epoch epoch;
     };
 };
 

@@ -13,16 +13,20 @@
 /* Our clock merges every stamp; rows of our own lost replicas, and dots that
  * we do not know of, are noticed. */
 static int look_at_changes(
-    struct node *n, struct space *sp, const struct item *row)
+    struct node *n, struct space *sp, struct slice key, const struct item *row)
 {
     for (uint32_t i = 0; i < row->changes_n; i++) {
         const struct change *c = &row->changes[i];
+        int rc;
 
         if (!sp->staged && vv_covers(&sp->have, &c->dot))
             continue; /* nobody has looked at it: it is not taken either */
-        if (c->stamp.epoch > n->epoch)
+        if (!clock_admits(n, &c->stamp))
             return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
+        rc = clock_look_at(n, sp, key, &c->stamp);
+        if (rc != SYNCLINE_OK)
+            return rc;
         if (sp->staged)
             continue;
         if (!sp->orphans)
@@ -125,7 +129,7 @@ static int look_at_row(struct node *n, struct conn *c, struct space *sp,
         return rc == SYNCLINE_OK ? PARKED : rc;
     }
     if (rc == SYNCLINE_OK)
-        rc = look_at_changes(n, sp, &row->item);
+        rc = look_at_changes(n, sp, row->key, &row->item);
     return rc == SYNCLINE_OK && n->bad_restart
         ? SYNCLINE_ECLOSED /* taken once this is a new replica */
         : rc;
@@ -144,6 +148,8 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
 
     if (PLANTED(M23A) && is_ahead(n, row))
         return SYNCLINE_OK;
+    if (PLANTED(CLOCK_REFUSES) && is_ahead(n, row))
+        return SYNCLINE_EMALFORMED;
     rc = look_at_row(n, c, sp, token, in);
     if (rc != SYNCLINE_OK)
         return rc == PARKED ? SYNCLINE_OK : rc;
@@ -323,7 +329,7 @@ static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
     int rc = standing_vector(n, c, sp, &f->mark);
 
     if (rc == SYNCLINE_OK && (f->flags & BATCH_FLOORS) != 0) {
-        if (f->floors.fields.epoch > n->epoch)
+        if (!clock_admits(n, &f->floors.fields))
             return SYNCLINE_EMALFORMED;
         space_raise_floors(n, sp, &f->floors);
     }

@@ -209,6 +209,20 @@ static struct frame bye(void)
         .bye = { .code = SYNCLINE_EDENIED, .text = SLICE_LIT("no") } };
 }
 
+static struct frame epoch(void)
+{
+    return (
+        struct frame){ .type = FRAME_EPOCH, .no = 14, .epoch = { .epoch = 3 } };
+}
+
+static struct frame epoch_proven(void)
+{
+    struct frame f = epoch();
+
+    f.epoch.record = SLICE_LIT("[]");
+    return f;
+}
+
 static const struct {
     const char *name;
     struct frame (*make)(void);
@@ -243,6 +257,8 @@ static const struct {
     { "ask", ask, LIT("\x0a\x0a\3" SPACE "\1a\0") },
     { "tell", tell, LIT("\x0b\x0b\3\4body") },
     { "bye", bye, LIT("\x0c\x0c\x0e\2no") },
+    { "epoch", epoch, LIT("\x0e\x0e\3\0") },
+    { "epoch, with a proof", epoch_proven, LIT("\x0e\x0e\3\2[]") },
 };
 
 static struct slice bytes_of(const struct frame *f, struct arena *a)
@@ -357,6 +373,9 @@ TEST(the_parts_of_the_others)
     f = read(bye, &a);
     CHECK_INT(f.bye.code, SYNCLINE_EDENIED);
     CHECK_SLICE(f.bye.text, "no");
+    f = read(epoch_proven, &a);
+    CHECK_UINT(f.epoch.epoch, 3);
+    CHECK_SLICE(f.epoch.record, "[]");
     arena_free(&a);
 }
 
