@@ -9,6 +9,7 @@
 
 /* A write that is under way. */
 struct write {
+    const struct machine *by;
     struct write *next; /* of those that wait for others */
     uint32_t from, to;  /* its changes in the ledger */
     bool returned;      /* machine_ask has */
@@ -34,6 +35,8 @@ static void write_over(struct world *w, struct write *wr)
     default:
         if (wr->rc == SYNCLINE_EDENIED && fault_is_on(&w->faults, FAULT_CLOCK))
             break; /* a clock too wrong to write by */
+        if (wr->rc == SYNCLINE_EDENIED && wr->by->removed)
+            break; /* and it has heard of it */
         if (wr->rc == SYNCLINE_EDENIED && w->roles.on)
             break; /* it may not write just now */
         if (wr->rc == SYNCLINE_EFULL && fault_is_on(&w->faults, FAULT_FULL))
@@ -91,6 +94,7 @@ static bool send_write(
     bool taken;
 
     ENSURE(wr != NULL && buf_status(request) == SYNCLINE_OK);
+    wr->by = m;
     wr->from = w->ledger.changes_n;
     wr->blind = blind;
     machine_ask(m, on_written, wr, buf_slice(request));
