@@ -587,8 +587,8 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         go_on_returning(n);
         rc = act(n, ev);
     }
-    if (rc == SYNCLINE_OK)
-        tell_rescued(n);
+    tell_rescued(n);
+    (void)!roster_tell(n); /* or after the next event */
     *fx = n->fx;
     *fx_n = n->fx_n;
     return rc;
