@@ -1,6 +1,4 @@
-/* Writes of one turn of the loop. They wait for its end, or for whatever else
- * happens, and are one commit then. */
-#include "repl/node_impl.h"
+#include "repl/group.h"
 
 #define GROUP_BYTES ((size_t)1 << 20)
 
@@ -16,7 +14,6 @@ bool group_is_full(const struct node *n)
     return n->group_n >= n->opt.group_max || n->group_arena.used >= GROUP_BYTES;
 }
 
-/* False: it does not wait, or memory ran out for that. */
 bool group_add(struct node *n, const struct event *ev)
 {
     struct waiting *w;

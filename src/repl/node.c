@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/group.h"
 #include "repl/proofs.h"
 
 #include <stdio.h>
@@ -587,6 +588,8 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         go_on_returning(n);
         rc = act(n, ev);
     }
+    if (n->broken)
+        return SYNCLINE_ENOMEM;
     tell_rescued(n);
     (void)!roster_tell(n); /* or after the next event */
     *fx = n->fx;

@@ -690,20 +690,6 @@ void put_who(const struct node *n, struct buf *b, const struct rid *r);
 /* ---- request.c ---- */
 
 NODISCARD int request_on(struct node *n, const struct event *ev);
-/* May it wait for others, and share their commit? */
-bool request_groups(const struct json *args);
-
-/* ---- group.c ---- */
-
-struct waiting {
-    struct waiting *next;
-    uint64_t request;
-    struct json *args;
-};
-bool group_add(struct node *n, const struct event *ev);
-bool group_is_full(const struct node *n);
-struct event group_event(const struct waiting *w);
-void group_clear(struct node *n);
 /* request_admin.c: whatever request.c does not know. */
 NODISCARD int request_admin(struct node *n, uint64_t request,
     const struct json *args, struct errmsg *why);

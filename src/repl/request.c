@@ -1,5 +1,6 @@
 /* The local interface, doc/api.md: one handler an op. */
 #include "base/text.h"
+#include "repl/group.h"
 #include "repl/request_admin.h"
 
 #include <stdlib.h>
