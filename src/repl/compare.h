@@ -15,6 +15,8 @@ NODISCARD int compare_on_check(
     struct node *n, struct conn *c, const struct frame_check *f);
 NODISCARD int compare_on_show(
     struct node *n, struct conn *c, const struct frame_show *f);
+/* Like a person's `verify`, of one member and one space (verify.c). */
+NODISCARD int verify_between(struct node *n, struct conn *c, struct space *sp);
 /* An item that differs. */
 NODISCARD int compare_ask(
     struct node *n, struct conn *c, const struct space *sp, struct slice key);

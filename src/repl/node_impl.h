@@ -673,9 +673,6 @@ uint64_t verifies_deadline(const struct node *n);
 void verifies_conn_gone(struct node *n, const struct conn *c);
 void verifies_free(struct node *n);
 
-/* With one member, one space: by itself (compare.c). */
-NODISCARD int verify_between(struct node *n, struct conn *c, struct space *sp);
-
 /* ---- audit.c ---- */
 
 /* Tells of the new replica id, if that is still to be told. */
