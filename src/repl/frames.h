@@ -10,7 +10,7 @@
 #include "core/netaddr.h"
 #include "core/vv.h"
 
-#define PROTOCOL_VERSION 3
+#define PROTOCOL_VERSION 4
 #define FRAME_MAX ((size_t)1 << 20)
 
 enum frame_type {

@@ -69,7 +69,7 @@ int join_load(struct node *n)
 static int leave_space(
     struct node *n, const struct space *sp, bool discard, uint64_t *kept)
 {
-    bool drop = discard || sp->s.alive == 0 || slice_is(sp->name, MESH_SPACE);
+    bool drop = discard || sp->s.alive == 0 || space_is_inner(sp);
     struct slice name = drop ? SLICE_LIT("") : sp->name;
     int rc = SYNCLINE_OK;
 
@@ -360,7 +360,7 @@ static int make_missing(struct node *n)
 
 int join_on_mark(struct node *n, struct space *sp)
 {
-    if (slice_is(sp->name, MESH_SPACE) && n->replay != NULL)
+    if (slice_is(sp->name, SPACES_SPACE) && n->replay != NULL)
         return make_missing(n);
     for (struct leaving *l = n->replay; l != NULL; l = l->next)
         if (l->name.len > 0 && slice_eq(l->name, sp->name))

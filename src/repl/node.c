@@ -279,6 +279,8 @@ static int do_chores(struct node *n)
     if (n->now_us >= n->collect_due_us)
         n->epochs_due = true;
     if (rc == SYNCLINE_OK)
+        rc = mesh_move_spaces(n);
+    if (rc == SYNCLINE_OK)
         rc = collect_tick(n);
     return rc;
 }

@@ -15,7 +15,8 @@
  *   receive.c   rows and marks in
  *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
- *   mesh.c      membership, spaces and policies as items of `_mesh`
+ *   mesh.c      membership as items of `_mesh`
+ *   mesh_spaces.c   spaces and policies as items of `_spaces`
  *   access.c    who may read and write what; changes that do not count
  *   epochs.c    the mesh's keys
  *   join.c, joiner.c, door.c   pairing (join_impl.h)
@@ -52,6 +53,7 @@
 #include "repl/txn.h"
 
 #define MESH_SPACE "_mesh"
+#define SPACES_SPACE MEMBERS_ADMINS_SPACE
 #define PARKED_PREFIX "parked/" /* + device, hex: true or false */
 #define DEFAULT_SPACE "default"
 #define MESH_SECRET_LEN 32
@@ -346,9 +348,12 @@ struct node {
     bool removed_told; /* a member has said that we are none any more */
     struct device_id removed_by; /* that member */
     uint64_t removed_at;
-    uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */
-    bool mesh_changed;  /* items of `_mesh` changed in this step */
-    bool mesh_due;      /* or in an earlier piece, and are in the store */
+    uint64_t mesh_seen;   /* items of `_mesh` up to this lsn are acted on */
+    uint64_t spaces_seen; /* and of `_spaces` */
+    bool spaces_old;      /* records of that kind stand in `_mesh`, too */
+    bool spaces_due;      /* and some of them not in `_spaces` yet */
+    bool mesh_changed;    /* items of either changed in this step */
+    bool mesh_due;        /* or in an earlier piece, and are in the store */
     bool members_changed;
     bool want_flush;
     bool reach_changed;
@@ -549,9 +554,14 @@ NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
 /* Reads the items of `_mesh` that changed and acts on them. */
 NODISCARD int mesh_refresh(struct node *n);
-/* Writes an item of `_mesh`; json SLICE_NONE deletes it. */
+/* Writes an item of `_mesh`, or of `_spaces` if it belongs there; json
+ * SLICE_NONE deletes it. */
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
+struct space *mesh_space_of(const struct node *n, struct slice key);
+/* An admin's node writes into `_spaces` what older versions have left of it
+ * in `_mesh`. */
+NODISCARD int mesh_move_spaces(struct node *n);
 /* One that every node has, and that nobody can remove. */
 bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(
