@@ -121,8 +121,11 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     silences_free(n);
     keyring_free(&n->keyring);
     n->removed_told = false;
+    n->spaces_due = false;
     txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REMOVED));
-    rc = members_new(&n->members, n->opt.crypto, &n->mesh);
+    rc = mesh_forget_old(n);
+    if (rc == SYNCLINE_OK)
+        rc = members_new(&n->members, n->opt.crypto, &n->mesh);
     if (rc == SYNCLINE_OK)
         rc = mesh_take_records(n, w->records);
     if (rc == SYNCLINE_OK)

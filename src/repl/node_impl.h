@@ -350,8 +350,7 @@ struct node {
     uint64_t removed_at;
     uint64_t mesh_seen;   /* items of `_mesh` up to this lsn are acted on */
     uint64_t spaces_seen; /* and of `_spaces` */
-    bool spaces_old;      /* records of that kind stand in `_mesh`, too */
-    bool spaces_due;      /* and some of them not in `_spaces` yet */
+    bool spaces_due;      /* some of before it may not stand there yet */
     bool mesh_changed;    /* items of either changed in this step */
     bool mesh_due;        /* or in an earlier piece, and are in the store */
     bool members_changed;
@@ -559,9 +558,12 @@ NODISCARD int mesh_refresh(struct node *n);
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
 struct space *mesh_space_of(const struct node *n, struct slice key);
-/* An admin's node writes into `_spaces` what older versions have left of it
- * in `_mesh`. */
+/* Spaces and policies that a store of before format 4 has in `_mesh` are kept
+ * as records of this node; an admin's writes them into `_spaces`; who leaves
+ * the mesh lets go of them. */
+NODISCARD int mesh_keep_old(struct node *n);
 NODISCARD int mesh_move_spaces(struct node *n);
+NODISCARD int mesh_forget_old(struct node *n);
 /* One that every node has, and that nobody can remove. */
 bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(

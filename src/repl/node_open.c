@@ -7,8 +7,9 @@
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 3
+#define RECORD_FORMAT 4
 #define FORMAT_SIGNED 3 /* and later: what is kept is signed */
+#define FORMAT_SPACES 4 /* and later: `_spaces` stands beside `_mesh` */
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
 {
@@ -142,6 +143,8 @@ static int open_used(struct node *n, uint64_t format, struct errmsg *why)
         rc = save_format(n);
     if (rc == SYNCLINE_OK && format < FORMAT_SIGNED)
         rc = adopt_all(n);
+    if (rc == SYNCLINE_OK && format < FORMAT_SPACES)
+        rc = mesh_keep_old(n);
     return rc;
 }
 
