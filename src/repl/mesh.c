@@ -3,6 +3,7 @@
  *   cert/<id>                           certificates (members.h)
  *   member/<device>, removed/<device>   those of format 2
  *   parked/<device>                     true, or false (silence.c)
+ *   clock/<epoch>/<device>              a signed record (clock_epochs.c)
  * Spaces and policies are items of `_spaces`, which relays do not read, and
  * which admins write:
  *   space/<name>                        true; deleted: hidden everywhere
@@ -228,15 +229,35 @@ static int note_changed(void *ctx, struct slice key, struct slice value)
     return SYNCLINE_OK;
 }
 
+/* What proves nothing, or not yet, is left alone: connections bring the
+ * proofs in their order. */
+static int refresh_epoch(struct node *n, struct slice key, struct slice doc)
+{
+    struct errmsg why = { "" };
+    bool raised;
+    int rc = doc.ptr == NULL ? SYNCLINE_EMALFORMED
+                             : epoch_take(n, doc, &raised, &why);
+
+    if (rc == SYNCLINE_EMALFORMED) {
+        log_line(&n->log, LOG_LEVEL_DEBUG, "clock", "%.*s: %s", SLICE_FMT(key),
+            why.text);
+        return SYNCLINE_OK;
+    }
+    return rc;
+}
+
 static int refresh_record(struct node *n, struct slice key)
 {
     struct errmsg why = { "" };
+    bool epoch = slice_has_prefix(key, SLICE_LIT(EPOCH_PREFIX));
     struct slice doc;
     int rc;
 
-    if (!members_is_key(key))
+    if (!epoch && !members_is_key(key))
         return SYNCLINE_OK;
     rc = mesh_document(n, key, &doc);
+    if (rc == SYNCLINE_OK && epoch)
+        return refresh_epoch(n, key, doc);
     if (rc == SYNCLINE_OK)
         rc = members_set(n->members, key, doc, &why);
     if (rc == SYNCLINE_EMALFORMED)
