@@ -1,4 +1,4 @@
-/* mesh_impl.h - what mesh.c and mesh_spaces.c share.
+/* mesh_impl.h - what mesh.c and mesh_spaces.c share, and few others need.
  *
  * Pure. Law: what a record of `_spaces` does is done by all nodes alike; what
  * `_mesh` held of that kind counts only where `_spaces` has nothing. */
@@ -17,5 +17,11 @@ NODISCARD int mesh_document(
 NODISCARD int mesh_refresh_item(struct node *n, struct slice key);
 /* The same of all that a store of before format 4 had in `_mesh`. */
 NODISCARD int mesh_refresh_old(struct node *n);
+/* Spaces and policies that a store of before format 4 has in `_mesh` are kept
+ * as records of this node; an admin's writes them into `_spaces`; who leaves
+ * the mesh lets go of them. */
+NODISCARD int mesh_keep_old(struct node *n);
+NODISCARD int mesh_move_spaces(struct node *n);
+NODISCARD int mesh_forget_old(struct node *n);
 
 #endif

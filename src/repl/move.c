@@ -6,6 +6,7 @@
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/join_impl.h"
+#include "repl/mesh_impl.h"
 
 #include <stdlib.h>
 

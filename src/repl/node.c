@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/mesh_impl.h"
 #include "repl/proofs.h"
 
 #include <stdio.h>

@@ -569,12 +569,6 @@ NODISCARD int mesh_refresh(struct node *n);
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
 struct space *mesh_space_of(const struct node *n, struct slice key);
-/* Spaces and policies that a store of before format 4 has in `_mesh` are kept
- * as records of this node; an admin's writes them into `_spaces`; who leaves
- * the mesh lets go of them. */
-NODISCARD int mesh_keep_old(struct node *n);
-NODISCARD int mesh_move_spaces(struct node *n);
-NODISCARD int mesh_forget_old(struct node *n);
 /* One that every node has, and that nobody can remove. */
 bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(
