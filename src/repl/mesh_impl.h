@@ -7,8 +7,16 @@
 
 #include "repl/node_impl.h"
 
+/* A mesh of one's own, in an empty store. */
+NODISCARD int mesh_found(struct node *n);
+NODISCARD int mesh_load(struct node *n, struct errmsg *why);
+NODISCARD int mesh_save_identity(struct node *n);
+NODISCARD int mesh_open_spaces(struct node *n);
+
 /* Is it the key of an item of `_spaces`? */
 bool mesh_is_of_spaces(struct slice key);
+/* Where an item with this key stands. */
+struct space *mesh_space_of(const struct node *n, struct slice key);
 /* The document of an item of `_mesh` or `_spaces`; SLICE_NONE if it is
  * deleted. */
 NODISCARD int mesh_document(

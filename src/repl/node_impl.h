@@ -558,11 +558,6 @@ NODISCARD int receive_ack(
 
 NODISCARD int mesh_init(struct node *n);
 void mesh_free(struct node *n);
-/* A mesh of one's own, in an empty store. */
-NODISCARD int mesh_found(struct node *n);
-NODISCARD int mesh_load(struct node *n, struct errmsg *why);
-NODISCARD int mesh_save_identity(struct node *n);
-NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
 /* The records of a WELCOME stand in until `_mesh` is here (welcome.c). Keeping
  * commits. */
@@ -574,7 +569,6 @@ NODISCARD int mesh_refresh(struct node *n);
  * SLICE_NONE deletes it. */
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
-struct space *mesh_space_of(const struct node *n, struct slice key);
 /* One that every node has, and that nobody can remove. */
 bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(
