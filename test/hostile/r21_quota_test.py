@@ -92,9 +92,10 @@ def spaces_made_up_are_not_opened():
         names = [b"space/-odd name", b"space/" + b"x" * 900, b"space/"]
         names += [b"space/made-%04d" % i for i in range(1500)]
         for first in range(0, len(names), 100):
-            p.batch([p.row(name, [(b"", b"true")], 1, space="_mesh")
-                     for name in names[first:first + 100]], space="_mesh")
-        p.batch(mark={p.replica: 1}, space="_mesh")
+            p.batch([p.row(name, [(b"", b"true")], 1, space="_spaces")
+                     for name in names[first:first + 100]],
+                    space="_spaces")
+        p.batch(mark={p.replica: 1}, space="_spaces")
         p.lives()
         spaces = {s["name"] for s in scene.victim.call("spaces")["spaces"]}
     tap.check(500 < len(spaces) <= 1024, "%d spaces" % len(spaces))
@@ -144,7 +145,7 @@ def what_is_too_fast_waits():
             "--limits.rows", "200", "--limits.frames", "2000"))
         with scene.unharmed(), scene.peer() as p:
             rows = [p.row(b"fast-%d" % i, [(b"/a", b"1")], i + 1)
-                    for i in range(1200)]  # signing them takes a while
+                    for i in range(2400)]  # signing them takes a while
             for i, row in enumerate(rows):
                 p.batch([row], mark={p.replica: i + 1})
             p.lives()
@@ -152,7 +153,7 @@ def what_is_too_fast_waits():
         it = [x for x in scene.victim.status()["peers"]
               if x["device"] == name][0]
         tap.check(it["delays"] > 0, "it was never made to wait: %r" % it)
-        tap.equal(scene.victim.get("fast-1199"), {"a": 1}, "the last")
+        tap.equal(scene.victim.get("fast-2399"), {"a": 1}, "the last")
         tap.equal(it["broke"], 0, "rules broken")
 
 
