@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 3
-#define FORMAT_SIGNED 3 /* and later: what is kept is signed */
+#define RECORD_FORMAT 4
+#define FORMAT_SIGNED 4 /* and later: what is kept is signed as it is today */
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
 {

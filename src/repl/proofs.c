@@ -73,7 +73,6 @@ struct checking {
     struct slice key;
     const struct item *row;
     struct cells_of of;
-    struct leaf_maker maker;
     struct merkle_hash *leaves;
 };
 
@@ -82,18 +81,14 @@ static int check_leaves(struct checking *k, uint32_t ix,
 {
     struct node *n = k->node;
     const struct change *c = &k->row->changes[ix];
-    const struct envelope_keys *keys;
+    struct leaf_maker maker;
     struct merkle_hash root;
-    int rc = space_keys(n, k->space, p->head.epoch, p->head.key_id, &keys);
+    int rc =
+        leaf_maker_init(&maker, n, k->space, k->key, k->row->length, &p->head);
 
-    if (rc == SYNCLINE_ENOTFOUND)
-        return refuse(n, c, "it was signed under a key that is not known here");
-    if (rc == SYNCLINE_OK && k->maker.keys != keys) {
-        leaf_maker_free(&k->maker);
-        rc = leaf_maker_init(&k->maker, n, keys, k->key, k->row->length);
-    }
     if (rc == SYNCLINE_OK)
-        rc = leaves_make(&k->maker, k->row, &k->of, ix, k->leaves);
+        rc = leaves_make(&maker, k->row, &k->of, ix, k->leaves);
+    leaf_maker_free(&maker);
     if (rc == SYNCLINE_OK)
         rc = proof_root(
             &root, n->opt.crypto, p, k->leaves, leaves_n(k->row, &k->of, ix));
@@ -134,7 +129,6 @@ int proofs_check(
     for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
         if (sp->staged || !vv_covers(&sp->have, &row->changes[i].dot))
             rc = check_change(&k, i);
-    leaf_maker_free(&k.maker);
     return rc;
 }
 
@@ -231,13 +225,10 @@ static int lost_leaves(struct settling *s, const struct change *c,
     struct merkle_hash *leaves)
 {
     const struct item *now = &s->stored->item;
-    struct leaf_maker m = { .node = NULL };
-    const struct envelope_keys *keys;
+    struct leaf_maker m;
     int rc =
-        space_keys(s->node, s->space, p->head.epoch, p->head.key_id, &keys);
+        leaf_maker_init(&m, s->node, s->space, s->key, now->length, &p->head);
 
-    if (rc == SYNCLINE_OK)
-        rc = leaf_maker_init(&m, s->node, keys, s->key, now->length);
     if (rc == SYNCLINE_OK)
         rc = leaf_maker_turn(&m, c);
     for (uint32_t i = 0; i < cells->n && rc == SYNCLINE_OK; i++) {

@@ -20,7 +20,7 @@ static void trees_open(struct trees *t, uint32_t n)
     static const uint8_t seed[IDENTITY_SEED_LEN] = { 7 };
     const struct mesh_id mesh = { { 1 } };
 
-    *t = (struct trees){ .n = n };
+    *t = (struct trees){ .head.salt = { 9 }, .n = n };
     CHECK_OK(identity_from_seed(&t->id, seed));
     crypto_port_seeded(&t->crypto, &t->self, t->id, 1);
     for (uint32_t i = 0; i < n; i++)
