@@ -79,6 +79,10 @@ static void put_batch(struct buf *b, const struct frame *f)
     put_varint(b, f->batch.cursor);
     if ((f->batch.flags & BATCH_FLOORS) != 0)
         put_floors(b, &f->batch.floors);
+    if ((f->batch.flags & BATCH_SHEAVES) != 0) {
+        put_varint(b, f->batch.sheaves_n);
+        put_bytes(b, f->batch.sheaves);
+    }
     put_varint(b, f->batch.rows_n);
     put_bytes(b, f->batch.rows);
     put_varint(b, f->batch.conflicts_n);
@@ -93,6 +97,10 @@ static void get_batch(struct reader *r, struct frame *f, struct arena *a)
     f->batch.cursor = get_varint(r);
     if ((f->batch.flags & BATCH_FLOORS) != 0)
         get_floors(r, &f->batch.floors);
+    if ((f->batch.flags & BATCH_SHEAVES) != 0) {
+        f->batch.sheaves_n = (uint32_t)get_varint_max(r, FRAME_MAX);
+        f->batch.sheaves = get_bytes(r);
+    }
     f->batch.rows_n = (uint32_t)get_varint_max(r, FRAME_MAX);
     f->batch.rows = get_bytes(r);
     f->batch.conflicts_n = (uint32_t)get_varint_max(r, FRAME_MAX);
@@ -164,6 +172,19 @@ static void get_bootstrap(struct reader *r, struct frame *f, struct arena *a)
     (void)!get_vv(r, &f->bootstrap.vector, a);
     if (f->bootstrap.stage == BOOTSTRAP_ENDS)
         get_floors(r, &f->bootstrap.floors);
+}
+
+static void put_epoch(struct buf *b, const struct frame *f)
+{
+    put_varint(b, f->epoch.epoch);
+    put_bytes(b, f->epoch.record);
+}
+
+static void get_epoch(struct reader *r, struct frame *f, struct arena *a)
+{
+    (void)a;
+    f->epoch.epoch = get_varint(r);
+    f->epoch.record = get_bytes(r);
 }
 
 static void put_ping(struct buf *b, const struct frame *f)
@@ -263,6 +284,7 @@ static const struct {
     [FRAME_TELL] = { "tell", put_tell, get_tell },
     [FRAME_BYE] = { "bye", put_bye, get_bye },
     [FRAME_BOOTSTRAP] = { "bootstrap", put_bootstrap, get_bootstrap },
+    [FRAME_EPOCH] = { "epoch", put_epoch, get_epoch },
 };
 
 const char *frame_name(enum frame_type type)

@@ -27,6 +27,7 @@ enum frame_type {
     FRAME_TELL = 11,
     FRAME_BYE = 12,       /* why I close */
     FRAME_BOOTSTRAP = 13, /* my whole state: it begins, it is complete */
+    FRAME_EPOCH = 14,     /* in which my clock is, or the proof of one */
     FRAME_END
 };
 
@@ -51,10 +52,11 @@ struct frame_subscribe {
 #define BATCH_HURRY 4   /* my window fills: credit at once, please */
 #define BATCH_WHOLE 8   /* the mark leaves nothing out: this is all I have */
 #define BATCH_FLOORS 16 /* floors follow */
-#define BATCH_BEGINS                                         \
-    32 /* alone: what follows answers SUBSCRIBE no. `cursor` \
-        */
-#define BATCH_FLAGS 63
+#define BATCH_BEGINS                                                           \
+    32                   /* alone: what follows answers SUBSCRIBE no. `cursor` \
+                          */
+#define BATCH_SHEAVES 64 /* proofs that rows share come before them */
+#define BATCH_FLAGS 127
 
 /* What must be risen above where something has been collected. */
 struct floors {
@@ -68,7 +70,8 @@ struct frame_batch {
     uint8_t flags;
     uint64_t cursor;
     struct floors floors;
-    uint32_t rows_n, conflicts_n;
+    uint32_t sheaves_n, rows_n, conflicts_n;
+    struct slice sheaves;   /* sheaves_n of (bytes proof); see sheaves.h */
     struct slice rows;      /* rows_n of (bytes key, bytes item) */
     struct slice conflicts; /* conflicts_n of (bytes tail, bytes record) */
     struct vv mark;         /* entries that changed since the last mark */
@@ -90,6 +93,11 @@ struct frame_bootstrap {
     uint8_t stage;
     struct vv vector;     /* begins: my horizon; ends: what you have now */
     struct floors floors; /* ends */
+};
+
+struct frame_epoch {
+    uint64_t epoch;      /* the sender's */
+    struct slice record; /* of one that the receiver lacks, or none */
 };
 
 struct frame_ack {
@@ -143,8 +151,15 @@ struct frame {
         struct frame_tell tell;
         struct frame_bye bye;
         struct frame_bootstrap bootstrap;
+        struct frame_epoch epoch;
     };
 };
+
+/* What a window counts of it. */
+static inline size_t batch_bytes(const struct frame_batch *f)
+{
+    return f->sheaves.len + f->rows.len + f->conflicts.len;
+}
 
 void put_floors(struct buf *b, const struct floors *f);
 void get_floors(struct reader *r, struct floors *out);

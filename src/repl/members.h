@@ -146,8 +146,6 @@ static inline bool member_reads_all(const struct member *m)
 {
     return m->role >= ROLE_READER && !m->some_spaces;
 }
-/* Is it a replica of a device that is, or once was, an admin? */
-bool members_was_admin(const struct members *m, const struct rid *replica);
 /* How many admins there are. */
 size_t members_admins(const struct members *m);
 

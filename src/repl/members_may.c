@@ -125,18 +125,6 @@ uint64_t members_bound(const struct members *m, const struct rid *replica,
     return bound;
 }
 
-bool members_was_admin(const struct members *m, const struct rid *replica)
-{
-    for (size_t i = 0; i < m->answer.counting_n; i++) {
-        const struct cert *c = m->answer.counting[i];
-
-        if (c->kind == CERT_MEMBER && c->role == ROLE_ADMIN &&
-            rid_is_of(replica, &c->device))
-            return true;
-    }
-    return false;
-}
-
 size_t members_admins(const struct members *m)
 {
     size_t n = 0;

@@ -3,12 +3,13 @@
  *   cert/<id>                           certificates (members.h)
  *   member/<device>, removed/<device>   those of format 2
  *   parked/<device>                     true, or false (silence.c)
+ *   clock/<epoch>/<device>              a signed record (clock_epochs.c)
  * Spaces and policies are items of `_spaces`, which relays do not read, and
  * which admins write:
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name
- * They stood in `_mesh` before version 4. There they count as long as `_spaces`
- * does not know of them, and only of devices that have been admins. */
+ * What stands in `_mesh` under such a key means nothing: anybody writes there.
+ */
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/access_impl.h"
@@ -228,15 +229,35 @@ static int note_changed(void *ctx, struct slice key, struct slice value)
     return SYNCLINE_OK;
 }
 
+/* What proves nothing, or not yet, is left alone: connections bring the
+ * proofs in their order. */
+static int refresh_epoch(struct node *n, struct slice key, struct slice doc)
+{
+    struct errmsg why = { "" };
+    bool raised;
+    int rc = doc.ptr == NULL ? SYNCLINE_EMALFORMED
+                             : epoch_take(n, doc, &raised, &why);
+
+    if (rc == SYNCLINE_EMALFORMED) {
+        log_line(&n->log, LOG_LEVEL_DEBUG, "clock", "%.*s: %s", SLICE_FMT(key),
+            why.text);
+        return SYNCLINE_OK;
+    }
+    return rc;
+}
+
 static int refresh_record(struct node *n, struct slice key)
 {
     struct errmsg why = { "" };
+    bool epoch = slice_has_prefix(key, SLICE_LIT(EPOCH_PREFIX));
     struct slice doc;
     int rc;
 
-    if (!members_is_key(key))
+    if (!epoch && !members_is_key(key))
         return SYNCLINE_OK;
     rc = mesh_document(n, key, &doc);
+    if (rc == SYNCLINE_OK && epoch)
+        return refresh_epoch(n, key, doc);
     if (rc == SYNCLINE_OK)
         rc = members_set(n->members, key, doc, &why);
     if (rc == SYNCLINE_EMALFORMED)
@@ -253,8 +274,7 @@ static void forget_invites(struct node *n)
         invites_forget(n->invites);
 }
 
-/* Once it is known who is a member, or was an admin: nobody else can be parked,
- * or has made spaces. */
+/* Once it is known who is a member: nobody else can be parked. */
 static int refresh_other(struct node *n, struct slice key)
 {
     const struct slice parked = SLICE_LIT(PARKED_PREFIX);
@@ -303,11 +323,12 @@ static int gather_changed(struct refresh *f, struct space *sp, uint64_t seen)
     return rc;
 }
 
-static int fold_members(struct node *n, bool *changed)
+static int fold_members(struct node *n)
 {
-    int rc = members_fold(n->members, changed);
+    bool changed = false;
+    int rc = members_fold(n->members, &changed);
 
-    n->members_changed = *changed = n->members_changed || *changed;
+    n->members_changed = n->members_changed || changed;
     if (rc == SYNCLINE_OK && n->members_changed)
         rc = act_on_members(n);
     return rc;
@@ -318,28 +339,24 @@ int mesh_refresh(struct node *n)
     struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
     struct space *spaces = space_by_name(n, SLICE_LIT(SPACES_SPACE));
     struct refresh f = { .node = n };
-    bool changed = false;
     int rc;
 
     f.end = &f.keys;
     rc = gather_changed(&f, mesh, n->mesh_seen);
-    for (struct changed_key *k = f.keys; k != NULL; k = k->next)
-        if (mesh_is_of_spaces(k->key))
-            n->spaces_old = n->spaces_due = true;
     if (rc == SYNCLINE_OK)
         rc = gather_changed(&f, spaces, n->spaces_seen);
     for (struct changed_key *k = f.keys; k != NULL && rc == SYNCLINE_OK;
          k = k->next)
         rc = refresh_record(n, k->key);
     if (rc == SYNCLINE_OK)
-        rc = fold_members(n, &changed);
+        rc = fold_members(n);
     if (rc == SYNCLINE_OK)
         n->members_changed = false;
     for (struct changed_key *k = f.keys; k != NULL && rc == SYNCLINE_OK;
          k = k->next)
         rc = refresh_other(n, k->key);
-    if (rc == SYNCLINE_OK && changed && n->spaces_old)
-        rc = mesh_refresh_old(n); /* more may be known of who wrote them */
+    if (rc == SYNCLINE_OK && n->spaces_seen == 0)
+        rc = mesh_refresh_old(n);
     if (rc != SYNCLINE_OK)
         return rc;
     n->mesh_changed = n->mesh_due = false;

@@ -12,8 +12,8 @@
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
- *   receive.c   rows and marks in
- *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
+ *   receive.c, receive_row.c   rows and marks in
+ *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership as items of `_mesh`
  *   mesh_spaces.c   spaces and policies as items of `_spaces`
@@ -41,6 +41,7 @@
 #include "core/merge.h"
 #include "repl/audit.h"
 #include "repl/beacon.h"
+#include "repl/clock_impl.h"
 #include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
@@ -188,8 +189,9 @@ struct conn {
     uint32_t sent_no, seen_no, undo_no;
     uint64_t heard_us, ping_due_us, opened_us;
     uint64_t rtt_us;
-    int64_t offset_us;
-    bool measured;
+    int64_t clock_base_us; /* its time of day less our monotonic time */
+    bool measured, never_set, epoch_known;
+    uint64_t epoch;         /* that it is in, or has the proof of from us */
     size_t in_flight, owed; /* bytes of batches sent; of batches dealt with */
     bool hurry;             /* the peer waits for credit */
     uint64_t transfers;
@@ -289,14 +291,15 @@ struct node {
     struct log log;
     struct prng prng;
     struct hlc clock;
-    uint64_t clock_ceiling, undo_ceiling;
+    struct clock_at ceiling, undo_ceiling, undo_clock;
+    struct far_stamps far;
     uint64_t now_us, wall_us;
     struct device_id device;
     struct rid replica;
     struct mesh_id mesh;
     uint8_t mesh_secret[MESH_SECRET_LEN];
     uint32_t next_space;
-    uint64_t epoch;
+    uint64_t epoch; /* of the clock; proven */
 
     struct space *spaces;
     struct conn *conns;
@@ -350,8 +353,7 @@ struct node {
     uint64_t removed_at;
     uint64_t mesh_seen;   /* items of `_mesh` up to this lsn are acted on */
     uint64_t spaces_seen; /* and of `_spaces` */
-    bool spaces_old;      /* records of that kind stand in `_mesh`, too */
-    bool spaces_due;      /* and some of them not in `_spaces` yet */
+    bool spaces_due;      /* some of before it may not stand there yet */
     bool mesh_changed;    /* items of either changed in this step */
     bool mesh_due;        /* or in an earlier piece, and are in the store */
     bool members_changed;
@@ -397,9 +399,6 @@ const char *node_status_text(int rc);
 const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
-/* A new stamp of this replica's, greater than all seen. */
-NODISCARD int node_stamp(struct node *n, struct stamp *out);
-void node_see_stamp(struct node *n, const struct stamp *s);
 NODISCARD int node_mint_replica(struct node *n);
 /* A peer claims to know more of this replica than its store does. 0: that may
  * be, the step ends with a new replica id; EDENIED: it has been so lately, and
@@ -559,9 +558,12 @@ NODISCARD int mesh_refresh(struct node *n);
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
 struct space *mesh_space_of(const struct node *n, struct slice key);
-/* An admin's node writes into `_spaces` what older versions have left of it
- * in `_mesh`. */
+/* Spaces and policies that a store of before format 4 has in `_mesh` are kept
+ * as records of this node; an admin's writes them into `_spaces`; who leaves
+ * the mesh lets go of them. */
+NODISCARD int mesh_keep_old(struct node *n);
 NODISCARD int mesh_move_spaces(struct node *n);
+NODISCARD int mesh_forget_old(struct node *n);
 /* One that every node has, and that nobody can remove. */
 bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(

@@ -15,6 +15,7 @@
 
 #include "crypto/merkle.h"
 #include "repl/node_impl.h"
+#include "repl/sheaves.h"
 
 /* ---- leaves.c ---- */
 
@@ -73,7 +74,7 @@ NODISCARD int sign_step(struct node *n);
 /* Whatever of a row is news bears its author's signature: 0, EDENIED with
  * n->refusal, AUTHOR_UNKNOWN. */
 NODISCARD int proofs_check(
-    struct node *n, struct space *sp, struct slice key, const struct item *row);
+    struct node *n, struct space *sp, const struct row_in *row);
 /* Before an item is stored: proofs cover what is left of their changes. */
 NODISCARD int proofs_settle(
     struct node *n, struct space *sp, struct slice key, struct stored *st);
