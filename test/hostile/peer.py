@@ -120,7 +120,7 @@ class Row:
         """As the author would have, with this private key: a commit of its
         own."""
         context = hashlib.sha256(vector({}) + vector({}) + struct.pack(
-            "<Q", self.hlc >> 12) + varint(0)).digest()
+            "<Q", self.hlc >> 12)).digest()
         leaves = [signed.leaf(
             keys, [self.replica, self.seq, self.replica, self.seq, 0, self.hlc,
                    self.replica, self.length, context, value is None],
