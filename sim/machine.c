@@ -48,9 +48,8 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
     int rc;
 
     memory_spare();
+    check_commit(m->world, m, ops);
     rc = machine_disk_commit(&m->disk, ops, no);
-    if (rc == SYNCLINE_ELIMIT)
-        check_commit(m->world, m, ops.len);
     if (rc == SYNCLINE_OK) {
         m->commits++;
         ledger_commit(m->world, m, ops, *no);
@@ -160,7 +159,7 @@ static void be_impatient(struct node_options *opt)
 }
 
 /* What the disk takes in one commit: beyond what the node means to write at
- * once, as much as one item of this run may need. */
+ * once, as much as one item of this run may need (check_commit), or a frame. */
 static void be_narrow(struct machine *m, struct node_options *opt)
 {
     struct prng p = draw_from(m->world->opt.seed, DRAW_SIZES, m->id + m->life);

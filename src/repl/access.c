@@ -262,7 +262,7 @@ static int look_at(struct node *n, struct space *sp)
 
 int access_changed(struct node *n)
 {
-    int rc = SYNCLINE_OK;
+    int rc = bootstraps_drop_refused(n);
 
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
@@ -425,9 +425,9 @@ static bool knows_as_much(const struct node *n, struct conn *c)
 
 int access_retry(struct node *n)
 {
-    int rc = SYNCLINE_OK;
+    int rc = bootstraps_drop_refused(n);
 
-    for (struct conn *c = n->conns; c != NULL; c = c->next)
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
             if (!s->refusing || s->awaits != 0 || c->closing ||
                 s->space->staging != NULL ||

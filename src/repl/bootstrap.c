@@ -4,6 +4,8 @@
  *  (behind) --BEGINS--> staging, under a number of its own --ENDS--> the
  *  space is what was staged; what it was before is replayed (return.c)
  *  staging --the connection ends--> dropped; everybody is asked again
+ *  staging --what does not count--> dropped; all others are asked again, and
+ *  whose it was once either side has heard more (access_retry)
  *
  * Meanwhile the old state is read and written as ever. */
 #include "base/plant.h"
@@ -260,6 +262,36 @@ bool bootstrap_has_stalled(const struct node *n, const struct conn *c)
             n->now_us >= sp->staging_us + STALLED_US)
             return true;
     return false;
+}
+
+/* It held what does not count, by what is known here. */
+static int drop_refused(struct node *n, struct conn *from, struct session *s)
+{
+    struct space *sp = s->space;
+    int rc = leaving_drop(n, sp->staging->id);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    space_unstage(n, sp);
+    s->bootstrapping = BOOTSTRAP_NONE;
+    hear_all(n, sp);
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
+        if (c != from && c->greeted && !c->closing)
+            rc = conn_open_session(n, c, sp);
+    return rc;
+}
+
+int bootstraps_drop_refused(struct node *n)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
+             s = s->next)
+            if (s->refusing && s->space->staging != NULL &&
+                s->space->staging_conn == c->id)
+                rc = drop_refused(n, c, s);
+    return rc;
 }
 
 int bootstrap_conn_gone(struct node *n, const struct conn *c)

@@ -135,6 +135,7 @@ struct session {
     struct vv late;
     uint8_t late_flags;
     struct floors late_floors;
+    bool leaky; /* more than can be parked came: no mark is believed */
     /* It brought what does not count, by what we know: nothing is taken until
      * it knows as much, or we know more. */
     bool refusing;

@@ -34,9 +34,8 @@ int park_row(struct node *n, struct conn *c, struct space *sp, struct slice key,
 {
     struct parked *p, **end = &c->parked;
 
-    if (sp->staged || parked_bytes(c) + row.len > PARKED_MAX)
-        return errmsg_set(&n->refusal, AUTHOR_UNKNOWN,
-            "the author of what comes here is not known yet");
+    if (parked_bytes(c) + row.len > PARKED_MAX)
+        return SYNCLINE_ELIMIT;
     p = calloc(1, sizeof *p);
     if (p == NULL)
         return SYNCLINE_ENOMEM;
@@ -106,9 +105,25 @@ static int apply_late(struct node *n, struct conn *c, struct session *s)
     return SYNCLINE_OK;
 }
 
+/* Some are known now, so there is room for others that were let go. */
+static int ask_leaky_again(struct node *n, struct conn *c)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
+         s = s->next) {
+        if (!s->leaky)
+            continue;
+        s->leaky = false;
+        rc = conn_subscribe_anew(n, c, s->space);
+    }
+    return rc;
+}
+
 static int retry_conn(struct node *n, struct conn *c)
 {
     struct parked *list = c->parked;
+    size_t before = parked_bytes(c);
     int rc = SYNCLINE_OK;
 
     c->parked = NULL;
@@ -125,7 +140,8 @@ static int retry_conn(struct node *n, struct conn *c)
     for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
          s = s->next)
         rc = apply_late(n, c, s);
-    return rc;
+    return rc == SYNCLINE_OK && parked_bytes(c) < before ? ask_leaky_again(n, c)
+                                                         : rc;
 }
 
 int parked_retry(struct node *n)

@@ -89,7 +89,7 @@ NODISCARD int adopt_tick(struct node *n);
 
 /* ---- parked.c ---- */
 
-/* Keeps a row until its author is known. AUTHOR_UNKNOWN: no more. */
+/* Keeps a row until its author is known. ELIMIT: no more. */
 NODISCARD int park_row(struct node *n, struct conn *c, struct space *sp,
     struct slice key, struct slice row);
 bool has_parked(const struct conn *c, const struct space *sp);

@@ -116,6 +116,26 @@ static int park(
     return rc;
 }
 
+/* There is no order in which certificates come before what their devices
+ * wrote. Where no more rows can be kept, a session waits for the certificate
+ * and is asked anew; but that of `_mesh`, by which it comes, goes on. */
+static int wait_for_author(
+    struct node *n, struct conn *c, struct space *sp, const struct row_in *row)
+{
+    struct session *s;
+    int rc = sp->staged ? SYNCLINE_ELIMIT : park(n, c, sp, row);
+
+    if (rc != SYNCLINE_ELIMIT)
+        return rc;
+    if (!space_is_open(sp))
+        return REFUSED;
+    s = session_of(c, sp);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    s->leaky = true;
+    return SYNCLINE_OK;
+}
+
 /* All that may keep a row from being taken. */
 static int look_at_row(struct node *n, struct conn *c, struct space *sp,
     const struct space_token *token, const struct row_in *row)
@@ -125,7 +145,7 @@ static int look_at_row(struct node *n, struct conn *c, struct space *sp,
     if (rc == SYNCLINE_OK)
         rc = proofs_check(n, sp, row);
     if (rc == AUTHOR_UNKNOWN) {
-        rc = park(n, c, sp, row);
+        rc = wait_for_author(n, c, sp, row);
         return rc == SYNCLINE_OK ? PARKED : rc;
     }
     if (rc == SYNCLINE_OK)
@@ -382,8 +402,13 @@ static int receive_staged(struct node *n, struct conn *c, struct space *sp,
 static int receive_end(struct node *n, struct conn *c, struct space *sp,
     const struct frame_batch *f, bool *unknown)
 {
+    const struct session *s = session_of(c, sp);
     int rc = SYNCLINE_OK;
 
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (s->leaky)
+        return SYNCLINE_OK;
     if (has_parked(c, sp) && !PLANTED(PARKED_FORGOTTEN))
         return (f->flags & BATCH_MARK) != 0 ? park_mark(n, c, sp, f) : rc;
     if ((f->flags & BATCH_CURSOR) != 0)
@@ -404,13 +429,13 @@ int receive_late(struct node *n, struct conn *c, const struct frame_batch *f)
     return rc;
 }
 
-/* What came before the row that is refused may stay: it claims nothing. */
+/* What came before the row that is refused may stay: it claims nothing. The
+ * connection stays, too, whatever the row was part of: what makes it count, or
+ * tells the peer that it does not, is an item of `_mesh` that may be on its
+ * way on it. */
 static int refuse(struct node *n, struct conn *c, struct space *sp)
 {
     access_refuse(n, c, sp);
-    if (sp->staging != NULL && sp->staging_conn == c->id)
-        conn_close(n, c, SYNCLINE_ECLOSED,
-            "its bootstrap holds changes that do not count");
     return resolve_settle(n);
 }
 

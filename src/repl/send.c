@@ -616,12 +616,22 @@ static int begin_answer(
     return conn_send(n, c, &frame);
 }
 
+/* Who takes one forgets what we had asked for. It has come to nothing, for it
+ * asks anew; if it is given none any more, we have to do so, too. */
+static bool gives_bootstrap(const struct conn *c, const struct session *s)
+{
+    return s->bootstrapping != BOOTSTRAP_NONE &&
+        (s->space->staging == NULL || s->space->staging_conn != c->id);
+}
+
 int send_on_subscribe(struct node *n, struct conn *c,
     const struct frame_subscribe *f, uint32_t no)
 {
     struct space *sp = space_by_token(n, &f->space);
     struct session *s;
     struct vv have = { 0 };
+    bool gave;
+    int rc;
 
     if (sp == NULL || !access_is_shared(n, c, sp))
         return conn_keep_early(c, f, no);
@@ -633,6 +643,7 @@ int send_on_subscribe(struct node *n, struct conn *c,
         (f->has_cursor && f->cursor > sp->s.lsn)) {
         return node_doubt(n); /* it knows more of us than we do */
     }
+    gave = gives_bootstrap(c, s);
     send_forget(c, s);
     arena_reset(&s->arena);
     s->peer_has = (struct vv){ 0 };
@@ -669,5 +680,8 @@ int send_on_subscribe(struct node *n, struct conn *c,
         vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena) !=
             SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
-    return begin_answer(n, c, sp, no);
+    rc = begin_answer(n, c, sp, no);
+    return rc == SYNCLINE_OK && gave && !session_is_behind(s)
+        ? conn_subscribe(n, c, sp)
+        : rc;
 }
