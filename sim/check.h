@@ -100,6 +100,8 @@ void check_audit(struct world *w, const struct machine *m, const char *kind,
 /* R15, R18: once a node has acted on what it heard, it holds no change of a
  * device that may not write there. */
 void check_rights(struct world *w, struct machine *m);
+/* An item that a commit of this machine touched: it is looked at next. */
+void check_rights_note(struct machine *m, uint32_t item);
 /* At quiet: all agree on who is a member, as what, and hold one key that no
  * removed device holds. */
 void check_members(struct world *w);

@@ -110,6 +110,7 @@ void machine_close(struct machine *m)
     }
     node_over(m);
     watcher_free(&m->watcher);
+    bits_free(&m->changed);
     machine_disk_free(&m->disk);
     identity_free(m->identity);
 }
@@ -357,6 +358,7 @@ void machine_start(struct machine *m)
     int rc;
 
     ENSURE(m->node == NULL);
+    m->all_changed = true;
     (void)snprintf(name, sizeof name, "m%u", m->ix);
     opt.name = slice_str(name);
     if (fault_is_on(&w->faults, FAULT_SMALL) != m->odd_limits)

@@ -56,6 +56,43 @@ void envelope_put_header(
     ENSURE(to == out + ENVELOPE_HEADER_LEN);
 }
 
+static void get_long_dot(struct reader *r, struct dot *out)
+{
+    get_into(r, out->replica.b, RID_LEN);
+    out->seq = get_u64(r);
+    if (r->err == 0 && (out->seq == 0 || out->seq > SEQ_MAX))
+        r->err = SYNCLINE_EMALFORMED;
+}
+
+int envelope_get_header(struct slice bytes, struct envelope_header *out)
+{
+    struct reader r = reader_of(bytes);
+    struct envelope_header h;
+    uint8_t suite = get_u8(&r), type, flags;
+
+    get_into(&r, h.mesh.b, MESH_ID_LEN);
+    get_into(&r, h.space.b, SPACE_TOKEN_LEN);
+    h.epoch = get_u64(&r);
+    get_into(&r, h.key_id, KEY_ID_LEN);
+    get_long_dot(&r, &h.dot);
+    get_long_dot(&r, &h.first);
+    h.stamp.epoch = get_u64(&r);
+    h.stamp.hlc = get_u64(&r);
+    get_into(&r, h.stamp.replica.b, RID_LEN);
+    h.length = get_u64(&r);
+    get_into(&r, h.context, SHA256_LEN);
+    type = get_u8(&r);
+    flags = get_u8(&r);
+    /* The dead have an even causal length. */
+    if (reader_end(&r) != SYNCLINE_OK || suite != ENVELOPE_SUITE ||
+        type > CELL_TOMBSTONE || flags != 0 || h.length == 0 ||
+        (type == CELL_TOMBSTONE) != ((h.length & 1) == 0))
+        return SYNCLINE_EMALFORMED;
+    h.type = (enum envelope_type)type;
+    *out = h;
+    return SYNCLINE_OK;
+}
+
 int envelope_tag(uint8_t out[ENVELOPE_TAG_LEN],
     const struct crypto_port *crypto, const struct mac_key *salt,
     const uint8_t header[ENVELOPE_HEADER_LEN], const struct envelope_content *c)

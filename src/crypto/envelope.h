@@ -50,6 +50,9 @@ struct envelope_content {
 
 void envelope_put_header(
     uint8_t out[ENVELOPE_HEADER_LEN], const struct envelope_header *h);
+/* EMALFORMED: what envelope_put_header could not have written. */
+NODISCARD int envelope_get_header(
+    struct slice bytes, struct envelope_header *out);
 /* The tag of a cell whose header is put; salt is the MAC's key. */
 NODISCARD int envelope_tag(uint8_t out[ENVELOPE_TAG_LEN],
     const struct crypto_port *crypto, const struct mac_key *salt,

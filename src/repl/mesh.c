@@ -4,6 +4,7 @@
  *   member/<device>, removed/<device>   those of format 2
  *   parked/<device>                     true, or false (silence.c)
  *   clock/<epoch>/<device>              a signed record (clock_epochs.c)
+ *   fork/<id>                           two changes of one dot (forks.h)
  * Spaces and policies are items of `_spaces`, which relays do not read, and
  * which admins write:
  *   space/<name>                        true; deleted: hidden everywhere
@@ -40,6 +41,7 @@ int mesh_init(struct node *n)
 void mesh_free(struct node *n)
 {
     members_free(n->members);
+    forks_free(n);
     invites_free(n->invites);
     peers_free(n->peers);
     keyring_free(&n->keyring);
@@ -250,14 +252,17 @@ static int refresh_record(struct node *n, struct slice key)
 {
     struct errmsg why = { "" };
     bool epoch = slice_has_prefix(key, SLICE_LIT(EPOCH_PREFIX));
+    bool fork = forks_is_key(key);
     struct slice doc;
     int rc;
 
-    if (!epoch && !members_is_key(key))
+    if (!epoch && !fork && !members_is_key(key))
         return SYNCLINE_OK;
     rc = mesh_document(n, key, &doc);
     if (rc == SYNCLINE_OK && epoch)
         return refresh_epoch(n, key, doc);
+    if (rc == SYNCLINE_OK && fork)
+        return forks_take(n, key, doc, &n->rights_due);
     if (rc == SYNCLINE_OK)
         rc = members_set(n->members, key, doc, &why);
     if (rc == SYNCLINE_EMALFORMED)
@@ -331,6 +336,8 @@ static int fold_members(struct node *n)
     n->members_changed = n->members_changed || changed;
     if (rc == SYNCLINE_OK && n->members_changed)
         rc = act_on_members(n);
+    if (rc == SYNCLINE_OK && changed)
+        rc = forks_retry(n, &n->rights_due);
     return rc;
 }
 

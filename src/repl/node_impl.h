@@ -18,6 +18,7 @@
  *   mesh.c      membership as items of `_mesh`
  *   mesh_spaces.c   spaces and policies as items of `_spaces`
  *   access.c    who may read and write what; changes that do not count
+ *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
  *   join.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
@@ -42,6 +43,7 @@
 #include "repl/audit.h"
 #include "repl/beacon.h"
 #include "repl/clock_impl.h"
+#include "repl/forks.h"
 #include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
@@ -305,6 +307,7 @@ struct node {
     struct space *spaces;
     struct conn *conns;
     struct members *members;
+    struct forks forks;
     struct invites *invites;
     struct peers *peers;
     struct standing *standings;

@@ -211,6 +211,30 @@ TEST(each_field_is_in_the_tag)
     world_close(&was);
 }
 
+TEST(a_header_is_read_as_it_was_put)
+{
+    uint8_t bytes[ENVELOPE_HEADER_LEN], again[ENVELOPE_HEADER_LEN];
+    struct envelope_header h;
+    struct world w;
+
+    world_open(&w);
+    envelope_put_header(bytes, &w.h);
+    CHECK_OK(envelope_get_header(SLICE(bytes, sizeof bytes), &h));
+    envelope_put_header(again, &h);
+    CHECK_BYTES(SLICE(again, sizeof again), SLICE(bytes, sizeof bytes));
+    for (size_t n = 0; n < sizeof bytes; n++)
+        CHECK_INT(
+            envelope_get_header(SLICE(bytes, n), &h), SYNCLINE_EMALFORMED);
+    bytes[ENVELOPE_HEADER_LEN - 1] = 1; /* a flag */
+    CHECK_INT(envelope_get_header(SLICE(bytes, sizeof bytes), &h),
+        SYNCLINE_EMALFORMED);
+    w.h.type = CELL_TOMBSTONE; /* of a life that is not over */
+    envelope_put_header(bytes, &w.h);
+    CHECK_INT(envelope_get_header(SLICE(bytes, sizeof bytes), &h),
+        SYNCLINE_EMALFORMED);
+    world_close(&w);
+}
+
 /* Nor does it matter where a key ends and a path begins. */
 TEST(key_and_path_are_told_apart)
 {
