@@ -16,8 +16,8 @@
 /* Versions of an item: kept unless it is said how many; between looks. */
 #define HISTORY_KEEP 50
 #define HISTORY_LOOK 64
-/* The most that one item takes in one commit, with its proofs. */
-#define ONE_ITEM ((size_t)96 << 10)
+/* The most that one item takes in one commit. */
+#define ONE_ITEM ((size_t)128 << 10)
 /* Seeds whose signatures are Ed25519; those of the others are quick. */
 #define REAL_ONE_IN 16
 
@@ -48,8 +48,9 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
     int rc;
 
     memory_spare();
-    check_commit(m->world, m, ops);
     rc = machine_disk_commit(&m->disk, ops, no);
+    if (rc == SYNCLINE_ELIMIT)
+        check_commit(m->world, m, ops.len);
     if (rc == SYNCLINE_OK) {
         m->commits++;
         ledger_commit(m->world, m, ops, *no);
@@ -98,6 +99,7 @@ static void node_over(struct machine *m)
         tally_add_node(&m->world->tally, node_counts(m->node));
     node_free(m->node);
     m->node = NULL;
+    m->unplaced = NULL;
 }
 
 void machine_close(struct machine *m)
@@ -160,7 +162,7 @@ static void be_impatient(struct node_options *opt)
 }
 
 /* What the disk takes in one commit: beyond what the node means to write at
- * once, as much as one item of this run may need (check_commit), or a frame. */
+ * once, as much as one item of this run may need. */
 static void be_narrow(struct machine *m, struct node_options *opt)
 {
     struct prng p = draw_from(m->world->opt.seed, DRAW_SIZES, m->id + m->life);
@@ -370,6 +372,7 @@ void machine_start(struct machine *m)
         be_slow(&opt);
     if (fault_is_on(&w->faults, FAULT_AWAY))
         be_impatient(&opt);
+    opt.group_max = m->world->opt.grouped ? 4 : 0;
     note_history(m, &opt);
     m->resolving = 0;
     opt.copied = m->copied;
@@ -565,7 +568,9 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
     ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
     trace_event(&w->trace, w->now_us, m->ix, ev, text);
     memory_arm(m->spared ? 0 : m->memory_fails);
-    m->asked = ev->type == EV_REQUEST || ev->type == EV_RESOLVED;
+    m->asked = ev->type == EV_REQUEST || ev->type == EV_RESOLVED ||
+        m->was_asked; /* it waited until now */
+    m->was_asked = ev->type == EV_REQUEST && w->opt.grouped;
     rc = node_step(m->node, ev, &fx, &fx_n);
     m->memory_fails = m->spared ? m->memory_fails : memory_disarm();
     /* The daemon ends when that happens outside a request or a frame. */

@@ -11,7 +11,8 @@ static const char usage[] =
     "usage: syncline-sim [options]\n"
     "  --seed N         one seed\n"
     "  --seeds A..B     all from A to B\n"
-    "  --seeds-from N   from N on; `random`: from anywhere\n"
+    "  --seeds-from N   from N on; `random`: from anywhere, or from where\n"
+    "                   $SYNCLINE_SHIFT says\n"
     "  --for SECONDS    begins no seed after that time\n"
     "  --every N        a sample: each Nth of the seeds. $SYNCLINE_SHIFT says\n"
     "                   from which of the first N on; $SYNCLINE_SPARSE is how\n"
@@ -28,6 +29,7 @@ static const char usage[] =
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
     "  --roles          who may what changes, and keys\n"
+    "  --grouped        writes of one turn are one commit, if they can be\n"
     "  --alloc-of SEED  runs SEED without faults, but that the Nth allocation\n"
     "                   fails, for each N of --seeds\n"
     "  --store KIND     mem, or file: the real one, on disks in memory (mem)\n"
@@ -77,20 +79,6 @@ static bool parse_range(struct plan *p, const char *text)
         parse_number(text + 2, UINT64_MAX, &p->last) && p->last >= p->first;
 }
 
-/* Anywhere: far from the seeds that people write down, easy to read. */
-static bool parse_from(struct plan *p, const char *text)
-{
-    uint32_t r = 0;
-
-    p->last = UINT64_MAX;
-    if (strcmp(text, "random") != 0)
-        return parse_number(text, UINT64_MAX, &p->first);
-    if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
-        return false;
-    p->first = 1000000 + (uint64_t)r;
-    return true;
-}
-
 static bool number_in(const char *name, uint64_t otherwise, uint64_t *out)
 {
     const char *text = getenv(name);
@@ -98,6 +86,22 @@ static bool number_in(const char *name, uint64_t otherwise, uint64_t *out)
     *out = otherwise;
     return text == NULL || text[0] == '\0' ||
         parse_number(text, UINT32_MAX, out);
+}
+
+/* Anywhere: far from the seeds that people write down, easy to read. */
+static bool parse_from(struct plan *p, const char *text)
+{
+    uint32_t r = 0;
+    uint64_t shift;
+
+    p->last = UINT64_MAX;
+    if (strcmp(text, "random") != 0)
+        return parse_number(text, UINT64_MAX, &p->first);
+    if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r ||
+        !number_in("SYNCLINE_SHIFT", r, &shift))
+        return false;
+    p->first = 1000000 + shift;
+    return true;
 }
 
 /* How dense a sample is, and where it begins, is a matter of how much time
@@ -215,6 +219,9 @@ static bool take_option(struct plan *p, int c, const char *arg)
         return true;
     case 'R':
         p->opt.roles = true;
+        return true;
+    case 'G':
+        p->opt.grouped = true;
         return true;
     case 't':
         p->opt.trace = stdout;
@@ -349,6 +356,7 @@ static const struct option options[] = {
     { "forced", no_argument, NULL, 'F' },
     { "lonely", no_argument, NULL, 'l' },
     { "roles", no_argument, NULL, 'R' },
+    { "grouped", no_argument, NULL, 'G' },
     { "trace", no_argument, NULL, 't' },
     { "story", no_argument, NULL, 'y' },
     { "hash", no_argument, NULL, 'h' },

@@ -488,13 +488,15 @@ static int first_held(const struct node *n, const struct space *sp,
     return rc;
 }
 
-/* d->seq becomes the last one up to it that an item here knows of; 0: none.
- * The vector may say more, for anybody can tell us that there was something,
- * and even make the replica up. */
+/* d->seq becomes the last one up to it that an item here knows of, or that was
+ * collected; 0: none. The vector may say more, for anybody can tell us that
+ * there was something, and even make the replica up. */
 static int lower_to_held(
     const struct node *n, const struct space *sp, struct dot *d)
 {
-    uint64_t found, from = 1, least = 0, most = d->seq;
+    uint64_t gone = vv_get(&sp->horizon, &d->replica);
+    uint64_t found, most = d->seq, least = gone < most ? gone : most;
+    uint64_t from = least + (most - least + 1) / 2;
     int rc = SYNCLINE_OK;
 
     while (least < most && rc == SYNCLINE_OK) {

@@ -20,7 +20,7 @@
  *   access.c    who may read and write what; changes that do not count
  *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
- *   join.c, joiner.c, door.c   pairing (join_impl.h)
+ *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
  *   silence.c   members silent for so long that they hold nobody up
@@ -30,7 +30,8 @@
  *   watch.c     streams of events
  *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
- *   audit.c     what the audit log is told; oversize.c: oversize.h
+ *   audit.c     what the audit log is told; roster.c: roster.h
+ *   oversize.c  oversize.h
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -52,6 +53,7 @@
 #include "repl/oversize.h"
 #include "repl/pair.h"
 #include "repl/peers.h"
+#include "repl/roster.h"
 #include "repl/space_impl.h"
 #include "repl/txn.h"
 
@@ -317,7 +319,12 @@ struct node {
     bool acks_news;                  /* some are to be passed on */
     struct wait *waits, **waits_end; /* for durability here, oldest first */
     struct wait *acking;             /* for durability elsewhere */
-    bool wait_added;                 /* in this step */
+    uint32_t waits_added;            /* by what is being done */
+    struct waiting *group, **group_end; /* writes that wait for each other */
+    uint32_t group_n;
+    struct arena group_arena;
+    bool grouping;    /* they are being done */
+    bool group_wrote; /* and one of them has changed something */
     struct watch *watches;
     struct verify *verifies;
     uint64_t next_question;
@@ -365,6 +372,7 @@ struct node {
     bool reach_changed;
     struct oversize oversize;
     struct copies copies;    /* devices that run more than once */
+    struct roster roster;    /* who the audit log knows as members */
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */
     bool bad_restart;        /* the replica id must be minted anew */
@@ -399,6 +407,7 @@ NODISCARD int fx_error(
     struct node *n, uint64_t request, int rc, const struct errmsg *why);
 /* What a person is told of a failure that has no better words. */
 const char *node_status_text(int rc);
+const char *node_status_name(int rc);
 /* The same of what a peer sent. */
 const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
@@ -549,25 +558,17 @@ NODISCARD int receive_ack(
 
 NODISCARD int mesh_init(struct node *n);
 void mesh_free(struct node *n);
-/* A mesh of one's own, in an empty store. */
-NODISCARD int mesh_found(struct node *n);
-NODISCARD int mesh_load(struct node *n, struct errmsg *why);
-NODISCARD int mesh_save_identity(struct node *n);
-NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
+/* The records of a WELCOME stand in until `_mesh` is here (welcome.c). Keeping
+ * commits. */
+NODISCARD int welcome_keep(struct node *n, const struct pair_welcome *w);
+NODISCARD int welcome_load(struct node *n);
 /* Reads the items of `_mesh` that changed and acts on them. */
 NODISCARD int mesh_refresh(struct node *n);
 /* Writes an item of `_mesh`, or of `_spaces` if it belongs there; json
  * SLICE_NONE deletes it. */
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
-struct space *mesh_space_of(const struct node *n, struct slice key);
-/* Spaces and policies that a store of before format 4 has in `_mesh` are kept
- * as records of this node; an admin's writes them into `_spaces`; who leaves
- * the mesh lets go of them. */
-NODISCARD int mesh_keep_old(struct node *n);
-NODISCARD int mesh_move_spaces(struct node *n);
-NODISCARD int mesh_forget_old(struct node *n);
 /* One that every node has, and that nobody can remove. */
 bool space_is_fixed(struct slice name);
 NODISCARD int mesh_token(
