@@ -1,5 +1,7 @@
 /* Proofs are walked as the trees are: from the root, left before right. Which
  * leaves live is read on the way, from the runs. */
+#include "crypto/merkle.h"
+
 #include "crypto/merkle_impl.h"
 
 /* That of a store's format 3 began with 0, and had no salt. */

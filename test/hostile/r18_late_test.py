@@ -26,6 +26,8 @@ def _certificate(p, daemon, device):
     """An admin, the peer, lets it in."""
     records = {k: daemon.get(k, "_mesh") for k in daemon.do(
         "ls", "_mesh").split() if k.startswith("cert/")}
+    records = {k: r for k, r in records.items()
+               if json.loads(r[0])["kind"] != "kx"}  # of which nothing is after
     named = {a for r in records.values()
              for a in json.loads(r[0]).get("after", [])}
     public = device.key.public_key().public_bytes(
