@@ -501,6 +501,12 @@ static int lower_to_held(
     return rc;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* What has been collected is in no item, but all that are asked had it. */
 static int cut_space(const struct node *n, const struct space *sp,
     const struct device_id *device, struct members_cut *out)
 {
@@ -512,6 +518,7 @@ static int cut_space(const struct node *n, const struct space *sp,
         if (!rid_is_of(&d.replica, device) || out->n == CUT_REPLICAS)
             continue;
         rc = lower_to_held(n, sp, &d);
+        d.seq = later(d.seq, vv_get(&sp->horizon, &d.replica));
         if (rc == SYNCLINE_OK && d.seq > 0)
             members_cut_add(out, &sp->token, &d);
     }

@@ -94,7 +94,7 @@ void returns_free(struct node *n);
 /* ---- return_item.c ---- */
 
 /* What the old state has of an item and the bootstrap lacks, as the change
- * `dot`. */
+ * `dot`; NULL: this device may not write there, and tells of it. */
 NODISCARD int return_bring(struct node *n, struct returning *r,
     struct slice key, const struct dot *dot, uint64_t lsn);
 /* What was deleted here, and came back with the bootstrap, is deleted again.

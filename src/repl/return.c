@@ -8,6 +8,7 @@
  *   node was away is written as a new life instead.
  * - All else is written again under a new dot, with its stamp and contexts,
  *   and its first dot beside the new one: wherever both meet, they are one.
+ * - A device that may not write there writes nothing: what counts is rescued.
  * - If both sides had collected what the other had not, what was deleted and
  *   collected here, and came back with the bootstrap, is deleted again.
  *
@@ -96,6 +97,7 @@ static int bring_items(struct node *n, struct returning *r, bool *done)
     struct space *sp = r->space;
     struct keys k = { .node = n, .r = r };
     struct dot dot = { n->replica, vv_get(&sp->have, &n->replica) + 1 };
+    bool writes = access_may_write(n, sp);
     uint64_t lsn;
     int rc = find_unknown(&k);
 
@@ -106,11 +108,11 @@ static int bring_items(struct node *n, struct returning *r, bool *done)
     for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++) {
         if (i > 0 && node_has_enough(n))
             break; /* the rest is found again */
-        rc = return_bring(n, r, k.e[i], &dot, lsn);
+        rc = return_bring(n, r, k.e[i], writes ? &dot : NULL, lsn);
     }
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
-    return rc == SYNCLINE_OK ? space_raise(n, sp, &dot) : rc;
+    return rc == SYNCLINE_OK && writes ? space_raise(n, sp, &dot) : rc;
 }
 
 static int bring_conflict(
@@ -204,14 +206,12 @@ static int run_some(struct node *n, struct returning *r, bool *done)
     struct piece piece;
     int rc;
 
-    *done = true;
-    if (!access_may_write(n, r->space))
-        return SYNCLINE_OK; /* it has nothing that would count */
     piece_begin(n, &piece);
     rc = bring_items(n, r, done);
     if (rc == SYNCLINE_OK && *done)
         rc = bring_conflicts(n, r, done);
-    if (rc == SYNCLINE_OK && *done && r->mutual)
+    if (rc == SYNCLINE_OK && *done && r->mutual &&
+        access_may_write(n, r->space))
         rc = look_at_some(n, r, done);
     if (rc == SYNCLINE_OK)
         rc = piece_end(n, &piece);

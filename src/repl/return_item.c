@@ -1,4 +1,5 @@
 /* What becomes of one item of the old state, after a bootstrap (return.c). */
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -23,9 +24,9 @@ struct coming_back {
     const struct item *old;
     struct stored st; /* what is there now */
     struct item row;
-    const struct dot *dot;
-    bool over;   /* its life is, by what the bootstrap says */
-    bool reborn; /* but nobody there had ever heard of it */
+    const struct dot *dot; /* NULL: it is told only */
+    bool over;             /* its life is, by what the bootstrap says */
+    bool reborn;           /* but nobody there had ever heard of it */
 };
 
 /* Nothing of it is known there, nor anything that it was made upon. */
@@ -118,10 +119,22 @@ static int write_again(struct coming_back *b, const struct cell *cell)
         : rc;
 }
 
+/* Of who may not write there: what it wrote before, as far as that counts. */
+static int tell(struct coming_back *b, const struct cell *cell)
+{
+    struct dot d = b->old->changes[cell->change].dot;
+    uint64_t seq = d.seq;
+
+    (void)access_clamp_dot(b->node, b->r->space, &d);
+    return d.seq == seq ? rescue(b, cell) : SYNCLINE_OK;
+}
+
 static int bring_cell(struct coming_back *b, const struct cell *cell)
 {
     if (knows(b->r, &b->old->changes[cell->change]) || is_there(b, cell))
         return SYNCLINE_OK;
+    if (b->dot == NULL)
+        return tell(b, cell);
     return b->over && !b->reborn ? rescue(b, cell) : write_again(b, cell);
 }
 
@@ -131,7 +144,8 @@ static int bring_tomb(struct coming_back *b)
     uint32_t ix;
     int rc;
 
-    if (b->old->tomb < 0 || b->st.item.length > b->old->length ||
+    if (b->dot == NULL || b->old->tomb < 0 ||
+        b->st.item.length > b->old->length ||
         knows(b->r, &b->old->changes[b->old->tomb]))
         return SYNCLINE_OK;
     c = b->old->changes[b->old->tomb];
@@ -242,12 +256,13 @@ static int bring_item(struct node *n, struct returning *r, struct slice key,
     rc = bring_cells(&b);
     if (rc == SYNCLINE_OK)
         rc = bring_tomb(&b);
-    n->counts.items_rescued += b.over && !b.reborn;
+    n->counts.items_rescued += dot != NULL && b.over && !b.reborn;
     if (rc != SYNCLINE_OK)
         return rc;
     if (b.row.cells_n > 0 || b.row.tomb >= 0)
         return join_row(&b, lsn);
-    if (b.st.item.length == old->length && !vv_geq(&b.st.item.ctx, &old->ctx))
+    if (dot != NULL && b.st.item.length == old->length &&
+        !vv_geq(&b.st.item.ctx, &old->ctx))
         return join_contexts(&b, lsn);
     return b.st.existed && b.st.revisions != revisions
         ? item_store(n, r->space, key, &b.st, b.st.lsn)
