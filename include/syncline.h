@@ -116,6 +116,9 @@ struct syncline_options {
     uint64_t retention_ms;   /* a member silent for so long holds up no
                                 longer what was deleted [30 days] */
     uint64_t collect_ms;     /* between looks for what can go [10,000] */
+    uint64_t clock_bound_ms; /* a clock further ahead of most others is not
+                                written by (EDENIED) [60,000] */
+    int any_clock;           /* it is, whatever it shows */
 };
 
 /* Opens the node in opt->dir, a new one where there is none. The caller owns

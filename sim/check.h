@@ -28,6 +28,12 @@ void check_version(
 /* I6: a stamp of one's own exceeds all that was visible. */
 void check_stamp(struct world *w, struct machine *m, const struct change *c,
     const struct stamp *greatest);
+/* R19: a stamp is never further ahead than somebody's date was in its epoch;
+ * what comes from far ahead is told while it is; and at quiet all are in one
+ * epoch, and where the clocks were set right and reset, nothing is ahead. */
+void check_far_note(struct world *w, struct machine *m, const struct change *c);
+void check_far(struct world *w, struct machine *m);
+void check_epochs(struct world *w);
 
 /* R18, R26: what is kept of a change bears its author's signature. */
 void check_signed(struct world *w, struct machine *m, uint32_t number,

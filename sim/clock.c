@@ -46,6 +46,12 @@ void sim_clock_freeze(struct sim_clock *c, uint64_t now_us, bool frozen)
     c->frozen_us = now_us;
 }
 
+void sim_clock_set(struct sim_clock *c, uint64_t now_us)
+{
+    sim_clock_freeze(c, now_us, false);
+    c->date_off_us = (int64_t)(now_us - drift(c, now_us));
+}
+
 uint64_t sim_clock_mono(const struct sim_clock *c, uint64_t now_us)
 {
     return c->mono_us + drift(c, now_us - c->started_us);

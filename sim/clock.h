@@ -22,6 +22,8 @@ void sim_clock_init(
 void sim_clock_reboot(struct sim_clock *c, struct prng *p, uint64_t now_us);
 /* The date stands still, or goes on from where it stood. */
 void sim_clock_freeze(struct sim_clock *c, uint64_t now_us, bool frozen);
+/* The date is set right. */
+void sim_clock_set(struct sim_clock *c, uint64_t now_us);
 uint64_t sim_clock_mono(const struct sim_clock *c, uint64_t now_us);
 uint64_t sim_clock_wall(const struct sim_clock *c, uint64_t now_us);
 /* The world's time at which the monotonic clock will say mono_us; not before

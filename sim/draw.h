@@ -22,7 +22,9 @@ enum draw_name {
     DRAW_WATCH, /* beside the n-th operation */
     DRAW_DOOR,  /* who comes in without a code */
     DRAW_ROLES, /* who may what */
-    DRAW_SIZES  /* how much machine n writes at once */
+    DRAW_SIZES, /* how much machine n writes at once */
+    DRAW_CLOCK, /* is that of machine n heeded? */
+    DRAW_RESET  /* of clocks, beside the n-th operation */
 };
 
 static inline struct prng draw_from(

@@ -70,6 +70,7 @@ static bool turn_clock(struct world *w, struct machine *m)
     uint64_t which = prng_below(&w->fault_draw, 4);
     uint64_t for_us = prng_below(&w->fault_draw, 20 * SEC_US);
 
+    clocks_note_date(w, m);
     us -= (int64_t)(3600 * SEC_US);
     if (which == 0) {
         world_note(w, "the date of machine %u stands still", m->ix);

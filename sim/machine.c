@@ -350,6 +350,7 @@ void machine_start(struct machine *m)
             w->trace.to != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR },
         .port = SIM_PORT,
         .seed = prng_next(&m->draw),
+        .clock_bound_us = clocks_heedless(w, m->id) ? UINT64_MAX : 0,
     };
     char name[16];
     struct errmsg why = { "" };

@@ -6,6 +6,7 @@
 #define SYNCLINE_SIM_MACHINE_H
 
 #include "base/hash.h"
+#include "core/vv.h"
 #include "crypto/port.h"
 #include "repl/node.h"
 #include "sim/clock.h"
@@ -47,6 +48,8 @@ struct machine {
     bool wiped;             /* and the ledger does not know */
     bool failing;           /* goes down at this very moment */
     bool rewound, restored; /* the ledger does not know yet what it lost */
+    struct stamp far;  /* the farthest that came from ahead of its clock, */
+    uint32_t far_life; /* in this of its lives */
     uint64_t spins_from_us;
     uint32_t timer_spins; /* wake-ups since then */
     uint64_t requests;

@@ -132,6 +132,13 @@ static void note_moved(struct observer *o, bool before)
     }
 }
 
+/* With its mesh goes what its clock of stamps had to be above. */
+static void note_left(struct observer *o, const struct view_space *vs)
+{
+    if (vs != NULL && slice_is(o->ledger->spaces[vs->space].name, "_mesh"))
+        o->before = o->view->greatest = (struct stamp){ 0 };
+}
+
 /* What it wrote itself comes back as it does to anybody. */
 static void note_anew(struct observer *o, const struct view_space *vs)
 {
@@ -162,6 +169,7 @@ static void on_space_gone(struct observer *o, const struct batch_op *op)
         view_replace(o->view, o->ledger, o->no, p.number);
         return;
     }
+    note_left(o, view_by_number(o->view, p.number));
     note_anew(o, view_by_number(o->view, p.number));
     view_anew(o->view, o->ledger, o->no, p.number);
 }
@@ -287,6 +295,8 @@ static void raise(struct observer *o, struct view_space *vs, struct dot *to)
         d.seq++;
         cover(o, vs->space, &d);
     }
+    if (to->seq > from && rid_is_of(&to->replica, &o->machine->crypto.device))
+        clocks_note_author(o->world, o->machine, o->view->greatest.epoch);
     if (to->seq > from)
         ENSURE(vv_add(&vs->have, to, &o->view->arena) == SYNCLINE_OK);
 }
@@ -396,6 +406,8 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
         if (ix == LEDGER_NONE || ix >= o->first_new)
             continue;
         take_change(o, item, it, i, ix, false);
+        if (!bits_has(&o->view->items[item].seen, ix))
+            check_far_note(o->world, o->machine, &it->changes[i]);
         if (o->ledger->changes[ix].author != o->machine)
             o->ledger->changes[ix].spread = true;
         view_see(o->view, o->ledger, o->no, item, ix);

@@ -94,7 +94,9 @@ static void judge(struct world *w, struct happening *h)
     (void)h;
     world_note(w, "quiet: judgement");
     if (!w->opt.lonely) {
-        check_converge(w);
+        check_epochs(w);
+        if (!w->failed)
+            check_converge(w);
         if (!w->failed)
             check_members(w);
         if (!w->failed)
@@ -120,6 +122,7 @@ static void healed(struct world *w)
     const uint64_t loads = (w->opt.ops + TRANSFER_OPS - 1) / TRANSFER_OPS;
 
     w->pairing.done = NULL;
+    clocks_mended(w);
     later(w, HEAL_US + loads * TRANSFER_US, judge);
 }
 
@@ -133,6 +136,7 @@ void phases_begin(struct world *w)
 {
     world_note(w, "heal: the work is done, faults end");
     faults_finish(w);
+    clocks_mend(w);
     watchers_resume(w);
     faults_roles_finish(w, all_are_admins);
 }

@@ -235,6 +235,10 @@ static bool put_said(
     case FRAME_BOOTSTRAP:
         put_bootstrap(s, b, &f.bootstrap);
         return true;
+    case FRAME_EPOCH:
+        buf_printf(b, "epoch %" PRIu64 "%s", f.epoch.epoch,
+            f.epoch.record.len > 0 ? ", with a proof of one" : "");
+        return true;
     default:
         buf_put_str(b, frame_name(f.type));
         return true;

@@ -10,13 +10,14 @@
 #include <stdio.h>
 
 /* What the simulator itself counts. */
-#define SIM_COUNTS(X)                             \
-    X(writes)                                     \
-    X(acked)                                      \
-    X(removals)                                   \
-    X(roles) /* changed, and keys made by hand */ \
-    X(digits_equal)                               \
-    X(digits_differ)                              \
+#define SIM_COUNTS(X)                              \
+    X(writes)                                      \
+    X(acked)                                       \
+    X(removals)                                    \
+    X(resets) /* of clocks */                      \
+    X(roles)  /* changed, and keys made by hand */ \
+    X(digits_equal)                                \
+    X(digits_differ)                               \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

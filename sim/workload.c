@@ -1,5 +1,6 @@
 #include "sim/workload.h"
 
+#include "sim/check.h"
 #include "sim/operation.h"
 #include "sim/phases.h"
 #include "sim/skip.h"
@@ -60,6 +61,9 @@ static void next_op(struct world *w, struct happening *h)
     if (m != NULL && !skip_has(w->opt.skip_ops, no)) {
         operation_random(w, m);
         watch_random(w, no);
+        clocks_act(w, no);
+        if (!w->failed)
+            check_far(w, m);
     }
     later(w, gap_us, next_op);
 }
@@ -72,10 +76,12 @@ static void begin_run(struct world *w, struct happening *h)
     next_op(w, NULL);
 }
 
-/* Going down amid it is no answer, and memory may run out. */
+/* Going down amid it is no answer; memory may run out; a clock be too wrong to
+ * write by. */
 static bool is_wrong(const struct world *w, int rc)
 {
     return rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED &&
+        (rc != SYNCLINE_EDENIED || !fault_is_on(&w->faults, FAULT_CLOCK)) &&
         (rc != SYNCLINE_ENOMEM || !fault_is_on(&w->faults, FAULT_MEMORY));
 }
 

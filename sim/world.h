@@ -8,6 +8,7 @@
 
 #include "base/heap.h"
 #include "sim/bits.h"
+#include "sim/clocks.h"
 #include "sim/draw.h"
 #include "sim/faults.h"
 #include "sim/faults_roles.h"
@@ -56,6 +57,7 @@ struct world {
     struct faults faults;
     struct roles roles;
     struct workload work;
+    struct sim_clocks clocks;
     struct pairing pairing;
     struct ledger ledger;
     struct omap results;  /* of resolvers, where they can be told apart */

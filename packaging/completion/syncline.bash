@@ -29,6 +29,7 @@ _syncline_words() { # command, index of the word among all
     approve:2 | deny:2) _syncline_digits ;;
     grant:2 | revoke:2 | remove:2) _syncline_members ;;
     space:2) echo list add rm ;;
+    clock:2) echo reset ;;
     key:2) echo passphrase ;;
     put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
         history:2 | restore:2 | conflicts:2 | rescue:2 | policy:2 | verify:2 | \

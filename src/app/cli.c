@@ -25,6 +25,7 @@ const struct command *const cli_commands[] = {
     &cmd_grant,
     &cmd_revoke,
     &cmd_remove,
+    &cmd_clock,
     &cmd_rotate,
     &cmd_verify,
     &cmd_audit,

@@ -83,6 +83,14 @@ static void print_spaces(struct cli *c, const struct json *spaces)
     cli_table_print(&t);
 }
 
+/* Nothing is said of clocks that are right. */
+static void print_clock(const struct json *clock)
+{
+    if (clock != NULL && !json_get_bool(clock, "ok", true))
+        (void)printf(
+            "\nclocks: %.*s\n", SLICE_FMT(json_get_str(clock, "verdict")));
+}
+
 static int run(struct cli *c)
 {
     struct json *answer;
@@ -96,6 +104,7 @@ static int run(struct cli *c)
     print_head(c, answer);
     print_news(c, answer);
     print_spaces(c, json_get(answer, "spaces"));
+    print_clock(json_get(answer, "clock"));
     peers = json_get(answer, "peers");
     (void)putchar('\n');
     if (peers != NULL && peers->n > 0)

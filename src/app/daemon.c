@@ -311,6 +311,9 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .history_age_us = options_us(o, "history.age"),
         .retention_us = options_us(o, "retention"),
         .collect_us = options_us(o, "collect.interval"),
+        .clock_bound_us = options_us(o, "clock.bound") > 0
+            ? options_us(o, "clock.bound")
+            : UINT64_MAX,
         .limits = limits_of(o),
         .overlay_bytes = options_size(o, "store.overlay"),
         .checkpoint_ms = options_us(o, "store.checkpoint_age") / 1000,

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
-#define CLOCK_BOUND_US 60000000 /* authors further ahead are refused */
 #define REPLICAS_MANY 1000
 #define COPIES_HELP                                          \
     "two copies of one folder are up; stop one, remove its " \
@@ -151,26 +150,36 @@ static void check_oversize(const struct json *status, struct buf *b)
     put_check(b, "size", "error", text);
 }
 
-static void check_clock(const struct json *peer, struct buf *b)
+/* What the node makes of all clocks together: it names the wrong one. */
+static void check_clock(const struct json *clock, struct buf *b)
 {
-    const struct json *offset = json_get(peer, "offset_us");
-    struct slice name = json_get_str(peer, "name");
-    int64_t us = offset != NULL && offset->type == JSON_INT ? offset->i : 0;
-    char text[256];
+    char text[1024];
 
-    if (offset == NULL || offset->type != JSON_INT)
+    if (clock == NULL)
         return;
-    (void)snprintf(text, sizeof text, "%.*s: its clock is %.3f s %s ours",
-        (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
-        (double)(us < 0 ? -us : us) / 1e6, us < 0 ? "behind" : "ahead of");
-    if (us > CLOCK_BOUND_US || us < -CLOCK_BOUND_US) {
-        size_t len = strlen(text);
+    (void)snprintf(
+        text, sizeof text, "%.*s", SLICE_FMT(json_get_str(clock, "verdict")));
+    put_check(
+        b, "clock", json_get_bool(clock, "ok", true) ? NULL : "error", text);
+}
 
-        (void)snprintf(text + len, sizeof text - len,
-            "; set one of them right (NTP), or its edits win or lose by it");
-        put_check(b, "clock", "error", text);
-    } else {
-        put_check(b, "clock", NULL, text);
+/* Whose changes came stamped so: the log of its device tells more. */
+static void check_stamps(const struct json *clock, struct buf *b)
+{
+    const struct json *list = json_get(clock, "stamped");
+
+    for (const struct json *s = list != NULL ? list->first : NULL; s != NULL;
+         s = s->next) {
+        struct slice name = json_get_str(s, "name");
+        char text[512];
+
+        if (name.len == 0)
+            name = SLICE_LIT("a device that is no member");
+        (void)snprintf(text, sizeof text,
+            "a change of %.*s at %.*s is stamped %lld s ahead of this clock",
+            SLICE_FMT(name), SLICE_FMT(json_get_str(s, "item")),
+            (long long)(json_get_int(s, "ahead_us", 0) / 1000000));
+        put_check(b, "stamps", "error", text);
     }
 }
 
@@ -293,12 +302,13 @@ void doctor_examine(
          p = p->next) {
         if (!twice)
             check_peer(p, &b);
-        check_clock(p, &b);
         check_behaviour(p, &b);
     }
     for (const struct json *s = spaces != NULL ? spaces->first : NULL;
          s != NULL; s = s->next)
         check_replicas(s, &b);
+    check_clock(json_get(status, "clock"), &b);
+    check_stamps(json_get(status, "clock"), &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

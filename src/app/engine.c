@@ -428,6 +428,7 @@ static int open_node(struct engine *e, struct errmsg *why)
         .history_age_us = e->opt.history_age_us,
         .retention_us = e->opt.retention_us,
         .collect_us = e->opt.collect_us,
+        .clock_bound_us = e->opt.clock_bound_us,
         .limits = e->opt.limits,
         .copied = e->copied };
     int rc;

@@ -208,6 +208,8 @@ int lib_options(struct syncline *s, const struct syncline_options *given,
         .history_age_us = o.history_age_ms * 1000,
         .retention_us = o.retention_ms * 1000,
         .collect_us = o.collect_ms * 1000,
+        .clock_bound_us =
+            o.any_clock != 0 ? UINT64_MAX : o.clock_bound_ms * 1000,
         .limits = NODE_LIMITS,
         .overlay_bytes = o.memory_bytes == 0 ? DEFAULT_MEMORY : o.memory_bytes,
         .checkpoint_ms = CHECKPOINT_MS,

@@ -105,6 +105,13 @@ const struct option_row option_rows[] = {
         .max = DAY,
         .fallback = "10s",
         .help = "time between looks for what can be collected" },
+    { .name = "clock.bound",
+        .type = OPTION_DURATION,
+        .value = "T",
+        .max = 36500 * DAY,
+        .fallback = "60s",
+        .help = "a clock further ahead of most others is not written by; "
+                "0: any is" },
     { .name = "store.overlay",
         .type = OPTION_SIZE,
         .value = "SIZE",

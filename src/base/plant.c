@@ -39,6 +39,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_AUDIT_SILENT] = { "audit-silent",
         "who was let in or removed is not "
         "told to the audit log" },
+    [PLANT_CLOCK_REFUSES] = { "clock-refuses",
+        "who sends a change that is ahead of the local clock is closed" },
     [PLANT_CRC_IGNORED] = { "crc-ignored",
         "a record of the journal is "
         "taken whatever its checksum says" },
@@ -51,9 +53,18 @@ static const struct plant_row rows[PLANT_END] = {
         "what shows, not with all there is" },
     [PLANT_DIGITS_LOOSE] = { "digits-loose",
         "the six digits are of the nonces alone" },
+    [PLANT_EPOCH_KEEPS_CLOCK] = { "epoch-keeps-clock",
+        "in a new epoch the clock goes on from where it was" },
+    [PLANT_EPOCH_LOWERED] = { "epoch-lowered",
+        "a start begins in the epoch before" },
+    [PLANT_EPOCH_UNSAVED] = { "epoch-unsaved",
+        "the epoch is known in memory only" },
+    [PLANT_EPOCH_UNTOLD] = { "epoch-untold",
+        "peers are not sent the proof of an epoch" },
     [PLANT_FALSE_CONFLICT] = { "false-conflict",
         "a conflict is told of what "
         "the winner had seen" },
+    [PLANT_FAR_SILENT] = { "far-silent", "a stamp from far ahead is not told" },
     [PLANT_FOREIGN_STAYS] = { "foreign-stays",
         "what was merged before a removal was heard of stays as it is" },
     [PLANT_FOLD_BY_ARRIVAL] = { "fold-by-arrival",

@@ -189,7 +189,7 @@ static int end(
 {
     int rc;
 
-    if (f->floors.fields.epoch > n->epoch)
+    if (!clock_admits(n, &f->floors.fields))
         return SYNCLINE_EMALFORMED;
     rc = returns_run(n, true); /* of an earlier one */
     if (rc == SYNCLINE_OK)

@@ -296,6 +296,7 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     if (rc != SYNCLINE_OK || c->closing)
         return rc;
     c->greeted = true;
+    c->ping_due_us = n->now_us; /* how do our clocks compare? */
     silence_heard(n, &c->device);
     log_line(&n->log, LOG_LEVEL_INFO, "conn", "connected to %.*s",
         SLICE_FMT(c->name));
@@ -310,6 +311,8 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     }
     if (rc == SYNCLINE_OK)
         rc = mesh_save_book(n); /* a crash must not make strangers of us */
+    if (rc == SYNCLINE_OK)
+        rc = epochs_greet(n, c);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = conn_subscribe(n, c, sp);
@@ -328,10 +331,7 @@ static int on_pong(struct node *n, struct conn *c, struct frame *f)
 {
     if (f->ping.sent_us > n->now_us)
         return SYNCLINE_EMALFORMED;
-    c->rtt_us = n->now_us - f->ping.sent_us;
-    c->offset_us =
-        (int64_t)(f->ping.wall_us + c->rtt_us / 2) - (int64_t)n->wall_us;
-    c->measured = true;
+    clock_measured(n, c, f->ping.sent_us, f->ping.wall_us);
     return SYNCLINE_OK;
 }
 
@@ -357,6 +357,7 @@ static int on_reach(struct node *n, struct conn *c, struct frame *f)
 
 static int on_subscribe(struct node *n, struct conn *c, struct frame *f)
 {
+    epochs_known(n, c, 0);
     return send_on_subscribe(n, c, &f->subscribe, f->no);
 }
 
@@ -387,6 +388,21 @@ static int on_ack(struct node *n, struct conn *c, struct frame *f)
 static int on_bootstrap(struct node *n, struct conn *c, struct frame *f)
 {
     return bootstrap_on_frame(n, c, &f->bootstrap);
+}
+
+static int on_epoch(struct node *n, struct conn *c, struct frame *f)
+{
+    struct errmsg why = { "" };
+    bool raised = false;
+    int rc = SYNCLINE_OK;
+
+    epochs_known(n, c, f->epoch.epoch);
+    if (f->epoch.record.len > 0)
+        rc = epoch_take(n, f->epoch.record, &raised, &why);
+    if (rc == SYNCLINE_EMALFORMED)
+        log_line(&n->log, LOG_LEVEL_WARN, "clock",
+            "%.*s sent a record of an epoch: %s", SLICE_FMT(c->name), why.text);
+    return rc;
 }
 
 static int on_ask(struct node *n, struct conn *c, struct frame *f)
@@ -432,6 +448,7 @@ static const struct {
     [FRAME_TELL] = { on_tell, false },
     [FRAME_BYE] = { on_bye, true },
     [FRAME_BOOTSTRAP] = { on_bootstrap, false },
+    [FRAME_EPOCH] = { on_epoch, false },
 };
 
 int conn_on_frame(struct node *n, const struct event *ev)
@@ -591,9 +608,11 @@ static int give_credit(struct node *n, struct conn *c)
 /* What a turn of the loop has gathered, but for the rows. */
 int conns_flush(struct node *n)
 {
-    int rc = n->reach_changed ? tell_all_reach(n) : SYNCLINE_OK;
+    int rc = epochs_flush(n);
     bool told;
 
+    if (rc == SYNCLINE_OK && n->reach_changed)
+        rc = tell_all_reach(n);
     if (rc == SYNCLINE_OK)
         rc = access_retry(n);
     if (rc == SYNCLINE_OK && n->acks_news)

@@ -166,6 +166,19 @@ static void get_bootstrap(struct reader *r, struct frame *f, struct arena *a)
         get_floors(r, &f->bootstrap.floors);
 }
 
+static void put_epoch(struct buf *b, const struct frame *f)
+{
+    put_varint(b, f->epoch.epoch);
+    put_bytes(b, f->epoch.record);
+}
+
+static void get_epoch(struct reader *r, struct frame *f, struct arena *a)
+{
+    (void)a;
+    f->epoch.epoch = get_varint(r);
+    f->epoch.record = get_bytes(r);
+}
+
 static void put_ping(struct buf *b, const struct frame *f)
 {
     put_u64(b, f->ping.sent_us);
@@ -263,6 +276,7 @@ static const struct {
     [FRAME_TELL] = { "tell", put_tell, get_tell },
     [FRAME_BYE] = { "bye", put_bye, get_bye },
     [FRAME_BOOTSTRAP] = { "bootstrap", put_bootstrap, get_bootstrap },
+    [FRAME_EPOCH] = { "epoch", put_epoch, get_epoch },
 };
 
 const char *frame_name(enum frame_type type)

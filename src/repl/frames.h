@@ -10,7 +10,7 @@
 #include "core/netaddr.h"
 #include "core/vv.h"
 
-#define PROTOCOL_VERSION 3
+#define PROTOCOL_VERSION 4
 #define FRAME_MAX ((size_t)1 << 20)
 
 enum frame_type {
@@ -27,6 +27,7 @@ enum frame_type {
     FRAME_TELL = 11,
     FRAME_BYE = 12,       /* why I close */
     FRAME_BOOTSTRAP = 13, /* my whole state: it begins, it is complete */
+    FRAME_EPOCH = 14,     /* in which my clock is, or the proof of one */
     FRAME_END
 };
 
@@ -92,6 +93,11 @@ struct frame_bootstrap {
     struct floors floors; /* ends */
 };
 
+struct frame_epoch {
+    uint64_t epoch;      /* the sender's */
+    struct slice record; /* of one that the receiver lacks, or none */
+};
+
 struct frame_ack {
     struct space_token space;
     struct device_id device;
@@ -143,6 +149,7 @@ struct frame {
         struct frame_tell tell;
         struct frame_bye bye;
         struct frame_bootstrap bootstrap;
+        struct frame_epoch epoch;
     };
 };
 

@@ -3,7 +3,8 @@
  *   member/<device>, removed/<device>   those of format 2
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name
- *   parked/<device>                     true, or false (silence.c)        */
+ *   parked/<device>                     true, or false (silence.c)
+ *   clock/<epoch>/<device>              a signed record (clock_epochs.c)  */
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/access_impl.h"
@@ -345,6 +346,23 @@ static bool after_prefix(
     return true;
 }
 
+/* What proves nothing, or not yet, is left alone: connections bring the
+ * proofs in their order. */
+static int refresh_epoch(struct node *n, struct slice key, struct slice doc)
+{
+    struct errmsg why = { "" };
+    bool raised;
+    int rc = doc.ptr == NULL ? SYNCLINE_EMALFORMED
+                             : epoch_take(n, doc, &raised, &why);
+
+    if (rc == SYNCLINE_EMALFORMED) {
+        log_line(&n->log, LOG_LEVEL_DEBUG, "clock", "%.*s: %s", SLICE_FMT(key),
+            why.text);
+        return SYNCLINE_OK;
+    }
+    return rc;
+}
+
 static int refresh_item(struct node *n, struct space *mesh, struct slice key)
 {
     struct errmsg why = { "" };
@@ -357,6 +375,8 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return refresh_space(n, rest, doc.ptr != NULL);
     if (after_prefix(key, POLICY_PREFIX, &rest))
         return refresh_policy_of(n, rest);
+    if (after_prefix(key, EPOCH_PREFIX, &rest))
+        return refresh_epoch(n, key, doc);
     if (members_is_key(key)) {
         rc = members_set(n->members, key, doc, &why);
         if (rc == SYNCLINE_EMALFORMED)

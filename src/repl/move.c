@@ -108,10 +108,13 @@ static int let_go(struct node *n)
     return waits_abandon(n);
 }
 
-static int enter_mesh(struct node *n, const struct pair_welcome *w)
+static int enter_mesh(
+    struct node *n, const struct pair_welcome *w, bool with_items)
 {
-    int rc;
+    int rc = SYNCLINE_OK;
 
+    if (memcmp(n->mesh.b, w->mesh.b, MESH_ID_LEN) != 0)
+        rc = clock_leave(n, with_items);
     n->mesh = w->mesh;
     memcpy(n->mesh_secret, w->secret, MESH_SECRET_LEN);
     members_free(n->members);
@@ -122,7 +125,8 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w)
     keyring_free(&n->keyring);
     n->removed_told = false;
     txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REMOVED));
-    rc = members_new(&n->members, n->opt.crypto, &n->mesh);
+    if (rc == SYNCLINE_OK)
+        rc = members_new(&n->members, n->opt.crypto, &n->mesh);
     if (rc == SYNCLINE_OK)
         rc = mesh_take_records(n, w->records);
     if (rc == SYNCLINE_OK)
@@ -143,6 +147,7 @@ static int go_back(struct node *n, int rc)
     struct errmsg why = { "" };
 
     txn_reset(&n->txn);
+    clock_undo(n);
     replay_free(n);
     (void)!let_go(n);
     members_free(n->members);
@@ -170,7 +175,7 @@ int move_to_mesh(
     if (rc == SYNCLINE_OK)
         rc = let_go(n);
     if (rc == SYNCLINE_OK)
-        rc = enter_mesh(n, w);
+        rc = enter_mesh(n, w, *kept > 0);
     return rc == SYNCLINE_OK ? rc : go_back(n, rc);
 }
 

@@ -12,8 +12,6 @@
  * after the first is a lie or a mistake. */
 #define DOUBT_US ((uint64_t)600 * 1000 * 1000)
 #define RETRY_US ((uint64_t)1000 * 1000)
-/* How far the persisted ceiling of the clock runs ahead of it. */
-#define CLOCK_STRIDE_US ((uint64_t)10 * 1000 * 1000)
 /* How seldom a log says that the disk is still full. */
 #define TELL_FULL_US ((uint64_t)60 * 1000 * 1000)
 /* A key that is made is a record that changes what counts, and so on. */
@@ -100,40 +98,6 @@ int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
     return err;
 }
 
-/* ---- the clock ---- */
-
-static int keep_ceiling(struct node *n)
-{
-    struct buf b = { 0 };
-
-    n->clock_ceiling = n->clock.last + hlc_of_wall(CLOCK_STRIDE_US);
-    if (n->clock_ceiling < n->clock.last)
-        n->clock_ceiling = UINT64_MAX;
-    put_u64(&b, n->clock_ceiling);
-    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_HLC), &b);
-    buf_free(&b);
-    return txn_status(&n->txn);
-}
-
-int node_stamp(struct node *n, struct stamp *out)
-{
-    /* Equal stamps would let the replica id decide, not who saw whom. */
-    if (n->clock.last == UINT64_MAX)
-        return SYNCLINE_ELIMIT;
-    *out =
-        (struct stamp){ n->epoch, hlc_next(&n->clock, n->wall_us), n->replica };
-    return SYNCLINE_OK;
-}
-
-void node_see_stamp(struct node *n, const struct stamp *s)
-{
-    if (PLANTED(M17) ||
-        (PLANTED(M23B) && s->hlc > hlc_of_wall(n->wall_us + DOUBT_US)))
-        return;
-    if (s->epoch == n->epoch)
-        hlc_observe(&n->clock, s->hlc);
-}
-
 /* ---- replica ids ---- */
 
 int node_mint_replica(struct node *n)
@@ -166,7 +130,7 @@ static int note_commit(struct node *n)
     struct effect *fx = fx_add(n, FX_COMMIT);
     int rc = SYNCLINE_ENOMEM;
 
-    n->undo_ceiling = n->clock_ceiling;
+    clock_committed(n);
     n->gone_kept = n->gone;
     n->asked_kept = n->next_asked;
     n->mesh_due = n->mesh_due || n->mesh_changed;
@@ -190,9 +154,7 @@ int node_commit(struct node *n)
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
         return rc;
     /* No stamp, our own or another's, is stored without a ceiling above. */
-    if (n->clock.last >= n->clock_ceiling && n->clock_ceiling < UINT64_MAX &&
-        !PLANTED(M16))
-        rc = keep_ceiling(n);
+    rc = clock_keep(n, false);
     if (rc != SYNCLINE_OK)
         return rc;
     rc = store_commit(&n->opt.store, buf_slice(&n->txn.batch.ops), &n->commit);
@@ -206,7 +168,7 @@ static void undo_writes(struct node *n)
     txn_reset(&n->txn);
     n->unsettled = NULL;
     spaces_undo(n);
-    n->clock_ceiling = n->undo_ceiling;
+    clock_undo(n);
     n->gone = n->gone_kept;
     n->rescued = n->rescued_kept;
 }
@@ -308,8 +270,10 @@ static int on_timer(struct node *n, const struct event *ev)
     if (rc == SYNCLINE_OK)
         rc = do_chores(n);
     send_tick(n);
-    if (rc == SYNCLINE_OK && PLANTED(IDLE_WRITES))
-        rc = keep_ceiling(n);
+    if (rc == SYNCLINE_OK && PLANTED(IDLE_WRITES)) {
+        n->ceiling = (struct clock_at){ 0 };
+        rc = clock_keep(n, false);
+    }
     return rc;
 }
 
@@ -646,18 +610,16 @@ bool node_wants_flush(const struct node *n)
 
 int node_close(struct node *n)
 {
-    struct buf b = { 0 };
     int rc;
 
     arena_reset(&n->step);
     n->fx_n = 0;
-    put_u64(&b, n->clock.last);
-    txn_put_buf(&n->txn, TABLE_META, SLICE_LIT(META_HLC), &b);
+    rc = clock_keep(n, true);
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN), SLICE_LIT("1"));
-    rc = mesh_save_book(n);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_save_book(n);
     if (rc == SYNCLINE_OK)
         rc = silences_save(n, true);
-    buf_free(&b);
     return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }
 

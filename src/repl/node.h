@@ -78,6 +78,8 @@ struct node_options {
     uint64_t retention_us; /* a member silent for so long, while we were
                               there to listen, holds up collection no
                               longer [30 days] */
+    uint64_t clock_bound_us; /* a clock further ahead of most others' is not
+                                written by; UINT64_MAX: any is [60 s] */
     struct node_limits limits;
 };
 
@@ -223,6 +225,8 @@ struct effect {
     X(resolvers_asked)                                                \
     X(resolvers_applied)                                              \
     X(resolvers_late) /* something else stands there by then */       \
+    X(stamps_far)     /* told as far ahead of our clock */            \
+    X(epochs_entered) /* the clocks of the mesh were reset */         \
     X(watch_events)                                                   \
     X(watch_resyncs)
 

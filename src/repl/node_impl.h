@@ -40,6 +40,7 @@
 #include "core/merge.h"
 #include "repl/audit.h"
 #include "repl/beacon.h"
+#include "repl/clock_impl.h"
 #include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
@@ -187,8 +188,9 @@ struct conn {
     uint32_t sent_no, seen_no, undo_no;
     uint64_t heard_us, ping_due_us, opened_us;
     uint64_t rtt_us;
-    int64_t offset_us;
-    bool measured;
+    int64_t clock_base_us; /* its time of day less our monotonic time */
+    bool measured, never_set, epoch_known;
+    uint64_t epoch;         /* that it is in, or has the proof of from us */
     size_t in_flight, owed; /* bytes of batches sent; of batches dealt with */
     bool hurry;             /* the peer waits for credit */
     uint64_t transfers;
@@ -288,14 +290,15 @@ struct node {
     struct log log;
     struct prng prng;
     struct hlc clock;
-    uint64_t clock_ceiling, undo_ceiling;
+    struct clock_at ceiling, undo_ceiling, undo_clock;
+    struct far_stamps far;
     uint64_t now_us, wall_us;
     struct device_id device;
     struct rid replica;
     struct mesh_id mesh;
     uint8_t mesh_secret[MESH_SECRET_LEN];
     uint32_t next_space;
-    uint64_t epoch;
+    uint64_t epoch; /* of the clock; proven */
 
     struct space *spaces;
     struct conn *conns;
@@ -393,9 +396,6 @@ const char *node_status_text(int rc);
 const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
-/* A new stamp of this replica's, greater than all seen. */
-NODISCARD int node_stamp(struct node *n, struct stamp *out);
-void node_see_stamp(struct node *n, const struct stamp *s);
 NODISCARD int node_mint_replica(struct node *n);
 /* A peer claims to know more of this replica than its store does. 0: that may
  * be, the step ends with a new replica id; EDENIED: it has been so lately, and

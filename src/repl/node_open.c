@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 3
+#define RECORD_FORMAT 4
 #define FORMAT_SIGNED 3 /* and later: what is kept is signed */
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
@@ -32,21 +32,7 @@ static void set_defaults(struct node_options *o)
     o->history_keep = (uint32_t)or_default(o->history_keep, 50);
     o->collect_us = or_default(o->collect_us, 10000000);
     o->retention_us = or_default(o->retention_us, 30ull * 86400 * 1000000);
-}
-
-static int load_clock(struct node *n)
-{
-    struct slice value;
-    struct reader r;
-    int rc = store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_HLC), &value);
-
-    if (rc == SYNCLINE_ENOTFOUND)
-        return SYNCLINE_OK;
-    if (rc != SYNCLINE_OK)
-        return rc;
-    r = reader_of(value);
-    n->clock.last = n->clock_ceiling = get_u64(&r);
-    return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
+    o->clock_bound_us = or_default(o->clock_bound_us, CLOCK_BOUND_US);
 }
 
 static int check_format(
@@ -122,7 +108,7 @@ static int open_used(struct node *n, uint64_t format, struct errmsg *why)
     int rc = load_replica(n, &start, why);
 
     if (rc == SYNCLINE_OK)
-        rc = load_clock(n);
+        rc = clock_load(n);
     if (rc == SYNCLINE_OK)
         rc = mesh_load(n, why);
     if (rc == SYNCLINE_OK && start != START_CLEAN && !PLANTED(M5)) {

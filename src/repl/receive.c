@@ -73,16 +73,20 @@ static int check_values(struct node *n, const struct item *row)
 /* Our clock merges every stamp; rows of our own lost replicas, and dots that
  * we do not know of, are noticed. */
 static int look_at_changes(
-    struct node *n, struct space *sp, const struct item *row)
+    struct node *n, struct space *sp, struct slice key, const struct item *row)
 {
     for (uint32_t i = 0; i < row->changes_n; i++) {
         const struct change *c = &row->changes[i];
+        int rc;
 
         if (!sp->staged && vv_covers(&sp->have, &c->dot))
             continue; /* nobody has looked at it: it is not taken either */
-        if (c->stamp.epoch > n->epoch)
+        if (!clock_admits(n, &c->stamp))
             return SYNCLINE_EMALFORMED;
         node_see_stamp(n, &c->stamp);
+        rc = clock_look_at(n, sp, key, &c->stamp);
+        if (rc != SYNCLINE_OK)
+            return rc;
         if (sp->staged)
             continue;
         if (!sp->orphans)
@@ -230,13 +234,15 @@ static int receive_row(struct node *n, struct conn *c, struct space *sp,
 
     if (rc != SYNCLINE_OK || (PLANTED(M23A) && is_ahead(n, &row)))
         return rc;
+    if (PLANTED(CLOCK_REFUSES) && is_ahead(n, &row))
+        return SYNCLINE_EMALFORMED;
     rc = check_row(n, sp, token, key, &row);
     if (rc == SYNCLINE_OK)
         rc = proofs_check(n, sp, key, &row);
     if (rc == AUTHOR_UNKNOWN)
         return wait_for_author(n, c, sp, key, bytes);
     if (rc == SYNCLINE_OK)
-        rc = look_at_changes(n, sp, &row);
+        rc = look_at_changes(n, sp, key, &row);
     if (rc == SYNCLINE_OK && n->bad_restart)
         rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
     if (rc != SYNCLINE_OK)
@@ -386,7 +392,7 @@ static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
     int rc = standing_vector(n, c, sp, &f->mark);
 
     if (rc == SYNCLINE_OK && (f->flags & BATCH_FLOORS) != 0) {
-        if (f->floors.fields.epoch > n->epoch)
+        if (!clock_admits(n, &f->floors.fields))
             return SYNCLINE_EMALFORMED;
         space_raise_floors(n, sp, &f->floors);
     }

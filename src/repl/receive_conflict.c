@@ -2,16 +2,20 @@
 #include "repl/receive_impl.h"
 
 #include "base/plant.h"
+#include "repl/clock_impl.h"
 
-static int check_contender(struct node *n, const struct contender *c)
+static int check_contender(struct node *n, const struct space *sp,
+    struct slice key, const struct contender *c)
 {
     struct json *v;
+    int rc;
 
-    if (c->stamp.epoch > n->epoch)
+    if (!clock_admits(n, &c->stamp))
         return SYNCLINE_EMALFORMED;
     node_see_stamp(n, &c->stamp);
-    if (c->value.ptr == NULL)
-        return SYNCLINE_OK;
+    rc = clock_look_at(n, sp, key, &c->stamp);
+    if (rc != SYNCLINE_OK || c->value.ptr == NULL)
+        return rc;
     return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
 }
 
@@ -71,9 +75,9 @@ static int receive_conflict(struct node *n, struct space *sp, struct slice tail,
     if (rc == SYNCLINE_OK)
         rc = key_check(key, NULL);
     if (rc == SYNCLINE_OK)
-        rc = check_contender(n, &c.loser);
+        rc = check_contender(n, sp, key, &c.loser);
     if (rc == SYNCLINE_OK)
-        rc = check_contender(n, &c.winner);
+        rc = check_contender(n, sp, key, &c.winner);
     if (rc == SYNCLINE_OK &&
         (!dot_eq(&dot, &c.loser.dot) || !slice_eq(path, c.loser.path)))
         rc = SYNCLINE_EMALFORMED;

@@ -541,11 +541,14 @@ int request_on(struct node *n, const struct event *ev)
         i++;
     rc = wait_check(n, ev->args, &q.why);
     if (rc == SYNCLINE_OK)
+        rc = clock_check_op(n, op, &q.why);
+    if (rc == SYNCLINE_OK)
         rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
     if (rc == SYNCLINE_OK || q.why.text[0] == 0)
         return rc; /* done, or the step fails as a whole */
     txn_reset(&n->txn);
     spaces_undo(n);
     waits_undo(n);
+    clock_undo(n);
     return fx_error(n, ev->request, rc, &q.why);
 }

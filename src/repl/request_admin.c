@@ -305,7 +305,7 @@ static void put_peer(struct node *n, struct buf *b, const struct member *m)
         state_name(n, c, &m->device));
     if (c != NULL && c->measured)
         buf_printf(b, ",\"rtt_us\":%llu,\"offset_us\":%lld",
-            (unsigned long long)c->rtt_us, (long long)c->offset_us);
+            (unsigned long long)c->rtt_us, (long long)clock_offset_us(n, c));
     else
         buf_put_str(b, ",\"rtt_us\":null,\"offset_us\":null");
     buf_printf(b, ",\"behind\":%s,\"parked\":%s,\"copies\":%s",
@@ -420,7 +420,9 @@ static int on_status(struct admin *q)
         rc = put_space(n, &b, sp);
         any = true;
     }
-    buf_put_u8(&b, ']');
+    buf_put_str(&b, "],\"clock\":");
+    if (rc == SYNCLINE_OK)
+        rc = put_clock_json(n, &b, false);
     access_put_rights(n, &b, members_get(n->members, &n->device), "granted");
     put_removed(n, &b);
     buf_put_u8(&b, ',');
@@ -455,6 +457,8 @@ static const struct {
     { "revoke", admin_revoke },
     { "remove", admin_remove },
     { "rotate", admin_rotate },
+    { "clock", admin_clock },
+    { "clock_reset", admin_clock_reset },
 };
 
 int request_admin(struct node *n, uint64_t request, const struct json *args,

@@ -84,4 +84,9 @@ NODISCARD int admin_deny(struct admin *q);
 NODISCARD int admin_rescue(struct admin *q);
 NODISCARD int admin_rescue_apply(struct admin *q);
 
+/* ---- request_clock.c ---- */
+
+NODISCARD int admin_clock(struct admin *q);
+NODISCARD int admin_clock_reset(struct admin *q);
+
 #endif

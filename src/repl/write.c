@@ -98,7 +98,7 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
     if (rc == SYNCLINE_ELIMIT)
         rc = errmsg_set(why, rc,
             "the mesh's clock is at its end: a member wrote with one set to "
-            "the end of time, and nothing can be written after that");
+            "the end of time. `syncline clock reset` lets it start again");
     if (rc == SYNCLINE_ECLOSED)
         rc = errmsg_set(why, rc,
             "this store was rolled back and is becoming a new replica; try "
@@ -209,6 +209,9 @@ static int replay_row(struct node *n, const struct space *sp,
         if (!marks[i])
             continue;
         c.stamp = old->changes[cell->change].stamp;
+        if (c.stamp.epoch > n->epoch) /* of another mesh: it says nothing */
+            c.stamp.epoch = n->epoch;
+        node_see_stamp(n, &c.stamp);
         c.wall_us = old->changes[cell->change].wall_us;
         if (there != NULL && slice_eq(there->value, cell->value) &&
             stamp_cmp(&now->changes[there->change].stamp, &c.stamp) == 0)

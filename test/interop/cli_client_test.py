@@ -677,13 +677,13 @@ TESTS = [value for name, value in list(globals().items())
          and name not in ("equal", "holds", "ok", "pages", "records", "event")]
 
 
-def main():
+def main(tests=TESTS):
     if not PROGRAM:
         print("1..0 # SKIP no binary: SYNCLINE names none")
         return 0
     failed = 0
-    print("1..%d" % len(TESTS))
-    for number, test in enumerate(TESTS, 1):
+    print("1..%d" % len(tests))
+    for number, test in enumerate(tests, 1):
         try:
             test()
             print("ok %d - %s" % (number, test.__name__))

@@ -196,13 +196,27 @@ static struct frame bye(void)
         .bye = { .code = SYNCLINE_EDENIED, .text = SLICE_LIT("no") } };
 }
 
+static struct frame epoch(void)
+{
+    return (
+        struct frame){ .type = FRAME_EPOCH, .no = 14, .epoch = { .epoch = 3 } };
+}
+
+static struct frame epoch_proven(void)
+{
+    struct frame f = epoch();
+
+    f.epoch.record = SLICE_LIT("[]");
+    return f;
+}
+
 static const struct {
     const char *name;
     struct frame (*make)(void);
     struct slice bytes;
 } vectors[] = {
     { "hello", hello,
-        LIT("\1\1\3" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
+        LIT("\1\1\4" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
             "\x8c\x25\4desk") },
     { "subscribe, from a cursor of 0", subscribe,
         LIT("\2\2" SPACE "\2" R1 "\5" R2 "\xac\2\1") },
@@ -228,6 +242,8 @@ static const struct {
     { "ask", ask, LIT("\x0a\x0a\3" SPACE "\1a\0") },
     { "tell", tell, LIT("\x0b\x0b\3\4body") },
     { "bye", bye, LIT("\x0c\x0c\x0e\2no") },
+    { "epoch", epoch, LIT("\x0e\x0e\3\0") },
+    { "epoch, with a proof", epoch_proven, LIT("\x0e\x0e\3\2[]") },
 };
 
 static struct slice bytes_of(const struct frame *f, struct arena *a)
@@ -342,6 +358,9 @@ TEST(the_parts_of_the_others)
     f = read(bye, &a);
     CHECK_INT(f.bye.code, SYNCLINE_EDENIED);
     CHECK_SLICE(f.bye.text, "no");
+    f = read(epoch_proven, &a);
+    CHECK_UINT(f.epoch.epoch, 3);
+    CHECK_SLICE(f.epoch.record, "[]");
     arena_free(&a);
 }
 
@@ -380,10 +399,10 @@ static const struct {
     { "a number that is not minimal", LIT("\5\x81\0\1"), SYNCLINE_EMALFORMED },
     { "something behind it", LIT("\5\1\1\0"), SYNCLINE_EMALFORMED },
     { "a hello without a replica",
-        LIT("\1\1\3" MESH X16("\0") X4("\0\0") "\0\0\0"), SYNCLINE_EMALFORMED },
+        LIT("\1\1\4" MESH X16("\0") X4("\0\0") "\0\0\0"), SYNCLINE_EMALFORMED },
     { "a hello with half a replica id",
-        LIT("\1\1\3" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
-    { "a port beyond 65535", LIT("\1\1\3" MESH R1 X4("\0\0") "\x80\x80\4\0"),
+        LIT("\1\1\4" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
+    { "a port beyond 65535", LIT("\1\1\4" MESH R1 X4("\0\0") "\x80\x80\4\0"),
         SYNCLINE_EMALFORMED },
     { "a vector out of order", LIT("\2\2" SPACE "\2" R2 "\1" R1 "\1\0"),
         SYNCLINE_EMALFORMED },

@@ -47,6 +47,7 @@ TEST(defaults)
     CHECK_UINT(options_us(o, "heartbeat.silence"), 15000000);
     CHECK_UINT(options_us(o, "retention"), 30ull * 86400 * 1000000);
     CHECK_UINT(options_us(o, "collect.interval"), 10000000);
+    CHECK_UINT(options_us(o, "clock.bound"), 60000000);
     CHECK_UINT(options_size(o, "store.overlay"), 64 << 20);
     CHECK_INT(options_int(o, "history.keep"), 50);
     CHECK(options_bool(o, "discovery"));
