@@ -157,19 +157,39 @@ static void put_conflict(struct play *p, struct buf *b)
 
 /* ---- what is said ---- */
 
+/* Signed by nobody; what the rows' proofs say of them is the input's. */
+static void take_sheaves(struct play *p, struct frame_batch *f, struct buf *out)
+{
+    static const uint8_t head[1 + ED25519_SIG_LEN];
+
+    f->flags |= BATCH_SHEAVES;
+    f->sheaves_n = 1 + take_below(&p->in, 3);
+    for (uint32_t i = 0; i < f->sheaves_n; i++) {
+        struct buf one = { 0 };
+
+        buf_put(&one, head, sizeof head);
+        buf_put_slice(&one, take_piece(&p->in));
+        put_bytes(out, written(&one));
+        buf_free(&one);
+    }
+    f->sheaves = written(out);
+}
+
 static void say_batch(struct play *p)
 {
     struct frame f = { .type = FRAME_BATCH };
-    struct buf rows = { 0 }, conflicts = { 0 };
+    struct buf rows = { 0 }, conflicts = { 0 }, sheaves = { 0 };
     uint8_t how = take_u8(&p->in);
     unsigned space;
 
     f.batch.space = take_space(p, &space);
-    f.batch.flags = take_u8(&p->in) & BATCH_FLAGS;
+    f.batch.flags = take_u8(&p->in) & BATCH_FLAGS & ~BATCH_SHEAVES;
     f.batch.cursor = (how & 128) != 0 ? take_number(&p->in) : 0;
     f.batch.floors.length = (how & 64) != 0 ? take_number(&p->in) : 0;
     for (; f.batch.rows_n < how % 4u; f.batch.rows_n++)
         put_row(p, space, &rows);
+    if ((how & 16) != 0)
+        take_sheaves(p, &f.batch, &sheaves);
     for (; f.batch.conflicts_n < how / 4u % 4u; f.batch.conflicts_n++)
         put_conflict(p, &conflicts);
     f.batch.rows = written(&rows);
@@ -178,6 +198,7 @@ static void say_batch(struct play *p)
     say(p, &f);
     buf_free(&rows);
     buf_free(&conflicts);
+    buf_free(&sheaves);
 }
 
 /* A row in pieces; how many are left out or said twice is the input's. */

@@ -4,7 +4,7 @@
  *
  * Holds the law: of one tree and one set there is one proof, by whatever way,
  * and it proves; a proof that was touched proves nothing else. */
-#include "crypto/merkle.h"
+#include "crypto/sheaf.h"
 #include "fuzz/fuzz.h"
 
 #define LEAVES 64
@@ -82,7 +82,7 @@ static void take_set(const struct tree *t, struct pieces *in, bool set[LEAVES])
     set[first] = true;
 }
 
-static uint32_t living_of(
+static uint32_t living_of_set(
     const struct tree *t, const bool *set, struct merkle_hash *out)
 {
     uint32_t n = 0;
@@ -106,7 +106,7 @@ static void touch(
     const struct tree *t, struct buf *b, const bool *set, struct pieces *in)
 {
     struct merkle_hash living[LEAVES], root;
-    uint32_t n = living_of(t, set, living);
+    uint32_t n = living_of_set(t, set, living);
     uint8_t change = take_u8(in);
     size_t where = (size_t)take_number(in) % b->len;
     struct proof p = read_proof(b);
@@ -118,6 +118,53 @@ static void touch(
     if (proof_read(&p, written(b)) == SYNCLINE_OK && where >= fixed &&
         proof_root(&root, &crypto, &p, living, n) == SYNCLINE_OK)
         ENSURE(memcmp(&root, t->nodes, sizeof root) != 0);
+}
+
+/* What stands before `at` and what does not, bound and cut apart again. */
+static void bind(
+    const struct tree *t, const bool *set, uint32_t at, const struct buf *both)
+{
+    bool half[2][LEAVES] = { { false } };
+    struct buf proofs[2] = { { 0 } }, parts[2] = { { 0 } }, sheaf = { 0 };
+    struct merkle_hash living[LEAVES];
+    struct proof read[2];
+    const struct proof *list[2] = { &read[0], &read[1] };
+    struct arena a = { 0 };
+    struct sheaf s;
+    uint32_t end = 0, n[2] = { 0, 0 };
+
+    for (uint32_t i = 0; i < t->n; i++) {
+        half[i >= at][i] = set[i];
+        n[i >= at] += set[i];
+    }
+    if (n[0] == 0 || n[1] == 0)
+        return;
+    for (int i = 0; i < 2; i++) {
+        shrink(t, half[i], &proofs[i]);
+        read[i] = read_proof(&proofs[i]);
+        sheaf_put_part(&parts[i], &read[i], &end);
+    }
+    ENSURE(sheaf_join(&sheaf, list, 2) == SYNCLINE_OK);
+    ENSURE(slice_eq(written(&sheaf), written(both)));
+    ENSURE(sheaf_read(&s, written(&sheaf)) == SYNCLINE_OK);
+    (void)living_of_set(t, set, living);
+    s.leaves = living;
+    ENSURE(sheaf_build(&s, &crypto, &a) == SYNCLINE_OK);
+    ENSURE(memcmp(sheaf_root(&s), t->nodes, sizeof *t->nodes) == 0);
+    for (int i = 0; i < 2; i++) {
+        struct sheaf_part part;
+        struct buf cut = { 0 };
+
+        ENSURE(sheaf_get_part(&s, written(&parts[i]), &part) == SYNCLINE_OK);
+        sheaf_cut(&cut, &s, &part);
+        ENSURE(slice_eq(written(&cut), written(&proofs[i])));
+        buf_free(&cut);
+        buf_free(&proofs[i]);
+        buf_free(&parts[i]);
+    }
+    ENSURE(sheaf_is_whole(&s));
+    buf_free(&sheaf);
+    arena_free(&a);
 }
 
 static void made(struct pieces *in)
@@ -140,9 +187,10 @@ static void made(struct pieces *in)
     q = read_proof(&pb);
     ENSURE(proof_join(&joined, &p, &q) == SYNCLINE_OK);
     ENSURE(slice_eq(written(&joined), written(&want)));
-    ENSURE(proof_root(&root, &crypto, &p, living, living_of(&t, a, living)) ==
-        SYNCLINE_OK);
+    ENSURE(proof_root(&root, &crypto, &p, living,
+               living_of_set(&t, a, living)) == SYNCLINE_OK);
     ENSURE(memcmp(&root, t.nodes, sizeof root) == 0);
+    bind(&t, a, 1 + take_below(in, t.n), &pa);
     touch(&t, &pb, b, in);
     buf_free(&t.whole);
     buf_free(&pa);

@@ -14,6 +14,7 @@ struct forging {
     struct slice key;
     struct item it;
     bool beside;           /* the row itself goes out as well */
+    bool sheaves;          /* proofs of the batch stand for others */
     struct change *change; /* one of it, if it has any */
     struct cell *cell;
 };
@@ -140,6 +141,8 @@ static void as_another(struct forging *f)
     ENSURE(n == 1 &&
         merkle_sign(head.sig, &f->from->crypto, &keys.mesh, leaves) ==
             SYNCLINE_OK);
+    if (f->sheaves)
+        put_varint(&b, 0); /* by itself */
     proof_make(&b, &head, leaves, 1, 0, 1);
     f->change->proof = arena_dup(f->arena, buf_slice(&b));
     free(leaves);
@@ -197,25 +200,41 @@ static bool forge_rows(
     return any;
 }
 
+/* A bit of what rows share. */
+static void forge_sheaves(
+    struct forging *f, struct frame_batch *batch, struct buf *out)
+{
+    buf_put_slice(out, batch->sheaves);
+    if (out->len > 0)
+        out->ptr[prng_below(f->draw, out->len)] ^=
+            (uint8_t)(1 << prng_below(f->draw, 8));
+    batch->sheaves = buf_slice(out);
+}
+
 bool forge_frame(struct machine *from, struct slice frame, struct prng *draw,
     struct buf *out)
 {
     struct arena a = { 0 };
-    struct buf rows = { 0 };
+    struct buf rows = { 0 }, sheaves = { 0 };
     struct forging f = { .from = from, .draw = draw, .arena = &a };
     struct frame fr;
     bool ok = get_frame(frame, &fr, &a) == SYNCLINE_OK &&
         fr.type == FRAME_BATCH && fr.batch.rows_n > 0;
 
     f.space = &fr.batch.space;
-    if (ok)
+    f.sheaves = ok && (fr.batch.flags & BATCH_SHEAVES) != 0;
+    if (f.sheaves && prng_below(draw, 4) == 0) {
+        forge_sheaves(&f, &fr.batch, &sheaves);
+    } else if (ok) {
         ok = forge_rows(&f, &fr.batch, &rows);
-    if (ok) {
         fr.batch.rows = buf_slice(&rows);
+    }
+    if (ok) {
         put_frame(out, &fr);
         ok = buf_status(out) == SYNCLINE_OK;
     }
     buf_free(&rows);
+    buf_free(&sheaves);
     arena_free(&a);
     return ok;
 }

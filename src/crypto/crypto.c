@@ -1,5 +1,7 @@
 #include "crypto/crypto.h"
 
+#include "base/text.h"
+
 #include <limits.h>
 
 #include <openssl/core_names.h>
@@ -253,6 +255,32 @@ void crypto_wipe(void *p, size_t n)
         OPENSSL_cleanse(p, n);
 }
 
+/* Points of small order, and other ways to write them: under such a key one
+ * signature fits many texts, so that it names none of them. Of the last byte's
+ * high bit each has both. */
+static bool is_small(const uint8_t point[32])
+{
+    static const char *const points[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    };
+    char text[2 * 32 + 1];
+    uint8_t plain[32];
+
+    memcpy(plain, point, sizeof plain);
+    plain[31] &= 0x7f;
+    hex_encode(text, SLICE(plain, sizeof plain));
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        if (strcmp(text, points[i]) == 0)
+            return true;
+    return false;
+}
+
 /* The key in an SPKI that is exactly as RFC 8410 has it. */
 static int read_spki(EVP_PKEY **out, struct slice spki)
 {
@@ -263,6 +291,8 @@ static int read_spki(EVP_PKEY **out, struct slice spki)
     if (spki.len != ED25519_SPKI_LEN ||
         !slice_has_prefix(spki, SLICE(start, sizeof start)))
         return SYNCLINE_EMALFORMED;
+    if (is_small(spki.ptr + sizeof start))
+        return SYNCLINE_EDENIED;
     key = EVP_PKEY_new_raw_public_key(
         EVP_PKEY_ED25519, NULL, spki.ptr + sizeof start, 32);
     if (key == NULL)

@@ -2,6 +2,8 @@
  * leaves live is read on the way, from the runs. */
 #include "crypto/merkle.h"
 
+#include "crypto/merkle_impl.h"
+
 int merkle_leaf(struct merkle_hash *out, const struct crypto_port *crypto,
     const uint8_t header[ENVELOPE_HEADER_LEN],
     const uint8_t tag[ENVELOPE_TAG_LEN])
@@ -13,7 +15,7 @@ int merkle_leaf(struct merkle_hash *out, const struct crypto_port *crypto,
     return crypto->hash(crypto->self, out->b, parts, 3);
 }
 
-static int inner(struct merkle_hash *out, const struct crypto_port *crypto,
+int merkle_inner(struct merkle_hash *out, const struct crypto_port *crypto,
     const struct merkle_hash *left, const struct merkle_hash *right)
 {
     static const uint8_t kind = 1;
@@ -21,17 +23,6 @@ static int inner(struct merkle_hash *out, const struct crypto_port *crypto,
         SLICE(right->b, SHA256_LEN) };
 
     return crypto->hash(crypto->self, out->b, parts, 3);
-}
-
-/* How many of n > 1 leaves stand on the left: the largest power of two that
- * is below n. */
-static uint32_t left_of(uint32_t n)
-{
-    uint32_t k = 1;
-
-    while (k < n - k)
-        k *= 2;
-    return k;
 }
 
 int merkle_build(struct merkle_hash *nodes, const struct crypto_port *crypto,
@@ -44,12 +35,12 @@ int merkle_build(struct merkle_hash *nodes, const struct crypto_port *crypto,
         *nodes = *leaves;
         return SYNCLINE_OK;
     }
-    k = left_of(n);
+    k = merkle_left_of(n);
     rc = merkle_build(nodes + 1, crypto, leaves, k);
     if (rc == SYNCLINE_OK)
         rc = merkle_build(nodes + (size_t)2 * k, crypto, leaves + k, n - k);
     return rc == SYNCLINE_OK
-        ? inner(nodes, crypto, nodes + 1, nodes + (size_t)2 * k)
+        ? merkle_inner(nodes, crypto, nodes + 1, nodes + (size_t)2 * k)
         : rc;
 }
 
@@ -87,13 +78,7 @@ int merkle_verify(const struct crypto_port *crypto, struct slice spki,
 
 /* ---- which leaves live ---- */
 
-/* The run of the living at hand, [from, to); empty at the end of all. */
-struct living {
-    struct reader r;
-    uint64_t from, to;
-};
-
-static void next_run(struct living *l)
+void living_next(struct living *l)
 {
     uint64_t dead = get_varint(&l->r);
 
@@ -103,23 +88,22 @@ static void next_run(struct living *l)
         l->from = l->to = UINT64_MAX;
 }
 
-static struct living living_of(const struct proof *p)
+struct living living_of(const struct proof *p)
 {
     struct living l = { .r = reader_of(p->runs) };
 
-    next_run(&l);
+    living_next(&l);
     return l;
 }
 
-/* Does any live in [from, to)? Asked from left to right. */
-static bool any_lives(struct living *l, uint64_t from, uint64_t to)
+bool any_lives(struct living *l, uint64_t from, uint64_t to)
 {
     while (l->to <= from)
-        next_run(l);
+        living_next(l);
     return l->from < to;
 }
 
-static void put_head(
+void proof_put_head(
     struct buf *out, const struct proof_head *head, uint32_t leaves_n)
 {
     put_varint(out, head->epoch);
@@ -127,6 +111,22 @@ static void put_head(
         buf_put(out, head->key_id, KEY_ID_LEN);
     buf_put(out, head->sig, ED25519_SIG_LEN);
     put_varint(out, leaves_n);
+}
+
+void runs_add(struct runs *r, bool lives, uint64_t n)
+{
+    if (n > 0 && lives != r->lives) {
+        put_varint(r->out, r->n);
+        r->n = 0;
+        r->lives = lives;
+    }
+    r->n += n;
+}
+
+void runs_end(struct runs *r)
+{
+    if (r->n > 0)
+        put_varint(r->out, r->n);
 }
 
 /* ---- reading ---- */
@@ -165,9 +165,9 @@ static uint32_t count_dead(struct living *l, uint32_t from, uint32_t n)
         return 1;
     if (n == 1 || (l->from <= from && l->to >= (uint64_t)from + n))
         return 0;
-    k = left_of(n);
+    k = merkle_left_of(n);
     k = count_dead(l, from, k);
-    return k + count_dead(l, from + left_of(n), n - left_of(n));
+    return k + count_dead(l, from + merkle_left_of(n), n - merkle_left_of(n));
 }
 
 int proof_read(struct proof *out, struct slice bytes)
@@ -207,14 +207,19 @@ static struct walk walk_of(const struct proof *p)
     return (struct walk){ .at = living_of(p), .hashes = p->hashes };
 }
 
-static struct merkle_hash take_hash(struct walk *w)
+struct merkle_hash proof_take_hash(struct slice *hashes)
 {
     struct merkle_hash h;
 
-    ENSURE(w->hashes.len >= sizeof h); /* proof_read has counted them */
-    memcpy(h.b, w->hashes.ptr, sizeof h);
-    w->hashes = slice_from(w->hashes, sizeof h);
+    ENSURE(hashes->len >= sizeof h); /* proof_read has counted them */
+    memcpy(h.b, hashes->ptr, sizeof h);
+    *hashes = slice_from(*hashes, sizeof h);
     return h;
+}
+
+static struct merkle_hash take_hash(struct walk *w)
+{
+    return proof_take_hash(&w->hashes);
 }
 
 static int walk_root(
@@ -232,11 +237,11 @@ static int walk_root(
         *out = *w->leaf++;
         return SYNCLINE_OK;
     }
-    k = left_of(n);
+    k = merkle_left_of(n);
     rc = walk_root(w, from, k, &left);
     if (rc == SYNCLINE_OK)
         rc = walk_root(w, from + k, n - k, &right);
-    return rc == SYNCLINE_OK ? inner(out, w->crypto, &left, &right) : rc;
+    return rc == SYNCLINE_OK ? merkle_inner(out, w->crypto, &left, &right) : rc;
 }
 
 int proof_root(struct merkle_hash *out, const struct crypto_port *crypto,
@@ -269,7 +274,7 @@ static void put_outside(struct buf *out, const struct merkle_hash *node,
     }
     if (from == 0 && to >= n)
         return;
-    k = left_of(n);
+    k = merkle_left_of(n);
     put_outside(out, node + 1, k, from, to < k ? to : k);
     put_outside(out, node + (size_t)2 * k, n - k, from > k ? from - k : 0,
         to > k ? to - k : 0);
@@ -278,35 +283,12 @@ static void put_outside(struct buf *out, const struct merkle_hash *node,
 void proof_make(struct buf *out, const struct proof_head *head,
     const struct merkle_hash *nodes, uint32_t n, uint32_t from, uint32_t to)
 {
-    put_head(out, head, n);
+    proof_put_head(out, head, n);
     put_varint(out, from);
     put_varint(out, to - from);
     if (to < n)
         put_varint(out, n - to);
     put_outside(out, nodes, n, from, to);
-}
-
-/* Runs on their way out: neighbours of one kind are one. */
-struct runs {
-    struct buf *out;
-    bool lives;
-    uint64_t n;
-};
-
-static void add_run(struct runs *r, bool lives, uint64_t n)
-{
-    if (n > 0 && lives != r->lives) {
-        put_varint(r->out, r->n);
-        r->n = 0;
-        r->lives = lives;
-    }
-    r->n += n;
-}
-
-static void end_runs(struct runs *r)
-{
-    if (r->n > 0)
-        put_varint(r->out, r->n);
 }
 
 struct shrinking {
@@ -334,7 +316,7 @@ static bool shrink(
         *dead = *s->w.leaf++;
         return *s->keep++;
     }
-    k = left_of(n);
+    k = merkle_left_of(n);
     l = shrink(s, from, k, &left);
     if (!l)
         buf_put(s->out, left.b, SHA256_LEN);
@@ -343,7 +325,7 @@ static bool shrink(
         if (buf_status(s->out) == SYNCLINE_OK)
             s->out->len = at;
         if (s->rc == SYNCLINE_OK)
-            s->rc = inner(dead, s->w.crypto, &left, &right);
+            s->rc = merkle_inner(dead, s->w.crypto, &left, &right);
         return false;
     }
     if (!r)
@@ -359,13 +341,13 @@ static void put_kept(struct buf *out, const struct proof *p, const bool *keep)
     uint64_t at = 0;
 
     while (l.from < p->leaves_n) {
-        add_run(&runs, false, l.from - at);
+        runs_add(&runs, false, l.from - at);
         for (at = l.from; at < l.to; at++)
-            add_run(&runs, *keep++, 1);
-        next_run(&l);
+            runs_add(&runs, *keep++, 1);
+        living_next(&l);
     }
-    add_run(&runs, false, p->leaves_n - at);
-    end_runs(&runs);
+    runs_add(&runs, false, p->leaves_n - at);
+    runs_end(&runs);
 }
 
 int proof_shrink(struct buf *out, const struct crypto_port *crypto,
@@ -383,7 +365,7 @@ int proof_shrink(struct buf *out, const struct crypto_port *crypto,
         return SYNCLINE_EMALFORMED;
     s.w.crypto = crypto;
     s.w.leaf = living;
-    put_head(out, &p->head, p->leaves_n);
+    proof_put_head(out, &p->head, p->leaves_n);
     put_kept(out, p, keep);
     (void)shrink(&s, 0, p->leaves_n, &dead);
     if (s.rc == SYNCLINE_OK)
@@ -422,7 +404,7 @@ static void join(struct joining *j, uint32_t from, uint32_t n)
         buf_put(j->out, w->hashes.ptr, len);
         w->hashes = slice_from(w->hashes, len);
     } else if (n > 1) {
-        k = left_of(n);
+        k = merkle_left_of(n);
         join(j, from, k);
         join(j, from + k, n - k);
     }
@@ -445,10 +427,10 @@ static void put_either(
 
         for (size_t i = 0; i < 2; i++)
             to = edges[i] < to ? edges[i] : to;
-        add_run(&runs, in_a || in_b, to - at);
+        runs_add(&runs, in_a || in_b, to - at);
         at = to;
     }
-    end_runs(&runs);
+    runs_end(&runs);
 }
 
 int proof_join(struct buf *out, const struct proof *a, const struct proof *b)
@@ -459,7 +441,7 @@ int proof_join(struct buf *out, const struct proof *a, const struct proof *b)
     if (a->leaves_n != b->leaves_n || a->head.epoch != b->head.epoch ||
         memcmp(a->head.key_id, b->head.key_id, KEY_ID_LEN) != 0)
         return SYNCLINE_EMALFORMED;
-    put_head(out, &a->head, a->leaves_n);
+    proof_put_head(out, &a->head, a->leaves_n);
     put_either(out, a, b);
     join(&j, 0, a->leaves_n);
     if (buf_status(out) != SYNCLINE_OK)

@@ -284,19 +284,19 @@ int walk_index(struct filling *f)
 
 /* What a batch held when its last durable row was in. */
 struct cut {
-    size_t rows, conflicts;
+    size_t rows_len, conflicts;
     uint32_t rows_n, conflicts_n, ix;
 };
 
 static struct cut cut_here(const struct filling *f, uint32_t ix)
 {
-    return (struct cut){ f->rows.len, f->conflicts.len, f->rows_n,
+    return (struct cut){ f->rows_len, f->conflicts.len, f->rows_n,
         f->conflicts_n, ix };
 }
 
 static void cut_back(struct filling *f, const struct cut *c)
 {
-    f->rows.len = c->rows;
+    f->rows_len = c->rows_len;
     f->conflicts.len = c->conflicts;
     f->rows_n = c->rows_n;
     f->conflicts_n = c->conflicts_n;
@@ -323,7 +323,7 @@ int walk_feed(struct filling *f, bool *done)
         bool live = g.e[i].lsn > s->space->durable_lsn;
 
         if (filled(f) &&
-            (!live || f->rows.len + f->conflicts.len > FRAME_MAX / 4))
+            (!live || f->rows_len + f->conflicts.len > FRAME_MAX / 4))
             break;
         rc = g.e[i].kind == FEED_ITEM
             ? consider_item(f, &g.e[i], s->bootstrapping != BOOTSTRAP_NONE)

@@ -79,6 +79,10 @@ static void put_batch(struct buf *b, const struct frame *f)
     put_varint(b, f->batch.cursor);
     if ((f->batch.flags & BATCH_FLOORS) != 0)
         put_floors(b, &f->batch.floors);
+    if ((f->batch.flags & BATCH_SHEAVES) != 0) {
+        put_varint(b, f->batch.sheaves_n);
+        put_bytes(b, f->batch.sheaves);
+    }
     put_varint(b, f->batch.rows_n);
     put_bytes(b, f->batch.rows);
     put_varint(b, f->batch.conflicts_n);
@@ -93,6 +97,10 @@ static void get_batch(struct reader *r, struct frame *f, struct arena *a)
     f->batch.cursor = get_varint(r);
     if ((f->batch.flags & BATCH_FLOORS) != 0)
         get_floors(r, &f->batch.floors);
+    if ((f->batch.flags & BATCH_SHEAVES) != 0) {
+        f->batch.sheaves_n = (uint32_t)get_varint_max(r, FRAME_MAX);
+        f->batch.sheaves = get_bytes(r);
+    }
     f->batch.rows_n = (uint32_t)get_varint_max(r, FRAME_MAX);
     f->batch.rows = get_bytes(r);
     f->batch.conflicts_n = (uint32_t)get_varint_max(r, FRAME_MAX);

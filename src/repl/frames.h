@@ -52,10 +52,11 @@ struct frame_subscribe {
 #define BATCH_HURRY 4   /* my window fills: credit at once, please */
 #define BATCH_WHOLE 8   /* the mark leaves nothing out: this is all I have */
 #define BATCH_FLOORS 16 /* floors follow */
-#define BATCH_BEGINS                                         \
-    32 /* alone: what follows answers SUBSCRIBE no. `cursor` \
-        */
-#define BATCH_FLAGS 63
+#define BATCH_BEGINS                                                           \
+    32                   /* alone: what follows answers SUBSCRIBE no. `cursor` \
+                          */
+#define BATCH_SHEAVES 64 /* proofs that rows share come before them */
+#define BATCH_FLAGS 127
 
 /* What must be risen above where something has been collected. */
 struct floors {
@@ -69,7 +70,8 @@ struct frame_batch {
     uint8_t flags;
     uint64_t cursor;
     struct floors floors;
-    uint32_t rows_n, conflicts_n;
+    uint32_t sheaves_n, rows_n, conflicts_n;
+    struct slice sheaves;   /* sheaves_n of (bytes proof); see sheaves.h */
     struct slice rows;      /* rows_n of (bytes key, bytes item) */
     struct slice conflicts; /* conflicts_n of (bytes tail, bytes record) */
     struct vv mark;         /* entries that changed since the last mark */
@@ -152,6 +154,12 @@ struct frame {
         struct frame_epoch epoch;
     };
 };
+
+/* What a window counts of it. */
+static inline size_t batch_bytes(const struct frame_batch *f)
+{
+    return f->sheaves.len + f->rows.len + f->conflicts.len;
+}
 
 void put_floors(struct buf *b, const struct floors *f);
 void get_floors(struct reader *r, struct floors *out);

@@ -172,6 +172,8 @@ struct effect {
     X(commits_signed)                                                 \
     X(signatures_checked)                                             \
     X(proofs_shrunk)                                                  \
+    X(sheaves_sent) /* commits of which a batch brought several */    \
+    X(sheaves_received)                                               \
     X(proofs_joined)                                                  \
     X(items_adopted)                                                  \
     X(rows_known) /* of them: covered already */                      \

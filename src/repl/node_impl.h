@@ -12,8 +12,8 @@
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
- *   receive.c   rows and marks in
- *   sign.c, proofs.c, leaves.c, parked.c   signatures (proofs.h)
+ *   receive.c, receive_row.c   rows and marks in
+ *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   access.c    who may read and write what; changes that do not count

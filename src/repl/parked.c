@@ -29,16 +29,14 @@ size_t parked_bytes(const struct conn *c)
     return n;
 }
 
-bool parked_have_room(const struct conn *c, size_t row_bytes)
-{
-    return parked_bytes(c) + row_bytes <= PARKED_MAX;
-}
-
 int park_row(struct node *n, struct conn *c, struct space *sp, struct slice key,
     struct slice row)
 {
-    struct parked *p = calloc(1, sizeof *p), **end = &c->parked;
+    struct parked *p, **end = &c->parked;
 
+    if (parked_bytes(c) + row.len > PARKED_MAX)
+        return SYNCLINE_ELIMIT;
+    p = calloc(1, sizeof *p);
     if (p == NULL)
         return SYNCLINE_ENOMEM;
     p->space = sp->token;

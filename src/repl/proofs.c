@@ -70,33 +70,60 @@ const char *refusal_text(const struct node *n, int rc)
 struct checking {
     struct node *node;
     struct space *space;
-    struct slice key;
+    const struct row_in *in;
     const struct item *row;
     struct cells_of of;
     struct leaf_maker maker;
-    struct merkle_hash *leaves;
+    struct merkle_hash *leaves; /* NULL: none were needed yet */
 };
+
+static int make_room(struct checking *k)
+{
+    struct arena *a = &k->node->step;
+    int rc =
+        k->leaves == NULL ? cells_of_changes(&k->of, k->row, a) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK && k->leaves == NULL)
+        k->leaves = arena_alloc(a, (k->row->cells_n + 1) * sizeof *k->leaves);
+    return rc == SYNCLINE_OK && k->leaves == NULL ? SYNCLINE_ENOMEM : rc;
+}
+
+/* ENOTFOUND: of a key that is not known here. */
+static int find_root(struct checking *k, uint32_t ix, const struct proof *p,
+    struct merkle_hash *out)
+{
+    struct node *n = k->node;
+    const struct envelope_keys *keys;
+    int rc;
+
+    if (k->in->roots != NULL && k->in->roots[ix] != NULL) {
+        *out = *k->in->roots[ix];
+        return SYNCLINE_OK;
+    }
+    rc = space_keys(n, k->space, p->head.epoch, p->head.key_id, &keys);
+    if (rc == SYNCLINE_OK)
+        rc = make_room(k);
+    if (rc == SYNCLINE_OK && k->maker.keys != keys) {
+        leaf_maker_free(&k->maker);
+        rc = leaf_maker_init(&k->maker, n, keys, k->in->key, k->row->length);
+    }
+    if (rc == SYNCLINE_OK)
+        rc = leaves_make(&k->maker, k->row, &k->of, ix, k->leaves);
+    return rc == SYNCLINE_OK ? proof_root(out, n->opt.crypto, p, k->leaves,
+                                   leaves_n(k->row, &k->of, ix))
+                             : rc;
+}
 
 static int check_leaves(struct checking *k, uint32_t ix,
     const struct author_key *by, const struct proof *p)
 {
     struct node *n = k->node;
     const struct change *c = &k->row->changes[ix];
-    const struct envelope_keys *keys;
     struct merkle_hash root;
-    int rc = space_keys(n, k->space, p->head.epoch, p->head.key_id, &keys);
+    int rc = find_root(k, ix, p, &root);
 
     if (rc == SYNCLINE_ENOTFOUND)
         return refuse(n, c, "it was signed under a key that is not known here");
-    if (rc == SYNCLINE_OK && k->maker.keys != keys) {
-        leaf_maker_free(&k->maker);
-        rc = leaf_maker_init(&k->maker, n, keys, k->key, k->row->length);
-    }
-    if (rc == SYNCLINE_OK)
-        rc = leaves_make(&k->maker, k->row, &k->of, ix, k->leaves);
-    if (rc == SYNCLINE_OK)
-        rc = proof_root(
-            &root, n->opt.crypto, p, k->leaves, leaves_n(k->row, &k->of, ix));
     if (rc == SYNCLINE_OK)
         rc = check_root(n, by, p, &root);
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM
@@ -120,17 +147,14 @@ static int check_change(struct checking *k, uint32_t ix)
     return check_leaves(k, ix, &by, &p);
 }
 
-int proofs_check(
-    struct node *n, struct space *sp, struct slice key, const struct item *row)
+int proofs_check(struct node *n, struct space *sp, const struct row_in *in)
 {
-    struct checking k = { .node = n, .space = sp, .key = key, .row = row };
-    int rc = cells_of_changes(&k.of, row, &n->step);
+    const struct item *row = &in->item;
+    struct checking k = { .node = n, .space = sp, .in = in, .row = row };
+    int rc = SYNCLINE_OK;
 
     if (PLANTED(PROOFS_IGNORED))
         return SYNCLINE_OK;
-    k.leaves = arena_alloc(&n->step, (row->cells_n + 1) * sizeof *k.leaves);
-    if (k.leaves == NULL)
-        rc = SYNCLINE_ENOMEM;
     for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
         if (sp->staged || !vv_covers(&sp->have, &row->changes[i].dot))
             rc = check_change(&k, i);

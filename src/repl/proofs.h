@@ -15,6 +15,7 @@
 
 #include "crypto/merkle.h"
 #include "repl/node_impl.h"
+#include "repl/sheaves.h"
 
 /* ---- leaves.c ---- */
 
@@ -77,7 +78,7 @@ NODISCARD int sign_step(struct node *n);
 /* Whatever of a row is news bears its author's signature: 0, EDENIED with
  * n->refusal, AUTHOR_UNKNOWN. */
 NODISCARD int proofs_check(
-    struct node *n, struct space *sp, struct slice key, const struct item *row);
+    struct node *n, struct space *sp, const struct row_in *row);
 /* Before an item is stored: proofs cover what is left of their changes. */
 NODISCARD int proofs_settle(
     struct node *n, struct space *sp, struct slice key, struct stored *st);
@@ -92,8 +93,7 @@ NODISCARD int adopt_tick(struct node *n);
 
 /* ---- parked.c ---- */
 
-/* Keeps a row until its author is known; if there is room. */
-bool parked_have_room(const struct conn *c, size_t row_bytes);
+/* Keeps a row until its author is known. ELIMIT: no more. */
 NODISCARD int park_row(struct node *n, struct conn *c, struct space *sp,
     struct slice key, struct slice row);
 bool has_parked(const struct conn *c, const struct space *sp);

@@ -3,72 +3,12 @@
 #include "repl/collect_impl.h"
 #include "repl/receive_impl.h"
 #include "repl/proofs.h"
+#include "repl/sheaves.h"
 
 #include <stdlib.h>
 
 #define ACKS_BYTES_MAX ((size_t)256 << 20)
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
-
-/* Most values can be seen to be canonical: words, plain strings, integers of
- * up to eighteen digits. */
-static bool is_plainly_canonical(struct slice v)
-{
-    size_t i = v.ptr[0] == '-';
-
-    if (slice_is(v, "true") || slice_is(v, "false") || slice_is(v, "null") ||
-        slice_is(v, "{}") || slice_is(v, "0"))
-        return true;
-    if (v.ptr[0] == '"') {
-        for (i = 1; i + 1 < v.len; i++)
-            if (v.ptr[i] < 0x20 || v.ptr[i] > 0x7e || v.ptr[i] == '"' ||
-                v.ptr[i] == '\\')
-                return false;
-        return v.len >= 2 && v.ptr[v.len - 1] == '"';
-    }
-    if (v.len - i > 18 || i == v.len || v.ptr[i] == '0')
-        return false;
-    for (; i < v.len; i++)
-        if (v.ptr[i] < '0' || v.ptr[i] > '9')
-            return false;
-    return true;
-}
-
-static int check_value(struct node *n, struct slice value, struct buf *text)
-{
-    struct json *v;
-    int rc;
-
-    if (value.ptr == NULL || is_plainly_canonical(value))
-        return SYNCLINE_OK;
-    rc = json_parse(&v, value, JSON_STRICT, &n->step, NULL);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    buf_clear(text);
-    json_print(text, v, JSON_CANONICAL);
-    if (buf_status(text) != SYNCLINE_OK)
-        return buf_status(text);
-    return slice_eq(buf_slice(text), value) &&
-            (v->type != JSON_OBJECT || v->n == 0)
-        ? SYNCLINE_OK
-        : SYNCLINE_EMALFORMED;
-}
-
-/* What a peer sends as a value must be what our own printer would have
- * written for a leaf, or members would print different documents. */
-static int check_values(struct node *n, const struct item *row)
-{
-    struct buf text = { 0 };
-    int rc = SYNCLINE_OK;
-
-    for (uint32_t i = 0; i < row->cells_n && rc == SYNCLINE_OK; i++)
-        rc = check_value(n, row->cells[i].value, &text);
-    for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
-        for (uint32_t k = 0;
-             k < row->changes[i].originals_n && rc == SYNCLINE_OK; k++)
-            rc = check_value(n, row->changes[i].originals[k].value, &text);
-    buf_free(&text);
-    return rc;
-}
 
 /* Our clock merges every stamp; rows of our own lost replicas, and dots that
  * we do not know of, are noticed. */
@@ -110,51 +50,6 @@ static bool is_ahead(const struct node *n, const struct item *row)
     return false;
 }
 
-/* No writer puts more into an item at once; joined ones may hold more. */
-static int check_amount(
-    struct node *n, const struct item *row, size_t row_bytes)
-{
-    uint32_t *cells;
-    size_t *bytes;
-
-    if ((row->cells_n <= CELLS_MAX && row_bytes <= VALUE_MAX) ||
-        PLANTED(R21_CELLS))
-        return SYNCLINE_OK;
-    cells = arena_zalloc(&n->step, row->changes_n, sizeof *cells);
-    bytes = arena_zalloc(&n->step, row->changes_n, sizeof *bytes);
-    if (cells == NULL || bytes == NULL)
-        return SYNCLINE_ENOMEM;
-    for (uint32_t i = 0; i < row->cells_n; i++) {
-        const struct cell *c = &row->cells[i];
-
-        if (c->value.ptr == NULL)
-            continue; /* removed, and what removes may remove much */
-        bytes[c->change] += c->path.len + c->value.len;
-        if (++cells[c->change] > CELLS_MAX || bytes[c->change] > VALUE_MAX)
-            return SYNCLINE_EMALFORMED;
-    }
-    return SYNCLINE_OK;
-}
-
-static int read_row(
-    struct node *n, struct slice key, struct slice bytes, struct item *out)
-{
-    struct reader r = reader_of(bytes);
-    int rc = key_check(key, NULL);
-
-    n->counts.rows_received++;
-    if (rc == SYNCLINE_OK)
-        rc = get_item(&r, out, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = reader_end(&r);
-    if (rc == SYNCLINE_OK)
-        rc = check_amount(n, out, bytes.len);
-    if (rc == SYNCLINE_OK && !PLANTED(R32_ROWS))
-        rc = check_values(n, out);
-    return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
-                                                      : SYNCLINE_EMALFORMED;
-}
-
 /* Its context may name changes that were lost, which no vector ever covers. */
 static bool has_news(const struct space *sp, const struct item *row)
 {
@@ -193,6 +88,8 @@ static void lower_to_proven(
 
 /* A row none of which is taken: REFUSED instead of a status. */
 #define REFUSED 1
+/* It waits for its author's certificate. */
+#define PARKED 2
 
 static int check_row(struct node *n, struct space *sp,
     const struct space_token *token, struct slice key, const struct item *row)
@@ -202,16 +99,34 @@ static int check_row(struct node *n, struct space *sp,
     return space_is_open(sp) ? access_check_record(n, key, row) : SYNCLINE_OK;
 }
 
+/* It waits by itself: what it shares with others may not come again. */
+static int park(
+    struct node *n, struct conn *c, struct space *sp, const struct row_in *row)
+{
+    struct buf whole = { 0 };
+    int rc;
+
+    if (row->roots == NULL)
+        return park_row(n, c, sp, row->key, row->bytes);
+    put_item(&whole, &row->item);
+    rc = buf_status(&whole);
+    if (rc == SYNCLINE_OK)
+        rc = park_row(n, c, sp, row->key, buf_slice(&whole));
+    buf_free(&whole);
+    return rc;
+}
+
 /* There is no order in which certificates come before what their devices
  * wrote. Where no more rows can be kept, a session waits for the certificate
  * and is asked anew; but that of `_mesh`, by which it comes, goes on. */
-static int wait_for_author(struct node *n, struct conn *c, struct space *sp,
-    struct slice key, struct slice bytes)
+static int wait_for_author(
+    struct node *n, struct conn *c, struct space *sp, const struct row_in *row)
 {
     struct session *s;
+    int rc = sp->staged ? SYNCLINE_ELIMIT : park(n, c, sp, row);
 
-    if (!sp->staged && parked_have_room(c, bytes.len))
-        return park_row(n, c, sp, key, bytes);
+    if (rc != SYNCLINE_ELIMIT)
+        return rc;
     if (!space_is_open(sp))
         return REFUSED;
     s = session_of(c, sp);
@@ -221,56 +136,76 @@ static int wait_for_author(struct node *n, struct conn *c, struct space *sp,
     return SYNCLINE_OK;
 }
 
-static int receive_row(struct node *n, struct conn *c, struct space *sp,
-    const struct space_token *token, struct slice key, struct slice bytes)
+/* All that may keep a row from being taken. */
+static int look_at_row(struct node *n, struct conn *c, struct space *sp,
+    const struct space_token *token, const struct row_in *row)
 {
+    int rc = check_row(n, sp, token, row->key, &row->item);
+
+    if (rc == SYNCLINE_OK)
+        rc = proofs_check(n, sp, row);
+    if (rc == AUTHOR_UNKNOWN) {
+        rc = wait_for_author(n, c, sp, row);
+        return rc == SYNCLINE_OK ? PARKED : rc;
+    }
+    if (rc == SYNCLINE_OK)
+        rc = look_at_changes(n, sp, row->key, &row->item);
+    return rc == SYNCLINE_OK && n->bad_restart
+        ? SYNCLINE_ECLOSED /* taken once this is a new replica */
+        : rc;
+}
+
+static int take_row(struct node *n, struct conn *c, struct space *sp,
+    const struct space_token *token, struct row_in *in)
+{
+    struct item *row = &in->item;
     struct stored st;
-    struct merging m = { n, sp, key, &st, false };
+    struct merging m = { n, sp, in->key, &st, false };
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
-    struct item row;
     uint64_t revisions;
-    int rc = read_row(n, key, bytes, &row);
+    int rc;
 
-    if (rc != SYNCLINE_OK || (PLANTED(M23A) && is_ahead(n, &row)))
-        return rc;
-    if (PLANTED(CLOCK_REFUSES) && is_ahead(n, &row))
+    if (PLANTED(M23A) && is_ahead(n, row))
+        return SYNCLINE_OK;
+    if (PLANTED(CLOCK_REFUSES) && is_ahead(n, row))
         return SYNCLINE_EMALFORMED;
-    rc = check_row(n, sp, token, key, &row);
-    if (rc == SYNCLINE_OK)
-        rc = proofs_check(n, sp, key, &row);
-    if (rc == AUTHOR_UNKNOWN)
-        return wait_for_author(n, c, sp, key, bytes);
-    if (rc == SYNCLINE_OK)
-        rc = look_at_changes(n, sp, key, &row);
-    if (rc == SYNCLINE_OK && n->bad_restart)
-        rc = SYNCLINE_ECLOSED; /* taken once this is a new replica */
+    rc = look_at_row(n, c, sp, token, in);
     if (rc != SYNCLINE_OK)
-        return rc;
+        return rc == PARKED ? SYNCLINE_OK : rc;
     if (sp->staged)
-        return stage_row(n, sp, key, &row);
-    if (vv_geq(&sp->have, &row.ctx)) {
+        return stage_row(n, sp, in->key, row);
+    if (vv_geq(&sp->have, &row->ctx)) {
         n->counts.rows_known++;
         return SYNCLINE_OK;
     }
-    rc = item_load(n, sp, key, &st);
-    if (rc == SYNCLINE_OK && !st.existed && !has_news(sp, &row)) {
+    rc = item_load(n, sp, in->key, &st);
+    if (rc == SYNCLINE_OK && !st.existed && !has_news(sp, row)) {
         n->counts.rows_known++; /* and collected */
         return SYNCLINE_OK;
     }
     revisions = st.revisions;
-    st.row = &row;
-    lower_to_proven(sp, &st.item, &row);
+    st.row = row;
+    lower_to_proven(sp, &st.item, row);
     if (rc == SYNCLINE_OK)
-        rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
+        rc = item_join(&st.item, row, &sp->have, &sink, &what, &n->step);
     if (rc == SYNCLINE_OK &&
         (what.state || what.header || st.revisions != revisions)) {
         bool echoed = sp->echoed && !st.existed;
 
-        rc = item_store(n, sp, key, &st, space_next_lsn(sp));
+        rc = item_store(n, sp, in->key, &st, space_next_lsn(sp));
         sp->echoed = echoed;
     }
     return rc;
+}
+
+static int receive_row(struct node *n, struct conn *c, struct space *sp,
+    const struct space_token *token, struct slice key, struct slice bytes)
+{
+    struct row_in row;
+    int rc = receive_read_row(n, key, bytes, &row);
+
+    return rc == SYNCLINE_OK ? take_row(n, c, sp, token, &row) : rc;
 }
 
 int receive_again(struct node *n, struct conn *c, struct space *sp,
@@ -330,26 +265,48 @@ static int take_piece(struct taking *t)
     return rc;
 }
 
-static int receive_rows(struct taking *t)
+static int read_rows(struct taking *t, struct row_in **out)
 {
     const struct frame_batch *f = t->batch;
+    struct node *n = t->node;
     struct reader r = reader_of(f->rows);
+    struct row_in *rows;
     int rc = SYNCLINE_OK;
 
-    piece_begin(t->node, &t->piece);
+    if (f->rows_n > f->rows.len)
+        return SYNCLINE_EMALFORMED;
+    rows = arena_alloc(&n->step, (f->rows_n + 1) * sizeof *rows);
+    if (rows == NULL)
+        return SYNCLINE_ENOMEM;
     for (uint32_t i = 0; i < f->rows_n && rc == SYNCLINE_OK; i++) {
-        struct slice key = get_bytes(&r);
-        struct slice item = get_bytes(&r);
+        struct slice key = get_bytes(&r), item = get_bytes(&r);
 
-        if (i > 0 && node_has_enough(t->node) && !PLANTED(ONE_PIECE))
-            rc = take_piece(t);
-        if (rc == SYNCLINE_OK)
-            rc = r.err != 0
-                ? SYNCLINE_EMALFORMED
-                : receive_row(t->node, t->conn, t->space, &f->space, key, item);
+        rc = r.err != 0 ? SYNCLINE_EMALFORMED
+                        : receive_read_row(n, key, item, &rows[i]);
     }
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
+    if (rc == SYNCLINE_OK && (f->flags & BATCH_SHEAVES) != 0)
+        rc = sheaves_open(n, t->space, f, rows);
+    *out = rows;
+    return rc;
+}
+
+static int receive_rows(struct taking *t)
+{
+    const struct frame_batch *f = t->batch;
+    struct row_in *rows;
+    int rc = read_rows(t, &rows);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    piece_begin(t->node, &t->piece);
+    for (uint32_t i = 0; i < f->rows_n && rc == SYNCLINE_OK; i++) {
+        if (i > 0 && node_has_enough(t->node) && !PLANTED(ONE_PIECE))
+            rc = take_piece(t);
+        if (rc == SYNCLINE_OK)
+            rc = take_row(t->node, t->conn, t->space, &f->space, &rows[i]);
+    }
     return rc == SYNCLINE_OK && !t->told
         ? receive_conflicts(t->node, t->space, f)
         : rc;
@@ -434,7 +391,7 @@ static int receive_staged(struct node *n, struct conn *c, struct space *sp,
 {
     struct taking t = { .node = n, .conn = c, .space = sp, .batch = f };
 
-    if ((f->flags & ~(unsigned)BATCH_HURRY) != 0)
+    if ((f->flags & ~(unsigned)(BATCH_HURRY | BATCH_SHEAVES)) != 0)
         return SYNCLINE_EMALFORMED;
     if (f->rows_n == 0 && f->conflicts_n == 0)
         return SYNCLINE_OK;
@@ -520,7 +477,7 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     bool unknown = false;
     int rc;
 
-    c->owed += f->rows.len + f->conflicts.len;
+    c->owed += batch_bytes(f);
     if ((f->flags & BATCH_HURRY) != 0)
         c->hurry = true;
     n->want_flush = true;

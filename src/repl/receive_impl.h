@@ -1,10 +1,15 @@
-/* receive_impl.h - what receive.c and receive_conflict.c share.
+/* receive_impl.h - what receive.c, receive_row.c and receive_conflict.c
+ * share.
  *
  * Pure. */
 #ifndef SYNCLINE_REPL_RECEIVE_IMPL_H
 #define SYNCLINE_REPL_RECEIVE_IMPL_H
 
-#include "repl/node_impl.h"
+#include "repl/sheaves.h"
+
+/* Reads what can be read of a row by itself. */
+NODISCARD int receive_read_row(
+    struct node *n, struct slice key, struct slice bytes, struct row_in *out);
 
 /* All records of a batch; and one that came in fragments. */
 NODISCARD int receive_conflicts(

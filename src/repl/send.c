@@ -33,21 +33,22 @@ void send_forget(struct conn *c, struct session *s)
 /* ---- rows ---- */
 
 /* The cells that the peer lacks, with the whole header. */
-static int put_lacking(struct filling *f, const struct item *it,
-    struct slice stored, struct buf *out)
+static int find_lacking(struct filling *f, const struct item *it,
+    struct slice stored, struct row_out *out)
 {
     const struct vv *has = &f->s->peer_has;
     struct arena *a = &f->node->step;
     struct item part = *it;
+    struct buf b = { 0 };
     bool all = true;
     int rc;
 
     for (uint32_t i = 0; i < it->changes_n && all; i++)
         all = !vv_covers(has, &it->changes[i].dot);
-    if (all) {
-        buf_put_slice(out, stored);
-        return buf_status(out);
-    }
+    out->item = *it;
+    out->bytes = stored;
+    if (all)
+        return SYNCLINE_OK;
     f->node->counts.rows_part++;
     part.cells = arena_alloc(a, (it->cells_n + 1) * sizeof *part.cells);
     if (part.cells == NULL)
@@ -62,8 +63,12 @@ static int put_lacking(struct filling *f, const struct item *it,
     rc = item_normalise(&part, a);
     if (rc != SYNCLINE_OK)
         return rc;
-    put_item(out, &part);
-    return buf_status(out);
+    out->item = part;
+    put_item(&b, &part);
+    rc = buf_status(&b);
+    out->bytes = arena_dup(a, buf_slice(&b));
+    buf_free(&b);
+    return rc == SYNCLINE_OK && out->bytes.ptr == NULL ? SYNCLINE_ENOMEM : rc;
 }
 
 static int start_transfer(struct filling *f, const struct entry *e,
@@ -130,17 +135,41 @@ int read_item(
     return stored_decode(value, st, &n->step);
 }
 
-static int add_row(struct filling *f, struct slice key, size_t item_bytes,
-    const struct buf *row)
+static int make_row_room(struct filling *f)
 {
+    uint32_t cap = f->rows_cap == 0 ? 16 : f->rows_cap * 2;
+    struct row_out *room;
+
+    if (f->rows_n < f->rows_cap)
+        return SYNCLINE_OK;
+    room = arena_alloc(&f->node->step, cap * sizeof *room);
+    if (room == NULL)
+        return SYNCLINE_ENOMEM;
+    if (f->rows_n > 0)
+        memcpy(room, f->rows, f->rows_n * sizeof *room);
+    f->rows = room;
+    f->rows_cap = cap;
+    return SYNCLINE_OK;
+}
+
+static int add_row(
+    struct filling *f, size_t item_bytes, const struct row_out *row)
+{
+    struct slice key;
+
+    if (make_row_room(f) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    key = arena_dup(&f->node->step, row->key); /* what is held goes below */
+    if (key.ptr == NULL)
+        return SYNCLINE_ENOMEM;
     f->weight += item_bytes;
-    put_bytes(&f->rows, key);
-    put_bytes(&f->rows, buf_slice(row));
-    f->rows_n++;
+    f->rows[f->rows_n] = *row;
+    f->rows[f->rows_n++].key = key;
+    f->rows_len += row->key.len + row->bytes.len + 2 * sizeof(uint32_t);
     f->s->mark_sent = false; /* rows that leave owe a mark, news or not */
     f->node->counts.rows_sent++;
     held_remove_entry(f->s, FEED_ITEM, key);
-    return buf_status(&f->rows);
+    return SYNCLINE_OK;
 }
 
 static bool is_record_of(const struct held *h, struct slice key)
@@ -168,7 +197,7 @@ static bool waits_for_record(const struct filling *f, struct slice key)
 int consider_item(struct filling *f, const struct entry *e, bool now)
 {
     struct node *n = f->node;
-    struct buf row = { 0 };
+    struct row_out row = { .key = e->tail };
     struct slice bytes;
     struct stored st;
     int rc = read_item(f, e->tail, &st, &bytes);
@@ -182,15 +211,12 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
             f, e, &st.item.ctx, false, n->now_us + n->opt.forward_us);
     if (waits_for_record(f, e->tail))
         return hold_back(f, e, &st.item.ctx, true, 0);
-    rc = put_lacking(f, &st.item, bytes, &row);
+    rc = find_lacking(f, &st.item, bytes, &row);
     if (rc != SYNCLINE_OK)
-        goto out;
-    rc = row.len <= n->opt.fragment_above
-        ? add_row(f, e->tail, bytes.len, &row)
-        : send_large(f, e, st.lsn, &st.item.ctx, buf_slice(&row));
-out:
-    buf_free(&row);
-    return rc;
+        return rc;
+    return row.bytes.len <= n->opt.fragment_above
+        ? add_row(f, bytes.len, &row)
+        : send_large(f, e, st.lsn, &st.item.ctx, row.bytes);
 }
 
 /* What a mark may not claim while the record is still on its way: a peer
@@ -338,8 +364,31 @@ static void check_bytes(const struct filling *f)
 
     if (most < FRAME_MAX / 4)
         most = FRAME_MAX / 4; /* what is not durable yet stays together */
-    ENSURE(f->rows.len + f->conflicts.len <=
+    ENSURE(f->rows_len + f->conflicts.len <=
         most + f->node->opt.fragment_above + NAME_BYTES);
+}
+
+static int send_rows(struct filling *f, struct frame *frame)
+{
+    struct frame_batch *b = &frame->batch;
+    int rc = sheaves_bind(&f->bound, f->rows, f->rows_n, &f->node->step);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    b->rows = buf_slice(&f->bound.rows);
+    b->sheaves = buf_slice(&f->bound.sheaves);
+    b->sheaves_n = f->bound.sheaves_n;
+    if (b->sheaves_n > 0)
+        b->flags |= BATCH_SHEAVES;
+    f->conn->in_flight += batch_bytes(b);
+    if (f->conn->in_flight >= f->node->opt.window_bytes / 2)
+        b->flags |= BATCH_HURRY;
+    rc = conn_send(f->node, f->conn, frame);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    f->node->counts.batches_sent++;
+    f->node->counts.sheaves_sent += b->sheaves_n;
+    return SYNCLINE_OK;
 }
 
 static int send_batch(struct filling *f, bool done, bool *sent)
@@ -348,7 +397,6 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     struct frame frame = { .type = FRAME_BATCH,
         .batch = { .space = s->space->token,
             .floors = s->space->s.floors,
-            .rows = buf_slice(&f->rows),
             .rows_n = f->rows_n,
             .conflicts = buf_slice(&f->conflicts),
             .conflicts_n = f->conflicts_n } };
@@ -379,13 +427,9 @@ static int send_batch(struct filling *f, bool done, bool *sent)
     *sent = f->rows_n > 0 || f->conflicts_n > 0 || frame.batch.flags != 0;
     if (!*sent)
         return SYNCLINE_OK;
-    f->conn->in_flight += f->rows.len + f->conflicts.len;
-    if (f->conn->in_flight >= f->node->opt.window_bytes / 2)
-        frame.batch.flags |= BATCH_HURRY;
-    rc = conn_send(f->node, f->conn, &frame);
+    rc = send_rows(f, &frame);
     if (rc != SYNCLINE_OK)
         return rc;
-    f->node->counts.batches_sent++;
     if ((frame.batch.flags & BATCH_CURSOR) != 0) {
         s->told_cursor = cursor + 1;
         f->node->counts.cursors_sent++;
@@ -503,7 +547,7 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
     if (rc == SYNCLINE_OK && done && s->bootstrapping == BOOTSTRAP_SENDING &&
         s->held_n == 0 && c->transfer == NULL)
         rc = end_bootstrap(n, c, s);
-    buf_free(&f.rows);
+    bound_free(&f.bound);
     buf_free(&f.conflicts);
     *more = !done && !f.stalled &&
         (sent || walked != s->walked || indexing != s->indexing);

@@ -6,17 +6,20 @@
 #define SYNCLINE_REPL_SEND_IMPL_H
 
 #include "base/plant.h"
-#include "repl/node_impl.h"
+#include "repl/sheaves.h"
 
 /* A batch being filled for one session. */
 struct filling {
     struct node *node;
     struct conn *conn;
     struct session *s;
-    struct buf rows, conflicts;
-    uint32_t rows_n, conflicts_n;
-    size_t weight; /* bytes of the items that it is about */
-    bool stalled;  /* no room to hold back another row */
+    struct row_out *rows; /* in the step's arena */
+    uint32_t rows_n, rows_cap, conflicts_n;
+    size_t rows_len; /* bytes of them, each with its own proofs */
+    struct buf conflicts;
+    struct bound bound; /* the rows as they leave */
+    size_t weight;      /* bytes of the items that it is about */
+    bool stalled;       /* no room to hold back another row */
 };
 
 /* One entry of the feed or the index. */
@@ -34,7 +37,7 @@ struct entry {
 static inline bool filled(const struct filling *f)
 {
     return f->stalled ||
-        f->rows.len + f->conflicts.len >= f->node->opt.batch_bytes ||
+        f->rows_len + f->conflicts.len >= f->node->opt.batch_bytes ||
         (f->weight >= WEIGHT_MAX * f->node->opt.batch_bytes &&
             !PLANTED(ONE_PIECE));
 }

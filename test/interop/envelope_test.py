@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from signed import (  # noqa: E402
     HEADER, REMOVED, TOMBSTONE, VALUE, Keys, Proof, make_proof, open_envelope,
-    root_of, seal, tap, xaes)
+    part, root_of, seal, tap, xaes)
 from cryptography.exceptions import InvalidTag  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402
@@ -156,6 +156,37 @@ def both_prove_the_same_and_believe_it():
         tap.equal(TOOL.ask("verify", spki, mesh[::-1], proof, root), EDENIED)
 
 
+def shares_of(lives):
+    """The living, dealt out to changes one after another."""
+    shares, now = [], [False] * len(lives)
+    for i, alive in enumerate(lives):
+        now[i] = alive
+        if any(now) and RNG.random() < 0.2:
+            shares.append(now)
+            now = [False] * len(lives)
+    return shares + ([now] if any(now) else [])
+
+
+def both_bind_the_same_sheaf_and_cut_it_apart():
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
+    mesh = RNG.randbytes(16)
+    for _ in range(ROUNDS):
+        leaves, lives = draw_commit()
+        shares = shares_of(lives)[:100]
+        lives = [any(column) for column in zip(*shares)]
+        living = [leaf for leaf, alive in zip(leaves, lives) if alive]
+        proofs = [make_proof(key, mesh, leaves, share) for share in shares]
+        at, parts = 0, []
+        for share in shares:
+            made, at = part(share, at)
+            parts.append(made)
+        sheaf = make_proof(key, mesh, leaves, lives)
+        tap.equal(TOOL.ask("bind", *proofs), [sheaf] + parts)
+        if len(parts) + len(living) < 390:
+            tap.equal(TOOL.ask("cut", sheaf, b"", b"", str(len(parts)), *parts,
+                               *living), proofs)
+
+
 def a_proof_of_a_later_epoch_names_its_key():
     seed, mesh = RNG.randbytes(32), RNG.randbytes(16)
     key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
@@ -187,10 +218,28 @@ def the_example_of_the_page_holds():
     tap.equal(shown, proof)
 
 
+def the_sheaf_of_the_page_holds():
+    with open(os.path.join(ROOT, "doc", "protocol.md"), encoding="utf-8") as f:
+        page = f.read()
+    first = re.search(r"The leaf is\n\n`([0-9a-f]{64})`", page).group(1)
+    leaves = [bytes.fromhex(first)] + [
+        hashlib.sha256(b).digest() for b in (b"b", b"c")]
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x77" * 32)
+    sheaf = make_proof(key, b"\xaa" * 16, leaves, [True, False, True])
+    shown = re.search(r"Their sheaf:\n\n```\n(.*?)```", page, re.S)
+    tap.equal(bytes.fromhex(re.sub(r"#.*", "", shown.group(1))), sheaf)
+    one, at = part([True, False, False], 0)
+    two, _ = part([False, False, True], at)
+    shown = "`01 %s` and `01 %s`" % (one.hex(), two.hex())
+    tap.check(re.sub(" ", "", shown) in re.sub(" ", "", page), shown)
+
+
 TESTS = [the_published_vectors_of_xaes, both_seal_the_same_bytes_and_open_them,
          what_is_bent_opens_for_nobody, other_keys_are_known_by_their_id,
          both_prove_the_same_and_believe_it,
-         a_proof_of_a_later_epoch_names_its_key, the_example_of_the_page_holds]
+         both_bind_the_same_sheaf_and_cut_it_apart,
+         a_proof_of_a_later_epoch_names_its_key, the_example_of_the_page_holds,
+         the_sheaf_of_the_page_holds]
 
 if __name__ == "__main__":
     status = tap.run(TESTS)

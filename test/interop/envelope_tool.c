@@ -8,12 +8,14 @@
  * content is put right. EPOCH is decimal. open FIRST MESH SPACE EPOCH ID+KEY
  * ENVELOPE -> CONTENT-KEY PATH VALUE commit SEED MESH KEEP LEAF... -> SPKI
  * PROOF KEEP has a digit for each leaf, 1 for those that live. root PROOF
- * LEAF... -> ROOT, over the living verify SPKI MESH PROOF ROOT -> ok */
+ * LEAF... -> ROOT, over the living verify SPKI MESH PROOF ROOT -> ok
+ * bind PROOF... -> SHEAF PART... cut SHEAF - - N PART... LEAF... -> PROOF...,
+ * N parts, then all leaves that live */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "crypto/merkle.h"
+#include "crypto/sheaf.h"
 
 #define FIELDS_MAX 400
 
@@ -195,6 +197,65 @@ static int do_verify(const struct fields *f, uint64_t number)
     return rc;
 }
 
+static int do_bind(const struct fields *f, uint64_t number)
+{
+    static struct proof proofs[FIELDS_MAX];
+    static const struct proof *list[FIELDS_MAX];
+    struct buf out = { 0 };
+    uint32_t n = 0, at = 0;
+    int rc = SYNCLINE_OK;
+
+    (void)number;
+    for (size_t i = 1; i < f->n && rc == SYNCLINE_OK; i++) {
+        rc = proof_read(&proofs[n], f->e[i]);
+        list[n] = &proofs[n];
+        n++;
+    }
+    if (rc == SYNCLINE_OK)
+        rc = sheaf_join(&out, list, n);
+    if (rc == SYNCLINE_OK)
+        print(buf_slice(&out), "");
+    for (uint32_t i = 0; i < n && rc == SYNCLINE_OK; i++) {
+        buf_clear(&out);
+        sheaf_put_part(&out, &proofs[i], &at);
+        (void)fputs(" ", stdout);
+        print(buf_slice(&out), "");
+    }
+    if (rc == SYNCLINE_OK)
+        (void)puts("");
+    buf_free(&out);
+    return rc;
+}
+
+static int do_cut(const struct fields *f, uint64_t number)
+{
+    static struct merkle_hash leaves[FIELDS_MAX];
+    static struct sheaf_part parts[FIELDS_MAX];
+    struct buf out = { 0 };
+    struct arena a = { 0 };
+    struct sheaf s;
+    int rc = sheaf_read(&s, f->e[1]);
+
+    ENSURE(number + 5 <= f->n);
+    for (size_t i = 0; i < number && rc == SYNCLINE_OK; i++)
+        rc = sheaf_get_part(&s, f->e[5 + i], &parts[i]);
+    if (rc == SYNCLINE_OK && !sheaf_is_whole(&s))
+        rc = SYNCLINE_EMALFORMED;
+    s.leaves = leaves;
+    if (rc == SYNCLINE_OK) {
+        ENSURE(leaves_of(f, 5 + number, leaves) == s.proof.living_n);
+        rc = sheaf_build(&s, &port, &a);
+    }
+    for (size_t i = 0; i < number && rc == SYNCLINE_OK; i++) {
+        buf_clear(&out);
+        sheaf_cut(&out, &s, &parts[i]);
+        print(buf_slice(&out), i + 1 < number ? " " : "\n");
+    }
+    buf_free(&out);
+    arena_free(&a);
+    return rc;
+}
+
 static const struct {
     const char *name;
     int (*fn)(const struct fields *f, uint64_t number);
@@ -205,6 +266,8 @@ static const struct {
     { "commit", do_commit, 5 },
     { "root", do_root, 3 },
     { "verify", do_verify, 5 },
+    { "bind", do_bind, 2 },
+    { "cut", do_cut, 6 },
 };
 
 static void take(struct fields *f, char *line)

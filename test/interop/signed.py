@@ -184,6 +184,21 @@ def make_proof(key, mesh, leaves, lives, epoch=0, key_id=b""):
     return out + dead_hashes(leaves, lives)
 
 
+def part(lives, at):
+    """What stands for the proof of a change whose leaves these are, among all
+    of the tree, where it shares a sheaf; at: where the part before it ended.
+    That, and where this one does."""
+    end = max(i for i, alive in enumerate(lives) if alive) + 1
+    out, want = b"", False
+    while at < end:
+        n = 0
+        while at + n < end and lives[at + n] == want:
+            n += 1
+        out += varint(n)
+        at, want = at + n, not want
+    return out, end
+
+
 class Proof:
     def __init__(self, data):
         self.epoch, at = take_varint(data, 0)

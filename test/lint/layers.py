@@ -24,7 +24,7 @@ MAY = {
 PORTS = {
     "crypto": {"core/id.h", "core/netaddr.h", "core/vv.h"},
     "repl": {"crypto/code.h", "crypto/envelope.h", "crypto/merkle.h",
-             "crypto/port.h", "store/store.h"},
+             "crypto/port.h", "crypto/sheaf.h", "store/store.h"},
 }
 PURE = {"base", "core", "repl"}
 PURE_SYSTEM = {

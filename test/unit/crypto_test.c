@@ -237,6 +237,25 @@ TEST(ed25519_published_vectors)
     }
 }
 
+/* Under the neutral point the signature (neutral point, 0) fits all texts. */
+TEST(a_key_of_small_order_verifies_nothing)
+{
+    uint8_t sig[ED25519_SIG_LEN] = { 1 };
+    struct buf spki = unhex(SPKI_START
+        "0100000000000000000000000000000000000000000000000000000000000000");
+
+    CHECK_INT(crypto_verify(
+                  buf_slice(&spki), SLICE(sig, sizeof sig), SLICE_LIT("text")),
+        SYNCLINE_EDENIED);
+    buf_free(&spki);
+    spki = unhex(SPKI_START
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
+    CHECK_INT(crypto_verify(
+                  buf_slice(&spki), SLICE(sig, sizeof sig), SLICE_LIT("text")),
+        SYNCLINE_EDENIED);
+    buf_free(&spki);
+}
+
 TEST(what_is_no_key_verifies_nothing)
 {
     struct buf spki = unhex(SPKI_START

@@ -102,6 +102,19 @@ static struct frame batch_with_floors(void)
     return f;
 }
 
+static struct frame batch_with_sheaves(void)
+{
+    struct frame f = { .type = FRAME_BATCH, .no = 3 };
+
+    fill(f.batch.space.b, 0x55, SPACE_TOKEN_LEN);
+    f.batch.flags = BATCH_SHEAVES;
+    f.batch.sheaves_n = 1;
+    f.batch.sheaves = SLICE_LIT("\5sheaf");
+    f.batch.rows_n = 2;
+    f.batch.rows = SLICE_LIT("\1k\2it\1l\2it");
+    return f;
+}
+
 static struct frame bootstrap_begins(void)
 {
     struct frame f = { .type = FRAME_BOOTSTRAP, .no = 13 };
@@ -226,6 +239,8 @@ static const struct {
         LIT("\3\x80\1" SPACE "\3\7\1\5\1k\2it\1\4\1t\1r\1" R1 "\5") },
     { "batch with floors", batch_with_floors,
         LIT("\3\3" SPACE "\x11\0\2\x09\0\2\1\0\0\0\0\0\0" R1 "\0\0\0\0\0") },
+    { "batch with sheaves", batch_with_sheaves,
+        LIT("\3\3" SPACE "\x40\0\1\6\5sheaf\2\x0a\1k\2it\1l\2it\0\0\0") },
     { "bootstrap, it begins", bootstrap_begins,
         LIT("\x0d\x0d" SPACE "\0\1" R1 "\5") },
     { "bootstrap, it ends", bootstrap_ends,

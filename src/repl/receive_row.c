@@ -1,0 +1,111 @@
+/* What a row must be, whoever sends it: readable, canonical, no larger than
+ * somebody could have written it. */
+#include "base/plant.h"
+#include "repl/receive_impl.h"
+
+/* Most values can be seen to be canonical: words, plain strings, integers of
+ * up to eighteen digits. */
+static bool is_plainly_canonical(struct slice v)
+{
+    size_t i = v.ptr[0] == '-';
+
+    if (slice_is(v, "true") || slice_is(v, "false") || slice_is(v, "null") ||
+        slice_is(v, "{}") || slice_is(v, "0"))
+        return true;
+    if (v.ptr[0] == '"') {
+        for (i = 1; i + 1 < v.len; i++)
+            if (v.ptr[i] < 0x20 || v.ptr[i] > 0x7e || v.ptr[i] == '"' ||
+                v.ptr[i] == '\\')
+                return false;
+        return v.len >= 2 && v.ptr[v.len - 1] == '"';
+    }
+    if (v.len - i > 18 || i == v.len || v.ptr[i] == '0')
+        return false;
+    for (; i < v.len; i++)
+        if (v.ptr[i] < '0' || v.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+static int check_value(struct node *n, struct slice value, struct buf *text)
+{
+    struct json *v;
+    int rc;
+
+    if (value.ptr == NULL || is_plainly_canonical(value))
+        return SYNCLINE_OK;
+    rc = json_parse(&v, value, JSON_STRICT, &n->step, NULL);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_clear(text);
+    json_print(text, v, JSON_CANONICAL);
+    if (buf_status(text) != SYNCLINE_OK)
+        return buf_status(text);
+    return slice_eq(buf_slice(text), value) &&
+            (v->type != JSON_OBJECT || v->n == 0)
+        ? SYNCLINE_OK
+        : SYNCLINE_EMALFORMED;
+}
+
+/* What a peer sends as a value must be what our own printer would have
+ * written for a leaf, or members would print different documents. */
+static int check_values(struct node *n, const struct item *row)
+{
+    struct buf text = { 0 };
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < row->cells_n && rc == SYNCLINE_OK; i++)
+        rc = check_value(n, row->cells[i].value, &text);
+    for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
+        for (uint32_t k = 0;
+             k < row->changes[i].originals_n && rc == SYNCLINE_OK; k++)
+            rc = check_value(n, row->changes[i].originals[k].value, &text);
+    buf_free(&text);
+    return rc;
+}
+
+/* No writer puts more into an item at once; joined ones may hold more. */
+static int check_amount(
+    struct node *n, const struct item *row, size_t row_bytes)
+{
+    uint32_t *cells;
+    size_t *bytes;
+
+    if ((row->cells_n <= CELLS_MAX && row_bytes <= VALUE_MAX) ||
+        PLANTED(R21_CELLS))
+        return SYNCLINE_OK;
+    cells = arena_zalloc(&n->step, row->changes_n, sizeof *cells);
+    bytes = arena_zalloc(&n->step, row->changes_n, sizeof *bytes);
+    if (cells == NULL || bytes == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < row->cells_n; i++) {
+        const struct cell *c = &row->cells[i];
+
+        if (c->value.ptr == NULL)
+            continue; /* removed, and what removes may remove much */
+        bytes[c->change] += c->path.len + c->value.len;
+        if (++cells[c->change] > CELLS_MAX || bytes[c->change] > VALUE_MAX)
+            return SYNCLINE_EMALFORMED;
+    }
+    return SYNCLINE_OK;
+}
+
+int receive_read_row(
+    struct node *n, struct slice key, struct slice bytes, struct row_in *out)
+{
+    struct reader r = reader_of(bytes);
+    int rc = key_check(key, NULL);
+
+    *out = (struct row_in){ .key = key, .bytes = bytes };
+    n->counts.rows_received++;
+    if (rc == SYNCLINE_OK)
+        rc = get_item(&r, &out->item, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    if (rc == SYNCLINE_OK)
+        rc = check_amount(n, &out->item, bytes.len);
+    if (rc == SYNCLINE_OK && !PLANTED(R32_ROWS))
+        rc = check_values(n, &out->item);
+    return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
+                                                      : SYNCLINE_EMALFORMED;
+}
