@@ -97,7 +97,7 @@ static void on_replaced_op(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
-    if (is_of(o, op, PEEK_RETURNING, &p) && op->value.ptr != NULL) {
+    if (is_of(o, op, PEEK_RETURNING, &p) && op->value.ptr != NULL && !p.anew) {
         ENSURE(o->replaced_n < SIM_SPACES);
         o->replaced[o->replaced_n++] = p.number;
     }
@@ -213,7 +213,7 @@ static void on_returning_op(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
-    if (!is_of(o, op, PEEK_RETURNING, &p))
+    if (!is_of(o, op, PEEK_RETURNING, &p) || p.anew)
         return;
     for (unsigned i = 0; i < SIM_SPACES; i++) {
         struct view_space *vs = &o->view->spaces[i];

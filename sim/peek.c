@@ -83,6 +83,7 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
     }
     if (slice_has_prefix(key, SLICE_LIT(META_RETURNING))) {
         struct reader r = reader_of(value);
+        uint8_t flags;
 
         out->what = PEEK_RETURNING;
         key = slice_from(key, sizeof META_RETURNING - 1);
@@ -90,7 +91,9 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
             return SYNCLINE_ESHORT;
         if (value.ptr != NULL) {
             out->into = get_be32(&r);
-            out->mutual = get_u8(&r) != 0;
+            flags = get_u8(&r);
+            out->mutual = (flags & 1) != 0;
+            out->anew = (flags & 2) != 0;
         }
         return r.err;
     }

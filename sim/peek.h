@@ -28,6 +28,7 @@ struct peek {
     enum peek_meta what;
     uint32_t number, into;
     bool mutual;
+    bool anew; /* no bootstrap: it is fetched from the beginning */
     struct space_token token;
     struct slice name;
     struct dot dot;

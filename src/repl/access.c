@@ -257,6 +257,8 @@ static int look_at(struct node *n, struct space *sp)
     lower_others(n, sp);
     sp->collected_upto = (struct vv){ 0 }; /* what waited for some may go */
     sp->suspect = true;
+    /* Its own rows that no vector covers can be written again, after a mark. */
+    sp->clipped = sp->clipped || (sp->reissue && access_may_write(n, sp));
     return rc;
 }
 
@@ -311,7 +313,12 @@ static int switch_to_nothing(struct node *n, struct space *sp)
     const struct parts before = parts_of(sp);
     const struct parts after = { .id = n->next_space++,
         .s = { .floors = before.s.floors } };
+    const struct returning old = { .from = before.id,
+        .had = before.have,
+        .floors = before.s.floors,
+        .anew = true };
     const struct rid replica = n->replica;
+    struct returning *r = NULL;
     int rc;
 
     set_parts(sp, &after);
@@ -319,21 +326,23 @@ static int switch_to_nothing(struct node *n, struct space *sp)
     (void)space_next_lsn(sp);
     txn_del(
         &n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, before.id));
-    txn_put(&n->txn, TABLE_META,
-        key_meta_space(&n->key, META_JOINING, before.id), SLICE_LIT(""));
     rc = node_mint_replica(n);
+    if (rc == SYNCLINE_OK)
+        rc = return_begin(n, sp, &old, &r);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     if (rc == SYNCLINE_OK)
-        return leaving_drop(n, before.id);
+        return rc;
     set_parts(sp, &before);
     sp->unsaved = false;
     n->replica = replica;
+    return_forget(n, r);
     return rc;
 }
 
 /* Who may not write cannot put right what he holds: he forgets it and asks
- * for all. The history keeps what was there. */
+ * for all, but for what he wrote himself and counts, which nobody else may
+ * have (return.c). The history keeps what was there. */
 static int begin_anew(struct node *n, struct space *sp)
 {
     int rc = returns_run(n, true);
@@ -347,6 +356,7 @@ static int begin_anew(struct node *n, struct space *sp)
     if (rc != SYNCLINE_OK)
         return rc;
     n->counts.spaces_refetched++;
+    sp->reissue = true;
     space_forget_pending(n, sp);
     acks_forget(n, sp);
     buf_clear(&sp->collect_at);

@@ -269,6 +269,70 @@ static int bring_item(struct node *n, struct returning *r, struct slice key,
         : SYNCLINE_OK;
 }
 
+/* ---- one of which this device's own changes stay ---- */
+
+static bool is_kept(
+    struct node *n, const struct space *sp, const struct change *c)
+{
+    struct dot d = c->dot;
+
+    (void)access_clamp_dot(n, sp, &d);
+    return d.seq == c->dot.seq && node_is_mine(n, &c->dot.replica) &&
+        !vv_covers(&sp->have, &c->dot);
+}
+
+/* Those changes whole, with their dots and signatures. */
+static int own_row(struct node *n, const struct space *sp,
+    const struct item *old, struct item *row)
+{
+    uint32_t ix;
+    int rc = SYNCLINE_OK;
+
+    item_init(row);
+    for (uint32_t i = 0; i < old->changes_n && rc == SYNCLINE_OK; i++)
+        if (is_kept(n, sp, &old->changes[i]))
+            rc = vv_add(&row->ctx, &old->changes[i].dot, &n->step);
+    for (uint32_t i = 0; i < old->cells_n && rc == SYNCLINE_OK; i++) {
+        const struct cell *c = &old->cells[i];
+
+        if (!is_kept(n, sp, &old->changes[c->change]))
+            continue;
+        rc = item_add_change(row, &old->changes[c->change], &ix, &n->step);
+        if (rc == SYNCLINE_OK)
+            rc = item_set(row, c->path, c->value, ix, &n->step);
+    }
+    if (rc == SYNCLINE_OK && old->tomb >= 0 &&
+        is_kept(n, sp, &old->changes[old->tomb])) {
+        rc = item_add_change(row, &old->changes[old->tomb], &ix, &n->step);
+        row->tomb = ix;
+    }
+    row->length = old->length;
+    row->version = old->version;
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&row->birth, &old->birth, &n->step);
+    return rc == SYNCLINE_OK ? item_normalise(row, &n->step) : rc;
+}
+
+static int keep_own(struct node *n, struct returning *r, struct slice key,
+    const struct item *old, uint64_t lsn)
+{
+    struct space *sp = r->space;
+    struct stored st;
+    struct merging m = { n, sp, key, &st, false };
+    struct merge_sink sink = merging_sink(&m);
+    struct merge_result what;
+    struct item row;
+    int rc = own_row(n, sp, old, &row);
+
+    if (rc != SYNCLINE_OK || row.changes_n == 0)
+        return rc;
+    rc = item_load(n, sp, key, &st);
+    if (rc == SYNCLINE_OK)
+        rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
+    n->counts.items_kept++;
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, lsn) : rc;
+}
+
 static int load_old(
     struct node *n, uint32_t number, struct slice key, struct stored *out)
 {
@@ -285,6 +349,16 @@ static int load_old(
                              : SYNCLINE_ENOMEM;
 }
 
+/* It stays, to be compared with; but it is not found again. */
+static int leave_old(struct node *n, const struct returning *r,
+    struct slice key, const struct item *old)
+{
+    for (uint32_t i = 0; i < old->ctx.n; i++)
+        txn_del(&n->txn, TABLE_SEEN,
+            key_seen(&n->key, r->from, &old->ctx.e[i], key));
+    return txn_status(&n->txn);
+}
+
 int return_bring(struct node *n, struct returning *r, struct slice key,
     const struct dot *dot, uint64_t lsn)
 {
@@ -293,11 +367,18 @@ int return_bring(struct node *n, struct returning *r, struct slice key,
 
     if (rc == SYNCLINE_OK && old.existed)
         rc = bring_item(n, r, key, &old.item, dot, lsn);
-    /* It stays, to be compared with; but it is not found again. */
-    for (uint32_t i = 0; i < old.item.ctx.n && rc == SYNCLINE_OK; i++)
-        txn_del(&n->txn, TABLE_SEEN,
-            key_seen(&n->key, r->from, &old.item.ctx.e[i], key));
-    return rc == SYNCLINE_OK ? txn_status(&n->txn) : rc;
+    return rc == SYNCLINE_OK ? leave_old(n, r, key, &old.item) : rc;
+}
+
+int return_keep(
+    struct node *n, struct returning *r, struct slice key, uint64_t lsn)
+{
+    struct stored old;
+    int rc = load_old(n, r->from, key, &old);
+
+    if (rc == SYNCLINE_OK && old.existed)
+        rc = keep_own(n, r, key, &old.item, lsn);
+    return rc == SYNCLINE_OK ? leave_old(n, r, key, &old.item) : rc;
 }
 
 /* ---- what was deleted here, and came back ---- */
