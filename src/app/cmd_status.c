@@ -63,6 +63,10 @@ static void print_news(struct cli *c, const struct json *s)
             SLICE_FMT(cli_count(c, rescue)));
     if (json_get_bool(s, "copies", false))
         (void)puts("  copies     this device runs twice, see: syncline doctor");
+    if (json_get(s, "forks") != NULL && json_get(s, "forks")->n > 0)
+        (void)puts(
+            "  forks      somebody wrote two things under one name, see: "
+            "syncline doctor");
 }
 
 static void print_spaces(struct cli *c, const struct json *spaces)

@@ -183,6 +183,31 @@ static void check_stamps(const struct json *clock, struct buf *b)
     }
 }
 
+/* Two stores wrote as one replica, or a device lies. */
+static void check_forks(const struct json *status, struct buf *b)
+{
+    const struct json *list = json_get(status, "forks");
+
+    for (const struct json *f = list != NULL ? list->first : NULL; f != NULL;
+         f = f->next) {
+        struct slice name = json_get_str(f, "name");
+        char text[512];
+
+        if (name.len == 0)
+            name = SLICE_LIT("a device that is no member");
+        (void)snprintf(text, sizeof text,
+            "%.*s signed two different changes as number %lld of one replica "
+            "in %.*s; that replica counts there no more from that one on, and "
+            "what it had written was written again. If its folder was copied "
+            "or its disk put back, that is all; else its key is in wrong "
+            "hands: `syncline remove`",
+            (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
+            (long long)json_get_int(f, "change", 0),
+            SLICE_FMT(json_get_str(f, "space")));
+        put_check(b, "fork", "warn", text);
+    }
+}
+
 static int64_t number_of(const struct json *peer, const char *name)
 {
     const struct json *v = json_get(peer, name);
@@ -309,6 +334,7 @@ void doctor_examine(
         check_replicas(s, &b);
     check_clock(json_get(status, "clock"), &b);
     check_stamps(json_get(status, "clock"), &b);
+    check_forks(status, &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

@@ -75,6 +75,9 @@ bool access_clamp_dot(
     bound = members_bound(n->members, &d->replica, &sp->token, &known);
     if (d->seq > bound && !PLANTED(CUT_IGNORED))
         d->seq = bound;
+    bound = forks_bound(n, &sp->token, &d->replica);
+    if (d->seq > bound)
+        d->seq = bound;
     return known;
 }
 
@@ -119,7 +122,8 @@ bool access_allows(const struct node *n, const struct space *sp,
 int access_check_record(
     struct node *n, struct slice key, const struct item *row)
 {
-    bool today = slice_has_prefix(key, SLICE_LIT(CERT_PREFIX));
+    bool fork = forks_is_key(key);
+    bool today = fork || slice_has_prefix(key, SLICE_LIT(CERT_PREFIX));
 
     if (!today && !slice_has_prefix(key, SLICE_LIT(MEMBER_PREFIX)) &&
         !slice_has_prefix(key, SLICE_LIT(REMOVED_PREFIX)))
@@ -128,9 +132,9 @@ int access_check_record(
         return SYNCLINE_EMALFORMED;
     for (uint32_t i = 0; i < row->cells_n; i++) {
         const struct cell *c = &row->cells[i];
-        int rc = c->path.len > 0 || c->value.ptr == NULL
-            ? SYNCLINE_EMALFORMED
-            : members_check(n->members, key, c->value);
+        int rc = c->path.len > 0 || c->value.ptr == NULL ? SYNCLINE_EMALFORMED
+            : fork ? forks_check(n, key, c->value)
+                   : members_check(n->members, key, c->value);
 
         if (rc != SYNCLINE_OK)
             return rc;
@@ -383,6 +387,12 @@ static int mint(struct node *n)
         return rc;
     }
     n->mint_due = false;
+    if (forks_names(n, &old)) {
+        n->new_replica = "forked";
+        log_line(&n->log, LOG_LEVEL_WARN, "fork",
+            "this device is a new replica: two stores have written as the last "
+            "one; was its folder copied, or a disk put back?");
+    }
     conns_restart(n, "what this device may has changed: it is a new replica");
     return SYNCLINE_OK;
 }

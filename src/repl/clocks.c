@@ -97,6 +97,7 @@ int clock_leave(struct node *n, bool with_items)
     n->far.n = 0;
     if (!with_items)
         n->clock.last = 0;
+    forks_forget(n);
     return epochs_forget(n);
 }
 

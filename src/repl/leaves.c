@@ -143,12 +143,11 @@ int leaf_maker_turn(struct leaf_maker *m, const struct change *c)
     return crypto->sha256(crypto->self, m->h.context, buf_slice(&m->context));
 }
 
-int leaf_make(
-    struct leaf_maker *m, const struct cell *cell, struct merkle_hash *out)
+int leaf_parts(struct leaf_maker *m, const struct cell *cell,
+    uint8_t header[ENVELOPE_HEADER_LEN], uint8_t tag[ENVELOPE_TAG_LEN])
 {
     const struct crypto_port *crypto = m->node->opt.crypto;
     struct envelope_content c = { .key = m->key };
-    uint8_t header[ENVELOPE_HEADER_LEN], tag[ENVELOPE_TAG_LEN];
     int rc;
 
     m->h.type = CELL_TOMBSTONE;
@@ -159,9 +158,19 @@ int leaf_make(
     }
     rc = envelope_cell_token(m->h.cell, crypto, m->keys, m->key, c.path);
     envelope_put_header(header, &m->h);
-    if (rc == SYNCLINE_OK)
-        rc = envelope_tag(tag, crypto, m->keys, header, &c);
-    return rc == SYNCLINE_OK ? merkle_leaf(out, crypto, header, tag) : rc;
+    return rc == SYNCLINE_OK ? envelope_tag(tag, crypto, m->keys, header, &c)
+                             : rc;
+}
+
+int leaf_make(
+    struct leaf_maker *m, const struct cell *cell, struct merkle_hash *out)
+{
+    uint8_t header[ENVELOPE_HEADER_LEN], tag[ENVELOPE_TAG_LEN];
+    int rc = leaf_parts(m, cell, header, tag);
+
+    return rc == SYNCLINE_OK
+        ? merkle_leaf(out, m->node->opt.crypto, header, tag)
+        : rc;
 }
 
 int leaves_make(struct leaf_maker *m, const struct item *it,

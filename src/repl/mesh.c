@@ -4,7 +4,8 @@
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name
  *   parked/<device>                     true, or false (silence.c)
- *   clock/<epoch>/<device>              a signed record (clock_epochs.c)  */
+ *   clock/<epoch>/<device>              a signed record (clock_epochs.c)
+ *   fork/<id>                           two changes of one dot (forks.h)  */
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/access_impl.h"
@@ -36,6 +37,7 @@ int mesh_init(struct node *n)
 void mesh_free(struct node *n)
 {
     members_free(n->members);
+    forks_free(n);
     invites_free(n->invites);
     peers_free(n->peers);
     keyring_free(&n->keyring);
@@ -377,6 +379,8 @@ static int refresh_item(struct node *n, struct space *mesh, struct slice key)
         return refresh_policy_of(n, rest);
     if (after_prefix(key, EPOCH_PREFIX, &rest))
         return refresh_epoch(n, key, doc);
+    if (forks_is_key(key))
+        return forks_take(n, key, doc, &n->rights_due);
     if (members_is_key(key)) {
         rc = members_set(n->members, key, doc, &why);
         if (rc == SYNCLINE_EMALFORMED)
@@ -448,6 +452,8 @@ int mesh_refresh(struct node *n)
     n->members_changed = n->members_changed || changed;
     if (rc == SYNCLINE_OK && n->members_changed)
         rc = act_on_members(n);
+    if (rc == SYNCLINE_OK && changed)
+        rc = forks_retry(n, &n->rights_due);
     if (rc == SYNCLINE_OK)
         n->members_changed = false;
     for (struct changed_key *k = f.keys; k != NULL && rc == SYNCLINE_OK;

@@ -472,7 +472,9 @@ static int act_on_mesh(struct node *n)
     bool waits = n->mesh_changed && any_parked(n);
     int rc = SYNCLINE_OK;
 
-    if (n->mesh_changed)
+    if (n->forks.found_n > 0)
+        rc = forks_settle(n);
+    if (rc == SYNCLINE_OK && n->mesh_changed)
         rc = mesh_refresh(n);
     if (rc == SYNCLINE_OK && waits)
         rc = node_commit(n);

@@ -229,6 +229,8 @@ struct effect {
     X(resolvers_applied)                                              \
     X(resolvers_late) /* something else stands there by then */       \
     X(stamps_far)     /* told as far ahead of our clock */            \
+    X(forks_found)    /* two changes under one dot came here */       \
+    X(forks_proven)   /* a record of such two was believed */         \
     X(epochs_entered) /* the clocks of the mesh were reset */         \
     X(watch_events)                                                   \
     X(watch_resyncs)

@@ -17,6 +17,7 @@
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   access.c    who may read and write what; changes that do not count
+ *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
  *   join.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
@@ -41,6 +42,7 @@
 #include "repl/audit.h"
 #include "repl/beacon.h"
 #include "repl/clock_impl.h"
+#include "repl/forks.h"
 #include "repl/copies.h"
 #include "repl/frames.h"
 #include "repl/keys.h"
@@ -303,6 +305,7 @@ struct node {
     struct space *spaces;
     struct conn *conns;
     struct members *members;
+    struct forks forks;
     struct invites *invites;
     struct peers *peers;
     struct standing *standings;

@@ -45,7 +45,9 @@ NODISCARD int leaf_maker_init(struct leaf_maker *m, struct node *n,
 void leaf_maker_free(struct leaf_maker *m);
 /* The change that the next leaves are of. */
 NODISCARD int leaf_maker_turn(struct leaf_maker *m, const struct change *c);
-/* cell NULL: its tombstone. */
+/* cell NULL: its tombstone. What a leaf is the hash of. */
+NODISCARD int leaf_parts(struct leaf_maker *m, const struct cell *cell,
+    uint8_t header[ENVELOPE_HEADER_LEN], uint8_t tag[ENVELOPE_TAG_LEN]);
 NODISCARD int leaf_make(
     struct leaf_maker *m, const struct cell *cell, struct merkle_hash *out);
 /* All leaves of a change of an item: as many as it has cells, or one. */

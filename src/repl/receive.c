@@ -150,6 +150,8 @@ static int look_at_row(struct node *n, struct conn *c, struct space *sp,
     }
     if (rc == SYNCLINE_OK)
         rc = look_at_changes(n, sp, row->key, &row->item);
+    if (rc == SYNCLINE_OK)
+        rc = forks_look(n, sp, row->key, &row->item);
     return rc == SYNCLINE_OK && n->bad_restart
         ? SYNCLINE_ECLOSED /* taken once this is a new replica */
         : rc;
@@ -164,6 +166,7 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     uint64_t revisions;
+    bool forked = false;
     int rc;
 
     if (PLANTED(M23A) && is_ahead(n, row))
@@ -184,6 +187,10 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
         n->counts.rows_known++; /* and collected */
         return SYNCLINE_OK;
     }
+    if (rc == SYNCLINE_OK)
+        rc = forks_meet(n, sp, in->key, &st.item, row, &forked);
+    if (rc == SYNCLINE_OK && forked)
+        return REFUSED;
     revisions = st.revisions;
     st.row = row;
     lower_to_proven(sp, &st.item, row);

@@ -425,6 +425,8 @@ static int on_status(struct admin *q)
         rc = put_clock_json(n, &b, false);
     access_put_rights(n, &b, members_get(n->members, &n->device), "granted");
     put_removed(n, &b);
+    buf_put_str(&b, ",\"forks\":");
+    put_forks_json(n, &b);
     buf_put_u8(&b, ',');
     put_peers(n, &b);
     buf_put_u8(&b, '}');
