@@ -60,9 +60,13 @@ NODISCARD int access_settle(struct node *n);
 /* Sessions that were refused, and may go on. */
 NODISCARD int access_retry(struct node *n);
 
+/* ---- cuts.c ---- */
+
 /* The cut of a record that lets `g` stand of a device (NULL: removes it). */
 NODISCARD int access_cut(const struct node *n, const struct device_id *device,
     const struct members_grant *g, struct members_cut *out);
+
+/* ---- access.c ---- */
 
 /* Lets a device in, on these terms, by the certificate of id *made. */
 NODISCARD int access_admit(struct node *n, struct slice spki, struct slice name,

@@ -16,7 +16,8 @@
  *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
- *   access.c    who may read and write what; changes that do not count
+ *   access.c    who may read and write what; changes that do not count;
+ *   cuts.c      what still counts of who may write no more
  *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
  *   join.c, joiner.c, door.c   pairing (join_impl.h)
