@@ -99,6 +99,7 @@ static void node_over(struct machine *m)
         tally_add_node(&m->world->tally, node_counts(m->node));
     node_free(m->node);
     m->node = NULL;
+    m->unplaced = NULL;
 }
 
 void machine_close(struct machine *m)
@@ -371,6 +372,7 @@ void machine_start(struct machine *m)
         be_slow(&opt);
     if (fault_is_on(&w->faults, FAULT_AWAY))
         be_impatient(&opt);
+    opt.group_max = m->world->opt.grouped ? 4 : 0;
     note_history(m, &opt);
     m->resolving = 0;
     opt.copied = m->copied;
@@ -566,7 +568,9 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
     ev->wall_us = sim_clock_wall(&m->clock, w->now_us);
     trace_event(&w->trace, w->now_us, m->ix, ev, text);
     memory_arm(m->spared ? 0 : m->memory_fails);
-    m->asked = ev->type == EV_REQUEST || ev->type == EV_RESOLVED;
+    m->asked = ev->type == EV_REQUEST || ev->type == EV_RESOLVED ||
+        m->was_asked; /* it waited until now */
+    m->was_asked = ev->type == EV_REQUEST && w->opt.grouped;
     rc = node_step(m->node, ev, &fx, &fx_n);
     m->memory_fails = m->spared ? m->memory_fails : memory_disarm();
     /* The daemon ends when that happens outside a request or a frame. */

@@ -42,6 +42,7 @@ struct machine {
     bool copied;            /* its disk is such a copy, which the shell sees */
     bool spared;            /* a reader is not refused for want of memory */
     bool asked;             /* what it does is somebody's wish */
+    bool was_asked;         /* by the event before it */
     bool removed;           /* it is being removed, or was */
     bool role_changed;      /* it may be no admin */
     bool odd_limits;        /* of another version */
@@ -54,7 +55,8 @@ struct machine {
     uint64_t spins_from_us;
     uint32_t timer_spins; /* wake-ups since then */
     uint64_t requests;
-    struct ask *asks; /* not answered yet */
+    struct ask *asks;       /* not answered yet */
+    struct write *unplaced; /* that wait in the node; see operation.c */
     struct watcher watcher;
     uint32_t resolving;    /* questions of its node */
     uint32_t history_keep; /* the most of its lives on this store */

@@ -2,6 +2,7 @@
 #include "sim/ledger.h"
 
 #include "sim/check.h"
+#include "sim/operation.h"
 #include "sim/peek.h"
 #include "sim/world.h"
 
@@ -544,6 +545,7 @@ void ledger_commit(
     if (w->failed)
         return;
     observe(&o, ops);
+    operation_place(m, o.first_new, w->ledger.changes_n);
     free(o.touched);
     arena_free(&o.arena);
 }

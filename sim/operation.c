@@ -10,9 +10,11 @@
 /* A write that is under way. */
 struct write {
     const struct machine *by;
-    uint32_t from, to; /* its changes in the ledger */
-    bool returned;     /* machine_ask has */
+    struct write *next; /* of those that wait for others */
+    uint32_t from, to;  /* its changes in the ledger */
+    bool returned;      /* machine_ask has */
     bool answered;
+    bool blind; /* nobody looked whether there is anything to delete */
     int rc;
 };
 
@@ -27,7 +29,7 @@ static void write_over(struct world *w, struct write *wr)
     case SYNCLINE_ETIMEOUT: /* others were not there in time */
         break;
     case SYNCLINE_ENOTFOUND: /* a space that is not there yet */
-        if (w->work.third_space)
+        if (w->work.third_space || wr->blind)
             break;
         /* fall through */
     default:
@@ -49,6 +51,26 @@ static void write_over(struct world *w, struct write *wr)
     }
 }
 
+static void forget(struct machine *m, const struct write *wr)
+{
+    struct write **at = &m->unplaced;
+
+    while (*at != NULL && *at != wr)
+        at = &(*at)->next;
+    if (*at == wr)
+        *at = wr->next;
+}
+
+/* Those that wait are one commit, or the first of them is: what it brings is
+ * safe when any of them is. */
+void operation_place(struct machine *m, uint32_t from, uint32_t to)
+{
+    for (; m->unplaced != NULL && from < to; m->unplaced = m->unplaced->next) {
+        m->unplaced->from = from;
+        m->unplaced->to = to;
+    }
+}
+
 static void on_written(
     struct world *w, struct ask *a, int rc, const struct json *answer)
 {
@@ -57,22 +79,36 @@ static void on_written(
     (void)answer;
     wr->rc = rc;
     wr->answered = true;
+    forget(a->machine, wr);
     if (wr->returned)
         write_over(w, wr);
 }
 
 /* True if it was not refused at once: then it can be read. */
-static bool send_write(struct world *w, struct machine *m, struct buf *request)
+static bool send_write(
+    struct world *w, struct machine *m, struct buf *request, bool blind)
 {
     /* It may still be open when the world ends. */
     struct write *wr = arena_zalloc(&w->ledger.arena, 1, sizeof *wr);
+    struct event turn = { .type = EV_FLUSH };
     bool taken;
 
     ENSURE(wr != NULL && buf_status(request) == SYNCLINE_OK);
     wr->by = m;
     wr->from = w->ledger.changes_n;
+    wr->blind = blind;
     machine_ask(m, on_written, wr, buf_slice(request));
-    wr->to = w->ledger.changes_n;
+    if (w->opt.grouped && !wr->answered && wr->from == w->ledger.changes_n) {
+        wr->next = m->unplaced;
+        m->unplaced = wr;
+        wr->to = wr->from;
+        if (!blind) { /* what was written is looked at */
+            machine_step(m, &turn);
+            forget(m, wr);
+        }
+    } else {
+        wr->to = w->ledger.changes_n;
+    }
     wr->returned = true;
     taken = !wr->answered || wr->rc == SYNCLINE_OK;
     if (wr->answered)
@@ -255,7 +291,7 @@ static void change_one(
     buf_put_str(&b, "}");
     check_fields_begin(
         w, m, slice_str(t->space), slice_str(t->key), &before, a);
-    if (send_write(w, m, &b)) {
+    if (send_write(w, m, &b, false)) {
         check_read(
             w, m, slice_str(t->space), slice_str(t->key), buf_slice(&expect));
         check_fields_end(
@@ -293,12 +329,39 @@ static void change_several(
     buf_put_str(&b, "]");
     put_wait(w, &b);
     buf_put_str(&b, "}");
-    if (!w->failed && send_write(w, m, &b))
+    if (!w->failed && send_write(w, m, &b, false))
         for (unsigned i = 0; i < n && !w->failed; i++)
             check_read(w, m, slice_str(space), slice_str(t[i].key),
                 buf_slice(&expect[i]));
     for (unsigned i = 0; i < n; i++)
         buf_free(&expect[i]);
+    buf_free(&b);
+}
+
+/* ---- several writes in one turn ---- */
+
+static void change_blindly(struct world *w, struct machine *m)
+{
+    struct target t = { .space = pick_space(w) };
+    struct buf b = { 0 };
+    uint64_t r = prng_below(&w->work_draw, 6);
+
+    pick_key(w, t.key);
+    buf_printf(&b, "{\"op\":\"%s\",\"space\":\"%s\",\"key\":\"%s\"",
+        r == 0       ? "del"
+            : r == 1 ? "patch"
+                     : "put",
+        t.space, t.key);
+    if (r == 1) {
+        buf_put_str(&b, ",\"patch\":");
+        put_patch_text(w, &b);
+    } else if (r > 1) {
+        buf_put_str(&b, ",\"value\":");
+        put_document_text(w, &b);
+    }
+    put_wait(w, &b);
+    buf_put_str(&b, "}");
+    (void)send_write(w, m, &b, true);
     buf_free(&b);
 }
 
@@ -311,7 +374,10 @@ void operation_random(struct world *w, struct machine *m)
     pick_key(w, t.key);
     if (!machine_is_up(m) || m->paused_until_us > w->now_us)
         return;
-    if (several)
+    if (w->opt.grouped && prng_one_in(&w->work_draw, 2))
+        for (uint64_t n = prng_below(&w->work_draw, 6); n > 0; n--)
+            change_blindly(w, m);
+    else if (several)
         change_several(w, m, t.space, &arena);
     else if (read_now(w, m, &t, &arena))
         change_one(w, m, &t, &arena);

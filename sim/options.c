@@ -29,6 +29,7 @@ static const char usage[] =
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
     "  --roles          who may what changes, and keys\n"
+    "  --grouped        writes of one turn are one commit, if they can be\n"
     "  --alloc-of SEED  runs SEED without faults, but that the Nth allocation\n"
     "                   fails, for each N of --seeds\n"
     "  --store KIND     mem, or file: the real one, on disks in memory (mem)\n"
@@ -219,6 +220,9 @@ static bool take_option(struct plan *p, int c, const char *arg)
     case 'R':
         p->opt.roles = true;
         return true;
+    case 'G':
+        p->opt.grouped = true;
+        return true;
     case 't':
         p->opt.trace = stdout;
         return true;
@@ -352,6 +356,7 @@ static const struct option options[] = {
     { "forced", no_argument, NULL, 'F' },
     { "lonely", no_argument, NULL, 'l' },
     { "roles", no_argument, NULL, 'R' },
+    { "grouped", no_argument, NULL, 'G' },
     { "trace", no_argument, NULL, 't' },
     { "story", no_argument, NULL, 'y' },
     { "hash", no_argument, NULL, 'h' },

@@ -66,9 +66,9 @@ void plan_print_line(const struct world_options *opt)
     (void)fputs((const char *)b.ptr, stdout);
     buf_free(&b);
     planting_print();
-    (void)printf("%s%s%s%s", opt->forced ? " --forced" : "",
+    (void)printf("%s%s%s%s%s", opt->forced ? " --forced" : "",
         opt->lonely ? " --lonely" : "", opt->roles ? " --roles" : "",
-        opt->on_file ? " --store file" : "");
+        opt->grouped ? " --grouped" : "", opt->on_file ? " --store file" : "");
 }
 
 static void note_failed(

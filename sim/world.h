@@ -34,6 +34,7 @@ struct world_options {
     bool by_alloc;      /* seed is the number of an allocation that fails */
     uint64_t alloc_of;  /* and this the seed */
     bool roles;         /* who may what changes for certain */
+    bool grouped;       /* writes of one turn share a commit */
     bool on_file;       /* machines keep the real store, on disks in memory */
     FILE *trace;        /* NULL: none */
     bool story;         /* in words, and less of it */

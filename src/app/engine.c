@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define FLUSHES_A_TURN 16
+#define GROUP_MAX 512 /* writes of a turn that share a commit */
 
 /* ---- calls and answers ---- */
 
@@ -430,6 +431,7 @@ static int open_node(struct engine *e, struct errmsg *why)
         .collect_us = e->opt.collect_us,
         .clock_bound_us = e->opt.clock_bound_us,
         .limits = e->opt.limits,
+        .group_max = GROUP_MAX,
         .copied = e->copied };
     int rc;
 

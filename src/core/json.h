@@ -95,6 +95,9 @@ struct json *json_new_bool(struct arena *a, bool b);
  * returns v. */
 struct json *json_add(struct json *obj, struct slice key, struct json *v);
 struct json *json_append(struct json *arr, struct json *v);
+/* All of it, strings too; NULL on memory. Of what was parsed: it goes as deep
+ * into calls as the value is nested. */
+struct json *json_copy(const struct json *v, struct arena *a);
 
 /* RFC 7396: what target becomes under patch. Shares nodes with both; target
  * may be NULL (absent). NULL on memory. */

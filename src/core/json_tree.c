@@ -44,6 +44,43 @@ bool json_get_bool(const struct json *v, const char *key, bool fallback)
     return m->type == JSON_TRUE;
 }
 
+/* Copies. */
+
+static bool copy_slice(struct slice *s, struct arena *a)
+{
+    if (s->ptr != NULL)
+        *s = arena_dup(a, *s);
+    return s->ptr != NULL;
+}
+
+struct json *json_copy(const struct json *v, struct arena *a)
+{
+    struct json *out = arena_alloc(a, sizeof *out), **end;
+
+    if (out == NULL)
+        return NULL;
+    *out = *v;
+    out->next = NULL;
+    if (v->key.ptr != NULL && !copy_slice(&out->key, a))
+        return NULL;
+    if ((v->type == JSON_STRING || v->type == JSON_BIGINT) &&
+        v->s.ptr != NULL && !copy_slice(&out->s, a))
+        return NULL;
+    if (v->type != JSON_ARRAY && v->type != JSON_OBJECT)
+        return out;
+    out->last = NULL;
+    end = &out->first;
+    for (const struct json *c = v->first; c != NULL; c = c->next) {
+        *end = json_copy(c, a);
+        if (*end == NULL)
+            return NULL;
+        out->last = *end;
+        end = &(*end)->next;
+    }
+    *end = NULL;
+    return out;
+}
+
 /* Equality. */
 
 /* 0.0 and -0.0 print differently, so they are two values. */

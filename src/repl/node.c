@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/group.h"
 #include "repl/proofs.h"
 
 #include <stdio.h>
@@ -17,86 +18,6 @@
 /* A key that is made is a record that changes what counts, and so on. */
 #define MESH_ROUNDS 4
 #define TELL_RESCUED_US ((uint64_t)10 * 1000 * 1000)
-
-/* ---- effects ---- */
-
-struct effect *fx_add(struct node *n, enum effect_type type)
-{
-    if (n->fx_n == n->fx_cap) {
-        size_t cap = n->fx_cap == 0 ? 32 : n->fx_cap * 2;
-        struct effect *more = realloc(n->fx, cap * sizeof *more);
-
-        if (more == NULL)
-            return NULL;
-        n->fx = more;
-        n->fx_cap = cap;
-    }
-    n->fx[n->fx_n] = (struct effect){ .type = type };
-    return &n->fx[n->fx_n++];
-}
-
-int fx_bytes(struct node *n, struct effect *fx, struct slice bytes)
-{
-    fx->bytes = arena_dup(&n->step, bytes);
-    return fx->bytes.ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
-}
-
-int fx_reply(struct node *n, uint64_t request, struct slice json, bool more)
-{
-    struct effect *fx = fx_add(n, FX_REPLY);
-
-    if (fx == NULL)
-        return SYNCLINE_ENOMEM;
-    fx->request = request;
-    fx->more = more;
-    return fx_bytes(n, fx, json);
-}
-
-static const char *status_name(int rc)
-{
-    static const char *const names[] = { "OK", "ENOMEM", "EINVAL", "EMALFORMED",
-        "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT", "EIO", "EFULL",
-        "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED", "ETIMEOUT",
-        "EUNSUPPORTED" };
-    size_t ix = rc <= 0 ? (size_t)-rc : 0;
-
-    return ix < sizeof names / sizeof *names ? names[ix] : "EINVAL";
-}
-
-const char *node_status_text(int rc)
-{
-    switch (rc) {
-    case SYNCLINE_ENOMEM:
-        return "memory ran out";
-    case SYNCLINE_ELIMIT:
-        return "that is more than can be written at once";
-    case SYNCLINE_EFULL:
-        return "the disk is full; make room and try again";
-    case SYNCLINE_EIO:
-        return "writing to the store failed; see the log";
-    case SYNCLINE_ECORRUPT:
-        return "a record of the store is damaged";
-    default:
-        return "the request failed";
-    }
-}
-
-int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
-{
-    const char *text =
-        why != NULL && why->text[0] != 0 ? why->text : node_status_text(rc);
-    struct buf b = { 0 };
-    int err;
-
-    buf_printf(&b, "{\"ok\":false,\"code\":\"%s\",\"error\":", status_name(rc));
-    json_print_string(&b, slice_str(text), false);
-    buf_put_str(&b, "}");
-    err = buf_status(&b);
-    if (err == SYNCLINE_OK)
-        err = fx_reply(n, request, buf_slice(&b), false);
-    buf_free(&b);
-    return err;
-}
 
 /* ---- replica ids ---- */
 
@@ -394,7 +315,7 @@ static void log_failure(struct node *n, const struct event *ev, int rc)
     name_event(n, ev, what, sizeof what);
     log_line(&n->log, LOG_LEVEL_WARN, "node",
         "%s failed, nothing of it stands: %s (%s)%s", what, refusal_text(n, rc),
-        status_name(rc),
+        node_status_name(rc),
         of_peer ? "; the connection is closed. If it does so again, compare "
                   "the versions of both, then report it"
                 : "");
@@ -499,7 +420,7 @@ static int follow_up(struct node *n)
 {
     int rc = SYNCLINE_OK;
 
-    if (n->wait_added)
+    if (n->waits_added > 0)
         rc = waits_check(n); /* what changed nothing is durable */
     if (rc == SYNCLINE_OK)
         rc = reissue(n);
@@ -545,26 +466,36 @@ static void name_actor(struct node *n, const struct event *ev)
     n->actor_conn = of_conn ? ev->conn : 0;
 }
 
-int node_step(struct node *n, const struct event *ev, const struct effect **fx,
-    size_t *fx_n)
+/* What comes before may stand, whatever becomes of what follows. */
+static void begin_act(struct node *n)
 {
-    int rc;
-
-    if (n->broken)
-        return SYNCLINE_ENOMEM;
-    arena_reset(&n->step);
-    n->fx_n = 0;
-    n->wait_added = n->oversize.now = false;
+    n->fx_kept = n->fx_n;
+    n->asked_kept = n->next_asked;
+    n->waits_added = 0;
+    n->oversize.now = false;
     n->refusal.text[0] = 0;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         c->undo_no = c->sent_no;
-    n->now_us = ev->now_us;
-    n->wall_us = ev->wall_us;
-    (void)!audit_replica(n); /* or after the next event */
+}
+
+/* It is in the store, or was undone and told: rc of that. */
+static int end_act(struct node *n, int rc)
+{
+    if (rc == SYNCLINE_OK && n->bad_restart)
+        rc = restart_as_new(n);
+    if (rc == SYNCLINE_OK)
+        return rc;
+    undo_writes(n); /* what it was for is still marked as to be done */
+    n->chores_from_us = n->now_us + RETRY_US;
+    return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+}
+
+static int act(struct node *n, const struct event *ev)
+{
+    int rc;
+
+    begin_act(n);
     name_actor(n, ev);
-    go_on_returning(n);
-    n->fx_kept = n->fx_n;
-    n->asked_kept = n->next_asked;
     rc = handlers[ev->type](n, ev);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
@@ -579,13 +510,86 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
     } else {
         rc = follow_up(n);
     }
-    if (rc == SYNCLINE_OK && n->bad_restart)
-        rc = restart_as_new(n);
-    if (rc != SYNCLINE_OK) {
-        undo_writes(n); /* what it was for is still marked as to be done */
-        n->chores_from_us = n->now_us + RETRY_US;
-        rc = rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+    return end_act(n, rc);
+}
+
+/* All writes that wait, as one commit: one signature, and one of each peer
+ * who checks it. *done false: one of them failed, none was done. */
+static int act_on_group(struct node *n, bool *done)
+{
+    const struct event all = { .type = EV_REQUEST };
+    const struct pace wrote = n->wrote, bytes = n->wrote_bytes;
+    int rc = SYNCLINE_OK;
+
+    begin_act(n);
+    n->grouping = true;
+    n->group_wrote = false;
+    for (struct waiting *w = n->group; w != NULL && rc == SYNCLINE_OK;
+         w = w->next) {
+        struct event ev = group_event(w);
+
+        name_actor(n, &ev);
+        rc = request_on(n, &ev);
     }
+    n->grouping = false;
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    *done = rc == SYNCLINE_OK;
+    if (*done) {
+        n->counts.writes_grouped += n->group_n;
+        return end_act(n, follow_up(n));
+    }
+    undo_step(n, &all);
+    n->wrote = wrote;
+    n->wrote_bytes = bytes;
+    n->counts.groups_parted++;
+    return n->broken ? SYNCLINE_ENOMEM : SYNCLINE_OK;
+}
+
+/* Writes that wait, each in its turn if they cannot be one commit. */
+static int run_group(struct node *n)
+{
+    bool done = n->group == NULL;
+    int rc = SYNCLINE_OK;
+
+    if (n->group_n > 1)
+        rc = act_on_group(n, &done);
+    for (struct waiting *w = n->group; w != NULL && !done && rc == SYNCLINE_OK;
+         w = w->next) {
+        struct event ev = group_event(w);
+
+        rc = act(n, &ev);
+    }
+    group_clear(n);
+    return rc;
+}
+
+int node_step(struct node *n, const struct event *ev, const struct effect **fx,
+    size_t *fx_n)
+{
+    bool waits;
+    int rc;
+
+    if (n->broken)
+        return SYNCLINE_ENOMEM;
+    arena_reset(&n->step);
+    n->fx_n = 0;
+    *fx = n->fx;
+    *fx_n = 0;
+    n->now_us = ev->now_us;
+    n->wall_us = ev->wall_us;
+    waits = ev->type == EV_REQUEST && group_add(n, ev);
+    if (waits && !group_is_full(n))
+        return SYNCLINE_OK;
+    (void)!audit_replica(n); /* or after the next event */
+    rc = run_group(n);
+    if (rc == SYNCLINE_OK && !waits) {
+        name_actor(n, ev);
+        go_on_returning(n);
+        rc = act(n, ev);
+    }
+    if (n->broken)
+        return SYNCLINE_ENOMEM;
     tell_rescued(n);
     (void)!roster_tell(n); /* or after the next event */
     *fx = n->fx;
@@ -617,6 +621,9 @@ int node_close(struct node *n)
 
     arena_reset(&n->step);
     n->fx_n = 0;
+    rc = run_group(n);
+    if (rc != SYNCLINE_OK)
+        return rc;
     rc = clock_keep(n, true);
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_CLEAN), SLICE_LIT("1"));
     if (rc == SYNCLINE_OK)
@@ -640,24 +647,4 @@ uint64_t node_bound(const struct node *n, const struct space_token *space,
     bool known;
 
     return members_bound(n->members, replica, space, &known);
-}
-
-void node_set_log_level(struct node *n, enum log_level level)
-{
-    n->log.level = level;
-}
-
-const struct device_id *node_device(const struct node *n)
-{
-    return &n->device;
-}
-
-const struct node_counts *node_counts(const struct node *n)
-{
-    return &n->counts;
-}
-
-const struct rid *node_replica(const struct node *n)
-{
-    return &n->replica;
 }

@@ -71,6 +71,8 @@ struct node_options {
     size_t fragment_bytes;   /* in pieces of [128 KiB] */
     size_t commit_bytes;     /* written at once, of what can be written in
                                 pieces [16 MiB] */
+    uint32_t group_max;      /* writes that may share a commit: they wait for
+                                the turn's end [0: none] */
     uint32_t held_max;       /* rows held back from one peer [256] */
     uint32_t history_keep;   /* versions kept of an item [50] */
     uint64_t history_age_us; /* and for how long [0: for ever] */
@@ -170,6 +172,8 @@ struct effect {
     X(rows_parked) /* their author was not known yet */               \
     X(changes_refused)                                                \
     X(commits_signed)                                                 \
+    X(writes_grouped) /* several shared a commit */                   \
+    X(groups_parted)  /* or one of them failed */                     \
     X(signatures_checked)                                             \
     X(proofs_shrunk)                                                  \
     X(sheaves_sent) /* commits of which a batch brought several */    \

@@ -318,7 +318,12 @@ struct node {
     bool acks_news;                  /* some are to be passed on */
     struct wait *waits, **waits_end; /* for durability here, oldest first */
     struct wait *acking;             /* for durability elsewhere */
-    bool wait_added;                 /* in this step */
+    uint32_t waits_added;            /* by what is being done */
+    struct waiting *group, **group_end; /* writes that wait for each other */
+    uint32_t group_n;
+    struct arena group_arena;
+    bool grouping;    /* they are being done */
+    bool group_wrote; /* and one of them has changed something */
     struct watch *watches;
     struct verify *verifies;
     uint64_t next_question;
@@ -399,6 +404,7 @@ NODISCARD int fx_error(
     struct node *n, uint64_t request, int rc, const struct errmsg *why);
 /* What a person is told of a failure that has no better words. */
 const char *node_status_text(int rc);
+const char *node_status_name(int rc);
 /* The same of what a peer sent. */
 const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */

@@ -214,10 +214,31 @@ void node_free(struct node *n)
     txn_free(&n->txn);
     arena_free(&n->arena);
     arena_free(&n->step);
+    arena_free(&n->group_arena);
     buf_free(&n->key);
     buf_free(&n->out);
     secret_wipe(n->mesh_secret, sizeof n->mesh_secret);
     free(n->raises);
     free(n->fx);
     free(n);
+}
+
+void node_set_log_level(struct node *n, enum log_level level)
+{
+    n->log.level = level;
+}
+
+const struct device_id *node_device(const struct node *n)
+{
+    return &n->device;
+}
+
+const struct node_counts *node_counts(const struct node *n)
+{
+    return &n->counts;
+}
+
+const struct rid *node_replica(const struct node *n)
+{
+    return &n->replica;
 }

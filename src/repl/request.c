@@ -1,5 +1,6 @@
 /* The local interface, doc/api.md: one handler an op. */
 #include "base/text.h"
+#include "repl/group.h"
 #include "repl/request_admin.h"
 
 #include <stdlib.h>
@@ -546,6 +547,13 @@ static const struct {
     { "verify", on_verify },
 };
 
+bool request_groups(const struct json *args)
+{
+    struct slice op = json_get_str(args, "op");
+
+    return slice_is(op, "put") || slice_is(op, "del") || slice_is(op, "patch");
+}
+
 int request_on(struct node *n, const struct event *ev)
 {
     struct asking q = { .n = n, .request = ev->request, .args = ev->args };
@@ -560,7 +568,7 @@ int request_on(struct node *n, const struct event *ev)
         rc = clock_check_op(n, op, &q.why);
     if (rc == SYNCLINE_OK)
         rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
-    if (rc == SYNCLINE_OK || q.why.text[0] == 0)
+    if (rc == SYNCLINE_OK || q.why.text[0] == 0 || n->grouping)
         return rc; /* done, or the step fails as a whole */
     txn_reset(&n->txn);
     spaces_undo(n);

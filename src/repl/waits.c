@@ -67,6 +67,7 @@ int wait_add(struct node *n, uint64_t request, const struct json *args,
     struct json *want = json_get(args, "wait");
     int64_t ms = json_get_int(args, "wait_ms", WAIT_DEFAULT_MS);
     struct wait *w = calloc(1, sizeof *w);
+    bool wrote;
 
     if (w == NULL)
         return SYNCLINE_ENOMEM;
@@ -76,7 +77,9 @@ int wait_add(struct node *n, uint64_t request, const struct json *args,
     w->changed = r->changed;
     w->batch = batch;
     w->dot = r->dot;
-    w->commit = r->changed > 0 && !PLANTED(M4) ? n->commit + 1 : n->commit;
+    /* What changed nothing may stand on what the same commit writes. */
+    wrote = r->changed > 0 || (n->grouping && n->group_wrote);
+    w->commit = wrote && !PLANTED(M4) ? n->commit + 1 : n->commit;
     w->all = json_get_str(args, "wait").len > 0;
     if (want != NULL && want->type == JSON_INT && want->i > 0)
         w->want = want->i > REACH_MAX ? REACH_MAX : (uint32_t)want->i;
@@ -85,7 +88,8 @@ int wait_add(struct node *n, uint64_t request, const struct json *args,
         n->waits_end = &n->waits;
     *n->waits_end = w;
     n->waits_end = &w->next;
-    n->wait_added = true;
+    n->waits_added++;
+    n->group_wrote = n->group_wrote || r->changed > 0;
     return SYNCLINE_OK;
 }
 
@@ -105,16 +109,25 @@ int wait_also(struct node *n, struct slice members)
 
 void waits_undo(struct node *n)
 {
-    struct wait **at = &n->waits;
+    struct wait **at = &n->waits, *w;
+    uint32_t kept = 0;
 
-    if (!n->wait_added)
+    if (n->waits_added == 0)
         return;
-    while ((*at)->next != NULL)
+    for (w = n->waits; w != NULL; w = w->next)
+        kept++;
+    for (kept -= n->waits_added; kept > 0; kept--)
         at = &(*at)->next;
-    wait_free(*at);
+    w = *at;
     *at = NULL;
     n->waits_end = at;
-    n->wait_added = false;
+    n->waits_added = 0;
+    while (w != NULL) {
+        struct wait *next = w->next;
+
+        wait_free(w);
+        w = next;
+    }
 }
 
 static struct member_ack *find_ack(const struct node *n,

@@ -144,7 +144,7 @@ def what_is_too_fast_waits():
             "--limits.rows", "200", "--limits.frames", "2000"))
         with scene.unharmed(), scene.peer() as p:
             rows = [p.row(b"fast-%d" % i, [(b"/a", b"1")], i + 1)
-                    for i in range(1200)]  # signing them takes a while
+                    for i in range(2400)]  # signing them takes a while
             for i, row in enumerate(rows):
                 p.batch([row], mark={p.replica: i + 1})
             p.lives()
@@ -152,7 +152,7 @@ def what_is_too_fast_waits():
         it = [x for x in scene.victim.status()["peers"]
               if x["device"] == name][0]
         tap.check(it["delays"] > 0, "it was never made to wait: %r" % it)
-        tap.equal(scene.victim.get("fast-1199"), {"a": 1}, "the last")
+        tap.equal(scene.victim.get("fast-2399"), {"a": 1}, "the last")
         tap.equal(it["broke"], 0, "rules broken")
 
 

@@ -2,6 +2,8 @@
 
 #include "unit/check.h"
 
+#include <stdlib.h>
+
 #include "base/prng.h"
 
 /* What parse() gave lives until the next test begins. */
@@ -109,6 +111,33 @@ TEST(strings_that_are_refused)
 
     check_refusals(rows, ARRAY_N(rows), JSON_STRICT, SYNCLINE_EMALFORMED);
     check_refusals(rows, ARRAY_N(rows), JSON_TOLERANT, SYNCLINE_EMALFORMED);
+}
+
+/* A copy needs nothing of what it was made from. */
+TEST(a_copy_stands_by_itself)
+{
+    static const char text[] =
+        "{\"a\":[1,2.5,null,{\"b\":\"\\u00e9x\"}],\"c\":{},\"d\":[],"
+        "\"e\":true,\"\":\"\"}";
+    struct arena from = { 0 }, to = { 0 };
+    struct buf again = { 0 };
+    struct json *v, *copy;
+    char *lent = strdup(text);
+
+    CHECK_OK(json_parse(&v, slice_str(lent), JSON_STRICT, &from, NULL));
+    copy = json_copy(v, &to);
+    CHECK(copy != NULL && json_equal(v, copy));
+    memset(lent, 'x', strlen(lent));
+    free(lent);
+    arena_free(&from);
+    json_print(&again, copy, JSON_CANONICAL);
+    CHECK_SLICE(buf_slice(&again),
+        "{\"\":\"\",\"a\":[1,2.5,null,{\"b\":\"\xc3\xa9x\"}],\"c\":{},\"d\":[],"
+        "\"e\":true}");
+    CHECK(json_add(copy, SLICE_LIT("f"), json_new_int(&to, 1)) != NULL);
+    CHECK_INT(json_get_int(copy, "f", 0), 1);
+    buf_free(&again);
+    arena_free(&to);
 }
 
 TEST(numbers_that_are_refused)

@@ -1,0 +1,82 @@
+#include "repl/node_impl.h"
+
+#include <stdlib.h>
+
+struct effect *fx_add(struct node *n, enum effect_type type)
+{
+    if (n->fx_n == n->fx_cap) {
+        size_t cap = n->fx_cap == 0 ? 32 : n->fx_cap * 2;
+        struct effect *more = realloc(n->fx, cap * sizeof *more);
+
+        if (more == NULL)
+            return NULL;
+        n->fx = more;
+        n->fx_cap = cap;
+    }
+    n->fx[n->fx_n] = (struct effect){ .type = type };
+    return &n->fx[n->fx_n++];
+}
+
+int fx_bytes(struct node *n, struct effect *fx, struct slice bytes)
+{
+    fx->bytes = arena_dup(&n->step, bytes);
+    return fx->bytes.ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+int fx_reply(struct node *n, uint64_t request, struct slice json, bool more)
+{
+    struct effect *fx = fx_add(n, FX_REPLY);
+
+    if (fx == NULL)
+        return SYNCLINE_ENOMEM;
+    fx->request = request;
+    fx->more = more;
+    return fx_bytes(n, fx, json);
+}
+
+const char *node_status_name(int rc)
+{
+    static const char *const names[] = { "OK", "ENOMEM", "EINVAL", "EMALFORMED",
+        "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT", "EIO", "EFULL",
+        "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED", "ETIMEOUT",
+        "EUNSUPPORTED" };
+    size_t ix = rc <= 0 ? (size_t)-rc : 0;
+
+    return ix < sizeof names / sizeof *names ? names[ix] : "EINVAL";
+}
+
+const char *node_status_text(int rc)
+{
+    switch (rc) {
+    case SYNCLINE_ENOMEM:
+        return "memory ran out";
+    case SYNCLINE_ELIMIT:
+        return "that is more than can be written at once";
+    case SYNCLINE_EFULL:
+        return "the disk is full; make room and try again";
+    case SYNCLINE_EIO:
+        return "writing to the store failed; see the log";
+    case SYNCLINE_ECORRUPT:
+        return "a record of the store is damaged";
+    default:
+        return "the request failed";
+    }
+}
+
+int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
+{
+    const char *text =
+        why != NULL && why->text[0] != 0 ? why->text : node_status_text(rc);
+    struct buf b = { 0 };
+    int err;
+
+    buf_printf(
+        &b, "{\"ok\":false,\"code\":\"%s\",\"error\":", node_status_name(rc));
+    json_print_string(&b, slice_str(text), false);
+    buf_put_str(&b, "}");
+    err = buf_status(&b);
+    if (err == SYNCLINE_OK)
+        err = fx_reply(n, request, buf_slice(&b), false);
+    buf_free(&b);
+    return err;
+}
