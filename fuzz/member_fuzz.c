@@ -23,7 +23,7 @@ struct play {
 };
 
 static const char *const spaces[] = { "default", "notes", "_mesh", "config",
-    "new", "none" };
+    "new", "none", "_spaces" };
 
 static struct space_token take_space(struct play *p, unsigned *ix)
 {
@@ -71,7 +71,7 @@ static void put_name(struct buf *b, struct play *p)
             identity_device(house_identity(take_below(&p->in, DEVICES)))));
 }
 
-/* An item of `_mesh`: a record, a space or a policy. */
+/* An item of `_mesh` or `_spaces`: a record, a space or a policy. */
 static struct slice mesh_value(struct play *p, struct buf *key)
 {
     static const char *const others[] = { "true", "\"custom\"", "\"merge\"",
@@ -85,9 +85,9 @@ static struct slice mesh_value(struct play *p, struct buf *key)
         return value;
     }
     if (which == 3)
-        buf_printf(key, "space/%s", spaces[take_below(&p->in, 6)]);
+        buf_printf(key, "space/%s", spaces[take_below(&p->in, 7)]);
     else if (which == 4)
-        buf_printf(key, "policy/%s/%s", spaces[take_below(&p->in, 6)],
+        buf_printf(key, "policy/%s/%s", spaces[take_below(&p->in, 7)],
             take_below(&p->in, 2) == 0 ? "" : "k/");
     else if (which == 5)
         buf_put_str(key, MEMBER_PREFIX);
@@ -117,7 +117,7 @@ static void put_row(struct play *p, unsigned space, struct buf *b)
     struct buf key = { 0 }, row = { 0 };
     struct item it;
 
-    if (space == 2) { /* _mesh */
+    if (space == 2 || space == 6) { /* _mesh, _spaces */
         struct slice value = mesh_value(p, &key);
 
         odd_item(

@@ -93,6 +93,7 @@ static uint64_t run_once(const struct plan *p, struct outcome *o, uint64_t seed,
     uint64_t hash;
 
     opt.seed = seed;
+    opt.numbered = p->hash || p->twice;
     world_init(w, &opt);
     world_run(w);
     *held = !w->failed;

@@ -103,11 +103,14 @@ void trace_event(struct trace *t, uint64_t now_us, unsigned machine,
     struct slice bytes = text.ptr != NULL ? text : ev->bytes;
 
     t->events++;
-    put_head(t, now_us, machine, ev->type, ev->conn, ev->request, ev->commit);
-    put_u64(&t->text, ev->now_us);
-    put_u64(&t->text, ev->wall_us);
-    buf_put_slice(&t->text, bytes);
-    mix(t);
+    if (t->numbered) {
+        put_head(
+            t, now_us, machine, ev->type, ev->conn, ev->request, ev->commit);
+        put_u64(&t->text, ev->now_us);
+        put_u64(&t->text, ev->wall_us);
+        buf_put_slice(&t->text, bytes);
+        mix(t);
+    }
     if (t->story.world != NULL)
         story_event(&t->story, machine, ev, text);
     else
@@ -119,10 +122,12 @@ void trace_effect(
     struct trace *t, uint64_t now_us, unsigned machine, const struct effect *fx)
 {
     t->effects++;
-    put_head(
-        t, now_us, machine, 256 + fx->type, fx->conn, fx->request, fx->commit);
-    buf_put_slice(&t->text, fx->bytes);
-    mix(t);
+    if (t->numbered) {
+        put_head(t, now_us, machine, 256 + fx->type, fx->conn, fx->request,
+            fx->commit);
+        buf_put_slice(&t->text, fx->bytes);
+        mix(t);
+    }
     if (t->story.world != NULL)
         story_effect(&t->story, machine, fx);
     else

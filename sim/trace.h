@@ -11,8 +11,9 @@
 #include <stdio.h>
 
 struct trace {
-    FILE *to; /* NULL: only the number */
-    uint64_t hash;
+    FILE *to;      /* NULL: only the number */
+    uint64_t hash; /* 0 all along, unless it is numbered */
+    bool numbered; /* somebody wants to know: it takes a while */
     uint64_t events, effects;
     struct buf text;
     struct story story; /* instead of the lines */

@@ -26,7 +26,8 @@ void *sim_grow(void *p, size_t n, size_t size)
 
 void world_init(struct world *w, const struct world_options *opt)
 {
-    *w = (struct world){ .opt = *opt, .trace = { .to = opt->trace } };
+    *w = (struct world){ .opt = *opt,
+        .trace = { .to = opt->trace, .numbered = opt->numbered } };
     if (opt->by_alloc) {
         w->alloc = opt->seed;
         w->opt.seed = opt->alloc_of;

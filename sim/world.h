@@ -38,6 +38,7 @@ struct world_options {
     bool on_file;       /* machines keep the real store, on disks in memory */
     FILE *trace;        /* NULL: none */
     bool story;         /* in words, and less of it */
+    bool numbered;      /* the number of the run is of interest */
     /* What is left out; the rest is as it would have been. NULL: nothing. */
     const struct bits *skip_ops, *skip_strikes;
     uint32_t skip_nodes; /* a bit each; never machine 0 */

@@ -508,7 +508,7 @@ static int read_spaces(struct node *n, const struct json *list,
             e->type == JSON_STRING ? space_by_name(n, e->s) : NULL;
         bool there = false;
 
-        if (sp == NULL || !space_shown(sp) || space_is_open(sp))
+        if (sp == NULL || !space_shown(sp) || space_is_inner(sp))
             return errmsg_set(why, SYNCLINE_ENOTFOUND,
                 "%.*s: no such space; `syncline space` lists them",
                 SLICE_FMT(e->type == JSON_STRING ? e->s : SLICE_LIT("?")));

@@ -16,7 +16,7 @@
 /* `_mesh`, whose records carry their own signatures. */
 static inline bool space_is_open(const struct space *sp)
 {
-    return sp->name.len > 0 && sp->name.ptr[0] == '_';
+    return slice_is(sp->name, MESH_SPACE);
 }
 bool access_may_read(const struct node *n, const struct device_id *device,
     const struct space *sp);

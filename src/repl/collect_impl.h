@@ -13,7 +13,7 @@
 /* `_mesh` is small, and who was a member must be known for ever. */
 static inline bool space_collects(const struct space *sp)
 {
-    return sp->name.len > 0 && sp->name.ptr[0] != '_';
+    return sp->name.len > 0 && !space_is_inner(sp);
 }
 NODISCARD int collect_tick(struct node *n);
 uint64_t collect_deadline(const struct node *n);

@@ -90,15 +90,12 @@ static int by_token(const void *a, const void *b)
     return memcmp((*x)->token.b, (*y)->token.b, SPACE_TOKEN_LEN);
 }
 
-static bool lets_write(
-    const struct members_grant *g, const struct space_token *space)
+static bool lets_write(const struct node *n, const struct members_grant *g,
+    const struct space_token *space)
 {
-    if (g == NULL || g->role < ROLE_MEMBER)
-        return false;
-    for (uint32_t i = 0; i < g->spaces_n; i++)
-        if (space_token_eq(&g->spaces[i], space))
-            return true;
-    return !g->some_spaces;
+    return g != NULL &&
+        members_lets_write(
+            n->members, g->role, g->some_spaces, g->spaces, g->spaces_n, space);
 }
 
 int access_cut(const struct node *n, const struct device_id *device,
@@ -115,7 +112,7 @@ int access_cut(const struct node *n, const struct device_id *device,
         return SYNCLINE_ENOMEM;
     spaces = 0;
     for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
-        if (!space_is_open(sp) && !lets_write(g, &sp->token))
+        if (!space_is_open(sp) && !lets_write(n, g, &sp->token))
             list[spaces++] = sp;
     qsort(list, spaces, sizeof *list, by_token);
     for (size_t i = 0; i < spaces && rc == SYNCLINE_OK; i++)

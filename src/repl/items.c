@@ -338,7 +338,7 @@ int item_store(struct node *n, struct space *sp, struct slice key,
     if (rc != SYNCLINE_OK)
         return rc;
     count(&sp->s, st, &now);
-    if (slice_is(sp->name, MESH_SPACE))
+    if (space_is_inner(sp))
         n->mesh_changed = true;
     n->want_flush = true;
     return txn_status(&n->txn);

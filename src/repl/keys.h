@@ -32,6 +32,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_ADOPT "adopt/"         /* + be32: where signing goes on */
 #define META_REMOVED "removed"      /* by whom, u64 when: we are no member */
 #define META_SILENT "silent/"       /* + device: varint, microseconds */
+#define META_OLD "old/"             /* + a key of `_mesh`: document, or empty */
 #define META_FORK "fork/"           /* + hash: evidence, as it was told */
 #define META_AUDIT "audit"          /* the head of the audit log */
 

@@ -26,7 +26,10 @@
 #define CERT_PREFIX "cert/"
 #define MEMBER_PREFIX "member/"   /* format 2 */
 #define REMOVED_PREFIX "removed/" /* format 2 */
-#define MEMBER_NAME_MAX 128       /* bytes of UTF-8 */
+/* Of the spaces' names and policies: every reader reads it, whatever spaces
+ * it was granted, and admins write it. */
+#define MEMBERS_ADMINS_SPACE "_spaces"
+#define MEMBER_NAME_MAX 128 /* bytes of UTF-8 */
 #define MEMBER_SPACES_MAX 256
 #define MEMBERS_NONCE_LEN 16
 
@@ -129,6 +132,14 @@ bool members_may_read(const struct members *m, const struct device_id *device,
     const struct space_token *space);
 bool members_may_write(const struct members *m, const struct device_id *device,
     const struct space_token *space);
+/* May a device write there that has a role and these spaces, if not all? */
+bool members_lets_write(const struct members *m, enum member_role role,
+    bool some_spaces, const struct space_token *spaces, uint32_t spaces_n,
+    const struct space_token *space);
+/* First 16 bytes of HMAC-SHA256(mesh, name). */
+NODISCARD int members_space_token(struct space_token *out,
+    const struct crypto_port *crypto, const struct mesh_id *mesh,
+    struct slice name);
 /* Up to which sequence number a replica's changes in a space count: all, if
  * its device may write there; else those that whoever took that from it knew
  * of. *known false: no record speaks of such a device. */

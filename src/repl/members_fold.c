@@ -533,12 +533,6 @@ bool cert_has_space(const struct cert *c, const struct space_token *space)
     return !c->some_spaces;
 }
 
-bool cert_may_write(const struct cert *c, const struct space_token *space)
-{
-    return c->kind == CERT_MEMBER && c->role >= ROLE_MEMBER &&
-        cert_has_space(c, space);
-}
-
 static bool is_top(
     const struct fold *f, const struct cert *c, const struct device_id *d)
 {

@@ -100,7 +100,8 @@ struct answer {
 struct members {
     const struct crypto_port *crypto;
     struct mesh_id mesh;
-    struct record *records; /* sorted by key */
+    struct space_token admins; /* MEMBERS_ADMINS_SPACE */
+    struct record *records;    /* sorted by key */
     size_t records_n, records_cap;
     struct answer answer;
     struct cert *dead; /* replaced; the answer may still lend from them */
@@ -137,8 +138,6 @@ NODISCARD int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
 NODISCARD int cert_verify(
     struct members *m, struct cert *c, const uint8_t spki[ED25519_SPKI_LEN]);
 NODISCARD int fold_answer(struct members *m, struct answer *out);
-/* Does it let its device write there? */
-bool cert_may_write(const struct cert *c, const struct space_token *space);
 bool cert_has_space(const struct cert *c, const struct space_token *space);
 
 /* ---- members.c ---- */

@@ -1,21 +1,25 @@
-/* Membership, spaces and policies are items of the space `_mesh`:
+/* Membership is items of the space `_mesh`, which every device of the mesh
+ * reads and writes:
  *   cert/<id>                           certificates (members.h)
  *   member/<device>, removed/<device>   those of format 2
- *   space/<name>                        true; deleted: hidden everywhere
- *   policy/<space>/<prefix>             a policy's name
  *   parked/<device>                     true, or false (silence.c)
  *   clock/<epoch>/<device>              a signed record (clock_epochs.c)
- *   fork/<id>                           two changes of one dot (forks.h)  */
+ *   fork/<id>                           two changes of one dot (forks.h)
+ * Spaces and policies are items of `_spaces`, which relays do not read, and
+ * which admins write:
+ *   space/<name>                        true; deleted: hidden everywhere
+ *   policy/<space>/<prefix>             a policy's name
+ * What stands in `_mesh` under such a key means nothing: anybody writes there.
+ */
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/mesh_impl.h"
 #include "repl/secret.h"
 
 #include <stdlib.h>
 
-#define SPACE_PREFIX "space/"
-#define POLICY_PREFIX "policy/"
 #define DIALLED_FROM ((uint64_t)1 << 62) /* ids below are the shell's */
 
 int mesh_init(struct node *n)
@@ -68,18 +72,12 @@ const struct device_id *owner_of(const struct node *n, const struct rid *r)
 
 int mesh_token(const struct node *n, struct slice name, struct space_token *out)
 {
-    uint8_t mac[SHA256_LEN];
-    int rc = n->opt.crypto->hmac_sha256(
-        n->opt.crypto->self, mac, SLICE(n->mesh.b, MESH_ID_LEN), name);
-
-    if (rc == SYNCLINE_OK)
-        memcpy(out->b, mac, SPACE_TOKEN_LEN);
-    return rc;
+    return members_space_token(out, n->opt.crypto, &n->mesh, name);
 }
 
 int mesh_put_text(struct node *n, struct slice key, struct slice json)
 {
-    struct space *sp = space_by_name(n, SLICE_LIT(MESH_SPACE));
+    struct space *sp = mesh_space_of(n, key);
     struct write_op op = { .key = key };
     struct write_result result;
     struct json *doc = NULL;
@@ -101,7 +99,8 @@ int mesh_save_identity(struct node *n)
     return rc == SYNCLINE_OK ? txn_status(&n->txn) : rc;
 }
 
-static const char *const fixed[] = { MESH_SPACE, DEFAULT_SPACE, "config" };
+static const char *const fixed[] = { MESH_SPACE, SPACES_SPACE, DEFAULT_SPACE,
+    "config" };
 
 #define FIXED_N (int)(sizeof fixed / sizeof *fixed)
 
@@ -122,7 +121,7 @@ int mesh_open_spaces(struct node *n)
 
         rc = space_open(n, slice_str(fixed[i]), &sp);
     }
-    n->mesh_seen = 0;
+    n->mesh_seen = n->spaces_seen = 0;
     return rc;
 }
 
@@ -234,122 +233,6 @@ static int note_changed(void *ctx, struct slice key, struct slice value)
     return SYNCLINE_OK;
 }
 
-/* The document of an item of `_mesh`; SLICE_NONE if it is deleted. */
-static int mesh_document(
-    struct node *n, struct space *sp, struct slice key, struct slice *out)
-{
-    struct stored st;
-    int rc = item_load(n, sp, key, &st);
-
-    if (rc == SYNCLINE_OK)
-        *out = st.was_alive ? st.before : SLICE_NONE;
-    return rc;
-}
-
-static int refresh_space(struct node *n, struct slice name, bool alive)
-{
-    struct space *sp = space_by_name(n, name);
-    int rc = SYNCLINE_OK;
-
-    /* Nobody adds such a one by hand: it is made up, and no space. */
-    if (sp == NULL && alive && !PLANTED(R21_SPACES) &&
-        (!space_name_is_good(name) || spaces_n(n) >= SPACES_MAX)) {
-        log_line(&n->log, LOG_LEVEL_WARN, "mesh",
-            "a space that a member has added is not opened: there are %u, or "
-            "its name is none",
-            spaces_n(n));
-        return SYNCLINE_OK;
-    }
-    if (sp == NULL && alive)
-        rc = space_open(n, name, &sp);
-    if (rc == SYNCLINE_OK && sp != NULL)
-        sp->hidden = !alive && !space_is_fixed(name);
-    return rc;
-}
-
-struct policy_scan {
-    struct node *node;
-    struct space *space;
-    struct policy_rule rules[256];
-    uint32_t n;
-};
-
-static int note_policy(void *ctx, struct slice key, struct slice value)
-{
-    struct policy_scan *p = ctx;
-    struct policy_rule *rule = &p->rules[p->n];
-    struct stored st;
-    struct buf doc = { 0 };
-    int rc = stored_decode(value, &st, &p->node->step);
-
-    if (rc != SYNCLINE_OK || !item_alive(&st.item) || p->n == 256)
-        return rc;
-    put_document(&doc, &st.item, &p->node->step);
-    if (doc.len > 2 &&
-        policy_parse(SLICE(doc.ptr + 1, doc.len - 2), &rule->policy) == 0) {
-        size_t skip = 4 + sizeof POLICY_PREFIX - 1 + p->space->name.len + 1;
-
-        rule->prefix =
-            arena_dup(&p->space->policy_arena, slice_from(key, skip));
-        rc = rule->prefix.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_OK;
-        p->n++;
-    }
-    buf_free(&doc);
-    return rc;
-}
-
-static int longest_first(const void *a, const void *b)
-{
-    const struct policy_rule *x = a, *y = b;
-
-    if (x->prefix.len != y->prefix.len)
-        return x->prefix.len < y->prefix.len ? 1 : -1;
-    return slice_cmp(x->prefix, y->prefix);
-}
-
-static int refresh_policies(struct node *n, struct space *sp)
-{
-    struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
-    struct policy_scan p = { .node = n, .space = sp };
-    struct buf prefix = { 0 };
-    int rc;
-
-    arena_reset(&sp->policy_arena);
-    sp->policies_n = 0;
-    put_be32(&prefix, mesh->id);
-    buf_printf(&prefix, POLICY_PREFIX "%.*s/", SLICE_FMT(sp->name));
-    rc = store_scan(&n->opt.store, TABLE_ITEM, buf_slice(&prefix), SLICE_NONE,
-        note_policy, &p);
-    buf_free(&prefix);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    qsort(p.rules, p.n, sizeof *p.rules, longest_first);
-    sp->policies = arena_alloc(&sp->policy_arena, (p.n + 1) * sizeof *p.rules);
-    if (sp->policies == NULL)
-        return SYNCLINE_ENOMEM;
-    memcpy(sp->policies, p.rules, p.n * sizeof *p.rules);
-    sp->policies_n = p.n;
-    return SYNCLINE_OK;
-}
-
-static int refresh_policy_of(struct node *n, struct slice rest)
-{
-    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
-        if (slice_has_prefix(rest, sp->name) && rest.len > sp->name.len &&
-            rest.ptr[sp->name.len] == '/')
-            return refresh_policies(n, sp);
-    return SYNCLINE_OK;
-}
-
-static bool after_prefix(
-    struct slice key, const char *prefix, struct slice *out)
-{
-    if (!slice_has_prefix(key, slice_str(prefix)))
-        return false;
-    *out = slice_from(key, strlen(prefix));
-    return true;
-}
-
 /* What proves nothing, or not yet, is left alone: connections bring the
  * proofs in their order. */
 static int refresh_epoch(struct node *n, struct slice key, struct slice doc)
@@ -367,30 +250,28 @@ static int refresh_epoch(struct node *n, struct slice key, struct slice doc)
     return rc;
 }
 
-static int refresh_item(struct node *n, struct space *mesh, struct slice key)
+static int refresh_record(struct node *n, struct slice key)
 {
     struct errmsg why = { "" };
-    struct slice doc, rest;
-    int rc = mesh_document(n, mesh, key, &doc);
+    bool epoch = slice_has_prefix(key, SLICE_LIT(EPOCH_PREFIX));
+    bool fork = forks_is_key(key);
+    struct slice doc;
+    int rc;
 
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (after_prefix(key, SPACE_PREFIX, &rest))
-        return refresh_space(n, rest, doc.ptr != NULL);
-    if (after_prefix(key, POLICY_PREFIX, &rest))
-        return refresh_policy_of(n, rest);
-    if (after_prefix(key, EPOCH_PREFIX, &rest))
+    if (!epoch && !fork && !members_is_key(key))
+        return SYNCLINE_OK;
+    rc = mesh_document(n, key, &doc);
+    if (rc == SYNCLINE_OK && epoch)
         return refresh_epoch(n, key, doc);
-    if (forks_is_key(key))
+    if (rc == SYNCLINE_OK && fork)
         return forks_take(n, key, doc, &n->rights_due);
-    if (members_is_key(key)) {
+    if (rc == SYNCLINE_OK)
         rc = members_set(n->members, key, doc, &why);
-        if (rc == SYNCLINE_EMALFORMED)
-            log_line(&n->log, LOG_LEVEL_WARN, "mesh", "%.*s: %s",
-                SLICE_FMT(key), why.text);
-        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
-    }
-    return SYNCLINE_OK;
+    if (rc == SYNCLINE_EMALFORMED)
+        log_line(&n->log, LOG_LEVEL_WARN, "mesh", "%.*s: %s", SLICE_FMT(key),
+            why.text);
+    return rc == SYNCLINE_EMALFORMED || rc == SYNCLINE_EINVAL ? SYNCLINE_OK
+                                                              : rc;
 }
 
 /* Whoever has less now may know one, which would give it back. */
@@ -401,14 +282,17 @@ static void forget_invites(struct node *n)
 }
 
 /* Once it is known who is a member: nobody else can be parked. */
-static int refresh_parked(struct node *n, struct space *mesh, struct slice key)
+static int refresh_other(struct node *n, struct slice key)
 {
-    struct slice doc, rest;
+    const struct slice parked = SLICE_LIT(PARKED_PREFIX);
+    struct slice doc, rest = slice_from(key, parked.len);
     int rc;
 
-    if (!after_prefix(key, PARKED_PREFIX, &rest))
+    if (mesh_is_of_spaces(key))
+        return mesh_refresh_item(n, key);
+    if (!slice_has_prefix(key, parked))
         return SYNCLINE_OK;
-    rc = mesh_document(n, mesh, key, &doc);
+    rc = mesh_document(n, key, &doc);
     return rc == SYNCLINE_OK ? silence_parked(n, rest, slice_is(doc, "true"))
                              : rc;
 }
@@ -434,38 +318,60 @@ static int act_on_members(struct node *n)
     return rc;
 }
 
-int mesh_refresh(struct node *n)
+/* The keys of a space's feed that were not acted on yet. */
+static int gather_changed(struct refresh *f, struct space *sp, uint64_t seen)
 {
-    struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
-    struct refresh f = { .node = n };
+    struct node *n = f->node;
     struct buf prefix = { 0 };
-    bool changed = false;
-    int rc;
+    int rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, sp->id),
+        key_feed(&n->key, sp->id, seen + 1, FEED_ITEM, SLICE_NONE),
+        note_changed, f);
 
-    f.end = &f.keys;
-    rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, mesh->id),
-        key_feed(&n->key, mesh->id, n->mesh_seen + 1, FEED_ITEM, SLICE_NONE),
-        note_changed, &f);
     buf_free(&prefix);
-    for (struct changed_key *k = f.keys; k != NULL && rc == SYNCLINE_OK;
-         k = k->next)
-        rc = refresh_item(n, mesh, k->key);
-    if (rc == SYNCLINE_OK)
-        rc = members_fold(n->members, &changed);
+    return rc;
+}
+
+static int fold_members(struct node *n)
+{
+    bool changed = false;
+    int rc = members_fold(n->members, &changed);
+
     n->members_changed = n->members_changed || changed;
     if (rc == SYNCLINE_OK && n->members_changed)
         rc = act_on_members(n);
     if (rc == SYNCLINE_OK && changed)
         rc = forks_retry(n, &n->rights_due);
+    return rc;
+}
+
+int mesh_refresh(struct node *n)
+{
+    struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
+    struct space *spaces = space_by_name(n, SLICE_LIT(SPACES_SPACE));
+    struct refresh f = { .node = n };
+    int rc;
+
+    f.end = &f.keys;
+    rc = gather_changed(&f, mesh, n->mesh_seen);
+    if (rc == SYNCLINE_OK)
+        rc = gather_changed(&f, spaces, n->spaces_seen);
+    for (struct changed_key *k = f.keys; k != NULL && rc == SYNCLINE_OK;
+         k = k->next)
+        rc = refresh_record(n, k->key);
+    if (rc == SYNCLINE_OK)
+        rc = fold_members(n);
     if (rc == SYNCLINE_OK)
         n->members_changed = false;
     for (struct changed_key *k = f.keys; k != NULL && rc == SYNCLINE_OK;
          k = k->next)
-        rc = refresh_parked(n, mesh, k->key);
+        rc = refresh_other(n, k->key);
+    if (rc == SYNCLINE_OK && n->spaces_seen == 0)
+        rc = mesh_refresh_old(n);
     if (rc != SYNCLINE_OK)
         return rc;
     n->mesh_changed = n->mesh_due = false;
     n->mesh_seen = mesh->s.lsn;
+    n->spaces_seen = spaces->s.lsn;
     return SYNCLINE_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/join_impl.h"
+#include "repl/mesh_impl.h"
 
 #include <stdlib.h>
 
@@ -69,7 +70,7 @@ int join_load(struct node *n)
 static int leave_space(
     struct node *n, const struct space *sp, bool discard, uint64_t *kept)
 {
-    bool drop = discard || sp->s.alive == 0 || slice_is(sp->name, MESH_SPACE);
+    bool drop = discard || sp->s.alive == 0 || space_is_inner(sp);
     struct slice name = drop ? SLICE_LIT("") : sp->name;
     int rc = SYNCLINE_OK;
 
@@ -115,6 +116,8 @@ static int enter_mesh(
 
     if (memcmp(n->mesh.b, w->mesh.b, MESH_ID_LEN) != 0)
         rc = clock_leave(n, with_items);
+    if (rc == SYNCLINE_OK && memcmp(n->mesh.b, w->mesh.b, MESH_ID_LEN) != 0)
+        rc = mesh_forget_old(n);
     n->mesh = w->mesh;
     memcpy(n->mesh_secret, w->secret, MESH_SECRET_LEN);
     members_free(n->members);
@@ -369,7 +372,7 @@ static int make_missing(struct node *n)
 
 int join_on_mark(struct node *n, struct space *sp)
 {
-    if (slice_is(sp->name, MESH_SPACE) && n->replay != NULL)
+    if (slice_is(sp->name, SPACES_SPACE) && n->replay != NULL)
         return make_missing(n);
     for (struct leaving *l = n->replay; l != NULL; l = l->next)
         if (l->name.len > 0 && slice_eq(l->name, sp->name))

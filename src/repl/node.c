@@ -4,6 +4,7 @@
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/group.h"
+#include "repl/mesh_impl.h"
 #include "repl/proofs.h"
 
 #include <stdio.h>
@@ -161,6 +162,8 @@ static int do_chores(struct node *n)
         rc = orphans_tick(n);
     if (n->now_us >= n->collect_due_us)
         n->epochs_due = true;
+    if (rc == SYNCLINE_OK)
+        rc = mesh_move_spaces(n);
     if (rc == SYNCLINE_OK)
         rc = collect_tick(n);
     return rc;

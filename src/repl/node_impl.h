@@ -15,7 +15,8 @@
  *   receive.c, receive_row.c   rows and marks in
  *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
- *   mesh.c      membership, spaces and policies as items of `_mesh`
+ *   mesh.c      membership as items of `_mesh`
+ *   mesh_spaces.c   spaces and policies as items of `_spaces`
  *   access.c    who may read and write what; changes that do not count;
  *   cuts.c      what still counts of who may write no more
  *   forks.c     replicas that said two things at once (forks.h)
@@ -58,6 +59,7 @@
 #include "repl/txn.h"
 
 #define MESH_SPACE "_mesh"
+#define SPACES_SPACE MEMBERS_ADMINS_SPACE
 #define PARKED_PREFIX "parked/" /* + device, hex: true or false */
 #define DEFAULT_SPACE "default"
 #define MESH_SECRET_LEN 32
@@ -361,9 +363,11 @@ struct node {
     bool removed_told; /* a member has said that we are none any more */
     struct device_id removed_by; /* that member */
     uint64_t removed_at;
-    uint64_t mesh_seen; /* items of `_mesh` up to this lsn are acted on */
-    bool mesh_changed;  /* items of `_mesh` changed in this step */
-    bool mesh_due;      /* or in an earlier piece, and are in the store */
+    uint64_t mesh_seen;   /* items of `_mesh` up to this lsn are acted on */
+    uint64_t spaces_seen; /* and of `_spaces` */
+    bool spaces_due;      /* some of before it may not stand there yet */
+    bool mesh_changed;    /* items of either changed in this step */
+    bool mesh_due;        /* or in an earlier piece, and are in the store */
     bool members_changed;
     bool want_flush;
     bool reach_changed;
@@ -555,11 +559,6 @@ NODISCARD int receive_ack(
 
 NODISCARD int mesh_init(struct node *n);
 void mesh_free(struct node *n);
-/* A mesh of one's own, in an empty store. */
-NODISCARD int mesh_found(struct node *n);
-NODISCARD int mesh_load(struct node *n, struct errmsg *why);
-NODISCARD int mesh_save_identity(struct node *n);
-NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
 /* The records of a WELCOME stand in until `_mesh` is here (welcome.c). Keeping
  * commits. */
@@ -567,7 +566,8 @@ NODISCARD int welcome_keep(struct node *n, const struct pair_welcome *w);
 NODISCARD int welcome_load(struct node *n);
 /* Reads the items of `_mesh` that changed and acts on them. */
 NODISCARD int mesh_refresh(struct node *n);
-/* Writes an item of `_mesh`; json SLICE_NONE deletes it. */
+/* Writes an item of `_mesh`, or of `_spaces` if it belongs there; json
+ * SLICE_NONE deletes it. */
 NODISCARD int mesh_put_text(
     struct node *n, struct slice key, struct slice json);
 /* One that every node has, and that nobody can remove. */

@@ -2,6 +2,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/mesh_impl.h"
 #include "repl/proofs.h"
 #include "repl/secret.h"
 
@@ -9,6 +10,7 @@
 
 #define RECORD_FORMAT 4
 #define FORMAT_SIGNED 3 /* and later: what is kept is signed */
+#define FORMAT_SPACES 4 /* and later: `_spaces` stands beside `_mesh` */
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)
 {
@@ -128,6 +130,8 @@ static int open_used(struct node *n, uint64_t format, struct errmsg *why)
         rc = save_format(n);
     if (rc == SYNCLINE_OK && format < FORMAT_SIGNED)
         rc = adopt_all(n);
+    if (rc == SYNCLINE_OK && format < FORMAT_SPACES)
+        rc = mesh_keep_old(n);
     return rc;
 }
 

@@ -59,16 +59,17 @@ static int need_membership(struct asking *q)
         : SYNCLINE_OK;
 }
 
-/* For writes of people: `_mesh` is written by its own commands only. */
+/* For writes of people: the mesh's own are written by their commands only. */
 static int need_writable(struct asking *q, struct space **out)
 {
     int rc = need_membership(q);
 
     if (rc == SYNCLINE_OK)
         rc = need_space(q, out);
-    if (rc == SYNCLINE_OK && slice_is((*out)->name, MESH_SPACE))
+    if (rc == SYNCLINE_OK && space_is_inner(*out))
         return errmsg_set(&q->why, SYNCLINE_EDENIED,
-            MESH_SPACE ": written by invite, remove, space and policy only");
+            "%.*s: written by invite, remove, space and policy only",
+            SLICE_FMT((*out)->name));
     return rc;
 }
 

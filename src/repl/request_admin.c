@@ -87,7 +87,7 @@ static int on_spaces(struct admin *q)
 static int put_mesh_key(struct admin *q, const char *kind, struct slice name,
     struct slice rest, struct slice json)
 {
-    struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
+    struct space *sp = space_by_name(q->n, SLICE_LIT(SPACES_SPACE));
     struct buf key = { 0 };
     int rc;
 
@@ -98,7 +98,7 @@ static int put_mesh_key(struct admin *q, const char *kind, struct slice name,
     if (rc == SYNCLINE_OK)
         rc = mesh_put_text(q->n, buf_slice(&key), json);
     buf_free(&key);
-    return rc == SYNCLINE_OK ? admin_reply_durable(q, mesh, 0) : rc;
+    return rc == SYNCLINE_OK ? admin_reply_durable(q, sp, 0) : rc;
 }
 
 static int on_space_add(struct admin *q)

@@ -56,7 +56,7 @@ int conflicts_find(struct conflict_scan *s, struct slice space)
          sp = sp->next) {
         if (!space_shown(sp) || (space.len > 0 && !slice_eq(space, sp->name)))
             continue;
-        if (s->rescue && slice_is(sp->name, MESH_SPACE))
+        if (s->rescue && space_is_inner(sp))
             continue;
         s->space = sp;
         rc = store_scan(&s->n->opt.store, TABLE_CONFLICT,

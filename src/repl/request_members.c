@@ -179,7 +179,7 @@ static int terms_of(
         add_token(out, &m->spaces[i]);
     for (const struct space *sp = q->n->spaces;
          list && !m->some_spaces && sp != NULL; sp = sp->next)
-        if (!space_is_open(sp) && space_shown(sp))
+        if (!space_is_inner(sp) && space_shown(sp))
             add_token(out, &sp->token);
     out->some_spaces = m->some_spaces || list;
     return SYNCLINE_OK;

@@ -84,6 +84,13 @@ struct raise {
     bool horizon; /* of the horizon, not of V */
 };
 
+/* Of the mesh itself: nobody grants it, writes there by hand, takes it along
+ * to another mesh or collects anything of it. */
+static inline bool space_is_inner(const struct space *sp)
+{
+    return sp->name.len > 0 && sp->name.ptr[0] == '_';
+}
+
 static inline bool space_shown(const struct space *sp)
 {
     return !sp->hidden && !sp->barred;

@@ -245,7 +245,7 @@ int standing_may_write(
     const struct pace_rule bytes = { n->opt.limits.write_bytes,
         n->opt.limits.write_bytes * 2 };
 
-    if (slice_is(sp->name, MESH_SPACE) || PLANTED(R21_WRITES))
+    if (space_is_inner(sp) || PLANTED(R21_WRITES))
         return SYNCLINE_OK;
     if (pace_late_us(&n->wrote_bytes, &bytes, n->now_us) > 0)
         return errmsg_set(why, SYNCLINE_ELIMIT,
@@ -272,7 +272,7 @@ int standing_may_make(struct node *n, const struct space *sp, struct slice key,
     struct errmsg *why)
 {
     if (n->opt.limits.keys == 0 || sp->s.alive < n->opt.limits.keys ||
-        slice_is(sp->name, MESH_SPACE) || PLANTED(R21_WRITES))
+        space_is_inner(sp) || PLANTED(R21_WRITES))
         return SYNCLINE_OK;
     return errmsg_set(why, SYNCLINE_ELIMIT,
         "%.*s/%.*s: the space holds %llu items, as many as limits.keys lets "

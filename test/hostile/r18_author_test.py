@@ -6,7 +6,7 @@ the log says whose it claims to be and who sent it."""
 import sys
 
 import peer
-from peer import tap
+from peer import node, tap
 
 CELLS = [(b"/a", b"1"), (b"/b", b'"two"')]
 
@@ -109,6 +109,30 @@ def an_end_that_nobody_has_signed():
         p.batch([(b"stays", bare)], mark={p.replica: 9})
         p.lives()
     tap.equal(scene.victim.get("stays"), 1, "what was there")
+
+
+def spaces_that_a_member_makes():
+    """Who is no admin: neither in `_spaces`, nor where older versions had
+    them."""
+    with node.World() as w:
+        scene = peer.Scene(w)
+        v, h = scene.victim, scene.honest
+        h.do("grant", "lost0", "--role", "member")
+        node.wait_for("the role", lambda: {
+            m["name"]: m["role"] for m in v.call("members")["members"]}.get(
+                "lost0") == "member")
+        with scene.peer() as p:
+            p.await_frame(peer.SUBSCRIBE)
+            for space in ("_spaces", "_mesh"):
+                p.batch([p.row(b"space/bad", [(b"", b"true")], 1, space=space)],
+                        mark={p.replica: 1}, space=space)
+            p.lives()
+        tap.equal(v.get("space/bad", "_spaces"), None, "what came of it")
+        h.do("space", "add", "good")
+        node.wait_for("the admin's", lambda: "good" in {
+            s["name"] for s in v.call("spaces")["spaces"]})
+        tap.check("bad" not in {s["name"] for s in v.call("spaces")["spaces"]},
+                  "the member's")
 
 
 if __name__ == "__main__":

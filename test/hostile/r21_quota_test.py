@@ -92,9 +92,10 @@ def spaces_made_up_are_not_opened():
         names = [b"space/-odd name", b"space/" + b"x" * 900, b"space/"]
         names += [b"space/made-%04d" % i for i in range(1500)]
         for first in range(0, len(names), 100):
-            p.batch([p.row(name, [(b"", b"true")], 1, space="_mesh")
-                     for name in names[first:first + 100]], space="_mesh")
-        p.batch(mark={p.replica: 1}, space="_mesh")
+            p.batch([p.row(name, [(b"", b"true")], 1, space="_spaces")
+                     for name in names[first:first + 100]],
+                    space="_spaces")
+        p.batch(mark={p.replica: 1}, space="_spaces")
         p.lives()
         spaces = {s["name"] for s in scene.victim.call("spaces")["spaces"]}
     tap.check(500 < len(spaces) <= 1024, "%d spaces" % len(spaces))
