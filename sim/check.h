@@ -83,7 +83,7 @@ void check_sizes(
     struct world *w, const struct machine *m, const struct node_sizes *z);
 void check_history(struct world *w, struct machine *m);
 /* And what it writes at once, so that there is always a way on. */
-void check_commit(struct world *w, struct machine *m, struct slice ops);
+void check_commit(struct world *w, struct machine *m, size_t bytes);
 
 /* I11: what a resolver is asked to merge are things that people wrote, never
  * its own results, and whoever asks gives them in the same order. */
@@ -100,6 +100,8 @@ void check_audit(struct world *w, const struct machine *m, const char *kind,
 /* R15, R18: once a node has acted on what it heard, it holds no change of a
  * device that may not write there. */
 void check_rights(struct world *w, struct machine *m);
+/* An item that a commit of this machine touched: it is looked at next. */
+void check_rights_note(struct machine *m, uint32_t item);
 /* At quiet: all agree on who is a member, as what, and hold one key that no
  * removed device holds. */
 void check_members(struct world *w);

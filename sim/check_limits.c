@@ -3,7 +3,6 @@
 #include "sim/check.h"
 
 #include "repl/frames.h"
-#include "repl/keys.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
@@ -76,25 +75,9 @@ void check_limits(struct world *w, struct machine *m)
     check_sizes(w, m, &z);
 }
 
-/* What came with a WELCOME is one record, as large as a frame may be. */
-static size_t of_welcome(struct slice ops)
+void check_commit(struct world *w, struct machine *m, size_t bytes)
 {
-    struct batch_op op;
-    size_t bytes = 0;
-    int err = 0;
-
-    while (batch_next(&ops, &op, &err))
-        if (op.table == TABLE_META && slice_is(op.key, META_WELCOME))
-            bytes += op.value.len;
-    return bytes;
-}
-
-void check_commit(struct world *w, struct machine *m, struct slice ops)
-{
-    const size_t most = m->disk.commit_most;
-
-    if (most != 0 && ops.len > most)
-        hold(w, m, "for one commit", ops.len - of_welcome(ops), most);
+    hold(w, m, "for one commit", bytes, m->disk.opt.commit_max);
 }
 
 /* ---- the history ---- */

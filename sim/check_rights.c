@@ -5,6 +5,19 @@
 
 /* ---- no store holds a change that does not count ---- */
 
+/* What did not change is right as long as what makes it so did not: the mesh's
+ * own items. Now and then all is looked at all the same. */
+#define LOOK_AT_ALL_EVERY 16
+
+void check_rights_note(struct machine *m, uint32_t item)
+{
+    const struct ledger *l = &m->world->ledger;
+
+    (void)bits_add(&m->changed, item);
+    if (l->spaces[l->items[item].space].name.ptr[0] == '_')
+        m->all_changed = true;
+}
+
 struct looking {
     struct world *world;
     struct machine *machine;
@@ -32,9 +45,11 @@ static void check_item(
 void check_rights(struct world *w, struct machine *m)
 {
     struct looking k = { w, m };
+    bool all;
 
     if (m->node == NULL || !node_is_settled(m->node))
         return;
+    all = m->all_changed || m->looks++ % LOOK_AT_ALL_EVERY == 0;
     for (uint32_t i = 0; i < w->ledger.items_n && !w->failed; i++) {
         const struct led_item *li = &w->ledger.items[i];
         const struct view_space *vs =
@@ -42,8 +57,8 @@ void check_rights(struct world *w, struct machine *m)
         struct arena arena = { 0 };
         struct item it;
 
-        if (vs == NULL || vs->returning ||
-            w->ledger.spaces[li->space].name.ptr[0] == '_')
+        if ((!all && !bits_has(&m->changed, i)) || vs == NULL ||
+            vs->returning || w->ledger.spaces[li->space].name.ptr[0] == '_')
             continue;
         item_init(&it);
         ENSURE(peek_load(&m->port, vs->number, li->key, &it, &arena) ==
@@ -51,6 +66,8 @@ void check_rights(struct world *w, struct machine *m)
         check_item(&k, li, &it);
         arena_free(&arena);
     }
+    bits_clear(&m->changed);
+    m->all_changed = false;
 }
 
 /* ---- at quiet all have one membership and one key ---- */

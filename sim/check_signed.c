@@ -15,11 +15,35 @@ void signed_know(struct world *w, const struct identity *id)
                identity_spki(id)) == SYNCLINE_OK);
 }
 
+/* Derived once a run: they are made of names alone, and a judge asks for them
+ * at each commit. */
+static int keys_of(struct machine *m, const struct mesh_id *mesh,
+    const struct space_token *space, struct envelope_keys *out)
+{
+    struct envelope_secret secret;
+    const struct omap_node *known;
+    uint8_t name[sizeof mesh->b + sizeof space->b];
+    int rc;
+
+    memcpy(name, mesh->b, sizeof mesh->b);
+    memcpy(name + sizeof mesh->b, space->b, sizeof space->b);
+    known = omap_get(&m->world->keys, SLICE(name, sizeof name));
+    if (known != NULL) {
+        memcpy(out, known->value.ptr, sizeof *out);
+        return SYNCLINE_OK;
+    }
+    rc = envelope_clear_secret(&secret, &m->crypto, mesh, space);
+    if (rc == SYNCLINE_OK)
+        rc = envelope_keys_make(out, &m->crypto, mesh, space, &secret);
+    return rc == SYNCLINE_OK
+        ? omap_put(&m->world->keys, SLICE(name, sizeof name),
+              SLICE(out, sizeof *out))
+        : rc;
+}
+
 int signed_keys(struct machine *m, const struct space_token *space,
     struct envelope_keys *out)
 {
-    const struct crypto_port *crypto = &m->crypto;
-    struct envelope_secret secret;
     struct mesh_id mesh;
     struct slice value;
     struct reader r;
@@ -29,10 +53,7 @@ int signed_keys(struct machine *m, const struct space_token *space,
         return rc;
     r = reader_of(value);
     get_into(&r, mesh.b, sizeof mesh.b);
-    rc = envelope_clear_secret(&secret, crypto, &mesh, space);
-    return rc == SYNCLINE_OK
-        ? envelope_keys_make(out, crypto, &mesh, space, &secret)
-        : rc;
+    return keys_of(m, &mesh, space, out);
 }
 
 static void make_leaf(const struct crypto_port *crypto,

@@ -17,7 +17,7 @@
 #define HISTORY_KEEP 50
 #define HISTORY_LOOK 64
 /* The most that one item takes in one commit. */
-#define ONE_ITEM ((size_t)64 << 10)
+#define ONE_ITEM ((size_t)128 << 10)
 /* Seeds whose signatures are Ed25519; those of the others are quick. */
 #define REAL_ONE_IN 16
 
@@ -48,8 +48,9 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
     int rc;
 
     memory_spare();
-    check_commit(m->world, m, ops);
     rc = machine_disk_commit(&m->disk, ops, no);
+    if (rc == SYNCLINE_ELIMIT)
+        check_commit(m->world, m, ops.len);
     if (rc == SYNCLINE_OK) {
         m->commits++;
         ledger_commit(m->world, m, ops, *no);
@@ -110,6 +111,7 @@ void machine_close(struct machine *m)
     }
     node_over(m);
     watcher_free(&m->watcher);
+    bits_free(&m->changed);
     machine_disk_free(&m->disk);
     identity_free(m->identity);
 }
@@ -159,7 +161,7 @@ static void be_impatient(struct node_options *opt)
 }
 
 /* What the disk takes in one commit: beyond what the node means to write at
- * once, as much as one item of this run may need (check_commit), or a frame. */
+ * once, as much as one item of this run may need. */
 static void be_narrow(struct machine *m, struct node_options *opt)
 {
     struct prng p = draw_from(m->world->opt.seed, DRAW_SIZES, m->id + m->life);
@@ -357,6 +359,7 @@ void machine_start(struct machine *m)
     int rc;
 
     ENSURE(m->node == NULL);
+    m->all_changed = true;
     (void)snprintf(name, sizeof name, "m%u", m->ix);
     opt.name = slice_str(name);
     if (fault_is_on(&w->faults, FAULT_SMALL) != m->odd_limits)

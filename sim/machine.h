@@ -9,6 +9,7 @@
 #include "core/vv.h"
 #include "crypto/port.h"
 #include "repl/node.h"
+#include "sim/bits.h"
 #include "sim/clock.h"
 #include "sim/machine_disk.h"
 #include "sim/watcher.h"
@@ -59,6 +60,9 @@ struct machine {
     uint32_t history_keep; /* the most of its lives on this store */
     uint32_t history_late; /* that may still be to go */
     uint64_t steps;
+    struct bits changed; /* items whose rights are to be looked at */
+    bool all_changed;
+    uint64_t looks;
     uint64_t commits; /* made on it, ever */
     uint64_t alive;   /* what it wrote after quiet; 0: nothing */
     /* As it was when the world came to rest (check_echo). */

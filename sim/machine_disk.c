@@ -1,6 +1,5 @@
 #include "sim/machine_disk.h"
 
-#include "repl/frames.h"
 #include "sim/world.h"
 
 #include <stdlib.h>
@@ -68,9 +67,8 @@ void machine_disk_free(struct machine_disk *d)
 
 void machine_disk_limit(struct machine_disk *d, size_t bytes)
 {
-    d->commit_most = bytes;
-    d->opt.commit_max = bytes == 0 ? 0 : bytes + FRAME_MAX;
-    store_mem_limit(d->mem, d->opt.commit_max);
+    d->opt.commit_max = bytes;
+    store_mem_limit(d->mem, bytes);
 }
 
 int machine_disk_open(

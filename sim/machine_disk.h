@@ -22,7 +22,6 @@ struct machine_disk {
     struct disk *disk;       /* NULL: mem is all there is */
     struct store_file *file; /* while the machine is on */
     struct store_file_options opt;
-    size_t commit_most; /* that is judged; 0: anything goes */
     struct store_sync sync;
     bool syncing;
     enum { DISK_STILL, DISK_MOVING, DISK_MOVED } checkpoint;

@@ -525,6 +525,7 @@ static void judge_touched(struct observer *o)
         if (it.version > vi->version) /* a collected one is not forgotten */
             vi->version = it.version;
         check_signed_item(o, t->item);
+        check_rights_note(o->machine, t->item);
     }
 }
 

@@ -9,6 +9,7 @@
 
 /* A write that is under way. */
 struct write {
+    const struct machine *by;
     uint32_t from, to; /* its changes in the ledger */
     bool returned;     /* machine_ask has */
     bool answered;
@@ -32,6 +33,8 @@ static void write_over(struct world *w, struct write *wr)
     default:
         if (wr->rc == SYNCLINE_EDENIED && fault_is_on(&w->faults, FAULT_CLOCK))
             break; /* a clock too wrong to write by */
+        if (wr->rc == SYNCLINE_EDENIED && wr->by->removed)
+            break; /* and it has heard of it */
         if (wr->rc == SYNCLINE_EDENIED && w->roles.on)
             break; /* it may not write just now */
         if (wr->rc == SYNCLINE_EFULL && fault_is_on(&w->faults, FAULT_FULL))
@@ -66,6 +69,7 @@ static bool send_write(struct world *w, struct machine *m, struct buf *request)
     bool taken;
 
     ENSURE(wr != NULL && buf_status(request) == SYNCLINE_OK);
+    wr->by = m;
     wr->from = w->ledger.changes_n;
     machine_ask(m, on_written, wr, buf_slice(request));
     wr->to = w->ledger.changes_n;

@@ -11,8 +11,12 @@ static const char usage[] =
     "usage: syncline-sim [options]\n"
     "  --seed N         one seed\n"
     "  --seeds A..B     all from A to B\n"
-    "  --seeds-from N   from N on; `random`: from anywhere\n"
+    "  --seeds-from N   from N on; `random`: from anywhere, or from where\n"
+    "                   $SYNCLINE_SHIFT says\n"
     "  --for SECONDS    begins no seed after that time\n"
+    "  --every N        a sample: each Nth of the seeds. $SYNCLINE_SHIFT says\n"
+    "                   from which of the first N on; $SYNCLINE_SPARSE is how\n"
+    "                   much fewer; with $SYNCLINE_WHOLE=1 it takes all\n"
     "  --jobs N         shared by N processes (1)\n"
     "  --nodes N        machines, 2 to 8 (drawn by the seed: 2 to 5)\n"
     "  --ops N          operations of the workload, up to 1000000 (200)\n"
@@ -74,17 +78,43 @@ static bool parse_range(struct plan *p, const char *text)
         parse_number(text + 2, UINT64_MAX, &p->last) && p->last >= p->first;
 }
 
+static bool number_in(const char *name, uint64_t otherwise, uint64_t *out)
+{
+    const char *text = getenv(name);
+
+    *out = otherwise;
+    return text == NULL || text[0] == '\0' ||
+        parse_number(text, UINT32_MAX, out);
+}
+
 /* Anywhere: far from the seeds that people write down, easy to read. */
 static bool parse_from(struct plan *p, const char *text)
 {
     uint32_t r = 0;
+    uint64_t shift;
 
     p->last = UINT64_MAX;
     if (strcmp(text, "random") != 0)
         return parse_number(text, UINT64_MAX, &p->first);
-    if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
+    if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r ||
+        !number_in("SYNCLINE_SHIFT", r, &shift))
         return false;
-    p->first = 1000000 + (uint64_t)r;
+    p->first = 1000000 + shift;
+    return true;
+}
+
+/* How dense a sample is, and where it begins, is a matter of how much time
+ * there is: script/test's and the night's, so it is in the environment. */
+static bool take_sample(struct plan *p, const char *arg)
+{
+    uint64_t n, sparse, whole;
+
+    if (!parse_number(arg, UINT32_MAX, &n) || n == 0 ||
+        !number_in("SYNCLINE_SPARSE", 1, &sparse) || sparse == 0 ||
+        !number_in("SYNCLINE_WHOLE", 0, &whole) ||
+        !number_in("SYNCLINE_SHIFT", 0, &p->shift))
+        return false;
+    p->every = whole != 0 ? 1 : n * sparse;
     return true;
 }
 
@@ -123,6 +153,8 @@ static bool take_number(struct plan *p, int c, const char *arg)
         return parse_number(arg, UINT64_MAX, &p->per_point) && p->per_point > 0;
     case 'W':
         return parse_number(arg, UINT32_MAX, &p->shrink_seconds);
+    case 'e':
+        return take_sample(p, arg);
     default:
         return false;
     }
@@ -239,6 +271,11 @@ static void put_wanted(struct buf *b, int c)
     case 'j':
         buf_put_str(b, "a number from 1 to 256");
         break;
+    case 'e':
+        buf_put_str(b,
+            "a number above 0, and of SYNCLINE_SPARSE (above 0), "
+            "SYNCLINE_SHIFT and SYNCLINE_WHOLE numbers, if anything");
+        break;
     case 'd':
     case 'p':
         buf_put_str(b, "a number above 0");
@@ -305,6 +342,7 @@ static const struct option options[] = {
     { "seeds", required_argument, NULL, 'S' },
     { "seeds-from", required_argument, NULL, 'r' },
     { "for", required_argument, NULL, 'd' },
+    { "every", required_argument, NULL, 'e' },
     { "jobs", required_argument, NULL, 'j' },
     { "nodes", required_argument, NULL, 'n' },
     { "ops", required_argument, NULL, 'o' },

@@ -125,6 +125,11 @@ static void run_seed(const struct plan *p, struct outcome *o, uint64_t seed)
     note_failed(p, o, seed, why.text);
 }
 
+static bool is_sampled(const struct plan *p, uint64_t seed)
+{
+    return p->every < 2 || (seed - p->first) % p->every == p->shift % p->every;
+}
+
 /* A line of TAP for every per_point seeds. */
 static void run_tap(const struct plan *p, struct outcome *o)
 {
@@ -133,13 +138,16 @@ static void run_tap(const struct plan *p, struct outcome *o)
 
     (void)printf("1..%" PRIu64 "\n", points);
     for (uint64_t i = 1; i <= points; i++) {
-        uint64_t failed = o->failed, from = seed;
+        uint64_t failed = o->failed, from = seed, ran = o->seeds;
 
         for (; seed <= p->last && seed - from < p->per_point; seed++)
-            run_seed(p, o, seed);
-        (void)printf("%s %" PRIu64 " - seeds %" PRIu64 " to %" PRIu64 "%s\n",
-            o->failed == failed ? "ok" : "not ok", i, from, seed - 1,
-            p->twice ? ", twice, run alike" : "");
+            if (is_sampled(p, seed))
+                run_seed(p, o, seed);
+        (void)printf("%s %" PRIu64 " - seeds %" PRIu64 " to %" PRIu64,
+            o->failed == failed ? "ok" : "not ok", i, from, seed - 1);
+        if (p->every > 1)
+            (void)printf(", %" PRIu64 " of them", o->seeds - ran);
+        (void)printf("%s\n", p->twice ? ", twice, run alike" : "");
         (void)fflush(stdout);
     }
 }
@@ -153,11 +161,21 @@ static void run_share(const struct plan *p, struct outcome *o, unsigned job)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     from = (uint64_t)now.tv_sec;
     for (uint64_t seed = p->first + job; seed <= p->last; seed += p->jobs) {
-        run_seed(p, o, seed);
+        if (is_sampled(p, seed))
+            run_seed(p, o, seed);
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         if (p->seconds != 0 && (uint64_t)now.tv_sec - from >= p->seconds)
             break;
     }
+}
+
+/* One line of TAP for as many seeds as there is time for. */
+static void run_tap_for(const struct plan *p, struct outcome *o)
+{
+    (void)printf("1..1\n");
+    run_share(p, o, 0);
+    (void)printf("%s 1 - seeds %" PRIu64 " to %" PRIu64 "\n",
+        o->failed == 0 ? "ok" : "not ok", p->first, o->seed);
 }
 
 /* A process that ended by a signal, or an assertion, was at some seed. */
@@ -211,7 +229,9 @@ void plan_run(const struct plan *p, struct outcome *out)
     struct world_options opt = p->opt;
 
     *out = (struct outcome){ 0 };
-    if (p->per_point != 0)
+    if (p->per_point != 0 && p->seconds != 0)
+        run_tap_for(p, out);
+    else if (p->per_point != 0)
         run_tap(p, out);
     else if (p->jobs > 1 || p->shrink) /* which outlives a seed that does not */
         run_jobs(p, out);

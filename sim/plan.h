@@ -10,6 +10,8 @@
 struct plan {
     struct world_options opt;
     uint64_t first, last;
+    uint64_t every;     /* a sample: each so manieth of them; 0, 1: all */
+    uint64_t shift;     /* which of the first `every` is the first */
     uint64_t per_point; /* seeds a line of TAP; 0: no TAP */
     uint64_t seconds;   /* no seed is begun after that; 0: all of them */
     unsigned jobs;      /* processes */

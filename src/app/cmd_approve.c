@@ -41,9 +41,9 @@ const struct command cmd_approve = {
     .flags = flags,
     .summary = "let in the device that shows these digits",
     .help = "Only after the digits were compared with those on the other "
-            "machine. DEVICE is\nits id, at least the first seven characters. "
-            "Waits until somebody there has said\ny as well; breaking off "
-            "before that takes it back.",
+            "machine. DEVICE is\nits whole id, as `syncline pending --json` "
+            "shows it. Waits until somebody there has said\ny as well; "
+            "breaking off before that takes it back.",
     .min = 1,
     .max = 1,
     .run = approve,

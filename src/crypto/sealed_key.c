@@ -16,11 +16,14 @@
 
 static const struct seal_cost usual = { 65536, 3, 1 };
 
+/* KiB times passes: twenty times the usual, some seconds. */
+#define WORK_MAX ((uint64_t)4 << 20)
+
 static bool cost_is_bounded(const struct seal_cost *c)
 {
     return c->kib >= 64 && c->kib <= 1048576 && c->passes >= 1 &&
-        c->passes <= 64 && c->lanes >= 1 && c->lanes <= 16 &&
-        c->kib >= 8u * c->lanes;
+        (uint64_t)c->kib * c->passes <= WORK_MAX && c->lanes >= 1 &&
+        c->lanes <= 16 && c->kib >= 8u * c->lanes;
 }
 
 /* The key that a passphrase makes. ENOMEM: also where the system has not so

@@ -17,7 +17,7 @@
 
 struct seal_cost {
     uint32_t kib;    /* [65536]; 64 to 1048576 */
-    uint32_t passes; /* [3]; 1 to 64 */
+    uint32_t passes; /* [3]; times kib 4 Mi at most */
     uint8_t lanes;   /* [1]; 1 to 16 */
 };
 

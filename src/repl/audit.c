@@ -89,6 +89,18 @@ int node_audit_device(struct node *n, const char *kind,
     return node_audit(n, kind, fields);
 }
 
+int node_audit_terms(struct node *n, const char *kind,
+    const struct device_id *device, struct slice name,
+    const struct pair_terms *t)
+{
+    const struct audit_field fields[] = { AUDIT_DEVICE("device", device),
+        AUDIT_TEXT("name", name),
+        AUDIT_TEXT("role", slice_str(member_role_name(t->role))),
+        AUDIT_NUMBER("spaces", t->spaces_n), AUDIT_END };
+
+    return node_audit(n, kind, fields);
+}
+
 int node_audit_often(
     struct node *n, const char *kind, const struct audit_field *fields)
 {

@@ -12,6 +12,7 @@
 #include "core/id.h"
 
 struct node;
+struct pair_terms;
 
 /* One detail; make them by the macros. */
 struct audit_field {
@@ -54,6 +55,11 @@ NODISCARD int node_audit(
 /* The same, of a device and what people call it. */
 NODISCARD int node_audit_device(struct node *n, const char *kind,
     const struct device_id *device, struct slice name);
+/* The same, with what it may from now on: role, and how many spaces (0: all).
+ */
+NODISCARD int node_audit_terms(struct node *n, const char *kind,
+    const struct device_id *device, struct slice name,
+    const struct pair_terms *t);
 /* The same, of what others may bring about as often as they like: the shell
  * counts those that come thick. */
 NODISCARD int node_audit_often(

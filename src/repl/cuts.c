@@ -41,13 +41,15 @@ static int first_held(const struct node *n, const struct space *sp,
     return rc;
 }
 
-/* d->seq becomes the last one up to it that an item here knows of; 0: none.
- * The vector may say more, for anybody can tell us that there was something,
- * and even make the replica up. */
+/* d->seq becomes the last one up to it that an item here knows of, or that was
+ * collected; 0: none. The vector may say more, for anybody can tell us that
+ * there was something, and even make the replica up. */
 static int lower_to_held(
     const struct node *n, const struct space *sp, struct dot *d)
 {
-    uint64_t found, from = 1, least = 0, most = d->seq;
+    uint64_t gone = vv_get(&sp->horizon, &d->replica);
+    uint64_t found, most = d->seq, least = gone < most ? gone : most;
+    uint64_t from = least + (most - least + 1) / 2;
     int rc = SYNCLINE_OK;
 
     while (least < most && rc == SYNCLINE_OK) {
@@ -64,12 +66,6 @@ static int lower_to_held(
     return rc;
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* What has been collected is in no item, but all that are asked had it. */
 static int cut_space(const struct node *n, const struct space *sp,
     const struct device_id *device, struct members_cut *out)
 {
@@ -81,7 +77,6 @@ static int cut_space(const struct node *n, const struct space *sp,
         if (!rid_is_of(&d.replica, device) || out->n == CUT_REPLICAS)
             continue;
         rc = lower_to_held(n, sp, &d);
-        d.seq = later(d.seq, vv_get(&sp->horizon, &d.replica));
         if (rc == SYNCLINE_OK && d.seq > 0)
             members_cut_add(out, &sp->token, &d);
     }

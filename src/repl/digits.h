@@ -31,7 +31,8 @@ enum digits_message {
     PAIR_REVEAL = 6,
     PAIR_CONFIRM = 7,
     PAIR_STILL = 8, /* the joiner's person has not answered yet */
-    PAIR_ADMIT = 9
+    PAIR_ADMIT = 9,
+    PAIR_PART = 10 /* of a WELCOME or ADMIT */
 };
 
 struct digits {

@@ -366,8 +366,8 @@ int admin_pending(struct admin *q)
     return admin_reply(q, &b);
 }
 
-/* By its digits, or the beginning of its id; never by the name that it gives
- * itself. */
+/* By its digits, or its whole id, since one that begins alike can be found by
+ * trying; never by the name that it gives itself. */
 static int find_asker(struct admin *q, struct asker **out)
 {
     struct slice who = json_get_str(q->args, "who");
@@ -378,8 +378,7 @@ static int find_asker(struct admin *q, struct asker **out)
         return errmsg_set(q->why, SYNCLINE_ENOTFOUND,
             "nobody is at the door; `syncline pending` shows who is");
     hex_encode(hex, device_slice(&a->device));
-    if (digits_are(&a->digits, who) ||
-        (who.len > DIGITS_N && slice_has_prefix(slice_str(hex), who))) {
+    if (digits_are(&a->digits, who) || slice_eq(slice_str(hex), who)) {
         *out = a;
         return SYNCLINE_OK;
     }
@@ -403,8 +402,8 @@ int admin_approve(struct admin *q)
             "it has been approved already, and waits for the person at the "
             "other machine");
     if (rc == SYNCLINE_OK)
-        rc = node_audit_device(
-            q->n, "pair-approved", &a->device, SLICE(a->name, a->name_len));
+        rc = node_audit_terms(q->n, "pair-approved", &a->device,
+            SLICE(a->name, a->name_len), &terms);
     if (rc != SYNCLINE_OK)
         return rc;
     a->approved = true;

@@ -81,9 +81,6 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
 {
     int64_t seconds = json_get_int(args, "expires_s", 600);
     struct netaddr addrs[CODE_ADDRS_MAX];
-    const struct audit_field fields[] = {
-        AUDIT_NUMBER("expires_s", (uint64_t)seconds), AUDIT_END
-    };
     struct buf code = { 0 }, b = { 0 };
     struct pair_terms terms;
     struct errmsg why = { "" };
@@ -96,10 +93,14 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
         rc = errmsg_set(&why, SYNCLINE_EINVAL,
             "a code is good for 1 second to 24 hours, not for %lld s",
             (long long)seconds);
+    if (rc == SYNCLINE_OK && welcome_check(n) == SYNCLINE_ELIMIT)
+        rc = errmsg_set(&why, SYNCLINE_ELIMIT,
+            "the mesh has so many membership records that none can be let "
+            "in; found a new mesh and have its machines join that");
     if (rc == SYNCLINE_OK)
         rc = invite_open(n->invites, n->now_us, (uint64_t)seconds * 1000000,
             addrs, addrs_n, &code);
-    if (rc == SYNCLINE_ELIMIT)
+    if (rc == SYNCLINE_ELIMIT && why.text[0] == 0)
         (void)errmsg_set(&why, rc,
             "%d codes are open already; use one or wait until it expires",
             INVITES_MAX);
@@ -113,8 +114,14 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
                 (unsigned long long)seconds * 1000000);
         rc = buf_status(&b);
     }
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        const struct audit_field fields[] = { AUDIT_NUMBER("expires_s",
+                                                  (uint64_t)seconds),
+            AUDIT_TEXT("role", slice_str(member_role_name(terms.role))),
+            AUDIT_NUMBER("spaces", terms.spaces_n), AUDIT_END };
+
         rc = node_audit(n, "invite", fields);
+    }
     rc = rc == SYNCLINE_OK      ? fx_reply(n, request, buf_slice(&b), false)
         : rc == SYNCLINE_ENOMEM ? rc
                                 : fx_error(n, request, rc, &why);
@@ -151,10 +158,12 @@ static int welcome_later(struct node *n, struct conn *c, uint64_t invite)
 int pair_admit(struct node *n, struct conn *c, struct slice name, uint16_t port,
     const struct pair_terms *terms, struct cert_id *made)
 {
-    int rc = access_admit(n, buf_slice(&c->spki), name, terms, made);
+    int rc = welcome_check(n);
 
     if (rc == SYNCLINE_OK)
-        rc = node_audit_device(n, "pair", &c->device, name);
+        rc = access_admit(n, buf_slice(&c->spki), name, terms, made);
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_terms(n, "pair", &c->device, name, terms);
     if (rc == SYNCLINE_OK && port != 0)
         c->port = c->remote.port = port;
     return rc;
@@ -201,64 +210,6 @@ static int on_join(struct node *n, struct conn *c, struct slice bytes)
     if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ELIMIT)
         return pair_refuse(n, c, PAIR_FAILED); /* it is an admin no more */
     return rc == SYNCLINE_OK ? welcome_later(n, c, j.invite) : rc;
-}
-
-struct record_scan {
-    struct node *node;
-    struct buf out;
-    uint32_t n;
-};
-
-static int put_record(void *ctx, struct slice key, struct slice value)
-{
-    struct record_scan *s = ctx;
-    struct buf doc = { 0 };
-    struct stored st;
-    int rc = stored_decode(value, &st, &s->node->step);
-
-    key = slice_from(key, 4);
-    if (rc != SYNCLINE_OK || !item_alive(&st.item) || !members_is_key(key))
-        return rc;
-    put_document(&doc, &st.item, &s->node->step);
-    put_pair_record(&s->out, key, buf_slice(&doc));
-    s->n++;
-    rc = buf_status(&doc) != 0 ? buf_status(&doc) : buf_status(&s->out);
-    buf_free(&doc);
-    return rc;
-}
-
-int pair_welcome(struct node *n, struct conn *c, uint64_t invite)
-{
-    struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
-    struct record_scan scan = { .node = n };
-    struct pair_link link = pair_link_of(n, c);
-    struct pair_welcome w = { .mesh = n->mesh, .name = n->opt.name };
-    const struct member *m = members_get(n->members, &c->device);
-    struct buf prefix = { 0 }, out = { 0 };
-    int rc = store_scan(&n->opt.store, TABLE_ITEM, key_space(&prefix, mesh->id),
-        SLICE_NONE, put_record, &scan);
-
-    /* Who may not read everything is given his part of it later. */
-    if (m != NULL && member_reads_all(m))
-        memcpy(w.secret, n->mesh_secret, MESH_SECRET_LEN);
-    w.records = buf_slice(&scan.out);
-    w.records_n = scan.n;
-    if (rc == SYNCLINE_OK)
-        rc = invite != 0 ? pair_put_welcome(n->invites, invite, &link, &w, &out)
-                         : put_pair_admit(&out, &w);
-    if (rc == SYNCLINE_OK)
-        rc = pair_send(n, c, &out);
-    if (rc == SYNCLINE_OK) {
-        if (c->port != 0)
-            peers_learn(n->peers, &c->device, &c->remote, PEER_OBSERVED);
-        conn_close(n, c, SYNCLINE_OK, "paired");
-        invites_leave(n->invites, c->id);
-        rc = mesh_save_book(n);
-    }
-    buf_free(&prefix);
-    buf_free(&scan.out);
-    buf_free(&out);
-    return rc == SYNCLINE_ENOTFOUND ? pair_refuse(n, c, PAIR_EXPIRED) : rc;
 }
 
 static int send_welcomes(struct node *n)

@@ -1,6 +1,7 @@
 /* join_impl.h - what the files that pair two machines share.
  *
  *   join.c    who is at the door, and who comes in by a code
+ *   welcome.c what he is told then
  *   joiner.c  the machine that wants in, by a code or by digits
  *   door.c    who asks at the door without a code
  *
@@ -29,12 +30,21 @@ NODISCARD int pair_refuse(
 /* Writes the certificate of who is at the other end, on these terms. */
 NODISCARD int pair_admit(struct node *n, struct conn *c, struct slice name,
     uint16_t port, const struct pair_terms *terms, struct cert_id *made);
-/* Once that is durable: what the new member must know; invite 0: digits were
- * compared. Closes. */
-NODISCARD int pair_welcome(struct node *n, struct conn *c, uint64_t invite);
 /* to NULL: multicast. */
 NODISCARD int pair_cast(
     struct node *n, const struct buf *b, const struct netaddr *to);
+
+/* ---- welcome.c ---- */
+
+/* ELIMIT: it is too long to be sent, so that nobody can be let in. */
+NODISCARD int welcome_check(struct node *n);
+/* Once the certificate is durable: what the new member must know; invite 0:
+ * digits were compared. Closes. */
+NODISCARD int pair_welcome(struct node *n, struct conn *c, uint64_t invite);
+/* The message that is told by these bytes, or by the parts of it that have
+ * come with them, which lend it; SLICE_NONE: more are to come. EMALFORMED. */
+NODISCARD int welcome_gather(
+    struct buf *parts, struct slice bytes, struct slice *whole);
 
 /* ---- joiner.c ---- */
 

@@ -42,6 +42,7 @@ struct joining {
     /* In. */
     uint64_t answer_at; /* commit to be durable before the answer; 0: none */
     struct device_id inviter;
+    struct buf parts; /* of the answer, if it is long */
     struct buf inviter_name;
     uint64_t kept;
     struct errmsg last; /* why the last try failed */
@@ -54,6 +55,7 @@ static void joining_free(struct node *n)
     if (n->joining == NULL)
         return;
     buf_free(&n->joining->inviter_name);
+    buf_free(&n->joining->parts);
     free(n->joining);
     n->joining = NULL;
 }
@@ -116,6 +118,7 @@ static int dial(struct node *n, const struct netaddr *to)
 
     if (fx == NULL)
         return SYNCLINE_ENOMEM;
+    buf_clear(&n->joining->parts);
     fx->conn = n->joining->conn = ++n->next_conn;
     fx->remote = *to;
     fx->pairing = true;
@@ -514,7 +517,12 @@ int joiner_on_frame(struct node *n, struct conn *c, struct slice bytes)
 
     if (j == NULL || j->conn != c->id)
         return SYNCLINE_EMALFORMED;
-    if (j->by_code) {
+    rc = welcome_gather(&j->parts, bytes, &bytes);
+    if (rc == SYNCLINE_EMALFORMED) {
+        rc = pair_tell_refusal(&j->last, PAIR_BROKEN);
+    } else if (rc != SYNCLINE_OK || bytes.ptr == NULL) {
+        return rc;
+    } else if (j->by_code) {
         rc =
             pair_on_answer(n->opt.crypto, &j->code, &link, bytes, &w, &j->last);
     } else {

@@ -36,8 +36,8 @@ struct slice key_meta_replica(
 struct slice key_dead(struct buf *b, uint32_t space, struct slice key)
 {
     (void)key_meta_space(b, META_DEAD, space);
-    buf_put_slice(b, key);
-    return buf_slice(b);
+    put_part(b, key);
+    return done(b);
 }
 
 struct slice key_space(struct buf *b, uint32_t space)

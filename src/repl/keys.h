@@ -12,21 +12,22 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define FEED_FIRST FEED_CONFLICT
 
 /* Names in TABLE_META; those that end in '/' are followed by an id. */
-#define META_FORMAT "format"    /* varint: of the records */
-#define META_CLEAN "clean"      /* present: the last stop was clean */
-#define META_HLC "hlc"          /* u64, varint: the clock's ceiling, epoch */
-#define META_EPOCH "clock/"     /* + be64: the record that proves it */
-#define META_REPLICA "replica"  /* the replica id in use */
-#define META_MESH "mesh"        /* mesh id, mesh secret */
-#define META_WELCOME "welcome"  /* membership records from pairing */
-#define META_SPACE "space/"     /* + be32: token, name */
-#define META_STATE "state/"     /* + be32: counters of a space */
-#define META_SEEN "seen/"       /* + be32, replica: varint seq */
-#define META_CURSOR "cursor/"   /* + be32, replica: varint lsn */
-#define META_BOOK "book"        /* addresses of peers */
-#define META_JOINING "joining/" /* + be32: items of a mesh that was left */
-#define META_HORIZON "horizon/" /* + be32, replica: varint seq */
-#define META_DEAD "dead/"       /* + be32, key: it waits for collection */
+#define META_FORMAT "format"     /* varint: of the records */
+#define META_CLEAN "clean"       /* present: the last stop was clean */
+#define META_HLC "hlc"           /* u64, varint: the clock's ceiling, epoch */
+#define META_EPOCH "clock/"      /* + be64: the record that proves it */
+#define META_REPLICA "replica"   /* the replica id in use */
+#define META_MESH "mesh"         /* mesh id, mesh secret */
+#define META_WELCOME "welcome"   /* records from pairing, of older stores */
+#define META_WELCOMED "welcome/" /* + mesh id, be32: such records */
+#define META_SPACE "space/"      /* + be32: token, name */
+#define META_STATE "state/"      /* + be32: counters of a space */
+#define META_SEEN "seen/"        /* + be32, replica: varint seq */
+#define META_CURSOR "cursor/"    /* + be32, replica: varint lsn */
+#define META_BOOK "book"         /* addresses of peers */
+#define META_JOINING "joining/"  /* + be32: items of a mesh that was left */
+#define META_HORIZON "horizon/"  /* + be32, replica: varint seq */
+#define META_DEAD "dead/"        /* + be32, key: it waits for collection */
 #define META_RETURNING "returning/" /* + be32: state before a bootstrap */
 #define META_ADOPT "adopt/"         /* + be32: where signing goes on */
 #define META_REMOVED "removed"      /* by whom, u64 when: we are no member */

@@ -166,6 +166,19 @@ static int store_record(
     return SYNCLINE_OK;
 }
 
+bool members_weighs(const struct members *m, struct slice key)
+{
+    size_t ix = record_ix(m, key);
+    bool weighs = false;
+
+    if (ix < m->records_n && slice_eq(m->records[ix].key, key))
+        for (size_t i = 0; i < CERTS_MAX; i++)
+            weighs = weighs ||
+                (m->records[ix].certs[i] != NULL &&
+                    m->records[ix].certs[i]->ready);
+    return weighs;
+}
+
 static const uint8_t *spki_of(
     const struct members *m, const struct device_id *device)
 {

@@ -91,6 +91,9 @@ const struct member *members_get(
 /* Is it a member, by the very record of that id? */
 bool members_stands_by(const struct members *m, const struct device_id *device,
     const struct cert_id *id);
+/* Could what stands under that key count, whoever else did what? By the last
+ * fold. What could not is of no use to anybody. */
+bool members_weighs(const struct members *m, struct slice key);
 /* Of the key of such a record. EINVAL: of another kind. */
 NODISCARD int members_cert_id(struct cert_id *out, struct slice key);
 /* Has anybody less than before, or is out, by a fold since it was last

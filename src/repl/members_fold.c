@@ -1,7 +1,8 @@
 /* Which records count; the rule stands in members.h, and longer, with what
  * follows from it, in doc/protocol.md.
  *
- *  verified, whole (what it names is here) -> sorted by height -> structural
+ *  signed by somebody whom others who could may have made an admin -> whole
+ *  (what it names is here) -> sorted by height -> structural
  *  (its signer was made an admin before it) -> those that take something from
  *  an admin, in the order of their signers' seniority, each after what made
  *  its signer an admin -> all others -> what stands of each device */
@@ -14,6 +15,7 @@
 struct person {
     struct device_id device;
     const uint8_t *spki;
+    bool able; /* may have been an admin once */
 };
 
 struct fold {
@@ -24,6 +26,8 @@ struct fold {
     uint64_t *before;      /* a row of bits for each: what is before it */
     struct person *people; /* sorted */
     uint32_t people_n;
+    struct cert **kx; /* by device, then by id; before and after nothing */
+    uint32_t kx_n;
 };
 
 /* ---- gathering ---- */
@@ -42,42 +46,60 @@ static int by_person(const void *a, const void *b)
     return device_cmp(&x->device, &y->device);
 }
 
+static int by_device_and_id(const void *a, const void *b)
+{
+    const struct cert *x = *(struct cert *const *)a;
+    const struct cert *y = *(struct cert *const *)b;
+    int c = device_cmp(&x->device, &y->device);
+
+    return c != 0 ? c : cert_id_cmp(&x->id, &y->id);
+}
+
+static void take(struct fold *f, struct cert *c)
+{
+    c->ready = c->structural = c->decided = c->counts = false;
+    c->height = 0;
+    if (c->kind == CERT_KX)
+        f->kx[f->kx_n++] = c;
+    else
+        f->all[f->n++] = c;
+    if (c->kind == CERT_MEMBER)
+        f->people[f->people_n++] =
+            (struct person){ .device = c->device, .spki = c->spki };
+}
+
 static int gather(struct fold *f)
 {
     struct members *m = f->m;
+    size_t room = CERTS_MAX * m->records_n + 1;
+    uint32_t kept = 0;
 
-    f->all =
-        arena_alloc(f->arena, (CERTS_MAX * m->records_n + 1) * sizeof(void *));
-    f->people = arena_alloc(
-        f->arena, (CERTS_MAX * m->records_n + 1) * sizeof *f->people);
-    if (f->all == NULL || f->people == NULL)
+    f->all = arena_alloc(f->arena, room * sizeof(void *));
+    f->kx = arena_alloc(f->arena, room * sizeof(void *));
+    f->people = arena_alloc(f->arena, room * sizeof *f->people);
+    if (f->all == NULL || f->kx == NULL || f->people == NULL)
         return SYNCLINE_ENOMEM;
     for (size_t i = 0; i < m->records_n; i++)
-        for (size_t k = 0; k < CERTS_MAX; k++) {
-            struct cert *c = m->records[i].certs[k];
-
-            if (c == NULL)
-                continue;
-            c->ready = c->structural = c->decided = c->counts = false;
-            c->height = 0;
-            f->all[f->n++] = c;
-            if (c->kind == CERT_MEMBER)
-                f->people[f->people_n++] =
-                    (struct person){ c->device, c->spki };
-        }
+        for (size_t k = 0; k < CERTS_MAX; k++)
+            if (m->records[i].certs[k] != NULL)
+                take(f, m->records[i].certs[k]);
     qsort(f->all, f->n, sizeof *f->all, by_id);
+    qsort(f->kx, f->kx_n, sizeof *f->kx, by_device_and_id);
     qsort(f->people, f->people_n, sizeof *f->people, by_person);
+    for (uint32_t i = 0; i < f->people_n; i++)
+        if (kept == 0 || by_person(&f->people[kept - 1], &f->people[i]) != 0)
+            f->people[kept++] = f->people[i];
+    f->people_n = kept;
     return SYNCLINE_OK;
 }
 
-static const uint8_t *spki_of(const struct fold *f, const struct device_id *d)
+static struct person *person_of(const struct fold *f, const struct device_id *d)
 {
     struct person key = { .device = *d };
-    const struct person *found = f->people_n == 0
+
+    return f->people_n == 0
         ? NULL
         : bsearch(&key, f->people, f->people_n, sizeof key, by_person);
-
-    return found == NULL ? NULL : found->spki;
 }
 
 int cert_verify(
@@ -100,11 +122,71 @@ int cert_verify(
     return SYNCLINE_OK;
 }
 
-static int verify(const struct fold *f, struct cert *c)
+/* One of each device, that with the smallest id. */
+static int choose_kx(struct fold *f)
 {
-    const uint8_t *spki = spki_of(f, &c->by);
+    const struct device_id *had = NULL;
 
-    return spki == NULL ? SYNCLINE_OK : cert_verify(f->m, c, spki);
+    for (uint32_t i = 0; i < f->kx_n; i++) {
+        struct cert *c = f->kx[i];
+        const struct person *p = person_of(f, &c->by);
+        int rc = SYNCLINE_OK;
+
+        if (p == NULL || (had != NULL && device_eq(had, &c->device)))
+            continue;
+        rc = cert_verify(f->m, c, p->spki);
+        if (rc != SYNCLINE_OK)
+            return rc;
+        if (c->verdict != GOOD)
+            continue;
+        had = &c->device;
+        c->ready = c->structural = c->decided = c->counts = true;
+    }
+    return SYNCLINE_OK;
+}
+
+/* Could it count, whoever else did what? */
+static int weigh(const struct fold *f, struct cert *c, bool *able)
+{
+    const struct person *by = person_of(f, &c->by);
+    struct person *of;
+    int rc;
+
+    if (c->structural || by == NULL || !(c->root || by->able))
+        return SYNCLINE_OK;
+    rc = cert_verify(f->m, c, by->spki);
+    if (rc != SYNCLINE_OK || c->verdict != GOOD)
+        return rc;
+    c->structural = true; /* as far as is known here */
+    if (c->kind != CERT_MEMBER || c->role != ROLE_ADMIN)
+        return SYNCLINE_OK;
+    of = person_of(f, &c->device);
+    *able = *able || !of->able;
+    of->able = true;
+    return SYNCLINE_OK;
+}
+
+/* Leaves those that could: any device can write others, and as many of them
+ * as it likes, which are to cost next to nothing. */
+static int sift(struct fold *f)
+{
+    bool more = true;
+    uint32_t kept = 0;
+
+    while (more) {
+        more = false;
+        for (uint32_t i = 0; i < f->n; i++) {
+            int rc = weigh(f, f->all[i], &more);
+
+            if (rc != SYNCLINE_OK)
+                return rc;
+        }
+    }
+    for (uint32_t i = 0; i < f->n; i++)
+        if (f->all[i]->structural)
+            f->all[kept++] = f->all[i];
+    f->n = kept;
+    return choose_kx(f);
 }
 
 /* While they are sorted by id. */
@@ -129,7 +211,7 @@ static struct cert *find(const struct fold *f, const struct cert_id *id)
 /* Is all here that it names, and what that names? Its height then. */
 static bool becomes_ready(const struct fold *f, struct cert *c)
 {
-    uint32_t height = c->old || c->root || c->kind == CERT_KX ? 0 : 1;
+    uint32_t height = c->old || c->root ? 0 : 1;
 
     for (uint32_t i = 0; i < c->after_n; i++) {
         const struct cert *p = find(f, &c->after[i]);
@@ -192,16 +274,10 @@ static int arrange(struct fold *f)
     bool more = true;
     uint32_t kept = 0;
 
-    for (uint32_t i = 0; i < f->n; i++) {
-        int rc = verify(f, f->all[i]);
-
-        if (rc != SYNCLINE_OK)
-            return rc;
-    }
     while (more) {
         more = false;
         for (uint32_t i = 0; i < f->n; i++)
-            if (!f->all[i]->ready && f->all[i]->verdict == GOOD)
+            if (!f->all[i]->ready)
                 more = becomes_ready(f, f->all[i]) || more;
     }
     for (uint32_t i = 0; i < f->n; i++)
@@ -272,8 +348,7 @@ static void find_structural(struct fold *f)
         struct cert *c = f->all[i];
 
         if (!c->old)
-            c->structural = c->root || c->kind == CERT_KX ||
-                made_admin(f, &c->by, c) != NULL;
+            c->structural = c->root || made_admin(f, &c->by, c) != NULL;
     }
 }
 
@@ -308,8 +383,7 @@ static bool overrules(
 
 static bool speaks_of(const struct cert *c, const struct device_id *d)
 {
-    return c->counts && !cert_is_of_key(c) && c->kind != CERT_KX &&
-        device_eq(&c->device, d);
+    return c->counts && !cert_is_of_key(c) && device_eq(&c->device, d);
 }
 
 /* Does something else that counts, before `than` (NULL: at all), overrule c? */
@@ -384,7 +458,7 @@ static void decide(const struct fold *f, struct cert *o)
     if (o->decided)
         return;
     o->decided = true;
-    if (o->root || o->kind == CERT_KX)
+    if (o->root)
         o->counts = o->structural;
     else
         o->counts = o->structural && (o->old || was_admin(f, o)) &&
@@ -527,9 +601,7 @@ static int stand_all(const struct fold *f, struct answer *out)
     if (out->standings == NULL || out->list == NULL || out->ids == NULL)
         return SYNCLINE_ENOMEM;
     for (uint32_t i = 0; i < f->people_n && rc == SYNCLINE_OK; i++)
-        if (i == 0 ||
-            !device_eq(&f->people[i].device, &f->people[i - 1].device))
-            rc = stand(f, &f->people[i].device, out);
+        rc = stand(f, &f->people[i].device, out);
     for (size_t i = 0; i < out->standings_n && rc == SYNCLINE_OK; i++) {
         if (out->standings[i].top->kind != CERT_MEMBER)
             continue;
@@ -548,7 +620,7 @@ static int by_id_const(const void *a, const void *b)
 
 static int list_counting(const struct fold *f, struct answer *out)
 {
-    size_t room = ((size_t)f->n + 1) * sizeof(void *);
+    size_t room = ((size_t)f->n + f->kx_n + 1) * sizeof(void *);
 
     out->counting = arena_alloc(&out->arena, room);
     out->heads = arena_alloc(&out->arena, room);
@@ -556,7 +628,7 @@ static int list_counting(const struct fold *f, struct answer *out)
         return SYNCLINE_ENOMEM;
     for (uint32_t i = 0; i < f->n; i++) {
         const struct cert *c = f->all[i];
-        bool last = c->counts && c->kind != CERT_KX;
+        bool last = c->counts;
 
         if (c->counts)
             out->counting[out->counting_n++] = c;
@@ -565,6 +637,9 @@ static int list_counting(const struct fold *f, struct answer *out)
         if (last)
             out->heads[out->heads_n++] = c;
     }
+    for (uint32_t i = 0; i < f->kx_n; i++)
+        if (f->kx[i]->counts)
+            out->counting[out->counting_n++] = f->kx[i];
     qsort(out->counting, out->counting_n, sizeof(void *), by_id_const);
     qsort(out->heads, out->heads_n, sizeof(void *), by_id_const);
     return SYNCLINE_OK;
@@ -576,6 +651,8 @@ int fold_answer(struct members *m, struct answer *out)
     struct fold f = { .m = m, .arena = &arena };
     int rc = gather(&f);
 
+    if (rc == SYNCLINE_OK)
+        rc = sift(&f);
     if (rc == SYNCLINE_OK)
         rc = arrange(&f);
     if (rc == SYNCLINE_OK) {

@@ -60,8 +60,8 @@ struct cert {
     uint32_t wraps_n;
     uint8_t kx[KX_LEN];
     /* Of the fold at hand. */
-    bool ready;      /* all that it names is here */
-    bool structural; /* its signer was made an admin before it */
+    bool ready;      /* it could count, and all that it names is here */
+    bool structural; /* it could; then: its signer was made an admin before */
     bool decided, counts;
     uint32_t height, ix;
     size_t payload_len;

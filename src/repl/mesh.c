@@ -42,6 +42,7 @@ void mesh_free(struct node *n)
     peers_free(n->peers);
     keyring_free(&n->keyring);
     copies_free(&n->copies);
+    roster_forget(&n->roster);
 }
 
 /* ---- who owns which replica ---- */
@@ -149,7 +150,6 @@ int mesh_found(struct node *n)
 
 /* ---- loading ---- */
 
-/* The records that came with the WELCOME stand in until `_mesh` is here. */
 int mesh_take_records(struct node *n, struct slice records)
 {
     struct reader r = reader_of(records);
@@ -190,6 +190,8 @@ int mesh_load(struct node *n, struct errmsg *why)
         rc = mesh_take_records(n, value);
     if (rc == SYNCLINE_ENOTFOUND)
         rc = SYNCLINE_OK;
+    if (rc == SYNCLINE_OK)
+        rc = welcome_load(n);
     if (rc == SYNCLINE_OK)
         rc = spaces_load(n, why);
     if (rc == SYNCLINE_OK)
@@ -428,6 +430,7 @@ static int act_on_members(struct node *n)
     n->rights_due = true;
     if (rc == SYNCLINE_OK && fx_add(n, FX_MEMBERS) == NULL)
         rc = SYNCLINE_ENOMEM;
+    n->roster.due = true;
     return rc;
 }
 

@@ -119,6 +119,7 @@ static int enter_mesh(
     memcpy(n->mesh_secret, w->secret, MESH_SECRET_LEN);
     members_free(n->members);
     n->members = NULL;
+    roster_forget(&n->roster);
     invites_forget(n->invites);
     door_forget(n);
     silences_free(n);
@@ -131,7 +132,7 @@ static int enter_mesh(
         rc = mesh_take_records(n, w->records);
     if (rc == SYNCLINE_OK)
         rc = mesh_save_identity(n);
-    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_WELCOME), w->records);
+    txn_del(&n->txn, TABLE_META, SLICE_LIT(META_WELCOME));
     if (rc == SYNCLINE_OK)
         rc = mesh_open_spaces(n);
     if (rc == SYNCLINE_OK)
@@ -152,6 +153,7 @@ static int go_back(struct node *n, int rc)
     (void)!let_go(n);
     members_free(n->members);
     n->members = NULL;
+    roster_forget(&n->roster);
     if (mesh_load(n, &why) != SYNCLINE_OK || mesh_refresh(n) != SYNCLINE_OK ||
         join_load(n) != SYNCLINE_OK || returns_load(n) != SYNCLINE_OK) {
         n->broken = true;
@@ -168,7 +170,9 @@ int move_to_mesh(
 
     *kept = 0;
     n->counts.meshes_left++;
-    rc = returns_run(n, true);
+    rc = welcome_keep(n, w);
+    if (rc == SYNCLINE_OK)
+        rc = returns_run(n, true);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = leave_space(n, sp, discard, kept);

@@ -587,6 +587,7 @@ int node_step(struct node *n, const struct event *ev, const struct effect **fx,
         rc = rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     }
     tell_rescued(n);
+    (void)!roster_tell(n); /* or after the next event */
     *fx = n->fx;
     *fx_n = n->fx_n;
     return rc;

@@ -20,7 +20,7 @@
  *   cuts.c      what still counts of who may write no more
  *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
- *   join.c, joiner.c, door.c   pairing (join_impl.h)
+ *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
  *   silence.c   members silent for so long that they hold nobody up
@@ -30,7 +30,8 @@
  *   watch.c     streams of events
  *   who.c       who wrote something, for people
  *   verify.c    comparing fingerprints
- *   audit.c     what the audit log is told; oversize.c: oversize.h
+ *   audit.c     what the audit log is told; roster.c: roster.h
+ *   oversize.c  oversize.h
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -52,6 +53,7 @@
 #include "repl/oversize.h"
 #include "repl/pair.h"
 #include "repl/peers.h"
+#include "repl/roster.h"
 #include "repl/space_impl.h"
 #include "repl/txn.h"
 
@@ -362,6 +364,7 @@ struct node {
     bool reach_changed;
     struct oversize oversize;
     struct copies copies;    /* devices that run more than once */
+    struct roster roster;    /* who the audit log knows as members */
     uint64_t tell_full_us;   /* before that the log holds its peace about it */
     uint64_t doubt_from_us;  /* claims before this are not believed */
     bool bad_restart;        /* the replica id must be minted anew */
@@ -552,6 +555,10 @@ NODISCARD int mesh_load(struct node *n, struct errmsg *why);
 NODISCARD int mesh_save_identity(struct node *n);
 NODISCARD int mesh_open_spaces(struct node *n);
 NODISCARD int mesh_take_records(struct node *n, struct slice records);
+/* The records of a WELCOME stand in until `_mesh` is here (welcome.c). Keeping
+ * commits. */
+NODISCARD int welcome_keep(struct node *n, const struct pair_welcome *w);
+NODISCARD int welcome_load(struct node *n);
 /* Reads the items of `_mesh` that changed and acts on them. */
 NODISCARD int mesh_refresh(struct node *n);
 /* Writes an item of `_mesh`; json SLICE_NONE deletes it. */

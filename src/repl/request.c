@@ -44,11 +44,27 @@ static int need_space(struct asking *q, struct space **out)
     return SYNCLINE_OK;
 }
 
+/* A device that was removed sees no space any more, and is told why: to make
+ * one would not help it. */
+static int need_membership(struct asking *q)
+{
+    struct slice name = json_get_str(q->args, "space");
+    const struct space *sp =
+        space_by_name(q->n, name.len > 0 ? name : SLICE_LIT(DEFAULT_SPACE));
+
+    return sp != NULL && sp->barred && !sp->hidden &&
+            members_get(q->n->members, &q->n->device) == NULL
+        ? access_check_write(q->n, sp, &q->why)
+        : SYNCLINE_OK;
+}
+
 /* For writes of people: `_mesh` is written by its own commands only. */
 static int need_writable(struct asking *q, struct space **out)
 {
-    int rc = need_space(q, out);
+    int rc = need_membership(q);
 
+    if (rc == SYNCLINE_OK)
+        rc = need_space(q, out);
     if (rc == SYNCLINE_OK && slice_is((*out)->name, MESH_SPACE))
         return errmsg_set(&q->why, SYNCLINE_EDENIED,
             MESH_SPACE ": written by invite, remove, space and policy only");

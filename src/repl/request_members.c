@@ -144,15 +144,8 @@ static int write_grant(
     rc = access_admit(n, m->spki, m->name, t, &made);
     if (rc == SYNCLINE_OK)
         rc = answer_of(q, m);
-    if (rc == SYNCLINE_OK) {
-        const struct audit_field fields[] = {
-            AUDIT_DEVICE("device", &m->device), AUDIT_TEXT("name", m->name),
-            AUDIT_TEXT("role", slice_str(member_role_name(t->role))),
-            AUDIT_NUMBER("spaces", t->spaces_n), AUDIT_END
-        };
-
-        rc = node_audit(n, "role", fields);
-    }
+    if (rc == SYNCLINE_OK)
+        rc = node_audit_terms(n, "role", &m->device, m->name, t);
     return rc;
 }
 

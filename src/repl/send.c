@@ -202,9 +202,12 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
     struct stored st;
     int rc = read_item(f, e->tail, &st, &bytes);
 
-    if (rc != SYNCLINE_OK || vv_geq(&f->s->peer_has, &st.item.ctx)) {
+    /* Collected, known, or held back as it was before: the feed brings what it
+     * is now, in its turn, which is after the records of what lost. */
+    if (rc != SYNCLINE_OK || vv_geq(&f->s->peer_has, &st.item.ctx) ||
+        st.lsn > e->lsn) {
         held_remove_entry(f->s, e->kind, e->tail);
-        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc; /* collected */
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
     }
     if (!now && authors_deliver(f, &st.item))
         return hold_back(

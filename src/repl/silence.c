@@ -140,7 +140,7 @@ static struct slice key_silent(struct buf *b, const struct device_id *device)
     buf_clear(b);
     buf_put_str(b, META_SILENT);
     buf_put(b, device->b, DEVICE_ID_LEN);
-    return buf_slice(b);
+    return buf_status(b) == SYNCLINE_OK ? buf_slice(b) : STORE_NO_ROOM;
 }
 
 static int load_one(void *ctx, struct slice key, struct slice value)

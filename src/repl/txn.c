@@ -25,22 +25,30 @@ static bool is_read_back(enum store_table table)
     return table == TABLE_ITEM || table == TABLE_CONFLICT;
 }
 
-static struct slice recent_key(
-    struct txn *t, enum store_table table, struct slice key)
+/* Half a key would be that of something else. */
+static int recent_key(
+    struct txn *t, enum store_table table, struct slice key, struct slice *out)
 {
     buf_clear(&t->key);
     buf_put_u8(&t->key, (uint8_t)table);
     buf_put_slice(&t->key, key);
-    return buf_slice(&t->key);
+    *out = buf_slice(&t->key);
+    return buf_status(&t->key);
 }
 
 int txn_get(struct txn *t, enum store_table table, struct slice key,
     struct slice *value)
 {
     struct omap_node *n = NULL;
+    struct slice recent;
 
-    if (t->recent.n > 0 && is_read_back(table))
-        n = omap_get(&t->recent, recent_key(t, table, key));
+    if (t->recent.n > 0 && is_read_back(table)) {
+        int rc = recent_key(t, table, key, &recent);
+
+        if (rc != SYNCLINE_OK)
+            return rc;
+        n = omap_get(&t->recent, recent);
+    }
     if (n == NULL)
         return store_get(t->store, table, key, value);
     if (n->value.ptr == NULL)
@@ -52,11 +60,14 @@ int txn_get(struct txn *t, enum store_table table, struct slice key,
 static void remember(
     struct txn *t, enum store_table table, struct slice key, struct slice v)
 {
+    struct slice recent;
     int rc;
 
     if (!is_read_back(table) || t->batch.ops.status != 0)
         return;
-    rc = omap_put(&t->recent, recent_key(t, table, key), v);
+    rc = recent_key(t, table, key, &recent);
+    if (rc == SYNCLINE_OK)
+        rc = omap_put(&t->recent, recent, v);
     if (rc != SYNCLINE_OK)
         t->batch.ops.status = rc;
 }
@@ -79,15 +90,16 @@ void txn_put_buf(struct txn *t, enum store_table table, struct slice key,
 void txn_hold(struct txn *t, enum store_table table, struct slice key,
     const struct buf *v, uint64_t above)
 {
+    struct slice recent;
     uint8_t number[8];
     int rc = buf_status(v);
 
     for (size_t i = 0; i < sizeof number; i++)
         number[i] = (uint8_t)(above >> (56 - 8 * i));
-    if (rc == SYNCLINE_OK &&
-        omap_get(&t->held, recent_key(t, table, key)) == NULL)
-        rc = omap_put(
-            &t->held, recent_key(t, table, key), SLICE(number, sizeof number));
+    if (rc == SYNCLINE_OK)
+        rc = recent_key(t, table, key, &recent);
+    if (rc == SYNCLINE_OK && omap_get(&t->held, recent) == NULL)
+        rc = omap_put(&t->held, recent, SLICE(number, sizeof number));
     if (rc != SYNCLINE_OK && t->batch.ops.status == 0)
         t->batch.ops.status = rc;
     remember(t, table, key, buf_slice(v));

@@ -44,9 +44,11 @@ def who_did_what_is_told():
         device = b.status()["device"]
         invite, = _of_kind(a, "invite")
         tap.equal(invite["who"]["uid"], os.getuid(), "who asked for the code")
-        tap.equal(invite["details"], {"expires_s": 600}, "the code")
+        tap.equal(invite["details"],
+                  {"expires_s": 600, "role": "admin", "spaces": 0}, "the code")
         pair, = _of_kind(a, "pair")
-        tap.equal(pair["details"], {"device": device, "name": "b"}, "who came")
+        tap.equal(pair["details"], {"device": device, "name": "b",
+                                    "role": "admin", "spaces": 0}, "who came")
         tap.equal(pair["who"]["device"], device, "by whom")
         join, = _of_kind(b, "join")
         tap.equal(join["details"]["name"], "a", "who let b in")
@@ -60,6 +62,25 @@ def who_did_what_is_told():
         tap.holds(a.do("audit"), "invite", "pair", "remove", "name=b")
         tap.holds(a.do("audit", "--since", "1h"), "remove")
         tap.equal(a.do("audit", "--since", "0s"), "", "nothing since now")
+
+
+def what_other_admins_do_is_told():
+    with node.World() as w:
+        a, b, c = w.mesh("a", "b", "c")
+        a.do("grant", "c", "--role", "reader")
+        node.wait_for("b has told", lambda: len(_of_kind(b, "member")) == 2)
+        a.do("remove", "c")
+        node.wait_for("b has told", lambda: len(_of_kind(b, "member")) == 3)
+        by, device = a.status()["device"], c.status()["device"]
+        same = {"by": by, "device": device, "name": "c"}
+        tap.equal([r["details"] for r in _of_kind(b, "member")],
+                  [dict(same, role="admin", spaces=0),
+                   dict(same, role="reader", spaces=0),
+                   dict(same, role="none", spaces=0)], "what a did")
+        tap.equal(_of_kind(a, "member"), [], "nor is it told twice")
+        b.stop()
+        b.start()
+        tap.equal(len(_of_kind(b, "member")), 3, "nor after a restart")
 
 
 def refused_codes_are_told_without_them():

@@ -23,6 +23,7 @@ REFUSED = [
     (["--nodes", "9"], ["--nodes 9", "from 2 to 8"]),
     (["--store", "tape"], ["--store tape", "mem or file"]),
     (["--keys", "0"], ["--keys 0", "from 1 to 10000"]),
+    (["--every", "0"], ["--every 0", "above 0"]),
     (["--jobs", "0"], ["--jobs 0", "from 1 to 256"]),
     (["--plant", "nope"], ["--plant nope"]),
     (["--seed", "7", "extra"], ["extra", "--help"]),

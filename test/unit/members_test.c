@@ -318,6 +318,42 @@ TEST(one_new_record_costs_one_signature)
     village_free(&v);
 }
 
+/* What a device signs that nobody ever made an admin costs no signature, and
+ * is not passed on to who joins. */
+TEST(records_that_never_count_cost_next_to_nothing)
+{
+    struct village v;
+    struct record member, secret, junk;
+    struct members *m;
+
+    village_init(&v);
+    m = v.people[5].view;
+    tell_all(&v, &v.founder);
+    member = told(&v, say(&v, 0, 3, ROLE_MEMBER, NULL, 0));
+    secret = admit(&v, 0, 3); /* so that 3 has something to go on */
+    CHECK_OK(set(v.people[3].view, &secret));
+    CHECK(fold(v.people[3].view));
+    verified = 0;
+    for (int i = 0; i < 4; i++) {
+        junk = admit(&v, 3, i);
+        CHECK_OK(set(m, &junk));
+        CHECK(!fold(m));
+        CHECK(!members_weighs(m, buf_slice(&junk.key)));
+        record_free(&junk);
+    }
+    CHECK_UINT(verified, 0);
+    check_in(&v, 5, "A--m--");
+    CHECK(members_weighs(m, buf_slice(&v.founder.key)));
+    CHECK(members_weighs(m, buf_slice(&member.key)));
+    /* It was only that nobody knew. */
+    CHECK_OK(set(m, &secret));
+    CHECK(fold(m));
+    check_in(&v, 5, "AAAA--");
+    record_free(&member);
+    record_free(&secret);
+    village_free(&v);
+}
+
 /* Puts another digit in the place of one, somewhere in the record. */
 TEST(no_changed_record_counts)
 {

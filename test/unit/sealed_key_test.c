@@ -103,7 +103,7 @@ TEST(a_changed_file_is_refused)
 TEST(a_cost_out_of_bounds_is_refused)
 {
     static const struct seal_cost bad[] = { { 63, 1, 1 }, { 1048577, 1, 1 },
-        { 64, 0, 1 }, { 64, 65, 1 }, { 64, 1, 0 }, { 64, 1, 17 },
+        { 64, 0, 1 }, { 64, 65537, 1 }, { 64, 1, 0 }, { 64, 1, 17 },
         { 64, 1, 9 } };
     struct identity *id = device();
     struct buf b = { 0 };

@@ -4,6 +4,10 @@
 
 #include <stdio.h>
 
+/* Of about five thousand cases a change is tested with each so manieth; not
+ * divisible by the number of ways, so that each way has its turn. */
+#define EVERY 4
+
 /* Where the run stands, for messages. */
 static char where[128];
 
@@ -75,7 +79,8 @@ TEST(the_power_goes_at_every_change)
         CHECK(changes > 150);
         for (uint64_t nth = 1; nth <= changes; nth++)
             for (int how = 0; how <= DISK_LOSS_END; how++)
-                cut_at(seed, nth, how);
+                if (script_takes_next(EVERY))
+                    cut_at(seed, nth, how);
     }
 }
 
@@ -131,7 +136,8 @@ static void fail_everywhere(int rc, bool for_good)
 
         CHECK(calls > 100);
         for (uint64_t nth = 1; nth <= calls; nth++)
-            fail_at(seed, nth, rc, for_good);
+            if (script_takes_next(EVERY))
+                fail_at(seed, nth, rc, for_good);
     }
 }
 

@@ -227,3 +227,21 @@ uint64_t script_seeds(uint64_t *first)
     *first = seed != NULL ? strtoull(seed, NULL, 10) : 1;
     return n != NULL ? strtoull(n, NULL, 10) : 1;
 }
+
+static uint64_t number_in(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text != NULL && text[0] != '\0' ? strtoull(text, NULL, 10)
+                                           : otherwise;
+}
+
+bool script_takes_next(uint64_t nth)
+{
+    static uint64_t cases;
+    uint64_t every = nth * number_in("SYNCLINE_SPARSE", 1);
+
+    if (every < 2 || number_in("SYNCLINE_WHOLE", 0) != 0)
+        return true;
+    return cases++ % every == number_in("SYNCLINE_SHIFT", 0) % every;
+}

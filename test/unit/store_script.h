@@ -47,4 +47,10 @@ void script_must_open(struct script *s, const char *when);
  * or one; from SYNCLINE_SEED or 1 on. */
 uint64_t script_seeds(uint64_t *first);
 
+/* A battery that is longer than a change can wait for takes a sample: each
+ * nth of its cases, counted over the whole program; fewer by the factor of
+ * SYNCLINE_SPARSE, from the place on that SYNCLINE_SHIFT says, all with
+ * SYNCLINE_WHOLE=1. Is the next case one of them? */
+bool script_takes_next(uint64_t nth);
+
 #endif
