@@ -17,7 +17,8 @@
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership, spaces and policies as items of `_mesh`
  *   access.c    who may read and write what; changes that do not count;
- *   cuts.c      what still counts of who may write no more
+ *   cuts.c      what still counts of who may write no more; voided.c: what was
+ *               collected, and does not
  *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
