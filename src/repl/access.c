@@ -190,7 +190,7 @@ int access_load_removed(struct node *n)
 
 /* ---- other records count now ---- */
 
-static int lower_vector(
+int access_lower(
     struct node *n, struct space *sp, const struct vv *v, bool horizon)
 {
     int rc = SYNCLINE_OK;
@@ -225,7 +225,6 @@ static void lower_others(struct node *n, struct space *sp)
             (void)access_clamp(n, sp, &s->peer_has);
             (void)access_clamp(n, sp, &s->claims);
             (void)access_clamp(n, sp, &s->acked);
-            (void)access_clamp(n, sp, &s->horizon);
         }
 }
 
@@ -250,14 +249,18 @@ static int share(struct node *n, struct conn *c, struct space *sp)
 
 static int look_at(struct node *n, struct space *sp)
 {
-    int rc;
+    struct dot own = { n->replica, UINT64_MAX };
+    int rc = SYNCLINE_OK;
 
     sp->barred = !access_may_read(n, &n->device, sp);
     if (space_is_open(sp))
         return SYNCLINE_OK;
-    rc = lower_vector(n, sp, &sp->have, false);
-    if (rc == SYNCLINE_OK)
-        rc = lower_vector(n, sp, &sp->horizon, true);
+    /* Else all at once, when it is settled. */
+    if (!voided_in(n, sp, &sp->horizon))
+        rc = access_lower(n, sp, &sp->have, false);
+    else if (access_clamp_dot(n, sp, &own) &&
+        own.seq < vv_get(&sp->have, &n->replica))
+        n->mint_due = true;
     lower_others(n, sp);
     sp->collected_upto = (struct vv){ 0 }; /* what waited for some may go */
     sp->suspect = true;
@@ -400,7 +403,8 @@ static int mint(struct node *n)
 static int settle(struct node *n, struct space *sp)
 {
     bool any = access_may_write(n, sp), writes = any;
-    int rc = SYNCLINE_OK;
+    bool voided = voided_in(n, sp, &sp->horizon);
+    int rc = voided && writes ? voided_mark(n, sp) : SYNCLINE_OK;
 
     while (writes && any && rc == SYNCLINE_OK) {
         rc = reissue_foreign(n, sp, &any);
@@ -409,8 +413,9 @@ static int settle(struct node *n, struct space *sp)
     }
     if (writes)
         return rc;
-    rc = reissue_would(n, sp, &any);
-    return rc == SYNCLINE_OK && any ? begin_anew(n, sp) : rc;
+    if (!voided)
+        rc = reissue_would(n, sp, &any);
+    return rc == SYNCLINE_OK && (any || voided) ? begin_anew(n, sp) : rc;
 }
 
 int access_settle(struct node *n)
