@@ -156,6 +156,8 @@ static const struct plant_row rows[PLANT_END] = {
         "of two changes under one dot whoever comes second is passed over" },
     [PLANT_R20_COUNTS] = { "r20-counts",
         "what a replica said twice counts all the same" },
+    [PLANT_R20_APART] = { "r20-apart",
+        "nobody compares what others hold with the same vector" },
     [PLANT_R21_PACE] = { "r21-pace", "a peer is read as fast as it sends" },
     [PLANT_R21_VECTOR] = { "r21-vector",
         "vectors take any number of replicas" },

@@ -1,6 +1,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/compare.h"
 #include "repl/proofs.h"
 
 #include <stdio.h>
@@ -415,6 +416,16 @@ static int on_tell(struct node *n, struct conn *c, struct frame *f)
     return verify_on_tell(n, c, &f->tell);
 }
 
+static int on_check(struct node *n, struct conn *c, struct frame *f)
+{
+    return compare_on_check(n, c, &f->check);
+}
+
+static int on_show(struct node *n, struct conn *c, struct frame *f)
+{
+    return compare_on_show(n, c, &f->show);
+}
+
 static int on_bye(struct node *n, struct conn *c, struct frame *f)
 {
     char text[256];
@@ -449,6 +460,8 @@ static const struct {
     [FRAME_BYE] = { on_bye, true },
     [FRAME_BOOTSTRAP] = { on_bootstrap, false },
     [FRAME_EPOCH] = { on_epoch, false },
+    [FRAME_CHECK] = { on_check, false },
+    [FRAME_SHOW] = { on_show, false },
 };
 
 int conn_on_frame(struct node *n, const struct event *ev)
@@ -645,6 +658,8 @@ int conns_tick(struct node *n)
         } else if (!c->pairing && n->now_us >= c->ping_due_us) {
             c->ping_due_us = n->now_us + n->opt.heartbeat_us;
             rc = conn_ping(n, c);
+            if (rc == SYNCLINE_OK && c->greeted)
+                rc = compare_tick(n, c);
             if (rc == SYNCLINE_OK && c->owed > 0)
                 rc = give_credit(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next)

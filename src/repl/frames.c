@@ -253,6 +253,40 @@ static void get_tell(struct reader *r, struct frame *f, struct arena *a)
     f->tell.body = get_bytes(r);
 }
 
+static void put_check(struct buf *b, const struct frame *f)
+{
+    put_token(b, &f->check.space);
+    buf_put(b, f->check.vector, CHECK_PRINT_LEN);
+    put_varint(b, f->check.alive);
+    put_u64(b, f->check.sum.lo);
+    put_u64(b, f->check.sum.hi);
+}
+
+static void get_check(struct reader *r, struct frame *f, struct arena *a)
+{
+    (void)a;
+    get_token(r, &f->check.space);
+    get_into(r, f->check.vector, CHECK_PRINT_LEN);
+    f->check.alive = get_varint(r);
+    f->check.sum.lo = get_u64(r);
+    f->check.sum.hi = get_u64(r);
+}
+
+static void put_show(struct buf *b, const struct frame *f)
+{
+    put_token(b, &f->show.space);
+    put_bytes(b, f->show.key);
+    put_bytes(b, f->show.row);
+}
+
+static void get_show(struct reader *r, struct frame *f, struct arena *a)
+{
+    (void)a;
+    get_token(r, &f->show.space);
+    f->show.key = get_bytes(r);
+    f->show.row = get_bytes(r);
+}
+
 static void put_bye(struct buf *b, const struct frame *f)
 {
     put_varint(b, (uint64_t)-f->bye.code);
@@ -285,6 +319,8 @@ static const struct {
     [FRAME_BYE] = { "bye", put_bye, get_bye },
     [FRAME_BOOTSTRAP] = { "bootstrap", put_bootstrap, get_bootstrap },
     [FRAME_EPOCH] = { "epoch", put_epoch, get_epoch },
+    [FRAME_CHECK] = { "check", put_check, get_check },
+    [FRAME_SHOW] = { "show", put_show, get_show },
 };
 
 const char *frame_name(enum frame_type type)

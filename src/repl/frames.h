@@ -7,6 +7,7 @@
 #ifndef SYNCLINE_REPL_FRAMES_H
 #define SYNCLINE_REPL_FRAMES_H
 
+#include "base/hash.h"
 #include "core/netaddr.h"
 #include "core/vv.h"
 
@@ -28,6 +29,8 @@ enum frame_type {
     FRAME_BYE = 12,       /* why I close */
     FRAME_BOOTSTRAP = 13, /* my whole state: it begins, it is complete */
     FRAME_EPOCH = 14,     /* in which my clock is, or the proof of one */
+    FRAME_CHECK = 15,     /* prints of my vector and of what is alive */
+    FRAME_SHOW = 16,      /* an item, please; or there it is */
     FRAME_END
 };
 
@@ -130,6 +133,21 @@ struct frame_tell {
     struct slice body; /* see verify.h */
 };
 
+#define CHECK_PRINT_LEN 16
+
+struct frame_check {
+    struct space_token space;
+    uint8_t vector[CHECK_PRINT_LEN]; /* SHA-256 of its bytes begins so */
+    uint64_t alive;
+    struct hash128 sum;
+};
+
+struct frame_show {
+    struct space_token space;
+    struct slice key;
+    struct slice row; /* empty: it is asked for */
+};
+
 struct frame_bye {
     int32_t code; /* a syncline_status */
     struct slice text;
@@ -152,6 +170,8 @@ struct frame {
         struct frame_bye bye;
         struct frame_bootstrap bootstrap;
         struct frame_epoch epoch;
+        struct frame_check check;
+        struct frame_show show;
     };
 };
 

@@ -153,91 +153,92 @@ struct effect {
 /* What a node has done since it was opened, attempts that were undone
  * included. To count something else: its name here, and n->counts.NAME++
  * where it happens. */
-#define NODE_COUNTS(X)                                                \
-    X(steps_undone)     /* an event failed, nothing of it stands */   \
-    X(pieces)           /* a step was written in more than one */     \
-    X(unclean_starts)   /* and so a new replica */                    \
-    X(replicas_doubted) /* a peer knew more of ours: a new one */     \
-    X(conns_up)                                                       \
-    X(conns_closed) /* by us */                                       \
-    X(copies_found) /* devices that run more than once */             \
-    X(peers_paced)  /* sent too fast: read later */                   \
-    X(subscribed_by_cursor)                                           \
-    X(subscribed_by_index)                                            \
-    X(subscribed_from_start)                                          \
-    X(rows_walked) /* entries of feeds and indexes */                 \
-    X(rows_sent)                                                      \
-    X(rows_part) /* of them: less than the item */                    \
-    X(rows_received)                                                  \
-    X(rows_parked) /* their author was not known yet */               \
-    X(changes_refused)                                                \
-    X(commits_signed)                                                 \
-    X(writes_grouped) /* several shared a commit */                   \
-    X(groups_parted)  /* or one of them failed */                     \
-    X(signatures_checked)                                             \
-    X(proofs_shrunk)                                                  \
-    X(sheaves_sent) /* commits of which a batch brought several */    \
-    X(sheaves_received)                                               \
-    X(proofs_joined)                                                  \
-    X(items_adopted)                                                  \
-    X(rows_known) /* of them: covered already */                      \
-    X(rows_held)                                                      \
-    X(rows_forwarded) /* held, and nobody else brought them */        \
-    X(rows_spared)    /* held, and somebody did */                    \
-    X(rows_no_room)   /* could not be held: the walk stops */         \
-    X(batches_sent)                                                   \
-    X(marks_whole)                                                    \
-    X(marks_partial) /* a row was still held back or on its way */    \
-    X(cursors_sent)                                                   \
-    X(larges_sent) /* rows and records, in fragments */               \
-    X(large_conflicts_sent)                                           \
-    X(fragments_sent)                                                 \
-    X(larges_received)                                                \
-    X(acks_sent)                                                      \
-    X(acks_forwarded)                                                 \
-    X(collected)        /* tombstones */                              \
-    X(fields_collected) /* removed fields */                          \
-    X(collected_behind) /* of them: a parked member lacks it */       \
-    X(parked)                                                         \
-    X(unparked)                                                       \
-    X(bootstraps_given)                                               \
-    X(bootstraps_begun) /* received */                                \
-    X(bootstraps_taken)                                               \
-    X(bootstraps_mutual) /* both were behind the other */             \
-    X(batches_refused)   /* of one that is behind */                  \
-    X(rows_refused)      /* of an author who may not write there */   \
-    X(vectors_lowered)   /* a change of it does not count any more */ \
-    X(items_readopted)   /* such changes, written again as ours */    \
-    X(spaces_refetched)  /* or the space fetched anew */              \
-    X(losses_marked)     /* or collected: stays gone */               \
-    X(items_kept)        /* of which our own changes stay then */     \
-    X(keys_made)                                                      \
-    X(keys_given)                                                     \
-    X(items_returned)    /* replayed after a bootstrap */             \
-    X(items_reborn)      /* of them: as a new life */                 \
-    X(items_rescued)     /* their life was over */                    \
-    X(items_ended_again) /* deleted here, collected, and came back */ \
-    X(cells_restamped)   /* or a removed field might have won */      \
-    X(changes_written)                                                \
-    X(items_reissued) /* of a lost replica of this device */          \
-    X(items_replayed) /* taken along from another mesh */             \
-    X(meshes_left)                                                    \
-    X(conflicts_same_path)                                            \
-    X(conflicts_removed) /* a member removed against an edit */       \
-    X(conflicts_above)   /* what won hides what lies below */         \
-    X(conflicts_below)   /* or replaces what stood above */           \
-    X(conflicts_deleted) /* the item deleted against an edit */       \
-    X(conflicts_lives)   /* of a life that was followed by another */ \
-    X(conflicts_received)                                             \
-    X(kept_both)                                                      \
-    X(resolvers_asked)                                                \
-    X(resolvers_applied)                                              \
-    X(resolvers_late) /* something else stands there by then */       \
-    X(stamps_far)     /* told as far ahead of our clock */            \
-    X(forks_found)    /* two changes under one dot came here */       \
-    X(forks_proven)   /* a record of such two was believed */         \
-    X(epochs_entered) /* the clocks of the mesh were reset */         \
-    X(watch_events)                                                   \
+#define NODE_COUNTS(X)                                                   \
+    X(steps_undone)     /* an event failed, nothing of it stands */      \
+    X(pieces)           /* a step was written in more than one */        \
+    X(unclean_starts)   /* and so a new replica */                       \
+    X(replicas_doubted) /* a peer knew more of ours: a new one */        \
+    X(conns_up)                                                          \
+    X(conns_closed) /* by us */                                          \
+    X(copies_found) /* devices that run more than once */                \
+    X(peers_paced)  /* sent too fast: read later */                      \
+    X(subscribed_by_cursor)                                              \
+    X(subscribed_by_index)                                               \
+    X(subscribed_from_start)                                             \
+    X(rows_walked) /* entries of feeds and indexes */                    \
+    X(rows_sent)                                                         \
+    X(rows_part) /* of them: less than the item */                       \
+    X(rows_received)                                                     \
+    X(rows_parked) /* their author was not known yet */                  \
+    X(changes_refused)                                                   \
+    X(commits_signed)                                                    \
+    X(writes_grouped) /* several shared a commit */                      \
+    X(groups_parted)  /* or one of them failed */                        \
+    X(signatures_checked)                                                \
+    X(proofs_shrunk)                                                     \
+    X(sheaves_sent) /* commits of which a batch brought several */       \
+    X(sheaves_received)                                                  \
+    X(proofs_joined)                                                     \
+    X(items_adopted)                                                     \
+    X(rows_known) /* of them: covered already */                         \
+    X(rows_held)                                                         \
+    X(rows_forwarded) /* held, and nobody else brought them */           \
+    X(rows_spared)    /* held, and somebody did */                       \
+    X(rows_no_room)   /* could not be held: the walk stops */            \
+    X(batches_sent)                                                      \
+    X(marks_whole)                                                       \
+    X(marks_partial) /* a row was still held back or on its way */       \
+    X(cursors_sent)                                                      \
+    X(larges_sent) /* rows and records, in fragments */                  \
+    X(large_conflicts_sent)                                              \
+    X(fragments_sent)                                                    \
+    X(larges_received)                                                   \
+    X(acks_sent)                                                         \
+    X(acks_forwarded)                                                    \
+    X(collected)        /* tombstones */                                 \
+    X(fields_collected) /* removed fields */                             \
+    X(collected_behind) /* of them: a parked member lacks it */          \
+    X(parked)                                                            \
+    X(unparked)                                                          \
+    X(bootstraps_given)                                                  \
+    X(bootstraps_begun) /* received */                                   \
+    X(bootstraps_taken)                                                  \
+    X(bootstraps_mutual) /* both were behind the other */                \
+    X(batches_refused)   /* of one that is behind */                     \
+    X(rows_refused)      /* of an author who may not write there */      \
+    X(vectors_lowered)   /* a change of it does not count any more */    \
+    X(items_readopted)   /* such changes, written again as ours */       \
+    X(spaces_refetched)  /* or the space fetched anew */                 \
+    X(losses_marked)     /* or collected: stays gone */                  \
+    X(items_kept)        /* of which our own changes stay then */        \
+    X(keys_made)                                                         \
+    X(keys_given)                                                        \
+    X(items_returned)    /* replayed after a bootstrap */                \
+    X(items_reborn)      /* of them: as a new life */                    \
+    X(items_rescued)     /* their life was over */                       \
+    X(items_ended_again) /* deleted here, collected, and came back */    \
+    X(cells_restamped)   /* or a removed field might have won */         \
+    X(changes_written)                                                   \
+    X(items_reissued) /* of a lost replica of this device */             \
+    X(items_replayed) /* taken along from another mesh */                \
+    X(meshes_left)                                                       \
+    X(conflicts_same_path)                                               \
+    X(conflicts_removed) /* a member removed against an edit */          \
+    X(conflicts_above)   /* what won hides what lies below */            \
+    X(conflicts_below)   /* or replaces what stood above */              \
+    X(conflicts_deleted) /* the item deleted against an edit */          \
+    X(conflicts_lives)   /* of a life that was followed by another */    \
+    X(conflicts_received)                                                \
+    X(kept_both)                                                         \
+    X(resolvers_asked)                                                   \
+    X(resolvers_applied)                                                 \
+    X(resolvers_late) /* something else stands there by then */          \
+    X(stamps_far)     /* told as far ahead of our clock */               \
+    X(compared)       /* a peer with the same vector held other items */ \
+    X(forks_found)    /* two changes under one dot came here */          \
+    X(forks_proven)   /* a record of such two was believed */            \
+    X(epochs_entered) /* the clocks of the mesh were reset */            \
+    X(watch_events)                                                      \
     X(watch_resyncs)
 
 struct node_counts {

@@ -31,9 +31,8 @@
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
  *   who.c       who wrote something, for people
- *   verify.c    comparing fingerprints
- *   audit.c     what the audit log is told; roster.c: roster.h
- *   oversize.c  oversize.h
+ *   verify.c, compare.c   comparing fingerprints
+ *   audit.c     what the audit log is told; roster.c, oversize.c: their headers
  *   request*.c  the local interface (doc/api.md)
  *
  * Pure. Law: what a failed step changed in memory is undone (node.c). */
@@ -146,7 +145,8 @@ struct session {
      * it knows as much, or we know more. */
     bool refusing;
     uint64_t refused_us;
-    bool asked;      /* we have sent SUBSCRIBE */
+    bool asked;                       /* we have sent SUBSCRIBE */
+    uint64_t checked_lsn, checked_us; /* what was compared last, and when */
     uint32_t awaits; /* and again: what comes before its answer is old */
 };
 
@@ -210,6 +210,8 @@ struct conn {
     struct early *early;
     struct parked *parked; /* parked.c */
     struct asked_range *asks;
+    uint64_t compare_from_us; /* not before that again */
+    uint32_t shows;           /* items that we want to be shown */
     struct arena arena;
 };
 

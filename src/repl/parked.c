@@ -144,12 +144,18 @@ static int retry_conn(struct node *n, struct conn *c)
                                                          : rc;
 }
 
+/* What was kept is gone with the try, so if that does not last, nor may what
+ * the peer says that it has sent. */
 int parked_retry(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
-        int rc =
-            c->parked != NULL && !c->closing ? retry_conn(n, c) : SYNCLINE_OK;
+        int rc = SYNCLINE_OK;
 
+        if (c->parked == NULL || c->closing)
+            continue;
+        rc = retry_conn(n, c);
+        if (rc == SYNCLINE_OK)
+            rc = node_commit(n);
         if (rc == SYNCLINE_OK)
             continue;
         conn_close(n, c, rc, refusal_text(n, rc));

@@ -4,7 +4,7 @@
  * the sum of their prints and, if these are few, each key with its print,
  * else the same for sixteen parts of the range. Whoever asks goes on with the
  * parts that differ, so a difference is found in O(log n) exchanges. */
-#include "repl/node_impl.h"
+#include "repl/compare.h"
 
 #include <stdlib.h>
 
@@ -62,6 +62,7 @@ struct verify {
     uint32_t differ_n;
     struct checked *checked;
     struct slice only; /* one space, or all */
+    bool unasked;      /* nobody waits for the answer */
 };
 
 /* ---- what is in a range ---- */
@@ -485,6 +486,20 @@ static void put_members(
     }
 }
 
+static int look_closer(struct node *n, const struct verify *v)
+{
+    int rc = SYNCLINE_OK;
+
+    for (const struct difference *d = v->differ; d != NULL && rc == SYNCLINE_OK;
+         d = d->next) {
+        struct conn *c = conn_of(n, &d->device);
+
+        if (c != NULL)
+            rc = compare_ask(n, c, d->space, d->key);
+    }
+    return rc;
+}
+
 static int finish(struct node *n, struct verify *v)
 {
     struct verify **at = &n->verifies;
@@ -495,6 +510,11 @@ static int finish(struct node *n, struct verify *v)
     while (*at != v)
         at = &(*at)->next;
     *at = v->next;
+    if (v->unasked) {
+        rc = look_closer(n, v);
+        verify_free(v);
+        return rc;
+    }
     for (const struct checked *k = v->checked; k != NULL; k = k->next)
         agree = agree && k->agree && !k->lost;
     buf_printf(
@@ -543,20 +563,41 @@ int verify_on_tell(struct node *n, struct conn *c, const struct frame_tell *f)
     return SYNCLINE_OK; /* an answer to something long over */
 }
 
+static int add_checked(struct verify *v, const struct conn *c)
+{
+    struct checked *k = arena_zalloc(&v->arena, 1, sizeof *k);
+
+    if (k == NULL)
+        return SYNCLINE_ENOMEM;
+    k->device = c->device;
+    k->agree = true;
+    k->next = v->checked;
+    v->checked = k;
+    return SYNCLINE_OK;
+}
+
+int verify_between(struct node *n, struct conn *c, struct space *sp)
+{
+    struct verify *v = calloc(1, sizeof *v);
+    int rc;
+
+    if (v == NULL)
+        return SYNCLINE_ENOMEM;
+    v->unasked = true;
+    v->deadline_us = n->now_us + VERIFY_US;
+    v->next = n->verifies;
+    n->verifies = v; /* it ends at its time, at the latest */
+    rc = add_checked(v, c);
+    return rc == SYNCLINE_OK ? ask(n, v, c, sp, SLICE_NONE, SLICE_NONE) : rc;
+}
+
 static int start(struct node *n, struct verify *v)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
-        struct checked *k;
-
         if (!c->greeted || c->closing)
             continue;
-        k = arena_zalloc(&v->arena, 1, sizeof *k);
-        if (k == NULL)
+        if (add_checked(v, c) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
-        k->device = c->device;
-        k->agree = true;
-        k->next = v->checked;
-        v->checked = k;
         for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
             int rc;
 

@@ -87,6 +87,27 @@ def two_items():
         _agree("this")
 
 
+def one_for_each_half():
+    """By their vectors neither lacks anything, and who sends it says that it
+    reaches both, so that neither passes it on: a heartbeat tells."""
+    scene = peer.scene()
+    replica = scene.key.replica()
+    both = peer.varint(2) + b"".join(
+        bytes.fromhex(d.status()["device"]) + b"\0"
+        for d in (scene.victim, scene.honest))
+    with scene.unharmed(), scene.peer(replica=replica) as p, \
+            peer.Peer(scene.honest, scene.key, replica=replica) as q:
+        for one in (p, q):
+            one.frame(peer.REACH, both)
+            one.lives()
+        p.batch([p.row(b"half", ONE, 1)], mark={replica: 1})
+        q.batch([q.row(b"half", TWO, 1)], mark={replica: 1})
+        p.lives()
+        q.lives()
+        _frozen(replica)
+        _agree("half")
+
+
 def what_came_before_stays():
     scene = peer.scene()
     with scene.unharmed(), scene.peer() as p:

@@ -13,7 +13,8 @@ import subprocess
 import sys
 
 FRAMES = ["?", "hello", "subscribe", "batch", "fragment", "credit", "ack",
-          "ping", "pong", "reach", "ask", "tell", "bye", "bootstrap"]
+          "ping", "pong", "reach", "ask", "tell", "bye", "bootstrap",
+          "epoch", "check", "show"]
 PAIRING = ["?", "join", "welcome", "refuse"]
 LINES = 200  # pairing, the first sync and some writes
 PAIRED = (b"paired".hex(), b"pairing is over".hex())

@@ -223,6 +223,28 @@ static struct frame epoch_proven(void)
     return f;
 }
 
+static struct frame check(void)
+{
+    struct frame f = { .type = FRAME_CHECK, .no = 15 };
+
+    fill(f.check.space.b, 0x55, SPACE_TOKEN_LEN);
+    fill(f.check.vector, 0x11, CHECK_PRINT_LEN);
+    f.check.alive = 2;
+    f.check.sum.lo = 0x0102;
+    f.check.sum.hi = 3;
+    return f;
+}
+
+static struct frame show(void)
+{
+    struct frame f = { .type = FRAME_SHOW, .no = 16 };
+
+    fill(f.show.space.b, 0x55, SPACE_TOKEN_LEN);
+    f.show.key = SLICE_LIT("k");
+    f.show.row = SLICE_LIT("it");
+    return f;
+}
+
 static const struct {
     const char *name;
     struct frame (*make)(void);
@@ -258,6 +280,9 @@ static const struct {
     { "tell", tell, LIT("\x0b\x0b\3\4body") },
     { "bye", bye, LIT("\x0c\x0c\x0e\2no") },
     { "epoch", epoch, LIT("\x0e\x0e\3\0") },
+    { "check", check,
+        LIT("\x0f\x0f" SPACE R1 "\2\2\1\0\0\0\0\0\0\3\0\0\0\0\0\0\0") },
+    { "show", show, LIT("\x10\x10" SPACE "\1k\2it") },
     { "epoch, with a proof", epoch_proven, LIT("\x0e\x0e\3\2[]") },
 };
 
