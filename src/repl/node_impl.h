@@ -18,8 +18,7 @@
  *   mesh.c      membership as items of `_mesh`
  *   mesh_spaces.c   spaces and policies as items of `_spaces`
  *   access.c    who may read and write what; changes that do not count;
- *   cuts.c      what still counts of who may write no more; voided.c: what was
- *               collected, and does not
+ *   cuts.c, voided.c   what of that counts still, and what has gone for it
  *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
