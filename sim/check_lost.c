@@ -105,7 +105,7 @@ static bool is_known(
     const struct view_space *vs = view_by_space(k->view, c->space);
 
     return vs != NULL &&
-        (vv_covers(&vs->have, &c->dot) || c->returned ||
+        (vv_covers(&vs->have, &c->dot) || c->returned || c->gone ||
             (c->lost && c->heard) ||
             vv_covers(&item_now(k, item)->ctx, &c->dot) ||
             is_told_of(k, c, item));

@@ -125,25 +125,24 @@ static void bare(struct forging *f)
 static void as_another(struct forging *f)
 {
     const struct machine *m = another(f);
-    struct envelope_keys keys;
+    struct signing_as as = { .space = *f->space };
     struct merkle_hash *leaves;
-    struct proof_head head = { .epoch = 0 };
     struct buf b = { 0 };
     uint32_t n;
 
     if (m == NULL || f->it.changes_n != 1 || f->it.cells_n != 1 ||
-        signed_keys(f->from, f->space, &keys) != SYNCLINE_OK)
+        signed_mesh(f->from, &as.mesh) != SYNCLINE_OK)
         return;
     value(f);
     name_author(f, m);
     f->change->stamp.hlc += 4096;
-    leaves = signed_leaves(&f->from->crypto, &keys, f->key, &f->it, 0, &n);
+    leaves = signed_leaves(&f->from->crypto, &as, f->key, &f->it, 0, &n);
     ENSURE(n == 1 &&
-        merkle_sign(head.sig, &f->from->crypto, &keys.mesh, leaves) ==
+        merkle_sign(as.head.sig, &f->from->crypto, &as.mesh, leaves) ==
             SYNCLINE_OK);
     if (f->sheaves)
         put_varint(&b, 0); /* by itself */
-    proof_make(&b, &head, leaves, 1, 0, 1);
+    proof_make(&b, &as.head, leaves, 1, 0, 1);
     f->change->proof = arena_dup(f->arena, buf_slice(&b));
     free(leaves);
     buf_free(&b);

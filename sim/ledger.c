@@ -16,6 +16,7 @@ void ledger_free(struct ledger *l)
     }
     for (unsigned i = 0; i < SIM_MACHINES; i++)
         view_free(&l->views[i]);
+    free(l->losses);
     free(l->brought);
     free(l->changes);
     free(l->items);

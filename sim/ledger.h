@@ -57,6 +57,7 @@ struct led_change {
     bool acked;        /* somebody was told that it is safe */
     bool lost;         /* the author's disk lost it */
     bool void_now;     /* and its author knows that it does not count */
+    bool gone;         /* and what it removed is collected: it stays so */
     bool anew;         /* its author fetches the space anew */
     bool spread;       /* somebody else has held it */
     bool heard;        /* or an item that it was merged into */
@@ -79,6 +80,15 @@ struct brought {
     struct slice path, value;
 };
 
+/* What changes that do not count have removed stays gone for whoever has the
+ * mark, a change that says nothing. */
+struct led_loss {
+    uint32_t space;
+    struct dot mark;
+    struct dot from; /* of a replica */
+    uint64_t upto;
+};
+
 struct ledger {
     struct arena arena;
     struct led_space spaces[SIM_SPACES_EVER];
@@ -90,6 +100,8 @@ struct ledger {
     struct led_change *changes;
     uint32_t changes_n, changes_cap;
     struct omap item_ix, slot_ix, change_ix;
+    struct led_loss *losses;
+    uint32_t losses_n, losses_cap;
     struct brought *brought;
     uint32_t brought_n, brought_cap;
     bool collected; /* somebody, something */
@@ -97,6 +109,9 @@ struct ledger {
 };
 
 void ledger_free(struct ledger *l);
+/* A batch that is about to be observed: does it mark what is lost? */
+void losses_note(struct ledger *l, struct view *v, const struct machine *m,
+    struct slice ops);
 
 /* A batch has reached a machine's disk: takes it down and judges it. */
 void ledger_commit(

@@ -98,7 +98,7 @@ static void on_replaced_op(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
-    if (is_of(o, op, PEEK_RETURNING, &p) && op->value.ptr != NULL) {
+    if (is_of(o, op, PEEK_RETURNING, &p) && op->value.ptr != NULL && !p.anew) {
         ENSURE(o->replaced_n < SIM_SPACES);
         o->replaced[o->replaced_n++] = p.number;
     }
@@ -140,13 +140,26 @@ static void note_left(struct observer *o, const struct view_space *vs)
         o->before = o->view->greatest = (struct stamp){ 0 };
 }
 
+/* By what its node knows. */
+static bool counts(const struct observer *o, uint32_t space, uint32_t change)
+{
+    const struct dot *d = &o->ledger->changes[change].dot;
+
+    return o->machine->node == NULL ||
+        node_bound(o->machine->node, &o->ledger->spaces[space].token,
+            &d->replica) >= d->seq;
+}
+
 /* What it wrote itself comes back as it does to anybody. */
 static void note_anew(struct observer *o, const struct view_space *vs)
 {
     for (uint32_t i = 0; vs != NULL && i < o->ledger->changes_n; i++)
         if (o->ledger->changes[i].author == o->machine &&
-            o->ledger->changes[i].space == vs->space)
+            o->ledger->changes[i].space == vs->space) {
             o->ledger->changes[i].anew = true;
+            o->ledger->changes[i].void_now =
+                o->ledger->changes[i].void_now || !counts(o, vs->space, i);
+        }
 }
 
 /* Who may not write replays nothing after a bootstrap: what he had beyond it,
@@ -214,7 +227,7 @@ static void on_returning_op(struct observer *o, const struct batch_op *op)
 {
     struct peek p;
 
-    if (!is_of(o, op, PEEK_RETURNING, &p))
+    if (!is_of(o, op, PEEK_RETURNING, &p) || p.anew)
         return;
     for (unsigned i = 0; i < SIM_SPACES; i++) {
         struct view_space *vs = &o->view->spaces[i];
@@ -231,18 +244,34 @@ static void on_returning_op(struct observer *o, const struct batch_op *op)
     }
 }
 
+static void cover_change(struct observer *o, uint32_t ix)
+{
+    const struct led_change *c = &o->ledger->changes[ix];
+
+    view_cover(o->view, o->ledger, ix);
+    for (uint32_t i = 0; i < c->cells_n; i++)
+        touch(o, o->ledger->slots[c->cells[i].slot].item, false);
+}
+
 static void cover(struct observer *o, uint32_t space, const struct dot *dot)
 {
     uint32_t ix = ledger_find(o->ledger, space, dot);
-    const struct led_change *c;
 
     /* A change that lost at once, at its author's, never reached an item. */
-    if (ix == LEDGER_NONE)
-        return;
-    view_cover(o->view, o->ledger, ix);
-    c = &o->ledger->changes[ix];
-    for (uint32_t i = 0; i < c->cells_n; i++)
-        touch(o, o->ledger->slots[c->cells[i].slot].item, false);
+    if (ix != LEDGER_NONE)
+        cover_change(o, ix);
+    for (uint32_t i = 0; i < o->ledger->losses_n; i++) {
+        const struct led_loss *l = &o->ledger->losses[i];
+        struct dot d = l->from;
+
+        if (l->space != space || !dot_eq(&l->mark, dot))
+            continue;
+        for (; d.seq <= l->upto; d.seq++) {
+            ix = ledger_find(o->ledger, space, &d);
+            if (ix != LEDGER_NONE)
+                cover_change(o, ix);
+        }
+    }
 }
 
 /* What a vector claimed may turn out not to count. */
@@ -525,6 +554,7 @@ static void observe(struct observer *o, struct slice ops)
     each_op(o, ops, TABLE_META, on_returning_op);
     each_op(o, ops, TABLE_ITEM, on_item_op);
     read_touched(o);
+    losses_note(o->ledger, o->view, o->machine, ops);
     each_op(o, ops, TABLE_META, on_seen_op);
     if (o->replaced_n > 0)
         note_moved(o, false);

@@ -52,7 +52,6 @@ static int peek_seen(struct slice tail, struct slice value, struct peek *out)
 {
     struct reader k = reader_of(tail), v = reader_of(value);
 
-    out->what = PEEK_SEEN;
     get_into(&k, out->dot.replica.b, RID_LEN);
     if (value.ptr != NULL)
         out->dot.seq = get_varint(&v);
@@ -68,7 +67,15 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
             return SYNCLINE_ESHORT;
         return peek_space(value, out);
     }
+    if (slice_has_prefix(key, SLICE_LIT(META_HORIZON))) {
+        out->what = PEEK_HORIZON;
+        key = slice_from(key, sizeof META_HORIZON - 1);
+        if (!peek_space_number(key, &out->number, &key))
+            return SYNCLINE_ESHORT;
+        return peek_seen(key, value, out);
+    }
     if (slice_has_prefix(key, SLICE_LIT(META_SEEN))) {
+        out->what = PEEK_SEEN;
         key = slice_from(key, sizeof META_SEEN - 1);
         if (!peek_space_number(key, &out->number, &key))
             return SYNCLINE_ESHORT;
@@ -83,6 +90,7 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
     }
     if (slice_has_prefix(key, SLICE_LIT(META_RETURNING))) {
         struct reader r = reader_of(value);
+        uint8_t flags;
 
         out->what = PEEK_RETURNING;
         key = slice_from(key, sizeof META_RETURNING - 1);
@@ -90,7 +98,9 @@ int peek_meta(struct slice key, struct slice value, struct peek *out)
             return SYNCLINE_ESHORT;
         if (value.ptr != NULL) {
             out->into = get_be32(&r);
-            out->mutual = get_u8(&r) != 0;
+            flags = get_u8(&r);
+            out->mutual = (flags & 1) != 0;
+            out->anew = (flags & 2) != 0;
         }
         return r.err;
     }

@@ -20,6 +20,7 @@ enum peek_meta {
     PEEK_OTHER,
     PEEK_SPACE,    /* number, token, name */
     PEEK_SEEN,     /* number, dot */
+    PEEK_HORIZON,  /* the same */
     PEEK_JOINING,  /* number, name: into which its items are replayed */
     PEEK_RETURNING /* number, into, mutual: before and after a bootstrap */
 };
@@ -28,6 +29,7 @@ struct peek {
     enum peek_meta what;
     uint32_t number, into;
     bool mutual;
+    bool anew; /* no bootstrap: it is fetched from the beginning */
     struct space_token token;
     struct slice name;
     struct dot dot;

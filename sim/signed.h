@@ -13,12 +13,17 @@ struct machine;
 /* A device that there is, or was; the judge knows no other. */
 void signed_know(struct world *w, const struct identity *id);
 
-/* The keys of a space, as the store of a machine has its mesh. */
-NODISCARD int signed_keys(struct machine *m, const struct space_token *space,
-    struct envelope_keys *out);
+/* What leaves are made with: the mesh, as the store of a machine has it, the
+ * space, and key and salt of the proof. */
+struct signing_as {
+    struct mesh_id mesh;
+    struct space_token space;
+    struct proof_head head;
+};
+NODISCARD int signed_mesh(struct machine *m, struct mesh_id *out);
 /* The leaves of one change of an item; as many as live. The caller frees. */
 struct merkle_hash *signed_leaves(const struct crypto_port *crypto,
-    const struct envelope_keys *keys, struct slice key, const struct item *it,
+    const struct signing_as *as, struct slice key, const struct item *it,
     uint32_t change, uint32_t *n);
 
 #endif

@@ -75,7 +75,6 @@ void world_close(struct world *w)
     ledger_free(&w->ledger);
     omap_free(&w->results);
     omap_free(&w->devices);
-    omap_free(&w->keys);
     omap_free(&w->audited);
     omap_free(&w->siblings);
     trace_free(&w->trace);

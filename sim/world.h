@@ -64,7 +64,6 @@ struct world {
     struct ledger ledger;
     struct omap results;  /* of resolvers, where they can be told apart */
     struct omap devices;  /* beginning of the id -> public key */
-    struct omap keys;     /* mesh, space -> struct envelope_keys */
     struct omap audited;  /* what each node has told its audit log */
     struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;

@@ -106,8 +106,11 @@ void put_item(struct buf *b, const struct item *it);
 NODISCARD int get_item(struct reader *r, struct item *out, struct arena *a);
 
 /* What a change says beside its dots and stamp, as it is hashed into the
- * headers of its cells (doc/protocol.md); of no item, so with whole names. */
-void put_change_context(struct buf *b, const struct change *c);
+ * headers of its cells (doc/protocol.md); of no item, so with whole names. For
+ * its originals, if it has any, stands a tag of them. */
+void put_change_context(
+    struct buf *b, const struct change *c, struct slice originals_tag);
+void put_change_originals(struct buf *b, const struct change *c);
 
 /* The fingerprint of (key, item): of its standing part, and, apart, of its
  * tombstone and removed fields. An all-zero hash: nothing of that kind. */

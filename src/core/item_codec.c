@@ -251,11 +251,17 @@ void put_item(struct buf *b, const struct item *it)
     }
 }
 
-void put_change_context(struct buf *b, const struct change *c)
+void put_change_context(
+    struct buf *b, const struct change *c, struct slice originals_tag)
 {
     put_vv(b, &c->ctx);
     put_vv(b, &c->birth);
     put_u64(b, c->wall_us);
+    buf_put_slice(b, originals_tag);
+}
+
+void put_change_originals(struct buf *b, const struct change *c)
+{
     put_varint(b, c->originals_n);
     for (uint32_t i = 0; i < c->originals_n; i++) {
         put_dot(b, &c->originals[i].dot);

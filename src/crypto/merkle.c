@@ -4,6 +4,9 @@
 
 #include "crypto/merkle_impl.h"
 
+/* That of a store's format 3 began with 0, and had no salt. */
+#define PROOF_VERSION 1
+
 int merkle_leaf(struct merkle_hash *out, const struct crypto_port *crypto,
     const uint8_t header[ENVELOPE_HEADER_LEN],
     const uint8_t tag[ENVELOPE_TAG_LEN])
@@ -106,9 +109,11 @@ bool any_lives(struct living *l, uint64_t from, uint64_t to)
 void proof_put_head(
     struct buf *out, const struct proof_head *head, uint32_t leaves_n)
 {
+    buf_put_u8(out, PROOF_VERSION);
     put_varint(out, head->epoch);
     if (head->epoch > 0)
         buf_put(out, head->key_id, KEY_ID_LEN);
+    buf_put(out, head->salt, SALT_LEN);
     buf_put(out, head->sig, ED25519_SIG_LEN);
     put_varint(out, leaves_n);
 }
@@ -173,17 +178,19 @@ static uint32_t count_dead(struct living *l, uint32_t from, uint32_t n)
 int proof_read(struct proof *out, struct slice bytes)
 {
     struct reader r = reader_of(bytes);
+    uint8_t version = get_u8(&r);
     struct proof p = { .head.epoch = get_varint(&r) };
     struct living l;
 
     if (p.head.epoch > 0)
         get_into(&r, p.head.key_id, KEY_ID_LEN);
+    get_into(&r, p.head.salt, SALT_LEN);
     get_into(&r, p.head.sig, ED25519_SIG_LEN);
     p.leaves_n = (uint32_t)get_varint_max(&r, MERKLE_LEAVES_MAX);
     if (r.err == 0 && p.leaves_n == 0)
         r.err = SYNCLINE_EMALFORMED;
     get_runs(&r, &p);
-    if (r.err != 0 || p.living_n == 0)
+    if (r.err != 0 || version != PROOF_VERSION || p.living_n == 0)
         return SYNCLINE_EMALFORMED;
     p.hashes = r.in;
     l = living_of(&p);
@@ -439,7 +446,8 @@ int proof_join(struct buf *out, const struct proof *a, const struct proof *b)
     size_t before = out->len;
 
     if (a->leaves_n != b->leaves_n || a->head.epoch != b->head.epoch ||
-        memcmp(a->head.key_id, b->head.key_id, KEY_ID_LEN) != 0)
+        memcmp(a->head.key_id, b->head.key_id, KEY_ID_LEN) != 0 ||
+        memcmp(a->head.salt, b->head.salt, SALT_LEN) != 0)
         return SYNCLINE_EMALFORMED;
     proof_put_head(out, &a->head, a->leaves_n);
     put_either(out, a, b);

@@ -32,11 +32,12 @@ NODISCARD int merkle_build(struct merkle_hash *nodes,
     const struct crypto_port *crypto, const struct merkle_hash *leaves,
     uint32_t n);
 
-/* Under which key the leaves' tags were made, and the signature of the root,
- * "syncline commit v1\n" before the mesh's id and it. */
+/* Under which key the leaves are to be sealed, the salt of their tags, and the
+ * signature of the root, "syncline commit v1\n" before the mesh's id and it. */
 struct proof_head {
     uint64_t epoch;
     uint8_t key_id[KEY_ID_LEN]; /* zeros in epoch 0 */
+    uint8_t salt[SALT_LEN];
     uint8_t sig[ED25519_SIG_LEN];
 };
 
@@ -56,6 +57,11 @@ struct proof {
     struct slice hashes;
 };
 
+/* Stores of format 3 have such, which nobody reads any more. */
+static inline bool proof_is_old(struct slice bytes)
+{
+    return bytes.len > 0 && bytes.ptr[0] == 0;
+}
 /* EMALFORMED: what no builder could have written. */
 NODISCARD int proof_read(struct proof *out, struct slice bytes);
 /* The root over the living, in their order, and the hashes of the dead.

@@ -17,6 +17,7 @@ bool proof_is_of_one(const struct proof *a, const struct proof *b)
 {
     return a->leaves_n == b->leaves_n && a->head.epoch == b->head.epoch &&
         memcmp(a->head.key_id, b->head.key_id, KEY_ID_LEN) == 0 &&
+        memcmp(a->head.salt, b->head.salt, SALT_LEN) == 0 &&
         memcmp(a->head.sig, b->head.sig, ED25519_SIG_LEN) == 0;
 }
 

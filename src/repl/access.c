@@ -190,7 +190,7 @@ int access_load_removed(struct node *n)
 
 /* ---- other records count now ---- */
 
-static int lower_vector(
+int access_lower(
     struct node *n, struct space *sp, const struct vv *v, bool horizon)
 {
     int rc = SYNCLINE_OK;
@@ -225,7 +225,6 @@ static void lower_others(struct node *n, struct space *sp)
             (void)access_clamp(n, sp, &s->peer_has);
             (void)access_clamp(n, sp, &s->claims);
             (void)access_clamp(n, sp, &s->acked);
-            (void)access_clamp(n, sp, &s->horizon);
         }
 }
 
@@ -250,17 +249,23 @@ static int share(struct node *n, struct conn *c, struct space *sp)
 
 static int look_at(struct node *n, struct space *sp)
 {
-    int rc;
+    struct dot own = { n->replica, UINT64_MAX };
+    int rc = SYNCLINE_OK;
 
     sp->barred = !access_may_read(n, &n->device, sp);
     if (space_is_open(sp))
         return SYNCLINE_OK;
-    rc = lower_vector(n, sp, &sp->have, false);
-    if (rc == SYNCLINE_OK)
-        rc = lower_vector(n, sp, &sp->horizon, true);
+    /* Else all at once, when it is settled. */
+    if (!voided_in(n, sp, &sp->horizon))
+        rc = access_lower(n, sp, &sp->have, false);
+    else if (access_clamp_dot(n, sp, &own) &&
+        own.seq < vv_get(&sp->have, &n->replica))
+        n->mint_due = true;
     lower_others(n, sp);
     sp->collected_upto = (struct vv){ 0 }; /* what waited for some may go */
     sp->suspect = true;
+    /* Its own rows that no vector covers can be written again, after a mark. */
+    sp->clipped = sp->clipped || (sp->reissue && access_may_write(n, sp));
     return rc;
 }
 
@@ -315,7 +320,12 @@ static int switch_to_nothing(struct node *n, struct space *sp)
     const struct parts before = parts_of(sp);
     const struct parts after = { .id = n->next_space++,
         .s = { .floors = before.s.floors } };
+    const struct returning old = { .from = before.id,
+        .had = before.have,
+        .floors = before.s.floors,
+        .anew = true };
     const struct rid replica = n->replica;
+    struct returning *r = NULL;
     int rc;
 
     set_parts(sp, &after);
@@ -323,21 +333,23 @@ static int switch_to_nothing(struct node *n, struct space *sp)
     (void)space_next_lsn(sp);
     txn_del(
         &n->txn, TABLE_META, key_meta_space(&n->key, META_SPACE, before.id));
-    txn_put(&n->txn, TABLE_META,
-        key_meta_space(&n->key, META_JOINING, before.id), SLICE_LIT(""));
     rc = node_mint_replica(n);
+    if (rc == SYNCLINE_OK)
+        rc = return_begin(n, sp, &old, &r);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     if (rc == SYNCLINE_OK)
-        return leaving_drop(n, before.id);
+        return rc;
     set_parts(sp, &before);
     sp->unsaved = false;
     n->replica = replica;
+    return_forget(n, r);
     return rc;
 }
 
 /* Who may not write cannot put right what he holds: he forgets it and asks
- * for all. The history keeps what was there. */
+ * for all, but for what he wrote himself and counts, which nobody else may
+ * have (return.c). The history keeps what was there. */
 static int begin_anew(struct node *n, struct space *sp)
 {
     int rc = returns_run(n, true);
@@ -351,6 +363,7 @@ static int begin_anew(struct node *n, struct space *sp)
     if (rc != SYNCLINE_OK)
         return rc;
     n->counts.spaces_refetched++;
+    sp->reissue = true;
     space_forget_pending(n, sp);
     acks_forget(n, sp);
     buf_clear(&sp->collect_at);
@@ -390,7 +403,8 @@ static int mint(struct node *n)
 static int settle(struct node *n, struct space *sp)
 {
     bool any = access_may_write(n, sp), writes = any;
-    int rc = SYNCLINE_OK;
+    bool voided = voided_in(n, sp, &sp->horizon);
+    int rc = voided && writes ? voided_mark(n, sp) : SYNCLINE_OK;
 
     while (writes && any && rc == SYNCLINE_OK) {
         rc = reissue_foreign(n, sp, &any);
@@ -399,8 +413,9 @@ static int settle(struct node *n, struct space *sp)
     }
     if (writes)
         return rc;
-    rc = reissue_would(n, sp, &any);
-    return rc == SYNCLINE_OK && any ? begin_anew(n, sp) : rc;
+    if (!voided)
+        rc = reissue_would(n, sp, &any);
+    return rc == SYNCLINE_OK && (any || voided) ? begin_anew(n, sp) : rc;
 }
 
 int access_settle(struct node *n)
@@ -448,125 +463,6 @@ int access_retry(struct node *n)
                 return rc;
         }
     return rc;
-}
-
-/* ---- cuts ---- */
-
-/* So many replicas a record can tell of; nobody has as many but to be a
- * nuisance. */
-#define CUT_REPLICAS 8192
-
-static int note_seq(void *ctx, struct slice key, struct slice value)
-{
-    struct slice item_key;
-    struct dot dot;
-
-    (void)value;
-    if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
-        return SYNCLINE_ECORRUPT;
-    *(uint64_t *)ctx = dot.seq;
-    return 1;
-}
-
-/* The first change of the replica that an item here knows of, from that
- * number on; 0: none. */
-static int first_held(const struct node *n, const struct space *sp,
-    const struct dot *at, uint64_t *out)
-{
-    struct buf prefix = { 0 }, from = { 0 };
-    int rc;
-
-    *out = 0;
-    (void)key_space(&prefix, sp->id);
-    buf_put(&prefix, at->replica.b, RID_LEN);
-    rc = buf_status(&prefix);
-    if (rc == SYNCLINE_OK)
-        rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
-            key_seen(&from, sp->id, at, SLICE_NONE), note_seq, out);
-    buf_free(&prefix);
-    buf_free(&from);
-    return rc;
-}
-
-/* d->seq becomes the last one up to it that an item here knows of, or that was
- * collected; 0: none. The vector may say more, for anybody can tell us that
- * there was something, and even make the replica up. */
-static int lower_to_held(
-    const struct node *n, const struct space *sp, struct dot *d)
-{
-    uint64_t gone = vv_get(&sp->horizon, &d->replica);
-    uint64_t found, most = d->seq, least = gone < most ? gone : most;
-    uint64_t from = least + (most - least + 1) / 2;
-    int rc = SYNCLINE_OK;
-
-    while (least < most && rc == SYNCLINE_OK) {
-        const struct dot at = { d->replica, from };
-
-        rc = first_held(n, sp, &at, &found);
-        if (found != 0 && found <= most)
-            least = found;
-        else
-            most = from - 1;
-        from = least + (most - least + 1) / 2;
-    }
-    d->seq = least;
-    return rc;
-}
-
-static int cut_space(const struct node *n, const struct space *sp,
-    const struct device_id *device, struct members_cut *out)
-{
-    int rc = SYNCLINE_OK;
-
-    for (uint32_t k = 0; k < sp->have.n && rc == SYNCLINE_OK; k++) {
-        struct dot d = sp->have.e[k];
-
-        if (!rid_is_of(&d.replica, device) || out->n == CUT_REPLICAS)
-            continue;
-        rc = lower_to_held(n, sp, &d);
-        if (rc == SYNCLINE_OK && d.seq > 0)
-            members_cut_add(out, &sp->token, &d);
-    }
-    return rc;
-}
-
-static int by_token(const void *a, const void *b)
-{
-    const struct space *const *x = a, *const *y = b;
-
-    return memcmp((*x)->token.b, (*y)->token.b, SPACE_TOKEN_LEN);
-}
-
-static bool lets_write(const struct node *n, const struct members_grant *g,
-    const struct space_token *space)
-{
-    return g != NULL &&
-        members_lets_write(
-            n->members, g->role, g->some_spaces, g->spaces, g->spaces_n, space);
-}
-
-int access_cut(const struct node *n, const struct device_id *device,
-    const struct members_grant *g, struct members_cut *out)
-{
-    const struct space **list;
-    size_t spaces = 0;
-    int rc = SYNCLINE_OK;
-
-    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
-        spaces++;
-    list = calloc(spaces + 1, sizeof *list);
-    if (list == NULL)
-        return SYNCLINE_ENOMEM;
-    spaces = 0;
-    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next)
-        if (!space_is_open(sp) && !lets_write(n, g, &sp->token))
-            list[spaces++] = sp;
-    qsort(list, spaces, sizeof *list, by_token);
-    for (size_t i = 0; i < spaces && rc == SYNCLINE_OK; i++)
-        rc = cut_space(n, list[i], device, out);
-    free(list);
-    (void)members_cut_end(out);
-    return rc == SYNCLINE_OK ? buf_status(&out->text) : rc;
 }
 
 /* ---- letting in ---- */

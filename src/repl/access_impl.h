@@ -43,6 +43,9 @@ bool access_clamp(const struct node *n, const struct space *sp, struct vv *v);
  * device yet. */
 bool access_clamp_dot(
     const struct node *n, const struct space *sp, struct dot *d);
+/* V, or the horizon, is lowered to what counts of it. */
+NODISCARD int access_lower(
+    struct node *n, struct space *sp, const struct vv *v, bool horizon);
 /* Nothing more is taken from this session until it, or we, know more. */
 void access_refuse(struct node *n, struct conn *c, struct space *sp);
 
@@ -60,9 +63,21 @@ NODISCARD int access_settle(struct node *n);
 /* Sessions that were refused, and may go on. */
 NODISCARD int access_retry(struct node *n);
 
+/* ---- voided.c ---- */
+
+/* Does a horizon hold changes that do not count? */
+bool voided_in(
+    const struct node *n, const struct space *sp, const struct vv *horizon);
+/* What was collected for them stays gone. Commits. */
+NODISCARD int voided_mark(struct node *n, struct space *sp);
+
+/* ---- cuts.c ---- */
+
 /* The cut of a record that lets `g` stand of a device (NULL: removes it). */
 NODISCARD int access_cut(const struct node *n, const struct device_id *device,
     const struct members_grant *g, struct members_cut *out);
+
+/* ---- access.c ---- */
 
 /* Lets a device in, on these terms, by the certificate of id *made. */
 NODISCARD int access_admit(struct node *n, struct slice spki, struct slice name,

@@ -1,8 +1,8 @@
-/* What a version before signatures has left in the store: nobody else will
- * take it as it is. This node writes it again as its own, under new dots, with
- * stamps, contexts and first dots as they were; members that do the same to
- * the same write meet as one (merge.md). Bit by bit; until it is done nobody is
- * connected to. */
+/* What a version before signatures has left in the store, or one that signed
+ * otherwise: nobody else will take it as it is. This node writes it again as
+ * its own, under new dots, with stamps, contexts and first dots as they were;
+ * members that do the same to the same write meet as one (merge.md). Bit by
+ * bit; until it is done nobody is connected to. */
 #include "repl/proofs.h"
 
 #define ITEMS_AT_ONCE 256

@@ -232,12 +232,18 @@ int bootstrap_on_frame(
         arena_reset(&s->horizon_arena);
         s->horizon = (struct vv){ 0 };
         rc = vv_copy(&s->horizon, &f->vector, &s->horizon_arena);
-        return rc == SYNCLINE_OK ? begin(n, c, s, &f->vector) : rc;
+        if (rc == SYNCLINE_OK && voided_in(n, sp, &s->horizon))
+            access_refuse(n, c, sp);
+        else if (rc == SYNCLINE_OK)
+            rc = begin(n, c, s, &f->vector);
+        return rc;
     }
     if (sp->staging == NULL || sp->staging_conn != c->id)
         return SYNCLINE_OK; /* we were deaf to it */
-    if (!vv_geq(&f->vector, &s->horizon))
-        return SYNCLINE_EMALFORMED;
+    if (!vv_geq(&f->vector, &s->horizon) || voided_in(n, sp, &s->horizon)) {
+        access_refuse(n, c, sp); /* it has come to know more meanwhile */
+        return SYNCLINE_OK;
+    }
     rc = standing_vector(n, c, sp, &f->vector);
     if (rc != SYNCLINE_OK)
         return rc;

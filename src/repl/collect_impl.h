@@ -75,6 +75,7 @@ struct returning {
     struct vv had;        /* and the old state */
     uint64_t had_length;  /* the longest life that was collected in that */
     struct floors floors; /* those of the bootstrap */
+    bool anew;     /* no bootstrap: it is fetched, and fills bit by bit */
     bool mutual;   /* something that was collected here came back with it */
     struct buf at; /* the look at what came back */
     struct arena arena;
@@ -94,9 +95,12 @@ void returns_free(struct node *n);
 /* ---- return_item.c ---- */
 
 /* What the old state has of an item and the bootstrap lacks, as the change
- * `dot`. */
+ * `dot`; NULL: this device may not write there, and tells of it. */
 NODISCARD int return_bring(struct node *n, struct returning *r,
     struct slice key, const struct dot *dot, uint64_t lsn);
+/* What this device wrote of an item, and counts, stays beyond the vector. */
+NODISCARD int return_keep(
+    struct node *n, struct returning *r, struct slice key, uint64_t lsn);
 /* What was deleted here, and came back with the bootstrap, is deleted again.
  * *any becomes true if something was. */
 NODISCARD int return_look_again(struct node *n, struct returning *r,

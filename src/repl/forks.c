@@ -19,6 +19,9 @@ struct half {
     struct slice bytes;
 };
 
+/* A record need not tell what opens the tag. */
+static const uint8_t no_salt[SALT_LEN];
+
 static int read_half(
     const struct node *n, struct slice hex, struct half *out, struct arena *a)
 {
@@ -36,7 +39,9 @@ static int read_half(
     rc = envelope_get_header(SLICE(b, ENVELOPE_HEADER_LEN), &out->h);
     if (rc == SYNCLINE_OK)
         rc = proof_read(&out->proof, SLICE(b + PART_FIXED, len - PART_FIXED));
-    if (rc == SYNCLINE_OK && out->proof.living_n != 1)
+    if (rc == SYNCLINE_OK &&
+        (out->proof.living_n != 1 ||
+            memcmp(out->proof.head.salt, no_salt, SALT_LEN) != 0))
         rc = SYNCLINE_EMALFORMED;
     if (rc == SYNCLINE_OK)
         rc = merkle_leaf(&leaf, crypto, b, b + ENVELOPE_HEADER_LEN);

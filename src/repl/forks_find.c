@@ -47,7 +47,6 @@ static int make_half(
     struct node *n, struct space *sp, const struct place *at, struct buf *out)
 {
     const struct change *c = &at->item->changes[at->change];
-    const struct envelope_keys *keys;
     struct leaf_maker m = { .node = n };
     struct merkle_hash *leaves;
     struct cells_of of;
@@ -65,9 +64,8 @@ static int make_half(
         return SYNCLINE_ENOMEM;
     if (leaves_in == 0 || leaves_in != p.living_n)
         return SYNCLINE_EMALFORMED;
-    rc = space_keys(n, sp, p.head.epoch, p.head.key_id, &keys);
-    if (rc == SYNCLINE_OK)
-        rc = leaf_maker_init(&m, n, keys, at->key, at->item->length);
+    rc = leaf_maker_init(&m, n, sp, at->key, at->item->length, &p.head);
+    memset(p.head.salt, 0, SALT_LEN); /* it would open the tag */
     if (rc == SYNCLINE_OK)
         rc = leaves_make(&m, at->item, &of, at->change, leaves);
     if (rc == SYNCLINE_OK)

@@ -14,6 +14,10 @@ int stored_decode(struct slice value, struct stored *out, struct arena *a)
     out->revisions = get_varint(&r);
     if (r.err != 0 || get_item(&r, &out->item, a) != SYNCLINE_OK)
         return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
+    /* As good as none: they will be written again (adopt.c). */
+    for (uint32_t i = 0; i < out->item.changes_n; i++)
+        if (proof_is_old(out->item.changes[i].proof))
+            out->item.changes[i].proof = SLICE_NONE;
     return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
 }
 

@@ -1,48 +1,5 @@
 #include "repl/proofs.h"
 
-#include "repl/keyring.h"
-
-#include <stdlib.h>
-
-/* ---- keys ---- */
-
-struct space_key {
-    struct space_key *next;
-    struct envelope_keys keys;
-};
-
-void space_forget_keys(struct space *sp)
-{
-    while (sp->keys != NULL) {
-        struct space_key *k = sp->keys;
-
-        sp->keys = k->next;
-        crypto_wipe(k, sizeof *k);
-        free(k);
-    }
-}
-
-/* Keys of epoch 0 stand for cells that nobody seals: they come from the mesh's
- * id, so that every member has them from the beginning, whatever it may read.
- * Under the mesh's own keys, later ones, sealed cells will be signed. */
-static int secret_of(struct node *n, const struct space_token *space,
-    uint64_t epoch, const uint8_t id[KEY_ID_LEN], struct envelope_secret *out)
-{
-    const struct keyring_key *key = NULL;
-    struct key_id of;
-    int rc = envelope_clear_secret(out, n->opt.crypto, &n->mesh, space);
-
-    if (epoch == 0 || rc != SYNCLINE_OK)
-        return rc;
-    memcpy(of.b, id, KEY_ID_LEN);
-    key = keyring_find(&n->keyring, epoch, &of);
-    if (key == NULL)
-        return SYNCLINE_ENOTFOUND;
-    out->epoch = epoch;
-    memcpy(out->id, id, KEY_ID_LEN);
-    return keyring_space_key(key, n->opt.crypto, space, out->key);
-}
-
 /* A bootstrap on its way in is of the space that it is for. */
 static const struct space_token *token_of(
     const struct node *n, const struct space *sp)
@@ -53,44 +10,6 @@ static const struct space_token *token_of(
                 return &s->token;
     return &sp->token;
 }
-
-int space_keys(struct node *n, struct space *sp, uint64_t epoch,
-    const uint8_t id[KEY_ID_LEN], const struct envelope_keys **out)
-{
-    const struct space_token *token = token_of(n, sp);
-    struct envelope_secret secret = { .epoch = 0 };
-    struct space_key *k = sp->keys;
-    int rc;
-
-    while (k != NULL &&
-        (k->keys.epoch != epoch ||
-            (epoch != 0 && memcmp(k->keys.id, id, KEY_ID_LEN) != 0) ||
-            memcmp(&k->keys.mesh, &n->mesh, sizeof n->mesh) != 0 ||
-            !space_token_eq(&k->keys.space, token)))
-        k = k->next;
-    if (k != NULL) {
-        *out = &k->keys;
-        return SYNCLINE_OK;
-    }
-    k = calloc(1, sizeof *k);
-    if (k == NULL)
-        return SYNCLINE_ENOMEM;
-    rc = secret_of(n, token, epoch, id, &secret);
-    if (rc == SYNCLINE_OK)
-        rc = envelope_keys_make(
-            &k->keys, n->opt.crypto, &n->mesh, token, &secret);
-    crypto_wipe(&secret, sizeof secret);
-    if (rc != SYNCLINE_OK) {
-        free(k);
-        return rc;
-    }
-    k->next = sp->keys;
-    sp->keys = k;
-    *out = &k->keys;
-    return SYNCLINE_OK;
-}
-
-/* ---- leaves ---- */
 
 int cells_of_changes(
     struct cells_of *out, const struct item *it, struct arena *a)
@@ -111,17 +30,18 @@ int cells_of_changes(
 }
 
 int leaf_maker_init(struct leaf_maker *m, struct node *n,
-    const struct envelope_keys *keys, struct slice key, uint64_t length)
+    const struct space *sp, struct slice key, uint64_t length,
+    const struct proof_head *head)
 {
     *m = (struct leaf_maker){ .node = n,
-        .keys = keys,
         .key = key,
-        .h = { .mesh = keys->mesh,
-            .space = keys->space,
-            .epoch = keys->epoch,
+        .h = { .mesh = n->mesh,
+            .space = *token_of(n, sp),
+            .epoch = head->epoch,
             .length = length } };
-    memcpy(m->h.key_id, keys->id, KEY_ID_LEN);
-    return envelope_item_token(m->h.item, n->opt.crypto, keys, key);
+    memcpy(m->h.key_id, head->key_id, KEY_ID_LEN);
+    return n->opt.crypto->mac_key(
+        n->opt.crypto->self, &m->salt, SLICE(head->salt, SALT_LEN));
 }
 
 void leaf_maker_free(struct leaf_maker *m)
@@ -132,15 +52,29 @@ void leaf_maker_free(struct leaf_maker *m)
 int leaf_maker_turn(struct leaf_maker *m, const struct change *c)
 {
     const struct crypto_port *crypto = m->node->opt.crypto;
+    uint8_t tag[ENVELOPE_TAG_LEN];
+    struct slice originals = SLICE_NONE;
+    int rc = SYNCLINE_OK;
 
     buf_clear(&m->context);
-    put_change_context(&m->context, c);
-    if (buf_status(&m->context) != SYNCLINE_OK)
-        return buf_status(&m->context);
+    if (c->originals_n > 0) {
+        put_change_originals(&m->context, c);
+        rc = buf_status(&m->context);
+        if (rc == SYNCLINE_OK)
+            rc = envelope_originals_tag(
+                tag, crypto, &m->salt, buf_slice(&m->context));
+        originals = SLICE(tag, sizeof tag);
+        buf_clear(&m->context);
+    }
+    put_change_context(&m->context, c, originals);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&m->context);
     m->h.dot = c->dot;
     m->h.first = c->first;
     m->h.stamp = c->stamp;
-    return crypto->sha256(crypto->self, m->h.context, buf_slice(&m->context));
+    return rc == SYNCLINE_OK
+        ? crypto->sha256(crypto->self, m->h.context, buf_slice(&m->context))
+        : rc;
 }
 
 int leaf_parts(struct leaf_maker *m, const struct cell *cell,
@@ -148,7 +82,6 @@ int leaf_parts(struct leaf_maker *m, const struct cell *cell,
 {
     const struct crypto_port *crypto = m->node->opt.crypto;
     struct envelope_content c = { .key = m->key };
-    int rc;
 
     m->h.type = CELL_TOMBSTONE;
     if (cell != NULL) {
@@ -156,10 +89,8 @@ int leaf_parts(struct leaf_maker *m, const struct cell *cell,
         c.value = cell->value;
         m->h.type = cell->value.ptr != NULL ? CELL_VALUE : CELL_REMOVED;
     }
-    rc = envelope_cell_token(m->h.cell, crypto, m->keys, m->key, c.path);
     envelope_put_header(header, &m->h);
-    return rc == SYNCLINE_OK ? envelope_tag(tag, crypto, m->keys, header, &c)
-                             : rc;
+    return envelope_tag(tag, crypto, &m->salt, header, &c);
 }
 
 int leaf_make(

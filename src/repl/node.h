@@ -209,6 +209,8 @@ struct effect {
     X(vectors_lowered)   /* a change of it does not count any more */    \
     X(items_readopted)   /* such changes, written again as ours */       \
     X(spaces_refetched)  /* or the space fetched anew */                 \
+    X(losses_marked)     /* or collected: stays gone */                  \
+    X(items_kept)        /* of which our own changes stay then */        \
     X(keys_made)                                                         \
     X(keys_given)                                                        \
     X(items_returned)    /* replayed after a bootstrap */                \

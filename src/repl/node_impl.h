@@ -17,7 +17,8 @@
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership as items of `_mesh`
  *   mesh_spaces.c   spaces and policies as items of `_spaces`
- *   access.c    who may read and write what; changes that do not count
+ *   access.c    who may read and write what; changes that do not count;
+ *   cuts.c, voided.c   what of that counts still, and what has gone for it
  *   forks.c     replicas that said two things at once (forks.h)
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)

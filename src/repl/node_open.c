@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define RECORD_FORMAT 4
-#define FORMAT_SIGNED 3 /* and later: what is kept is signed */
+#define FORMAT_SIGNED 4 /* and later: what is kept is signed as it is today */
 #define FORMAT_SPACES 4 /* and later: `_spaces` stands beside `_mesh` */
 
 static uint64_t or_default(uint64_t v, uint64_t fallback)

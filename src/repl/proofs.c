@@ -73,7 +73,6 @@ struct checking {
     const struct row_in *in;
     const struct item *row;
     struct cells_of of;
-    struct leaf_maker maker;
     struct merkle_hash *leaves; /* NULL: none were needed yet */
 };
 
@@ -88,27 +87,24 @@ static int make_room(struct checking *k)
     return rc == SYNCLINE_OK && k->leaves == NULL ? SYNCLINE_ENOMEM : rc;
 }
 
-/* ENOTFOUND: of a key that is not known here. */
 static int find_root(struct checking *k, uint32_t ix, const struct proof *p,
     struct merkle_hash *out)
 {
     struct node *n = k->node;
-    const struct envelope_keys *keys;
+    struct leaf_maker maker;
     int rc;
 
     if (k->in->roots != NULL && k->in->roots[ix] != NULL) {
         *out = *k->in->roots[ix];
         return SYNCLINE_OK;
     }
-    rc = space_keys(n, k->space, p->head.epoch, p->head.key_id, &keys);
+    rc = leaf_maker_init(
+        &maker, n, k->space, k->in->key, k->row->length, &p->head);
     if (rc == SYNCLINE_OK)
         rc = make_room(k);
-    if (rc == SYNCLINE_OK && k->maker.keys != keys) {
-        leaf_maker_free(&k->maker);
-        rc = leaf_maker_init(&k->maker, n, keys, k->in->key, k->row->length);
-    }
     if (rc == SYNCLINE_OK)
-        rc = leaves_make(&k->maker, k->row, &k->of, ix, k->leaves);
+        rc = leaves_make(&maker, k->row, &k->of, ix, k->leaves);
+    leaf_maker_free(&maker);
     return rc == SYNCLINE_OK ? proof_root(out, n->opt.crypto, p, k->leaves,
                                    leaves_n(k->row, &k->of, ix))
                              : rc;
@@ -122,8 +118,6 @@ static int check_leaves(struct checking *k, uint32_t ix,
     struct merkle_hash root;
     int rc = find_root(k, ix, p, &root);
 
-    if (rc == SYNCLINE_ENOTFOUND)
-        return refuse(n, c, "it was signed under a key that is not known here");
     if (rc == SYNCLINE_OK)
         rc = check_root(n, by, p, &root);
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM
@@ -158,7 +152,6 @@ int proofs_check(struct node *n, struct space *sp, const struct row_in *in)
     for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
         if (sp->staged || !vv_covers(&sp->have, &row->changes[i].dot))
             rc = check_change(&k, i);
-    leaf_maker_free(&k.maker);
     return rc;
 }
 
@@ -255,13 +248,10 @@ static int lost_leaves(struct settling *s, const struct change *c,
     struct merkle_hash *leaves)
 {
     const struct item *now = &s->stored->item;
-    struct leaf_maker m = { .node = NULL };
-    const struct envelope_keys *keys;
+    struct leaf_maker m;
     int rc =
-        space_keys(s->node, s->space, p->head.epoch, p->head.key_id, &keys);
+        leaf_maker_init(&m, s->node, s->space, s->key, now->length, &p->head);
 
-    if (rc == SYNCLINE_OK)
-        rc = leaf_maker_init(&m, s->node, keys, s->key, now->length);
     if (rc == SYNCLINE_OK)
         rc = leaf_maker_turn(&m, c);
     for (uint32_t i = 0; i < cells->n && rc == SYNCLINE_OK; i++) {

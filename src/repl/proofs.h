@@ -7,7 +7,7 @@
  *
  *   sign.c    a commit's new changes, under one signature
  *   proofs.c  checking and shrinking
- *   leaves.c  the leaves that an item's cells are, and the keys for them
+ *   leaves.c  the leaves that an item's cells are
  *   adopt.c   what a version before signatures has left
  *   parked.c  rows of authors whose certificate has not come yet */
 #ifndef SYNCLINE_REPL_PROOFS_H
@@ -19,11 +19,6 @@
 
 /* ---- leaves.c ---- */
 
-/* ENOTFOUND: we hold no such key. Kept with the space. */
-NODISCARD int space_keys(struct node *n, struct space *sp, uint64_t epoch,
-    const uint8_t id[KEY_ID_LEN], const struct envelope_keys **out);
-void space_forget_keys(struct space *sp);
-
 /* The cells of each change of an item, in the order of their paths. */
 struct cells_of {
     uint32_t *from; /* of change i: [from[i], from[i + 1]) */
@@ -32,16 +27,17 @@ struct cells_of {
 NODISCARD int cells_of_changes(
     struct cells_of *out, const struct item *it, struct arena *a);
 
-/* An item, about to be made into leaves. */
+/* An item, about to be made into leaves of one commit. */
 struct leaf_maker {
     struct node *node;
-    const struct envelope_keys *keys;
+    struct mac_key salt;
     struct slice key;
     struct envelope_header h;
     struct buf context;
 };
 NODISCARD int leaf_maker_init(struct leaf_maker *m, struct node *n,
-    const struct envelope_keys *keys, struct slice key, uint64_t length);
+    const struct space *sp, struct slice key, uint64_t length,
+    const struct proof_head *head);
 void leaf_maker_free(struct leaf_maker *m);
 /* The change that the next leaves are of. */
 NODISCARD int leaf_maker_turn(struct leaf_maker *m, const struct change *c);

@@ -267,8 +267,10 @@ int reissue_mine(struct node *n, struct space *sp)
     bool more = false;
     int rc;
 
+    if (!access_may_write(n, sp))
+        return SYNCLINE_OK; /* later, perhaps */
     sp->reissue = false;
-    if (PLANTED(NO_REISSUE) || !access_may_write(n, sp))
+    if (PLANTED(NO_REISSUE))
         return SYNCLINE_OK;
     rc = reissue(n, sp, MINE, &more);
     sp->reissue = sp->reissue || more;

@@ -8,6 +8,9 @@
  *   node was away is written as a new life instead.
  * - All else is written again under a new dot, with its stamp and contexts,
  *   and its first dot beside the new one: wherever both meet, they are one.
+ * - A device that may not write there writes nothing: what counts is rescued.
+ *   Where it fetches the space anew (access.c) what it wrote itself stays, as
+ *   if a peer had sent it, beyond the vector; others may be without it.
  * - If both sides had collected what the other had not, what was deleted and
  *   collected here, and came back with the bootstrap, is deleted again.
  *
@@ -78,6 +81,8 @@ static int find_unknown(struct keys *k)
     int rc = SYNCLINE_OK;
 
     (void)key_space(&prefix, k->r->from);
+    if (k->r->anew)
+        buf_put(&prefix, n->device.b, RID_DEVICE_LEN);
     (void)key_space(&from, k->r->from);
     do {
         k->skip_to.seq = 0;
@@ -96,6 +101,7 @@ static int bring_items(struct node *n, struct returning *r, bool *done)
     struct space *sp = r->space;
     struct keys k = { .node = n, .r = r };
     struct dot dot = { n->replica, vv_get(&sp->have, &n->replica) + 1 };
+    bool writes = access_may_write(n, sp) && !r->anew;
     uint64_t lsn;
     int rc = find_unknown(&k);
 
@@ -106,11 +112,12 @@ static int bring_items(struct node *n, struct returning *r, bool *done)
     for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++) {
         if (i > 0 && node_has_enough(n))
             break; /* the rest is found again */
-        rc = return_bring(n, r, k.e[i], &dot, lsn);
+        rc = r->anew ? return_keep(n, r, k.e[i], lsn)
+                     : return_bring(n, r, k.e[i], writes ? &dot : NULL, lsn);
     }
     if (rc == SYNCLINE_OK)
         rc = resolve_settle(n);
-    return rc == SYNCLINE_OK ? space_raise(n, sp, &dot) : rc;
+    return rc == SYNCLINE_OK && writes ? space_raise(n, sp, &dot) : rc;
 }
 
 static int bring_conflict(
@@ -204,14 +211,12 @@ static int run_some(struct node *n, struct returning *r, bool *done)
     struct piece piece;
     int rc;
 
-    *done = true;
-    if (!access_may_write(n, r->space))
-        return SYNCLINE_OK; /* it has nothing that would count */
     piece_begin(n, &piece);
     rc = bring_items(n, r, done);
     if (rc == SYNCLINE_OK && *done)
         rc = bring_conflicts(n, r, done);
-    if (rc == SYNCLINE_OK && *done && r->mutual)
+    if (rc == SYNCLINE_OK && *done && r->mutual &&
+        access_may_write(n, r->space))
         rc = look_at_some(n, r, done);
     if (rc == SYNCLINE_OK)
         rc = piece_end(n, &piece);
@@ -291,13 +296,17 @@ static int keep(struct node *n, struct returning *r, struct space *sp,
     r->floors = what->floors;
     r->had_length = what->had_length;
     r->mutual = what->mutual;
+    r->anew = what->anew;
     r->space = sp;
     r->next = n->returning;
     n->returning = r;
     return rc;
 }
 
-/* META_RETURNING: be32 the new number, mutual, what had been collected here,
+#define IS_MUTUAL 1
+#define IS_ANEW 2
+
+/* META_RETURNING: be32 the new number, flags, what had been collected here,
  * floors, what is known. */
 int return_begin(struct node *n, struct space *sp, const struct returning *what,
     struct returning **out)
@@ -307,7 +316,8 @@ int return_begin(struct node *n, struct space *sp, const struct returning *what,
         return SYNCLINE_ENOMEM;
     buf_clear(&n->out);
     put_be32(&n->out, sp->id);
-    buf_put_u8(&n->out, what->mutual);
+    buf_put_u8(&n->out,
+        (uint8_t)((what->mutual ? IS_MUTUAL : 0) | (what->anew ? IS_ANEW : 0)));
     put_varint(&n->out, what->had_length);
     put_floors(&n->out, &what->floors);
     put_vv(&n->out, &what->known);
@@ -332,8 +342,11 @@ static int load_one(void *ctx, struct slice key, struct slice value)
     struct returning what = { .from = get_be32(&k) };
     struct space *sp = space_by_id(n, get_be32(&v));
     struct returning *r;
+    uint8_t flags;
 
-    what.mutual = get_u8(&v) != 0;
+    flags = get_u8(&v);
+    what.mutual = (flags & IS_MUTUAL) != 0;
+    what.anew = (flags & IS_ANEW) != 0;
     what.had_length = get_varint(&v);
     get_floors(&v, &what.floors);
     (void)!get_vv(&v, &what.known, &n->step);

@@ -1,4 +1,5 @@
 /* What becomes of one item of the old state, after a bootstrap (return.c). */
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -23,9 +24,9 @@ struct coming_back {
     const struct item *old;
     struct stored st; /* what is there now */
     struct item row;
-    const struct dot *dot;
-    bool over;   /* its life is, by what the bootstrap says */
-    bool reborn; /* but nobody there had ever heard of it */
+    const struct dot *dot; /* NULL: it is told only */
+    bool over;             /* its life is, by what the bootstrap says */
+    bool reborn;           /* but nobody there had ever heard of it */
 };
 
 /* Nothing of it is known there, nor anything that it was made upon. */
@@ -118,10 +119,22 @@ static int write_again(struct coming_back *b, const struct cell *cell)
         : rc;
 }
 
+/* Of who may not write there: what it wrote before, as far as that counts. */
+static int tell(struct coming_back *b, const struct cell *cell)
+{
+    struct dot d = b->old->changes[cell->change].dot;
+    uint64_t seq = d.seq;
+
+    (void)access_clamp_dot(b->node, b->r->space, &d);
+    return d.seq == seq ? rescue(b, cell) : SYNCLINE_OK;
+}
+
 static int bring_cell(struct coming_back *b, const struct cell *cell)
 {
     if (knows(b->r, &b->old->changes[cell->change]) || is_there(b, cell))
         return SYNCLINE_OK;
+    if (b->dot == NULL)
+        return tell(b, cell);
     return b->over && !b->reborn ? rescue(b, cell) : write_again(b, cell);
 }
 
@@ -131,7 +144,8 @@ static int bring_tomb(struct coming_back *b)
     uint32_t ix;
     int rc;
 
-    if (b->old->tomb < 0 || b->st.item.length > b->old->length ||
+    if (b->dot == NULL || b->old->tomb < 0 ||
+        b->st.item.length > b->old->length ||
         knows(b->r, &b->old->changes[b->old->tomb]))
         return SYNCLINE_OK;
     c = b->old->changes[b->old->tomb];
@@ -242,16 +256,81 @@ static int bring_item(struct node *n, struct returning *r, struct slice key,
     rc = bring_cells(&b);
     if (rc == SYNCLINE_OK)
         rc = bring_tomb(&b);
-    n->counts.items_rescued += b.over && !b.reborn;
+    n->counts.items_rescued += dot != NULL && b.over && !b.reborn;
     if (rc != SYNCLINE_OK)
         return rc;
     if (b.row.cells_n > 0 || b.row.tomb >= 0)
         return join_row(&b, lsn);
-    if (b.st.item.length == old->length && !vv_geq(&b.st.item.ctx, &old->ctx))
+    if (dot != NULL && b.st.item.length == old->length &&
+        !vv_geq(&b.st.item.ctx, &old->ctx))
         return join_contexts(&b, lsn);
     return b.st.existed && b.st.revisions != revisions
         ? item_store(n, r->space, key, &b.st, b.st.lsn)
         : SYNCLINE_OK;
+}
+
+/* ---- one of which this device's own changes stay ---- */
+
+static bool is_kept(
+    struct node *n, const struct space *sp, const struct change *c)
+{
+    struct dot d = c->dot;
+
+    (void)access_clamp_dot(n, sp, &d);
+    return d.seq == c->dot.seq && node_is_mine(n, &c->dot.replica) &&
+        !vv_covers(&sp->have, &c->dot);
+}
+
+/* Those changes whole, with their dots and signatures. */
+static int own_row(struct node *n, const struct space *sp,
+    const struct item *old, struct item *row)
+{
+    uint32_t ix;
+    int rc = SYNCLINE_OK;
+
+    item_init(row);
+    for (uint32_t i = 0; i < old->changes_n && rc == SYNCLINE_OK; i++)
+        if (is_kept(n, sp, &old->changes[i]))
+            rc = vv_add(&row->ctx, &old->changes[i].dot, &n->step);
+    for (uint32_t i = 0; i < old->cells_n && rc == SYNCLINE_OK; i++) {
+        const struct cell *c = &old->cells[i];
+
+        if (!is_kept(n, sp, &old->changes[c->change]))
+            continue;
+        rc = item_add_change(row, &old->changes[c->change], &ix, &n->step);
+        if (rc == SYNCLINE_OK)
+            rc = item_set(row, c->path, c->value, ix, &n->step);
+    }
+    if (rc == SYNCLINE_OK && old->tomb >= 0 &&
+        is_kept(n, sp, &old->changes[old->tomb])) {
+        rc = item_add_change(row, &old->changes[old->tomb], &ix, &n->step);
+        row->tomb = ix;
+    }
+    row->length = old->length;
+    row->version = old->version;
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&row->birth, &old->birth, &n->step);
+    return rc == SYNCLINE_OK ? item_normalise(row, &n->step) : rc;
+}
+
+static int keep_own(struct node *n, struct returning *r, struct slice key,
+    const struct item *old, uint64_t lsn)
+{
+    struct space *sp = r->space;
+    struct stored st;
+    struct merging m = { n, sp, key, &st, false };
+    struct merge_sink sink = merging_sink(&m);
+    struct merge_result what;
+    struct item row;
+    int rc = own_row(n, sp, old, &row);
+
+    if (rc != SYNCLINE_OK || row.changes_n == 0)
+        return rc;
+    rc = item_load(n, sp, key, &st);
+    if (rc == SYNCLINE_OK)
+        rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
+    n->counts.items_kept++;
+    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, lsn) : rc;
 }
 
 static int load_old(
@@ -270,6 +349,16 @@ static int load_old(
                              : SYNCLINE_ENOMEM;
 }
 
+/* It stays, to be compared with; but it is not found again. */
+static int leave_old(struct node *n, const struct returning *r,
+    struct slice key, const struct item *old)
+{
+    for (uint32_t i = 0; i < old->ctx.n; i++)
+        txn_del(&n->txn, TABLE_SEEN,
+            key_seen(&n->key, r->from, &old->ctx.e[i], key));
+    return txn_status(&n->txn);
+}
+
 int return_bring(struct node *n, struct returning *r, struct slice key,
     const struct dot *dot, uint64_t lsn)
 {
@@ -278,11 +367,18 @@ int return_bring(struct node *n, struct returning *r, struct slice key,
 
     if (rc == SYNCLINE_OK && old.existed)
         rc = bring_item(n, r, key, &old.item, dot, lsn);
-    /* It stays, to be compared with; but it is not found again. */
-    for (uint32_t i = 0; i < old.item.ctx.n && rc == SYNCLINE_OK; i++)
-        txn_del(&n->txn, TABLE_SEEN,
-            key_seen(&n->key, r->from, &old.item.ctx.e[i], key));
-    return rc == SYNCLINE_OK ? txn_status(&n->txn) : rc;
+    return rc == SYNCLINE_OK ? leave_old(n, r, key, &old.item) : rc;
+}
+
+int return_keep(
+    struct node *n, struct returning *r, struct slice key, uint64_t lsn)
+{
+    struct stored old;
+    int rc = load_old(n, r->from, key, &old);
+
+    if (rc == SYNCLINE_OK && old.existed)
+        rc = keep_own(n, r, key, &old.item, lsn);
+    return rc == SYNCLINE_OK ? leave_old(n, r, key, &old.item) : rc;
 }
 
 /* ---- what was deleted here, and came back ---- */

@@ -182,7 +182,6 @@ void bound_free(struct bound *b)
 
 struct opened {
     struct sheaf sheaf;
-    const struct envelope_keys *keys;
     uint32_t made; /* of its leaves */
 };
 
@@ -261,16 +260,9 @@ static int make_room(struct opening *o)
     for (uint32_t i = 0; i < o->sheaves_n; i++) {
         struct opened *s = &o->sheaves[i];
         const struct proof *p = &s->sheaf.proof;
-        int rc;
 
         if (!sheaf_is_whole(&s->sheaf))
             return SYNCLINE_EMALFORMED;
-        rc = space_keys(n, o->space, p->head.epoch, p->head.key_id, &s->keys);
-        if (rc == SYNCLINE_ENOTFOUND)
-            return errmsg_set(&n->refusal, SYNCLINE_EDENIED,
-                "changes were signed under a key that is not known here");
-        if (rc != SYNCLINE_OK)
-            return rc;
         s->sheaf.leaves =
             arena_alloc(&n->step, p->living_n * sizeof *s->sheaf.leaves);
         if (s->sheaf.leaves == NULL)
@@ -283,6 +275,7 @@ static int make_leaves(struct opening *o, uint32_t ix)
 {
     const struct row_in *row = &o->rows[ix];
     struct leaf_maker m = { .node = NULL };
+    const struct opened *of = NULL; /* whose leaves m makes */
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < row->item.changes_n && rc == SYNCLINE_OK; i++) {
@@ -290,10 +283,11 @@ static int make_leaves(struct opening *o, uint32_t ix)
 
         if (s == NULL)
             continue;
-        if (m.keys != s->keys) {
+        if (of != s) {
             leaf_maker_free(&m);
-            rc = leaf_maker_init(
-                &m, o->node, s->keys, row->key, row->item.length);
+            rc = leaf_maker_init(&m, o->node, o->space, row->key,
+                row->item.length, &s->sheaf.proof.head);
+            of = s;
         }
         if (rc == SYNCLINE_OK)
             rc = leaves_make(

@@ -34,7 +34,7 @@ struct signing {
     } * parts, **parts_end;
     struct merkle_hash *leaves;
     uint32_t n, cap;
-    const struct envelope_keys *keys; /* of the last space */
+    struct proof_head head; /* without its signature yet */
 };
 
 static int make_room(struct signing *s, uint32_t more)
@@ -109,9 +109,7 @@ static int add_row(struct signing *s, const struct txn_held *held)
     if (rc == SYNCLINE_OK)
         rc = cells_of_changes(&of, it, &n->step);
     if (rc == SYNCLINE_OK)
-        rc = space_keys(n, sp, 0, NULL, &s->keys);
-    if (rc == SYNCLINE_OK)
-        rc = leaf_maker_init(&m, n, s->keys, r.in, it->length);
+        rc = leaf_maker_init(&m, n, sp, r.in, it->length, &s->head);
     if (rc != SYNCLINE_OK)
         return rc;
     for (uint32_t i = 0; i < it->changes_n && rc == SYNCLINE_OK; i++) {
@@ -131,19 +129,18 @@ static int prove_parts(struct signing *s)
 {
     struct node *n = s->node;
     struct merkle_hash *nodes = arena_alloc(&n->step, 2 * s->n * sizeof *nodes);
-    struct proof_head head = { .epoch = 0 };
     struct buf b = { 0 };
     int rc = nodes == NULL
         ? SYNCLINE_ENOMEM
         : merkle_build(nodes, n->opt.crypto, s->leaves, s->n);
 
     if (rc == SYNCLINE_OK)
-        rc = merkle_sign(head.sig, n->opt.crypto, &n->mesh, nodes);
+        rc = merkle_sign(s->head.sig, n->opt.crypto, &n->mesh, nodes);
     n->counts.commits_signed++;
     for (struct part *p = s->parts; p != NULL && rc == SYNCLINE_OK;
          p = p->next) {
         buf_clear(&b);
-        proof_make(&b, &head, nodes, s->n, p->from, p->to);
+        proof_make(&b, &s->head, nodes, s->n, p->from, p->to);
         rc = buf_status(&b);
         if (rc == SYNCLINE_OK)
             p->change->proof = arena_dup(&n->step, buf_slice(&b));
@@ -164,11 +161,27 @@ static int put_row(struct node *n, const struct row *row)
     return txn_status(&n->txn);
 }
 
+/* The key is named, not used: who seals what is written here for others must
+ * have it. It is the mesh's current one, be it ours already or not. */
+static int begin_head(struct node *n, struct proof_head *out)
+{
+    const struct keyring_key *key = keyring_best(&n->keyring);
+
+    if (key != NULL && key->epoch > 0) {
+        out->epoch = key->epoch;
+        memcpy(out->key_id, key->id.b, KEY_ID_LEN);
+    }
+    return n->opt.crypto->random(n->opt.crypto->self, out->salt, SALT_LEN);
+}
+
 int sign_step(struct node *n)
 {
     struct signing s = { .node = n };
     struct txn_held *held;
     int rc = txn_take_held(&n->txn, &held, &n->step);
+
+    if (rc == SYNCLINE_OK && held != NULL)
+        rc = begin_head(n, &s.head);
 
     s.end = &s.rows;
     s.parts_end = &s.parts;

@@ -46,7 +46,6 @@ static void release(struct space *sp)
     arena_free(&sp->policy_arena);
     arena_free(&sp->collect_arena);
     buf_free(&sp->collect_at);
-    space_forget_keys(sp);
     free((void *)sp->name.ptr);
     free(sp);
 }

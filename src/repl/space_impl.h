@@ -70,9 +70,8 @@ struct space {
     bool unsaved;     /* its name is not in the store yet */
     bool touched;
     struct space_state undo;
-    bool echoed; /* what this step changed is all as a peer sent it */
-    struct space_key *keys; /* leaves.c */
-    bool adopting;          /* adopt.c */
+    bool echoed;   /* what this step changed is all as a peer sent it */
+    bool adopting; /* adopt.c */
 };
 
 /* A change of V in this step, so that it can be undone or made durable. It

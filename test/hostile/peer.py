@@ -120,13 +120,13 @@ class Row:
         """As the author would have, with this private key: a commit of its
         own."""
         context = hashlib.sha256(vector({}) + vector({}) + struct.pack(
-            "<Q", self.hlc >> 12) + varint(0)).digest()
+            "<Q", self.hlc >> 12)).digest()
         leaves = [signed.leaf(
             keys, [self.replica, self.seq, self.replica, self.seq, 0, self.hlc,
                    self.replica, self.length, context, value is None],
             key, path, value or b"") for path, value in self.cells]
         self.proof = signed.make_proof(
-            by, keys.mesh, leaves, [True] * len(leaves))
+            by, keys, leaves, [True] * len(leaves))
         return self
 
     def encode(self):
@@ -287,8 +287,8 @@ class Peer:
                    vector(mark or {}))
 
     def keys(self, space="default"):
-        """What cells of a space are signed with (epoch 0)."""
-        return signed.Keys.clear(self.mesh, self.token(space))
+        """What cells of a space are signed with."""
+        return signed.Commit(self.mesh, self.token(space))
 
     def row(self, key, cells, seq, space="default", **more):
         """Signed as it should be."""

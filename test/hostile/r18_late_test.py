@@ -24,10 +24,11 @@ def _signed(p, by, key, cells, seq=1, space="default"):
 
 def _certificate(p, daemon, device):
     """An admin, the peer, lets it in."""
-    records = {k: daemon.get(k, "_mesh") for k in daemon.do(
-        "ls", "_mesh").split() if k.startswith("cert/")}
-    named = {a for r in records.values()
-             for a in json.loads(r[0]).get("after", [])}
+    all_of_them = {k: json.loads(daemon.get(k, "_mesh")[0])
+                   for k in daemon.do("ls", "_mesh").split()
+                   if k.startswith("cert/")}
+    records = {k: r for k, r in all_of_them.items() if r["kind"] != "kx"}
+    named = {a for r in records.values() for a in r["after"]}
     public = device.key.public_key().public_bytes(
         serialization.Encoding.DER,
         serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -145,13 +145,14 @@ def _half(p, key, cells, seq, by, replica=None):
     keys = p.keys()
     context = hashlib.sha256(
         peer.vector({}) + peer.vector({}) +
-        (row.hlc >> 12).to_bytes(8, "little") + peer.varint(0)).digest()
+        (row.hlc >> 12).to_bytes(8, "little")).digest()
     path, value = cells[0]
     fields = [row.replica, seq, row.replica, seq, 0, row.hlc, row.replica, 1,
               context, False]
-    sealed = signed.seal(keys, fields, key, path, value)[:243 + 32]
+    header = keys.header(fields)
     row.sign(keys, key, by)
-    return sealed + row.proof
+    return (header + signed.tag_of(keys.salt, header, key, path, value) +
+            row.proof[:2] + bytes(16) + row.proof[18:])
 
 
 def _record(halves):

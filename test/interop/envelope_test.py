@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Envelopes and proofs against an implementation of doc/protocol.md that
+"""Leaves, seals and proofs against an implementation of doc/protocol.md that
 shares nothing with ours (signed.py): what C seals Python opens, and the other
 way round.
 
@@ -18,8 +18,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from signed import (  # noqa: E402
-    HEADER, REMOVED, TOMBSTONE, VALUE, Keys, Proof, make_proof, open_envelope,
-    part, root_of, seal, tap, xaes)
+    TOMBSTONE, VALUE, Commit, Keys, Proof, leaf, make_proof, part, root_of,
+    tag_of, tap, xaes)
 from cryptography.exceptions import InvalidTag  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402
@@ -89,24 +89,44 @@ def the_published_vectors_of_xaes():
         tap.equal(gcm.encrypt(n, text, aad).hex(), want)
 
 
+def draw_mark(rng):
+    """What a commit is made with."""
+    epoch = rng.choice([0, 0, 1, 300, 2**64 - 1])
+    return Commit(rng.randbytes(16), rng.randbytes(16), rng.randbytes(16),
+                  epoch, rng.randbytes(16) if epoch else b"")
+
+
+def both_make_the_same_leaves():
+    for _ in range(ROUNDS):
+        commit = draw_mark(RNG)
+        fields, *cell = draw_cell(RNG)
+        tap.equal(TOOL.ask("leaf", commit.salt, commit.header(fields), *cell),
+                  [leaf(commit, fields, *cell)])
+
+
+def both_name_items_and_cells_alike():
+    for _ in range(ROUNDS):
+        keys = draw_keys(RNG)
+        _, key, path, _ = draw_cell(RNG)
+        tap.equal(TOOL.ask("tokens", *keys.words(), key, path),
+                  list(keys.tokens(key, path)))
+
+
 def both_seal_the_same_bytes_and_open_them():
     for _ in range(ROUNDS):
         keys = draw_keys(RNG)
-        fields, key, path, value = draw_cell(RNG)
-        ours = seal(keys, fields, key, path, value)
-        head = bytearray(ours[:243])
-        head[1:57] = RNG.randbytes(56)  # what the keys say is put right
-        head[178:242] = RNG.randbytes(64)  # and what the content says
-        got = TOOL.ask("seal", *keys.words(), bytes(head), key, path, value)
-        tap.equal(got, [ours])
-        tap.equal(TOOL.ask("open", *keys.words(), ours), [key, path, value])
-        _, *back = open_envelope(keys, got[0])
-        tap.equal(back, [key, path, value])
+        plain = RNG.randbytes(RNG.choice([1, 20, 900]))
+        tag = RNG.choice([b"", RNG.randbytes(32)])
+        ours = keys.seal(plain, tag)
+        tap.equal(TOOL.ask("seal", *keys.words(), tag, plain), [ours])
+        got = TOOL.ask("open", *keys.words(), ours)
+        tap.equal(tuple(got), keys.open(ours))
+        tap.equal(got[1], plain)
 
 
 def what_is_bent_opens_for_nobody():
     keys = draw_keys(RNG)
-    whole = seal(keys, *draw_cell(RNG))
+    whole = keys.seal(RNG.randbytes(100))
     for at in range(len(whole)):
         bent = bytearray(whole)
         bent[at] ^= 1 << RNG.randrange(8)
@@ -114,16 +134,16 @@ def what_is_bent_opens_for_nobody():
         tap.check(got in (ENOTFOUND, EMALFORMED, EDENIED),
                   "byte %d: %r" % (at, got))
         try:
-            open_envelope(keys, bytes(bent))
-        except (InvalidTag, AssertionError):
+            keys.open(bytes(bent))
+        except (InvalidTag, ValueError):
             continue
         raise AssertionError("Python opened what is bent at %d" % at)
 
 
 def other_keys_are_known_by_their_id():
     keys, others = draw_keys(RNG), draw_keys(RNG)
-    whole = seal(keys, *draw_cell(RNG))
-    tap.equal(TOOL.ask("open", *others.words(), whole), ENOTFOUND)
+    others.epoch, others.id = keys.epoch + 1 & 7, b"\0" * 16
+    tap.equal(TOOL.ask("open", *others.words(), keys.seal(b"x")), ENOTFOUND)
 
 
 def draw_commit():
@@ -136,18 +156,20 @@ def draw_commit():
 
 def both_prove_the_same_and_believe_it():
     for _ in range(ROUNDS):
-        seed, mesh = RNG.randbytes(32), RNG.randbytes(16)
+        seed, commit = RNG.randbytes(32), draw_mark(RNG)
+        commit.epoch, commit.key_id, mesh = 0, b"", commit.mesh
         leaves, lives = draw_commit()
         living = [leaf for leaf, alive in zip(leaves, lives) if alive]
         key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
         keep = "".join("01"[alive] for alive in lives)
-        spki, proof = TOOL.ask("commit", seed, mesh, keep, *leaves)
+        spki, proof = TOOL.ask(
+            "commit", seed, mesh, keep, commit.salt, *leaves)
         tap.equal(spki, key.public_key().public_bytes(
             serialization.Encoding.DER,
             serialization.PublicFormat.SubjectPublicKeyInfo))
-        tap.equal(proof, make_proof(key, mesh, leaves, lives))
+        tap.equal(proof, make_proof(key, commit, leaves, lives))
         read = Proof(proof)
-        tap.equal(read.lives, lives)
+        tap.equal((read.lives, read.salt), (lives, commit.salt))
         root = read.root(living)
         key.public_key().verify(
             read.sig, b"syncline commit v1\n" + mesh + root)
@@ -169,18 +191,18 @@ def shares_of(lives):
 
 def both_bind_the_same_sheaf_and_cut_it_apart():
     key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
-    mesh = RNG.randbytes(16)
+    commit = Commit(RNG.randbytes(16), b"", RNG.randbytes(16))
     for _ in range(ROUNDS):
         leaves, lives = draw_commit()
         shares = shares_of(lives)[:100]
         lives = [any(column) for column in zip(*shares)]
         living = [leaf for leaf, alive in zip(leaves, lives) if alive]
-        proofs = [make_proof(key, mesh, leaves, share) for share in shares]
+        proofs = [make_proof(key, commit, leaves, share) for share in shares]
         at, parts = 0, []
         for share in shares:
             made, at = part(share, at)
             parts.append(made)
-        sheaf = make_proof(key, mesh, leaves, lives)
+        sheaf = make_proof(key, commit, leaves, lives)
         tap.equal(TOOL.ask("bind", *proofs), [sheaf] + parts)
         if len(parts) + len(living) < 390:
             tap.equal(TOOL.ask("cut", sheaf, b"", b"", str(len(parts)), *parts,
@@ -189,33 +211,46 @@ def both_bind_the_same_sheaf_and_cut_it_apart():
 
 def a_proof_of_a_later_epoch_names_its_key():
     seed, mesh = RNG.randbytes(32), RNG.randbytes(16)
+    commit = Commit(mesh, b"", RNG.randbytes(16), 300, RNG.randbytes(16))
     key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
     leaves, lives = draw_commit()
     living = [leaf for leaf, alive in zip(leaves, lives) if alive]
-    proof = make_proof(key, mesh, leaves, lives, 300, RNG.randbytes(16))
+    proof = make_proof(key, commit, leaves, lives)
     tap.equal(TOOL.ask("root", proof, *living), [root_of(leaves)])
-    tap.equal(TOOL.ask("root", proof[:2] + proof[18:], *living), EMALFORMED)
+    tap.equal(TOOL.ask("root", proof[:3] + proof[19:], *living), EMALFORMED)
+    tap.equal(TOOL.ask("root", b"\0" + proof[1:], *living), EMALFORMED)
+
+
+def shown(page, after):
+    found = re.search(re.escape(after) + r"\n\n```\n(.*?)```", page, re.S)
+    return bytes.fromhex(re.sub(r"#.*", "", found.group(1)))
 
 
 def the_example_of_the_page_holds():
     """The bytes that doc/protocol.md shows."""
     with open(os.path.join(ROOT, "doc", "protocol.md"), encoding="utf-8") as f:
         page = f.read()
-    shown = re.search(r"An envelope, whole:\n\n```\n(.*?)```", page, re.S)
-    shown = bytes.fromhex(re.sub(r"#.*", "", shown.group(1)))
-    keys = Keys.clear(b"\xaa" * 16, b"\x55" * 16)
+    mesh, space = b"\xaa" * 16, b"\x55" * 16
+    commit = Commit(mesh, space, b"\x99" * 16)
     fields = [b"\x11" * 16, 5, b"\x11" * 16, 5, 0, 1000000 << 12, b"\x11" * 16,
-              1, hashlib.sha256(b"\0\0" + struct.pack("<Q", 1000000) +
-                                b"\0").digest(), VALUE]
-    tap.equal(shown, seal(keys, fields, b"it", b"/on", b"true"))
-    tap.equal(TOOL.ask("open", *keys.words(), shown), [b"it", b"/on", b"true"])
-    leaf = hashlib.sha256(b"\0" + shown[:275]).digest()
-    tap.check(leaf.hex() in page, "the page shows the leaf")
+              1, hashlib.sha256(b"\0\0" + struct.pack("<Q", 1000000)).digest(),
+              VALUE]
+    header = commit.header(fields)
+    tap.equal(shown(page, "The header of a cell, whole:"), header)
+    tag = tag_of(commit.salt, header, b"it", b"/on", b"true")
+    made = leaf(commit, fields, b"it", b"/on", b"true")
+    tap.check(tag.hex() in page, "the page shows the tag %s" % tag.hex())
+    tap.check(made.hex() in page, "the page shows the leaf %s" % made.hex())
+    tap.equal(TOOL.ask("leaf", commit.salt, header, b"it", b"/on", b"true"),
+              [made])
     key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x77" * 32)
-    proof = make_proof(key, b"\xaa" * 16, [leaf], [True])
-    shown = re.search(r"Its proof:\n\n```\n(.*?)```", page, re.S)
-    shown = bytes.fromhex(re.sub(r"#.*", "", shown.group(1)))
-    tap.equal(shown, proof)
+    tap.equal(shown(page, "Its proof:"),
+              make_proof(key, commit, [made], [True]))
+    keys = Keys(b"\x66" * 32, mesh, space, 0, b"\x66" * 32)
+    plain = b"\2it\3/ontrue"
+    tap.equal(shown(page, "The same cell, sealed:"), keys.seal(plain, tag))
+    for token in keys.tokens(b"it", b"/on"):
+        tap.check(token.hex() in page, "the page shows %s" % token.hex())
 
 
 def the_sheaf_of_the_page_holds():
@@ -225,7 +260,7 @@ def the_sheaf_of_the_page_holds():
     leaves = [bytes.fromhex(first)] + [
         hashlib.sha256(b).digest() for b in (b"b", b"c")]
     key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x77" * 32)
-    sheaf = make_proof(key, b"\xaa" * 16, leaves, [True, False, True])
+    sheaf = make_proof(key, Commit(b"\xaa" * 16, b"", b"\x99" * 16), leaves, [True, False, True])
     shown = re.search(r"Their sheaf:\n\n```\n(.*?)```", page, re.S)
     tap.equal(bytes.fromhex(re.sub(r"#.*", "", shown.group(1))), sheaf)
     one, at = part([True, False, False], 0)
@@ -234,7 +269,9 @@ def the_sheaf_of_the_page_holds():
     tap.check(re.sub(" ", "", shown) in re.sub(" ", "", page), shown)
 
 
-TESTS = [the_published_vectors_of_xaes, both_seal_the_same_bytes_and_open_them,
+TESTS = [the_published_vectors_of_xaes, both_make_the_same_leaves,
+         both_name_items_and_cells_alike,
+         both_seal_the_same_bytes_and_open_them,
          what_is_bent_opens_for_nobody, other_keys_are_known_by_their_id,
          both_prove_the_same_and_believe_it,
          both_bind_the_same_sheaf_and_cut_it_apart,

@@ -3,14 +3,18 @@
  *
  * A request is a line: a word, then fields in hex with blanks between, "-" for
  * an empty one. The answer is a line of fields, or "!" and a number.
- *   seal FIRST MESH SPACE EPOCH ID+KEY HEADER CONTENT-KEY PATH VALUE ->
- * ENVELOPE HEADER has the layout of the page; what is made from keys and
- * content is put right. EPOCH is decimal. open FIRST MESH SPACE EPOCH ID+KEY
- * ENVELOPE -> CONTENT-KEY PATH VALUE commit SEED MESH KEEP LEAF... -> SPKI
- * PROOF KEEP has a digit for each leaf, 1 for those that live. root PROOF
- * LEAF... -> ROOT, over the living verify SPKI MESH PROOF ROOT -> ok
- * bind PROOF... -> SHEAF PART... cut SHEAF - - N PART... LEAF... -> PROOF...,
- * N parts, then all leaves that live */
+ *   seal FIRST MESH SPACE EPOCH ID+KEY TAG PLAIN -> SEAL
+ *     EPOCH is decimal; without TAG the keys' own
+ *   open FIRST MESH SPACE EPOCH ID+KEY SEAL -> TAG PLAIN
+ *   tokens FIRST MESH SPACE EPOCH ID+KEY KEY PATH -> ITEM CELL
+ *   leaf SALT HEADER KEY PATH VALUE -> LEAF
+ *   commit SEED MESH KEEP SALT LEAF... -> SPKI PROOF
+ *     KEEP has a digit for each leaf, 1 for those that live
+ *   root PROOF LEAF... -> ROOT, over the living
+ *   verify SPKI MESH PROOF ROOT -> ok
+ *   bind PROOF... -> SHEAF PART...
+ *   cut SHEAF - - N PART... LEAF... -> PROOF..., of N parts, then all leaves
+ *     that live */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -90,14 +94,10 @@ static struct envelope_keys keys_of(const struct fields *f, uint64_t epoch)
 static int do_seal(const struct fields *f, uint64_t number)
 {
     struct envelope_keys keys = keys_of(f, number);
-    struct envelope_content c = { f->e[7], f->e[8],
-        f->e[9].len > 0 ? f->e[9] : SLICE_NONE };
-    struct envelope_header h;
     struct buf out = { 0 };
-    int rc = envelope_get_header(f->e[6], &h);
+    int rc = envelope_seal(
+        &out, &port, &keys, f->e[6].len > 0 ? f->e[6].ptr : NULL, f->e[7]);
 
-    if (rc == SYNCLINE_OK)
-        rc = envelope_seal(&out, &port, &keys, &h, &c);
     if (rc == SYNCLINE_OK)
         print(buf_slice(&out), "\n");
     buf_free(&out);
@@ -107,17 +107,51 @@ static int do_seal(const struct fields *f, uint64_t number)
 static int do_open(const struct fields *f, uint64_t number)
 {
     struct envelope_keys keys = keys_of(f, number);
-    struct envelope_content c;
-    struct envelope_header h;
+    struct envelope_seal_head h;
     struct buf plain = { 0 };
-    int rc = envelope_open(&h, &c, &plain, &port, &keys, f->e[6]);
+    int rc = envelope_read(f->e[6], &h);
 
+    if (rc == SYNCLINE_OK)
+        rc = envelope_open(&plain, &port, &keys, &h);
     if (rc == SYNCLINE_OK) {
-        print(c.key, " ");
-        print(c.path, " ");
-        print(c.value, "\n");
+        print(SLICE(h.tag, sizeof h.tag), " ");
+        print(buf_slice(&plain), "\n");
     }
     buf_free(&plain);
+    return rc;
+}
+
+static int do_tokens(const struct fields *f, uint64_t number)
+{
+    struct envelope_keys keys = keys_of(f, number);
+    uint8_t item[SHA256_LEN], cell[SHA256_LEN];
+    int rc = envelope_item_token(item, &port, &keys, f->e[6]);
+
+    if (rc == SYNCLINE_OK)
+        rc = envelope_cell_token(cell, &port, &keys, f->e[6], f->e[7]);
+    if (rc == SYNCLINE_OK) {
+        print(SLICE(item, sizeof item), " ");
+        print(SLICE(cell, sizeof cell), "\n");
+    }
+    return rc;
+}
+
+static int do_leaf(const struct fields *f, uint64_t number)
+{
+    const struct envelope_content c = { f->e[3], f->e[4], f->e[5] };
+    uint8_t tag[ENVELOPE_TAG_LEN];
+    struct merkle_hash leaf;
+    struct mac_key salt;
+    int rc = crypto_mac_key(&salt, f->e[1]);
+
+    (void)number;
+    ENSURE(f->e[2].len == ENVELOPE_HEADER_LEN);
+    if (rc == SYNCLINE_OK)
+        rc = envelope_tag(tag, &port, &salt, f->e[2].ptr, &c);
+    if (rc == SYNCLINE_OK)
+        rc = merkle_leaf(&leaf, &port, f->e[2].ptr, tag);
+    if (rc == SYNCLINE_OK)
+        print(SLICE(leaf.b, sizeof leaf.b), "\n");
     return rc;
 }
 
@@ -136,7 +170,7 @@ static int do_commit(const struct fields *f, uint64_t number)
     static struct merkle_hash leaves[FIELDS_MAX], nodes[2 * FIELDS_MAX];
     bool keep[FIELDS_MAX] = { false };
     struct proof_head head = { .epoch = 0 };
-    uint32_t n = leaves_of(f, 4, leaves);
+    uint32_t n = leaves_of(f, 5, leaves);
     struct buf whole = { 0 }, out = { 0 };
     struct mesh_id mesh;
     struct proof p;
@@ -145,6 +179,7 @@ static int do_commit(const struct fields *f, uint64_t number)
     (void)number;
     use_seed(f->e[1]);
     copy(mesh.b, sizeof mesh.b, f->e[2]);
+    copy(head.salt, SALT_LEN, f->e[4]);
     for (uint32_t i = 0; i < n; i++)
         keep[i] = f->text[3][i] == '1';
     rc = merkle_build(nodes, &port, leaves, n);
@@ -261,9 +296,11 @@ static const struct {
     int (*fn)(const struct fields *f, uint64_t number);
     size_t fields; /* at least, the word too */
 } requests[] = {
-    { "seal", do_seal, 10 },
+    { "seal", do_seal, 8 },
     { "open", do_open, 7 },
-    { "commit", do_commit, 5 },
+    { "tokens", do_tokens, 8 },
+    { "leaf", do_leaf, 6 },
+    { "commit", do_commit, 6 },
     { "root", do_root, 3 },
     { "verify", do_verify, 5 },
     { "bind", do_bind, 2 },

@@ -1,4 +1,4 @@
-"""Envelopes, leaves, trees and proofs, from doc/protocol.md: another
+"""Leaves, trees, proofs and seals, from doc/protocol.md: another
 implementation, which shares nothing with ours."""
 
 import hashlib
@@ -22,7 +22,7 @@ except ImportError:
     sys.exit(0)
 
 VALUE, REMOVED, TOMBSTONE = range(3)
-HEADER = struct.Struct("<B16s16sQ16s16sQ16sQQQ16sQ32sB32s32sB")
+HEADER = struct.Struct("<B16s16sQ16s16sQ16sQQQ16sQ32sBB")
 
 
 def mac(key, *parts):
@@ -51,30 +51,47 @@ def pre(data):
     return varint(len(data)) + data
 
 
-# ---- envelopes ----
+# ---- what is signed ----
+
+class Commit:
+    """What the leaves of a commit in a space are made with."""
+
+    def __init__(self, mesh, space, salt=b"\7" * 16, epoch=0, key_id=b""):
+        self.mesh, self.space, self.salt = mesh, space, salt
+        self.epoch, self.key_id = epoch, key_id
+
+    def header(self, fields):
+        """fields: dot, first, stamp, length, context, type."""
+        return HEADER.pack(1, self.mesh, self.space, self.epoch, self.key_id,
+                           *fields, 0)
+
+
+def tag_of(salt, header, key, path, value):
+    return mac(salt, header, pre(key), pre(path), value)
+
+
+def leaf_of(header, tag):
+    return hashlib.sha256(b"\0" + header + tag).digest()
+
+
+def leaf(commit, fields, key, path, value):
+    """Of a cell; fields as above."""
+    header = commit.header(fields)
+    return leaf_of(header, tag_of(commit.salt, header, key, path, value))
+
+
+# ---- what is sealed ----
 
 class Keys:
     def __init__(self, secret, mesh, space, epoch, key):
         self.secret, self.mesh, self.space = secret, mesh, space
-        self.epoch, self.key = epoch, key
+        self.epoch = epoch
         self.id = mac(key, b"kid")[:16]
         self.of_space = self.derive(None, key, b"syncline space v1\n")
         self.first = self.derive(None, secret, b"syncline space v1\n")
         self.siv = self.derive(mesh, self.of_space, b"syncline siv v1\n")
-        self.seal = self.derive(mesh, self.of_space, b"syncline seal v1\n")
+        self.key = self.derive(mesh, self.of_space, b"syncline seal v1\n")
         self.index = self.derive(mesh, self.first, b"syncline index v1\n")
-
-    @classmethod
-    def clear(cls, mesh, space):
-        """Epoch 0: of cells that nobody seals."""
-        self = cls(bytes(32), mesh, space, 0, bytes(32))
-        self.id = bytes(16)
-        self.of_space = self.first = self.derive(
-            mesh, mesh + bytes(16), b"syncline clear v1\n")
-        self.siv = self.derive(mesh, self.of_space, b"syncline siv v1\n")
-        self.seal = self.derive(mesh, self.of_space, b"syncline seal v1\n")
-        self.index = self.derive(mesh, self.first, b"syncline index v1\n")
-        return self
 
     def derive(self, salt, key, what):
         return HKDF(hashes.SHA256(), 32, salt, what + self.space).derive(key)
@@ -82,6 +99,28 @@ class Keys:
     def words(self):
         return [self.first.hex(), self.mesh.hex(), self.space.hex(),
                 str(self.epoch), (self.id + self.of_space).hex()]
+
+    def tokens(self, key, path):
+        return mac(self.index, key), mac(self.index, pre(key), path)
+
+    def clear(self, tag):
+        return (b"\1" + varint(self.epoch) + (self.id if self.epoch else b"") +
+                tag)
+
+    def seal(self, plain, tag=None):
+        """tag: None for the keys' own."""
+        clear = self.clear(tag or mac(self.siv, plain))
+        gcm, nonce = xaes(self.key, clear[-32:][:24])
+        return clear + gcm.encrypt(nonce, plain, clear)
+
+    def open(self, data):
+        """Tag and plain bytes."""
+        clear = self.clear(b"")
+        if not data.startswith(clear):
+            raise ValueError("another key")
+        n = len(clear)
+        gcm, nonce = xaes(self.key, data[n:n + 24])
+        return data[n:n + 32], gcm.decrypt(nonce, data[n + 32:], data[:n + 32])
 
 
 def aes(key, block):
@@ -104,41 +143,6 @@ def xaes_key(key, nonce):
 
 def xaes(key, nonce):
     return AESGCM(xaes_key(key, nonce)), nonce[12:]
-
-
-def seal(keys, fields, key, path, value):
-    """fields: dot, first, stamp, length, context, type."""
-    header = HEADER.pack(
-        1, keys.mesh, keys.space, keys.epoch, keys.id, *fields,
-        mac(keys.index, key), mac(keys.index, pre(key), path), 0)
-    plain = pre(key) + pre(path) + value
-    tag = mac(keys.siv, header, plain)
-    gcm, nonce = xaes(keys.seal, tag[:24])
-    return header + tag + gcm.encrypt(nonce, plain, header)
-
-
-def leaf(keys, fields, key, path, value):
-    """Of a cell; fields as above."""
-    header = HEADER.pack(
-        1, keys.mesh, keys.space, keys.epoch, keys.id, *fields,
-        mac(keys.index, key), mac(keys.index, pre(key), path), 0)
-    tag = mac(keys.siv, header, pre(key) + pre(path) + value)
-    return hashlib.sha256(b"\0" + header + tag).digest()
-
-
-def open_envelope(keys, data):
-    header, tag, sealed = data[:243], data[243:275], data[275:]
-    f = HEADER.unpack(header)
-    tap.equal(f[:5], (1, keys.mesh, keys.space, keys.epoch, keys.id))
-    gcm, nonce = xaes(keys.seal, tag[:24])
-    plain = gcm.decrypt(nonce, sealed, header)
-    tap.check(hmac.compare_digest(mac(keys.siv, header, plain), tag), "tag")
-    n, at = take_varint(plain, 0)
-    key, at = plain[at:at + n], at + n
-    n, at = take_varint(plain, at)
-    path, value = plain[at:at + n], plain[at + n:]
-    tap.equal(f[-3:-1], (mac(keys.index, key), mac(keys.index, pre(key), path)))
-    return f, key, path, value
 
 
 # ---- trees ----
@@ -171,9 +175,10 @@ def dead_hashes(leaves, lives):
         leaves[k:], lives[k:])
 
 
-def make_proof(key, mesh, leaves, lives, epoch=0, key_id=b""):
-    sig = key.sign(b"syncline commit v1\n" + mesh + root_of(leaves))
-    out = varint(epoch) + key_id + sig + varint(len(leaves))
+def make_proof(key, commit, leaves, lives):
+    sig = key.sign(b"syncline commit v1\n" + commit.mesh + root_of(leaves))
+    out = (b"\1" + varint(commit.epoch) + commit.key_id + commit.salt + sig +
+           varint(len(leaves)))
     at, want = 0, False
     while at < len(leaves):
         n = 0
@@ -201,8 +206,10 @@ def part(lives, at):
 
 class Proof:
     def __init__(self, data):
-        self.epoch, at = take_varint(data, 0)
+        tap.equal(data[0], 1, "version")
+        self.epoch, at = take_varint(data, 1)
         at += 16 if self.epoch else 0
+        self.salt, at = data[at:at + 16], at + 16
         self.sig, at = data[at:at + 64], at + 64
         self.n, at = take_varint(data, at)
         self.lives, want = [], False

@@ -79,8 +79,7 @@ static void say(struct machine *by, const struct rid *replica, struct item *it,
 {
     struct change c = { .dot = { *replica, SEQ }, .first = { *replica, SEQ } };
     struct space *sp = the_space(by->node);
-    const struct envelope_keys *keys;
-    struct proof_head head = { .epoch = 0 };
+    struct proof_head head = { .salt = { 9 } };
     struct merkle_hash leaf;
     struct leaf_maker m;
     struct cells_of of;
@@ -95,8 +94,7 @@ static void say(struct machine *by, const struct rid *replica, struct item *it,
     it->cells_n = 1;
     it->cells[0] = (struct cell){ .change = ix, .value = slice_str(value) };
     CHECK_OK(cells_of_changes(&of, it, a));
-    CHECK_OK(space_keys(by->node, sp, 0, NULL, &keys));
-    CHECK_OK(leaf_maker_init(&m, by->node, keys, SLICE_LIT("k"), 1));
+    CHECK_OK(leaf_maker_init(&m, by->node, sp, SLICE_LIT("k"), 1, &head));
     CHECK_OK(leaves_make(&m, it, &of, ix, &leaf));
     CHECK_OK(merkle_sign(head.sig, &by->crypto, &by->node->mesh, &leaf));
     proof_make(&b, &head, &leaf, 1, 0, 1);

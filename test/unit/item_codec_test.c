@@ -389,10 +389,15 @@ TEST(a_context_is_told_with_whole_names)
         .originals_n = 1 };
     struct buf b = { 0 }, want = { 0 };
 
-    put_change_context(&b, &c);
+    put_change_context(&b, &c, SLICE_LIT("tag"));
     buf_put(&want, "\1\x11", 2);
     buf_put(&want, (uint8_t[15]){ 0 }, 15);
-    buf_put(&want, "\5\0\x9\0\0\0\0\0\0\0\1\x22", 12);
+    buf_put(&want, "\5\0\x9\0\0\0\0\0\0\0tag", 13);
+    CHECK_BYTES(buf_slice(&b), buf_slice(&want));
+    buf_clear(&b);
+    buf_clear(&want);
+    put_change_originals(&b, &c);
+    buf_put(&want, "\1\x22", 2);
     buf_put(&want, (uint8_t[15]){ 0 }, 15);
     buf_put(&want, "\xac\2\1\2\0\0\0\0\0\0\0\x22", 12);
     buf_put(&want, (uint8_t[15]){ 0 }, 15);
