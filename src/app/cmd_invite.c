@@ -7,7 +7,7 @@
 
 #define COLUMNS 80
 
-enum { EXPIRES, QR, NO_QR, ROLE, SPACE };
+enum { EXPIRES, QR, NO_QR, ROLE, SPACE, FORCE };
 
 static const struct cli_flag flags[] = {
     { "expires", "T", "how long the code is good [10m]" },
@@ -15,6 +15,7 @@ static const struct cli_flag flags[] = {
     { "no-qr", NULL, "do not" },
     { "role", "R", "admin, member, reader or relay [admin]" },
     { "space", "S...", "this space and no other" },
+    { "force", NULL, "though a member says that this device was removed" },
     { NULL, NULL, NULL },
 };
 
@@ -68,6 +69,8 @@ static int run(struct cli *c)
         if (rc == CLI_DONE)
             cli_set_int(c, request, "expires_s", (ms + 999) / 1000);
     }
+    if (c->flag[FORCE] != NULL)
+        cli_set_json(request, "force", json_new_bool(&c->arena, true));
     if (rc == CLI_DONE)
         rc = cli_set_terms(c, request, c->flag[ROLE], c->flag[SPACE]);
     if (rc == CLI_DONE)
@@ -91,7 +94,8 @@ static int run(struct cli *c)
 
 const struct command cmd_invite = {
     .name = "invite",
-    .args = "[--expires T] [--role R] [--space S]... [--qr] [--no-qr]",
+    .args =
+        "[--expires T] [--role R] [--space S]... [--qr] [--no-qr] [--force]",
     .summary = "make a code that lets one machine into this mesh",
     .help = "The code goes to standard output. It is good once, for the "
             "machine that gives\nit to `syncline join`. Whoever reads it can "

@@ -112,8 +112,8 @@ int passphrase_from_terminal(
         if (tty >= 0)
             (void)close(tty);
         return errmsg_set(why, SYNCLINE_EDENIED,
-            "the device's key is under a passphrase, and there is no terminal "
-            "to ask on; give it with --passphrase-file, "
+            "a passphrase is needed, and there is no terminal to ask on; give "
+            "it with --passphrase-file, "
             "SYNCLINE_PASSPHRASE_FILE or the systemd credential "
             "syncline.passphrase");
     }

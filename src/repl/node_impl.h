@@ -6,7 +6,8 @@
  *   items.c     items in the store and their indexes; history
  *   conflicts.c conflict records
  *   resolve.c   what the policies make of them
- *   write.c     local writes
+ *   write.c     local writes; group.c: those of one turn in one commit
+ *   effects.c, txn.c   what a step wants of the shell, and writes
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
@@ -20,6 +21,7 @@
  *   access.c    who may read and write what; changes that do not count;
  *   cuts.c, voided.c   what of that counts still, and what has gone for it
  *   forks.c     replicas that said two things at once (forks.h)
+ *   clocks.c, clock_epochs.c, clock_verdict.c   clocks that are wrong
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items

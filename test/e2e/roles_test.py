@@ -108,6 +108,8 @@ def a_removed_device_is_told_and_closed_within_five_seconds():
         wait_for("a new key", lambda: all(
             n.status()["epoch"] > epoch for n in (a, c)))
         equal(b.status()["epoch"], epoch, "the key of the removed")
+        b.refuses("invite", says=["was removed", "--force"])
+        b.do("invite", "--force")
         b.stop()
         b.start()
         check("removed" in b.status(), "it forgot that it was removed")

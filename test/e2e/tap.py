@@ -66,6 +66,9 @@ def run(tests, only=()):
     chosen = [t for t in tests if not only or any(
         part in t.__name__ for part in only)]
     print("1..%d" % len(chosen))
+    if tests and not chosen:
+        print("# no such test: %s" % ", ".join(only), file=sys.stderr)
+        return 2
     failed = 0
     for number, test in enumerate(chosen, 1):
         failed += not one(number, test)
