@@ -259,11 +259,6 @@ static void take_request(struct client *c, const struct json *v)
     c->asked += p->asks;
     p->next = c->pending;
     c->pending = p;
-    if (id != NULL && !p->has_id) {
-        refuse(c, p, "EINVAL", "id: a whole number");
-        pending_drop(c, p);
-        return;
-    }
     if (s->opt.local != NULL && s->opt.local(s->opt.local_ctx, v, &local)) {
         put_answer(c, p, buf_slice(&local));
         pending_drop(c, p);

@@ -6,8 +6,7 @@
  *   items.c     items in the store and their indexes; history
  *   conflicts.c conflict records
  *   resolve.c   what the policies make of them
- *   write.c     local writes; group.c: those of one turn in one commit
- *   effects.c, txn.c   what a step wants of the shell, and writes
+ *   write.c, group.c   local writes; those of one turn in one commit
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
@@ -20,8 +19,7 @@
  *   mesh_spaces.c   spaces and policies as items of `_spaces`
  *   access.c    who may read and write what; changes that do not count;
  *   cuts.c, voided.c   what of that counts still, and what has gone for it
- *   forks.c     replicas that said two things at once (forks.h)
- *   clocks.c, clock_epochs.c, clock_verdict.c   clocks that are wrong
+ *   forks.c, clocks.c   replicas that said two things at once; wrong clocks
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items

@@ -131,7 +131,6 @@ def the_socket_survives_nonsense():
                          b'{"op":"batch","ops":[{"key":"k"}]}', b"\xff\xfe",
                          b'{"op":"invite","expires_s":0}',
                          b'{"op":"watch","from":"yesterday"}',
-                         b'{"op":"spaces","id":"x"}',
                          b'{"op":"put","key":"k","value":1,"wait":"some"}'):
                 try:
                     c.send_line(line)
