@@ -57,9 +57,11 @@ def _wraps(n, identity, epoch, key, key_id):
 
 
 def _certificate(n, identity, **says):
+    after = sorted(name for name, (word, _) in _items(n, "cert/").items()
+                   if json.loads(word)["kind"] != "kx")
     payload = _text(dict(
-        says, after=sorted(_items(n, "cert/")), at=int(time.time() * 1e6),
-        by=identity.device.hex(), mesh=n.status()["mesh"])).encode()
+        says, after=after, at=int(time.time() * 1e6), by=identity.device.hex(),
+        mesh=n.status()["mesh"])).encode()
     sig = identity.key.sign(b"syncline membership v1\n" + payload)
     key = "cert/" + hashlib.sha256(payload + sig).hexdigest()
     return key.encode(), _text([payload.decode(), sig.hex()]).encode()

@@ -8,10 +8,8 @@ import hashlib
 import json
 import sys
 
-import node
 import peer
-import signed
-from peer import tap
+from peer import node, signed, tap
 
 ONE, TWO = [(b"/a", b"1")], [(b"/a", b"2")]
 
