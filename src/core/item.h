@@ -111,6 +111,7 @@ NODISCARD int get_item(struct reader *r, struct item *out, struct arena *a);
 void put_change_context(
     struct buf *b, const struct change *c, struct slice originals_tag);
 void put_change_originals(struct buf *b, const struct change *c);
+void get_change_originals(struct reader *r, struct change *c, struct arena *a);
 
 /* The fingerprint of (key, item): of its standing part, and, apart, of its
  * tombstone and removed fields. An all-zero hash: nothing of that kind. */

@@ -223,7 +223,7 @@ static int place_row(struct opening *o, uint32_t ix)
 {
     struct arena *a = &o->node->step;
     struct item *it = &o->rows[ix].item;
-    int rc = cells_of_changes(&o->of[ix], it, a);
+    int rc = cells_of_changes(&o->of[ix], it, o->space->sealed, a);
 
     o->places[ix] = arena_zalloc(a, it->changes_n + 1, sizeof **o->places);
     o->rows[ix].roots =

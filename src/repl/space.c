@@ -542,6 +542,7 @@ int space_stage(struct node *n, struct space *sp)
     st->id = n->next_space++;
     st->past = sp->past;
     st->staged = st->unsaved = true;
+    st->sealed = sp->sealed;
     sp->staging = st;
     /* Should it come to nothing, it is deleted like any that was left. */
     txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, st->id),

@@ -45,6 +45,7 @@ struct space {
     struct slice name;
     bool hidden;  /* removed by somebody */
     bool barred;  /* not granted to this device */
+    bool sealed;  /* kept as a relay keeps it (sealed.h) */
     bool suspect; /* may hold changes that do not count */
     bool clipped; /* what somebody claimed of it was not taken at its word */
     struct space_state s;

@@ -1,0 +1,271 @@
+/* A relay between members: what it checks and joins without a key is what a
+ * member would have checked and joined. */
+#include "unit/mesh_make.h"
+#include "unit/sealed_make.h"
+
+#define KEY SLICE_LIT("a key")
+#define SEQ 1000 /* beyond all that was written */
+
+/* A member, a relay, and two authors who are neither. */
+struct trio {
+    struct world *world;
+    struct node member, relay;
+    struct space clear, sealed;
+    struct rid authors[2];
+    struct node signers[2];
+    struct envelope_keys keys[SEAL_KEYS];
+    struct sealer sealer;
+    struct arena arena;
+};
+
+static void trio_open(struct trio *t)
+{
+    *t = (struct trio){ .world = mesh() };
+    beside(&t->world->machines[1], &t->member);
+    beside(&t->world->machines[1], &t->relay);
+    for (int i = 0; i < 2; i++) {
+        const struct machine *m = &t->world->machines[2 * i];
+
+        beside(m, &t->signers[i]);
+        t->authors[i] = m->node->replica;
+    }
+    t->clear = *the_space(&t->member);
+    t->sealed = t->clear;
+    t->sealed.sealed = true;
+    make_sealer(&t->sealer, t->keys, &t->member, &t->clear);
+}
+
+static void trio_close(struct trio *t)
+{
+    forget(&t->member);
+    forget(&t->relay);
+    for (int i = 0; i < 2; i++)
+        forget(&t->signers[i]);
+    arena_free(&t->arena);
+    close_mesh(t->world);
+}
+
+/* What an author writes at once, signed; some cells of some paths. Nothing: its
+ * deletion. */
+static struct item wrote(struct trio *t, int author, uint64_t seq, uint64_t hlc,
+    bool ends, struct prng *p)
+{
+    struct sealer by = t->sealer;
+    struct change c = { .dot = { t->authors[author], SEQ + seq },
+        .first = { t->authors[author], SEQ + seq },
+        .stamp = { 0, hlc, t->authors[author] } };
+    struct item it;
+    uint32_t ix;
+
+    item_init(&it);
+    it.version = seq;
+    it.length = ends ? 2 : 1;
+    CHECK_OK(vv_add(&it.ctx, &c.dot, &t->arena));
+    CHECK_OK(item_add_change(&it, &c, &ix, &t->arena));
+    for (int i = 0; i < 8 && !ends; i++)
+        CHECK_OK(item_set(&it, random_path(p, &t->arena),
+            prng_one_in(p, 4) ? SLICE_NONE : random_value(p, &t->arena), ix,
+            &t->arena));
+    if (ends)
+        it.tomb = ix;
+    CHECK_OK(item_normalise(&it, &t->arena));
+    by.node = &t->signers[author];
+    sign_changes(&by, KEY, &it, p, &t->arena);
+    return it;
+}
+
+/* Joins a row as a node does, proofs and all; it has to be believed. */
+static struct item joined(struct trio *t, struct node *n, struct space *sp,
+    struct slice key, const struct item *mine, const struct item *row)
+{
+    const struct row_in in = { .key = key, .item = *row };
+    const struct vv nothing = { 0 };
+    struct stored st = { .row = row };
+    struct merge_result result;
+    struct buf was = { 0 };
+    struct slice bytes;
+
+    CHECK_OK(proofs_check(n, sp, &in));
+    put_be64(&was, 1);
+    put_varint(&was, 0);
+    put_item(&was, mine);
+    st.bytes = arena_dup(&t->arena, buf_slice(&was));
+    buf_free(&was);
+    CHECK_OK(item_copy(&st.item, mine, &t->arena));
+    CHECK_OK(item_join(&st.item, row, &nothing, NULL, &result, &n->step));
+    CHECK_OK(proofs_settle(n, sp, key, &st));
+    bytes = item_bytes(&st.item, &t->arena);
+    arena_reset(&n->step);
+    return item_from(bytes, &t->arena);
+}
+
+static struct item at_member(
+    struct trio *t, const struct item *mine, const struct item *row)
+{
+    return joined(t, &t->member, &t->clear, KEY, mine, row);
+}
+
+static struct item sealed_of(
+    struct trio *t, const struct item *it, struct slice *name)
+{
+    struct item sealed;
+
+    CHECK_OK(sealed_make(&t->sealer, KEY, it, name, &sealed, &t->arena));
+    return sealed;
+}
+
+static struct item at_relay(
+    struct trio *t, const struct item *mine, const struct item *row)
+{
+    struct slice name;
+    const struct item a = sealed_of(t, mine, &name);
+    const struct item b = sealed_of(t, row, &name);
+
+    return joined(t, &t->relay, &t->sealed, name, &a, &b);
+}
+
+static void check_same(struct trio *t, const struct item *clear,
+    const struct item *sealed, int round)
+{
+    struct slice name, key, bytes;
+    struct item want = sealed_of(t, clear, &name);
+    struct row_in in;
+
+    CHECK_SAYING(
+        slice_eq(item_bytes(&want, &t->arena), item_bytes(sealed, &t->arena)),
+        "round %d: another item", round);
+    CHECK_OK(sealed_open(&t->sealer, name, sealed, &key, &bytes, &t->arena));
+    CHECK_BYTES(key, KEY);
+    CHECK_BYTES(bytes, item_bytes(clear, &t->arena));
+    in = (struct row_in){ .key = key, .item = item_from(bytes, &t->arena) };
+    CHECK_OK(proofs_check(&t->member, &t->clear, &in));
+}
+
+/* Sealing and joining in either order is the same, down to the proofs: where
+ * cells are overwritten, parts of a change meet, lives end. */
+TEST(a_relay_joins_what_it_cannot_read)
+{
+    struct prng p = { 4 };
+    struct trio t;
+
+    trio_open(&t);
+    for (int round = 0; round < 60; round++) {
+        bool ends = round % 8 == 7;
+        struct item a = wrote(&t, 1, 1, 10, false, &p);
+        struct item b = wrote(&t, 0, 1, 5 + prng_below(&p, 9), false, &p);
+        struct item c = wrote(&t, 1, 2, 5 + prng_below(&p, 9), ends, &p);
+        struct item ab = at_member(&t, &a, &b), ac = at_member(&t, &c, &a);
+        struct item all = at_member(&t, &ab, &ac);
+        struct item sealed = at_relay(&t, &a, &b);
+
+        check_same(&t, &ab, &sealed, round);
+        sealed = at_relay(&t, &c, &a);
+        check_same(&t, &ac, &sealed, round);
+        sealed = at_relay(&t, &ab, &ac);
+        check_same(&t, &all, &sealed, round);
+        arena_reset(&t.arena);
+    }
+    trio_close(&t);
+}
+
+/* Is it believed by a relay and, what comes out of it, by a member? */
+static bool believed(
+    struct trio *t, struct slice name, struct slice bent, struct slice *out)
+{
+    struct row_in in = { .key = name };
+    struct reader r = reader_of(bent);
+    struct slice key;
+    int rc = get_item(&r, &in.item, &t->arena);
+
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    if (rc == SYNCLINE_OK)
+        rc = proofs_check(&t->relay, &t->sealed, &in);
+    if (rc == SYNCLINE_OK)
+        rc = sealed_open(&t->sealer, name, &in.item, &key, out, &t->arena);
+    if (rc == SYNCLINE_OK) {
+        in = (struct row_in){ .key = key, .item = item_from(*out, &t->arena) };
+        rc = proofs_check(&t->member, &t->clear, &in);
+    }
+    return rc == SYNCLINE_OK;
+}
+
+/* Of an item's own header it is known that nobody signs it: version, context,
+ * birth. */
+static void check_bent(struct trio *t, const struct item *it)
+{
+    struct slice name, out;
+    const struct item sealed = sealed_of(t, it, &name);
+    const struct slice bytes = item_bytes(&sealed, &t->arena);
+
+    CHECK(believed(t, name, bytes, &out));
+    for (size_t i = 0; i < bytes.len; i++) {
+        struct arena_mark mark = arena_mark(&t->arena);
+        uint8_t *bent = arena_alloc(&t->arena, bytes.len);
+
+        memcpy(bent, bytes.ptr, bytes.len);
+        bent[i] ^= (uint8_t)(1 << i % 8);
+        if (believed(t, name, SLICE(bent, bytes.len), &out)) {
+            struct item got = item_from(out, &t->arena);
+
+            got.version = it->version;
+            got.ctx = it->ctx;
+            got.birth = it->birth;
+            CHECK_SAYING(slice_eq(item_bytes(&got, &t->arena),
+                             item_bytes(it, &t->arena)),
+                "byte %zu of %zu", i, bytes.len);
+        }
+        arena_rewind(&t->arena, &mark);
+        arena_reset(&t->member.step);
+        arena_reset(&t->relay.step);
+    }
+}
+
+TEST(what_is_bent_is_refused_by_relay_or_member)
+{
+    struct prng p = { 6 };
+    struct trio t;
+
+    trio_open(&t);
+    for (int i = 0; i < 2; i++) {
+        struct item a = wrote(&t, 1, 1, 10, false, &p);
+        struct item b = wrote(&t, 0, 1, 11, i > 0, &p);
+        struct item both = at_member(&t, &a, &b);
+
+        check_bent(&t, &both);
+    }
+    trio_close(&t);
+}
+
+/* What would make a relay keep what others refuse: it is refused first. */
+TEST(a_relay_is_told_no_salt_and_right_places)
+{
+    struct prng p = { 6 };
+    struct slice name;
+    struct item it, sealed;
+    struct row_in in;
+    struct trio t;
+
+    trio_open(&t);
+    it = wrote(&t, 1, 1, 10, false, &p);
+    sealed = sealed_of(&t, &it, &name);
+    in = (struct row_in){ .key = name, .item = sealed };
+    CHECK_OK(proofs_check(&t.relay, &t.sealed, &in));
+    in.item.changes[0].proof = it.changes[0].proof;
+    CHECK_INT(proofs_check(&t.relay, &t.sealed, &in), SYNCLINE_EDENIED);
+    sealed = sealed_of(&t, &it, &name);
+    in.item = sealed;
+    for (uint32_t i = 0; i < sealed.cells_n; i++) {
+        uint8_t *at = arena_alloc(&t.arena, sealed.cells[i].value.len);
+
+        /* All further on by sixteen: the order is the same. */
+        memcpy(at, sealed.cells[i].value.ptr, sealed.cells[i].value.len);
+        at[6]++;
+        sealed.cells[i].value.ptr = at;
+    }
+    CHECK_INT(proofs_check(&t.relay, &t.sealed, &in), SYNCLINE_EDENIED);
+    /* Nor does it believe what is not sealed at all. */
+    in.item = it;
+    CHECK_INT(proofs_check(&t.relay, &t.sealed, &in), SYNCLINE_EDENIED);
+    trio_close(&t);
+}
