@@ -359,6 +359,61 @@ TEST(what_a_relay_made_of_two_cells_opens)
     desk_close(&d);
 }
 
+static struct slice says_removed(struct slice value, struct arena *a)
+{
+    uint8_t *bent = arena_alloc(a, value.len);
+
+    memcpy(bent, value.ptr, value.len);
+    bent[1] = '1';
+    return SLICE(bent, value.len);
+}
+
+/* Each side stands under its own name, and so does the record. */
+TEST(a_record_under_another_name_is_refused)
+{
+    struct contender loser = side("/a", "1", 1), winner = side("/b", "2", 2);
+    struct sealed_record clear, sealed, back;
+    struct slice key, path, name;
+    struct conflict_record c, others;
+    struct desk d;
+    struct dot dot;
+    struct reader r;
+
+    desk_open(&d);
+    clear = record_of(SLICE_LIT("other"), &loser, &winner, &d.arena);
+    CHECK_OK(sealed_record_make(&d.sealer, &clear, &sealed, &d.arena));
+    r = reader_of(sealed.bytes);
+    CHECK_OK(get_conflict_record(&r, &others));
+    clear = record_of(KEY, &loser, &winner, &d.arena);
+    CHECK_OK(sealed_item_name(&d.sealer, SLICE_LIT("other"), &name, &d.arena));
+    for (int what = 0; what < 7; what++) {
+        CHECK_OK(sealed_record_make(&d.sealer, &clear, &sealed, &d.arena));
+        CHECK_OK(get_conflict_tail(sealed.tail, &key, &path, &dot));
+        r = reader_of(sealed.bytes);
+        CHECK_OK(get_conflict_record(&r, &c));
+        if (what == 1)
+            key = name;
+        if (what == 2)
+            c.loser.path = c.winner.path;
+        if (what == 3)
+            c.winner.path = c.loser.path;
+        if (what == 4)
+            c.winner.value = c.loser.value;
+        if (what == 5) { /* a winner of another item, which it is called */
+            c.winner = others.winner;
+            key = name;
+        }
+        if (what == 6)
+            c.winner.value = says_removed(c.winner.value, &d.arena);
+        sealed = record_of(key, &c.loser, &c.winner, &d.arena);
+        CHECK_INT(sealed_record_open(&d.sealer, &sealed, &back, &d.arena),
+            what == 0       ? SYNCLINE_OK
+                : what == 6 ? SYNCLINE_EMALFORMED
+                            : SYNCLINE_EDENIED);
+    }
+    desk_close(&d);
+}
+
 /* ---- memory ---- */
 
 static int all_of_it(struct desk *d, const struct item *it,
