@@ -128,7 +128,7 @@ static void put_value(struct buf *b, struct slice value)
 
 static struct slice get_value(struct reader *r)
 {
-    uint64_t n = get_varint_max(r, VALUE_MAX + 1);
+    uint64_t n = get_varint_max(r, VALUE_SEALED_MAX + 1);
 
     if (n == 0)
         return SLICE_NONE;

@@ -44,7 +44,9 @@ int sealed_item_name(const struct sealer *s, struct slice key,
 {
     uint8_t token[SHA256_LEN];
     struct buf b = { 0 };
-    int rc = envelope_item_token(token, crypto_of(s), &s->keys[0], key);
+    int rc = s->keys_n == 0
+        ? SYNCLINE_ENOTFOUND
+        : envelope_item_token(token, crypto_of(s), &s->keys[0], key);
 
     put_hex(&b, SLICE(token, sizeof token));
     return take(&b, rc, out, a);
@@ -77,7 +79,7 @@ static int take_text(struct slice digits, struct buf *seal, int rc,
         rc = buf_status(seal);
     buf_free(seal);
     rc = take(&b, rc, &made, a);
-    if (rc == SYNCLINE_OK && made.len > VALUE_MAX)
+    if (rc == SYNCLINE_OK && made.len > VALUE_SEALED_MAX)
         return SYNCLINE_ELIMIT;
     if (rc == SYNCLINE_OK)
         *out = made;
@@ -289,9 +291,9 @@ int sealed_make(const struct sealer *s, struct slice key, const struct item *it,
     int rc = item_copy(&made, it, a);
 
     if (rc == SYNCLINE_OK)
-        rc = cells_of_changes(&g.of, it, false, a);
-    if (rc == SYNCLINE_OK)
         rc = sealed_item_name(s, key, &called, a);
+    if (rc == SYNCLINE_OK)
+        rc = cells_of_changes(&g.of, it, false, a);
     for (uint32_t i = 0; i < it->changes_n && rc == SYNCLINE_OK; i++)
         rc = seal_change(&g, i);
     if (rc != SYNCLINE_OK)

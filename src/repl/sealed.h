@@ -20,14 +20,14 @@
 struct sealer {
     struct node *node;
     const struct space *space;
-    const struct envelope_keys *keys; /* those that are held, at least one */
+    const struct envelope_keys *keys; /* those that are held, maybe none */
     uint32_t keys_n;
     uint32_t current; /* of them: for what names none */
 };
 
 /* An item under a key and, in the arena, what a relay has of it. ENOTFOUND: a
  * change is sealed under a key that is not held, or is not signed yet. ELIMIT:
- * something is larger than a value may be, once it is sealed. */
+ * something is larger than VALUE_SEALED_MAX. */
 NODISCARD int sealed_make(const struct sealer *s, struct slice key,
     const struct item *it, struct slice *name, struct item *out,
     struct arena *a);

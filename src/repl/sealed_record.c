@@ -86,11 +86,11 @@ int sealed_record_make(const struct sealer *s,
     int rc = read_record(clear, &key, &c);
 
     if (rc == SYNCLINE_OK)
+        rc = sealed_item_name(s, key, &name, a);
+    if (rc == SYNCLINE_OK)
         rc = seal_side(s, key, &c.loser, a);
     if (rc == SYNCLINE_OK)
         rc = seal_side(s, key, &c.winner, a);
-    if (rc == SYNCLINE_OK)
-        rc = sealed_item_name(s, key, &name, a);
     return rc == SYNCLINE_OK ? take(name, &c, out, a) : rc;
 }
 

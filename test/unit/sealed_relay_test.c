@@ -3,6 +3,9 @@
 #include "unit/mesh_make.h"
 #include "unit/sealed_make.h"
 
+#include "repl/border.h"
+#include "repl/receive_impl.h"
+
 #define KEY SLICE_LIT("a key")
 #define SEQ 1000 /* beyond all that was written */
 
@@ -267,5 +270,119 @@ TEST(a_relay_is_told_no_salt_and_right_places)
     /* Nor does it believe what is not sealed at all. */
     in.item = it;
     CHECK_INT(proofs_check(&t.relay, &t.sealed, &in), SYNCLINE_EDENIED);
+    trio_close(&t);
+}
+
+/* ---- across the border ---- */
+
+#define ITEMS 3
+
+/* Some items that one commit wrote: their proofs share a tree. */
+static void wrote_together(struct trio *t, const struct sealer *by,
+    struct row_out rows[ITEMS], struct prng *p)
+{
+    static const char *const keys[ITEMS] = { "a", "b", "c" };
+    struct merkle_hash leaves[64], nodes[128];
+    struct proof_head head = { .salt = { 9 } };
+    uint32_t at[ITEMS + 1] = { 0 };
+    struct cells_of of;
+    struct leaf_maker m;
+
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        struct item *it = &rows[i].item;
+
+        *it = wrote(t, 1, 1, 10, i == 1, p);
+        rows[i].key = slice_str(keys[i]);
+        CHECK_OK(cells_of_changes(&of, it, false, &t->arena));
+        CHECK_OK(leaf_maker_init(
+            &m, by->node, by->space, rows[i].key, it->length, &head));
+        CHECK_OK(leaves_make(&m, it, &of, 0, leaves + at[i]));
+        leaf_maker_free(&m);
+        at[i + 1] = at[i] + leaves_n(it, &of, 0);
+    }
+    CHECK_OK(merkle_build(nodes, by->node->opt.crypto, leaves, at[ITEMS]));
+    CHECK_OK(merkle_sign(
+        head.sig, t->signers[1].opt.crypto, &by->node->mesh, nodes));
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        struct buf proof = { 0 };
+
+        proof_make(&proof, &head, nodes, at[ITEMS], at[i], at[i + 1]);
+        rows[i].item.changes[0].proof = arena_dup(&t->arena, buf_slice(&proof));
+        rows[i].bytes = item_bytes(&rows[i].item, &t->arena);
+        buf_free(&proof);
+    }
+}
+
+/* Sealed rows as a batch brings them to a node. */
+static void arrive(struct node *n, struct space *sp, const struct bound *b,
+    struct row_in rows[ITEMS])
+{
+    const struct frame_batch f = { .flags = BATCH_SHEAVES,
+        .rows = buf_slice(&b->rows),
+        .rows_n = ITEMS,
+        .sheaves = buf_slice(&b->sheaves),
+        .sheaves_n = b->sheaves_n };
+    struct reader r = reader_of(f.rows);
+
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        struct slice key = get_bytes(&r), item = get_bytes(&r);
+
+        CHECK_OK(receive_read_row(n, key, item, true, &rows[i]));
+    }
+    CHECK_OK(reader_end(&r));
+    CHECK_OK(sheaves_open(n, sp, true, &f, rows));
+}
+
+/* Out under a member's own keys, checked by a relay, in again; the roots of a
+ * sheaf are found once on each side, by the tags that are seen. */
+TEST(rows_cross_the_border_in_sheaves)
+{
+    struct row_out rows[ITEMS], sealed[ITEMS];
+    struct row_in seen[ITEMS], back[ITEMS];
+    struct bound bound = { .sheaves_n = 0 };
+    struct prng p = { 8 };
+    struct sealer by;
+    struct trio t;
+
+    trio_open(&t);
+    CHECK_OK(border_sealer(&t.member, &t.clear, &by));
+    CHECK_UINT(by.keys_n, 1);
+    wrote_together(&t, &by, rows, &p);
+    memcpy(sealed, rows, sizeof sealed);
+    for (int i = 0; i < ITEMS; i++)
+        CHECK_OK(border_out(&by, &sealed[i]));
+    CHECK_OK(sheaves_bind(&bound, sealed, ITEMS, &t.arena));
+    CHECK_UINT(bound.sheaves_n, 1);
+    arrive(&t.relay, &t.sealed, &bound, seen);
+    arrive(&t.member, &t.clear, &bound, back);
+    for (int i = 0; i < ITEMS; i++) {
+        CHECK(back[i].roots[0] != NULL);
+        CHECK_OK(proofs_check(&t.relay, &t.sealed, &seen[i]));
+        CHECK_OK(border_in(&by, &back[i]));
+        CHECK_OK(proofs_check(&t.member, &t.clear, &back[i]));
+        CHECK_BYTES(back[i].key, rows[i].key);
+        CHECK_BYTES(back[i].bytes, rows[i].bytes);
+        CHECK_BYTES(item_bytes(&seen[i].item, &t.arena), sealed[i].bytes);
+    }
+    bound_free(&bound);
+    trio_close(&t);
+}
+
+TEST(who_holds_no_key_passes_nothing)
+{
+    struct prng p = { 8 };
+    struct row_out row = { .key = KEY };
+    struct row_in in = { .key = KEY };
+    struct sealer none;
+    struct trio t;
+
+    trio_open(&t);
+    row.item = wrote(&t, 1, 1, 10, false, &p);
+    in.item = sealed_of(&t, &row.item, &in.key);
+    t.member.keyring.n = 0;
+    CHECK_OK(border_sealer(&t.member, &t.clear, &none));
+    CHECK_UINT(none.keys_n, 0);
+    CHECK_INT(border_out(&none, &row), SYNCLINE_ENOTFOUND);
+    CHECK_INT(border_in(&none, &in), SYNCLINE_ENOTFOUND);
     trio_close(&t);
 }

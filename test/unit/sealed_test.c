@@ -229,8 +229,8 @@ TEST(who_lacks_a_key_is_told_so)
 
 TEST(what_is_too_large_once_sealed_is_refused)
 {
-    const size_t n = (size_t)13 << 20;
-    struct slice name;
+    const size_t n = (size_t)25 << 20;
+    struct slice name, key, bytes;
     struct item it, sealed;
     struct prng p = { 5 };
     struct desk d;
@@ -245,6 +245,14 @@ TEST(what_is_too_large_once_sealed_is_refused)
     sign_changes(&d.sealer, KEY, &it, &p, &d.arena);
     CHECK_INT(sealed_make(&d.sealer, KEY, &it, &name, &sealed, &d.arena),
         SYNCLINE_ELIMIT);
+    /* But what anybody may write is carried. */
+    text[VALUE_MAX - 1] = '"';
+    it.cells[0].value.len = VALUE_MAX;
+    it.changes[0].proof = SLICE_NONE;
+    sign_changes(&d.sealer, KEY, &it, &p, &d.arena);
+    CHECK_OK(sealed_make(&d.sealer, KEY, &it, &name, &sealed, &d.arena));
+    sealed = item_from(item_bytes(&sealed, &d.arena), &d.arena);
+    CHECK_OK(sealed_open(&d.sealer, name, &sealed, &key, &bytes, &d.arena));
     desk_close(&d);
     free(text);
 }
