@@ -11,45 +11,46 @@ bool border_is_here(
         members_role(n->members, &c->device) == ROLE_RELAY;
 }
 
-static int add_key(struct node *n, const struct space *sp,
+static int add_key(struct node *n, const struct space_token *token,
     const struct keyring_key *key, const uint8_t first[KEY_LEN],
     struct envelope_keys *out)
 {
     const struct crypto_port *crypto = n->opt.crypto;
     struct envelope_secret secret = { .epoch = key->epoch };
-    int rc = keyring_space_key(key, crypto, &sp->token, secret.key);
+    int rc = keyring_space_key(key, crypto, token, secret.key);
 
     memcpy(secret.id, key->id.b, KEY_ID_LEN);
     memcpy(secret.first, first, KEY_LEN);
     if (rc == SYNCLINE_OK)
-        rc = envelope_keys_make(out, crypto, &n->mesh, &sp->token, &secret);
+        rc = envelope_keys_make(out, crypto, &n->mesh, token, &secret);
     secret_wipe(&secret, sizeof secret);
     return rc;
 }
 
 /* Names are made with the key of epoch 0. */
 static int first_key(
-    struct node *n, const struct space *sp, uint8_t first[KEY_LEN])
+    struct node *n, const struct space_token *token, uint8_t first[KEY_LEN])
 {
     const struct keyring *ring = &n->keyring;
 
     if (ring->n == 0 || ring->e[0].epoch != 0)
         return SYNCLINE_ENOTFOUND;
-    return keyring_space_key(&ring->e[0], n->opt.crypto, &sp->token, first);
+    return keyring_space_key(&ring->e[0], n->opt.crypto, token, first);
 }
 
 int border_sealer(struct node *n, const struct space *sp, struct sealer *out)
 {
     const struct keyring *ring = &n->keyring;
     const struct keyring_key *current = keyring_current(ring);
+    const struct space_token *token = space_token_of(n, sp);
     struct envelope_keys *keys =
         arena_alloc(&n->step, (ring->n + 1) * sizeof *keys);
     struct sealer s = { .node = n, .space = sp, .keys = keys };
     uint8_t first[KEY_LEN];
-    int rc = keys == NULL ? SYNCLINE_ENOMEM : first_key(n, sp, first);
+    int rc = keys == NULL ? SYNCLINE_ENOMEM : first_key(n, token, first);
 
     for (uint32_t i = 0; i < ring->n && rc == SYNCLINE_OK; i++) {
-        rc = add_key(n, sp, &ring->e[i], first, &keys[s.keys_n]);
+        rc = add_key(n, token, &ring->e[i], first, &keys[s.keys_n]);
         if (rc == SYNCLINE_OK && (&ring->e[i] == current || current == NULL))
             s.current = s.keys_n;
         s.keys_n += rc == SYNCLINE_OK;

@@ -12,13 +12,6 @@
 /* The other side is a relay and keeps the space sealed, and we do not. */
 bool border_is_here(
     const struct node *n, const struct conn *c, const struct space *sp);
-/* As what rows come from there: as they leave, too. */
-static inline bool border_rows_sealed(
-    const struct node *n, const struct conn *c, const struct space *sp)
-{
-    return sp->sealed || border_is_here(n, c, sp);
-}
-
 /* All that this node can seal and open of a space, in the step's arena. It may
  * be nothing: then whatever is asked of it is ENOTFOUND. */
 NODISCARD int border_sealer(

@@ -3,17 +3,6 @@
 
 #include <stdlib.h>
 
-/* A bootstrap on its way in is of the space that it is for. */
-static const struct space_token *token_of(
-    const struct node *n, const struct space *sp)
-{
-    if (sp->staged)
-        for (const struct space *s = n->spaces; s != NULL; s = s->next)
-            if (s->staging == sp)
-                return &s->token;
-    return &sp->token;
-}
-
 int sealed_place_cmp(const struct cell *a, const struct cell *b)
 {
     return slice_cmp(sealed_place_of(a), sealed_place_of(b));
@@ -74,7 +63,7 @@ int leaf_maker_init(struct leaf_maker *m, struct node *n,
         .sealed = sp->sealed,
         .key = key,
         .h = { .mesh = n->mesh,
-            .space = *token_of(n, sp),
+            .space = *space_token_of(n, sp),
             .epoch = head->epoch,
             .length = length } };
     memcpy(m->h.key_id, head->key_id, KEY_ID_LEN);

@@ -550,6 +550,16 @@ int space_stage(struct node *n, struct space *sp)
     return txn_status(&n->txn);
 }
 
+const struct space_token *space_token_of(
+    const struct node *n, const struct space *sp)
+{
+    if (sp->staged)
+        for (const struct space *s = n->spaces; s != NULL; s = s->next)
+            if (s->staging == sp)
+                return &s->token;
+    return &sp->token;
+}
+
 void space_unstage(struct node *n, struct space *sp)
 {
     uint32_t kept = 0;

@@ -5,6 +5,7 @@
 
 #include "repl/border.h"
 #include "repl/receive_impl.h"
+#include "repl/send_impl.h"
 
 #define KEY SLICE_LIT("a key")
 #define SEQ 1000 /* beyond all that was written */
@@ -384,5 +385,140 @@ TEST(who_holds_no_key_passes_nothing)
     CHECK_UINT(none.keys_n, 0);
     CHECK_INT(border_out(&none, &row), SYNCLINE_ENOTFOUND);
     CHECK_INT(border_in(&none, &in), SYNCLINE_ENOTFOUND);
+    trio_close(&t);
+}
+
+/* A bootstrap on its way in has no token of its own. */
+TEST(what_is_staged_is_sealed_as_its_space)
+{
+    struct space staging = { .staged = true };
+    struct sealer a, b;
+    struct space *sp;
+    struct trio t;
+
+    trio_open(&t);
+    sp = the_space(&t.member);
+    CHECK_OK(border_sealer(&t.member, sp, &a));
+    sp->staging = &staging;
+    CHECK_OK(border_sealer(&t.member, &staging, &b));
+    sp->staging = NULL;
+    CHECK_UINT(b.keys_n, 1);
+    CHECK_BYTES(SLICE(b.keys[0].seal, KEY_LEN), SLICE(a.keys[0].seal, KEY_LEN));
+    trio_close(&t);
+}
+
+/* With whom rows are translated: with a relay, unless it is one between relays,
+ * of all spaces but `_mesh`. */
+TEST(where_the_border_is)
+{
+    struct member *other;
+    struct conn c = { .id = 0 };
+    struct space *inner;
+    struct trio t;
+
+    trio_open(&t);
+    c.device = t.world->machines[0].node->device;
+    other =
+        (struct member *)(uintptr_t)members_get(t.member.members, &c.device);
+    inner = space_by_name(&t.member, SLICE_LIT(MESH_SPACE));
+    CHECK(other != NULL && other->role == ROLE_ADMIN && inner != NULL);
+    CHECK(!border_is_here(&t.member, &c, &t.clear));
+    other->role = ROLE_RELAY;
+    CHECK(border_is_here(&t.member, &c, &t.clear));
+    CHECK(!border_is_here(&t.relay, &c, &t.sealed));
+    CHECK(!border_is_here(&t.member, &c, inner));
+    other->role = ROLE_ADMIN;
+    trio_close(&t);
+}
+
+/* ---- what is sent ---- */
+
+static void keep(struct node *n, const struct space *sp, struct slice key,
+    const struct item *it)
+{
+    struct buf value = { 0 }, at = { 0 };
+    uint64_t commit;
+
+    put_be64(&value, 1);
+    put_varint(&value, 0);
+    put_item(&value, it);
+    txn_put_buf(&n->txn, TABLE_ITEM, key_item(&at, sp->id, key), &value);
+    CHECK_OK(txn_status(&n->txn));
+    CHECK_OK(
+        store_commit(&n->opt.store, buf_slice(&n->txn.batch.ops), &commit));
+    txn_reset(&n->txn);
+    buf_free(&value);
+    buf_free(&at);
+}
+
+/* One item to a peer that has so much; by: NULL, or who seals. */
+static void consider(struct filling *f, struct node *n, struct session *s,
+    struct slice key, const struct sealer *by)
+{
+    static struct conn c;
+    const struct entry e = { .lsn = 9, .kind = FEED_ITEM, .tail = key };
+
+    *f = (struct filling){ .node = n, .conn = &c, .s = s, .by = by };
+    CHECK_OK(consider_item(f, &e, true));
+}
+
+/* A peer that knows all changes but not all of what was seen gets the header;
+ * and, of a sealed item, one change, or it would not know what it is of. */
+TEST(a_sealed_row_has_a_change)
+{
+    struct dot seen = { { { 0xee } }, 7 };
+    struct session s = { .space = NULL };
+    struct prng p = { 8 };
+    struct slice name;
+    struct item it, sealed;
+    struct filling f;
+    struct trio t;
+
+    trio_open(&t);
+    it = wrote(&t, 1, 1, 10, false, &p);
+    CHECK_OK(vv_copy(&s.peer_has, &it.ctx, &t.arena));
+    CHECK_OK(vv_add(&it.ctx, &seen, &t.arena));
+    sealed = sealed_of(&t, &it, &name);
+    keep(&t.relay, &t.sealed, name, &sealed);
+    keep(&t.relay, &t.clear, KEY, &it);
+    s.space = &t.clear;
+    consider(&f, &t.relay, &s, KEY, NULL);
+    CHECK_UINT(f.rows_n, 1);
+    CHECK_UINT(f.rows[0].item.changes_n, 0);
+    s.space = &t.sealed;
+    consider(&f, &t.relay, &s, name, NULL);
+    CHECK_UINT(f.rows_n, 1);
+    CHECK_UINT(f.rows[0].item.changes_n, 1);
+    CHECK_BYTES(f.rows[0].bytes, item_bytes(&sealed, &t.arena));
+    trio_close(&t);
+}
+
+/* What cannot be sealed is held back, and no mark claims it. */
+TEST(a_member_seals_or_holds_back)
+{
+    struct session s = { .space = NULL };
+    struct sealer none = { .keys_n = 0 };
+    struct prng p = { 8 };
+    struct conn c = { .id = 0 };
+    struct slice name;
+    struct item it, sealed;
+    struct filling f;
+    struct trio t;
+
+    trio_open(&t);
+    it = wrote(&t, 1, 1, 10, false, &p);
+    sealed = sealed_of(&t, &it, &name);
+    keep(&t.member, &t.clear, KEY, &it);
+    s.space = &t.clear;
+    consider(&f, &t.member, &s, KEY, &t.sealer);
+    CHECK_UINT(f.rows_n, 1);
+    CHECK_BYTES(f.rows[0].key, name);
+    CHECK_BYTES(f.rows[0].bytes, item_bytes(&sealed, &t.arena));
+    none.node = &t.member;
+    none.space = &t.clear;
+    consider(&f, &t.member, &s, KEY, &none);
+    CHECK_UINT(f.rows_n, 0);
+    CHECK_UINT(s.held_n, 1);
+    send_forget(&c, &s);
     trio_close(&t);
 }
