@@ -45,7 +45,7 @@ static void note_said(struct door *d, const struct effect *fx)
         return;
     if (kind == PAIR_NONCE)
         ENSURE(get_pair_nonce(fx->bytes, PAIR_NONCE, d->theirs) == SYNCLINE_OK);
-    else if (kind == PAIR_ADMIT)
+    else if (kind == PAIR_ADMIT || kind == PAIR_PART)
         ENSURE(d->approved && d->confirmed);
     else
         ENSURE(kind == PAIR_REFUSE);

@@ -98,8 +98,8 @@ static const struct json *ask_clock(struct machine *m, struct arena *a)
         machine_ask_now(m, SLICE_LIT("{\"op\":\"clock\"}"), a, &rc);
 
     if (rc != SYNCLINE_OK)
-        world_fail(m->world, "request",
-            "node %u does not tell of its clock: %d", m->ix, rc);
+        world_fail(m->world, "R19", "node %u does not tell of its clock: %d",
+            m->ix, rc);
     return rc == SYNCLINE_OK ? json_get(answer, "clock") : NULL;
 }
 

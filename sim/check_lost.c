@@ -255,6 +255,32 @@ static bool may_count(struct world *w, const struct led_change *c)
             &c->dot.replica) >= c->dot.seq;
 }
 
+/* Somebody overwrote it, having seen it, whose change came not to count. Who
+ * may write and held that writes it again; if nobody did, what was below is
+ * lost with it. A limit of what is built (doc/security.md), so it is counted.
+ */
+static bool is_under_void(
+    struct loss_check *k, uint32_t change, const struct led_cell *cell)
+{
+    const uint32_t item = k->ledger->slots[cell->slot].item;
+
+    for (uint32_t i = 0; k->world->opt.roles && i < k->ledger->changes_n; i++) {
+        const struct led_change *c = &k->ledger->changes[i];
+
+        if (i == change || c->lost || !had_seen(k, i, change, item) ||
+            counts(k, i, item))
+            continue;
+        for (uint32_t j = 0; j < c->cells_n; j++)
+            if (k->ledger->slots[c->cells[j].slot].item == item &&
+                (c->cells[j].slot == cell->slot ||
+                    c->cells[j].life > cell->life)) {
+                k->world->tally.sim.lost_under_void++;
+                return true;
+            }
+    }
+    return false;
+}
+
 static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
@@ -269,7 +295,7 @@ static void check_change(struct loss_check *k, uint32_t ix)
 
         if (is_accounted_for(k, ix, &c->cells[i]) ||
             has_twin(k, ix, &c->cells[i]) || has_echo(k, ix, &c->cells[i]) ||
-            has_copy(k, ix, &c->cells[i]))
+            has_copy(k, ix, &c->cells[i]) || is_under_void(k, ix, &c->cells[i]))
             continue;
         world_fail(k->world, "I3",
             "what node %u was told is safe is lost: change %" PRIu64

@@ -17,7 +17,7 @@
 #define HISTORY_KEEP 50
 #define HISTORY_LOOK 64
 /* The most that one item takes in one commit. */
-#define ONE_ITEM ((size_t)128 << 10)
+#define ONE_ITEM ((size_t)160 << 10)
 /* Seeds whose signatures are Ed25519; those of the others are quick. */
 #define REAL_ONE_IN 16
 

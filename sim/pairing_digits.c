@@ -59,6 +59,18 @@ static void decide(struct world *w)
 
 static void look(struct world *w, struct happening *h);
 
+/* Or of an earlier one, of which the member has not heard that it is over? */
+static bool is_of_attempt(const struct pairing *p, const struct json *asker)
+{
+    const struct device_id *device = p->middle.way != MIDDLE_NONE
+        ? &p->middle.crypto.device
+        : &p->who->crypto.device;
+    char hex[2 * DEVICE_ID_LEN + 1];
+
+    hex_encode(hex, device_slice(device));
+    return slice_is(json_get_str(asker, "device"), hex);
+}
+
 static void on_pending(
     struct world *w, struct ask *a, int rc, const struct json *answer)
 {
@@ -66,9 +78,9 @@ static void on_pending(
     const struct json *list = json_get(answer, "pending");
 
     (void)a;
-    if (rc != SYNCLINE_OK || list == NULL || list->first == NULL)
-        return;
-    note_digits(&p->shown, list->first);
+    if (rc == SYNCLINE_OK && list != NULL && list->first != NULL &&
+        is_of_attempt(p, list->first))
+        note_digits(&p->shown, list->first);
 }
 
 /* The people at both machines look at what is there. */

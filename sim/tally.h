@@ -18,6 +18,7 @@
     X(roles)  /* changed, and keys made by hand */ \
     X(digits_equal)                                \
     X(digits_differ)                               \
+    X(lost_under_void)                             \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

@@ -65,8 +65,6 @@ static int tell(struct node *n, const char *kind,
         fx->often = often;
         name_actor(n, fx);
         rc = fx_bytes(n, fx, buf_slice(&b));
-        if (rc != SYNCLINE_OK)
-            n->fx_n--; /* half told is not told */
     }
     buf_free(&b);
     return rc;

@@ -20,7 +20,10 @@ struct effect *fx_add(struct node *n, enum effect_type type)
 int fx_bytes(struct node *n, struct effect *fx, struct slice bytes)
 {
     fx->bytes = arena_dup(&n->step, bytes);
-    return fx->bytes.ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+    if (fx->bytes.ptr != NULL)
+        return SYNCLINE_OK;
+    n->fx_n -= fx == &n->fx[n->fx_n - 1]; /* half told is not told */
+    return SYNCLINE_ENOMEM;
 }
 
 int fx_reply(struct node *n, uint64_t request, struct slice json, bool more)

@@ -3,6 +3,7 @@
  * there, so people must hear of it. */
 #include "repl/oversize.h"
 
+#include "base/plant.h"
 #include "repl/node_impl.h"
 
 /* The longest row, whoever they are: one that must be held in memory as a
@@ -19,8 +20,9 @@ bool node_has_enough(const struct node *n)
 {
     size_t held = n->txn.held.n > 0 ? n->txn.recent.arena.used : 0;
 
-    return n->txn.batch.ops.len + held >= n->opt.commit_bytes ||
-        n->step.used >= STEP_BYTES;
+    return !PLANTED(ONE_PIECE) &&
+        (n->txn.batch.ops.len + held >= n->opt.commit_bytes ||
+            n->step.used >= STEP_BYTES);
 }
 
 void piece_begin(const struct node *n, struct piece *p)

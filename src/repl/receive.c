@@ -352,7 +352,7 @@ static int receive_rows(struct taking *t)
         return rc;
     piece_begin(t->node, &t->piece);
     for (uint32_t i = 0; i < f->rows_n && rc == SYNCLINE_OK; i++) {
-        if (i > 0 && node_has_enough(t->node) && !PLANTED(ONE_PIECE))
+        if (i > 0 && node_has_enough(t->node))
             rc = take_piece(t);
         if (rc == SYNCLINE_OK)
             rc = take_sealed(

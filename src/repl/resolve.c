@@ -259,14 +259,12 @@ static int ask_shell(struct node *n, const struct unsettled *u,
     const struct json *ancestor)
 {
     struct asked *a = calloc(1, sizeof *a);
-    struct effect *fx = fx_add(n, FX_RESOLVE);
+    struct effect *fx;
     struct buf text = { 0 };
     int rc;
 
-    if (a == NULL || fx == NULL) {
-        free(a);
+    if (a == NULL)
         return SYNCLINE_ENOMEM;
-    }
     a->id = ++n->next_asked;
     a->space = u->space;
     a->loser = u->conflict.loser.dot;
@@ -302,10 +300,14 @@ static int ask_shell(struct node *n, const struct unsettled *u,
     else
         buf_put_str(&text, "null");
     buf_put_str(&text, "}");
-    fx->request = a->id;
     rc = buf_status(&text);
-    if (rc == SYNCLINE_OK)
+    fx = rc == SYNCLINE_OK ? fx_add(n, FX_RESOLVE) : NULL;
+    if (rc == SYNCLINE_OK && fx == NULL)
+        rc = SYNCLINE_ENOMEM;
+    if (rc == SYNCLINE_OK) {
+        fx->request = a->id;
         rc = fx_bytes(n, fx, buf_slice(&text));
+    }
     buf_free(&text);
     return rc;
 }

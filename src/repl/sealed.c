@@ -42,7 +42,7 @@ static int take(struct buf *b, int rc, struct slice *out, struct arena *a)
 int sealed_item_name(const struct sealer *s, struct slice key,
     struct slice *out, struct arena *a)
 {
-    uint8_t token[SHA256_LEN];
+    uint8_t token[SHA256_LEN] = { 0 };
     struct buf b = { 0 };
     int rc = s->keys_n == 0
         ? SYNCLINE_ENOTFOUND
@@ -55,7 +55,7 @@ int sealed_item_name(const struct sealer *s, struct slice key,
 int sealed_cell_path(const struct sealer *s, struct slice key,
     struct slice path, struct slice *out, struct arena *a)
 {
-    uint8_t token[SHA256_LEN];
+    uint8_t token[SHA256_LEN] = { 0 };
     struct buf b = { 0 };
     int rc = envelope_cell_token(token, crypto_of(s), &s->keys[0], key, path);
 
@@ -209,7 +209,7 @@ static int seal_cells(struct sealing *g, struct turn *t)
 static int seal_rest(struct sealing *g, struct turn *t, struct original *out)
 {
     const struct change *c = &g->item->changes[t->ix];
-    uint8_t header[ENVELOPE_HEADER_LEN], tag[ENVELOPE_TAG_LEN];
+    uint8_t header[ENVELOPE_HEADER_LEN], tag[ENVELOPE_TAG_LEN] = { 0 };
     bool is_tomb = g->item->tomb == (int64_t)t->ix;
     struct buf plain = { 0 }, seal = { 0 };
     int rc = is_tomb ? leaf_parts(&t->maker, NULL, header, tag) : SYNCLINE_OK;

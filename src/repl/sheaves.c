@@ -140,12 +140,13 @@ static int put_row(struct binding *b, const struct row_out *row, uint32_t *next)
         if (rc == SYNCLINE_OK && c->proof.ptr == NULL)
             rc = SYNCLINE_ENOMEM;
     }
-    buf_clear(&bytes);
-    put_item(&bytes, &it);
-    put_bytes(&b->out->rows, row->key);
-    put_bytes(&b->out->rows, buf_slice(&bytes));
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        buf_clear(&bytes);
+        put_item(&bytes, &it);
+        put_bytes(&b->out->rows, row->key);
+        put_bytes(&b->out->rows, buf_slice(&bytes));
         rc = buf_status(&bytes);
+    }
     buf_free(&bytes);
     return rc == SYNCLINE_OK ? buf_status(&b->out->rows) : rc;
 }
