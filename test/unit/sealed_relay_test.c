@@ -522,3 +522,55 @@ TEST(a_member_seals_or_holds_back)
     send_forget(&c, &s);
     trio_close(&t);
 }
+
+/* ---- memory ---- */
+
+static int there_and_back(struct trio *t, const struct item *it)
+{
+    struct row_out out = { .key = KEY, .item = *it };
+    struct row_in at, back;
+    struct sealer by;
+    int rc = border_sealer(&t->member, &t->clear, &by);
+
+    if (rc == SYNCLINE_OK)
+        rc = border_out(&by, &out);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = receive_read_row(&t->relay, out.key, out.bytes, true, &at);
+    if (rc == SYNCLINE_OK)
+        rc = proofs_check(&t->relay, &t->sealed, &at);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = receive_read_row(&t->member, out.key, out.bytes, true, &back);
+    if (rc == SYNCLINE_OK)
+        rc = border_in(&by, &back);
+    return rc == SYNCLINE_OK ? proofs_check(&t->member, &t->clear, &back) : rc;
+}
+
+TEST(memory_that_runs_out_at_the_border_is_told)
+{
+    struct prng p = { 8 };
+    struct sealer by;
+    struct item it;
+    struct trio t;
+    long n = 0;
+    int rc;
+
+    trio_open(&t);
+    CHECK_OK(border_sealer(&t.member, &t.clear, &by));
+    t.sealer = by;
+    it = wrote(&t, 1, 1, 10, false, &p);
+    for (;; n++) {
+        arena_free(&t.member.step);
+        arena_free(&t.relay.step);
+        check_alloc_fail_from(n);
+        rc = there_and_back(&t, &it);
+        if (!check_alloc_failed())
+            break;
+        CHECK_INT(rc, SYNCLINE_ENOMEM);
+    }
+    check_alloc_fail_from(-1);
+    CHECK_OK(rc);
+    CHECK(n > 20);
+    trio_close(&t);
+}
