@@ -130,8 +130,8 @@ struct session {
     bool subscribed; /* the peer has the space: it can be told */
     bool owes_acks;  /* and has not been told yet what others have */
     struct arena claims_arena;
-    struct vv claims; /* what the peer has, by its own word alone */
-    bool deaf;        /* to a bootstrap that is not wanted */
+    struct vv claims;  /* what the peer has, by its own word alone */
+    bool deaf, missed; /* to a bootstrap; what came while it was behind */
     struct arena horizon_arena;
     struct vv horizon; /* the peer's, when its bootstrap began */
     /* Marks that came after rows that are parked. */

@@ -477,6 +477,32 @@ static int answer_begins(struct node *n, struct conn *c, struct space *sp,
     return SYNCLINE_OK;
 }
 
+/* What comes from a peer that is behind is let go. Should it be so no more, by
+ * its own word and without a bootstrap, it goes on from what it believes that
+ * we have: missed, until we have told it. */
+static struct space *target_of(struct conn *c, struct space *sp)
+{
+    struct space *into = bootstrap_target(c, sp);
+    struct session *s = session_of(c, sp);
+
+    if (into == NULL && s != NULL && !s->deaf)
+        s->missed = true;
+    return into;
+}
+
+static bool has_missed(struct conn *c, struct space *sp)
+{
+    const struct session *s = session_of(c, sp);
+
+    return s != NULL && s->missed;
+}
+
+static int ask_again(struct node *n, struct conn *c, struct space *sp)
+{
+    session_of(c, sp)->missed = false;
+    return conn_subscribe_anew(n, c, sp);
+}
+
 int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
 {
     struct space *sp = space_by_token(n, &f->space), *into;
@@ -493,11 +519,13 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         return answer_begins(n, c, sp, f);
     if (rc != SYNCLINE_OK || sp == NULL || is_refused(n, c, sp))
         return rc;
-    into = bootstrap_target(c, sp);
+    into = target_of(c, sp);
     if (into == NULL) {
         n->counts.batches_refused++;
         return SYNCLINE_OK;
     }
+    if (into == sp && has_missed(c, sp))
+        return ask_again(n, c, sp);
     if (into->staged) {
         sp->staging_us = n->now_us;
         rc = receive_staged(n, c, into, f);
@@ -587,7 +615,9 @@ int receive_fragment(
         return buf_status(&in->row);
     if (in->row.len < in->total)
         return SYNCLINE_OK;
-    into = is_refused(n, c, sp) ? NULL : bootstrap_target(c, sp);
+    into = is_refused(n, c, sp) ? NULL : target_of(c, sp);
+    if (into == sp && has_missed(c, sp))
+        into = NULL;
     if (into == NULL) {
         buf_free(&in->row);
         return SYNCLINE_OK;
