@@ -8,6 +8,9 @@
 #define HEAL_US (30 * SEC_US)
 #define TRANSFER_US (5 * SEC_US)
 #define TRANSFER_OPS 200
+/* Where some have not met until then, they have to tell what they have, and
+ * collect what all have, item by item where commits are small. */
+#define MEETING_US (60 * SEC_US)
 /* Nothing happens for so long, twice. */
 #define QUIET_US (60 * SEC_US)
 /* What is written after that is everywhere. */
@@ -98,6 +101,8 @@ static void judge(struct world *w, struct happening *h)
         if (!w->failed)
             check_converge(w);
         if (!w->failed)
+            check_carried(w);
+        if (!w->failed)
             check_members(w);
         if (!w->failed)
             check_brought(w);
@@ -123,7 +128,8 @@ static void healed(struct world *w)
 
     w->pairing.done = NULL;
     clocks_mended(w);
-    later(w, HEAL_US + loads * TRANSFER_US, judge);
+    later(w, HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0),
+        judge);
 }
 
 /* Those that are out come in first. */

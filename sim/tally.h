@@ -19,6 +19,7 @@
     X(digits_equal)                                \
     X(digits_differ)                               \
     X(lost_under_void)                             \
+    X(relays_down)                                 \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

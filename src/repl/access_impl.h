@@ -83,6 +83,10 @@ NODISCARD int access_lower(
 /* Nothing more is taken from this session until it, or we, know more. */
 void access_refuse(struct node *n, struct conn *c, struct space *sp);
 
+/* What a relay sent does not open: no mark is believed of this session, until
+ * it is asked anew after a while that doubles, or keys have come. */
+void access_leaks(const struct node *n, struct session *s);
+
 /* What BYE says to a device that is no member any more. */
 #define BYE_REMOVED "this device was removed from the mesh"
 /* If that has been said to us, by a member, we keep it. */
