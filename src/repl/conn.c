@@ -27,13 +27,24 @@ struct conn *conn_of(const struct node *n, const struct device_id *device)
     return NULL;
 }
 
+static struct session *find_session(
+    const struct conn *c, const struct space *sp)
+{
+    struct session *s = c->sessions;
+
+    while (s != NULL && s->space != sp)
+        s = s->next;
+    return s;
+}
+
 struct session *session_of(struct conn *c, const struct space *sp)
 {
-    struct session *s;
+    struct session *s = find_session(c, sp);
 
-    for (s = c->sessions; s != NULL; s = s->next)
-        if (s->space == sp)
-            return s;
+    if (s != NULL) {
+        session_stir(s); /* whoever asks for it may change it */
+        return s;
+    }
     s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
@@ -376,8 +387,8 @@ static int on_credit(struct node *n, struct conn *c, struct frame *f)
 {
     if (f->credit > c->in_flight)
         return SYNCLINE_EMALFORMED;
+    n->want_flush = n->want_flush || c->in_flight >= n->opt.window_bytes;
     c->in_flight -= (size_t)f->credit;
-    n->want_flush = true;
     return SYNCLINE_OK;
 }
 
@@ -570,16 +581,23 @@ bool conn_reaches(const struct conn *c, const struct device_id *d)
     return false;
 }
 
+bool conns_lack(const struct node *n, const struct device_id *d)
+{
+    for (const struct conn *c = n->conns; c != NULL; c = c->next)
+        if (c->greeted && !c->closing && !device_eq(&c->device, d) &&
+            !conn_reaches(c, d))
+            return true;
+    return false;
+}
+
 static int pass_on_ack(
     struct node *n, const struct member_ack *a, struct conn *c)
 {
     struct frame f = { .type = FRAME_ACK,
         .ack = { a->space->token, a->device, a->durable } };
-    struct session *s = session_of(c, a->space);
+    const struct session *s = find_session(c, a->space);
 
-    if (s == NULL)
-        return SYNCLINE_ENOMEM;
-    if (!s->subscribed || !(a->news || s->owes_acks) ||
+    if (s == NULL || !s->subscribed || !(a->news || s->owes_acks) ||
         device_eq(&c->device, &a->device) || conn_reaches(c, &a->device))
         return SYNCLINE_OK;
     n->counts.acks_forwarded++;
@@ -637,7 +655,8 @@ int conns_flush(struct node *n)
         told = false;
         for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
              s = s->next)
-            rc = tell_durable(n, c, s, &told);
+            if (!session_is_calm(s))
+                rc = tell_durable(n, c, s, &told);
         if (rc == SYNCLINE_OK && c->owed > 0 && (told || c->hurry))
             rc = give_credit(n, c);
     }
@@ -662,8 +681,10 @@ int conns_tick(struct node *n)
                 rc = compare_tick(n, c);
             if (rc == SYNCLINE_OK && c->owed > 0)
                 rc = give_credit(n, c);
-            for (struct session *s = c->sessions; s != NULL; s = s->next)
+            for (struct session *s = c->sessions; s != NULL; s = s->next) {
                 s->tell_cursor = n->want_flush = true; /* and see who rests */
+                session_stir(s);
+            }
         }
         if (rc != SYNCLINE_OK)
             return rc;

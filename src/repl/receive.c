@@ -649,12 +649,16 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
     sp->clipped = access_clamp(n, sp, &durable) || sp->clipped;
     if (device_eq(&f->device, &c->device)) {
         s = session_of(c, sp);
-        if (s == NULL || note_claim(n, c, sp, &durable) != SYNCLINE_OK)
+        if (s == NULL)
+            return SYNCLINE_ENOMEM;
+        /* It may end a wait; else there is less to say than before. */
+        if (s->held_n > 0 || session_is_behind(s))
+            n->want_flush = true;
+        if (note_claim(n, c, sp, &durable) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
         if (s->bootstrapping == BOOTSTRAP_NONE &&
             vv_join(&s->peer_has, &durable, &s->arena) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
-        n->want_flush = true;
     }
     if (device_eq(&f->device, &c->device))
         return ack_learn(n, &f->device, sp, &durable, false);
