@@ -27,8 +27,7 @@ struct conn *conn_of(const struct node *n, const struct device_id *device)
     return NULL;
 }
 
-static struct session *find_session(
-    const struct conn *c, const struct space *sp)
+struct session *session_find(const struct conn *c, const struct space *sp)
 {
     struct session *s = c->sessions;
 
@@ -39,7 +38,7 @@ static struct session *find_session(
 
 struct session *session_of(struct conn *c, const struct space *sp)
 {
-    struct session *s = find_session(c, sp);
+    struct session *s = session_find(c, sp);
 
     if (s != NULL) {
         session_stir(s); /* whoever asks for it may change it */
@@ -550,80 +549,12 @@ static int tell_all_reach(struct node *n)
     return rc;
 }
 
-static int tell_durable(
-    struct node *n, struct conn *c, struct session *s, bool *told)
-{
-    struct frame f = { .type = FRAME_ACK,
-        .ack = { .space = s->space->token, .device = n->device } };
-    uint32_t kept = 0;
-    int rc;
-
-    if (!s->subscribed || vv_geq(&s->acked, &s->space->durable))
-        return SYNCLINE_OK;
-    rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    for (uint32_t i = 0; i < f.ack.durable.n; i++)
-        if (!vv_covers(&s->acked, &f.ack.durable.e[i]))
-            f.ack.durable.e[kept++] = f.ack.durable.e[i];
-    f.ack.durable.n = kept;
-    *told = true;
-    n->counts.acks_sent++;
-    rc = vv_join(&s->acked, &f.ack.durable, &s->acked_arena);
-    return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
-}
-
 bool conn_reaches(const struct conn *c, const struct device_id *d)
 {
     for (uint32_t i = 0; i < c->reach_n; i++)
         if (device_eq(&c->reach[i].device, d))
             return true;
     return false;
-}
-
-bool conns_lack(const struct node *n, const struct device_id *d)
-{
-    for (const struct conn *c = n->conns; c != NULL; c = c->next)
-        if (c->greeted && !c->closing && !device_eq(&c->device, d) &&
-            !conn_reaches(c, d))
-            return true;
-    return false;
-}
-
-static int pass_on_ack(
-    struct node *n, const struct member_ack *a, struct conn *c)
-{
-    struct frame f = { .type = FRAME_ACK,
-        .ack = { a->space->token, a->device, a->durable } };
-    const struct session *s = find_session(c, a->space);
-
-    if (s == NULL || !s->subscribed || !(a->news || s->owes_acks) ||
-        device_eq(&c->device, &a->device) || conn_reaches(c, &a->device))
-        return SYNCLINE_OK;
-    n->counts.acks_forwarded++;
-    return conn_send(n, c, &f);
-}
-
-/* What others have said is durable with them, to peers that do not reach them
- * themselves: the news, and all of it once a session. */
-static int pass_on_acks(struct node *n)
-{
-    for (struct member_ack *a = n->acks; a != NULL; a = a->next) {
-        for (struct conn *c = n->conns; c != NULL; c = c->next) {
-            int rc =
-                c->greeted && !c->closing ? pass_on_ack(n, a, c) : SYNCLINE_OK;
-
-            if (rc != SYNCLINE_OK)
-                return rc;
-        }
-        a->news = false;
-    }
-    for (struct conn *c = n->conns; c != NULL; c = c->next)
-        for (struct session *s = c->sessions; s != NULL; s = s->next)
-            if (s->subscribed)
-                s->owes_acks = false;
-    n->acks_news = false;
-    return SYNCLINE_OK;
 }
 
 /* Credits ride with an ack unless the sender waits: each frame wakes it. */
@@ -647,7 +578,7 @@ int conns_flush(struct node *n)
     if (rc == SYNCLINE_OK)
         rc = access_retry(n);
     if (rc == SYNCLINE_OK && n->acks_news)
-        rc = pass_on_acks(n);
+        rc = acks_pass_on(n);
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
          c = c->next) {
         if (!c->greeted || c->closing)
@@ -656,7 +587,7 @@ int conns_flush(struct node *n)
         for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
              s = s->next)
             if (!session_is_calm(s))
-                rc = tell_durable(n, c, s, &told);
+                rc = ack_tell(n, c, s, &told);
         if (rc == SYNCLINE_OK && c->owed > 0 && (told || c->hurry))
             rc = give_credit(n, c);
     }

@@ -194,8 +194,6 @@ struct conn *conn_by_id(const struct node *n, uint64_t id);
 struct conn *conn_of(const struct node *n, const struct device_id *device);
 /* By its own word, is it connected to that device? */
 bool conn_reaches(const struct conn *c, const struct device_id *d);
-/* Is there another peer that is not? */
-bool conns_lack(const struct node *n, const struct device_id *d);
 NODISCARD int conn_on_up(struct node *n, const struct event *ev);
 NODISCARD int conn_on_down(struct node *n, const struct event *ev);
 NODISCARD int conn_on_frame(struct node *n, const struct event *ev);
@@ -211,7 +209,9 @@ void conns_free(struct node *n);
 void conns_restart(struct node *n, const char *why);
 /* Of several connections to a device one stays. */
 void conn_close_doubles(struct node *n, struct conn *c);
+/* The session of a space, made if there is none; stirred. */
 struct session *session_of(struct conn *c, const struct space *sp);
+struct session *session_find(const struct conn *c, const struct space *sp);
 NODISCARD int conn_ping(struct node *n, struct conn *c);
 
 /* ---- subscribe.c ---- */

@@ -12,7 +12,7 @@
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
- *   receive.c, receive_row.c   rows and marks in
+ *   receive.c, receive_*.c   rows and marks in; acks.c: what is durable where
  *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership as items of `_mesh`
@@ -304,6 +304,17 @@ NODISCARD int receive_again(struct node *n, struct conn *c, struct space *sp,
     struct slice key, struct slice row);
 NODISCARD int receive_late(
     struct node *n, struct conn *c, const struct frame_batch *f);
+
+/* ---- acks.c ---- */
+
+/* A peer, of what is durable here and it has not heard of. */
+NODISCARD int ack_tell(
+    struct node *n, struct conn *c, struct session *s, bool *told);
+/* What others have said is durable with them, to peers that do not reach them
+ * themselves: the news, and all of it once a session. */
+NODISCARD int acks_pass_on(struct node *n);
+/* Is there a peer, besides the device itself, that does not reach it? */
+bool acks_are_wanted(const struct node *n, const struct device_id *d);
 NODISCARD int receive_ack(
     struct node *n, struct conn *c, const struct frame_ack *f);
 

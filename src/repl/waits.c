@@ -319,7 +319,7 @@ int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
     if (rc != SYNCLINE_OK)
         return rc;
     a->news = n->acks_news = true;
-    n->want_flush = n->want_flush || conns_lack(n, device);
+    n->want_flush = n->want_flush || acks_are_wanted(n, device);
     return check_acking(n);
 }
 
