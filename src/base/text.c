@@ -2,6 +2,8 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 static const char base32_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void hex_encode(char *out, struct slice s)
 {
@@ -44,20 +46,6 @@ int hex_decode(uint8_t *out, size_t out_len, struct slice text)
     return SYNCLINE_OK;
 }
 
-void put_base32(struct buf *b, struct slice s)
-{
-    uint32_t bits = 0;
-    int have = 0;
-
-    for (size_t i = 0; i < s.len; i++) {
-        bits = bits << 8 | s.ptr[i];
-        for (have += 8; have >= 5; have -= 5)
-            buf_put_u8(b, (uint8_t)base32_digits[bits >> (have - 5) & 31]);
-    }
-    if (have > 0)
-        buf_put_u8(b, (uint8_t)base32_digits[bits << (5 - have) & 31]);
-}
-
 static int base32_value(uint8_t c)
 {
     if (c >= 'a' && c <= 'z')
@@ -69,30 +57,79 @@ static int base32_value(uint8_t c)
     return -1;
 }
 
-int base32_decode(struct buf *out, struct slice text)
+static int base64_value(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Digits of so many bits each. */
+static void put_digits(
+    struct buf *b, struct slice s, const char *digits, int width)
+{
+    const uint32_t mask = (1u << width) - 1;
+    uint32_t bits = 0;
+    int have = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        bits = bits << 8 | s.ptr[i];
+        for (have += 8; have >= width; have -= width)
+            buf_put_u8(b, (uint8_t)digits[bits >> (have - width) & mask]);
+    }
+    if (have > 0)
+        buf_put_u8(b, (uint8_t)digits[bits << (width - have) & mask]);
+}
+
+static int get_digits(
+    struct buf *out, struct slice text, int (*value)(uint8_t c), int width)
 {
     size_t before = out->len;
     uint32_t bits = 0;
     int have = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        int v = base32_value(text.ptr[i]);
+        int v = value(text.ptr[i]);
 
         if (v < 0)
             goto malformed;
-        bits = bits << 5 | (uint32_t)v;
-        have += 5;
+        bits = bits << width | (uint32_t)v;
+        have += width;
         if (have >= 8) {
             have -= 8;
             buf_put_u8(out, (uint8_t)(bits >> have));
         }
     }
-    if (have >= 5 || (bits & ((1u << have) - 1)) != 0)
+    if (have >= width || (bits & ((1u << have) - 1)) != 0)
         goto malformed;
     return buf_status(out);
 malformed:
     out->len = before;
     return SYNCLINE_EMALFORMED;
+}
+
+void put_base32(struct buf *b, struct slice s)
+{
+    put_digits(b, s, base32_digits, 5);
+}
+
+int base32_decode(struct buf *out, struct slice text)
+{
+    return get_digits(out, text, base32_value, 5);
+}
+
+void put_base64(struct buf *b, struct slice s)
+{
+    put_digits(b, s, base64_digits, 6);
+}
+
+int base64_decode(struct buf *out, struct slice text)
+{
+    return get_digits(out, text, base64_value, 6);
 }
 
 /* Length of the sequence that begins with c and the smallest code point

@@ -1,7 +1,7 @@
-/* text.h - bytes as text that people copy: hex and base32 (RFC 4648,
- * lower-case hex, upper-case base32 without padding).
+/* text.h - bytes as text: hex and base32, which people copy, and base64, which
+ * nobody does (RFC 4648; lower-case hex, upper-case base32, no padding).
  *
- * Pure. Decoders accept both cases and nothing else. */
+ * Pure. Decoders of what people copy accept both cases and nothing else. */
 #ifndef SYNCLINE_BASE_TEXT_H
 #define SYNCLINE_BASE_TEXT_H
 
@@ -16,6 +16,10 @@ NODISCARD int hex_decode(uint8_t *out, size_t out_len, struct slice text);
 void put_base32(struct buf *b, struct slice s);
 /* Appends the bytes, or nothing; leftover bits must be zero. */
 NODISCARD int base32_decode(struct buf *out, struct slice text);
+
+void put_base64(struct buf *b, struct slice s);
+/* As base32_decode. */
+NODISCARD int base64_decode(struct buf *out, struct slice text);
 
 /* Strict UTF-8 (RFC 3629): no overlong forms, surrogates, or above
  * U+10FFFF. */

@@ -11,11 +11,12 @@
 #include "core/json.h"
 #include "core/vv.h"
 
-#define KEY_MAX 1024                 /* bytes of an item's key */
-#define PATH_MAX_LEN 8192            /* bytes of a cell's pointer */
-#define VALUE_MAX ((size_t)16 << 20) /* bytes of an item's document */
-#define CELLS_MAX 10000              /* leaves that a writer may give it */
-#define CELLS_JOINED_MAX 1000000     /* cells after joins, removed ones too */
+#define KEY_MAX 1024                     /* bytes of an item's key */
+#define PATH_MAX_LEN 8192                /* bytes of a cell's pointer */
+#define VALUE_MAX ((size_t)16 << 20)     /* bytes of an item's document */
+#define VALUE_SEALED_MAX (2 * VALUE_MAX) /* of one value as a relay has it */
+#define CELLS_MAX 10000                  /* leaves that a writer may give it */
+#define CELLS_JOINED_MAX 1000000 /* cells after joins, removed ones too */
 
 /* Causal lengths, versions and floors beyond this are refused, whoever brings
  * them: there is room to count on for every writer. */
@@ -111,6 +112,7 @@ NODISCARD int get_item(struct reader *r, struct item *out, struct arena *a);
 void put_change_context(
     struct buf *b, const struct change *c, struct slice originals_tag);
 void put_change_originals(struct buf *b, const struct change *c);
+void get_change_originals(struct reader *r, struct change *c, struct arena *a);
 
 /* The fingerprint of (key, item): of its standing part, and, apart, of its
  * tombstone and removed fields. An all-zero hash: nothing of that kind. */

@@ -128,7 +128,7 @@ static void put_value(struct buf *b, struct slice value)
 
 static struct slice get_value(struct reader *r)
 {
-    uint64_t n = get_varint_max(r, VALUE_MAX + 1);
+    uint64_t n = get_varint_max(r, VALUE_SEALED_MAX + 1);
 
     if (n == 0)
         return SLICE_NONE;
@@ -163,6 +163,7 @@ static void put_originals(
     }
 }
 
+/* table NULL: names are whole. */
 static void get_originals(
     struct reader *r, const struct vv *table, struct change *c, struct arena *a)
 {
@@ -180,8 +181,13 @@ static void get_originals(
     for (; c->originals_n < n && r->err == 0; c->originals_n++) {
         struct original *o = &c->originals[c->originals_n];
 
-        get_short_dot(r, table, &o->dot);
-        get_short_stamp(r, table, &o->stamp);
+        if (table != NULL) {
+            get_short_dot(r, table, &o->dot);
+            get_short_stamp(r, table, &o->stamp);
+        } else {
+            get_dot(r, &o->dot);
+            get_stamp(r, &o->stamp);
+        }
         o->value = get_value(r);
         if (r->err == 0 && c->originals_n > 0 &&
             dot_cmp(&o[-1].dot, &o->dot) >= 0)
@@ -268,6 +274,11 @@ void put_change_originals(struct buf *b, const struct change *c)
         put_stamp(b, &c->originals[i].stamp);
         put_value(b, c->originals[i].value);
     }
+}
+
+void get_change_originals(struct reader *r, struct change *c, struct arena *a)
+{
+    get_originals(r, NULL, c, a);
 }
 
 static void get_changes(struct reader *r, struct item *it, struct arena *a)

@@ -200,6 +200,13 @@ int proof_read(struct proof *out, struct slice bytes)
     return SYNCLINE_OK;
 }
 
+void proof_places(const struct proof *p, uint32_t *out)
+{
+    for (struct living l = living_of(p); l.from < p->leaves_n; living_next(&l))
+        for (uint64_t at = l.from; at < l.to; at++)
+            *out++ = (uint32_t)at;
+}
+
 /* ---- walking ---- */
 
 struct walk {
@@ -285,6 +292,13 @@ static void put_outside(struct buf *out, const struct merkle_hash *node,
     put_outside(out, node + 1, k, from, to < k ? to : k);
     put_outside(out, node + (size_t)2 * k, n - k, from > k ? from - k : 0,
         to > k ? to - k : 0);
+}
+
+void proof_put(struct buf *out, const struct proof *p)
+{
+    proof_put_head(out, &p->head, p->leaves_n);
+    buf_put_slice(out, p->runs);
+    buf_put_slice(out, p->hashes);
 }
 
 void proof_make(struct buf *out, const struct proof_head *head,

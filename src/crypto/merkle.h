@@ -70,7 +70,12 @@ NODISCARD int proof_root(struct merkle_hash *out,
     const struct crypto_port *crypto, const struct proof *p,
     const struct merkle_hash *living, uint32_t living_n);
 
-/* Builders append. Of the leaves [from, to) of a tree that was built. */
+/* Where the living stand in the tree: living_n places. */
+void proof_places(const struct proof *p, uint32_t *out);
+
+/* Builders append. What was read, with p's head as it is now. */
+void proof_put(struct buf *out, const struct proof *p);
+/* Of the leaves [from, to) of a tree that was built. */
 void proof_make(struct buf *out, const struct proof_head *head,
     const struct merkle_hash *nodes, uint32_t n, uint32_t from, uint32_t to);
 /* Of those that live the ones to be kept, at least one of them; the hashes of

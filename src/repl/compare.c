@@ -144,6 +144,6 @@ int compare_on_show(struct node *n, struct conn *c, const struct frame_show *f)
     if (c->shows == 0)
         return SYNCLINE_OK; /* it was not asked for */
     c->shows--;
-    rc = receive_read_row(n, f->key, f->row, &row);
+    rc = receive_read_row(n, f->key, f->row, sp->sealed, &row);
     return rc == SYNCLINE_OK ? forks_look(n, sp, f->key, &row.item) : rc;
 }

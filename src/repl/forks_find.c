@@ -56,7 +56,7 @@ static int make_half(
     int rc = proof_read(&p, c->proof);
 
     if (rc == SYNCLINE_OK)
-        rc = cells_of_changes(&of, at->item, &n->step);
+        rc = cells_of_changes(&of, at->item, sp->sealed, &n->step);
     if (rc != SYNCLINE_OK)
         return rc;
     leaves_in = leaves_n(at->item, &of, at->change);

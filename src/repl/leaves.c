@@ -1,18 +1,44 @@
 #include "repl/proofs.h"
+#include "repl/sealed.h"
 
-/* A bootstrap on its way in is of the space that it is for. */
-static const struct space_token *token_of(
-    const struct node *n, const struct space *sp)
+#include <stdlib.h>
+
+int sealed_place_cmp(const struct cell *a, const struct cell *b)
 {
-    if (sp->staged)
-        for (const struct space *s = n->spaces; s != NULL; s = s->next)
-            if (s->staging == sp)
-                return &s->token;
-    return &sp->token;
+    return slice_cmp(sealed_place_of(a), sealed_place_of(b));
+}
+
+struct placed {
+    const struct cell *cell;
+    uint32_t ix;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+
+    if (x->cell->change != y->cell->change)
+        return x->cell->change < y->cell->change ? -1 : 1;
+    return sealed_place_cmp(x->cell, y->cell);
+}
+
+static int order_by_place(
+    uint32_t *cell, const struct item *it, struct arena *a)
+{
+    struct placed *sorted = arena_alloc(a, (it->cells_n + 1) * sizeof *sorted);
+
+    if (sorted == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < it->cells_n; i++)
+        sorted[i] = (struct placed){ &it->cells[i], i };
+    qsort(sorted, it->cells_n, sizeof *sorted, by_place);
+    for (uint32_t i = 0; i < it->cells_n; i++)
+        cell[i] = sorted[i].ix;
+    return SYNCLINE_OK;
 }
 
 int cells_of_changes(
-    struct cells_of *out, const struct item *it, struct arena *a)
+    struct cells_of *out, const struct item *it, bool sealed, struct arena *a)
 {
     uint32_t *from = arena_zalloc(a, it->changes_n + 2, sizeof *from);
     uint32_t *cell = arena_alloc(a, (it->cells_n + 1) * sizeof *cell);
@@ -26,7 +52,7 @@ int cells_of_changes(
     for (uint32_t i = 0; i < it->cells_n; i++)
         cell[from[it->cells[i].change + 1]++] = i;
     *out = (struct cells_of){ from, cell };
-    return SYNCLINE_OK;
+    return sealed ? order_by_place(cell, it, a) : SYNCLINE_OK;
 }
 
 int leaf_maker_init(struct leaf_maker *m, struct node *n,
@@ -34,9 +60,10 @@ int leaf_maker_init(struct leaf_maker *m, struct node *n,
     const struct proof_head *head)
 {
     *m = (struct leaf_maker){ .node = n,
+        .sealed = sp->sealed,
         .key = key,
         .h = { .mesh = n->mesh,
-            .space = *token_of(n, sp),
+            .space = *space_token_of(n, sp),
             .epoch = head->epoch,
             .length = length } };
     memcpy(m->h.key_id, head->key_id, KEY_ID_LEN);
@@ -49,24 +76,47 @@ void leaf_maker_free(struct leaf_maker *m)
     buf_free(&m->context);
 }
 
+static int see_tags(struct leaf_maker *m, const struct change *c, bool *any)
+{
+    struct sealed_change seen;
+    int rc = sealed_read_change(&m->context, c, &seen);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    *any = seen.originals != NULL;
+    m->has_tombstone = seen.tombstone != NULL;
+    if (*any)
+        memcpy(m->originals, seen.originals, sizeof m->originals);
+    if (m->has_tombstone)
+        memcpy(m->tombstone, seen.tombstone, sizeof m->tombstone);
+    return SYNCLINE_OK;
+}
+
+static int make_tags(struct leaf_maker *m, const struct change *c, bool *any)
+{
+    const struct crypto_port *crypto = m->node->opt.crypto;
+    int rc;
+
+    *any = c->originals_n > 0;
+    if (!*any)
+        return SYNCLINE_OK;
+    buf_clear(&m->context);
+    put_change_originals(&m->context, c);
+    rc = buf_status(&m->context);
+    return rc == SYNCLINE_OK ? envelope_originals_tag(m->originals, crypto,
+                                   &m->salt, buf_slice(&m->context))
+                             : rc;
+}
+
 int leaf_maker_turn(struct leaf_maker *m, const struct change *c)
 {
     const struct crypto_port *crypto = m->node->opt.crypto;
-    uint8_t tag[ENVELOPE_TAG_LEN];
-    struct slice originals = SLICE_NONE;
-    int rc = SYNCLINE_OK;
+    bool any = false;
+    int rc = m->sealed ? see_tags(m, c, &any) : make_tags(m, c, &any);
 
     buf_clear(&m->context);
-    if (c->originals_n > 0) {
-        put_change_originals(&m->context, c);
-        rc = buf_status(&m->context);
-        if (rc == SYNCLINE_OK)
-            rc = envelope_originals_tag(
-                tag, crypto, &m->salt, buf_slice(&m->context));
-        originals = SLICE(tag, sizeof tag);
-        buf_clear(&m->context);
-    }
-    put_change_context(&m->context, c, originals);
+    put_change_context(&m->context, c,
+        any ? SLICE(m->originals, sizeof m->originals) : SLICE_NONE);
     if (rc == SYNCLINE_OK)
         rc = buf_status(&m->context);
     m->h.dot = c->dot;
@@ -77,12 +127,34 @@ int leaf_maker_turn(struct leaf_maker *m, const struct change *c)
         : rc;
 }
 
+static int see_parts(struct leaf_maker *m, const struct cell *cell,
+    uint8_t header[ENVELOPE_HEADER_LEN], uint8_t tag[ENVELOPE_TAG_LEN])
+{
+    struct sealed_cell seen = { .removed = false };
+    int rc = SYNCLINE_OK;
+
+    if (cell != NULL)
+        rc = sealed_read_cell(&m->context, cell->value, &seen);
+    else if (!m->has_tombstone)
+        rc = SYNCLINE_EMALFORMED;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    m->h.type = cell == NULL ? CELL_TOMBSTONE
+        : seen.removed       ? CELL_REMOVED
+                             : CELL_VALUE;
+    envelope_put_header(header, &m->h);
+    memcpy(tag, cell != NULL ? seen.seal.tag : m->tombstone, ENVELOPE_TAG_LEN);
+    return SYNCLINE_OK;
+}
+
 int leaf_parts(struct leaf_maker *m, const struct cell *cell,
     uint8_t header[ENVELOPE_HEADER_LEN], uint8_t tag[ENVELOPE_TAG_LEN])
 {
     const struct crypto_port *crypto = m->node->opt.crypto;
     struct envelope_content c = { .key = m->key };
 
+    if (m->sealed)
+        return see_parts(m, cell, header, tag);
     m->h.type = CELL_TOMBSTONE;
     if (cell != NULL) {
         c.path = cell->path;

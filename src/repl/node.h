@@ -180,7 +180,8 @@ struct effect {
     X(sheaves_received)                                                  \
     X(proofs_joined)                                                     \
     X(items_adopted)                                                     \
-    X(rows_known) /* of them: covered already */                         \
+    X(rows_known)    /* of them: covered already */                      \
+    X(rows_unopened) /* what a relay brought and is not ours to read */  \
     X(rows_held)                                                         \
     X(rows_forwarded) /* held, and nobody else brought them */           \
     X(rows_spared)    /* held, and somebody did */                       \

@@ -12,7 +12,7 @@
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
- *   receive.c, receive_row.c   rows and marks in
+ *   receive.c, receive_*.c   rows and marks in
  *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership as items of `_mesh`

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "base/text.h"
+#include "repl/sealed.h"
 
 #include <stdlib.h>
 
@@ -79,8 +80,9 @@ struct checking {
 static int make_room(struct checking *k)
 {
     struct arena *a = &k->node->step;
-    int rc =
-        k->leaves == NULL ? cells_of_changes(&k->of, k->row, a) : SYNCLINE_OK;
+    int rc = k->leaves == NULL
+        ? cells_of_changes(&k->of, k->row, k->space->sealed, a)
+        : SYNCLINE_OK;
 
     if (rc == SYNCLINE_OK && k->leaves == NULL)
         k->leaves = arena_alloc(a, (k->row->cells_n + 1) * sizeof *k->leaves);
@@ -110,14 +112,47 @@ static int find_root(struct checking *k, uint32_t ix, const struct proof *p,
                              : rc;
 }
 
+/* What a relay has not been told it must not be told by halves, and what it
+ * puts together later must be in order. */
+static int check_sealed(struct checking *k, uint32_t ix, const struct proof *p)
+{
+    static const uint8_t no_salt[SALT_LEN];
+    struct buf want = { 0 };
+    uint32_t *places, n = 0;
+    int rc = make_room(k);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (memcmp(p->head.salt, no_salt, SALT_LEN) != 0 ||
+        p->living_n != leaves_n(k->row, &k->of, ix))
+        return SYNCLINE_EMALFORMED;
+    places = arena_alloc(&k->node->step, p->living_n * sizeof *places);
+    if (places == NULL)
+        return SYNCLINE_ENOMEM;
+    proof_places(p, places);
+    for (uint32_t i = k->of.from[ix]; i < k->of.from[ix + 1] && rc == 0; i++) {
+        buf_clear(&want);
+        put_sealed_place(&want, places[n++]);
+        rc = buf_status(&want);
+        if (rc == SYNCLINE_OK &&
+            !slice_eq(buf_slice(&want),
+                sealed_place_of(&k->row->cells[k->of.cell[i]])))
+            rc = SYNCLINE_EMALFORMED;
+    }
+    buf_free(&want);
+    return rc;
+}
+
 static int check_leaves(struct checking *k, uint32_t ix,
     const struct author_key *by, const struct proof *p)
 {
     struct node *n = k->node;
     const struct change *c = &k->row->changes[ix];
     struct merkle_hash root;
-    int rc = find_root(k, ix, p, &root);
+    int rc = k->space->sealed ? check_sealed(k, ix, p) : SYNCLINE_OK;
 
+    if (rc == SYNCLINE_OK)
+        rc = find_root(k, ix, p, &root);
     if (rc == SYNCLINE_OK)
         rc = check_root(n, by, p, &root);
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM
@@ -191,9 +226,9 @@ static int load_before(struct settling *s)
             s->before = st.item;
     }
     if (rc == SYNCLINE_OK)
-        rc = cells_of_changes(&s->of_before, &s->before, a);
+        rc = cells_of_changes(&s->of_before, &s->before, s->space->sealed, a);
     if (rc == SYNCLINE_OK && s->stored->row != NULL)
-        rc = cells_of_changes(&s->of_row, s->stored->row, a);
+        rc = cells_of_changes(&s->of_row, s->stored->row, s->space->sealed, a);
     s->loaded = rc == SYNCLINE_OK;
     return rc;
 }
@@ -219,7 +254,14 @@ static int by_path(const void *a, const void *b)
     return path_cmp((*x)->path, (*y)->path);
 }
 
-/* Both sides' cells, each once, in the order of their paths. */
+static int by_place(const void *a, const void *b)
+{
+    const struct cell *const *x = a, *const *y = b;
+
+    return sealed_place_cmp(*x, *y);
+}
+
+/* Both sides' cells, each once, in the order of their leaves. */
 static int gather(
     struct settling *s, int64_t mine, int64_t theirs, struct proven *out)
 {
@@ -234,7 +276,8 @@ static int gather(
     out->n = 0;
     add_proven(out, &s->before, &s->of_before, mine);
     add_proven(out, row, &s->of_row, theirs);
-    qsort(out->e, out->n, sizeof *out->e, by_path);
+    qsort(
+        out->e, out->n, sizeof *out->e, s->space->sealed ? by_place : by_path);
     for (uint32_t i = 0; i < out->n; i++)
         if (kept == 0 || !slice_eq(out->e[kept - 1]->path, out->e[i]->path))
             out->e[kept++] = out->e[i];
@@ -346,7 +389,7 @@ int proofs_settle(
     struct node *n, struct space *sp, struct slice key, struct stored *st)
 {
     struct settling s = { .node = n, .space = sp, .key = key, .stored = st };
-    int rc = cells_of_changes(&s.of, &st->item, &n->step);
+    int rc = cells_of_changes(&s.of, &st->item, sp->sealed, &n->step);
 
     for (uint32_t i = 0; i < st->item.changes_n && rc == SYNCLINE_OK; i++)
         if (st->item.changes[i].proof.len > 0 && !PLANTED(PROOFS_STAY))

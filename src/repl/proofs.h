@@ -19,27 +19,36 @@
 
 /* ---- leaves.c ---- */
 
-/* The cells of each change of an item, in the order of their paths. */
+/* The cells of each change of an item, in the order of their leaves: of their
+ * paths or, where these are sealed, of the places that they tell. */
 struct cells_of {
     uint32_t *from; /* of change i: [from[i], from[i + 1]) */
     uint32_t *cell; /* places in the item's cells */
 };
 NODISCARD int cells_of_changes(
-    struct cells_of *out, const struct item *it, struct arena *a);
+    struct cells_of *out, const struct item *it, bool sealed, struct arena *a);
+/* By the place that a sealed cell tells. */
+int sealed_place_cmp(const struct cell *a, const struct cell *b);
 
-/* An item, about to be made into leaves of one commit. */
+/* An item, about to be made into leaves of one commit. There are two ways to a
+ * tag: it is made, or a sealed item shows it. */
 struct leaf_maker {
     struct node *node;
+    bool sealed; /* as its space, unless it is set to something else */
     struct mac_key salt;
     struct slice key;
     struct envelope_header h;
-    struct buf context;
+    struct buf context;                  /* and whatever is read */
+    uint8_t originals[ENVELOPE_TAG_LEN]; /* of the change, if it has any */
+    uint8_t tombstone[ENVELOPE_TAG_LEN];
+    bool has_tombstone; /* sealed only */
 };
 NODISCARD int leaf_maker_init(struct leaf_maker *m, struct node *n,
     const struct space *sp, struct slice key, uint64_t length,
     const struct proof_head *head);
 void leaf_maker_free(struct leaf_maker *m);
-/* The change that the next leaves are of. */
+/* The change that the next leaves are of. EMALFORMED: it is not sealed as it
+ * should be; so of leaf_parts, leaf_make. */
 NODISCARD int leaf_maker_turn(struct leaf_maker *m, const struct change *c);
 /* cell NULL: its tombstone. What a leaf is the hash of. */
 NODISCARD int leaf_parts(struct leaf_maker *m, const struct cell *cell,

@@ -1,5 +1,6 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
+#include "repl/border.h"
 #include "repl/collect_impl.h"
 #include "repl/receive_impl.h"
 #include "repl/proofs.h"
@@ -7,7 +8,6 @@
 
 #include <stdlib.h>
 
-#define ACKS_BYTES_MAX ((size_t)256 << 20)
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
 /* Our clock merges every stamp; rows of our own lost replicas, and dots that
@@ -206,13 +206,38 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
     return rc;
 }
 
+/* From a relay. What does not open is left out, and no mark is believed that
+ * might be of it: who made it, or whether we lack a key, the relay cannot know.
+ * Without a change a row does not say what it is about. */
+static int take_sealed(struct node *n, struct conn *c, struct space *sp,
+    const struct space_token *token, const struct sealer *by,
+    struct row_in *row)
+{
+    struct session *s;
+    int rc = by == NULL ? SYNCLINE_OK : border_in(by, row);
+
+    if (rc == SYNCLINE_OK)
+        return take_row(n, c, sp, token, row);
+    if (rc == SYNCLINE_ENOMEM || row->item.changes_n == 0)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    n->counts.rows_unopened++;
+    if (sp->staged)
+        return REFUSED;
+    s = session_of(c, sp);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    s->leaky = true;
+    return SYNCLINE_OK;
+}
+
 static int receive_row(struct node *n, struct conn *c, struct space *sp,
-    const struct space_token *token, struct slice key, struct slice bytes)
+    const struct space_token *token, const struct sealer *by, struct slice key,
+    struct slice bytes)
 {
     struct row_in row;
-    int rc = receive_read_row(n, key, bytes, &row);
+    int rc = receive_read_row(n, key, bytes, by != NULL || sp->sealed, &row);
 
-    return rc == SYNCLINE_OK ? take_row(n, c, sp, token, &row) : rc;
+    return rc == SYNCLINE_OK ? take_sealed(n, c, sp, token, by, &row) : rc;
 }
 
 int receive_again(struct node *n, struct conn *c, struct space *sp,
@@ -224,7 +249,7 @@ int receive_again(struct node *n, struct conn *c, struct space *sp,
 
     if (kept_key.ptr == NULL || kept.ptr == NULL)
         return SYNCLINE_ENOMEM;
-    rc = receive_row(n, c, sp, &sp->token, kept_key, kept);
+    rc = receive_row(n, c, sp, &sp->token, NULL, kept_key, kept);
     if (rc == REFUSED)
         access_refuse(n, c, sp);
     return rc == REFUSED ? SYNCLINE_OK : rc;
@@ -251,6 +276,7 @@ struct taking {
     struct conn *conn;
     struct space *space;
     const struct frame_batch *batch;
+    const struct sealer *by; /* who opens what comes; NULL: it is clear */
     struct piece piece;
     bool told; /* the conflicts are in */
 };
@@ -260,8 +286,8 @@ struct taking {
  * its row has seen is not. */
 static int take_piece(struct taking *t)
 {
-    int rc =
-        t->told ? SYNCLINE_OK : receive_conflicts(t->node, t->space, t->batch);
+    int rc = t->told ? SYNCLINE_OK
+                     : receive_conflicts(t->node, t->space, t->by, t->batch);
 
     t->told = true;
     if (rc == SYNCLINE_OK && !t->space->staged)
@@ -289,21 +315,37 @@ static int read_rows(struct taking *t, struct row_in **out)
         struct slice key = get_bytes(&r), item = get_bytes(&r);
 
         rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_read_row(n, key, item, &rows[i]);
+                        : receive_read_row(n, key, item,
+                              t->by != NULL || t->space->sealed, &rows[i]);
     }
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_SHEAVES) != 0)
-        rc = sheaves_open(n, t->space, f, rows);
+        rc = sheaves_open(
+            n, t->space, t->by != NULL || t->space->sealed, f, rows);
     *out = rows;
     return rc;
+}
+
+/* NULL: there is no border here. */
+static int opener(struct node *n, const struct conn *c, const struct space *sp,
+    struct sealer *made, const struct sealer **out)
+{
+    bool here = border_is_here(n, c, sp);
+
+    *out = here ? made : NULL;
+    return here ? border_sealer(n, sp, made) : SYNCLINE_OK;
 }
 
 static int receive_rows(struct taking *t)
 {
     const struct frame_batch *f = t->batch;
     struct row_in *rows;
-    int rc = read_rows(t, &rows);
+    struct sealer by;
+    int rc = opener(t->node, t->conn, t->space, &by, &t->by);
+
+    if (rc == SYNCLINE_OK)
+        rc = read_rows(t, &rows);
 
     if (rc != SYNCLINE_OK)
         return rc;
@@ -312,11 +354,12 @@ static int receive_rows(struct taking *t)
         if (i > 0 && node_has_enough(t->node))
             rc = take_piece(t);
         if (rc == SYNCLINE_OK)
-            rc = take_row(t->node, t->conn, t->space, &f->space, &rows[i]);
+            rc = take_sealed(
+                t->node, t->conn, t->space, &f->space, t->by, &rows[i]);
     }
     if ((rc == SYNCLINE_OK || rc == REFUSED) && !t->told) {
         /* Rows before one that is refused stay, and so must what they beat. */
-        int told = receive_conflicts(t->node, t->space, f);
+        int told = receive_conflicts(t->node, t->space, t->by, f);
 
         if (told != SYNCLINE_OK)
             return told;
@@ -381,20 +424,6 @@ static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
      * anew beside them. */
     if (rc == SYNCLINE_OK && (f->flags & BATCH_WHOLE) != 0)
         rc = join_on_mark(n, sp);
-    return rc;
-}
-
-/* What the peer has, it says itself. */
-static int note_claim(
-    struct node *n, struct conn *c, struct space *sp, const struct vv *v)
-{
-    struct session *s = session_of(c, sp);
-    int rc;
-
-    if (s == NULL)
-        return SYNCLINE_ENOMEM;
-    rc = vv_join(&s->claims, v, &s->claims_arena);
-    (void)access_clamp(n, sp, &s->claims);
     return rc;
 }
 
@@ -547,7 +576,7 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     if (rc == SYNCLINE_OK)
         rc = receive_end(n, c, sp, f, &unknown);
     if (rc == SYNCLINE_OK)
-        rc = note_claim(n, c, sp, &f->mark);
+        rc = receive_claim(n, c, sp, &f->mark);
     if (rc == SYNCLINE_OK && unknown)
         access_refuse(n, c, sp);
     if (rc == SYNCLINE_OK)
@@ -576,6 +605,8 @@ static int take_whole(
     struct reader r = reader_of(row);
     uint8_t kind = get_u8(&r);
     struct slice key = get_bytes(&r), what = get_bytes(&r);
+    const struct sealer *by;
+    struct sealer made;
     int rc;
 
     n->counts.larges_received++;
@@ -584,8 +615,11 @@ static int take_whole(
         return SYNCLINE_ENOMEM;
     if (reader_end(&r) != SYNCLINE_OK || kind > FEED_CONFLICT)
         return SYNCLINE_EMALFORMED;
-    rc = kind == FEED_ITEM ? receive_row(n, c, sp, &in->space, key, what)
-                           : receive_conflict_whole(n, sp, key, what);
+    rc = opener(n, c, sp, &made, &by);
+    if (rc == SYNCLINE_OK)
+        rc = kind == FEED_ITEM
+            ? receive_row(n, c, sp, &in->space, by, key, what)
+            : receive_conflict_whole(n, sp, by, key, what);
     return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
 
@@ -629,44 +663,4 @@ int receive_fragment(
     }
     rc = take_whole(n, c, into, in);
     return rc == REFUSED ? refuse(n, c, sp) : rc;
-}
-
-/* What is told of others comes from any member. */
-static bool acks_are_too_large(const struct node *n)
-{
-    size_t bytes = 0;
-
-    for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
-        bytes += a->arena.held;
-    return bytes > ACKS_BYTES_MAX;
-}
-
-int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
-{
-    struct space *sp = space_by_token(n, &f->space);
-    struct vv durable = { 0 };
-    struct session *s;
-
-    if (sp == NULL || !access_is_shared(n, c, sp))
-        return SYNCLINE_OK;
-    if (vv_copy(&durable, &f->durable, &n->step) != SYNCLINE_OK)
-        return SYNCLINE_ENOMEM;
-    sp->clipped = access_clamp(n, sp, &durable) || sp->clipped;
-    if (device_eq(&f->device, &c->device)) {
-        s = session_of(c, sp);
-        if (s == NULL || note_claim(n, c, sp, &durable) != SYNCLINE_OK)
-            return SYNCLINE_ENOMEM;
-        if (s->bootstrapping == BOOTSTRAP_NONE &&
-            vv_join(&s->peer_has, &durable, &s->arena) != SYNCLINE_OK)
-            return SYNCLINE_ENOMEM;
-        n->want_flush = true;
-    }
-    if (device_eq(&f->device, &c->device))
-        return ack_learn(n, &f->device, sp, &durable, false);
-    if (acks_are_too_large(n))
-        return SYNCLINE_ELIMIT;
-    /* It tells us itself; else whoever is connected to it knows best. */
-    return conn_of(n, &f->device) != NULL
-        ? SYNCLINE_OK
-        : ack_learn(n, &f->device, sp, &durable, conn_reaches(c, &f->device));
 }

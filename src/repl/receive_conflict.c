@@ -58,7 +58,7 @@ static int remember_loser(struct node *n, struct space *sp, struct slice key,
     return history_lost(n, sp, key, &t->st, &by, &cell);
 }
 
-static int receive_conflict(struct node *n, struct space *sp, struct slice tail,
+static int take_conflict(struct node *n, struct space *sp, struct slice tail,
     struct slice record, struct told *t)
 {
     struct reader r = reader_of(record);
@@ -94,17 +94,32 @@ static int receive_conflict(struct node *n, struct space *sp, struct slice tail,
         : rc;
 }
 
-int receive_conflict_whole(
-    struct node *n, struct space *sp, struct slice tail, struct slice record)
+/* One that does not open is nothing to us: it claims no change. */
+static int receive_conflict(struct node *n, struct space *sp,
+    const struct sealer *by, struct slice tail, struct slice record,
+    struct told *t)
+{
+    const struct sealed_record sealed = { tail, record };
+    struct sealed_record clear = sealed;
+    int rc = by != NULL ? sealed_record_open(by, &sealed, &clear, &n->step)
+                        : SYNCLINE_OK;
+
+    if (rc != SYNCLINE_OK || clear.tail.len == 0)
+        return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+    return take_conflict(n, sp, clear.tail, clear.bytes, t);
+}
+
+int receive_conflict_whole(struct node *n, struct space *sp,
+    const struct sealer *by, struct slice tail, struct slice record)
 {
     struct told told = { .loaded = false };
-    int rc = receive_conflict(n, sp, tail, record, &told);
+    int rc = receive_conflict(n, sp, by, tail, record, &told);
 
     return rc == SYNCLINE_OK ? told_end(n, sp, &told) : rc;
 }
 
-int receive_conflicts(
-    struct node *n, struct space *sp, const struct frame_batch *f)
+int receive_conflicts(struct node *n, struct space *sp, const struct sealer *by,
+    const struct frame_batch *f)
 {
     struct reader r = reader_of(f->conflicts);
     struct told told = { .loaded = false };
@@ -115,7 +130,7 @@ int receive_conflicts(
         struct slice record = get_bytes(&r);
 
         rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_conflict(n, sp, tail, record, &told);
+                        : receive_conflict(n, sp, by, tail, record, &told);
     }
     if (rc == SYNCLINE_OK)
         rc = told_end(n, sp, &told);

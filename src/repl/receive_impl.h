@@ -5,16 +5,22 @@
 #ifndef SYNCLINE_REPL_RECEIVE_IMPL_H
 #define SYNCLINE_REPL_RECEIVE_IMPL_H
 
+#include "repl/sealed.h"
 #include "repl/sheaves.h"
 
-/* Reads what can be read of a row by itself. */
-NODISCARD int receive_read_row(
-    struct node *n, struct slice key, struct slice bytes, struct row_in *out);
+/* Reads what can be read of a row by itself, as a relay has it or not. */
+NODISCARD int receive_read_row(struct node *n, struct slice key,
+    struct slice bytes, bool sealed, struct row_in *out);
 
-/* All records of a batch; and one that came in fragments. */
-NODISCARD int receive_conflicts(
-    struct node *n, struct space *sp, const struct frame_batch *f);
-NODISCARD int receive_conflict_whole(
-    struct node *n, struct space *sp, struct slice tail, struct slice record);
+/* What the peer has, it says itself. */
+NODISCARD int receive_claim(
+    struct node *n, struct conn *c, struct space *sp, const struct vv *v);
+
+/* All records of a batch; and one that came in fragments. With somebody who
+ * opens them, or NULL. */
+NODISCARD int receive_conflicts(struct node *n, struct space *sp,
+    const struct sealer *by, const struct frame_batch *f);
+NODISCARD int receive_conflict_whole(struct node *n, struct space *sp,
+    const struct sealer *by, struct slice tail, struct slice record);
 
 #endif

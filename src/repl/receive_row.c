@@ -49,30 +49,44 @@ static int check_value(struct node *n, struct slice value, struct buf *text)
 
 /* What a peer sends as a value must be what our own printer would have
  * written for a leaf, or members would print different documents. */
-static int check_values(struct node *n, const struct item *row)
+static int check_values(struct node *n, const struct item *row, size_t max)
 {
     struct buf text = { 0 };
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < row->cells_n && rc == SYNCLINE_OK; i++)
-        rc = check_value(n, row->cells[i].value, &text);
+        rc = row->cells[i].value.len > max
+            ? SYNCLINE_EMALFORMED
+            : check_value(n, row->cells[i].value, &text);
     for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
         for (uint32_t k = 0;
              k < row->changes[i].originals_n && rc == SYNCLINE_OK; k++)
-            rc = check_value(n, row->changes[i].originals[k].value, &text);
+            rc = row->changes[i].originals[k].value.len > max
+                ? SYNCLINE_EMALFORMED
+                : check_value(n, row->changes[i].originals[k].value, &text);
     buf_free(&text);
     return rc;
 }
 
+/* Sealed it is a third more, and in each cell stands the key once again. */
+#define SEALED_AMOUNT_MAX (3 * VALUE_MAX)
+
+/* Removed, and what removes may remove much. */
+static bool is_removed(const struct cell *c, bool sealed)
+{
+    return c->value.ptr == NULL ||
+        (sealed && c->value.len > 1 && c->value.ptr[1] == '1');
+}
+
 /* No writer puts more into an item at once; joined ones may hold more. */
 static int check_amount(
-    struct node *n, const struct item *row, size_t row_bytes)
+    struct node *n, const struct item *row, size_t row_bytes, bool sealed)
 {
+    const size_t max = sealed ? SEALED_AMOUNT_MAX : VALUE_MAX;
     uint32_t *cells;
     size_t *bytes;
 
-    if ((row->cells_n <= CELLS_MAX && row_bytes <= VALUE_MAX) ||
-        PLANTED(R21_CELLS))
+    if ((row->cells_n <= CELLS_MAX && row_bytes <= max) || PLANTED(R21_CELLS))
         return SYNCLINE_OK;
     cells = arena_zalloc(&n->step, row->changes_n, sizeof *cells);
     bytes = arena_zalloc(&n->step, row->changes_n, sizeof *bytes);
@@ -81,17 +95,17 @@ static int check_amount(
     for (uint32_t i = 0; i < row->cells_n; i++) {
         const struct cell *c = &row->cells[i];
 
-        if (c->value.ptr == NULL)
-            continue; /* removed, and what removes may remove much */
+        if (is_removed(c, sealed))
+            continue;
         bytes[c->change] += c->path.len + c->value.len;
-        if (++cells[c->change] > CELLS_MAX || bytes[c->change] > VALUE_MAX)
+        if (++cells[c->change] > CELLS_MAX || bytes[c->change] > max)
             return SYNCLINE_EMALFORMED;
     }
     return SYNCLINE_OK;
 }
 
-int receive_read_row(
-    struct node *n, struct slice key, struct slice bytes, struct row_in *out)
+int receive_read_row(struct node *n, struct slice key, struct slice bytes,
+    bool sealed, struct row_in *out)
 {
     struct reader r = reader_of(bytes);
     int rc = key_check(key, NULL);
@@ -103,9 +117,9 @@ int receive_read_row(
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
     if (rc == SYNCLINE_OK)
-        rc = check_amount(n, &out->item, bytes.len);
+        rc = check_amount(n, &out->item, bytes.len, sealed);
     if (rc == SYNCLINE_OK && !PLANTED(R32_ROWS))
-        rc = check_values(n, &out->item);
+        rc = check_values(n, &out->item, sealed ? VALUE_SEALED_MAX : VALUE_MAX);
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
                                                       : SYNCLINE_EMALFORMED;
 }

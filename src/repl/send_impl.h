@@ -1,12 +1,13 @@
 /* send_impl.h - how a batch is filled: what send.c, feed.c and hold.c share.
  *
  * Pure. feed.c walks the feed or the index of contexts, hold.c keeps back
- * what others will deliver, send.c makes rows, marks and batches of it. */
+ * what others will deliver, send_rows.c makes rows of it, send.c marks and
+ * batches. */
 #ifndef SYNCLINE_REPL_SEND_IMPL_H
 #define SYNCLINE_REPL_SEND_IMPL_H
 
 #include "base/plant.h"
-#include "repl/sheaves.h"
+#include "repl/border.h"
 
 /* A batch being filled for one session. */
 struct filling {
@@ -17,9 +18,10 @@ struct filling {
     uint32_t rows_n, rows_cap, conflicts_n;
     size_t rows_len; /* bytes of them, each with its own proofs */
     struct buf conflicts;
-    struct bound bound; /* the rows as they leave */
-    size_t weight;      /* bytes of the items that it is about */
-    bool stalled;       /* no room to hold back another row */
+    const struct sealer *by; /* who seals what leaves; NULL: it is clear */
+    struct bound bound;      /* the rows as they leave */
+    size_t weight;           /* bytes of the items that it is about */
+    bool stalled;            /* no room to hold back another row */
 };
 
 /* One entry of the feed or the index. */
@@ -57,7 +59,7 @@ bool authors_deliver(const struct filling *f, const struct item *it);
 /* Held rows whose time has come, or that the peer has got meanwhile. */
 NODISCARD int release_held(struct filling *f);
 
-/* ---- send.c ---- */
+/* ---- send_rows.c ---- */
 
 /* The stored item, decoded into the step's arena, and its bytes. */
 NODISCARD int read_item(struct filling *f, struct slice key, struct stored *st,

@@ -195,6 +195,7 @@ struct place {
 struct opening {
     struct node *node;
     struct space *space;
+    bool sealed;
     struct row_in *rows;
     struct cells_of *of;
     struct place **places;
@@ -224,7 +225,7 @@ static int place_row(struct opening *o, uint32_t ix)
 {
     struct arena *a = &o->node->step;
     struct item *it = &o->rows[ix].item;
-    int rc = cells_of_changes(&o->of[ix], it, a);
+    int rc = cells_of_changes(&o->of[ix], it, o->sealed, a);
 
     o->places[ix] = arena_zalloc(a, it->changes_n + 1, sizeof **o->places);
     o->rows[ix].roots =
@@ -288,6 +289,7 @@ static int make_leaves(struct opening *o, uint32_t ix)
             leaf_maker_free(&m);
             rc = leaf_maker_init(&m, o->node, o->space, row->key,
                 row->item.length, &s->sheaf.proof.head);
+            m.sealed = o->sealed;
             of = s;
         }
         if (rc == SYNCLINE_OK)
@@ -341,12 +343,14 @@ static int open_all(struct opening *o)
     return rc;
 }
 
-int sheaves_open(struct node *n, struct space *sp, const struct frame_batch *f,
-    struct row_in *rows)
+int sheaves_open(struct node *n, struct space *sp, bool sealed,
+    const struct frame_batch *f, struct row_in *rows)
 {
-    struct opening o = {
-        .node = n, .space = sp, .rows = rows, .rows_n = f->rows_n
-    };
+    struct opening o = { .node = n,
+        .space = sp,
+        .sealed = sealed,
+        .rows = rows,
+        .rows_n = f->rows_n };
     int rc = read_sheaves(&o, f);
 
     o.of = arena_alloc(&n->step, (f->rows_n + 1) * sizeof *o.of);

@@ -36,9 +36,9 @@ struct row_in {
     const struct merkle_hash **roots;
 };
 
-/* The rows are read, their proofs are as they came. EMALFORMED: they are not
- * what sheaves_bind could have made; EDENIED, with n->refusal. */
-NODISCARD int sheaves_open(struct node *n, struct space *sp,
+/* The rows are read, sealed or not, their proofs are as they came. EMALFORMED:
+ * they are not what sheaves_bind could have made; EDENIED, with n->refusal. */
+NODISCARD int sheaves_open(struct node *n, struct space *sp, bool sealed,
     const struct frame_batch *f, struct row_in *rows);
 
 #endif

@@ -107,7 +107,7 @@ static int add_row(struct signing *s, const struct txn_held *held)
     it = &row->st.item;
     rc = stored_decode(held->value, &row->st, &n->step);
     if (rc == SYNCLINE_OK)
-        rc = cells_of_changes(&of, it, &n->step);
+        rc = cells_of_changes(&of, it, false, &n->step);
     if (rc == SYNCLINE_OK)
         rc = leaf_maker_init(&m, n, sp, r.in, it->length, &s->head);
     if (rc != SYNCLINE_OK)

@@ -542,11 +542,22 @@ int space_stage(struct node *n, struct space *sp)
     st->id = n->next_space++;
     st->past = sp->past;
     st->staged = st->unsaved = true;
+    st->sealed = sp->sealed;
     sp->staging = st;
     /* Should it come to nothing, it is deleted like any that was left. */
     txn_put(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, st->id),
         SLICE_LIT(""));
     return txn_status(&n->txn);
+}
+
+const struct space_token *space_token_of(
+    const struct node *n, const struct space *sp)
+{
+    if (sp->staged)
+        for (const struct space *s = n->spaces; s != NULL; s = s->next)
+            if (s->staging == sp)
+                return &s->token;
+    return &sp->token;
 }
 
 void space_unstage(struct node *n, struct space *sp)

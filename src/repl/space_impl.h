@@ -45,6 +45,7 @@ struct space {
     struct slice name;
     bool hidden;  /* removed by somebody */
     bool barred;  /* not granted to this device */
+    bool sealed;  /* kept as a relay keeps it (sealed.h) */
     bool suspect; /* may hold changes that do not count */
     bool clipped; /* what somebody claimed of it was not taken at its word */
     struct space_state s;
@@ -151,6 +152,9 @@ NODISCARD int space_pend_all(struct node *n, struct space *sp);
 /* A space to be filled with a bootstrap of sp, under a number of its own. */
 NODISCARD int space_stage(struct node *n, struct space *sp);
 void space_unstage(struct node *n, struct space *sp);
+/* A bootstrap on its way in is of the space that it is for. */
+const struct space_token *space_token_of(
+    const struct node *n, const struct space *sp);
 enum policy space_policy(const struct space *sp, struct slice key);
 const char *policy_name(enum policy p);
 NODISCARD int policy_parse(struct slice text, enum policy *out);

@@ -12,14 +12,13 @@ import os
 import random
 import re
 import struct
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from signed import (  # noqa: E402
-    TOMBSTONE, VALUE, Commit, Keys, Proof, leaf, make_proof, part, root_of,
-    tag_of, tap, xaes)
+    TOMBSTONE, VALUE, Commit, Keys, Proof, Tool, leaf, make_proof, part,
+    root_of, tag_of, tap, xaes)
 from cryptography.exceptions import InvalidTag  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402
@@ -28,29 +27,7 @@ ENOTFOUND, EMALFORMED, EDENIED = -6, -3, -14
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
-# ---- the tool, and what is drawn ----
-
-class Tool:
-    def __init__(self, path):
-        self.child = subprocess.Popen(
-            [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def ask(self, *words):
-        line = " ".join(w.hex() or "-" if isinstance(w, bytes) else w
-                        for w in words)
-        self.child.stdin.write(line.encode() + b"\n")
-        self.child.stdin.flush()
-        answer = self.child.stdout.readline().decode().split()
-        if answer and answer[0] == "!":
-            return int(answer[1])
-        tap.check(answer, "the tool ended at: " + line[:200])
-        return [b"" if w == "-" else w if w == "ok" else bytes.fromhex(w)
-                for w in answer]
-
-    def close(self):
-        self.child.stdin.close()
-        tap.equal(self.child.wait(), 0)
-
+# ---- what is drawn ----
 
 def draw_keys(rng):
     epoch = rng.choice([0, 0, 1, 7, 2**64 - 1])

@@ -1,4 +1,4 @@
-/* envelope_tool.c - crypto/envelope and crypto/merkle on a pipe, for
+/* envelope_tool.c - crypto/envelope, crypto/merkle, repl/sealed on a pipe, for
  * comparison with another implementation.
  *
  * A request is a line: a word, then fields in hex with blanks between, "-" for
@@ -14,12 +14,16 @@
  *   verify SPKI MESH PROOF ROOT -> ok
  *   bind PROOF... -> SHEAF PART...
  *   cut SHEAF - - N PART... LEAF... -> PROOF..., of N parts, then all leaves
- *     that live */
+ *     that live
+ *   relay FIRST MESH SPACE EPOCH ID+KEY KEY ITEM -> NAME ITEM
+ *   member FIRST MESH SPACE EPOCH ID+KEY NAME ITEM -> KEY ITEM
+ *   relay-record, member-record: the same of TAIL RECORD -> TAIL RECORD */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "crypto/sheaf.h"
+#include "repl/sealed.h"
 
 #define FIELDS_MAX 400
 
@@ -291,6 +295,92 @@ static int do_cut(const struct fields *f, uint64_t number)
     return rc;
 }
 
+/* Whoever holds this one key. */
+struct holder {
+    struct node node;
+    struct space space;
+    struct envelope_keys keys;
+    struct sealer sealer;
+    struct arena arena;
+};
+
+static struct holder *holder_of(const struct fields *f, uint64_t epoch)
+{
+    struct holder *h = calloc(1, sizeof *h);
+
+    ENSURE(h != NULL);
+    h->node.opt.crypto = &port;
+    copy(h->node.mesh.b, MESH_ID_LEN, f->e[2]);
+    copy(h->space.token.b, SPACE_TOKEN_LEN, f->e[3]);
+    h->keys = keys_of(f, epoch);
+    h->sealer = (struct sealer){ &h->node, &h->space, &h->keys, 1, 0 };
+    return h;
+}
+
+static int finish(
+    struct holder *h, int rc, struct slice first, struct slice second)
+{
+    if (rc == SYNCLINE_OK) {
+        print(first, " ");
+        print(second, "\n");
+    }
+    arena_free(&h->arena);
+    free(h);
+    return rc;
+}
+
+static int do_relay(const struct fields *f, uint64_t number)
+{
+    struct holder *h = holder_of(f, number);
+    struct reader r = reader_of(f->e[7]);
+    struct item it, sealed;
+    struct slice name = SLICE_NONE, bytes = SLICE_NONE;
+    struct buf out = { 0 };
+    int rc = get_item(&r, &it, &h->arena);
+
+    if (rc == SYNCLINE_OK)
+        rc = sealed_make(&h->sealer, f->e[6], &it, &name, &sealed, &h->arena);
+    if (rc == SYNCLINE_OK) {
+        put_item(&out, &sealed);
+        bytes = arena_dup(&h->arena, buf_slice(&out));
+    }
+    buf_free(&out);
+    return finish(h, rc, name, bytes);
+}
+
+static int do_member(const struct fields *f, uint64_t number)
+{
+    struct holder *h = holder_of(f, number);
+    struct reader r = reader_of(f->e[7]);
+    struct slice key = SLICE_NONE, bytes = SLICE_NONE;
+    struct item it;
+    int rc = get_item(&r, &it, &h->arena);
+
+    if (rc == SYNCLINE_OK)
+        rc = sealed_open(&h->sealer, f->e[6], &it, &key, &bytes, &h->arena);
+    return finish(h, rc, key, bytes);
+}
+
+static int do_relay_record(const struct fields *f, uint64_t number)
+{
+    const struct sealed_record in = { f->e[6], f->e[7] };
+    struct holder *h = holder_of(f, number);
+    struct sealed_record out = { .tail = SLICE_NONE };
+    int rc = sealed_record_make(&h->sealer, &in, &out, &h->arena);
+
+    return finish(h, rc, out.tail, out.bytes);
+}
+
+static int do_member_record(const struct fields *f, uint64_t number)
+{
+    const struct sealed_record in = { f->e[6], f->e[7] };
+    struct holder *h = holder_of(f, number);
+    struct sealed_record out = { .tail = SLICE_NONE };
+    int rc = sealed_record_open(&h->sealer, &in, &out, &h->arena);
+
+    return finish(h, rc, out.tail, out.bytes);
+}
+
 static const struct {
     const char *name;
     int (*fn)(const struct fields *f, uint64_t number);
@@ -305,6 +395,10 @@ static const struct {
     { "verify", do_verify, 5 },
     { "bind", do_bind, 2 },
     { "cut", do_cut, 6 },
+    { "relay", do_relay, 8 },
+    { "member", do_member, 8 },
+    { "relay-record", do_relay_record, 8 },
+    { "member-record", do_member_record, 8 },
 };
 
 static void take(struct fields *f, char *line)

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import struct
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
@@ -235,3 +236,29 @@ class Proof:
         out = walk(0, self.n)
         tap.equal(self.at, len(self.hashes))
         return out
+
+
+# ---- ours ----
+
+class Tool:
+    """envelope_tool.c."""
+
+    def __init__(self, path):
+        self.child = subprocess.Popen(
+            [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, *words):
+        line = " ".join(w.hex() or "-" if isinstance(w, bytes) else w
+                        for w in words)
+        self.child.stdin.write(line.encode() + b"\n")
+        self.child.stdin.flush()
+        answer = self.child.stdout.readline().decode().split()
+        if answer and answer[0] == "!":
+            return int(answer[1])
+        tap.check(answer, "the tool ended at: " + line[:200])
+        return [b"" if w == "-" else w if w == "ok" else bytes.fromhex(w)
+                for w in answer]
+
+    def close(self):
+        self.child.stdin.close()
+        tap.equal(self.child.wait(), 0)

@@ -2,29 +2,11 @@
 #include "repl/proofs.h"
 
 #include "unit/check.h"
-
-#include "sim/world.h"
+#include "unit/mesh_make.h"
 
 #include <stdlib.h>
 
 #define SEQ 1000 /* beyond all that was written */
-
-static struct world *mesh(void)
-{
-    struct world_options opt = { .seed = 1, .machines = 3, .ops = 0 };
-    struct world *w = sim_alloc(1, sizeof *w);
-
-    world_init(w, &opt);
-    world_run(w);
-    CHECK_SAYING(!w->failed, "%s", w->why.text);
-    return w;
-}
-
-static void close_mesh(struct world *w)
-{
-    world_close(w);
-    free(w);
-}
 
 static void run_for(struct world *w, uint64_t us)
 {
@@ -44,33 +26,6 @@ static void run_for(struct world *w, uint64_t us)
     }
     w->now_us = until;
     CHECK_SAYING(!w->failed, "%s", w->why.text);
-}
-
-/* A node like it that is in the midst of nothing. */
-static void beside(const struct machine *m, struct node *n)
-{
-    *n = *m->node;
-    n->txn = (struct txn){ .store = &n->opt.store };
-    n->step = (struct arena){ 0 };
-    n->key = n->out = (struct buf){ 0 };
-    n->forks = (struct forks){ .n = 0 };
-    n->fx = NULL;
-    n->fx_n = n->fx_cap = 0;
-}
-
-static void forget(struct node *n)
-{
-    forks_free(n);
-    txn_free(&n->txn);
-    arena_free(&n->step);
-    buf_free(&n->key);
-    buf_free(&n->out);
-    free(n->fx);
-}
-
-static struct space *the_space(struct node *n)
-{
-    return space_by_name(n, SLICE_LIT(DEFAULT_SPACE));
 }
 
 /* An item of one change, as the device of `by` would sign it. */
@@ -93,7 +48,7 @@ static void say(struct machine *by, const struct rid *replica, struct item *it,
     it->cells = arena_zalloc(a, 1, sizeof *it->cells);
     it->cells_n = 1;
     it->cells[0] = (struct cell){ .change = ix, .value = slice_str(value) };
-    CHECK_OK(cells_of_changes(&of, it, a));
+    CHECK_OK(cells_of_changes(&of, it, false, a));
     CHECK_OK(leaf_maker_init(&m, by->node, sp, SLICE_LIT("k"), 1, &head));
     CHECK_OK(leaves_make(&m, it, &of, ix, &leaf));
     CHECK_OK(merkle_sign(head.sig, &by->crypto, &by->node->mesh, &leaf));

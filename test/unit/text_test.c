@@ -62,6 +62,46 @@ TEST(base32_published_vectors)
     }
 }
 
+/* RFC 4648, without its padding. */
+TEST(base64_published_vectors)
+{
+    static const struct {
+        const char *plain, *text;
+    } rows[] = {
+        { "", "" },
+        { "f", "Zg" },
+        { "fo", "Zm8" },
+        { "foo", "Zm9v" },
+        { "foob", "Zm9vYg" },
+        { "fooba", "Zm9vYmE" },
+        { "foobar", "Zm9vYmFy" },
+        { "\xfb\xff\xbf", "+/+/" },
+    };
+    static const char *const wrong[] = { "Z", "Zm9vZ", "Zh", "Zm9",
+        "Zg==", "Zm 9v", "Zm-_" };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct buf b = { 0 };
+
+        put_base64(&b, slice_str(rows[i].plain));
+        CHECK_SLICE(buf_slice(&b), rows[i].text);
+        buf_clear(&b);
+        CHECK_OK(base64_decode(&b, slice_str(rows[i].text)));
+        CHECK_SLICE(buf_slice(&b), rows[i].plain);
+        buf_free(&b);
+    }
+    for (size_t i = 0; i < ARRAY_N(wrong); i++) {
+        struct buf b = { 0 };
+
+        buf_put_str(&b, "before");
+        CHECK_SAYING(
+            base64_decode(&b, slice_str(wrong[i])) == SYNCLINE_EMALFORMED,
+            "\"%s\" was accepted", wrong[i]);
+        CHECK_SLICE(buf_slice(&b), "before");
+        buf_free(&b);
+    }
+}
+
 TEST(base32_that_is_wrong_appends_nothing)
 {
     static const char *const rows[] = {

@@ -1,0 +1,96 @@
+/* What a relay sees: a JSON text,
+ *   of a cell     a digit (0 value, 1 removed), six of its leaf's place, a seal
+ *   of a change   u8 flags, the tags that they name, a seal
+ * where what follows the digits is base64. */
+#include "repl/sealed.h"
+
+#include "base/text.h"
+
+enum sealed_flag { SEALED_ORIGINALS = 1, SEALED_TOMBSTONE = 2 };
+
+/* What is between the quotes, less as many digits. */
+static int read_text(struct buf *b, struct slice value, size_t digits)
+{
+    buf_clear(b);
+    if (value.len < digits + 2 || value.ptr[0] != '"' ||
+        value.ptr[value.len - 1] != '"')
+        return SYNCLINE_EMALFORMED;
+    return base64_decode(
+        b, SLICE(value.ptr + 1 + digits, value.len - 2 - digits));
+}
+
+int sealed_read_cell(struct buf *b, struct slice value, struct sealed_cell *out)
+{
+    struct sealed_cell c;
+    int rc = read_text(b, value, 1 + SEALED_PLACE_LEN);
+
+    if (rc == SYNCLINE_OK)
+        rc = envelope_read(buf_slice(b), &c.seal);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    c.removed = value.ptr[1] == '1';
+    if (!c.removed && value.ptr[1] != '0')
+        return SYNCLINE_EMALFORMED;
+    *out = c;
+    return SYNCLINE_OK;
+}
+
+static const uint8_t *get_tag(struct reader *r, bool is_there)
+{
+    return is_there ? get_fixed(r, ENVELOPE_TAG_LEN).ptr : NULL;
+}
+
+int sealed_read_change(
+    struct buf *b, const struct change *c, struct sealed_change *out)
+{
+    const struct original *o = c->originals;
+    struct sealed_change got;
+    struct reader r;
+    uint8_t flags;
+    int rc;
+
+    if (c->originals_n != 1 || !dot_eq(&o->dot, &c->dot) ||
+        stamp_cmp(&o->stamp, &c->stamp) != 0)
+        return SYNCLINE_EMALFORMED;
+    rc = read_text(b, o->value, 0);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    r = reader_of(buf_slice(b));
+    flags = get_u8(&r);
+    got.originals = get_tag(&r, (flags & SEALED_ORIGINALS) != 0);
+    got.tombstone = get_tag(&r, (flags & SEALED_TOMBSTONE) != 0);
+    if (r.err != 0 || flags > (SEALED_ORIGINALS | SEALED_TOMBSTONE))
+        return SYNCLINE_EMALFORMED;
+    rc = envelope_read(r.in, &got.seal);
+    if (rc == SYNCLINE_OK)
+        *out = got;
+    return rc;
+}
+
+void put_sealed_change(
+    struct buf *b, const uint8_t *originals, const uint8_t *tombstone)
+{
+    buf_put_u8(b,
+        (uint8_t)((originals != NULL ? SEALED_ORIGINALS : 0) |
+            (tombstone != NULL ? SEALED_TOMBSTONE : 0)));
+    if (originals != NULL)
+        buf_put(b, originals, ENVELOPE_TAG_LEN);
+    if (tombstone != NULL)
+        buf_put(b, tombstone, ENVELOPE_TAG_LEN);
+}
+
+struct slice sealed_place_of(const struct cell *c)
+{
+    struct slice from = slice_from(c->value, 2);
+
+    return SLICE(
+        from.ptr, from.len < SEALED_PLACE_LEN ? from.len : SEALED_PLACE_LEN);
+}
+
+void put_sealed_place(struct buf *b, uint32_t place)
+{
+    const uint8_t bytes[] = { (uint8_t)(place >> 16), (uint8_t)(place >> 8),
+        (uint8_t)place };
+
+    put_hex(b, SLICE(bytes, sizeof bytes));
+}

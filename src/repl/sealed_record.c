@@ -1,0 +1,156 @@
+#include "repl/sealed.h"
+
+#include "repl/keys.h"
+
+/* Of a deletion, or of a life without cells: it is at no path. */
+static bool is_nowhere(const struct contender *c)
+{
+    return c->path.len == 0 && c->value.ptr == NULL;
+}
+
+static int name_of(struct slice key, const struct contender *loser,
+    struct slice *out, struct arena *a)
+{
+    struct buf b = { 0 };
+    struct slice tail = key_conflict_tail(&b, key, loser->path, &loser->dot);
+    int rc = buf_status(&b);
+
+    if (rc == SYNCLINE_OK) {
+        *out = arena_dup(a, tail);
+        rc = out->ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+    }
+    buf_free(&b);
+    return rc;
+}
+
+static int take(struct slice key, const struct conflict_record *c,
+    struct sealed_record *out, struct arena *a)
+{
+    struct sealed_record made;
+    struct buf b = { 0 };
+    int rc = name_of(key, &c->loser, &made.tail, a);
+
+    put_conflict_record(&b, c);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&b);
+    if (rc == SYNCLINE_OK) {
+        made.bytes = arena_dup(a, buf_slice(&b));
+        rc = made.bytes.ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+    }
+    buf_free(&b);
+    if (rc == SYNCLINE_OK)
+        *out = made;
+    return rc;
+}
+
+static int read_record(const struct sealed_record *in, struct slice *key,
+    struct conflict_record *out)
+{
+    struct reader r = reader_of(in->bytes);
+    struct slice path;
+    struct dot dot;
+    int rc = get_conflict_tail(in->tail, key, &path, &dot);
+
+    if (rc == SYNCLINE_OK)
+        rc = get_conflict_record(&r, out);
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    return rc == SYNCLINE_OK && dot_eq(&dot, &out->loser.dot) &&
+            slice_eq(path, out->loser.path)
+        ? SYNCLINE_OK
+        : SYNCLINE_EMALFORMED;
+}
+
+/* ---- sealing ---- */
+
+static int seal_side(const struct sealer *s, struct slice key,
+    struct contender *c, struct arena *a)
+{
+    const struct envelope_content content = { key, c->path, c->value };
+    int rc;
+
+    if (is_nowhere(c))
+        return SYNCLINE_OK;
+    rc = sealed_cell_path(s, key, content.path, &c->path, a);
+    return rc == SYNCLINE_OK ? sealed_cell_value(s, &s->keys[s->current], NULL,
+                                   0, &content, &c->value, a)
+                             : rc;
+}
+
+int sealed_record_make(const struct sealer *s,
+    const struct sealed_record *clear, struct sealed_record *out,
+    struct arena *a)
+{
+    struct conflict_record c;
+    struct slice key, name;
+    int rc = read_record(clear, &key, &c);
+
+    if (rc == SYNCLINE_OK)
+        rc = sealed_item_name(s, key, &name, a);
+    if (rc == SYNCLINE_OK)
+        rc = seal_side(s, key, &c.loser, a);
+    if (rc == SYNCLINE_OK)
+        rc = seal_side(s, key, &c.winner, a);
+    return rc == SYNCLINE_OK ? take(name, &c, out, a) : rc;
+}
+
+/* ---- opening ---- */
+
+/* Each stands under its own name, in the item that the first one is of. */
+static int open_side(const struct sealer *s, struct slice *key,
+    struct contender *c, struct arena *a)
+{
+    struct envelope_content got;
+    struct slice path;
+    int rc;
+
+    if (is_nowhere(c))
+        return SYNCLINE_OK;
+    rc = sealed_cell_open(s, c->value, &got, a);
+    if (rc == SYNCLINE_OK)
+        rc = sealed_cell_path(s, got.key, got.path, &path, a);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (!slice_eq(path, c->path) ||
+        (key->ptr != NULL && !slice_eq(*key, got.key)))
+        return SYNCLINE_EDENIED;
+    *key = got.key;
+    c->path = got.path;
+    c->value = got.value;
+    return SYNCLINE_OK;
+}
+
+/* A relay takes for values what was removed, and equal values for two. */
+static bool is_conflict(const struct conflict_record *c)
+{
+    return c->loser.value.ptr != NULL &&
+        (c->winner.value.ptr == NULL ||
+            !slice_eq(c->loser.value, c->winner.value) ||
+            !slice_eq(c->loser.path, c->winner.path));
+}
+
+int sealed_record_open(const struct sealer *s,
+    const struct sealed_record *sealed, struct sealed_record *out,
+    struct arena *a)
+{
+    struct slice key = SLICE_NONE, called, name;
+    struct conflict_record c;
+    int rc = read_record(sealed, &called, &c);
+
+    if (rc == SYNCLINE_OK && is_nowhere(&c.loser))
+        rc = SYNCLINE_EMALFORMED;
+    if (rc == SYNCLINE_OK)
+        rc = open_side(s, &key, &c.loser, a);
+    if (rc == SYNCLINE_OK)
+        rc = open_side(s, &key, &c.winner, a);
+    if (rc == SYNCLINE_OK)
+        rc = sealed_item_name(s, key, &name, a);
+    if (rc == SYNCLINE_OK && !slice_eq(name, called))
+        rc = SYNCLINE_EDENIED;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (is_conflict(&c))
+        return take(key, &c, out, a);
+    *out = (struct sealed_record){ .tail = SLICE_NONE };
+    return SYNCLINE_OK;
+}
