@@ -1,6 +1,6 @@
 #include "base/plant.h"
 #include "base/text.h"
-#include "repl/node_impl.h"
+#include "repl/sealed.h"
 
 #define WINNER_TOLD_MAX 4096 /* bytes of its value */
 
@@ -245,7 +245,8 @@ static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
     (void)length;
     /* What showed here goes into the history as a whole document, and what
      * has a record went there with it. */
-    if (m->stored->existed && item_find(&m->stored->item, cell->path) == cell)
+    if (m->space->sealed ||
+        (m->stored->existed && item_find(&m->stored->item, cell->path) == cell))
         return SYNCLINE_OK;
     rc = conflict_known(m->node, m->space,
         key_conflict_tail(&tail, m->key, cell->path, &by->first), &known);
@@ -298,6 +299,11 @@ static int on_conflict(void *ctx, const struct conflict *c)
     enum policy policy = space_policy(m->space, m->key);
     bool changed;
     int rc = buf_status(&tail);
+
+    if (m->space->sealed && sealed_is_removed(&c->loser)) {
+        buf_free(&tail);
+        return rc;
+    }
 
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, m->space, name, &record, &changed);

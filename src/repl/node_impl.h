@@ -20,6 +20,7 @@
  *   access.c    who may read and write what; changes that do not count;
  *   cuts.c, voided.c   what of that counts still, and what has gone for it
  *   forks.c, clocks.c   replicas that said two things at once; wrong clocks
+ *   carry.c     what a relay opens, and in which form (sealed.h, border.h)
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
@@ -357,6 +358,7 @@ struct node {
     /* The first is for our own; those of others may be older. */
     struct beacon_key beacon_keys[BEACON_KEYS];
     uint32_t beacon_keys_n;
+    bool keys_came;    /* some that were not held before */
     bool rotate_due;   /* the mesh is to have a new key */
     bool epochs_due;   /* and somebody may lack one */
     bool access_due;   /* spaces may hold what does not count */
@@ -478,16 +480,6 @@ NODISCARD int conn_open_session(
     struct node *n, struct conn *c, struct space *sp);
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
 void session_drop(struct conn *c, struct space *sp);
-
-/* ---- conn_early.c ---- */
-
-/* Keeps a SUBSCRIBE for when its space is opened. */
-NODISCARD int conn_keep_early(
-    struct conn *c, const struct frame_subscribe *f, uint32_t no);
-/* The space is open. */
-NODISCARD int early_take(
-    struct node *n, struct conn *c, const struct space *sp);
-void early_free(struct conn *c);
 
 /* ---- standing.c ---- */
 

@@ -86,8 +86,6 @@ static void lower_to_proven(
     row->tomb = -1;
 }
 
-/* A row none of which is taken: REFUSED instead of a status. */
-#define REFUSED 1
 /* It waits for its author's certificate. */
 #define PARKED 2
 
