@@ -40,6 +40,10 @@ void check_signed(struct world *w, struct machine *m,
     const struct space_token *space, struct slice key, struct slice row,
     const struct item *it);
 
+/* R20: of what a device has said twice under one dot all know, and nothing
+ * counts from there on; or one half is gone; nobody else is accused. */
+void check_forks(struct world *w);
+
 /* What nobody asked for, a replay, a copy, a reissue, brings what somebody
  * wrote once; resolvers are asked. */
 void check_unasked(struct world *w, const struct machine *m, uint32_t change);

@@ -24,7 +24,8 @@ enum draw_name {
     DRAW_ROLES, /* who may what */
     DRAW_SIZES, /* how much machine n writes at once */
     DRAW_CLOCK, /* is that of machine n heeded? */
-    DRAW_RESET  /* of clocks, beside the n-th operation */
+    DRAW_RESET, /* of clocks, beside the n-th operation */
+    DRAW_FORK
 };
 
 static inline struct prng draw_from(

@@ -2,6 +2,7 @@
 #include "sim/ledger.h"
 
 #include "sim/check.h"
+#include "sim/fork.h"
 #include "sim/operation.h"
 #include "sim/peek.h"
 #include "sim/world.h"
@@ -433,6 +434,15 @@ static void see_stamp(struct stamp *greatest, const struct stamp *s)
         *greatest = *s;
 }
 
+/* Under one dot there may be two. */
+static uint32_t find_change(
+    struct observer *o, uint32_t space, const struct change *c)
+{
+    const struct sim_fork *f = fork_of(o->world, space, c);
+
+    return f != NULL ? f->change : ledger_find(o->ledger, space, &c->dot);
+}
+
 /* First what others wrote, so that a change of this batch has seen it. */
 static void read_item(struct observer *o, uint32_t item, const struct item *it)
 {
@@ -447,10 +457,10 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
             o->ledger->changes[ix].heard = true;
     }
     for (uint32_t i = 0; i < it->changes_n; i++) {
-        ix = ledger_find(o->ledger, space, &it->changes[i].dot);
+        ix = find_change(o, space, &it->changes[i]);
         if (ix != LEDGER_NONE && ix < o->first_new) {
             ledger_free_dot(o->ledger, o->machine, ix);
-            ix = ledger_find(o->ledger, space, &it->changes[i].dot);
+            ix = find_change(o, space, &it->changes[i]);
         }
         if (ix == LEDGER_NONE || ix >= o->first_new)
             continue;
@@ -466,7 +476,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
     for (uint32_t i = 0; i < it->changes_n; i++) {
         const struct change *c = &it->changes[i];
 
-        ix = ledger_find(o->ledger, space, &c->dot);
+        ix = find_change(o, space, c);
         if (ix == LEDGER_NONE)
             ix =
                 ledger_new_change(o->ledger, space, &c->dot, o->machine, o->no);

@@ -8,6 +8,8 @@
 #define HEAL_US (30 * SEC_US)
 #define TRANSFER_US (5 * SEC_US)
 #define TRANSFER_OPS 200
+/* Who differs under one vector compares once a minute, and then writes. */
+#define FORKS_US (150 * SEC_US)
 /* Nothing happens for so long, twice. */
 #define QUIET_US (60 * SEC_US)
 /* What is written after that is everywhere. */
@@ -96,6 +98,8 @@ static void judge(struct world *w, struct happening *h)
     if (!w->opt.lonely) {
         check_epochs(w);
         if (!w->failed)
+            check_forks(w);
+        if (!w->failed)
             check_converge(w);
         if (!w->failed)
             check_members(w);
@@ -123,7 +127,10 @@ static void healed(struct world *w)
 
     w->pairing.done = NULL;
     clocks_mended(w);
-    later(w, HEAL_US + loads * TRANSFER_US, judge);
+    later(w,
+        HEAL_US + loads * TRANSFER_US +
+            (fault_is_on(&w->faults, FAULT_FORK) ? FORKS_US : 0),
+        judge);
 }
 
 /* Those that are out come in first. */

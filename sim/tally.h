@@ -19,6 +19,9 @@
     X(digits_equal)                                \
     X(digits_differ)                               \
     X(lost_under_void)                             \
+    X(forks_met)                                   \
+    X(forks_frozen)                                \
+    X(forks_gone)                                  \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

@@ -12,6 +12,7 @@
 #include "sim/draw.h"
 #include "sim/faults.h"
 #include "sim/faults_roles.h"
+#include "sim/fork.h"
 #include "sim/ledger.h"
 #include "sim/limits.h"
 #include "sim/machine.h"
@@ -57,6 +58,7 @@ struct world {
     uint64_t alloc;   /* that fails; 0: none */
     struct network net;
     struct faults faults;
+    struct sim_forks forks;
     struct roles roles;
     struct workload work;
     struct sim_clocks clocks;

@@ -59,7 +59,9 @@ _syncline() {
     --log.level) words="error warn info debug" ;;
     --log.format) words="text json" ;;
     --take) words="winner loser" ;;
-    --role) words="admin member reader relay" ;;
+    --role)
+        words="admin member reader relay"
+        [ "$command" != up ] || words="any relay" ;;
     --space) words=$(_syncline_spaces) ;;
     *)
         if [ "$COMP_CWORD" = 1 ]; then

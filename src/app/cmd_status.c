@@ -87,6 +87,24 @@ static void print_spaces(struct cli *c, const struct json *spaces)
     cli_table_print(&t);
 }
 
+/* What a relay keeps for others, by the tokens of their spaces. */
+static void print_carried(struct cli *c, const struct json *carries)
+{
+    static const char *const heads[] = { "CARRIES", "SEALED ITEMS", "DELETED" };
+    struct cli_table t;
+
+    if (carries == NULL)
+        return;
+    cli_table_init(&t, c, "lrr", heads);
+    for (const struct json *s = carries->first; s != NULL; s = s->next)
+        cli_table_row(&t,
+            (const struct slice[]){ json_get_str(s, "token"),
+                cli_count(c, json_get_int(s, "items", 0)),
+                cli_count(c, json_get_int(s, "deleted", 0)) });
+    (void)putchar('\n');
+    cli_table_print(&t);
+}
+
 /* Nothing is said of clocks that are right. */
 static void print_clock(const struct json *clock)
 {
@@ -108,6 +126,7 @@ static int run(struct cli *c)
     print_head(c, answer);
     print_news(c, answer);
     print_spaces(c, json_get(answer, "spaces"));
+    print_carried(c, json_get(answer, "carries"));
     print_clock(json_get(answer, "clock"));
     peers = json_get(answer, "peers");
     (void)putchar('\n');

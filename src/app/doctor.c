@@ -118,6 +118,15 @@ static void check_membership(const struct json *status, struct buf *b)
         put_check(b, "membership", "error", text);
         return;
     }
+    if (json_get_bool(status, "only_relay", false) &&
+        !slice_is(role, "relay")) {
+        put_check(b, "membership", "warn",
+            "this daemon was started as a relay and takes nothing, but no mesh "
+            "has let it in as one: `syncline invite --role relay` there, "
+            "`syncline join CODE` here; or there `syncline grant NAME --role "
+            "relay`");
+        return;
+    }
     (void)snprintf(text, sizeof text, "this device is a member: %.*s",
         (int)(role.len > 20 ? 20 : role.len), (const char *)role.ptr);
     put_check(b, "membership", NULL, text);
@@ -206,6 +215,22 @@ static void check_forks(const struct json *status, struct buf *b)
             SLICE_FMT(json_get_str(f, "space")));
         put_check(b, "fork", "warn", text);
     }
+}
+
+/* What a relay sent and does not open under any key that is held. */
+static void check_unopened(const struct json *status, struct buf *b)
+{
+    const int64_t n = json_get_int(status, "unopened", 0);
+    char text[320];
+
+    if (n == 0)
+        return;
+    (void)snprintf(text, sizeof text,
+        "%lld rows that came from relays since the start could not be opened: "
+        "either a key is still on its way, or somebody has given a relay what "
+        "is none; a connection to another member brings what is missing",
+        (long long)n);
+    put_check(b, "relay", "warn", text);
 }
 
 static int64_t number_of(const struct json *peer, const char *name)
@@ -335,6 +360,7 @@ void doctor_examine(
     check_clock(json_get(status, "clock"), &b);
     check_stamps(json_get(status, "clock"), &b);
     check_forks(status, &b);
+    check_unopened(status, &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

@@ -416,6 +416,7 @@ static int open_node(struct engine *e, struct errmsg *why)
         .crypto = &e->crypto,
         .log = e->opt.log,
         .name = slice_str(e->opt.name),
+        .relay = e->opt.relay,
         .port = e->listening_n > 0 ? e->listening[0].port : 0,
         .resolve = e->opt.resolve,
         .resolve_ctx = e->opt.resolve_ctx,

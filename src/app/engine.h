@@ -39,6 +39,7 @@ struct engine_options {
     uint32_t history_keep;
     uint64_t history_age_us;
     uint64_t retention_us, collect_us;
+    bool relay;              /* takes nothing in clear */
     uint64_t clock_bound_us; /* UINT64_MAX: none; 0: the default */
     struct node_limits limits;
     size_t overlay_bytes;

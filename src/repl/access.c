@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "base/text.h"
+#include "repl/border.h"
 #include "repl/collect_impl.h"
 
 #include <stdlib.h>
@@ -44,6 +45,11 @@ int access_check_admin(const struct node *n, struct errmsg *why)
 {
     const struct member *m = members_get(n->members, &n->device);
 
+    if (n->opt.relay)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "this daemon was started as a relay (--role relay) and decides "
+            "nothing; a member lets it in: `syncline invite --role relay` "
+            "there, `syncline join CODE` here");
     if (m != NULL && m->role == ROLE_ADMIN)
         return SYNCLINE_OK;
     if (m == NULL)
@@ -59,7 +65,18 @@ int access_check_admin(const struct node *n, struct errmsg *why)
 bool access_is_shared(
     const struct node *n, const struct conn *c, const struct space *sp)
 {
-    return !sp->barred && access_may_read(n, &c->device, sp);
+    if (sp->barred)
+        return false;
+    if (access_may_read(n, &c->device, sp))
+        return true;
+    return members_carries(n->members, &c->device, &sp->token) &&
+        (sp->sealed || border_opens(n, sp));
+}
+
+bool access_is_across(const struct node *n, const struct conn *c)
+{
+    return (members_role(n->members, &c->device) == ROLE_RELAY) !=
+        carry_is_relay(n);
 }
 
 /* ---- changes that count ---- */
@@ -244,6 +261,10 @@ static int share(struct node *n, struct conn *c, struct space *sp)
         return SYNCLINE_ENOMEM;
     if (!s->asked)
         return conn_open_session(n, c, sp);
+    if (s->leaky && n->keys_came && access_is_across(n, c)) {
+        s->leaky = false;
+        return conn_subscribe_anew(n, c, sp);
+    }
     return sp->clipped && sp->staging == NULL ? conn_subscribe_anew(n, c, sp)
                                               : SYNCLINE_OK;
 }
@@ -253,7 +274,7 @@ static int look_at(struct node *n, struct space *sp)
     struct dot own = { n->replica, UINT64_MAX };
     int rc = SYNCLINE_OK;
 
-    sp->barred = !access_may_read(n, &n->device, sp);
+    sp->barred = carry_is_barred(n, sp);
     if (space_is_open(sp))
         return SYNCLINE_OK;
     /* Else all at once, when it is settled. */
@@ -277,6 +298,8 @@ int access_changed(struct node *n)
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = look_at(n, sp);
+    if (rc == SYNCLINE_OK)
+        rc = carry_open_early(n);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
         for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
@@ -286,12 +309,14 @@ int access_changed(struct node *n)
         sp->clipped = false;
     }
     n->access_due = n->epochs_due = true;
+    n->keys_came = n->keys_came && rc != SYNCLINE_OK;
     return rc;
 }
 
 /* What a space is without anything in it. */
 struct parts {
-    uint32_t id;
+    uint32_t id, past;
+    bool sealed;
     struct space_state s;
     struct vv have, durable, horizon;
     uint64_t durable_lsn;
@@ -299,13 +324,15 @@ struct parts {
 
 static struct parts parts_of(const struct space *sp)
 {
-    return (struct parts){ sp->id, sp->s, sp->have, sp->durable, sp->horizon,
-        sp->durable_lsn };
+    return (struct parts){ sp->id, sp->past, sp->sealed, sp->s, sp->have,
+        sp->durable, sp->horizon, sp->durable_lsn };
 }
 
 static void set_parts(struct space *sp, const struct parts *p)
 {
     sp->id = p->id;
+    sp->past = p->past;
+    sp->sealed = p->sealed;
     sp->s = p->s;
     sp->have = p->have;
     sp->durable = p->durable;
@@ -315,21 +342,38 @@ static void set_parts(struct space *sp, const struct parts *p)
     space_stir(sp);
 }
 
+/* Its history goes too, if it is one of another form. */
+static int drop_past(struct node *n, const struct parts *was)
+{
+    if (was->past == was->id)
+        return SYNCLINE_OK;
+    txn_put(&n->txn, TABLE_META,
+        key_meta_space(&n->key, META_JOINING, was->past), SLICE_LIT(""));
+    return leaving_drop(n, was->past);
+}
+
 /* Under another number, and as another replica: cursors into the old feed are
  * of no use. Undone if it cannot be stored. */
 static int switch_to_nothing(struct node *n, struct space *sp)
 {
     const struct parts before = parts_of(sp);
-    const struct parts after = { .id = n->next_space++,
+    const bool sealed = carry_seals(n, sp), anew = sealed != sp->sealed;
+    const uint32_t id = n->next_space++;
+    const struct parts after = { .id = id,
+        .past = anew ? id : before.past,
+        .sealed = sealed,
         .s = { .floors = before.s.floors } };
     const struct returning old = { .from = before.id,
         .had = before.have,
         .floors = before.s.floors,
+        .drop = anew || sealed,
         .anew = true };
     const struct rid replica = n->replica;
     struct returning *r = NULL;
-    int rc;
+    int rc = anew ? carry_rename(n, sp) : SYNCLINE_OK;
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     set_parts(sp, &after);
     sp->unsaved = true;
     (void)space_next_lsn(sp);
@@ -338,6 +382,8 @@ static int switch_to_nothing(struct node *n, struct space *sp)
     rc = node_mint_replica(n);
     if (rc == SYNCLINE_OK)
         rc = return_begin(n, sp, &old, &r);
+    if (rc == SYNCLINE_OK && anew)
+        rc = drop_past(n, &before);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     if (rc == SYNCLINE_OK)
@@ -372,11 +418,39 @@ static int begin_anew(struct node *n, struct space *sp)
     sp->collected_upto = (struct vv){ 0 };
     watches_space_gone(n, sp);
     conns_restart(n, "this node fetches a space anew, and is a new replica");
+    sp->barred = carry_is_barred(n, sp);
+    if (space_is_inner(sp)) {
+        n->spaces_seen = 0; /* its feed begins anew, too */
+        n->mesh_changed = true;
+    }
+    return space_pend_all(n, sp);
+}
+
+/* From relay to reader, or back. */
+static int change_form(struct node *n, struct space *sp)
+{
+    int rc = sp->s.lsn == 0 && sp->have.n == 0 && sp->staging == NULL &&
+            sp->past == sp->id && !returns_into(n, sp)
+        ? carry_reform(n, sp)
+        : begin_anew(n, sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    if (rc == SYNCLINE_OK)
+        log_line(&n->log, LOG_LEVEL_INFO, "access",
+            sp->sealed ? "%.*s: this device carries it as a relay from now on"
+                       : "%.*s: this device is no relay any more, and reads it",
+            SLICE_FMT(sp->name));
+    return rc;
+}
+
+static int fetch_anew(struct node *n, struct space *sp)
+{
     log_line(&n->log, LOG_LEVEL_WARN, "access",
         "%.*s: it held changes of a device that may not write there; it is "
         "fetched anew",
         SLICE_FMT(sp->name));
-    return space_pend_all(n, sp);
+    return begin_anew(n, sp);
 }
 
 /* The rest of this replica's changes belongs to nobody. */
@@ -406,7 +480,11 @@ static int settle(struct node *n, struct space *sp)
 {
     bool any = access_may_write(n, sp), writes = any;
     bool voided = voided_in(n, sp, &sp->horizon);
-    int rc = voided && writes ? voided_mark(n, sp) : SYNCLINE_OK;
+    int rc;
+
+    if (carry_seals(n, sp) != sp->sealed)
+        return change_form(n, sp);
+    rc = voided && writes ? voided_mark(n, sp) : SYNCLINE_OK;
 
     while (writes && any && rc == SYNCLINE_OK) {
         rc = reissue_foreign(n, sp, &any);
@@ -417,7 +495,7 @@ static int settle(struct node *n, struct space *sp)
         return rc;
     if (!voided)
         rc = reissue_would(n, sp, &any);
-    return rc == SYNCLINE_OK && (any || voided) ? begin_anew(n, sp) : rc;
+    return rc == SYNCLINE_OK && (any || voided) ? fetch_anew(n, sp) : rc;
 }
 
 int access_settle(struct node *n)

@@ -31,6 +31,40 @@ NODISCARD int access_check_admin(const struct node *n, struct errmsg *why);
 bool access_is_shared(
     const struct node *n, const struct conn *c, const struct space *sp);
 
+/* Is the peer, or are we, a relay, while the other one is none? What one of
+ * them has of a space cannot be compared with what the other has. */
+bool access_is_across(const struct node *n, const struct conn *c);
+
+/* ---- conn_early.c ---- */
+
+/* Keeps a SUBSCRIBE for when its space is opened. */
+NODISCARD int conn_keep_early(
+    struct conn *c, const struct frame_subscribe *f, uint32_t no);
+/* The space is open. */
+NODISCARD int early_take(
+    struct node *n, struct conn *c, const struct space *sp);
+bool early_token(const struct conn *c, uint32_t ix, struct space_token *out);
+void early_free(struct conn *c);
+
+/* ---- carry.c ---- */
+
+/* Reads nothing, writes nothing but its own records in `_mesh`. */
+bool carry_is_relay(const struct node *n);
+/* Should this device have the space sealed? */
+bool carry_seals(const struct node *n, const struct space *sp);
+/* Is it none of its spaces, or not in its form yet? */
+bool carry_is_barred(const struct node *n, const struct space *sp);
+/* A peer asks for a space that is not known here: a relay opens it, if both
+ * may have it. */
+NODISCARD int carry_open(
+    struct node *n, const struct conn *c, const struct space_token *token);
+NODISCARD int carry_open_early(struct node *n);
+/* The other form of a space that holds nothing. */
+NODISCARD int carry_reform(struct node *n, struct space *sp);
+NODISCARD int carry_rename(struct node *n, struct space *sp);
+
+/* ---- access.c ---- */
+
 /* Do all changes of a row count? */
 bool access_allows(const struct node *n, const struct space *sp,
     const struct space_token *token, const struct item *row);

@@ -137,6 +137,8 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
     }
     if (device_eq(&f->device, &c->device))
         return ack_learn(n, &f->device, sp, &durable, false);
+    if (access_is_across(n, c) && !carry_is_relay(n))
+        return SYNCLINE_OK; /* a relay's word for what others have */
     if (acks_are_too_large(n))
         return SYNCLINE_ELIMIT;
     /* It tells us itself; else whoever is connected to it knows best. */

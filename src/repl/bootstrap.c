@@ -46,13 +46,37 @@ static int horizon_cmp(const struct vv *a, const struct vv *b)
     return a->n == b->n ? 0 : a->n < b->n ? -1 : 1;
 }
 
+/* Has anybody else told us of the space yet? */
+static bool is_new_here(const struct node *n, const struct space *sp)
+{
+    for (uint32_t i = 0; i < sp->have.n; i++)
+        if (!node_is_mine(n, &sp->have.e[i].replica))
+            return false;
+    return true;
+}
+
+/* A relay says itself what its horizon and its vector are. Who believed them
+ * would let go of what he has; who has nothing cannot lose it. */
+static bool distrusts(
+    struct node *n, const struct conn *c, const struct space *sp)
+{
+    if (!access_is_across(n, c) || carry_is_relay(n) || is_new_here(n, sp))
+        return false;
+    log_line(&n->log, LOG_LEVEL_WARN, "bootstrap",
+        "%.*s: %.*s is a relay and says that this machine missed what was "
+        "deleted; only a member can tell what: connect it to one",
+        SLICE_FMT(sp->name), SLICE_FMT(c->name));
+    return true;
+}
+
 static int begin(
     struct node *n, struct conn *c, struct session *s, const struct vv *horizon)
 {
     struct space *sp = s->space;
     int rc = SYNCLINE_OK;
 
-    s->deaf = sp->staging != NULL && sp->staging_conn != c->id;
+    s->deaf = (sp->staging != NULL && sp->staging_conn != c->id) ||
+        distrusts(n, c, sp);
     if (!s->deaf && session_is_behind(s)) {
         n->counts.bootstraps_mutual++;
         s->deaf = horizon_cmp(horizon, &sp->horizon) <= 0;
@@ -148,14 +172,32 @@ static int staged_parts(struct node *n, struct space *sp,
     return rc;
 }
 
+/* What a bootstrap has of what was here. A relay's word is not enough for what
+ * this device wrote itself. */
+static int known_to(struct node *n, const struct space *sp,
+    const struct frame_bootstrap *f, struct vv *out)
+{
+    const struct conn *c = conn_by_id(n, sp->staging_conn);
+    uint32_t kept = 0;
+    int rc = vv_copy(out, &f->vector, &n->step);
+
+    if (rc != SYNCLINE_OK || sp->sealed || c == NULL || !access_is_across(n, c))
+        return rc;
+    for (uint32_t i = 0; i < out->n; i++)
+        if (!node_is_mine(n, &out->e[i].replica))
+            out->e[kept++] = out->e[i];
+    out->n = kept;
+    return rc;
+}
+
 /* The space is what was staged from here on. Undone if it cannot be stored. */
 static int switch_over(
     struct node *n, struct space *sp, const struct frame_bootstrap *f)
 {
     const struct replaced before = parts_of(sp);
     const struct rid replica = n->replica;
-    const struct returning old = { .from = before.id,
-        .known = f->vector,
+    struct returning old = { .from = before.id,
+        .drop = sp->sealed,
         .had = before.have,
         .had_length = before.s.floors.length,
         .floors = f->floors,
@@ -164,6 +206,8 @@ static int switch_over(
     struct replaced after;
     int rc = staged_parts(n, sp, f, &after);
 
+    if (rc == SYNCLINE_OK)
+        rc = known_to(n, sp, f, &old.known);
     if (rc != SYNCLINE_OK)
         return rc;
     set_parts(sp, &after);

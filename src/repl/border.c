@@ -38,6 +38,14 @@ static int first_key(
     return keyring_space_key(&ring->e[0], n->opt.crypto, token, first);
 }
 
+bool border_opens(const struct node *n, const struct space *sp)
+{
+    const struct keyring *ring = &n->keyring;
+
+    return ring->n > 0 && ring->e[0].epoch == 0 &&
+        keyring_has_space(&ring->e[0], space_token_of(n, sp));
+}
+
 int border_sealer(struct node *n, const struct space *sp, struct sealer *out)
 {
     const struct keyring *ring = &n->keyring;
@@ -93,7 +101,7 @@ int border_in(const struct sealer *s, struct row_in *row)
     if (rc == SYNCLINE_OK)
         rc = receive_read_row(s->node, key, bytes, false, &clear);
     if (rc != SYNCLINE_OK)
-        return rc;
+        return rc == REFUSED ? SYNCLINE_EMALFORMED : rc;
     clear.roots = row->roots;
     *row = clear;
     return SYNCLINE_OK;

@@ -12,6 +12,8 @@
 /* The other side is a relay and keeps the space sealed, and we do not. */
 bool border_is_here(
     const struct node *n, const struct conn *c, const struct space *sp);
+/* Can this node make the names under which relays keep what is in it? */
+bool border_opens(const struct node *n, const struct space *sp);
 /* All that this node can seal and open of a space, in the step's arena. It may
  * be nothing: then whatever is asked of it is ENOTFOUND. */
 NODISCARD int border_sealer(

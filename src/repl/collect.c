@@ -272,8 +272,9 @@ static int collect_space(struct node *n, struct space *sp)
 {
     struct vv least = { 0 };
 
-    if (!space_collects(sp) || !has_dead(sp) || returns_into(n, sp) ||
-        !find_least(n, sp, &least)) {
+    /* A relay is to take no horizon with it: others would be behind it. */
+    if (!space_collects(sp) || sp->sealed || !has_dead(sp) ||
+        returns_into(n, sp) || !find_least(n, sp, &least)) {
         if (sp->collect_at.len > 0) /* the pass was not over */
             sp->collected_upto = (struct vv){ 0 };
         buf_clear(&sp->collect_at);

@@ -76,6 +76,7 @@ struct returning {
     uint64_t had_length;  /* the longest life that was collected in that */
     struct floors floors; /* those of the bootstrap */
     bool anew;     /* no bootstrap: it is fetched, and fills bit by bit */
+    bool drop;     /* nothing of it is: it is a relay's, or was */
     bool mutual;   /* something that was collected here came back with it */
     struct buf at; /* the look at what came back */
     struct arena arena;

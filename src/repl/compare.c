@@ -64,7 +64,7 @@ int compare_tick(struct node *n, struct conn *c)
 {
     int rc = SYNCLINE_OK;
 
-    if (PLANTED(R20_APART))
+    if (PLANTED(R20_APART) || access_is_across(n, c))
         return rc;
     for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
          s = s->next)
@@ -83,7 +83,8 @@ int compare_on_check(
     int rc;
 
     if (sp == NULL || !access_is_shared(n, c, sp) || space_is_open(sp) ||
-        sp->staging != NULL || n->now_us < c->compare_from_us)
+        access_is_across(n, c) || sp->staging != NULL ||
+        n->now_us < c->compare_from_us)
         return SYNCLINE_OK;
     if (f->alive == sp->s.alive &&
         memcmp(&f->sum, &sp->s.live, sizeof f->sum) == 0)
@@ -136,7 +137,8 @@ int compare_on_show(struct node *n, struct conn *c, const struct frame_show *f)
     struct row_in row;
     int rc;
 
-    if (sp == NULL || !access_is_shared(n, c, sp) || space_is_open(sp))
+    if (sp == NULL || !access_is_shared(n, c, sp) || space_is_open(sp) ||
+        access_is_across(n, c))
         return SYNCLINE_OK;
     if (f->row.len == 0)
         return key_check(f->key, NULL) == SYNCLINE_OK ? show(n, c, sp, f)
@@ -145,5 +147,7 @@ int compare_on_show(struct node *n, struct conn *c, const struct frame_show *f)
         return SYNCLINE_OK; /* it was not asked for */
     c->shows--;
     rc = receive_read_row(n, f->key, f->row, sp->sealed, &row);
+    if (rc == REFUSED)
+        return SYNCLINE_OK;
     return rc == SYNCLINE_OK ? forks_look(n, sp, f->key, &row.item) : rc;
 }

@@ -1,5 +1,6 @@
+#include "base/plant.h"
 #include "base/text.h"
-#include "repl/node_impl.h"
+#include "repl/sealed.h"
 
 #define WINNER_TOLD_MAX 4096 /* bytes of its value */
 
@@ -116,7 +117,8 @@ static int number_cmp(uint64_t a, uint64_t b)
 }
 
 /* Orders what is told of one loser: by its winner, then by what a member that
- * came back may have given anew. */
+ * came back may have given anew, then by its value, for a device may have said
+ * two things in one breath (forks.h). */
 static int record_cmp(
     const struct conflict_record *a, const struct conflict_record *b)
 {
@@ -128,7 +130,11 @@ static int record_cmp(
         c = number_cmp(a->length, b->length);
     if (c == 0)
         c = number_cmp(a->loser.wall_us, b->loser.wall_us);
-    return c != 0 ? c : number_cmp(a->winner.wall_us, b->winner.wall_us);
+    if (c == 0)
+        c = number_cmp(a->winner.wall_us, b->winner.wall_us);
+    return c != 0 || PLANTED(FORK_RECORDS)
+        ? c
+        : slice_cmp(a->loser.value, b->loser.value);
 }
 
 /* A union: resolved stays resolved, and of two tellings the larger is kept. */
@@ -239,7 +245,8 @@ static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
     (void)length;
     /* What showed here goes into the history as a whole document, and what
      * has a record went there with it. */
-    if (m->stored->existed && item_find(&m->stored->item, cell->path) == cell)
+    if (m->space->sealed ||
+        (m->stored->existed && item_find(&m->stored->item, cell->path) == cell))
         return SYNCLINE_OK;
     rc = conflict_known(m->node, m->space,
         key_conflict_tail(&tail, m->key, cell->path, &by->first), &known);
@@ -292,6 +299,11 @@ static int on_conflict(void *ctx, const struct conflict *c)
     enum policy policy = space_policy(m->space, m->key);
     bool changed;
     int rc = buf_status(&tail);
+
+    if (m->space->sealed && sealed_is_removed(&c->loser)) {
+        buf_free(&tail);
+        return rc;
+    }
 
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, m->space, name, &record, &changed);

@@ -1,5 +1,5 @@
 /* SUBSCRIBEs that came before their space was known here. */
-#include "repl/node_impl.h"
+#include "repl/access_impl.h"
 
 #include <stdlib.h>
 
@@ -54,6 +54,17 @@ int early_take(struct node *n, struct conn *c, const struct space *sp)
         return SYNCLINE_ENOMEM;
     rc = get_frame(bytes, &f, &n->step);
     return rc == SYNCLINE_OK ? send_on_subscribe(n, c, &f.subscribe, f.no) : rc;
+}
+
+bool early_token(const struct conn *c, uint32_t ix, struct space_token *out)
+{
+    const struct early *e = c->early;
+
+    while (e != NULL && ix-- > 0)
+        e = e->next;
+    if (e != NULL)
+        *out = e->space;
+    return e != NULL;
 }
 
 void early_free(struct conn *c)

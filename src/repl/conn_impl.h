@@ -226,16 +226,6 @@ NODISCARD int conn_open_session(
 NODISCARD int conns_subscribe_all(struct node *n, struct space *sp);
 void session_drop(struct conn *c, struct space *sp);
 
-/* ---- conn_early.c ---- */
-
-/* Keeps a SUBSCRIBE for when its space is opened. */
-NODISCARD int conn_keep_early(
-    struct conn *c, const struct frame_subscribe *f, uint32_t no);
-/* The space is open. */
-NODISCARD int early_take(
-    struct node *n, struct conn *c, const struct space *sp);
-void early_free(struct conn *c);
-
 /* ---- standing.c ---- */
 
 struct standing *standing_of(

@@ -3,6 +3,8 @@
 #include "repl/access_impl.h"
 #include "repl/audit.h"
 
+#define KEYRING_WHOLE 1024 /* more than any number of spaces */
+
 static bool has_secret(const struct node *n)
 {
     for (size_t i = 0; i < MESH_SECRET_LEN; i++)
@@ -100,6 +102,16 @@ static int load_beacons(struct node *n)
     return rc;
 }
 
+/* How much of the keys is held. */
+static size_t held(const struct keyring *ring)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < ring->n; i++)
+        count += ring->e[i].whole ? KEYRING_WHOLE : ring->e[i].spaces_n;
+    return count;
+}
+
 int epochs_load(struct node *n)
 {
     struct keyring ring = { 0 };
@@ -116,6 +128,7 @@ int epochs_load(struct node *n)
         keyring_free(&ring);
         return rc;
     }
+    n->keys_came = n->keys_came || held(&ring) > held(&n->keyring);
     keyring_free(&n->keyring);
     n->keyring = ring;
     return load_beacons(n);

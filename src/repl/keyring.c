@@ -178,6 +178,16 @@ static int derive_space(const uint8_t key[KEY_LEN],
         SLICE_NONE, SLICE(info, sizeof info));
 }
 
+bool keyring_has_space(
+    const struct keyring_key *key, const struct space_token *space)
+{
+    bool has = key->whole;
+
+    for (uint32_t i = 0; i < key->spaces_n && !has; i++)
+        has = space_token_eq(&key->spaces[i].space, space);
+    return has;
+}
+
 int keyring_space_key(const struct keyring_key *key,
     const struct crypto_port *crypto, const struct space_token *space,
     uint8_t out[KEY_LEN])

@@ -74,6 +74,8 @@ static inline bool keyring_holds(const struct keyring_key *key)
     return key->whole || key->has_beacon || key->spaces_n > 0;
 }
 
+bool keyring_has_space(
+    const struct keyring_key *key, const struct space_token *space);
 /* ENOTFOUND: it was not given to us. */
 NODISCARD int keyring_space_key(const struct keyring_key *key,
     const struct crypto_port *crypto, const struct space_token *space,

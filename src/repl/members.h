@@ -132,6 +132,9 @@ bool members_may_read(const struct members *m, const struct device_id *device,
     const struct space_token *space);
 bool members_may_write(const struct members *m, const struct device_id *device,
     const struct space_token *space);
+/* Does it keep the space for others, as a relay that cannot read it? */
+bool members_carries(const struct members *m, const struct device_id *device,
+    const struct space_token *space);
 /* May a device write there that has a role and these spaces, if not all? */
 bool members_lets_write(const struct members *m, enum member_role role,
     bool some_spaces, const struct space_token *spaces, uint32_t spaces_n,

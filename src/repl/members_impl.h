@@ -145,7 +145,12 @@ bool cert_has_space(const struct cert *c, const struct space_token *space);
 const struct standing *members_standing(
     const struct members *m, const struct device_id *device);
 /* What a member may have of a key, as cert_wrap tells it. */
-void members_put_what(struct buf *b, const struct member *m);
+void members_put_what(
+    struct buf *b, const struct members *m, const struct member *who);
+/* The spaces that somebody who does not read all of them has keys of, sorted:
+ * those that he was granted, and the names of all. */
+uint32_t members_spaces_of(const struct members *m, const struct member *who,
+    struct space_token out[MEMBER_SPACES_MAX + 1]);
 static inline int cert_id_cmp(const struct cert_id *a, const struct cert_id *b)
 {
     return memcmp(a->b, b->b, SHA256_LEN);

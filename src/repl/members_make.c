@@ -322,9 +322,10 @@ int members_wraps_add(struct members_wraps *w, const struct members *m,
     const struct member *to, const struct keyring_key *key)
 {
     const uint8_t *peer = members_kx(m, &to->device);
+    struct space_token spaces[MEMBER_SPACES_MAX + 1];
     const struct entitlement e = { .whole = member_reads_all(to),
-        .spaces = to->spaces,
-        .spaces_n = to->role >= ROLE_READER ? to->spaces_n : 0 };
+        .spaces = spaces,
+        .spaces_n = members_spaces_of(m, to, spaces) };
     const struct wrap wrap = { m->crypto->device, to->device, key->epoch,
         key->id };
     struct buf what = { 0 }, sealed = { 0 };
@@ -332,7 +333,7 @@ int members_wraps_add(struct members_wraps *w, const struct members *m,
 
     if (peer == NULL)
         return rc;
-    members_put_what(&what, to);
+    members_put_what(&what, m, to);
     rc = buf_status(&what);
     if (rc == SYNCLINE_OK)
         rc = keyring_wrap(&sealed, m->crypto, &wrap, peer, key, &e);

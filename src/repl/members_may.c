@@ -23,12 +23,26 @@ static bool is_among(
     return false;
 }
 
+/* Whatever it was granted, the names of spaces are among it. */
+static bool has(const struct members *m, const struct member *who,
+    const struct space_token *space)
+{
+    return !who->some_spaces || space_token_eq(space, &m->admins) ||
+        is_among(space, who->spaces, who->spaces_n);
+}
+
 static bool reads(const struct members *m, const struct member *who,
     const struct space_token *space)
 {
-    return who != NULL && who->role >= ROLE_READER &&
-        (!who->some_spaces || space_token_eq(space, &m->admins) ||
-            is_among(space, who->spaces, who->spaces_n));
+    return who != NULL && who->role >= ROLE_READER && has(m, who, space);
+}
+
+bool members_carries(const struct members *m, const struct device_id *device,
+    const struct space_token *space)
+{
+    const struct member *who = members_get(m, device);
+
+    return who != NULL && who->role == ROLE_RELAY && has(m, who, space);
 }
 
 bool members_may_read(const struct members *m, const struct device_id *device,
@@ -241,12 +255,37 @@ bool members_key_spoiled(
     return false;
 }
 
-void members_put_what(struct buf *b, const struct member *m)
+uint32_t members_spaces_of(const struct members *m, const struct member *who,
+    struct space_token out[MEMBER_SPACES_MAX + 1])
 {
-    if (member_reads_all(m))
+    uint32_t n = 0;
+    bool put = false;
+
+    if (who->role < ROLE_READER || !who->some_spaces)
+        return 0;
+    for (uint32_t i = 0; i < who->spaces_n; i++) {
+        int order = memcmp(who->spaces[i].b, m->admins.b, SPACE_TOKEN_LEN);
+
+        if (order > 0 && !put)
+            out[n++] = m->admins;
+        put = put || order >= 0;
+        out[n++] = who->spaces[i];
+    }
+    if (!put)
+        out[n++] = m->admins;
+    return n;
+}
+
+void members_put_what(
+    struct buf *b, const struct members *m, const struct member *who)
+{
+    struct space_token spaces[MEMBER_SPACES_MAX + 1];
+    uint32_t n = members_spaces_of(m, who, spaces);
+
+    if (member_reads_all(who))
         buf_put_u8(b, '*');
-    for (uint32_t i = 0; i < m->spaces_n && m->role >= ROLE_READER; i++)
-        put_hex(b, SLICE(m->spaces[i].b, SPACE_TOKEN_LEN));
+    for (uint32_t i = 0; i < n; i++)
+        put_hex(b, SLICE(spaces[i].b, SPACE_TOKEN_LEN));
 }
 
 /* Was it let in to read everything, and so told the mesh's secret? */
@@ -268,7 +307,7 @@ bool members_key_given(const struct members *m, const struct member *to,
     struct buf want = { 0 };
     bool given = epoch == 0 && member_reads_all(to) && knows_secret(m, to);
 
-    members_put_what(&want, to);
+    members_put_what(&want, m, to);
     for (size_t i = 0; i < m->answer.counting_n && !given; i++) {
         const struct cert *c = m->answer.counting[i];
 

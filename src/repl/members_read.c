@@ -186,7 +186,7 @@ static const char *read_wrap(
     if (sealed == NULL)
         return OUT_OF_MEMORY;
     if (v->type != JSON_OBJECT || what.ptr == NULL ||
-        what.len > MEMBER_SPACES_MAX * 2 * SPACE_TOKEN_LEN ||
+        what.len > (MEMBER_SPACES_MAX + 1) * 2 * SPACE_TOKEN_LEN ||
         hex_decode(out->to.b, DEVICE_ID_LEN, v->key) != SYNCLINE_OK ||
         hex_decode(sealed, hex.len / 2, hex) != SYNCLINE_OK)
         return "what it wraps is no hex";

@@ -70,7 +70,7 @@ int join_load(struct node *n)
 static int leave_space(
     struct node *n, const struct space *sp, bool discard, uint64_t *kept)
 {
-    bool drop = discard || sp->s.alive == 0 || space_is_inner(sp);
+    bool drop = discard || sp->s.alive == 0 || space_is_inner(sp) || sp->sealed;
     struct slice name = drop ? SLICE_LIT("") : sp->name;
     int rc = SYNCLINE_OK;
 
@@ -284,6 +284,7 @@ static int drop_rest(struct node *n, const struct leaving *l, bool *empty)
 static int drop_meta(struct node *n, const struct leaving *l)
 {
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_STATE, l->id));
+    txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_SEALED, l->id));
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, l->id));
     return txn_status(&n->txn);
 }

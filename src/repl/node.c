@@ -659,7 +659,9 @@ bool node_admits(
 uint64_t node_bound(const struct node *n, const struct space_token *space,
     const struct rid *replica)
 {
+    uint64_t bound, forked = forks_bound(n, space, replica);
     bool known;
 
-    return members_bound(n->members, replica, space, &known);
+    bound = members_bound(n->members, replica, space, &known);
+    return forked < bound ? forked : bound;
 }

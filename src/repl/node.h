@@ -80,6 +80,7 @@ struct node_options {
     uint64_t retention_us; /* a member silent for so long, while we were
                               there to listen, holds up collection no
                               longer [30 days] */
+    bool relay; /* takes nothing in clear, whatever role it is given */
     uint64_t clock_bound_us; /* a clock further ahead of most others' is not
                                 written by; UINT64_MAX: any is [60 s] */
     struct node_limits limits;

@@ -20,6 +20,7 @@
  *   access.c    who may read and write what; changes that do not count;
  *   cuts.c, voided.c   what of that counts still, and what has gone for it
  *   forks.c, clocks.c   replicas that said two things at once; wrong clocks
+ *   carry.c     what a relay opens, and in which form (sealed.h, border.h)
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
@@ -195,6 +196,7 @@ struct node {
     /* The first is for our own; those of others may be older. */
     struct beacon_key beacon_keys[BEACON_KEYS];
     uint32_t beacon_keys_n;
+    bool keys_came;    /* some that were not held before */
     bool rotate_due;   /* the mesh is to have a new key */
     bool epochs_due;   /* and somebody may lack one */
     bool access_due;   /* spaces may hold what does not count */

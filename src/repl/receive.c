@@ -86,8 +86,6 @@ static void lower_to_proven(
     row->tomb = -1;
 }
 
-/* A row none of which is taken: REFUSED instead of a status. */
-#define REFUSED 1
 /* It waits for its author's certificate. */
 #define PARKED 2
 
@@ -357,9 +355,14 @@ static int receive_rows(struct taking *t)
             rc = take_sealed(
                 t->node, t->conn, t->space, &f->space, t->by, &rows[i]);
     }
-    return rc == SYNCLINE_OK && !t->told
-        ? receive_conflicts(t->node, t->space, t->by, f)
-        : rc;
+    if ((rc == SYNCLINE_OK || rc == REFUSED) && !t->told) {
+        /* Rows before one that is refused stay, and so must what they beat. */
+        int told = receive_conflicts(t->node, t->space, t->by, f);
+
+        if (told != SYNCLINE_OK)
+            return told;
+    }
+    return rc;
 }
 
 static int store_cursor(

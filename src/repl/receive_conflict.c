@@ -45,6 +45,8 @@ static int remember_loser(struct node *n, struct space *sp, struct slice key,
     struct cell cell = { .path = loser->path, .value = loser->value };
     int rc = SYNCLINE_OK;
 
+    if (sp->sealed) /* nobody reads a history here */
+        return rc;
     if (!t->loaded || !slice_eq(t->key, key) || PLANTED(ONE_PIECE)) {
         rc = told_end(n, sp, t);
         if (rc == SYNCLINE_OK)
@@ -74,6 +76,9 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
         rc = reader_end(&r);
     if (rc == SYNCLINE_OK)
         rc = key_check(key, NULL);
+    if (rc == SYNCLINE_OK &&
+        sealed_is_record(key, &c.loser, &c.winner) != sp->sealed)
+        return REFUSED;
     if (rc == SYNCLINE_OK)
         rc = check_contender(n, sp, key, &c.loser);
     if (rc == SYNCLINE_OK)

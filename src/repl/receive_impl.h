@@ -8,7 +8,11 @@
 #include "repl/sealed.h"
 #include "repl/sheaves.h"
 
-/* Reads what can be read of a row by itself, as a relay has it or not. */
+/* A row none of which is taken: REFUSED instead of a status. */
+#define REFUSED 1
+
+/* Reads what can be read of a row by itself, as a relay has it or not. REFUSED:
+ * it is of the other form, so one of us has not heard yet who is a relay. */
 NODISCARD int receive_read_row(struct node *n, struct slice key,
     struct slice bytes, bool sealed, struct row_in *out);
 

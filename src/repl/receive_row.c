@@ -116,6 +116,8 @@ int receive_read_row(struct node *n, struct slice key, struct slice bytes,
         rc = get_item(&r, &out->item, &n->step);
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
+    if (rc == SYNCLINE_OK && sealed_is_other(&out->item, sealed))
+        return REFUSED;
     if (rc == SYNCLINE_OK)
         rc = check_amount(n, &out->item, bytes.len, sealed);
     if (rc == SYNCLINE_OK && !PLANTED(R32_ROWS))

@@ -1,5 +1,6 @@
 /* The local interface, doc/api.md: one handler an op. */
 #include "base/text.h"
+#include "repl/access_impl.h"
 #include "repl/group.h"
 #include "repl/request_admin.h"
 
@@ -36,6 +37,11 @@ static int need_space(struct asking *q, struct space **out)
     if (name.len == 0)
         name = SLICE_LIT(DEFAULT_SPACE);
     sp = space_by_name(q->n, name);
+    if (carry_is_relay(q->n) && (sp == NULL || !space_is_open(sp)))
+        return errmsg_set(&q->why, SYNCLINE_EDENIED,
+            "%.*s: this device is a relay: it keeps sealed what others wrote, "
+            "and can neither read nor write it; ask a member",
+            SLICE_FMT(name));
     if (sp == NULL || !space_shown(sp))
         return errmsg_set(&q->why, SYNCLINE_ENOTFOUND,
             "%.*s: no such space; make it with `syncline space add`, or see "

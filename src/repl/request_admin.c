@@ -2,6 +2,7 @@
 #include "repl/request_admin.h"
 
 #include "base/text.h"
+#include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
 int admin_reply(struct admin *q, struct buf *b)
@@ -28,6 +29,10 @@ int admin_find_space(struct admin *q, struct slice name, struct space **out)
     if (name.len == 0)
         name = SLICE_LIT(DEFAULT_SPACE);
     *out = space_by_name(q->n, name);
+    if (carry_is_relay(q->n))
+        return errmsg_set(q->why, SYNCLINE_EDENIED,
+            "%.*s: this device is a relay and reads no spaces; ask a member",
+            SLICE_FMT(name));
     if (*out == NULL || !space_shown(*out))
         return errmsg_set(q->why, SYNCLINE_ENOTFOUND,
             "%.*s: no such space; `syncline space` lists them",
@@ -244,7 +249,9 @@ static int on_policy_set(struct admin *q)
 static bool is_behind(const struct node *n, const struct device_id *d)
 {
     for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
-        bool covered = sp->have.n == 0 || !access_may_read(n, d, sp);
+        bool covered = sp->have.n == 0 ||
+            (!access_may_read(n, d, sp) &&
+                !members_carries(n->members, d, &sp->token));
 
         for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
             if (a->space == sp && device_eq(&a->device, d))
@@ -301,6 +308,7 @@ static void put_peer(struct node *n, struct buf *b, const struct member *m)
     put_device_hex(b, &m->device);
     buf_put_str(b, ",\"name\":");
     json_print_string(b, m->name, false);
+    buf_printf(b, ",\"role\":\"%s\"", member_role_name(m->role));
     buf_printf(b, ",\"address\":\"%s\",\"state\":\"%s\"", addr,
         state_name(n, c, &m->device));
     if (c != NULL && c->measured)
@@ -369,6 +377,33 @@ static int put_space(struct node *n, struct buf *b, struct space *sp)
     return rc;
 }
 
+/* Of a relay: names it has none. */
+static void put_carried(const struct node *n, struct buf *b)
+{
+    char token[2 * SPACE_TOKEN_LEN + 1];
+    bool any = false;
+
+    buf_printf(
+        b, ",\"unopened\":%llu", (unsigned long long)n->counts.rows_unopened);
+    if (!carry_is_relay(n))
+        return;
+    buf_printf(
+        b, ",\"only_relay\":%s,\"carries\":[", n->opt.relay ? "true" : "false");
+    for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
+        if (!sp->sealed || sp->barred)
+            continue;
+        space_put_token(&sp->token, token);
+        buf_printf(b,
+            "%s{\"token\":\"%s\",\"items\":%llu,\"deleted\":%llu,\"vector\":",
+            any ? "," : "", token, (unsigned long long)sp->s.alive,
+            (unsigned long long)sp->s.deleted);
+        put_vector(b, &sp->have);
+        buf_put_u8(b, '}');
+        any = true;
+    }
+    buf_put_u8(b, ']');
+}
+
 /* Who says so is a member, and by its own connection. */
 static void put_removed(const struct node *n, struct buf *b)
 {
@@ -425,6 +460,7 @@ static int on_status(struct admin *q)
         rc = put_clock_json(n, &b, false);
     access_put_rights(n, &b, members_get(n->members, &n->device), "granted");
     put_removed(n, &b);
+    put_carried(n, &b);
     buf_put_str(&b, ",\"forks\":");
     put_forks_json(n, &b);
     buf_put_u8(&b, ',');

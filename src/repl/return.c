@@ -211,6 +211,9 @@ static int run_some(struct node *n, struct returning *r, bool *done)
     struct piece piece;
     int rc;
 
+    *done = r->drop;
+    if (*done)
+        return SYNCLINE_OK;
     piece_begin(n, &piece);
     rc = bring_items(n, r, done);
     if (rc == SYNCLINE_OK && *done)
@@ -297,6 +300,7 @@ static int keep(struct node *n, struct returning *r, struct space *sp,
     r->had_length = what->had_length;
     r->mutual = what->mutual;
     r->anew = what->anew;
+    r->drop = what->drop;
     r->space = sp;
     r->next = n->returning;
     n->returning = r;
@@ -305,6 +309,7 @@ static int keep(struct node *n, struct returning *r, struct space *sp,
 
 #define IS_MUTUAL 1
 #define IS_ANEW 2
+#define IS_DROPPED 4
 
 /* META_RETURNING: be32 the new number, flags, what had been collected here,
  * floors, what is known. */
@@ -317,7 +322,8 @@ int return_begin(struct node *n, struct space *sp, const struct returning *what,
     buf_clear(&n->out);
     put_be32(&n->out, sp->id);
     buf_put_u8(&n->out,
-        (uint8_t)((what->mutual ? IS_MUTUAL : 0) | (what->anew ? IS_ANEW : 0)));
+        (uint8_t)((what->mutual ? IS_MUTUAL : 0) | (what->anew ? IS_ANEW : 0) |
+            (what->drop ? IS_DROPPED : 0)));
     put_varint(&n->out, what->had_length);
     put_floors(&n->out, &what->floors);
     put_vv(&n->out, &what->known);
@@ -347,6 +353,7 @@ static int load_one(void *ctx, struct slice key, struct slice value)
     flags = get_u8(&v);
     what.mutual = (flags & IS_MUTUAL) != 0;
     what.anew = (flags & IS_ANEW) != 0;
+    what.drop = (flags & IS_DROPPED) != 0;
     what.had_length = get_varint(&v);
     get_floors(&v, &what.floors);
     (void)!get_vv(&v, &what.known, &n->step);

@@ -81,6 +81,16 @@ struct sealed_cell {
 NODISCARD int sealed_read_cell(
     struct buf *b, struct slice value, struct sealed_cell *out);
 
+/* Is it, by what it says of its changes, not in the form that it should be? A
+ * row without any is in either. */
+bool sealed_is_other(const struct item *it, bool sealed);
+/* Does a record of that key stand as a relay has it? */
+bool sealed_is_record(struct slice key, const struct contender *loser,
+    const struct contender *winner);
+
+/* Of a field that was removed: no conflict, whatever it lost to. */
+bool sealed_is_removed(const struct contender *c);
+
 struct sealed_change {
     const uint8_t *originals, *tombstone; /* tags; NULL: it has none */
     struct envelope_seal_head seal;

@@ -35,9 +35,52 @@ int sealed_read_cell(struct buf *b, struct slice value, struct sealed_cell *out)
     return SYNCLINE_OK;
 }
 
+bool sealed_is_removed(const struct contender *c)
+{
+    return c->value.len > 1 && c->value.ptr[1] == '1';
+}
+
 static const uint8_t *get_tag(struct reader *r, bool is_there)
 {
     return is_there ? get_fixed(r, ENVELOPE_TAG_LEN).ptr : NULL;
+}
+
+/* No writer is his own original. */
+static bool is_sealed(const struct change *c)
+{
+    const struct original *o = c->originals;
+
+    return c->originals_n == 1 && dot_eq(&o->dot, &c->dot) &&
+        stamp_cmp(&o->stamp, &c->stamp) == 0;
+}
+
+bool sealed_is_other(const struct item *it, bool sealed)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        any = any || is_sealed(&it->changes[i]);
+    return it->changes_n > 0 && any != sealed;
+}
+
+static bool is_sealed_side(struct buf *b, const struct contender *c)
+{
+    struct sealed_cell cell;
+
+    return c->value.ptr == NULL ||
+        (c->path.len == SEALED_PATH_LEN &&
+            sealed_read_cell(b, c->value, &cell) == SYNCLINE_OK);
+}
+
+bool sealed_is_record(struct slice key, const struct contender *loser,
+    const struct contender *winner)
+{
+    struct buf b = { 0 };
+    bool is = key.len == SEALED_NAME_LEN && loser->path.len > 0 &&
+        is_sealed_side(&b, loser) && is_sealed_side(&b, winner);
+
+    buf_free(&b);
+    return is;
 }
 
 int sealed_read_change(
@@ -49,8 +92,7 @@ int sealed_read_change(
     uint8_t flags;
     int rc;
 
-    if (c->originals_n != 1 || !dot_eq(&o->dot, &c->dot) ||
-        stamp_cmp(&o->stamp, &c->stamp) != 0)
+    if (!is_sealed(c))
         return SYNCLINE_EMALFORMED;
     rc = read_text(b, o->value, 0);
     if (rc != SYNCLINE_OK)

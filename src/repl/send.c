@@ -401,6 +401,12 @@ int send_on_subscribe(struct node *n, struct conn *c,
     bool gave;
     int rc;
 
+    if (sp == NULL) {
+        rc = carry_open(n, c, &f->space);
+        if (rc != SYNCLINE_OK)
+            return rc;
+        sp = space_by_token(n, &f->space);
+    }
     if (sp == NULL || !access_is_shared(n, c, sp))
         return conn_keep_early(c, f, no);
     s = session_of(c, sp);

@@ -1,5 +1,7 @@
 /* What of an item or a record of a conflict goes to a peer now. */
 #include "base/plant.h"
+#include "repl/access_impl.h"
+#include "repl/mesh_impl.h"
 #include "repl/send_impl.h"
 
 #include <stdlib.h>
@@ -188,13 +190,22 @@ static bool is_not_for_relays(int rc)
     return rc == SYNCLINE_ENOTFOUND || rc == SYNCLINE_ELIMIT;
 }
 
+/* What older versions wrote of spaces in `_mesh`, under their names. It means
+ * nothing any more, and a relay must not read it. */
+static bool is_kept_from(const struct filling *f, struct slice key)
+{
+    return space_is_open(f->s->space) && mesh_is_of_spaces(key) &&
+        access_is_across(f->node, f->conn);
+}
+
 int consider_item(struct filling *f, const struct entry *e, bool now)
 {
     struct node *n = f->node;
     struct row_out row = { .key = e->tail };
     struct slice bytes;
     struct stored st;
-    int rc = read_item(f, e->tail, &st, &bytes);
+    int rc = is_kept_from(f, e->tail) ? SYNCLINE_ENOTFOUND
+                                      : read_item(f, e->tail, &st, &bytes);
 
     /* Collected, known, or held back as it was before: the feed brings what it
      * is now, in its turn, which is after the records of what lost. */
@@ -254,6 +265,15 @@ static int weigh_item(struct filling *f, struct slice tail)
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
+static bool is_record_kept(const struct filling *f, struct slice tail)
+{
+    struct slice key, path;
+    struct dot dot;
+
+    return get_conflict_tail(tail, &key, &path, &dot) == SYNCLINE_OK &&
+        is_kept_from(f, key);
+}
+
 int consider_conflict(struct filling *f, const struct entry *e)
 {
     struct node *n = f->node;
@@ -262,8 +282,10 @@ int consider_conflict(struct filling *f, const struct entry *e)
     struct reader r;
     struct vv sides;
     uint64_t lsn;
-    int rc = store_get(&n->opt.store, TABLE_CONFLICT,
-        key_item(&n->key, f->s->space->id, e->tail), &value);
+    int rc = is_record_kept(f, e->tail)
+        ? SYNCLINE_ENOTFOUND
+        : store_get(&n->opt.store, TABLE_CONFLICT,
+              key_item(&n->key, f->s->space->id, e->tail), &value);
 
     if (rc != SYNCLINE_OK) {
         held_remove_entry(f->s, e->kind, e->tail);

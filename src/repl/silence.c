@@ -277,10 +277,11 @@ int silences_tick(struct node *n)
     if (n->now_us < n->collect_due_us)
         return SYNCLINE_OK;
     for (size_t i = 0; i < members_n(n->members) && rc == SYNCLINE_OK; i++) {
-        const struct device_id *d = &members_at(n->members, i)->device;
+        const struct member *m = members_at(n->members, i);
 
-        if (!device_eq(d, &n->device))
-            rc = look_at(n, d);
+        if (m->role != ROLE_RELAY && !device_eq(&m->device, &n->device) &&
+            !carry_is_relay(n))
+            rc = look_at(n, &m->device);
     }
     return rc == SYNCLINE_OK ? silences_save(n, false) : rc;
 }

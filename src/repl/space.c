@@ -1,4 +1,5 @@
 #include "base/plant.h"
+#include "base/text.h"
 #include "repl/proofs.h"
 
 #include <stdlib.h>
@@ -72,11 +73,21 @@ void spaces_free(struct node *n)
     n->pending = NULL;
 }
 
+/* The list is in the order of names. */
+static void enlist(struct node *n, struct space *sp)
+{
+    struct space **at = &n->spaces;
+
+    while (*at != NULL && slice_cmp((*at)->name, sp->name) < 0)
+        at = &(*at)->next;
+    sp->next = *at;
+    *at = sp;
+}
+
 static int space_new(struct node *n, uint32_t id, struct slice name,
     const struct space_token *token, struct space **out)
 {
     struct space *sp = calloc(1, sizeof *sp);
-    struct space **at = &n->spaces;
     uint8_t *copy = malloc(name.len + 1);
 
     if (sp == NULL || copy == NULL) {
@@ -89,12 +100,50 @@ static int space_new(struct node *n, uint32_t id, struct slice name,
     sp->id = sp->past = id;
     sp->token = *token;
     sp->name = SLICE(copy, name.len);
-    while (*at != NULL && slice_cmp((*at)->name, name) < 0)
-        at = &(*at)->next;
-    sp->next = *at;
-    *at = sp;
+    enlist(n, sp);
     *out = sp;
     return SYNCLINE_OK;
+}
+
+int space_rename(struct node *n, struct space *sp, struct slice name)
+{
+    struct space **at = &n->spaces;
+    uint8_t *copy = malloc(name.len + 1);
+
+    if (copy == NULL)
+        return SYNCLINE_ENOMEM;
+    memcpy(copy, name.ptr, name.len);
+    while (*at != sp)
+        at = &(*at)->next;
+    *at = sp->next;
+    free((void *)sp->name.ptr);
+    sp->name = SLICE(copy, name.len);
+    enlist(n, sp);
+    sp->unsaved = true;
+    return SYNCLINE_OK;
+}
+
+void space_put_token(
+    const struct space_token *token, char out[2 * SPACE_TOKEN_LEN + 1])
+{
+    hex_encode(out, SLICE(token->b, SPACE_TOKEN_LEN));
+}
+
+int space_open_sealed(
+    struct node *n, const struct space_token *token, struct space **out)
+{
+    char name[2 * SPACE_TOKEN_LEN + 1];
+    struct space *sp;
+    int rc;
+
+    space_put_token(token, name);
+    rc = space_new(n, n->next_space, slice_str(name), token, &sp);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    n->next_space++;
+    sp->sealed = sp->unsaved = true;
+    *out = sp;
+    return conns_subscribe_all(n, sp);
 }
 
 int space_open(struct node *n, struct slice name, struct space **out)
@@ -108,6 +157,11 @@ int space_open(struct node *n, struct slice name, struct space **out)
         return SYNCLINE_OK;
     }
     rc = mesh_token(n, name, &token);
+    sp = rc == SYNCLINE_OK ? space_by_token(n, &token) : NULL;
+    if (sp != NULL) { /* it was a relay's, who knows no names */
+        *out = sp;
+        return space_rename(n, sp, name);
+    }
     if (rc == SYNCLINE_OK)
         rc = space_new(n, n->next_space, name, &token, &sp);
     if (rc != SYNCLINE_OK)
@@ -214,6 +268,11 @@ static int load_contents(struct node *n, struct space *sp)
 
     if (rc == SYNCLINE_OK)
         rc = get_state(value, sp);
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
+        return rc;
+    rc = store_get(&n->opt.store, TABLE_META,
+        key_meta_space(&n->key, META_SEALED, sp->id), &value);
+    sp->sealed = rc == SYNCLINE_OK;
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         return rc;
     rc = space_load_vector(n, META_SEEN, sp->id, &sp->have);
@@ -373,6 +432,12 @@ static void save_name(struct node *n, const struct space *sp)
     buf_put_slice(&n->out, sp->name);
     txn_put_buf(&n->txn, TABLE_META,
         key_meta_space(&n->key, META_SPACE, sp->id), &n->out);
+    if (sp->sealed)
+        txn_put(&n->txn, TABLE_META,
+            key_meta_space(&n->key, META_SEALED, sp->id), SLICE_LIT(""));
+    else
+        txn_del(
+            &n->txn, TABLE_META, key_meta_space(&n->key, META_SEALED, sp->id));
 }
 
 static void save_state(struct node *n, const struct space *sp)

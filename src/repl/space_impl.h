@@ -94,7 +94,7 @@ static inline bool space_is_inner(const struct space *sp)
 
 static inline bool space_shown(const struct space *sp)
 {
-    return !sp->hidden && !sp->barred;
+    return !sp->hidden && !sp->barred && !sp->sealed;
 }
 
 /* Waits for EV_PERSISTED. */
@@ -110,6 +110,12 @@ struct pending {
 struct space *space_by_name(const struct node *n, struct slice name);
 struct space *space_by_token(const struct node *n, const struct space_token *t);
 NODISCARD int space_open(struct node *n, struct slice name, struct space **out);
+/* At a relay, which knows its token alone; that is its name, in hex. */
+NODISCARD int space_open_sealed(
+    struct node *n, const struct space_token *token, struct space **out);
+NODISCARD int space_rename(struct node *n, struct space *sp, struct slice name);
+void space_put_token(
+    const struct space_token *token, char out[2 * SPACE_TOKEN_LEN + 1]);
 uint32_t spaces_n(const struct node *n);
 /* May people give a space this name? */
 bool space_name_is_good(struct slice name);

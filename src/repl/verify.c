@@ -4,6 +4,7 @@
  * the sum of their prints and, if these are few, each key with its print,
  * else the same for sixteen parts of the range. Whoever asks goes on with the
  * parts that differ, so a difference is found in O(log n) exchanges. */
+#include "repl/access_impl.h"
 #include "repl/compare.h"
 
 #include <stdlib.h>
@@ -214,8 +215,8 @@ static int answer_ask(
     struct buf b = { 0 };
     int rc;
 
-    if (sp == NULL)
-        return SYNCLINE_OK;
+    if (sp == NULL || !access_is_shared(n, c, sp) || access_is_across(n, c))
+        return SYNCLINE_OK; /* what it tells are keys */
     rc = read_range(n, sp, buf_slice(&a->from), buf_slice(&a->to), &r);
     sum = sum_of(r.e, r.n);
     put_varint(&b, r.n);
@@ -470,7 +471,7 @@ static void put_members(
         const struct member *m = members_at(n->members, i);
         const struct checked *k;
 
-        if (device_eq(&m->device, &n->device))
+        if (m->role == ROLE_RELAY || device_eq(&m->device, &n->device))
             continue;
         k = checked_of(v, &m->device);
         buf_put_str(b, any ? ",{\"device\":" : "{\"device\":");
@@ -594,14 +595,14 @@ int verify_between(struct node *n, struct conn *c, struct space *sp)
 static int start(struct node *n, struct verify *v)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
-        if (!c->greeted || c->closing)
+        if (!c->greeted || c->closing || access_is_across(n, c))
             continue;
         if (add_checked(v, c) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
         for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
             int rc;
 
-            if (!space_shown(sp) ||
+            if (!space_shown(sp) || !access_is_shared(n, c, sp) ||
                 (v->only.len > 0 && !slice_eq(v->only, sp->name)))
                 continue;
             rc = ask(n, v, c, sp, SLICE_NONE, SLICE_NONE);

@@ -42,11 +42,24 @@ void waits_free(struct node *n)
     }
 }
 
+/* Beside this device. A relay is asked by nobody. */
+static size_t readers_n(const struct node *n)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct member *m = members_at(n->members, i);
+
+        count += m->role >= ROLE_READER && !device_eq(&m->device, &n->device);
+    }
+    return count;
+}
+
 int wait_check(
     const struct node *n, const struct json *args, struct errmsg *why)
 {
     const struct json *want = json_get(args, "wait");
-    size_t others = members_n(n->members) - 1;
+    size_t others = readers_n(n);
 
     if (want == NULL || (want->type == JSON_STRING && slice_is(want->s, "all")))
         return SYNCLINE_OK;

@@ -1,0 +1,89 @@
+/* Relays: which spaces one opens, and in which form a device keeps them.
+ *
+ * A relay knows a space by its token, which a member tells that subscribes to
+ * it, and keeps it sealed (sealed.h). So a device whose role changes between
+ * relay and any other forgets what it has of a space, and asks for it anew in
+ * the other form (access.c). */
+#include "repl/access_impl.h"
+#include "repl/border.h"
+
+bool carry_is_relay(const struct node *n)
+{
+    return n->opt.relay || members_role(n->members, &n->device) == ROLE_RELAY;
+}
+
+/* Who was removed has what he has. */
+bool carry_seals(const struct node *n, const struct space *sp)
+{
+    if (space_is_open(sp))
+        return false;
+    if (!n->opt.relay && members_get(n->members, &n->device) == NULL)
+        return sp->sealed;
+    return carry_is_relay(n);
+}
+
+bool carry_is_barred(const struct node *n, const struct space *sp)
+{
+    if (space_is_open(sp))
+        return false;
+    if (sp->sealed != carry_seals(n, sp))
+        return true; /* until it is in its form */
+    return sp->sealed ? !members_carries(n->members, &n->device, &sp->token)
+                      : !access_may_read(n, &n->device, sp);
+}
+
+static bool opens(
+    const struct node *n, const struct conn *c, const struct space_token *token)
+{
+    return space_by_token(n, token) == NULL && spaces_n(n) < SPACES_MAX &&
+        members_carries(n->members, &n->device, token) &&
+        (members_may_read(n->members, &c->device, token) ||
+            members_carries(n->members, &c->device, token));
+}
+
+int carry_open(
+    struct node *n, const struct conn *c, const struct space_token *token)
+{
+    struct space *sp;
+
+    return opens(n, c, token) ? space_open_sealed(n, token, &sp) : SYNCLINE_OK;
+}
+
+/* What was asked for before it was known who may have it. */
+int carry_open_early(struct node *n)
+{
+    struct space_token token;
+    int rc = SYNCLINE_OK;
+
+    if (!carry_is_relay(n))
+        return rc;
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
+        for (uint32_t i = 0; rc == SYNCLINE_OK && early_token(c, i, &token);)
+            if (opens(n, c, &token))
+                rc = carry_open(n, c, &token); /* which takes it from there */
+            else
+                i++;
+    return rc;
+}
+
+/* Another form, of a space that holds nothing yet. */
+int carry_reform(struct node *n, struct space *sp)
+{
+    int rc = carry_rename(n, sp);
+
+    sp->sealed = !sp->sealed;
+    sp->unsaved = true;
+    sp->barred = carry_is_barred(n, sp);
+    return rc == SYNCLINE_OK ? conns_subscribe_all(n, sp) : rc;
+}
+
+/* A relay is to know no names but those that every mesh has. */
+int carry_rename(struct node *n, struct space *sp)
+{
+    char name[2 * SPACE_TOKEN_LEN + 1];
+
+    if (sp->sealed || space_is_fixed(sp->name))
+        return SYNCLINE_OK;
+    space_put_token(&sp->token, name);
+    return space_rename(n, sp, slice_str(name));
+}
