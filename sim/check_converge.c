@@ -119,7 +119,8 @@ static void check_document(struct world *w, struct machine *m, uint32_t item)
     const struct json *want =
         model_document(&w->ledger, &w->ledger.views[0], item, &arena);
 
-    if (view_by_space(&w->ledger.views[m->ix], li->space) == NULL ||
+    if (fork_contests(w, m, item) ||
+        view_by_space(&w->ledger.views[m->ix], li->space) == NULL ||
         (ls->name.len > 0 && ls->name.ptr[0] == '_')) {
         arena_free(&arena);
         return; /* left, or the mesh's own */

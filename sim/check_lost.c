@@ -247,12 +247,61 @@ static bool has_copy(
     return false;
 }
 
+static bool is_half(const struct loss_check *k, uint32_t change)
+{
+    const struct led_change *c = &k->ledger->changes[change];
+
+    return fork_names(k->world, c->space, &c->dot);
+}
+
+/* Of what lost, both halves are written beside what beat them under one name,
+ * and whoever does it last need not have told of the other one. */
+static bool is_copy_of_half(
+    const struct loss_check *k, const struct led_cell *cell)
+{
+    const struct led_slot *s = &k->ledger->slots[cell->slot];
+    struct slice key = k->ledger->items[s->item].key;
+
+    if (key.len == 0 || memchr(key.ptr, '~', key.len) == NULL)
+        return false;
+    for (uint32_t i = 0; k->world->forks.n > 0 && i < k->ledger->changes_n; i++)
+        for (uint32_t j = 0; is_half(k, i) && j < k->ledger->changes[i].cells_n;
+             j++)
+            if (slice_eq(k->ledger->changes[i].cells[j].value, cell->value))
+                return true;
+    return false;
+}
+
 /* Its author might write there, by what all have heard by now. */
 static bool may_count(struct world *w, const struct led_change *c)
 {
     return w->machines[0].node == NULL ||
         node_bound(w->machines[0].node, &w->ledger.spaces[c->space].token,
             &c->dot.replica) >= c->dot.seq;
+}
+
+/* The same value stands under a dot that stands for two things: that was no
+ * conflict, and goes with the dot. */
+static bool is_twin_half(
+    const struct loss_check *k, uint32_t i, const struct led_cell *cell)
+{
+    const struct led_cell *twin =
+        ledger_cell(&k->ledger->changes[i], cell->slot);
+
+    return is_half(k, i) && twin != NULL && twin->value.ptr != NULL &&
+        slice_eq(twin->value, cell->value);
+}
+
+static bool writes_over(const struct loss_check *k, const struct led_change *c,
+    const struct led_cell *cell)
+{
+    const uint32_t item = k->ledger->slots[cell->slot].item;
+
+    for (uint32_t j = 0; j < c->cells_n; j++)
+        if (k->ledger->slots[c->cells[j].slot].item == item &&
+            (c->cells[j].slot == cell->slot || c->cells[j].life > cell->life))
+            return true;
+    return false;
 }
 
 /* Somebody overwrote it, having seen it, whose change came not to count. Who
@@ -263,20 +312,18 @@ static bool is_under_void(
     struct loss_check *k, uint32_t change, const struct led_cell *cell)
 {
     const uint32_t item = k->ledger->slots[cell->slot].item;
+    const bool may_void = k->world->opt.roles || k->world->forks.n > 0;
 
-    for (uint32_t i = 0; k->world->opt.roles && i < k->ledger->changes_n; i++) {
+    for (uint32_t i = 0; may_void && i < k->ledger->changes_n; i++) {
         const struct led_change *c = &k->ledger->changes[i];
 
-        if (i == change || c->lost || !had_seen(k, i, change, item) ||
-            counts(k, i, item))
+        if (i == change ||
+            (!is_twin_half(k, i, cell) &&
+                ((c->lost && !is_half(k, i)) || !had_seen(k, i, change, item) ||
+                    counts(k, i, item) || !writes_over(k, c, cell))))
             continue;
-        for (uint32_t j = 0; j < c->cells_n; j++)
-            if (k->ledger->slots[c->cells[j].slot].item == item &&
-                (c->cells[j].slot == cell->slot ||
-                    c->cells[j].life > cell->life)) {
-                k->world->tally.sim.lost_under_void++;
-                return true;
-            }
+        k->world->tally.sim.lost_under_void++;
+        return true;
     }
     return false;
 }
@@ -286,7 +333,8 @@ static void check_change(struct loss_check *k, uint32_t ix)
     const struct led_change *c = &k->ledger->changes[ix];
     const struct view_space *vs = view_by_space(k->view, c->space);
 
-    if (vs == NULL || c->void_now || !may_count(k->world, c) ||
+    if (vs == NULL || c->void_now || is_half(k, ix) ||
+        !may_count(k->world, c) ||
         ((!(c->acked || c->moved) || c->lost) &&
             !vv_covers(&vs->have, &c->dot)))
         return;
@@ -295,7 +343,8 @@ static void check_change(struct loss_check *k, uint32_t ix)
 
         if (is_accounted_for(k, ix, &c->cells[i]) ||
             has_twin(k, ix, &c->cells[i]) || has_echo(k, ix, &c->cells[i]) ||
-            has_copy(k, ix, &c->cells[i]) || is_under_void(k, ix, &c->cells[i]))
+            has_copy(k, ix, &c->cells[i]) || is_copy_of_half(k, &c->cells[i]) ||
+            is_under_void(k, ix, &c->cells[i]))
             continue;
         world_fail(k->world, "I3",
             "what node %u was told is safe is lost: change %" PRIu64
@@ -311,6 +360,7 @@ static void check_change(struct loss_check *k, uint32_t ix)
 static void check_told(const struct loss_check *k, const struct told *t)
 {
     if (t->returned || t->loser == LEDGER_NONE || t->winner == LEDGER_NONE ||
+        is_half(k, t->loser) || is_half(k, t->winner) ||
         k->ledger->changes[t->loser].returned ||
         !had_seen(k, t->winner, t->loser, t->item))
         return;

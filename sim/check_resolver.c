@@ -35,10 +35,12 @@ static struct slice join(struct buf *b, const struct slice *texts, size_t n)
     return buf_slice(b);
 }
 
-/* Values that are written once only; others stand for more than one write. */
-static bool is_unique(const struct json *v)
+/* Values that are written once only; others stand for more than one write, as
+ * does what two who held it write again, when its author is found out. */
+static bool is_unique(const struct world *w, const struct json *v)
 {
-    return v->type != JSON_NULL && (v->type != JSON_OBJECT || v->n > 0);
+    return w->forks.n == 0 && v->type != JSON_NULL &&
+        (v->type != JSON_OBJECT || v->n > 0);
 }
 
 static void check_order(
@@ -51,7 +53,7 @@ static void check_order(
     size_t n = 0;
 
     for (const struct json *s = siblings->first; s != NULL; s = s->next) {
-        if (!is_unique(s))
+        if (!is_unique(w, s))
             goto out;
         texts[n++] = arena_dup(&a, print(&text, s));
     }

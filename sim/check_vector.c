@@ -111,6 +111,8 @@ void check_vector(
         .mine = &v->items[item],
         .it = it };
 
+    if (fork_contests(w, m, item))
+        return;
     if (it->length < k.mine->life && k.item->collected < k.mine->life) {
         fail(&k, "I1", "a life is missing", NULL, NULL);
         return;

@@ -36,6 +36,7 @@ static const char *const names[FAULT_END] = {
     [FAULT_REPLACE] = "replace",
     [FAULT_REMOVE] = "remove",
     [FAULT_FORGE] = "forge",
+    [FAULT_FORK] = "fork",
 };
 
 const char *fault_name(enum fault f)
@@ -95,6 +96,7 @@ void faults_print(struct buf *out, uint32_t set)
 
 void faults_draw(struct world *w)
 {
+    struct prng fork = draw_from(w->opt.seed, DRAW_FORK, 0);
     struct prng *p = &w->fault_draw;
 
     *p = draw_from(w->opt.seed, DRAW_FAULTS, 0);
@@ -109,6 +111,10 @@ void faults_draw(struct world *w)
     if ((prng_one_in(p, 3) || w->opt.forced) && !w->opt.by_alloc &&
         (w->opt.faults >> FAULT_FORGE & 1) != 0)
         w->faults.on |= 1u << FAULT_FORGE;
+    if ((prng_one_in(&fork, 3) || w->opt.forced) && !w->opt.by_alloc &&
+        (w->opt.faults >> FAULT_FORK & 1) != 0)
+        w->faults.on |= 1u << FAULT_FORK;
+    w->net.fork = 10 + (unsigned)prng_below(&fork, 100);
 }
 
 static unsigned rate(struct world *w, enum fault f, unsigned least)
@@ -147,6 +153,7 @@ static bool strike(struct world *w, enum fault f, struct machine *m)
     case FAULT_SYNC:
     case FAULT_SMALL:
     case FAULT_FORGE:
+    case FAULT_FORK:
     case FAULT_END:
         return false; /* these work all the time */
     default:

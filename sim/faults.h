@@ -40,10 +40,11 @@ enum fault {
     FAULT_REMOVE,    /* a member is removed while it runs */
     FAULT_STRIKES,   /* of these one strikes now and then */
     FAULT_FORGE = FAULT_STRIKES, /* a member alters what it sends */
+    FAULT_FORK, /* or says two things in one breath, by its own key */
     FAULT_END
 };
 
-#define FAULTS_ALL ((1u << FAULT_END) - 1)
+#define FAULTS_ALL ((1u << FAULT_FORK) - 1)
 /* What only the real store can meet. */
 #define FAULTS_OF_FILE (1u << FAULT_TORN | 1u << FAULT_FLIP)
 

@@ -164,23 +164,42 @@ void ledger_free_dot(
     const struct led_change *c = &l->changes[ix];
     struct name n = change_name(c->space, &c->dot);
 
-    if (c->lost && c->author == author && !c->spread)
+    if (c->lost && c->author == author && !c->spread &&
+        lookup(&l->change_ix, SLICE(n.b, n.len)) == ix)
         (void)omap_del(&l->change_ix, SLICE(n.b, n.len));
 }
 
-uint32_t ledger_new_change(struct ledger *l, uint32_t space,
-    const struct dot *dot, struct machine *author, uint64_t commit)
+static uint32_t new_change(struct ledger *l, const struct led_change *c)
 {
-    struct name n = change_name(space, dot);
     uint32_t ix = l->changes_n++;
 
     if (ix == l->changes_cap) {
         l->changes_cap = ix < 16 ? 128 : ix * 2;
         l->changes = sim_grow(l->changes, l->changes_cap, sizeof *l->changes);
     }
-    l->changes[ix] = (struct led_change){
+    l->changes[ix] = *c;
+    return ix;
+}
+
+uint32_t ledger_new_half(struct ledger *l, uint32_t of)
+{
+    const struct led_change half = { .space = l->changes[of].space,
+        .dot = l->changes[of].dot,
+        .author = l->changes[of].author,
+        .commit = l->changes[of].commit };
+
+    return new_change(l, &half);
+}
+
+uint32_t ledger_new_change(struct ledger *l, uint32_t space,
+    const struct dot *dot, struct machine *author, uint64_t commit)
+{
+    struct name n = change_name(space, dot);
+    const struct led_change c = {
         .space = space, .dot = *dot, .author = author, .commit = commit
     };
+    uint32_t ix = new_change(l, &c);
+
     enter(&l->change_ix, SLICE(n.b, n.len), ix);
     return ix;
 }

@@ -139,6 +139,9 @@ void ledger_free_dot(
     struct ledger *l, const struct machine *author, uint32_t ix);
 uint32_t ledger_new_change(struct ledger *l, uint32_t space,
     const struct dot *dot, struct machine *author, uint64_t commit);
+/* A change that says something else under the dot of another one, and is not
+ * found by it. */
+uint32_t ledger_new_half(struct ledger *l, uint32_t of);
 struct led_cell *ledger_cell(struct led_change *c, uint32_t slot);
 void ledger_add_cell(struct led_change *c, const struct led_cell *cell);
 /* What the author had seen of an item; NULL if it did not write it. */

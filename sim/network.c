@@ -1,6 +1,7 @@
 #include "sim/network.h"
 
 #include "sim/forge.h"
+#include "sim/fork.h"
 #include "sim/world.h"
 
 #include <stdlib.h>
@@ -300,6 +301,12 @@ static bool forges(const struct world *w, struct link *l)
         w->net.forged < FORGED_MAX && prng_one_in(&l->draw, w->net.forge);
 }
 
+static bool forks(const struct world *w, struct link *l)
+{
+    return fault_is_on(&w->faults, FAULT_FORK) && !w->faults.over &&
+        !l->pairing && prng_one_in(&l->draw, w->net.fork);
+}
+
 void network_send(struct machine *from, uint64_t conn, struct slice bytes)
 {
     struct world *w = from->world;
@@ -315,6 +322,11 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes)
         w->tally.struck[FAULT_FORGE]++;
         w->net.forged++;
         world_note(w, "machine %u forges something", from->ix);
+    } else if (forks(w, l) && fork_frame(from, bytes, &l->draw, &forged)) {
+        bytes = buf_slice(&forged);
+        w->tally.struck[FAULT_FORK]++;
+        world_note(w, "machine %u says something else to machine %u", from->ix,
+            l->end[1 - i].machine->ix);
     }
     if (strikes(w, &l->draw, w->net.frame_loss, FAULT_LOSS))
         goto out;

@@ -62,6 +62,7 @@ struct network {
     /* One in so many; 0 is never. */
     unsigned frame_loss, frame_dup, frame_reorder, datagram_loss, datagram_dup;
     unsigned forge, forged; /* and how often it was */
+    unsigned fork;
 };
 
 void network_init(struct world *w);

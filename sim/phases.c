@@ -11,6 +11,8 @@
 /* Where some have not met until then, they have to tell what they have, and
  * collect what all have, item by item where commits are small. */
 #define MEETING_US (60 * SEC_US)
+/* Who differs under one vector compares once a minute, and then writes. */
+#define FORKS_US (150 * SEC_US)
 /* Nothing happens for so long, twice. */
 #define QUIET_US (60 * SEC_US)
 /* What is written after that is everywhere. */
@@ -99,6 +101,8 @@ static void judge(struct world *w, struct happening *h)
     if (!w->opt.lonely) {
         check_epochs(w);
         if (!w->failed)
+            check_forks(w);
+        if (!w->failed)
             check_converge(w);
         if (!w->failed)
             check_carried(w);
@@ -128,7 +132,9 @@ static void healed(struct world *w)
 
     w->pairing.done = NULL;
     clocks_mended(w);
-    later(w, HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0),
+    later(w,
+        HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0) +
+            (fault_is_on(&w->faults, FAULT_FORK) ? FORKS_US : 0),
         judge);
 }
 

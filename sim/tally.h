@@ -20,6 +20,9 @@
     X(digits_differ)                               \
     X(lost_under_void)                             \
     X(relays_down)                                 \
+    X(forks_met)                                   \
+    X(forks_frozen)                                \
+    X(forks_gone)                                  \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

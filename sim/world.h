@@ -12,6 +12,7 @@
 #include "sim/draw.h"
 #include "sim/faults.h"
 #include "sim/faults_roles.h"
+#include "sim/fork.h"
 #include "sim/ledger.h"
 #include "sim/limits.h"
 #include "sim/machine.h"
@@ -59,6 +60,7 @@ struct world {
     uint64_t alloc;   /* that fails; 0: none */
     struct network net;
     struct faults faults;
+    struct sim_forks forks;
     struct roles roles;
     struct relays relays;
     struct workload work;
@@ -68,6 +70,7 @@ struct world {
     struct omap results;  /* of resolvers, where they can be told apart */
     struct omap devices;  /* beginning of the id -> public key */
     struct omap audited;  /* what each node has told its audit log */
+    struct omap judged;   /* rows whose signatures are good, by their hash */
     struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;
     struct tally tally;

@@ -104,6 +104,10 @@ int cli_set_terms(
 /* "all", or the names of the member's spaces. */
 struct slice cli_rights(struct cli *c, const struct json *m, const char *name);
 
+/* What `audit --verify` finds wrong with the log, empty: nothing
+ * (cmd_audit.c). */
+int cli_audit_wrong(struct cli *c, struct errmsg *wrong);
+
 /* Output: cli_print.c. */
 
 /* A value alone on a line of stdout. */

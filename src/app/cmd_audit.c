@@ -28,8 +28,21 @@ struct show {
     struct arena arena;
     uint64_t since_us, after; /* records up to this one are told */
     bool quiet, torn;
-    int failed; /* the exit code, once it is known */
+    struct errmsg *wrong; /* what is, if it is not to be printed */
+    int failed;           /* the exit code, once it is known */
 };
+
+/* Only what is wrong first is told. */
+static void broken(struct show *s, const char *where, const char *why)
+{
+    if (s->failed != CLI_DONE)
+        return;
+    s->failed = CLI_FAILED;
+    if (s->wrong != NULL)
+        (void)errmsg_set(s->wrong, SYNCLINE_ECORRUPT, "%s: %s", where, why);
+    else
+        (void)cli_fail(s->c, "%s: %s", where, why);
+}
 
 /* ---- one record ---- */
 
@@ -71,15 +84,17 @@ static int on_line(void *ctx, const struct audit_place *at, struct slice line)
     const struct arena outer = s->c->arena;
     struct errmsg why = { "" };
     struct json *record;
+    char where[64];
     int rc;
 
     arena_reset(&s->arena);
     rc = audit_check_line(&s->check, line, &s->arena, &record, &why);
     s->torn = record == NULL && !at->whole;
-    if (rc == SYNCLINE_ECORRUPT && s->failed == CLI_DONE && !s->quiet)
-        s->failed = cli_fail(s->c, "audit.log%s%.0u line %llu: %s",
-            at->file > 0 ? "." : "", at->file, (unsigned long long)at->line,
-            why.text);
+    if (rc == SYNCLINE_ECORRUPT && !s->quiet) {
+        (void)snprintf(where, sizeof where, "audit.log%s%.0u line %llu",
+            at->file > 0 ? "." : "", at->file, (unsigned long long)at->line);
+        broken(s, where, why.text);
+    }
     if (rc == SYNCLINE_ENOMEM)
         return rc;
     if (record == NULL || s->check.head.seq <= s->after ||
@@ -87,7 +102,7 @@ static int on_line(void *ctx, const struct audit_place *at, struct slice line)
         return SYNCLINE_OK;
     s->after = s->check.head.seq;
     s->c->arena = s->arena;
-    if (s->c->flag[VERIFY] == NULL)
+    if (s->c->flag[VERIFY] == NULL && s->wrong == NULL)
         rc = print_record(s, record, line);
     s->arena = s->c->arena;
     s->c->arena = outer;
@@ -187,9 +202,8 @@ static int say_verified(struct show *s)
             "in the log");
         s->check.odd = false;
     }
-    if (s->failed == CLI_DONE &&
-        audit_check_end(&s->check, &why) != SYNCLINE_OK)
-        s->failed = cli_fail(s->c, "audit.log: %s", why.text);
+    if (audit_check_end(&s->check, &why) != SYNCLINE_OK)
+        broken(s, "audit.log", why.text);
     if (s->failed != CLI_DONE)
         return s->failed;
     hex_encode(hash, SLICE(s->check.head.hash, SHA256_LEN));
@@ -204,6 +218,21 @@ static int say_verified(struct show *s)
             (unsigned long long)s->check.first,
             (unsigned long long)s->check.head.seq, hash);
     return CLI_DONE;
+}
+
+int cli_audit_wrong(struct cli *c, struct errmsg *wrong)
+{
+    struct show s = { .c = c, .wrong = wrong };
+    struct errmsg why = { "" };
+    int rc = ask_head(&s);
+
+    if (rc == CLI_DONE)
+        rc = read_from(&s, AUDIT_FILES);
+    s.check.odd = s.check.odd && !s.torn;
+    if (rc == CLI_DONE && audit_check_end(&s.check, &why) != SYNCLINE_OK)
+        broken(&s, "audit.log", why.text);
+    arena_free(&s.arena);
+    return rc;
 }
 
 static volatile sig_atomic_t stopped;

@@ -69,6 +69,15 @@ static const struct plant_row rows[PLANT_END] = {
         "what was merged before a removal was heard of stays as it is" },
     [PLANT_FOLD_BY_ARRIVAL] = { "fold-by-arrival",
         "a certificate counts by who is an admin when it comes" },
+    [PLANT_FORK_ACCUSES] = { "fork-accuses",
+        "two parts of one commit are taken for two commits" },
+    [PLANT_FORK_FIRST] = { "fork-first",
+        "a replica is cut off where it was first found out, not where it first "
+        "said two things" },
+    [PLANT_FORK_RECORDS] = { "fork-records",
+        "of two values under one dot that lost, each keeps the one it has" },
+    [PLANT_FORK_UNSAID] = { "fork-unsaid",
+        "whoever finds out that a device said two things does not say so" },
     [PLANT_FORWARD_DROPS] = { "forward-drops",
         "what an author delivers "
         "itself is never forwarded" },

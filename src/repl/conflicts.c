@@ -1,3 +1,4 @@
+#include "base/plant.h"
 #include "base/text.h"
 #include "repl/sealed.h"
 
@@ -116,7 +117,8 @@ static int number_cmp(uint64_t a, uint64_t b)
 }
 
 /* Orders what is told of one loser: by its winner, then by what a member that
- * came back may have given anew. */
+ * came back may have given anew, then by its value, for a device may have said
+ * two things in one breath (forks.h). */
 static int record_cmp(
     const struct conflict_record *a, const struct conflict_record *b)
 {
@@ -128,7 +130,11 @@ static int record_cmp(
         c = number_cmp(a->length, b->length);
     if (c == 0)
         c = number_cmp(a->loser.wall_us, b->loser.wall_us);
-    return c != 0 ? c : number_cmp(a->winner.wall_us, b->winner.wall_us);
+    if (c == 0)
+        c = number_cmp(a->winner.wall_us, b->winner.wall_us);
+    return c != 0 || PLANTED(FORK_RECORDS)
+        ? c
+        : slice_cmp(a->loser.value, b->loser.value);
 }
 
 /* A union: resolved stays resolved, and of two tellings the larger is kept. */

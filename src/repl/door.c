@@ -80,12 +80,25 @@ static void shut(struct node *n, const char *why)
     n->door->open_until_us = 0;
 }
 
-void door_gone(struct node *n, uint64_t conn, enum pair_refusal why)
+/* Where nobody here has refused it, its person may have: the digits were other
+ * ones, perhaps. */
+static int tell_end(struct node *n, enum pair_refusal why)
+{
+    const struct asker *a = &n->door->asker;
+    const struct audit_field fields[] = { AUDIT_DEVICE("device", &a->device),
+        AUDIT_TEXT("name", SLICE(a->name, a->name_len)),
+        AUDIT_TEXT("why", slice_str(pair_refusal_text(why))), AUDIT_END };
+
+    return why == PAIR_UNCONFIRMED && a->digits.text[0] != 0 &&
+            a->written_at == 0
+        ? node_audit(n, "pair-ended", fields)
+        : SYNCLINE_OK;
+}
+
+static void leave(struct node *n, uint64_t conn, enum pair_refusal why)
 {
     struct door *d = n->door;
 
-    if (d == NULL || conn == 0 || d->asker.conn != conn)
-        return;
     d->asker = (struct asker){ 0 };
     invites_leave(n->invites, conn);
     d->pause_until_us =
@@ -100,6 +113,18 @@ void door_gone(struct node *n, uint64_t conn, enum pair_refusal why)
         shut(n, "three have asked in vain");
 }
 
+int door_gone(struct node *n, uint64_t conn, enum pair_refusal why)
+{
+    int rc;
+
+    if (n->door == NULL || conn == 0 || n->door->asker.conn != conn)
+        return SYNCLINE_OK;
+    rc = tell_end(n, why);
+    if (rc == SYNCLINE_OK)
+        leave(n, conn, why);
+    return rc;
+}
+
 /* The mesh was left: nobody can be let into it any more. */
 void door_forget(struct node *n)
 {
@@ -111,7 +136,8 @@ void door_forget(struct node *n)
         return;
     if (c != NULL)
         conn_close(n, c, SYNCLINE_OK, "the mesh was left");
-    door_gone(n, d->asker.conn, PAIR_FAILED);
+    if (d->asker.conn != 0)
+        leave(n, d->asker.conn, PAIR_FAILED);
     shut(n, "the mesh was left");
 }
 
@@ -119,9 +145,7 @@ static int turn_away(struct node *n, struct conn *c, enum pair_refusal why)
 {
     int rc = pair_refuse(n, c, why);
 
-    if (rc == SYNCLINE_OK)
-        door_gone(n, c->id, why);
-    return rc;
+    return rc == SYNCLINE_OK ? door_gone(n, c->id, why) : rc;
 }
 
 /* ---- who comes ---- */
@@ -261,8 +285,7 @@ int door_on_frame(struct node *n, struct conn *c, struct slice bytes)
         log_line(&n->log, LOG_LEVEL_INFO, "join", "%s",
             pair_refusal_text(PAIR_UNCONFIRMED));
         conn_close(n, c, SYNCLINE_OK, "the other side has given up");
-        door_gone(n, c->id, PAIR_UNCONFIRMED);
-        return SYNCLINE_OK;
+        return door_gone(n, c->id, PAIR_UNCONFIRMED);
     }
     if (rc == SYNCLINE_OK)
         rc = ++a->messages > MESSAGES_MAX ? SYNCLINE_EMALFORMED
@@ -437,7 +460,7 @@ int admin_deny(struct admin *q)
     if (rc == SYNCLINE_OK && c != NULL && !c->closing)
         rc = turn_away(q->n, c, PAIR_DENIED);
     else if (rc == SYNCLINE_OK)
-        door_gone(q->n, a->conn, PAIR_DENIED);
+        rc = door_gone(q->n, a->conn, PAIR_DENIED);
     return rc;
 }
 
@@ -488,9 +511,7 @@ static int welcome(struct node *n, struct conn *c)
     if (n->commit < a->written_at || !members_has(n->members, &a->device))
         return turn_away(n, c, PAIR_FAILED);
     rc = pair_welcome(n, c, 0);
-    if (rc == SYNCLINE_OK)
-        door_gone(n, c->id, PAIR_ACCEPTED);
-    return rc;
+    return rc == SYNCLINE_OK ? door_gone(n, c->id, PAIR_ACCEPTED) : rc;
 }
 
 static int go_on(struct node *n)
@@ -500,10 +521,8 @@ static int go_on(struct node *n)
 
     if (a->conn == 0)
         return SYNCLINE_OK;
-    if (c == NULL || c->closing) {
-        door_gone(n, a->conn, PAIR_UNCONFIRMED);
-        return SYNCLINE_OK;
-    }
+    if (c == NULL || c->closing)
+        return door_gone(n, a->conn, PAIR_UNCONFIRMED);
     if (a->written_at != 0)
         return welcome(n, c);
     return a->approved && a->confirmed ? write_certificate(n, c) : SYNCLINE_OK;

@@ -58,7 +58,8 @@ static bool are_two(const struct node *n, const struct half *x)
         space_token_eq(&x[0].h.space, &x[1].h.space) &&
         dot_eq(&x[0].h.dot, &x[1].h.dot) && x[0].h.dot.seq > 0 &&
         slice_cmp(x[0].bytes, x[1].bytes) < 0 &&
-        memcmp(&x[0].root, &x[1].root, sizeof x[0].root) != 0;
+        (memcmp(&x[0].root, &x[1].root, sizeof x[0].root) != 0 ||
+            PLANTED(FORK_ACCUSES));
 }
 
 static int read_halves(const struct node *n, struct slice value,
@@ -161,7 +162,8 @@ static int add(struct forks *l, const struct fork *f)
     uint32_t at = place_of(l, &f->from.replica, &f->space);
 
     if (at < l->n && order(&l->e[at], &f->from.replica, &f->space) == 0) {
-        l->e[at] = *f;
+        if (!PLANTED(FORK_FIRST))
+            l->e[at] = *f;
         return SYNCLINE_OK;
     }
     if (l->n == l->cap) {

@@ -20,7 +20,8 @@ static bool differ(const struct change *a, const struct change *b)
 
     return proof_read(&p, a->proof) == SYNCLINE_OK &&
         proof_read(&q, b->proof) == SYNCLINE_OK &&
-        memcmp(p.head.sig, q.head.sig, sizeof p.head.sig) != 0;
+        (memcmp(p.head.sig, q.head.sig, sizeof p.head.sig) != 0 ||
+            (PLANTED(FORK_ACCUSES) && !slice_eq(a->proof, b->proof)));
 }
 
 /* ---- evidence ---- */
@@ -256,7 +257,9 @@ int forks_settle(struct node *n)
     while (n->forks.found_n > 0 && n->now_us >= n->chores_from_us) {
         struct fork_found *f = &n->forks.found[n->forks.found_n - 1];
 
-        rc = mesh_put_text(n, buf_slice(&f->key), buf_slice(&f->value));
+        rc = PLANTED(FORK_UNSAID)
+            ? SYNCLINE_OK
+            : mesh_put_text(n, buf_slice(&f->key), buf_slice(&f->value));
         if (rc == SYNCLINE_OK)
             rc = node_commit(n);
         if (rc != SYNCLINE_OK && rc != SYNCLINE_EDENIED)

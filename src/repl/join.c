@@ -269,9 +269,10 @@ int join_on_dial_failed(struct node *n, uint64_t conn)
 
 int join_on_conn_down(struct node *n, struct conn *c)
 {
-    door_gone(n, c->id, PAIR_UNCONFIRMED);
+    int rc = door_gone(n, c->id, PAIR_UNCONFIRMED);
+
     invites_leave(n->invites, c->id);
-    return joiner_on_down(n, c->id);
+    return rc == SYNCLINE_OK ? joiner_on_down(n, c->id) : rc;
 }
 
 int join_on_frame(struct node *n, struct conn *c, struct slice bytes)
@@ -363,7 +364,8 @@ int join_tick(struct node *n)
 
     if (c != NULL && !c->closing)
         rc = pair_refuse(n, c, PAIR_TOO_LATE);
-    door_gone(n, late, PAIR_TOO_LATE);
+    if (rc == SYNCLINE_OK)
+        rc = door_gone(n, late, PAIR_TOO_LATE);
     if (late != 0)
         invites_leave(n->invites, late);
     if (rc == SYNCLINE_OK)

@@ -67,7 +67,7 @@ void joiner_free(struct node *n);
 bool door_expects(const struct node *n);
 NODISCARD int door_on_frame(struct node *n, struct conn *c, struct slice bytes);
 /* It is not at the door any more, and why. */
-void door_gone(struct node *n, uint64_t conn, enum pair_refusal why);
+NODISCARD int door_gone(struct node *n, uint64_t conn, enum pair_refusal why);
 /* EDENIED: no answer. */
 NODISCARD int door_answer_find(
     struct node *n, struct slice datagram, struct buf *out);

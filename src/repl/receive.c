@@ -356,9 +356,14 @@ static int receive_rows(struct taking *t)
             rc = take_sealed(
                 t->node, t->conn, t->space, &f->space, t->by, &rows[i]);
     }
-    return rc == SYNCLINE_OK && !t->told
-        ? receive_conflicts(t->node, t->conn, t->space, t->by, f)
-        : rc;
+    if ((rc == SYNCLINE_OK || rc == REFUSED) && !t->told) {
+        /* Rows before one that is refused stay, and so must what they beat. */
+        int told = receive_conflicts(t->node, t->conn, t->space, t->by, f);
+
+        if (told != SYNCLINE_OK)
+            return told;
+    }
+    return rc;
 }
 
 static int store_cursor(

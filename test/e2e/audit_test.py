@@ -183,6 +183,23 @@ def a_start_tells_of_it():
         tap.holds(a.tail(), "the audit log is not what it was")
 
 
+def the_doctor_reads_it():
+    with node.World() as w:
+        a, = w.nodes("a")
+        for _ in range(3):
+            a.do("invite")
+        tap.equal(a.cli("doctor").code, 0, "whole")
+        with open(_path(a), "rb") as f:
+            lines = f.read().splitlines(keepends=True)
+        _write(a, [lines[0].replace(b"600", b"601")] + lines[1:])
+        result = a.cli("doctor")
+        tap.equal(result.code, 1, str(result))
+        tap.holds(result.out, "audit.log line 2: record 2 does not follow",
+                  "keep a copy")
+        told = json.loads(a.cli("doctor", "--json").out)["checks"][-1]
+        tap.equal((told["name"], told["ok"]), ("audit", False), "for programs")
+
+
 def a_kill_breaks_nothing():
     with node.World() as w:
         a, = w.nodes("a")

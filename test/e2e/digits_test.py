@@ -162,6 +162,8 @@ def no_at_the_joiner():
         holds(approve.communicate(timeout=PATIENCE)[1].decode(),
               "not confirmed")
         equal(approve.returncode, 1)
+        holds(a.do("audit"), "pair-asked", "pair-ended", "name=b",
+              "not confirmed")
         equal(a.status()["peers"], [])
 
 
