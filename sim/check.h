@@ -36,8 +36,9 @@ void check_far(struct world *w, struct machine *m);
 void check_epochs(struct world *w);
 
 /* R18, R26: what is kept of a change bears its author's signature. */
-void check_signed(struct world *w, struct machine *m, uint32_t number,
-    const struct space_token *space, struct slice key);
+void check_signed(struct world *w, struct machine *m,
+    const struct space_token *space, struct slice key, struct slice row,
+    const struct item *it);
 
 /* R20: of what a device has said twice under one dot all know, and nothing
  * counts from there on; or one half is gone; nobody else is accused. */

@@ -7,13 +7,14 @@
 
 /* What did not change is right as long as what makes it so did not: the mesh's
  * own items. Now and then all is looked at all the same. */
-#define LOOK_AT_ALL_EVERY 16
+#define LOOK_AT_ALL_EVERY 64
 
 void check_rights_note(struct machine *m, uint32_t item)
 {
     const struct ledger *l = &m->world->ledger;
 
     (void)bits_add(&m->changed, item);
+    m->some_changed = true;
     if (l->spaces[l->items[item].space].name.ptr[0] == '_')
         m->all_changed = true;
 }
@@ -50,6 +51,8 @@ void check_rights(struct world *w, struct machine *m)
     if (m->node == NULL || !node_is_settled(m->node))
         return;
     all = m->all_changed || m->looks++ % LOOK_AT_ALL_EVERY == 0;
+    if (!all && !m->some_changed)
+        return;
     for (uint32_t i = 0; i < w->ledger.items_n && !w->failed; i++) {
         const struct led_item *li = &w->ledger.items[i];
         const struct view_space *vs =
@@ -67,7 +70,7 @@ void check_rights(struct world *w, struct machine *m)
         arena_free(&arena);
     }
     bits_clear(&m->changed);
-    m->all_changed = false;
+    m->all_changed = m->some_changed = false;
 }
 
 /* ---- at quiet all have one membership and one key ---- */

@@ -19,7 +19,7 @@
 /* The most that one item takes in one commit. */
 #define ONE_ITEM ((size_t)160 << 10)
 /* Seeds whose signatures are Ed25519; those of the others are quick. */
-#define REAL_ONE_IN 16
+#define REAL_ONE_IN 64
 
 /* The store is not the node: what it allocates does not fail here. */
 static int disk_get(
@@ -293,7 +293,7 @@ static void flush_plan(struct machine *m)
 
     if (m->flush_planned || !node_wants_flush(m->node))
         return;
-    if (prng_one_in(&m->draw, 4))
+    if (!prng_one_in(&m->draw, 4))
         us = prng_below(&m->draw, 2 * MS_US);
     m->flush_planned = true;
     world_at(w, w->now_us + us, m, flush);

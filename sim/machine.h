@@ -63,7 +63,7 @@ struct machine {
     uint32_t history_late; /* that may still be to go */
     uint64_t steps;
     struct bits changed; /* items whose rights are to be looked at */
-    bool all_changed;
+    bool all_changed, some_changed;
     uint64_t looks;
     uint64_t commits; /* made on it, ever */
     uint64_t alive;   /* what it wrote after quiet; 0: nothing */

@@ -12,6 +12,9 @@
 struct touched {
     uint32_t item;
     bool removed; /* the record, not just the value */
+    bool loaded;
+    struct slice row; /* as it is after the batch */
+    struct item it;
 };
 
 struct observer {
@@ -28,6 +31,8 @@ struct observer {
     bool leaves; /* items of a mesh that was left are replayed */
     struct touched *touched;
     uint32_t touched_n, touched_cap;
+    struct batch_op *ops; /* of the batch, those on META and ITEM */
+    uint32_t ops_n;
 };
 
 static void touch(struct observer *o, uint32_t item, bool removed)
@@ -42,30 +47,30 @@ static void touch(struct observer *o, uint32_t item, bool removed)
         o->touched_cap = o->touched_cap == 0 ? 16 : o->touched_cap * 2;
         o->touched = sim_grow(o->touched, o->touched_cap, sizeof *o->touched);
     }
-    o->touched[o->touched_n++] = (struct touched){ item, removed };
+    o->touched[o->touched_n++] =
+        (struct touched){ .item = item, .removed = removed };
 }
 
-/* The item once more: what a store lends is good until it is asked again, and
- * the judge asks it for keys. */
-static void check_signed_item(struct observer *o, uint32_t item)
+static void load(struct observer *o, struct touched *t)
 {
-    const struct led_item *li = &o->ledger->items[item];
+    const struct led_item *li = &o->ledger->items[t->item];
     const struct view_space *vs = view_by_space(o->view, li->space);
+    struct reader r;
+    int rc = SYNCLINE_OK;
 
+    if (t->loaded)
+        return;
+    t->loaded = true;
+    item_init(&t->it);
     if (vs != NULL)
-        check_signed(o->world, o->machine, vs->number,
-            &o->ledger->spaces[li->space].token, li->key);
-}
-
-static void load(struct observer *o, uint32_t item, struct item *out)
-{
-    const struct led_item *li = &o->ledger->items[item];
-    const struct view_space *vs = view_by_space(o->view, li->space);
-
-    item_init(out);
-    if (vs != NULL &&
-        peek_load(&o->machine->port, vs->number, li->key, out, &o->arena) !=
-            SYNCLINE_OK)
+        rc = peek_row(
+            &o->machine->port, vs->number, li->key, &t->row, &o->arena);
+    r = reader_of(t->row);
+    if (rc == SYNCLINE_OK && t->row.ptr != NULL)
+        rc = get_item(&r, &t->it, &o->arena);
+    if (rc == SYNCLINE_OK)
+        rc = reader_end(&r);
+    if (rc != SYNCLINE_OK)
         world_fail(o->world, "store", "node %u keeps a damaged record of %.*s",
             o->machine->ix, SLICE_FMT(li->key));
 }
@@ -348,16 +353,30 @@ static void on_seen_op(struct observer *o, const struct batch_op *op)
         raise(o, vs, &p.dot);
 }
 
-/* Every op of one table; META is read twice, items in between. */
-static void each_op(struct observer *o, struct slice ops, enum store_table t,
-    void (*fn)(struct observer *o, const struct batch_op *op))
+static void read_ops(struct observer *o, struct slice ops)
 {
     struct batch_op op;
+    uint32_t cap = 0;
     int err = 0;
 
-    while (batch_next(&ops, &op, &err))
-        if (op.table == t)
-            fn(o, &op);
+    while (batch_next(&ops, &op, &err)) {
+        if (op.table != TABLE_META && op.table != TABLE_ITEM)
+            continue;
+        if (o->ops_n == cap) {
+            cap = cap == 0 ? 16 : cap * 2;
+            o->ops = sim_grow(o->ops, cap, sizeof *o->ops);
+        }
+        o->ops[o->ops_n++] = op;
+    }
+}
+
+/* Every op of one table; META is read again and again, items in between. */
+static void each_op(struct observer *o, enum store_table t,
+    void (*fn)(struct observer *o, const struct batch_op *op))
+{
+    for (uint32_t i = 0; i < o->ops_n; i++)
+        if (o->ops[i].table == t)
+            fn(o, &o->ops[i]);
 }
 
 /* Adds a cell to a change that is being taken down, or compares it with
@@ -485,10 +504,8 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
 static void read_touched(struct observer *o)
 {
     for (uint32_t i = 0; i < o->touched_n && !o->world->failed; i++) {
-        struct item it;
-
-        load(o, o->touched[i].item, &it);
-        read_item(o, o->touched[i].item, &it);
+        load(o, &o->touched[i]);
+        read_item(o, o->touched[i].item, &o->touched[i].it);
     }
 }
 
@@ -519,23 +536,24 @@ static bool is_returning(const struct observer *o, uint32_t item)
 static void judge_touched(struct observer *o)
 {
     for (uint32_t i = 0; i < o->touched_n && !o->world->failed; i++) {
-        const struct touched *t = &o->touched[i];
+        struct touched *t = &o->touched[i];
+        const struct led_item *li = &o->ledger->items[t->item];
         struct view_item *vi;
-        struct item it;
 
         view_grow(o->view, o->ledger);
         vi = &o->view->items[t->item];
-        load(o, t->item, &it);
-        if (t->removed && it.length == 0)
+        load(o, t);
+        if (t->removed && t->it.length == 0)
             note_removed(o, t->item);
-        check_vector(o->world, o->machine, t->item, &it);
+        check_vector(o->world, o->machine, t->item, &t->it);
         if (!is_returning(o, t->item))
-            check_deleted(o->world, o->machine, t->item, &it);
-        check_version(o->world, o->machine, t->item, &it);
-        vi->length = it.length;
-        if (it.version > vi->version) /* a collected one is not forgotten */
-            vi->version = it.version;
-        check_signed_item(o, t->item);
+            check_deleted(o->world, o->machine, t->item, &t->it);
+        check_version(o->world, o->machine, t->item, &t->it);
+        vi->length = t->it.length;
+        if (t->it.version > vi->version) /* a collected one is not forgotten */
+            vi->version = t->it.version;
+        check_signed(o->world, o->machine, &o->ledger->spaces[li->space].token,
+            li->key, t->row, &t->it);
         check_rights_note(o->machine, t->item);
     }
 }
@@ -555,17 +573,18 @@ static void on_joining_op(struct observer *o, const struct batch_op *op)
 
 static void observe(struct observer *o, struct slice ops)
 {
-    each_op(o, ops, TABLE_META, on_joining_op);
-    each_op(o, ops, TABLE_META, on_replaced_op);
+    read_ops(o, ops);
+    each_op(o, TABLE_META, on_joining_op);
+    each_op(o, TABLE_META, on_replaced_op);
     if (o->replaced_n > 0)
         note_moved(o, true);
-    each_op(o, ops, TABLE_META, on_space_gone);
-    each_op(o, ops, TABLE_META, on_space_op);
-    each_op(o, ops, TABLE_META, on_returning_op);
-    each_op(o, ops, TABLE_ITEM, on_item_op);
+    each_op(o, TABLE_META, on_space_gone);
+    each_op(o, TABLE_META, on_space_op);
+    each_op(o, TABLE_META, on_returning_op);
+    each_op(o, TABLE_ITEM, on_item_op);
     read_touched(o);
     losses_note(o->ledger, o->view, o->machine, ops);
-    each_op(o, ops, TABLE_META, on_seen_op);
+    each_op(o, TABLE_META, on_seen_op);
     if (o->replaced_n > 0)
         note_moved(o, false);
     judge_touched(o);
@@ -587,6 +606,7 @@ void ledger_commit(
     observe(&o, ops);
     operation_place(m, o.first_new, w->ledger.changes_n);
     free(o.touched);
+    free(o.ops);
     arena_free(&o.arena);
 }
 

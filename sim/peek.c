@@ -11,6 +11,24 @@ bool peek_space_number(struct slice key, uint32_t *number, struct slice *tail)
     return r.err == 0;
 }
 
+int peek_row(const struct store_port *s, uint32_t number, struct slice key,
+    struct slice *out, struct arena *a)
+{
+    struct buf name = { 0 };
+    struct slice value = SLICE_NONE;
+    int rc = store_get(s, TABLE_ITEM, key_item(&name, number, key), &value);
+    struct reader r = reader_of(value);
+
+    buf_free(&name);
+    *out = SLICE_NONE;
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    (void)get_be64(&r);   /* lsn */
+    (void)get_varint(&r); /* revisions */
+    *out = arena_dup(a, r.in);
+    return out->ptr == NULL ? SYNCLINE_ENOMEM : r.err;
+}
+
 int peek_item(struct slice value, struct item *out, struct arena *a)
 {
     struct reader r = reader_of(value);

@@ -12,6 +12,9 @@
 bool peek_space_number(struct slice key, uint32_t *number, struct slice *tail);
 /* A record of TABLE_ITEM. */
 NODISCARD int peek_item(struct slice value, struct item *out, struct arena *a);
+/* The item's bytes in it, copied into the arena; SLICE_NONE if absent. */
+NODISCARD int peek_row(const struct store_port *s, uint32_t number,
+    struct slice key, struct slice *out, struct arena *a);
 /* The item, length 0 if absent. */
 NODISCARD int peek_load(const struct store_port *s, uint32_t number,
     struct slice key, struct item *out, struct arena *a);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CAP_MIN 256 /* a record, a frame: mostly the last time it grows */
+
 void buf_free(struct buf *b)
 {
     free(b->ptr);
@@ -19,13 +21,13 @@ void buf_clear(struct buf *b)
 static int grow(struct buf *b, size_t need)
 {
     size_t max = b->max != 0 ? b->max : BUF_MAX_DEFAULT;
-    size_t cap = b->cap < 64 ? 64 : b->cap;
+    size_t cap = b->cap < CAP_MIN ? CAP_MIN : b->cap;
     uint8_t *p;
 
     if (need > max)
         return SYNCLINE_ELIMIT;
     while (cap < need)
-        cap += cap / 2;
+        cap *= 2;
     if (cap > max)
         cap = max;
     p = realloc(b->ptr, cap);

@@ -38,6 +38,10 @@ void put_varint(struct buf *b, uint64_t v)
     uint8_t p[10];
     size_t n = 0;
 
+    if (v < 0x80) {
+        buf_put_u8(b, (uint8_t)v);
+        return;
+    }
     while (v >= 0x80) {
         p[n++] = (uint8_t)(v | 0x80);
         v >>= 7;
@@ -113,6 +117,11 @@ uint64_t get_varint(struct reader *r)
 {
     uint64_t v = 0;
 
+    if (r->err == 0 && r->in.len > 0 && r->in.ptr[0] < 0x80) {
+        v = r->in.ptr[0]; /* most are */
+        r->in = SLICE(r->in.ptr + 1, r->in.len - 1);
+        return v;
+    }
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t byte = get_u8(r);
 

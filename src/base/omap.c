@@ -1,5 +1,7 @@
 #include "base/omap.h"
 
+#include "base/bytes.h"
+
 #include <stdalign.h>
 
 void omap_free(struct omap *m)
@@ -11,18 +13,40 @@ void omap_free(struct omap *m)
 void omap_clear(struct omap *m)
 {
     arena_reset(&m->arena);
-    memset(m->head, 0, sizeof m->head);
+    memset(m->first, 0, sizeof m->first);
+    m->levels = 0;
     m->n = 0;
+}
+
+/* Shorter keys are filled up with zeros. */
+static struct omap_head head_of(struct slice key)
+{
+    uint8_t b[16] = { 0 };
+
+    if (key.len > 0)
+        memcpy(b, key.ptr, key.len < sizeof b ? key.len : sizeof b);
+    return (struct omap_head){ be64_at(b), be64_at(b + 8) };
+}
+
+static bool is_below(
+    const struct omap_node *n, const struct omap_head *head, struct slice key)
+{
+    if (n->head.hi != head->hi)
+        return n->head.hi < head->hi;
+    if (n->head.lo != head->lo)
+        return n->head.lo < head->lo;
+    return slice_cmp(n->key, key) < 0;
 }
 
 /* For each level the link that leads to the first node >= key. */
 static struct omap_node *find(
     const struct omap *m, struct slice key, struct omap_node ***links)
 {
-    struct omap_node **at = ((struct omap *)m)->head;
+    const struct omap_head head = head_of(key);
+    struct omap_node **at = ((struct omap *)m)->first;
 
-    for (int level = OMAP_LEVELS - 1; level >= 0; level--) {
-        while (at[level] != NULL && slice_cmp(at[level]->key, key) < 0)
+    for (int level = m->levels - 1; level >= 0; level--) {
+        while (at[level] != NULL && is_below(at[level], &head, key))
             at = at[level]->next;
         if (links != NULL)
             links[level] = &at[level];
@@ -74,6 +98,8 @@ int omap_put(struct omap *m, struct slice key, struct slice value)
     if (n != NULL && slice_eq(n->key, key))
         return set_value(m, n, value);
     levels = draw_levels(m);
+    for (; m->levels < levels; m->levels++)
+        links[m->levels] = &m->first[m->levels];
     n = arena_zalloc(
         &m->arena, 1, sizeof *n + levels * sizeof(void *) + key.len);
     if (n == NULL)
@@ -82,6 +108,7 @@ int omap_put(struct omap *m, struct slice key, struct slice value)
     if (key.len > 0)
         memcpy(copy, key.ptr, key.len);
     n->key = SLICE(copy, key.len);
+    n->head = head_of(n->key);
     n->levels = levels;
     if (set_value(m, n, value) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;

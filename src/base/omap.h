@@ -12,7 +12,14 @@
 
 #define OMAP_LEVELS 20
 
+/* How a key begins, as numbers in its order: what tells most keys apart is in
+ * the node, beside the links. */
+struct omap_head {
+    uint64_t hi, lo;
+};
+
 struct omap_node {
+    struct omap_head head;
     struct slice key;
     struct slice value; /* ptr NULL: a tombstone, if the user wants such */
     uint32_t room;      /* bytes that value may be replaced within */
@@ -24,7 +31,8 @@ struct omap_node {
 struct omap {
     struct arena arena;
     struct prng prng;
-    struct omap_node *head[OMAP_LEVELS];
+    struct omap_node *first[OMAP_LEVELS];
+    int levels; /* in use */
     size_t n;
 };
 
@@ -44,7 +52,7 @@ struct omap_node *omap_seek(const struct omap *m, struct slice key);
 
 static inline struct omap_node *omap_first(const struct omap *m)
 {
-    return m->head[0];
+    return m->first[0];
 }
 
 static inline struct omap_node *omap_next(const struct omap_node *n)

@@ -24,12 +24,7 @@ static int failed(int rc)
 
 int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s)
 {
-    uint8_t made[SHA256_LEN];
-
-    if (EVP_Digest(s.ptr, s.len, made, NULL, EVP_sha256(), NULL) != 1)
-        return failed(SYNCLINE_ENOMEM);
-    memcpy(out, made, sizeof made);
-    return SYNCLINE_OK;
+    return crypto_hash(out, &s, 1);
 }
 
 int crypto_hmac_sha256(

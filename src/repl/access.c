@@ -250,6 +250,7 @@ static void lower_others(struct node *n, struct space *sp)
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
             if (s->space != sp)
                 continue;
+            session_stir(s);
             (void)access_clamp(n, sp, &s->peer_has);
             (void)access_clamp(n, sp, &s->claims);
             (void)access_clamp(n, sp, &s->acked);
@@ -349,6 +350,7 @@ static void set_parts(struct space *sp, const struct parts *p)
     sp->horizon = p->horizon;
     sp->durable_lsn = p->durable_lsn;
     sp->touched = false;
+    space_stir(sp);
 }
 
 /* Its history goes too, if it is one of another form. */
@@ -523,6 +525,7 @@ int access_settle(struct node *n)
         if (rc == SYNCLINE_ELIMIT) /* nothing can be written any more */
             rc = SYNCLINE_OK;
         sp->suspect = rc != SYNCLINE_OK;
+        space_stir(sp);
     }
     n->access_due = rc != SYNCLINE_OK;
     return rc;

@@ -147,6 +147,7 @@ static void set_parts(struct space *sp, const struct replaced *p)
     sp->horizon = p->horizon;
     sp->durable_lsn = p->durable_lsn;
     sp->touched = false;
+    space_stir(sp);
 }
 
 static int staged_parts(struct node *n, struct space *sp,
@@ -324,6 +325,7 @@ static int drop_refused(struct node *n, struct conn *from, struct session *s)
         return rc;
     space_unstage(n, sp);
     s->bootstrapping = BOOTSTRAP_NONE;
+    session_stir(s);
     hear_all(n, sp);
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
         if (c != from && c->greeted && !c->closing)

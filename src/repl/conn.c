@@ -27,13 +27,23 @@ struct conn *conn_of(const struct node *n, const struct device_id *device)
     return NULL;
 }
 
+struct session *session_find(const struct conn *c, const struct space *sp)
+{
+    struct session *s = c->sessions;
+
+    while (s != NULL && s->space != sp)
+        s = s->next;
+    return s;
+}
+
 struct session *session_of(struct conn *c, const struct space *sp)
 {
-    struct session *s;
+    struct session *s = session_find(c, sp);
 
-    for (s = c->sessions; s != NULL; s = s->next)
-        if (s->space == sp)
-            return s;
+    if (s != NULL) {
+        session_stir(s); /* whoever asks for it may change it */
+        return s;
+    }
     s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
@@ -376,8 +386,8 @@ static int on_credit(struct node *n, struct conn *c, struct frame *f)
 {
     if (f->credit > c->in_flight)
         return SYNCLINE_EMALFORMED;
+    n->want_flush = n->want_flush || c->in_flight >= n->opt.window_bytes;
     c->in_flight -= (size_t)f->credit;
-    n->want_flush = true;
     return SYNCLINE_OK;
 }
 
@@ -539,73 +549,12 @@ static int tell_all_reach(struct node *n)
     return rc;
 }
 
-static int tell_durable(
-    struct node *n, struct conn *c, struct session *s, bool *told)
-{
-    struct frame f = { .type = FRAME_ACK,
-        .ack = { .space = s->space->token, .device = n->device } };
-    uint32_t kept = 0;
-    int rc;
-
-    if (!s->subscribed || vv_geq(&s->acked, &s->space->durable))
-        return SYNCLINE_OK;
-    rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    for (uint32_t i = 0; i < f.ack.durable.n; i++)
-        if (!vv_covers(&s->acked, &f.ack.durable.e[i]))
-            f.ack.durable.e[kept++] = f.ack.durable.e[i];
-    f.ack.durable.n = kept;
-    *told = true;
-    n->counts.acks_sent++;
-    rc = vv_join(&s->acked, &f.ack.durable, &s->acked_arena);
-    return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
-}
-
 bool conn_reaches(const struct conn *c, const struct device_id *d)
 {
     for (uint32_t i = 0; i < c->reach_n; i++)
         if (device_eq(&c->reach[i].device, d))
             return true;
     return false;
-}
-
-static int pass_on_ack(
-    struct node *n, const struct member_ack *a, struct conn *c)
-{
-    struct frame f = { .type = FRAME_ACK,
-        .ack = { a->space->token, a->device, a->durable } };
-    struct session *s = session_of(c, a->space);
-
-    if (s == NULL)
-        return SYNCLINE_ENOMEM;
-    if (!s->subscribed || !(a->news || s->owes_acks) ||
-        device_eq(&c->device, &a->device) || conn_reaches(c, &a->device))
-        return SYNCLINE_OK;
-    n->counts.acks_forwarded++;
-    return conn_send(n, c, &f);
-}
-
-/* What others have said is durable with them, to peers that do not reach them
- * themselves: the news, and all of it once a session. */
-static int pass_on_acks(struct node *n)
-{
-    for (struct member_ack *a = n->acks; a != NULL; a = a->next) {
-        for (struct conn *c = n->conns; c != NULL; c = c->next) {
-            int rc =
-                c->greeted && !c->closing ? pass_on_ack(n, a, c) : SYNCLINE_OK;
-
-            if (rc != SYNCLINE_OK)
-                return rc;
-        }
-        a->news = false;
-    }
-    for (struct conn *c = n->conns; c != NULL; c = c->next)
-        for (struct session *s = c->sessions; s != NULL; s = s->next)
-            if (s->subscribed)
-                s->owes_acks = false;
-    n->acks_news = false;
-    return SYNCLINE_OK;
 }
 
 /* Credits ride with an ack unless the sender waits: each frame wakes it. */
@@ -629,7 +578,7 @@ int conns_flush(struct node *n)
     if (rc == SYNCLINE_OK)
         rc = access_retry(n);
     if (rc == SYNCLINE_OK && n->acks_news)
-        rc = pass_on_acks(n);
+        rc = acks_pass_on(n);
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK;
          c = c->next) {
         if (!c->greeted || c->closing)
@@ -637,7 +586,8 @@ int conns_flush(struct node *n)
         told = false;
         for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
              s = s->next)
-            rc = tell_durable(n, c, s, &told);
+            if (!session_is_calm(s))
+                rc = ack_tell(n, c, s, &told);
         if (rc == SYNCLINE_OK && c->owed > 0 && (told || c->hurry))
             rc = give_credit(n, c);
     }
@@ -662,8 +612,10 @@ int conns_tick(struct node *n)
                 rc = compare_tick(n, c);
             if (rc == SYNCLINE_OK && c->owed > 0)
                 rc = give_credit(n, c);
-            for (struct session *s = c->sessions; s != NULL; s = s->next)
+            for (struct session *s = c->sessions; s != NULL; s = s->next) {
                 s->tell_cursor = n->want_flush = true; /* and see who rests */
+                session_stir(s);
+            }
         }
         if (rc != SYNCLINE_OK)
             return rc;

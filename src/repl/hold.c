@@ -125,9 +125,12 @@ void send_tick(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next)
-            for (uint32_t i = 0; i < s->held_n; i++)
-                if (!s->held[i]->ripe && s->held[i]->due_us <= n->now_us)
-                    s->held[i]->ripe = n->want_flush = true;
+            for (uint32_t i = 0; i < s->held_n; i++) {
+                if (s->held[i]->ripe || s->held[i]->due_us > n->now_us)
+                    continue;
+                s->held[i]->ripe = n->want_flush = true;
+                session_stir(s);
+            }
 }
 
 uint64_t send_deadline(const struct node *n)

@@ -375,11 +375,17 @@ static int restart_as_new(struct node *n)
 static int reissue(struct node *n)
 {
     int rc = SYNCLINE_OK;
+    bool any = false;
 
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
-         sp = sp->next)
-        if (sp->reissue_due)
-            rc = reissue_mine(n, sp);
+         sp = sp->next) {
+        if (!sp->reissue_due)
+            continue;
+        rc = reissue_mine(n, sp);
+        any = true;
+    }
+    if (!any)
+        return SYNCLINE_OK;
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
@@ -418,6 +424,12 @@ static int act_on_mesh(struct node *n)
     return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }
 
+static bool mesh_is_due(const struct node *n)
+{
+    return n->forks.found_n > 0 || n->mesh_changed || n->rights_due ||
+        n->access_due || (n->epochs_due && n->now_us >= n->chores_from_us);
+}
+
 /* What a committed event entails beyond itself. */
 static int follow_up(struct node *n)
 {
@@ -429,9 +441,9 @@ static int follow_up(struct node *n)
         rc = reissue(n);
     if (rc == SYNCLINE_OK && n->now_us >= n->chores_from_us)
         rc = returns_run(n, false);
-    for (int i = 0; i < MESH_ROUNDS && rc == SYNCLINE_OK; i++)
+    for (int i = 0; i < MESH_ROUNDS && rc == SYNCLINE_OK && mesh_is_due(n); i++)
         rc = act_on_mesh(n);
-    return rc;
+    return rc == SYNCLINE_OK ? node_commit(n) : rc;
 }
 
 /* What an earlier step or run has not replayed yet; at the start all of it,

@@ -10,6 +10,17 @@
 #define NAME_BYTES ((size_t)16 << 10)  /* a record's, with its lengths */
 #define FLUSH_BYTES ((size_t)32 << 20) /* read in one turn, or little more */
 
+/* It may be another session's turn now. */
+static void end_transfer(struct conn *c)
+{
+    buf_free(&c->transfer->row);
+    free(c->transfer->what);
+    free(c->transfer);
+    c->transfer = NULL;
+    for (struct session *s = c->sessions; s != NULL; s = s->next)
+        session_stir(s);
+}
+
 void send_forget(struct conn *c, struct session *s)
 {
     while (s->held_n > 0)
@@ -18,12 +29,9 @@ void send_forget(struct conn *c, struct session *s)
     s->held = NULL;
     buf_free(&s->at);
     buf_free(&s->records_at);
-    if (c->transfer != NULL && c->transfer->session == s) {
-        buf_free(&c->transfer->row);
-        free(c->transfer->what);
-        free(c->transfer);
-        c->transfer = NULL;
-    }
+    if (c->transfer != NULL && c->transfer->session == s)
+        end_transfer(c);
+    session_stir(s);
     s->wanted = s->mark_sent = s->whole_sent = false;
     s->bootstrapping = BOOTSTRAP_NONE;
     s->indexing = INDEXING_DONE;
@@ -225,10 +233,7 @@ static int send_fragment(struct node *n, struct conn *c)
     t->offset += len;
     if (t->offset < t->row.len)
         return SYNCLINE_OK;
-    buf_free(&t->row);
-    free(t->what);
-    free(t);
-    c->transfer = NULL;
+    end_transfer(c);
     /* Its session may owe a mark now, and another's turn may have sent it. */
     n->want_flush = true;
     return SYNCLINE_OK;
@@ -331,7 +336,11 @@ int send_flush(struct node *n)
         if (PLANTED(IDLE_DEAF) && n->now_us - c->opened_us > 55000000)
             continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
-            bool more = s->wanted && !s->space->suspect && !c->closing &&
+            bool more;
+
+            if (session_is_calm(s))
+                continue;
+            more = s->wanted && !s->space->suspect && !c->closing &&
                 (session_is_behind(s) || !is_at_rest(c, s));
 
             if (more && s->bootstrapping == BOOTSTRAP_NONE &&
@@ -354,8 +363,11 @@ int send_flush(struct node *n)
                     conn_close(n, c, rc, "sending failed");
                     break;
                 }
+                more = more && !is_at_rest(c, s);
             }
-            if (more && c->in_flight < n->opt.window_bytes)
+            if (!more)
+                s->calm_at = s->space->news + 1;
+            else if (c->in_flight < n->opt.window_bytes)
                 n->want_flush = true;
         }
     }

@@ -303,6 +303,7 @@ int spaces_load(struct node *n, struct errmsg *why)
 
 void space_touch(struct space *sp)
 {
+    space_stir(sp);
     if (sp->touched)
         return;
     sp->touched = true;
@@ -495,6 +496,7 @@ static void undo_state(struct space *sp)
         sp->collected_upto = (struct vv){ 0 };
     }
     sp->touched = false;
+    space_stir(sp);
 }
 
 void spaces_undo(struct node *n)
@@ -648,6 +650,7 @@ void spaces_persisted(struct node *n, uint64_t commit)
             (void)!vv_add(&p->space->durable, &p->dot, &n->arena);
         if (p->lsn > p->space->durable_lsn)
             p->space->durable_lsn = p->lsn;
+        space_stir(p->space);
         n->pending_at = (n->pending_at + 1) % n->pending_cap;
         n->pending_n--;
     }

@@ -70,6 +70,7 @@ struct space {
     bool orphans;     /* may hold rows of devices that have been removed */
     bool unsaved;     /* its name is not in the store yet */
     bool touched;
+    uint64_t news; /* counts what sessions may have to tell their peers */
     struct space_state undo;
     bool echoed;   /* what this step changed is all as a peer sent it */
     bool adopting; /* adopt.c */
@@ -124,6 +125,10 @@ NODISCARD int space_load_vector(
     struct node *n, const char *name, uint32_t id, struct vv *out);
 void spaces_free(struct node *n);
 void space_free(struct node *n, struct space *sp);
+static inline void space_stir(struct space *sp)
+{
+    sp->news++;
+}
 /* Before anything of the space is changed in a step. */
 void space_touch(struct space *sp);
 /* Raises V to cover d; undone if the step fails. */

@@ -38,6 +38,10 @@ struct txn_held {
 /* What is held and was not deleted meanwhile, in the order of keys. */
 NODISCARD int txn_take_held(
     struct txn *t, struct txn_held **out, struct arena *a);
+static inline bool txn_holds(const struct txn *t)
+{
+    return t->held.n > 0;
+}
 void txn_del(struct txn *t, enum store_table table, struct slice key);
 /* 0, or the first failure of any write so far. */
 int txn_status(const struct txn *t);

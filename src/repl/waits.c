@@ -331,7 +331,8 @@ int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
               : vv_join(&a->durable, durable, &a->arena);
     if (rc != SYNCLINE_OK)
         return rc;
-    a->news = n->acks_news = n->want_flush = true;
+    a->news = n->acks_news = true;
+    n->want_flush = n->want_flush || acks_are_wanted(n, device);
     return check_acking(n);
 }
 

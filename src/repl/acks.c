@@ -1,0 +1,148 @@
+/* What is durable where: told of our own, passed on of others, heard. */
+#include "repl/access_impl.h"
+#include "repl/collect_impl.h"
+#include "repl/receive_impl.h"
+
+#define ACKS_BYTES_MAX ((size_t)256 << 20)
+
+/* ---- told ---- */
+
+int ack_tell(struct node *n, struct conn *c, struct session *s, bool *told)
+{
+    struct frame f = { .type = FRAME_ACK,
+        .ack = { .space = s->space->token, .device = n->device } };
+    uint32_t kept = 0;
+    int rc;
+
+    if (!s->subscribed || vv_geq(&s->acked, &s->space->durable))
+        return SYNCLINE_OK;
+    rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    for (uint32_t i = 0; i < f.ack.durable.n; i++)
+        if (!vv_covers(&s->acked, &f.ack.durable.e[i]))
+            f.ack.durable.e[kept++] = f.ack.durable.e[i];
+    f.ack.durable.n = kept;
+    *told = true;
+    n->counts.acks_sent++;
+    rc = vv_join(&s->acked, &f.ack.durable, &s->acked_arena);
+    return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
+}
+
+bool acks_are_wanted(const struct node *n, const struct device_id *d)
+{
+    for (const struct conn *c = n->conns; c != NULL; c = c->next)
+        if (c->greeted && !c->closing && !device_eq(&c->device, d) &&
+            !conn_reaches(c, d))
+            return true;
+    return false;
+}
+
+static int pass_on_ack(
+    struct node *n, const struct member_ack *a, struct conn *c)
+{
+    struct frame f = { .type = FRAME_ACK,
+        .ack = { a->space->token, a->device, a->durable } };
+    const struct session *s = session_find(c, a->space);
+
+    if (s == NULL || !s->subscribed || !(a->news || s->owes_acks) ||
+        device_eq(&c->device, &a->device) || conn_reaches(c, &a->device))
+        return SYNCLINE_OK;
+    n->counts.acks_forwarded++;
+    return conn_send(n, c, &f);
+}
+
+/* A session that has just begun is told all. */
+static bool any_owes(const struct node *n)
+{
+    for (const struct conn *c = n->conns; c != NULL; c = c->next)
+        for (const struct session *s = c->sessions; s != NULL; s = s->next)
+            if (s->subscribed && s->owes_acks)
+                return true;
+    return false;
+}
+
+int acks_pass_on(struct node *n)
+{
+    const bool owed = any_owes(n);
+
+    for (struct member_ack *a = n->acks; a != NULL; a = a->next) {
+        if (!a->news && !owed)
+            continue;
+        for (struct conn *c = n->conns; c != NULL; c = c->next) {
+            int rc =
+                c->greeted && !c->closing ? pass_on_ack(n, a, c) : SYNCLINE_OK;
+
+            if (rc != SYNCLINE_OK)
+                return rc;
+        }
+        a->news = false;
+    }
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        for (struct session *s = c->sessions; s != NULL; s = s->next)
+            if (s->subscribed)
+                s->owes_acks = false;
+    n->acks_news = false;
+    return SYNCLINE_OK;
+}
+
+/* ---- heard ---- */
+
+int receive_claim(
+    struct node *n, struct conn *c, struct space *sp, const struct vv *v)
+{
+    struct session *s = session_of(c, sp);
+    int rc;
+
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = vv_join(&s->claims, v, &s->claims_arena);
+    (void)access_clamp(n, sp, &s->claims);
+    return rc;
+}
+
+/* What is told of others comes from any member. */
+static bool acks_are_too_large(const struct node *n)
+{
+    size_t bytes = 0;
+
+    for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
+        bytes += a->arena.held;
+    return bytes > ACKS_BYTES_MAX;
+}
+
+int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
+{
+    struct space *sp = space_by_token(n, &f->space);
+    struct vv durable = { 0 };
+    struct session *s;
+
+    if (sp == NULL || !access_is_shared(n, c, sp))
+        return SYNCLINE_OK;
+    if (vv_copy(&durable, &f->durable, &n->step) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    sp->clipped = access_clamp(n, sp, &durable) || sp->clipped;
+    if (device_eq(&f->device, &c->device)) {
+        s = session_of(c, sp);
+        if (s == NULL)
+            return SYNCLINE_ENOMEM;
+        /* It may end a wait; else there is less to say than before. */
+        if (s->held_n > 0 || session_is_behind(s))
+            n->want_flush = true;
+        if (receive_claim(n, c, sp, &durable) != SYNCLINE_OK)
+            return SYNCLINE_ENOMEM;
+        if (s->bootstrapping == BOOTSTRAP_NONE &&
+            vv_join(&s->peer_has, &durable, &s->arena) != SYNCLINE_OK)
+            return SYNCLINE_ENOMEM;
+    }
+    if (device_eq(&f->device, &c->device))
+        return ack_learn(n, &f->device, sp, &durable, false);
+    if (access_is_across(n, c) && !carry_is_relay(n))
+        return SYNCLINE_OK; /* a relay's word for what others have */
+    if (acks_are_too_large(n))
+        return SYNCLINE_ELIMIT;
+    /* It tells us itself; else whoever is connected to it knows best. */
+    return conn_of(n, &f->device) != NULL
+        ? SYNCLINE_OK
+        : ack_learn(n, &f->device, sp, &durable, conn_reaches(c, &f->device));
+}
