@@ -25,7 +25,7 @@ static const char usage[] =
     "keep-both,\n"
     "                   custom (drawn)\n"
     "  --faults LIST    which may happen: names with commas, all, none, or\n"
-    "                   -name for all but that (all)\n"
+    "                   -name for all but that (all, which is without fork)\n"
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
     "  --roles          who may what changes, and keys\n"

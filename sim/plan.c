@@ -47,7 +47,7 @@ void plan_print_line(const struct world_options *opt)
     struct buf b = { 0 };
 
     buf_printf(
-        &b, "syncline-sim --seed %" PRIu64 " --ops %u", opt->seed, opt->ops);
+        &b, "script/sim --seed %" PRIu64 " --ops %u", opt->seed, opt->ops);
     if (opt->machines != 0)
         buf_printf(&b, " --nodes %u", opt->machines);
     if (opt->keys != 0)

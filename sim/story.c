@@ -247,14 +247,43 @@ static bool put_said(
 
 /* ---- lines ---- */
 
+#define COLUMNS 100
+#define INDENT 18
+
+/* As many bytes of it as go on this line: up to a blank. */
+static size_t that_fits(struct slice text, size_t room)
+{
+    size_t n = text.len < room ? text.len : room;
+
+    while (n > 0 && n < text.len && text.ptr[n] != ' ')
+        n--;
+    if (n > 0)
+        return n;
+    while (n < text.len && text.ptr[n] != ' ')
+        n++; /* a word that is too long for any */
+    return n;
+}
+
 static void line(
     struct story *s, unsigned machine, const char *who, const struct buf *b)
 {
     struct world *w = s->world;
     struct slice text = buf_slice(b);
+    int head = fprintf(w->trace.to, "%4" PRIu64 ".%06" PRIu64 " %u %s ",
+        w->now_us / SEC_US, w->now_us % SEC_US, machine, who);
+    size_t room = COLUMNS - (head > 0 ? (size_t)head : 0);
 
-    (void)fprintf(w->trace.to, "%4" PRIu64 ".%06" PRIu64 " %u %s %.*s\n",
-        w->now_us / SEC_US, w->now_us % SEC_US, machine, who, SLICE_FMT(text));
+    while (text.len > room) {
+        size_t n = that_fits(text, room);
+
+        (void)fprintf(w->trace.to, "%.*s\n", (int)n, (const char *)text.ptr);
+        text = slice_from(text, n < text.len ? n + 1 : n);
+        if (text.len == 0)
+            return;
+        (void)fprintf(w->trace.to, "%*s", INDENT, "");
+        room = COLUMNS - INDENT;
+    }
+    (void)fprintf(w->trace.to, "%.*s\n", SLICE_FMT(text));
 }
 
 static void put_peer(

@@ -49,6 +49,7 @@ struct cli {
     struct arena arena;
     struct control *control; /* after cli_connect */
     bool waiting;            /* a notice stands on the terminal */
+    const char *waits_for;   /* what may take long; NULL: the daemon */
 };
 
 extern const struct command *const cli_commands[]; /* NULL ends it */
@@ -154,6 +155,9 @@ void cli_table_print(const struct cli_table *t);
 /* A line on the terminal that is written over; nothing elsewhere. */
 void cli_notice(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cli_notice_end(struct cli *c);
+/* Has waited so long for c->waits_for: a notice, or, where it is known what
+ * that is, after a second one line for whoever reads stderr. */
+void cli_notice_waiting(struct cli *c, int seconds);
 
 /* One file each. */
 extern const struct command cmd_approve, cmd_audit, cmd_clock, cmd_config,

@@ -310,3 +310,13 @@ void cli_notice_end(struct cli *c)
         (void)fputs("\r\033[K", stderr);
     c->waiting = false;
 }
+
+void cli_notice_waiting(struct cli *c, int seconds)
+{
+    if (isatty(STDERR_FILENO))
+        cli_notice(c, "%s, %d s",
+            c->waits_for != NULL ? c->waits_for : "waiting for the daemon",
+            seconds);
+    else if (c->waits_for != NULL && seconds == 1)
+        cli_say(c, "%s", c->waits_for);
+}

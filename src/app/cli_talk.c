@@ -61,7 +61,7 @@ static int read_answer(struct cli *c, struct json **answer, struct errmsg *why)
             cli_notice_end(c);
             return rc;
         }
-        cli_notice(c, "waiting for the daemon, %d s", waited + 1);
+        cli_notice_waiting(c, waited + 1);
     }
 }
 
@@ -166,6 +166,14 @@ int cli_set_wait(
     return rc;
 }
 
+/* A word, where JSON has quotes around it that shells take away. */
+static bool is_bare_word(struct slice text)
+{
+    return text.len > 0 && text.len < 40 &&
+        memchr("{[\"", text.ptr[0], 3) == NULL &&
+        memchr(text.ptr, '"', text.len) == NULL;
+}
+
 int cli_parse_json(
     struct cli *c, struct slice text, const char *where, struct json **out)
 {
@@ -173,6 +181,11 @@ int cli_parse_json(
 
     if (json_parse(out, text, JSON_STRICT, &c->arena, &why) == SYNCLINE_OK)
         return CLI_DONE;
+    if (is_bare_word(text))
+        return cli_fail(c,
+            "%s: %s; nothing was changed. This is read as JSON: a text is "
+            "'\"%.*s\"', with both kinds of quotes; a field is '{\"name\":1}'",
+            where, why.text, SLICE_FMT(text));
     return cli_fail(c, "%s: %s; nothing was changed", where, why.text);
 }
 

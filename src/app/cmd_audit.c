@@ -71,7 +71,7 @@ static int print_record(
         (void)printf(" (%lld times more)", (long long)repeated);
     print_pairs(c, json_get(record, "details"));
     if (json_get(record, "who") != NULL && json_get(record, "who")->n > 0) {
-        (void)fputs("  by", stdout);
+        (void)fputs("  from", stdout);
         print_pairs(c, json_get(record, "who"));
     }
     (void)putchar('\n');
@@ -169,7 +169,8 @@ static int ask_head(struct show *s)
     struct errmsg why = { "" };
     int rc, status;
 
-    if (control_open(&s->c->control, s->c->dir, &why) != SYNCLINE_OK) {
+    if (s->c->control == NULL &&
+        control_open(&s->c->control, s->c->dir, &why) != SYNCLINE_OK) {
         if (!peek_head(s) && s->c->flag[VERIFY] != NULL)
             cli_say(s->c,
                 "no daemon runs here, and state.db cannot be read: whether "

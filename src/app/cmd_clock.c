@@ -2,10 +2,11 @@
  * was wrong. */
 #include "app/cli.h"
 
-enum { YES };
+enum { YES, FORCE };
 
 static const struct cli_flag flags[] = {
     { "yes", NULL, "with reset: do it" },
+    { "force", NULL, "though a member says that this device was removed" },
     { NULL, NULL, NULL },
 };
 
@@ -97,7 +98,7 @@ static const char what_it_does[] =
 
 static int reset(struct cli *c)
 {
-    struct json *answer;
+    struct json *request = cli_request(c, "clock_reset"), *answer;
     int rc;
 
     if (c->flag[YES] == NULL) {
@@ -105,7 +106,9 @@ static int reset(struct cli *c)
         (void)fputs(what_it_does, stderr);
         return CLI_FAILED;
     }
-    rc = cli_call(c, cli_request(c, "clock_reset"), &answer);
+    if (c->flag[FORCE] != NULL)
+        cli_set_json(request, "force", json_new_bool(&c->arena, true));
+    rc = cli_call(c, request, &answer);
     if (rc != CLI_DONE)
         return rc;
     if (c->json)
@@ -116,8 +119,8 @@ static int reset(struct cli *c)
 
 static int run(struct cli *c)
 {
-    if (c->argc == 0 && c->flag[YES] != NULL)
-        return cli_usage(c, "--yes goes with reset");
+    if (c->argc == 0 && (c->flag[YES] != NULL || c->flag[FORCE] != NULL))
+        return cli_usage(c, "--yes and --force go with reset");
     if (c->argc == 0)
         return show(c);
     if (strcmp(c->argv[0], "reset") != 0)
@@ -127,7 +130,7 @@ static int run(struct cli *c)
 
 const struct command cmd_clock = {
     .name = "clock",
-    .args = "[reset [--yes]]",
+    .args = "[reset [--yes] [--force]]",
     .summary = "compare clocks; let them start again after one was wrong",
     .help = "Shows the time of day here, how far the stamps of changes have "
             "got, each\nconnected member's clock, and which of them is wrong. "

@@ -4,7 +4,7 @@
 enum { WAIT, TIMEOUT };
 
 static const struct cli_flag flags[] = {
-    { "wait", "N|all", "until it is durable on so many other members" },
+    { "wait", "N|all", "for that many others to have it on disk [0]" },
     { "timeout", "T", "how long to wait for them [10s]" },
     { NULL, NULL, NULL },
 };

@@ -12,7 +12,7 @@ enum { ACKS, WAIT, TIMEOUT, FROM_FILE };
 
 static const struct cli_flag flags[] = {
     { "acks", "FILE", "append each key to it once it is acknowledged" },
-    { "wait", "N|all", "acknowledged is what so many members hold, too" },
+    { "wait", "N|all", "acknowledge what that many others have on disk [0]" },
     { "timeout", "T", "how long to wait for them [10s]" },
     { "file", "F", "the same as the argument" },
     { NULL, NULL, NULL },

@@ -10,7 +10,7 @@
 enum { EXPIRES, QR, NO_QR, ROLE, SPACE, FORCE };
 
 static const struct cli_flag flags[] = {
-    { "expires", "T", "how long the code is good [10m]" },
+    { "expires", "T", "how long the code can be used: 90s, 30m, 2h [10m]" },
     { "qr", NULL, "show it as a picture, too [on a terminal]" },
     { "no-qr", NULL, "do not" },
     { "role", "R", "admin, member, reader or relay [admin]" },

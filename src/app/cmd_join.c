@@ -161,12 +161,14 @@ static int join_by_digits(struct cli *c)
     bool over = false;
     int rc = cli_connect(c);
 
+    c->waits_for = "looking for a machine that lets others ask";
     if (rc == CLI_DONE)
         rc = send_request(c, request_of(c), JOIN);
     for (int waited = 0; rc == CLI_DONE && !over; waited++) {
         rc = await(&a, &over);
-        if (rc == CLI_DONE && !over && a.digits[0] == 0 && waited == 0)
-            cli_notice(c, "looking for a machine that lets others ask");
+        if (rc == CLI_DONE && !over && a.digits[0] == 0 &&
+            (waited + 1) % (1000 / STEP_MS) == 0)
+            cli_notice_waiting(c, (waited + 1) / (1000 / STEP_MS));
     }
     return rc;
 }
@@ -188,6 +190,7 @@ static int run(struct cli *c)
     }
     if (c->argc == 0)
         return join_by_digits(c);
+    c->waits_for = "looking for the machine that made this code";
     rc = cli_call(c, request_of(c), &answer);
     return rc == CLI_DONE ? tell(c, answer) : rc;
 }

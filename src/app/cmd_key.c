@@ -1,9 +1,14 @@
 /* cmd_key.c - the device's key: with or without a passphrase. */
 #include "app/cli.h"
 
+#include "app/audit_log.h"
 #include "app/identity_file.h"
 #include "app/passphrase.h"
 #include "crypto/sealed_key.h"
+#include "io/clock.h"
+#include "store/state.h"
+
+#include <unistd.h>
 
 enum { REMOVE, FILE_, FD, OLD_FILE };
 
@@ -102,6 +107,57 @@ static int change(struct cli *c)
     return CLI_DONE;
 }
 
+/* Where no daemon runs, by this process: behind what the last one wrote. */
+static int write_audit(struct cli *c, bool sealed)
+{
+    struct audit_log_options opt = {
+        .dir = c->dir, .now_us = clock_mono_us(), .wall_us = clock_wall_us()
+    };
+    struct audit_entry entry = { .wall_us = opt.wall_us,
+        .kind = "key",
+        .details = sealed ? SLICE_LIT("{\"passphrase\":true}")
+                          : SLICE_LIT("{\"passphrase\":false}") };
+    struct audit_log *log;
+    struct audit_head head;
+    struct buf b = { 0 };
+    char who[64];
+    int rc = state_peek(c->dir, SLICE_LIT("audit"), &b);
+
+    if (rc == SYNCLINE_OK)
+        rc = get_audit_head(buf_slice(&b), &opt.known);
+    buf_free(&b);
+    if (rc == SYNCLINE_OK || rc == SYNCLINE_ENOTFOUND)
+        rc = audit_log_open(&log, &opt);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    (void)snprintf(who, sizeof who, "{\"pid\":%ld,\"uid\":%lu}", (long)getpid(),
+        (unsigned long)getuid());
+    entry.who = slice_str(who);
+    audit_log_add(log, opt.now_us, &entry, false);
+    rc = audit_log_trouble(log) != NULL ? SYNCLINE_EIO : SYNCLINE_OK;
+    audit_log_close(log, opt.now_us, opt.wall_us, &head);
+    return rc;
+}
+
+/* It is changed already: that stands, whatever comes of this. */
+static void tell_audit(struct cli *c)
+{
+    struct json *answer;
+    struct errmsg why = { "" };
+    bool sealed = false;
+    int rc = identity_file_is_sealed(c->dir, &sealed, &why), status;
+
+    if (rc == SYNCLINE_OK &&
+        control_open(&c->control, c->dir, &why) == SYNCLINE_OK) {
+        rc = cli_try(c, cli_request(c, "key_changed"), &answer, &status, &why);
+        rc = rc == CLI_DONE ? status : SYNCLINE_EIO;
+    } else if (rc == SYNCLINE_OK) {
+        rc = write_audit(c, sealed);
+    }
+    if (rc != SYNCLINE_OK)
+        cli_say(c, "the audit log could not be told");
+}
+
 static int show(struct cli *c)
 {
     struct errmsg why = { "" };
@@ -131,6 +187,8 @@ static int run(struct cli *c)
     if (c->argc == 0)
         return show(c);
     rc = change(c);
+    if (rc == CLI_DONE)
+        tell_audit(c);
     return rc == CLI_DONE ? show(c) : rc;
 }
 

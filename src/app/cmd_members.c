@@ -115,7 +115,7 @@ static const struct cli_flag grant_flags[] = {
     { "role", "R", "admin, member, reader or relay" },
     { "space", "S...", "a space more" },
     { "all-spaces", NULL, "every space, also those to come" },
-    { "force", NULL, "even if no admin is left" },
+    { "force", NULL, "even if no admin is left, or this device was removed" },
     { NULL, NULL, NULL },
 };
 
@@ -161,10 +161,11 @@ const struct command cmd_grant = {
     .run = run_grant,
 };
 
-enum { REVOKE_SPACE };
+enum { REVOKE_SPACE, REVOKE_FORCE };
 
 static const struct cli_flag revoke_flags[] = {
     { "space", "S...", "the space" },
+    { "force", NULL, "though a member says that this device was removed" },
     { NULL, NULL, NULL },
 };
 
@@ -175,12 +176,14 @@ static int run_revoke(struct cli *c)
         ? cli_usage(c, "say which spaces are taken from it: --space S")
         : cli_set_terms(c, request, NULL, c->flag[REVOKE_SPACE]);
 
+    if (c->flag[REVOKE_FORCE] != NULL)
+        cli_set_json(request, "force", json_new_bool(&c->arena, true));
     return rc == CLI_DONE ? call_device(c, request, "changed") : rc;
 }
 
 const struct command cmd_revoke = {
     .name = "revoke",
-    .args = "DEVICE --space S...",
+    .args = "DEVICE --space S... [--force]",
     .summary = "take spaces from a member",
     .help = "What it has read of them, it keeps.",
     .flags = revoke_flags,
@@ -191,16 +194,28 @@ const struct command cmd_revoke = {
 
 /* ---- rotate ---- */
 
+enum { ROTATE_FORCE };
+
+static const struct cli_flag rotate_flags[] = {
+    { "force", NULL, "though a member says that this device was removed" },
+    { NULL, NULL, NULL },
+};
+
 static int run_rotate(struct cli *c)
 {
-    return cli_do(c, cli_request(c, "rotate"), "the mesh has a new key");
+    struct json *request = cli_request(c, "rotate");
+
+    if (c->flag[ROTATE_FORCE] != NULL)
+        cli_set_json(request, "force", json_new_bool(&c->arena, true));
+    return cli_do(c, request, "the mesh has a new key");
 }
 
 const struct command cmd_rotate = {
     .name = "rotate",
-    .args = "",
+    .args = "[--force]",
     .summary = "make a new key for the mesh",
     .help = "A removal does so by itself. Members that are away get the key "
             "when they are\nback.",
+    .flags = rotate_flags,
     .run = run_rotate,
 };

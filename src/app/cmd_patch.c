@@ -4,7 +4,7 @@
 enum { WAIT, TIMEOUT };
 
 static const struct cli_flag flags[] = {
-    { "wait", "N|all", "until it is durable on so many other members" },
+    { "wait", "N|all", "for that many others to have it on disk [0]" },
     { "timeout", "T", "how long to wait for them [10s]" },
     { NULL, NULL, NULL },
 };
@@ -25,6 +25,11 @@ static int run(struct cli *c)
             &patch);
     if (rc != CLI_DONE)
         return rc;
+    if (patch->type != JSON_OBJECT)
+        return cli_usage(c,
+            "%s/%s: a patch is an object that names the fields to change, as "
+            "'{\"level\":3}'; `syncline put` replaces the whole value",
+            c->argv[0], c->argv[1]);
     cli_set(c, request, "space", c->argv[0]);
     cli_set(c, request, "key", c->argv[1]);
     cli_set_json(request, "patch", patch);

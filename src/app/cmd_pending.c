@@ -5,11 +5,12 @@
 
 #define LOOK_MS 300
 
-enum { OPEN, WATCH };
+enum { OPEN, WATCH, FORCE };
 
 static const struct cli_flag flags[] = {
     { "open", "T", "let devices ask for so long; 0: no more" },
     { "watch", NULL, "go on looking as long as devices may ask" },
+    { "force", NULL, "though a member says that this device was removed" },
     { NULL, NULL, NULL },
 };
 
@@ -107,6 +108,8 @@ static int open_door(struct cli *c)
     if (rc != CLI_DONE)
         return rc;
     cli_set_int(c, request, "for_s", (ms + 999) / 1000);
+    if (c->flag[FORCE] != NULL)
+        cli_set_json(request, "force", json_new_bool(&c->arena, true));
     return cli_call(c, request, &answer);
 }
 
@@ -130,7 +133,7 @@ static int run(struct cli *c)
 
 const struct command cmd_pending = {
     .name = "pending",
-    .args = "[--open T] [--watch]",
+    .args = "[--open T [--force]] [--watch]",
     .summary = "list who asks to be let in without a code",
     .help = "Devices may ask only while --open says so, for up to an hour; one "
             "at a time, three\nin all, and each is at the door for two "

@@ -5,7 +5,7 @@ enum { FROM_FILE, WAIT, TIMEOUT };
 
 static const struct cli_flag flags[] = {
     { "file", "F", "read the value from this file" },
-    { "wait", "N|all", "until it is durable on so many other members" },
+    { "wait", "N|all", "for that many others to have it on disk [0]" },
     { "timeout", "T", "how long to wait for them [10s]" },
     { NULL, NULL, NULL },
 };

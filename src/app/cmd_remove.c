@@ -4,7 +4,7 @@
 enum { FORCE };
 
 static const struct cli_flag flags[] = {
-    { "force", NULL, "even if no admin is left" },
+    { "force", NULL, "even if no admin is left, or this device was removed" },
     { NULL, NULL, NULL },
 };
 

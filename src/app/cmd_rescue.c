@@ -7,7 +7,7 @@ static const struct cli_flag flags[] = {
     { "apply", NULL, "write the values back, as new ones" },
     { "drop", NULL, "let them go: they are not listed any more" },
     { "all", NULL, "every item; in a list: those that are settled, too" },
-    { "wait", "N|all", "until it is durable on so many other members" },
+    { "wait", "N|all", "for that many others to have it on disk [0]" },
     { "timeout", "T", "how long to wait for them [10s]" },
     { NULL, NULL, NULL },
 };

@@ -616,6 +616,8 @@ uint64_t engine_request(struct engine *e, const struct json *args,
             false);
     else if (slice_is(op, "audit"))
         engine_audit_answer(e, c->id);
+    else if (slice_is(op, "key_changed"))
+        engine_audit_key(e, c);
     else
         engine_step(e, &ev);
     arena_free(&a);

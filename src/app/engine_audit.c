@@ -6,6 +6,7 @@
 #include "io/clock.h"
 #include "repl/keys.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define OWNER(job) \
@@ -29,6 +30,12 @@ void engine_audit(struct engine *e, const char *kind, struct slice details)
     add(e, &what, false);
 }
 
+static void put_asker(struct buf *b, const struct call *c)
+{
+    buf_printf(b, "{\"pid\":%ld,\"uid\":%lu}", (long)c->asker.pid,
+        (unsigned long)c->asker.uid);
+}
+
 /* Whose request it was, or who is at the other end; else the node's own
  * doing. */
 static void put_who(struct engine *e, const struct effect *fx, struct buf *b)
@@ -38,8 +45,7 @@ static void put_who(struct engine *e, const struct effect *fx, struct buf *b)
     char ip[NETADDR_TEXT];
 
     if (c != NULL) {
-        buf_printf(b, "{\"pid\":%ld,\"uid\":%lu}", (long)c->asker.pid,
-            (unsigned long)c->asker.uid);
+        put_asker(b, c);
     } else if (fx->conn != 0) {
         netaddr_format_ip(ip, &fx->remote);
         buf_printf(b, "{\"address\":\"%s\",\"device\":\"", ip);
@@ -63,8 +69,28 @@ void engine_on_audit(struct engine *e, const struct effect *fx)
     buf_free(&who);
 }
 
-void engine_on_refused(
-    void *ctx, const struct netaddr *remote, const char *reason)
+/* What has no name has its id; the reason need not say it again. */
+static const char *put_device(struct engine *e, struct buf *b,
+    const struct device_id *device, const char *reason)
+{
+    char name[DEVICE_SHORT_TEXT], begin[64];
+    size_t len;
+
+    if (device == NULL)
+        return reason;
+    buf_put_str(b, "\"device\":\"");
+    put_hex(b, device_slice(device));
+    buf_put_str(b, "\",\"name\":");
+    json_print_string(b, node_name_of(e->node, device), false);
+    buf_put_u8(b, ',');
+    device_id_format_short(name, device);
+    (void)snprintf(begin, sizeof begin, "device %s is ", name);
+    len = strlen(begin);
+    return strncmp(reason, begin, len) == 0 ? reason + len : reason;
+}
+
+void engine_on_refused(void *ctx, const struct netaddr *remote,
+    const struct device_id *device, const char *reason)
 {
     struct audit_entry what = { .wall_us = clock_wall_us(),
         .kind = "stranger" };
@@ -73,7 +99,9 @@ void engine_on_refused(
 
     netaddr_format_ip(ip, remote);
     buf_printf(&who, "{\"address\":\"%s\"}", ip);
-    buf_put_str(&details, "{\"why\":");
+    buf_put_u8(&details, '{');
+    reason = put_device(ctx, &details, device, reason);
+    buf_put_str(&details, "\"why\":");
     json_print_string(&details, slice_str(reason), false);
     buf_put_u8(&details, '}');
     what.who = buf_slice(&who);
@@ -82,6 +110,32 @@ void engine_on_refused(
         add(ctx, &what, true);
     buf_free(&who);
     buf_free(&details);
+}
+
+void engine_audit_key(struct engine *e, const struct call *c)
+{
+    struct audit_entry what = { .wall_us = clock_wall_us(), .kind = "key" };
+    struct errmsg why = { "" };
+    struct buf who = { 0 };
+    bool sealed = false;
+    int rc = identity_file_is_sealed(e->dir, &sealed, &why);
+
+    put_asker(&who, c);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&who);
+    what.who = buf_slice(&who);
+    what.details = sealed ? SLICE_LIT("{\"passphrase\":true}")
+                          : SLICE_LIT("{\"passphrase\":false}");
+    if (rc == SYNCLINE_OK) {
+        add(e, &what, false);
+        engine_audit_answer(e, c->id);
+    } else {
+        engine_answer(e, c->id,
+            SLICE_LIT("{\"ok\":false,\"code\":\"EIO\",\"error\":\"the key's "
+                      "file cannot be read\"}"),
+            false);
+    }
+    buf_free(&who);
 }
 
 /* ---- who wants to know ---- */

@@ -99,10 +99,12 @@ NODISCARD int engine_audit_open(struct engine *e);
 void engine_audit_close(struct engine *e);
 void engine_on_audit(struct engine *e, const struct effect *fx);
 /* Of the network: somebody whom we did not let in. */
-void engine_on_refused(
-    void *ctx, const struct netaddr *remote, const char *reason);
+void engine_on_refused(void *ctx, const struct netaddr *remote,
+    const struct device_id *device, const char *reason);
 /* Starts what is due. */
 void engine_audit_turn(struct engine *e);
+/* The op `key_changed`: somebody has put the key under a passphrase, or out. */
+void engine_audit_key(struct engine *e, const struct call *c);
 /* The op `audit`: answered once all records so far are on the disk. */
 void engine_audit_answer(struct engine *e, uint64_t request);
 /* Members of `status`, each with its comma. */

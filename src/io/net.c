@@ -86,6 +86,15 @@ static int insert(struct net *n, struct conn *c)
     return SYNCLINE_OK;
 }
 
+/* By its certificate, whatever came of it. */
+static const struct device_id *device_shown(const struct conn *c)
+{
+    static const struct device_id none;
+    const struct device_id *d = c->tls != NULL ? tls_device(c->tls) : NULL;
+
+    return d != NULL && !device_eq(d, &none) ? d : NULL;
+}
+
 /* Takes a connection out of the table, says so, and closes it. */
 static void end(struct net *n, uint32_t at)
 {
@@ -104,7 +113,7 @@ static void end(struct net *n, uint32_t at)
         log_line(&n->opt.log, LOG_LEVEL_DEBUG, "net", "refused %s: %s", ip,
             c->reason);
         if (c->denied && ev->on_refused != NULL)
-            ev->on_refused(ev->ctx, &c->remote, c->reason);
+            ev->on_refused(ev->ctx, &c->remote, device_shown(c), c->reason);
     }
     if (c->told)
         ev->on_down(ev->ctx, c->id, c->reason, c->broke);

@@ -50,9 +50,10 @@ struct net_events {
     void (*on_plain)(
         void *ctx, const struct netaddr *remote, struct slice first);
     /* An inbound connection that had begun with TLS, or was one too many,
-     * was not let in. May be NULL. */
-    void (*on_refused)(
-        void *ctx, const struct netaddr *remote, const char *reason);
+     * was not let in; device NULL: it has not shown a key of one. May be NULL.
+     */
+    void (*on_refused)(void *ctx, const struct netaddr *remote,
+        const struct device_id *device, const char *reason);
 };
 
 struct net_options {

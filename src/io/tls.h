@@ -49,11 +49,12 @@ NODISCARD int tls_write(
 /* Appends the closing alert. */
 void tls_shut(struct tls_sess *s, struct buf *wire);
 
+/* Whose key the peer has shown, admitted or not; zeros: none yet. */
+const struct device_id *tls_device(const struct tls_sess *s);
 /* The handshake is over and the peer was admitted. What follows is defined
  * only then. */
 bool tls_is_up(const struct tls_sess *s);
 bool tls_is_pairing(const struct tls_sess *s);
-const struct device_id *tls_device(const struct tls_sess *s);
 struct slice tls_spki(const struct tls_sess *s);
 /* The same 32 bytes on both ends and on no other connection. */
 const uint8_t *tls_exporter(const struct tls_sess *s);

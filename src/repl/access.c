@@ -62,6 +62,17 @@ int access_check_admin(const struct node *n, struct errmsg *why)
         member_role_name(m->role));
 }
 
+int access_check_heeded(
+    const struct node *n, const struct json *args, struct errmsg *why)
+{
+    if (!n->removed_told || json_get_bool(args, "force", false))
+        return SYNCLINE_OK;
+    return errmsg_set(why, SYNCLINE_EDENIED,
+        "a member has said that this device was removed (`syncline doctor` "
+        "tells who and when): none of the others would hear of this; do it on "
+        "another admin, or say --force");
+}
+
 bool access_is_shared(
     const struct node *n, const struct conn *c, const struct space *sp)
 {

@@ -27,6 +27,10 @@ NODISCARD int access_check_write(
     const struct node *n, const struct space *sp, struct errmsg *why);
 /* EDENIED with a sentence unless this device is an admin. */
 NODISCARD int access_check_admin(const struct node *n, struct errmsg *why);
+/* EDENIED with a sentence where this device was told that it was removed,
+ * unless the request says "force": what it makes of the mesh nobody heeds. */
+NODISCARD int access_check_heeded(
+    const struct node *n, const struct json *args, struct errmsg *why);
 /* Is the space the peer's, and ours? */
 bool access_is_shared(
     const struct node *n, const struct conn *c, const struct space *sp);

@@ -324,6 +324,8 @@ int admin_pending_open(struct admin *q)
     struct buf b = { 0 };
     int rc = access_check_admin(n, q->why);
 
+    if (rc == SYNCLINE_OK && seconds > 0)
+        rc = access_check_heeded(n, q->args, q->why);
     if (rc != SYNCLINE_OK)
         return rc;
     if (seconds < 0 || seconds > OPEN_S_MAX)

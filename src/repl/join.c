@@ -93,12 +93,8 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
         rc = errmsg_set(&why, SYNCLINE_EINVAL,
             "a code is good for 1 second to 24 hours, not for %lld s",
             (long long)seconds);
-    if (rc == SYNCLINE_OK && n->removed_told &&
-        !json_get_bool(args, "force", false))
-        rc = errmsg_set(&why, SYNCLINE_EDENIED,
-            "a member has said that this device was removed (`syncline doctor` "
-            "tells who and when): whoever came by its code would meet none of "
-            "the others; make it on another admin, or say --force");
+    if (rc == SYNCLINE_OK)
+        rc = access_check_heeded(n, args, &why);
     if (rc == SYNCLINE_OK && welcome_check(n) == SYNCLINE_ELIMIT)
         rc = errmsg_set(&why, SYNCLINE_ELIMIT,
             "the mesh has so many membership records that none can be let "

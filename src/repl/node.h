@@ -276,6 +276,10 @@ NODISCARD int node_close(struct node *n);
 bool node_admits(
     const struct node *n, const struct device_id *device, bool pairing);
 
+/* Of a member, or of who was one; "": nobody knows it. Lent until the next
+ * step. */
+struct slice node_name_of(const struct node *n, const struct device_id *device);
+
 /* Up to which of a replica's changes in a space count, by what this node has
  * heard: all, unless its device may not write there. For judges. */
 uint64_t node_bound(const struct node *n, const struct space_token *space,

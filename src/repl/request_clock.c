@@ -27,6 +27,8 @@ int admin_clock_reset(struct admin *q)
         rc = errmsg_set(q->why, SYNCLINE_EDENIED,
             "only an admin's device can let the clocks start again");
     if (rc == SYNCLINE_OK)
+        rc = access_check_heeded(n, q->args, q->why);
+    if (rc == SYNCLINE_OK)
         rc = epoch_raise(n, q->why);
     if (rc == SYNCLINE_OK)
         rc = admin_reply_durable(q, mesh, 0);

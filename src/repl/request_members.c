@@ -191,6 +191,8 @@ static int read_change(
 {
     int rc = access_read_terms(q->n, q->args, given, q->why);
 
+    if (rc == SYNCLINE_OK)
+        rc = access_check_heeded(q->n, q->args, q->why);
     return rc == SYNCLINE_OK
         ? find_member(q, json_get_str(q->args, "device"), m)
         : rc;
@@ -211,6 +213,12 @@ int admin_grant(struct admin *q)
         !json_get_bool(q->args, "all_spaces", false))
         return errmsg_set(q->why, SYNCLINE_EINVAL,
             "say what is granted: a role, spaces, or all of them");
+    if (!role && m->role == ROLE_ADMIN)
+        return errmsg_set(q->why, SYNCLINE_EINVAL,
+            "%.*s is an admin and has all spaces; nothing was changed. To let "
+            "it have some only give it another role, too: `syncline grant %.*s "
+            "--role member`",
+            SLICE_FMT(m->name), SLICE_FMT(m->name));
     if (role)
         terms.role = given.role;
     for (uint32_t i = 0; i < given.spaces_n; i++)
@@ -286,6 +294,8 @@ int admin_remove(struct admin *q)
     int rc = access_check_admin(q->n, q->why);
 
     if (rc == SYNCLINE_OK)
+        rc = access_check_heeded(q->n, q->args, q->why);
+    if (rc == SYNCLINE_OK)
         rc = find_member(q, json_get_str(q->args, "device"), &m);
     if (rc == SYNCLINE_OK && device_eq(&m->device, &q->n->device))
         rc = errmsg_set(q->why, SYNCLINE_EINVAL,
@@ -309,6 +319,8 @@ int admin_rotate(struct admin *q)
     struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
     int rc = access_check_admin(q->n, q->why);
 
+    if (rc == SYNCLINE_OK)
+        rc = access_check_heeded(q->n, q->args, q->why);
     if (rc == SYNCLINE_OK)
         rc = epochs_rotate(q->n);
     return rc == SYNCLINE_OK ? admin_reply_durable(q, mesh, 0) : rc;

@@ -38,6 +38,19 @@ static void put_begin_of_device(struct buf *b, const struct rid *r)
     buf_put_u8(b, '"');
 }
 
+struct slice node_name_of(const struct node *n, const struct device_id *device)
+{
+    const struct member *m = members_get(n->members, device);
+    struct member removed;
+
+    if (m != NULL)
+        return m->name;
+    for (size_t i = 0; members_removed_at(n->members, i, &removed); i++)
+        if (device_eq(device, &removed.device))
+            return removed.name;
+    return SLICE_LIT("");
+}
+
 void put_who(const struct node *n, struct buf *b, const struct rid *r)
 {
     const struct device_id *d = owner_of(n, r);

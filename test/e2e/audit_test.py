@@ -58,6 +58,9 @@ def who_did_what_is_told():
         tap.equal(remove["who"]["uid"], os.getuid(), "who removed it")
         # The removed one knocks again and again, and is counted.
         node.wait_for("b is refused", lambda: _of_kind(a, "stranger"))
+        stranger = _of_kind(a, "stranger")[0]["details"]
+        tap.equal(stranger, {"device": device, "name": "b", "why":
+                             "not a member of this mesh"}, "who knocks")
         tap.equal(os.stat(_path(a)).st_mode & 0o777, 0o600, "mode")
         tap.holds(a.do("audit"), "invite", "pair", "remove", "name=b")
         tap.holds(a.do("audit", "--since", "1h"), "remove")

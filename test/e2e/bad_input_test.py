@@ -107,6 +107,10 @@ def wrong_usage_is_exit_2_and_no_daemon_3():
         a.refuses("get", "default", "lamp", "--loud", code=2, says="--loud")
         a.refuses("put", "default", "lamp", "1", "--wait", "some", code=2,
                   says="some")
+        a.refuses("patch", "default", "lamp", "on",
+                  says=["read as JSON", "'\"on\"'"])
+        a.refuses("patch", "default", "lamp", "[1]", code=2,
+                  says=["a patch is an object", "`syncline put`"])
 
 
 def import_stops_at_a_bad_line():

@@ -3,6 +3,7 @@
 
 import hashlib
 import hmac
+import json
 import os
 import pty
 import random
@@ -84,6 +85,13 @@ def a_passphrase_comes_and_goes():
         tap.check(not _sealed(a), "no more")
         a.start()
         tap.equal(a.replica(), replica, "the same replica all the time")
+        # Who did it is told, whether a daemon ran or not.
+        told = [json.loads(line) for line in a.do("audit", "--json").split("\n")
+                if '"key"' in line]
+        tap.equal([r["details"] for r in told],
+                  [{"passphrase": True}, {"passphrase": False}], "told")
+        tap.equal({r["who"]["uid"] for r in told}, {os.getuid()}, "by whom")
+        a.do("audit", "--verify")
 
 
 def a_credential_of_systemd_is_found():

@@ -17,7 +17,7 @@ import time
 import proxy
 import tap
 
-PROGRAM = os.environ.get("SYNCLINE", "")
+PROGRAM = tap.program()
 PATIENCE = 30
 PAUSE = 0.02
 

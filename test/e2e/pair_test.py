@@ -2,6 +2,7 @@
 """Pairing by code: what it takes, how fast it is, and every refusal."""
 
 import concurrent.futures
+import subprocess
 import sys
 import time
 
@@ -187,6 +188,18 @@ def the_inviter_is_away():
         started = time.monotonic()
         b.refuses("join", code, says=["not found", "--peer"])
         check(time.monotonic() - started < 40, "it took too long")
+
+
+def a_long_search_is_told():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        code = a.do("invite").strip()
+        a.stop()
+        p = b.spawn("join", code, stderr=subprocess.PIPE)
+        holds(p.stderr.readline().decode(), "looking for the machine")
+        p.terminate()
+        p.wait()
+        p.stderr.close()
 
 
 def a_join_that_was_given_up():

@@ -108,8 +108,13 @@ def a_removed_device_is_told_and_closed_within_five_seconds():
         wait_for("a new key", lambda: all(
             n.status()["epoch"] > epoch for n in (a, c)))
         equal(b.status()["epoch"], epoch, "the key of the removed")
-        b.refuses("invite", says=["was removed", "--force"])
+        for how in (["invite"], ["grant", "c", "--role", "reader"],
+                    ["revoke", "c", "--space", "default"], ["remove", "c"],
+                    ["rotate"], ["clock", "reset", "--yes"],
+                    ["pending", "--open", "1m"]):
+            b.refuses(*how, says=["was removed", "--force"])
         b.do("invite", "--force")
+        b.do("rotate", "--force")
         b.stop()
         b.start()
         check("removed" in b.status(), "it forgot that it was removed")
@@ -159,6 +164,8 @@ def what_is_wrong_is_said():
         a.refuses("invite", "--space", "nowhere", says="no such space")
         a.refuses("grant", "nobody", "--role", "reader", says="no such device")
         a.refuses("grant", "a", says="say what is granted")
+        a.refuses("grant", "a", "--space", "default",
+                  says=["an admin and has all spaces", "nothing was changed"])
         a.refuses("revoke", "a", code=2, says="--space")
         a.refuses("revoke", "a", "--space", "default", says="admin")
 

@@ -1,6 +1,7 @@
 """Checks, and tests printed as TAP. A test is a function of no arguments; it
 fails by raising, and may raise Skip with a reason."""
 
+import os
 import signal
 import sys
 import time
@@ -9,6 +10,16 @@ import traceback
 
 class Skip(Exception):
     pass
+
+
+def program():
+    """The built binary, as SYNCLINE names it; "" if it names none."""
+    path = os.environ.get("SYNCLINE", "")
+    if path and not (os.path.isfile(path) and os.access(path, os.X_OK)):
+        print("Bail out! SYNCLINE=%s: there is no program; it is to name the "
+              "built one, as in SYNCLINE=$PWD/build/src/syncline" % path)
+        sys.exit(1)
+    return path and os.path.abspath(path)
 
 
 def equal(got, want, what="value"):
