@@ -119,6 +119,7 @@ struct ask {
     bool stream; /* answers with "more" come to fn, too */
     /* The asker's. */
     void *ctx;
+    struct arena *arena; /* where the answer is kept; NULL: for the call */
 };
 
 void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json);
@@ -129,7 +130,7 @@ void machine_watch(struct machine *m, ask_fn *fn, void *ctx, struct slice json);
 void machine_cancel(struct machine *m, uint64_t request);
 /* The same for what is answered at once, which this takes for granted. NULL
  * if the answer was an error (*rc). The answer lives in a. */
-struct json *machine_ask_now(
+const struct json *machine_ask_now(
     struct machine *m, struct slice json, struct arena *a, int *rc);
 
 #endif
