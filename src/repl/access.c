@@ -9,9 +9,6 @@
 
 /* So long a session rests that brought what does not count. */
 #define REST_US ((uint64_t)1000 * 1000)
-/* And one that brought what does not open. */
-#define UNOPENED_MIN_US ((uint64_t)5000 * 1000)
-#define UNOPENED_MAX_US ((uint64_t)600 * 1000 * 1000)
 
 bool access_may_read(const struct node *n, const struct device_id *device,
     const struct space *sp)
@@ -543,28 +540,6 @@ static bool knows_as_much(const struct node *n, struct conn *c)
     return s != NULL && vv_geq(&s->claims, &mesh->have);
 }
 
-void access_leaks(const struct node *n, struct session *s)
-{
-    if (s->leaky)
-        return;
-    s->leaky = true;
-    s->unopened_us = n->now_us;
-    s->pause_us = s->pause_us == 0 ? UNOPENED_MIN_US : 2 * s->pause_us;
-    if (s->pause_us > UNOPENED_MAX_US)
-        s->pause_us = UNOPENED_MAX_US;
-}
-
-/* It may be overwritten by now, or was spoiled on its way. */
-static int ask_unopened(struct node *n, struct conn *c, struct session *s)
-{
-    if (!s->leaky || s->awaits != 0 || c->closing ||
-        s->space->staging != NULL || !access_is_across(n, c) ||
-        n->now_us < s->unopened_us + s->pause_us)
-        return SYNCLINE_OK;
-    s->leaky = false;
-    return conn_subscribe_anew(n, c, s->space);
-}
-
 int access_retry(struct node *n)
 {
     int rc = bootstraps_drop_refused(n);
@@ -572,7 +547,7 @@ int access_retry(struct node *n)
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
         for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
              s = s->next)
-            rc = ask_unopened(n, c, s);
+            rc = carry_ask_unopened(n, c, s);
 
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next) {

@@ -224,7 +224,7 @@ static int take_sealed(struct node *n, struct conn *c, struct space *sp,
     s = session_of(c, sp);
     if (s == NULL)
         return SYNCLINE_ENOMEM;
-    access_leaks(n, s);
+    carry_leaks(n, s);
     return SYNCLINE_OK;
 }
 

@@ -131,7 +131,7 @@ static int all_told(
     s = session_of(c, sp);
     if (s == NULL)
         return SYNCLINE_ENOMEM;
-    access_leaks(n, s);
+    carry_leaks(n, s);
     return SYNCLINE_OK;
 }
 
