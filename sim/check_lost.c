@@ -312,7 +312,8 @@ static bool is_under_void(
     struct loss_check *k, uint32_t change, const struct led_cell *cell)
 {
     const uint32_t item = k->ledger->slots[cell->slot].item;
-    const bool may_void = k->world->opt.roles || k->world->forks.n > 0;
+    const bool may_void = k->world->opt.roles || k->world->forks.n > 0 ||
+        k->world->relays.n > 0; /* over which removals are heard of late */
 
     for (uint32_t i = 0; may_void && i < k->ledger->changes_n; i++) {
         const struct led_change *c = &k->ledger->changes[i];

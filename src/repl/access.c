@@ -90,6 +90,13 @@ bool access_is_across(const struct node *n, const struct conn *c)
         carry_is_relay(n);
 }
 
+bool access_compares(
+    const struct node *n, const struct conn *c, const struct space *sp)
+{
+    return PLANTED(R25_ASKS) ||
+        (access_is_shared(n, c, sp) && !access_is_across(n, c));
+}
+
 /* ---- changes that count ---- */
 
 bool access_clamp_dot(

@@ -38,6 +38,9 @@ bool access_is_shared(
 /* Is the peer, or are we, a relay, while the other one is none? What one of
  * them has of a space cannot be compared with what the other has. */
 bool access_is_across(const struct node *n, const struct conn *c);
+/* May either be told keys and prints of the other's? */
+bool access_compares(
+    const struct node *n, const struct conn *c, const struct space *sp);
 
 /* ---- conn_early.c ---- */
 

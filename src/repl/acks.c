@@ -1,4 +1,5 @@
 /* What is durable where: told of our own, passed on of others, heard. */
+#include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/receive_impl.h"
@@ -137,7 +138,7 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
     }
     if (device_eq(&f->device, &c->device))
         return ack_learn(n, &f->device, sp, &durable, false);
-    if (access_is_across(n, c) && !carry_is_relay(n))
+    if (access_is_across(n, c) && !carry_is_relay(n) && !PLANTED(R26_ACKS))
         return SYNCLINE_OK; /* a relay's word for what others have */
     if (acks_are_too_large(n))
         return SYNCLINE_ELIMIT;

@@ -60,7 +60,8 @@ static bool is_new_here(const struct node *n, const struct space *sp)
 static bool distrusts(
     struct node *n, const struct conn *c, const struct space *sp)
 {
-    if (!access_is_across(n, c) || carry_is_relay(n) || is_new_here(n, sp))
+    if (!access_is_across(n, c) || carry_is_relay(n) || is_new_here(n, sp) ||
+        PLANTED(R26_FORGET))
         return false;
     log_line(&n->log, LOG_LEVEL_WARN, "bootstrap",
         "%.*s: %.*s is a relay and says that this machine missed what was "
@@ -150,6 +151,25 @@ static void set_parts(struct space *sp, const struct replaced *p)
     space_stir(sp);
 }
 
+/* A relay's word is not enough for what this device wrote itself, nor for what
+ * is of nobody. */
+static void leave_out_unproven(
+    const struct node *n, const struct space *sp, struct vv *v)
+{
+    const struct conn *c = conn_by_id(n, sp->staging_conn);
+    uint32_t kept = 0;
+
+    if (sp->sealed || c == NULL || !access_is_across(n, c) || PLANTED(R26_OWN))
+        return;
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct dot d = v->e[i];
+
+        if (!node_is_mine(n, &d.replica) && access_clamp_dot(n, sp, &d))
+            v->e[kept++] = d;
+    }
+    v->n = kept;
+}
+
 static int staged_parts(struct node *n, struct space *sp,
     const struct frame_bootstrap *f, struct replaced *out)
 {
@@ -163,30 +183,14 @@ static int staged_parts(struct node *n, struct space *sp,
         return SYNCLINE_ENOMEM;
     *out = (struct replaced){ .id = sp->staging->id, .s = sp->staging->s };
     rc = vv_copy(&out->have, &f->vector, &n->arena);
+    leave_out_unproven(n, sp, &out->have);
     if (rc == SYNCLINE_OK)
         rc = vv_copy(&out->horizon, &s->horizon, &n->arena);
+    leave_out_unproven(n, sp, &out->horizon);
     (void)access_clamp(n, sp, &out->have);
     (void)access_clamp(n, sp, &out->horizon);
     /* Our own floors are not forgotten, should they be higher. */
     out->s.floors = sp->s.floors;
-    return rc;
-}
-
-/* What a bootstrap has of what was here. A relay's word is not enough for what
- * this device wrote itself. */
-static int known_to(struct node *n, const struct space *sp,
-    const struct frame_bootstrap *f, struct vv *out)
-{
-    const struct conn *c = conn_by_id(n, sp->staging_conn);
-    uint32_t kept = 0;
-    int rc = vv_copy(out, &f->vector, &n->step);
-
-    if (rc != SYNCLINE_OK || sp->sealed || c == NULL || !access_is_across(n, c))
-        return rc;
-    for (uint32_t i = 0; i < out->n; i++)
-        if (!node_is_mine(n, &out->e[i].replica))
-            out->e[kept++] = out->e[i];
-    out->n = kept;
     return rc;
 }
 
@@ -207,7 +211,8 @@ static int switch_over(
     int rc = staged_parts(n, sp, f, &after);
 
     if (rc == SYNCLINE_OK)
-        rc = known_to(n, sp, f, &old.known);
+        rc = vv_copy(&old.known, &f->vector, &n->step);
+    leave_out_unproven(n, sp, &old.known);
     if (rc != SYNCLINE_OK)
         return rc;
     set_parts(sp, &after);

@@ -217,7 +217,7 @@ static int keep_before(struct node *n, struct space *sp, struct slice key,
         .wall_us = st->last.wall_us,
         .value = st->before };
 
-    if (!st->existed || sp->staged || sp->sealed)
+    if (!st->existed || sp->staged || (sp->sealed && !PLANTED(RELAY_PASTS)))
         return SYNCLINE_OK;
     if (st->was_alive == item_alive(&st->item) && slice_eq(st->before, after))
         return SYNCLINE_OK;

@@ -402,6 +402,8 @@ static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
 {
     int rc = standing_vector(n, c, sp, &f->mark);
 
+    if (PLANTED(RELAY_DEAF) && sp->sealed)
+        return rc;
     if (rc == SYNCLINE_OK && (f->flags & BATCH_FLOORS) != 0) {
         if (!clock_admits(n, &f->floors.fields))
             return SYNCLINE_EMALFORMED;

@@ -285,7 +285,7 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
     struct sealer by;
     int rc = SYNCLINE_OK;
 
-    if (border_is_here(n, c, s->space)) {
+    if (border_is_here(n, c, s->space) && !PLANTED(R25_CLEAR)) {
         rc = border_sealer(n, s->space, &by);
         f.by = &by;
     }

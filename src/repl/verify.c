@@ -215,7 +215,7 @@ static int answer_ask(
     struct buf b = { 0 };
     int rc;
 
-    if (sp == NULL || !access_is_shared(n, c, sp) || access_is_across(n, c))
+    if (sp == NULL || !access_compares(n, c, sp))
         return SYNCLINE_OK; /* what it tells are keys */
     rc = read_range(n, sp, buf_slice(&a->from), buf_slice(&a->to), &r);
     sum = sum_of(r.e, r.n);

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+"""R25, R26: a relay that wants to know, to falsify, to speak for others."""
+
+import contextlib
+import os
+import sys
+import time
+
+import peer
+from peer import node, tap
+
+KEY, PATH, VALUE = b"canary-key-51", b"canary-path-62", b"canary-value-73"
+
+
+def _roles(n):
+    return {m["name"]: m["role"] for m in n.call("members")["members"]}
+
+
+@contextlib.contextmanager
+def _scene():
+    """A victim, an honest member, and a relay whose key is ours."""
+    with node.World() as w:
+        scene = peer.Scene(w)
+        scene.honest.do("grant", "lost0", "--role", "relay")
+        for n in (scene.victim, scene.honest):
+            node.wait_for("the relay's role", lambda n=n:
+                          _roles(n).get("lost0") == "relay")
+        yield scene
+
+
+def _listen(p, seconds):
+    """All that comes within that time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            p._take(end - time.monotonic())
+        except TimeoutError:
+            break
+        p._cut()
+    return b"".join(bytes([kind]) + body for kind, body in p.frames)
+
+
+def what_a_relay_is_sent_says_nothing():
+    with _scene() as scene:
+        scene.victim.put(KEY.decode(), {PATH.decode(): VALUE.decode()})
+        with scene.unharmed(), scene.peer() as p:
+            for space in ("default", "config", "_spaces", "_mesh"):
+                p.subscribe(space)
+            got = _listen(p, 1)
+            tap.check(peer.BATCH in [kind for kind, _ in p.frames],
+                      "nothing was sent at all")
+            for canary in (KEY, PATH, VALUE):
+                tap.check(canary not in got, "%r was told" % canary)
+
+
+def what_a_relay_asks_about_keys_is_not_answered():
+    with _scene() as scene:
+        scene.victim.put(KEY.decode(), 1)
+        with scene.unharmed(), scene.peer() as p:
+            p.frame(peer.ASK, peer.varint(7) + p.token() + peer.lot(b"") +
+                    peer.lot(b""))
+            got = _listen(p, 1)
+            tap.check(peer.TELL not in [kind for kind, _ in p.frames],
+                      "it was answered")
+            tap.check(KEY not in got, "the key was told")
+
+
+def a_row_of_a_relay_in_clear_is_not_taken():
+    with _scene() as scene:
+        with scene.unharmed(), scene.peer() as p:
+            p.subscribe()
+            p.batch([p.row(b"forged", [(b"", b"1")], 1)],
+                    mark={p.replica: 1})
+            p.lives()
+            tap.equal(scene.victim.get("forged"), None, "what it wrote")
+
+
+def a_relay_does_not_say_what_others_have():
+    with _scene() as scene:
+        v, h = scene.victim, scene.honest
+        h.stop()
+        node.wait_for("the honest one is away",
+                      lambda: "honest" not in v.connected())
+        with scene.peer() as p:
+            p.subscribe()
+            p.lives()
+            p.frame(peer.ACK, p.token() + bytes.fromhex(
+                _device(v, "honest")) + peer.vector(
+                    {bytes.fromhex(v.replica()): 1 << 40}))
+            p.lives()
+            v.refuses("put", "default", "lamp", "1", "--wait", "1",
+                      "--timeout", "1", says="confirmed in time")
+        h.start()
+        scene.synced()
+
+
+def _device(n, name):
+    return {m["name"]: m["device"]
+            for m in n.call("members")["members"]}[name]
+
+
+def _bootstrap(scene, v):
+    with scene.peer() as p:
+        p.subscribe()
+        p.lives()
+        horizon = {os.urandom(16): 5, bytes.fromhex(v.replica()): 1 << 20}
+        p.frame(peer.BOOTSTRAP, p.token() + b"\0" + peer.vector(horizon))
+        p.frame(peer.BOOTSTRAP, p.token() + b"\1" + peer.vector(horizon) +
+                peer.varint(2) + peer.varint(9) + peer.varint(0) +
+                bytes(8) + bytes(16))
+        try:
+            p.lives()
+        except peer.Gone:
+            pass
+
+
+def a_relay_makes_nobody_forget():
+    """By a bootstrap of nothing, which claims to know all."""
+    with _scene() as scene:
+        v = scene.victim
+        v.put("lamp", 1)
+        scene.honest.put("of-honest", 2)
+        v.waits_for("of-honest", 2)
+        _bootstrap(scene, v)
+        tap.equal(v.get("lamp"), 1, "what the victim had")
+        tap.equal(v.get("of-honest"), 2, "what the honest one had written")
+        tap.check("bootstrap: default: complete" not in v.tail(),
+                  "it took the bootstrap")
+        scene.synced()
+
+
+def nor_of_what_nobody_else_has_heard_of():
+    """It takes one, and has written before it met anybody who has the space."""
+    with _scene() as scene:
+        v = scene.victim
+        v.put("lamp", 1)
+        _bootstrap(scene, v)
+        node.wait_for("it has what it wrote", lambda: v.get("lamp") == 1)
+        scene.synced()
+
+
+if __name__ == "__main__":
+    sys.exit(peer.main(globals()))
