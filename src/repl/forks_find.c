@@ -202,7 +202,7 @@ static int look_elsewhere(
 
     if (rc != SYNCLINE_OK || key.ptr == NULL || slice_eq(key, theirs->key))
         return rc;
-    rc = item_load(n, sp, key, &st);
+    rc = item_read(n, sp, key, &st);
     return rc == SYNCLINE_OK ? compare(n, sp, theirs, key, &st.item) : rc;
 }
 
@@ -222,7 +222,7 @@ int forks_look(
         if (!vv_covers(&sp->have, d) || row->changes[i].proof.len == 0)
             continue;
         if (!loaded)
-            rc = item_load(n, sp, key, &st);
+            rc = item_read(n, sp, key, &st);
         loaded = true;
         if (rc == SYNCLINE_OK)
             rc = compare(n, sp, &theirs, key, &st.item);
