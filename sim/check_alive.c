@@ -46,7 +46,7 @@ static bool shows(struct machine *m, const struct machine *author)
 {
     struct buf key = { 0 }, b = { 0 };
     struct arena arena = { 0 };
-    struct json *answer;
+    const struct json *answer;
     int64_t value = 0;
     int rc;
 

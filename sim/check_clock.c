@@ -94,7 +94,7 @@ void check_far_note(struct world *w, struct machine *m, const struct change *c)
 static const struct json *ask_clock(struct machine *m, struct arena *a)
 {
     int rc;
-    struct json *answer =
+    const struct json *answer =
         machine_ask_now(m, SLICE_LIT("{\"op\":\"clock\"}"), a, &rc);
 
     if (rc != SYNCLINE_OK)

@@ -7,7 +7,8 @@ void check_read(struct world *w, struct machine *m, struct slice space,
 {
     struct buf text = { 0 };
     struct arena arena = { 0 };
-    struct json *got, *want = NULL;
+    const struct json *got;
+    struct json *want = NULL;
     int rc;
 
     buf_printf(&text, "{\"op\":\"get\",\"space\":\"%.*s\",\"key\":\"%.*s\"}",

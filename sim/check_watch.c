@@ -57,7 +57,7 @@ void check_watch_event(
 const struct json *check_watch_list(const struct watcher *v, struct arena *a)
 {
     struct buf b = { 0 };
-    struct json *answer;
+    const struct json *answer;
     int rc;
 
     buf_printf(&b,

@@ -36,6 +36,7 @@ struct machine {
     uint64_t timer_us; /* when a wake-up is planned; UINT64_MAX: none */
     uint64_t paused_until_us;
     bool flush_planned, syncing, checkpointing;
+    bool relay;             /* used and judged as such (relays.h) */
     bool member;            /* shares the mesh of machine 0 */
     bool was_member;        /* when its disk was copied */
     unsigned copied_at;     /* so many changes of who is in */
@@ -118,6 +119,7 @@ struct ask {
     bool stream; /* answers with "more" come to fn, too */
     /* The asker's. */
     void *ctx;
+    struct arena *arena; /* where the answer is kept; NULL: for the call */
 };
 
 void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json);
@@ -128,7 +130,7 @@ void machine_watch(struct machine *m, ask_fn *fn, void *ctx, struct slice json);
 void machine_cancel(struct machine *m, uint64_t request);
 /* The same for what is answered at once, which this takes for granted. NULL
  * if the answer was an error (*rc). The answer lives in a. */
-struct json *machine_ask_now(
+const struct json *machine_ask_now(
     struct machine *m, struct slice json, struct arena *a, int *rc);
 
 #endif

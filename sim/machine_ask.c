@@ -20,10 +20,11 @@ static int code_of(const struct json *answer)
 
 void machine_take_reply(struct machine *m, const struct effect *fx)
 {
-    struct arena arena = { 0 };
+    struct arena arena = { 0 }, *to = &arena;
     struct errmsg why = { "" };
     struct json *answer = NULL;
     struct ask **at = &m->asks;
+    struct slice text;
 
     while (*at != NULL && (*at)->request != fx->request)
         at = &(*at)->next;
@@ -32,8 +33,10 @@ void machine_take_reply(struct machine *m, const struct effect *fx)
             m->world, "reply", "node %u answers a request that is over", m->ix);
         return;
     }
-    if (json_parse(&answer, fx->bytes, JSON_STRICT, &arena, &why) !=
-        SYNCLINE_OK) {
+    if ((*at)->arena != NULL)
+        to = (*at)->arena;
+    text = arena_dup(to, fx->bytes);
+    if (json_parse(&answer, text, JSON_STRICT, to, &why) != SYNCLINE_OK) {
         world_fail(m->world, "reply", "node %u: no JSON: %s", m->ix, why.text);
     } else if (fx->more) {
         if ((*at)->stream)
@@ -59,8 +62,7 @@ void machine_close_asks(struct machine *m)
     }
 }
 
-static void ask(
-    struct machine *m, ask_fn *fn, void *ctx, struct slice json, bool stream)
+static void ask(struct machine *m, const struct ask *asker, struct slice json)
 {
     struct event ev = { .type = EV_REQUEST, .request = ++m->requests };
     struct arena arena = { 0 };
@@ -68,12 +70,10 @@ static void ask(
     struct ask *a = sim_alloc(1, sizeof *a);
     struct json *args;
 
-    *a = (struct ask){ .next = m->asks,
-        .machine = m,
-        .request = ev.request,
-        .fn = fn,
-        .stream = stream,
-        .ctx = ctx };
+    *a = *asker;
+    a->next = m->asks;
+    a->machine = m;
+    a->request = ev.request;
     m->asks = a;
     if (json_parse(&args, json, JSON_STRICT, &arena, &why) != SYNCLINE_OK)
         world_fail(m->world, "sim", "a request that is no JSON: %s", why.text);
@@ -84,12 +84,12 @@ static void ask(
 
 void machine_ask(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
 {
-    ask(m, fn, ctx, json, false);
+    ask(m, &(struct ask){ .fn = fn, .ctx = ctx }, json);
 }
 
 void machine_watch(struct machine *m, ask_fn *fn, void *ctx, struct slice json)
 {
-    ask(m, fn, ctx, json, true);
+    ask(m, &(struct ask){ .fn = fn, .ctx = ctx, .stream = true }, json);
 }
 
 void machine_cancel(struct machine *m, uint64_t request)
@@ -109,8 +109,7 @@ void machine_cancel(struct machine *m, uint64_t request)
 }
 
 struct now {
-    struct arena *arena;
-    struct json *answer;
+    const struct json *answer;
     int rc;
     bool came;
 };
@@ -119,28 +118,21 @@ static void take_now(
     struct world *w, struct ask *a, int rc, const struct json *answer)
 {
     struct now *now = a->ctx;
-    struct buf text = { 0 };
-    struct errmsg why;
 
+    (void)w;
     now->came = true;
     now->rc = rc;
-    if (rc != SYNCLINE_OK)
-        return;
-    json_print(&text, answer, JSON_CANONICAL);
-    ENSURE(buf_status(&text) == SYNCLINE_OK);
-    if (json_parse(&now->answer, arena_dup(now->arena, buf_slice(&text)),
-            JSON_STRICT, now->arena, &why) != SYNCLINE_OK)
-        world_fail(w, "sim", "printed JSON is no JSON: %s", why.text);
-    buf_free(&text);
+    if (rc == SYNCLINE_OK)
+        now->answer = answer;
 }
 
-struct json *machine_ask_now(
+const struct json *machine_ask_now(
     struct machine *m, struct slice json, struct arena *a, int *rc)
 {
-    struct now now = { .arena = a, .rc = SYNCLINE_ECLOSED };
+    struct now now = { .rc = SYNCLINE_ECLOSED };
 
     m->spared = true;
-    machine_ask(m, take_now, &now, json);
+    ask(m, &(struct ask){ .fn = take_now, .ctx = &now, .arena = a }, json);
     m->spared = false;
     if (!now.came) {
         if (m->asks != NULL && m->asks->ctx == &now) {

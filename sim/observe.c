@@ -224,6 +224,8 @@ static void on_space_op(struct observer *o, const struct batch_op *op)
 
     if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr == NULL)
         return;
+    if (o->machine->relay && !slice_is(p.name, "_mesh"))
+        return; /* what it keeps there is another form of what is known */
     view_unmap(o->view, o->ledger, p.number);
     view_map(o->view, p.number, ledger_space(o->ledger, &p.token, p.name));
     touch_all(o, p.number);

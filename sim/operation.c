@@ -239,7 +239,7 @@ static bool read_now(
     struct world *w, struct machine *m, struct target *t, struct arena *a)
 {
     struct buf b = { 0 };
-    struct json *answer;
+    const struct json *answer;
     int rc;
 
     buf_printf(&b, "{\"op\":\"get\",\"space\":\"%s\",\"key\":\"%s\"}", t->space,

@@ -105,6 +105,9 @@ NODISCARD int item_copy(
  * written, and sets the reader's err. */
 void put_item(struct buf *b, const struct item *it);
 NODISCARD int get_item(struct reader *r, struct item *out, struct arena *a);
+/* Only how it begins: length, version and context. */
+NODISCARD int get_item_head(
+    struct reader *r, struct item *out, struct arena *a);
 
 /* What a change says beside its dots and stamp, as it is hashed into the
  * headers of its cells (doc/protocol.md); of no item, so with whole names. For

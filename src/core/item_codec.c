@@ -362,14 +362,19 @@ static int check_shape(const struct item *it, struct arena *a)
     return SYNCLINE_OK;
 }
 
+int get_item_head(struct reader *r, struct item *out, struct arena *a)
+{
+    item_init(out);
+    out->length = get_varint_max(r, LENGTH_MAX);
+    out->version = get_varint_max(r, LENGTH_MAX);
+    return get_vv(r, &out->ctx, a);
+}
+
 int get_item(struct reader *r, struct item *out, struct arena *a)
 {
     struct item it;
 
-    item_init(&it);
-    it.length = get_varint_max(r, LENGTH_MAX);
-    it.version = get_varint_max(r, LENGTH_MAX);
-    if (get_vv(r, &it.ctx, a) != SYNCLINE_OK)
+    if (get_item_head(r, &it, a) != SYNCLINE_OK)
         return r->err;
     get_short_vv(r, &it.ctx, &it.birth, a);
     get_changes(r, &it, a);

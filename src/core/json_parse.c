@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "core/json_index.h"
 #include "core/json_number.h"
+#include "core/json_plain.h"
 
 /* Up to here a new key is compared with all before it; longer objects are
  * looked through at their end. */
@@ -87,23 +88,10 @@ static bool is_plain(uint8_t c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* The first byte that is not plain: eight at a time, in whose highest bits
- * `odd` shows at least one that is below 0x20, a quote, a backslash or
- * beyond ASCII, if there is any. */
+/* The first byte that is not plain. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-
-    while (end - at >= 8) {
-        uint64_t w, odd;
-
-        memcpy(&w, at, sizeof w);
-        odd = w | (w - ones * 0x20) | ((w ^ ones * '"') - ones) |
-            ((w ^ ones * '\\') - ones);
-        if ((odd & ones * 0x80) != 0)
-            break;
-        at += 8;
-    }
+    at += json_plain_words(SLICE(at, (size_t)(end - at)));
     while (at < end && is_plain(*at))
         at++;
     return at;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "core/json_index.h"
 #include "core/json_number.h"
+#include "core/json_plain.h"
 
 struct style {
     bool sorted;
@@ -115,6 +116,8 @@ static size_t plain_len(struct slice s, bool ascii, bool *beyond)
     uint8_t most = ascii ? 0x7e : 0xff, all = 0;
     size_t i = 0;
 
+    if (!ascii)
+        i = json_plain_words(s);
     for (; i < s.len; i++) {
         uint8_t c = s.ptr[i];
 

@@ -30,16 +30,13 @@ int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s)
 int crypto_hmac_sha256(
     uint8_t out[SHA256_LEN], struct slice key, struct slice s)
 {
-    static const uint8_t nothing[1]; /* a NULL key has a meaning of its own */
-    uint8_t made[SHA256_LEN];
+    struct mac_key k;
+    int rc = crypto_mac_key(&k, key);
 
-    if (key.len > INT_MAX)
-        return SYNCLINE_EINVAL;
-    if (HMAC(EVP_sha256(), key.len > 0 ? key.ptr : nothing, (int)key.len,
-            s.len > 0 ? s.ptr : nothing, s.len, made, NULL) == NULL)
-        return failed(SYNCLINE_ENOMEM);
-    memcpy(out, made, sizeof made);
-    return SYNCLINE_OK;
+    if (rc == SYNCLINE_OK)
+        rc = crypto_mac(out, &k, &s, 1);
+    crypto_wipe(&k, sizeof k);
+    return rc;
 }
 
 /* T(i) = HMAC(prk, T(i-1) || info || i), RFC 5869, 2.3. */

@@ -13,6 +13,12 @@
 #define DAY_S (24l * 60 * 60)
 #define YEARS_DAYS (20 * 365 + 5)
 
+#define ED25519_KEY_LEN 32
+
+/* What stands before the key in DER (RFC 8410, 4). */
+static const uint8_t spki_begins[ED25519_SPKI_LEN - ED25519_KEY_LEN] = { 0x30,
+    0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
+
 struct identity {
     EVP_PKEY *key;
     struct device_id device;
@@ -28,7 +34,7 @@ int device_id_of(struct device_id *out, struct slice spki)
 static int from_key(struct identity **out, EVP_PKEY *key)
 {
     struct identity *id = NULL;
-    uint8_t *at;
+    size_t len = ED25519_KEY_LEN;
     int rc = SYNCLINE_ENOMEM;
 
     if (key == NULL)
@@ -36,9 +42,10 @@ static int from_key(struct identity **out, EVP_PKEY *key)
     id = calloc(1, sizeof *id);
     if (id == NULL)
         goto fail;
-    at = id->spki;
-    if (i2d_PUBKEY(key, NULL) != ED25519_SPKI_LEN ||
-        i2d_PUBKEY(key, &at) != ED25519_SPKI_LEN)
+    memcpy(id->spki, spki_begins, sizeof spki_begins);
+    if (EVP_PKEY_get_raw_public_key(key, id->spki + sizeof spki_begins, &len) !=
+            1 ||
+        len != ED25519_KEY_LEN)
         goto fail;
     rc = device_id_of(&id->device, SLICE(id->spki, sizeof id->spki));
     if (rc != SYNCLINE_OK)

@@ -61,7 +61,7 @@ void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
 void crypto_port_seeded(struct crypto_port *out, struct crypto_self *self,
     const struct identity *identity, uint64_t seed);
 /* The same with signatures, hashes of trees, tags and shared secrets that are
- * quick and prove nothing: SipHash, of the public keys where there are keys.
+ * quick and prove nothing: sums, of the public keys where there are keys.
  * Only what never goes by this port could forge them. */
 void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
     const struct identity *identity, uint64_t seed);

@@ -104,6 +104,26 @@ static int send_large(struct filling *f, const struct entry *e, uint64_t lsn,
     return hold_back(f, e, ctx, true, 0);
 }
 
+/* What tells whether it is to go at all, which mostly it is not: each row is
+ * looked at for every peer. */
+static int read_head(struct filling *f, struct slice key, struct stored *st)
+{
+    struct node *n = f->node;
+    struct slice value;
+    struct reader r;
+    int rc = store_get(&n->opt.store, TABLE_ITEM,
+        key_item(&n->key, f->s->space->id, key), &value);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    r = reader_of(value);
+    st->lsn = get_be64(&r);
+    st->revisions = get_varint(&r);
+    if (r.err == 0 && get_item_head(&r, &st->item, &n->step) == SYNCLINE_OK)
+        return SYNCLINE_OK;
+    return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
+}
+
 int read_item(
     struct filling *f, struct slice key, struct stored *st, struct slice *bytes)
 {
@@ -205,7 +225,7 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
     struct slice bytes;
     struct stored st;
     int rc = is_kept_from(f, e->tail) ? SYNCLINE_ENOTFOUND
-                                      : read_item(f, e->tail, &st, &bytes);
+                                      : read_head(f, e->tail, &st);
 
     /* Collected, known, or held back as it was before: the feed brings what it
      * is now, in its turn, which is after the records of what lost. */
@@ -219,7 +239,9 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
             f, e, &st.item.ctx, false, n->now_us + n->opt.forward_us);
     if (waits_for_record(f, e->tail))
         return hold_back(f, e, &st.item.ctx, true, 0);
-    rc = find_lacking(f, &st.item, bytes, &row);
+    rc = read_item(f, e->tail, &st, &bytes);
+    if (rc == SYNCLINE_OK)
+        rc = find_lacking(f, &st.item, bytes, &row);
     if (rc == SYNCLINE_OK && f->by != NULL)
         rc = border_out(f->by, &row);
     if (is_not_for_relays(rc))

@@ -185,7 +185,7 @@ static int64_t value(struct world *w, unsigned machine)
 {
     struct arena a = { 0 };
     int rc;
-    struct json *answer = machine_ask_now(&w->machines[machine],
+    const struct json *answer = machine_ask_now(&w->machines[machine],
         SLICE_LIT("{\"op\":\"get\",\"space\":\"default\",\"key\":\"k\"}"), &a,
         &rc);
     int64_t v = rc == SYNCLINE_OK ? json_get_int(answer, "value", -1) : -1;
