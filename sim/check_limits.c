@@ -39,7 +39,7 @@ static uint64_t asks_open(const struct machine *m)
 /* Every device that there has been, in every space. */
 static uint64_t acks_most(const struct world *w, const struct node_sizes *z)
 {
-    return (w->machines_n + w->pairing.gone_n) * z->spaces;
+    return (relays_all(w) + w->pairing.gone_n) * z->spaces;
 }
 
 void check_sizes(
@@ -51,7 +51,7 @@ void check_sizes(
     hold(w, m, "questions to resolvers", z->resolving, m->resolving);
     hold(w, m, "acks of members", z->acks, acks_most(w, z));
     hold(w, m, "devices remembered", z->known,
-        w->machines_n + w->pairing.gone_n);
+        relays_all(w) + w->pairing.gone_n);
     if (z->all_durable)
         hold(w, m, "things that wait for the disk", z->pending, 0);
     hold(w, m, "rows held back", z->held_rows, z->held_rows_max);

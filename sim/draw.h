@@ -19,12 +19,13 @@ enum draw_name {
     DRAW_CAST, /* datagrams of machine n */
     DRAW_LINK,
     DRAW_CLIENT,
-    DRAW_WATCH, /* beside the n-th operation */
-    DRAW_DOOR,  /* who comes in without a code */
-    DRAW_ROLES, /* who may what */
-    DRAW_SIZES, /* how much machine n writes at once */
-    DRAW_CLOCK, /* is that of machine n heeded? */
-    DRAW_RESET, /* of clocks, beside the n-th operation */
+    DRAW_WATCH,  /* beside the n-th operation */
+    DRAW_DOOR,   /* who comes in without a code */
+    DRAW_ROLES,  /* who may what */
+    DRAW_SIZES,  /* how much machine n writes at once */
+    DRAW_CLOCK,  /* is that of machine n heeded? */
+    DRAW_RESET,  /* of clocks, beside the n-th operation */
+    DRAW_RELAYS, /* what befalls them, and who meets only there */
     DRAW_FORK
 };
 

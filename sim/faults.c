@@ -198,6 +198,7 @@ void faults_begin(struct world *w)
     if (w->faults.on != 0 && !w->opt.by_alloc)
         next(w, NULL);
     faults_roles_begin(w);
+    relays_begin(w);
 }
 
 void faults_finish(struct world *w)
@@ -208,5 +209,6 @@ void faults_finish(struct world *w)
         network_mend(w, l);
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         faults_machine_finish(w, &w->machines[i]);
+    relays_finish(w);
     network_heal(w);
 }

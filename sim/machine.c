@@ -53,6 +53,8 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
         check_commit(m->world, m, ops.len);
     if (rc == SYNCLINE_OK) {
         m->commits++;
+        if (m->relay)
+            check_blind(m->world, m, ops);
         ledger_commit(m->world, m, ops, *no);
     }
     memory_spare_end();
@@ -89,8 +91,8 @@ void machine_init(struct machine *m, struct world *w, unsigned ix, unsigned id)
         .self = m, .get = disk_get, .scan = disk_scan, .commit = disk_commit
     };
     draw_identity(m);
-    sim_clock_init(
-        &m->clock, &m->draw, w->now_us, fault_is_on(&w->faults, FAULT_CLOCK));
+    sim_clock_init(&m->clock, &m->draw, w->now_us,
+        fault_is_on(&w->faults, FAULT_CLOCK) && id < SIM_MACHINES);
 }
 
 static void node_over(struct machine *m)
@@ -352,6 +354,7 @@ void machine_start(struct machine *m)
         .log = { on_log, m,
             w->trace.to != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR },
         .port = SIM_PORT,
+        .relay = m->relay,
         .seed = prng_next(&m->draw),
         .clock_bound_us = clocks_heedless(w, m->id) ? UINT64_MAX : 0,
     };

@@ -36,6 +36,7 @@ struct machine {
     uint64_t timer_us; /* when a wake-up is planned; UINT64_MAX: none */
     uint64_t paused_until_us;
     bool flush_planned, syncing, checkpointing;
+    bool relay;             /* used and judged as such (relays.h) */
     bool member;            /* shares the mesh of machine 0 */
     bool was_member;        /* when its disk was copied */
     unsigned copied_at;     /* so many changes of who is in */

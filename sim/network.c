@@ -401,13 +401,20 @@ void network_hang_up(struct machine *from, uint64_t conn)
 
 static struct machine *listener(struct world *w, const struct netaddr *addr)
 {
-    for (unsigned i = 0; i < w->machines_n; i++) {
+    for (unsigned i = 0; i < relays_all(w); i++) {
         struct netaddr own = network_addr(&w->machines[i]);
 
         if (netaddr_eq(&own, addr))
             return &w->machines[i];
     }
     return NULL;
+}
+
+/* Who comes in has to reach whoever lets him in. */
+static bool are_apart(
+    const struct world *w, const struct link *l, unsigned a, unsigned b)
+{
+    return w->relays.apart[a][b] && !l->pairing;
 }
 
 /* The first packet of a connection reaches the listener, or nobody. */
@@ -418,7 +425,8 @@ static void knock(struct world *w, struct happening *h)
 
     if (!end_is_live(from) || to->machine == NULL ||
         w->net.deaf[to->machine->ix][from->machine->ix] ||
-        w->net.deaf[from->machine->ix][to->machine->ix])
+        w->net.deaf[from->machine->ix][to->machine->ix] ||
+        are_apart(w, l, from->machine->ix, to->machine->ix))
         return;
     if (!machine_is_up(to->machine) || to->machine == from->machine) {
         lane_send(w, l, 1, CARGO_END, SLICE_NONE, l->delay_us);
@@ -472,7 +480,8 @@ static void hear(struct world *w, struct happening *h)
         .bytes = buf_slice(&h->bytes),
         .remote = network_addr(&w->machines[h->a]) };
 
-    if (!w->net.deaf[h->machine->ix][h->a])
+    if (!w->net.deaf[h->machine->ix][h->a] &&
+        !(w->relays.apart[h->machine->ix][h->a] && !w->pairing.under_way))
         machine_step(h->machine, &ev);
 }
 
@@ -496,7 +505,7 @@ void network_cast(struct machine *from, const struct effect *fx)
     struct machine *only =
         fx->remote.port != 0 ? listener(w, &fx->remote) : NULL;
 
-    for (unsigned i = 0; i < w->machines_n; i++) {
+    for (unsigned i = 0; i < relays_all(w); i++) {
         struct machine *to = &w->machines[i];
 
         if (to == from || !machine_is_up(to) ||
@@ -569,6 +578,14 @@ void network_regroup(struct world *w, const unsigned *groups, unsigned bridge)
             w->net.deaf[a][b] =
                 groups[a] != groups[b] && a != bridge && b != bridge;
     wake_all(w);
+}
+
+void network_part(struct world *w)
+{
+    for (struct link *l = w->net.links; l != NULL; l = l->next)
+        if (l->end[1].machine != NULL &&
+            are_apart(w, l, l->end[0].machine->ix, l->end[1].machine->ix))
+            network_cut(w, l);
 }
 
 void network_one_way(struct world *w, unsigned from, unsigned to, bool broken)

@@ -93,6 +93,8 @@ void network_stall(struct world *w, struct link *l, unsigned lane, uint64_t us);
 /* Only machines of one group reach each other, but for the bridge, which
  * reaches all; SIM_MACHINES: there is none. */
 void network_regroup(struct world *w, const unsigned *groups, unsigned bridge);
+/* Ends the connections of those that are apart (relays.h). */
+void network_part(struct world *w);
 void network_one_way(struct world *w, unsigned from, unsigned to, bool broken);
 /* As fast as connections are without faults. */
 void network_mend(struct world *w, struct link *l);

@@ -29,6 +29,7 @@ static const char usage[] =
     "  --forced         all of them happen in every seed, not a random few\n"
     "  --lonely         nobody is paired\n"
     "  --roles          who may what changes, and keys\n"
+    "  --relays N       blind relays, 0 to 3; some machines meet only there\n"
     "  --grouped        writes of one turn are one commit, if they can be\n"
     "  --alloc-of SEED  runs SEED without faults, but that the Nth allocation\n"
     "                   fails, for each N of --seeds\n"
@@ -204,6 +205,8 @@ static bool is_policy(const char *arg)
 
 static bool take_option(struct plan *p, int c, const char *arg)
 {
+    uint64_t n;
+
     switch (c) {
     case 'S':
         return parse_range(p, arg);
@@ -219,6 +222,11 @@ static bool take_option(struct plan *p, int c, const char *arg)
         return true;
     case 'R':
         p->opt.roles = true;
+        return true;
+    case 'L':
+        if (!parse_number(arg, 3, &n))
+            return false;
+        p->opt.relays = (unsigned)n;
         return true;
     case 'G':
         p->opt.grouped = true;
@@ -287,6 +295,9 @@ static void put_wanted(struct buf *b, int c)
     case 'f':
         buf_put_str(b, "all, none, or with commas, each with or without -: ");
         faults_print(b, FAULTS_ALL);
+        break;
+    case 'L':
+        buf_put_str(b, "a number up to 3");
         break;
     case 'D':
         buf_put_str(b, "mem or file");
@@ -357,6 +368,7 @@ static const struct option options[] = {
     { "lonely", no_argument, NULL, 'l' },
     { "roles", no_argument, NULL, 'R' },
     { "grouped", no_argument, NULL, 'G' },
+    { "relays", required_argument, NULL, 'L' },
     { "trace", no_argument, NULL, 't' },
     { "story", no_argument, NULL, 'y' },
     { "hash", no_argument, NULL, 'h' },

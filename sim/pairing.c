@@ -153,7 +153,7 @@ static void ask_to_remove(struct world *w, const struct device_id *d)
 
 static struct machine *next_outsider(struct world *w)
 {
-    for (unsigned i = 0; i < w->machines_n; i++)
+    for (unsigned i = 0; i < relays_all(w); i++)
         if (!w->machines[i].member && !w->machines[i].removed)
             return &w->machines[i];
     return NULL;
@@ -173,6 +173,10 @@ static void go_on(struct world *w, struct happening *h)
         pairing_try_again(w, SYNCLINE_ECLOSED, NULL);
     } else if (p->removed_n < p->gone_n) {
         ask_to_remove(w, &p->gone[p->removed_n]);
+    } else if (p->who->relay) {
+        machine_ask(&w->machines[0], on_invited, NULL,
+            SLICE_LIT(
+                "{\"op\":\"invite\",\"expires_s\":20,\"role\":\"relay\"}"));
     } else if (p->may_ask && prng_one_in(&p->draw, 2)) {
         pairing_by_digits(w);
     } else {
@@ -195,7 +199,7 @@ void pairing_begin(struct world *w, void (*done)(struct world *w))
 
 bool pairing_is_settled(const struct world *w)
 {
-    for (unsigned i = 0; i < w->machines_n; i++)
+    for (unsigned i = 0; i < relays_all(w); i++)
         if (!w->machines[i].member || w->machines[i].removed)
             return false;
     return !w->pairing.under_way && !w->opt.lonely;

@@ -8,6 +8,9 @@
 #define HEAL_US (30 * SEC_US)
 #define TRANSFER_US (5 * SEC_US)
 #define TRANSFER_OPS 200
+/* Where some have not met until then, they have to tell what they have, and
+ * collect what all have, item by item where commits are small. */
+#define MEETING_US (60 * SEC_US)
 /* Who differs under one vector compares once a minute, and then writes. */
 #define FORKS_US (150 * SEC_US)
 /* Nothing happens for so long, twice. */
@@ -102,6 +105,8 @@ static void judge(struct world *w, struct happening *h)
         if (!w->failed)
             check_converge(w);
         if (!w->failed)
+            check_carried(w);
+        if (!w->failed)
             check_members(w);
         if (!w->failed)
             check_brought(w);
@@ -128,7 +133,7 @@ static void healed(struct world *w)
     w->pairing.done = NULL;
     clocks_mended(w);
     later(w,
-        HEAL_US + loads * TRANSFER_US +
+        HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0) +
             (fault_is_on(&w->faults, FAULT_FORK) ? FORKS_US : 0),
         judge);
 }

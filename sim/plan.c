@@ -66,6 +66,8 @@ void plan_print_line(const struct world_options *opt)
     (void)fputs((const char *)b.ptr, stdout);
     buf_free(&b);
     planting_print();
+    if (opt->relays > 0)
+        (void)printf(" --relays %u", opt->relays);
     (void)printf("%s%s%s%s%s", opt->forced ? " --forced" : "",
         opt->lonely ? " --lonely" : "", opt->roles ? " --roles" : "",
         opt->grouped ? " --grouped" : "", opt->on_file ? " --store file" : "");

@@ -12,7 +12,7 @@
 
 static unsigned machine_of(const struct story *s, const struct rid *r)
 {
-    for (unsigned i = 0; i < s->world->machines_n; i++)
+    for (unsigned i = 0; i < relays_all(s->world); i++)
         if (rid_is_of(r, &s->world->machines[i].crypto.device))
             return i;
     return SIM_MACHINES;
@@ -186,7 +186,7 @@ static void put_ack(struct story *s, struct buf *b, const struct frame_ack *f)
 {
     buf_put_str(b, "durable of ");
     put_space(s, b, &f->space);
-    for (unsigned i = 0; i < s->world->machines_n; i++)
+    for (unsigned i = 0; i < relays_all(s->world); i++)
         if (device_eq(&f->device, &s->world->machines[i].crypto.device))
             buf_printf(b, " at %u", i);
     buf_put_str(b, ": ");

@@ -19,6 +19,7 @@
     X(digits_equal)                                \
     X(digits_differ)                               \
     X(lost_under_void)                             \
+    X(relays_down)                                 \
     X(forks_met)                                   \
     X(forks_frozen)                                \
     X(forks_gone)                                  \

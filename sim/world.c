@@ -48,11 +48,13 @@ void world_init(struct world *w, const struct world_options *opt)
             continue;
         machine_init(m, w, w->machines_n++, id);
     }
+    relays_init(w);
     if (w->alloc != 0) /* the machines' by turns */
         w->machines[w->alloc % w->machines_n].memory_fails =
             (uint32_t)(w->alloc / w->machines_n) + 1;
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         machine_start(&w->machines[i]);
+    relays_start(w);
 }
 
 static void happening_free(struct happening *h)
@@ -68,7 +70,7 @@ void world_close(struct world *w)
     while ((h = heap_pop(&w->queue)) != NULL)
         happening_free(h);
     heap_free(&w->queue);
-    for (unsigned i = 0; i < w->machines_n; i++)
+    for (unsigned i = 0; i < relays_all(w); i++)
         machine_close(&w->machines[i]);
     network_close(w);
     pairing_free(&w->pairing);

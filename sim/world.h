@@ -17,6 +17,7 @@
 #include "sim/limits.h"
 #include "sim/machine.h"
 #include "sim/network.h"
+#include "sim/relays.h"
 #include "sim/pairing.h"
 #include "sim/resolver.h"
 #include "sim/tally.h"
@@ -35,6 +36,7 @@ struct world_options {
     bool by_alloc;      /* seed is the number of an allocation that fails */
     uint64_t alloc_of;  /* and this the seed */
     bool roles;         /* who may what changes for certain */
+    unsigned relays;    /* beside the machines */
     bool grouped;       /* writes of one turn share a commit */
     bool on_file;       /* machines keep the real store, on disks in memory */
     FILE *trace;        /* NULL: none */
@@ -60,6 +62,7 @@ struct world {
     struct faults faults;
     struct sim_forks forks;
     struct roles roles;
+    struct relays relays;
     struct workload work;
     struct sim_clocks clocks;
     struct pairing pairing;

@@ -545,6 +545,11 @@ int access_retry(struct node *n)
     int rc = bootstraps_drop_refused(n);
 
     for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
+        for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
+             s = s->next)
+            rc = carry_ask_unopened(n, c, s);
+
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
             if (!s->refusing || s->awaits != 0 || c->closing ||
                 s->space->staging != NULL ||

@@ -66,6 +66,11 @@ NODISCARD int carry_open_early(struct node *n);
 /* The other form of a space that holds nothing. */
 NODISCARD int carry_reform(struct node *n, struct space *sp);
 NODISCARD int carry_rename(struct node *n, struct space *sp);
+/* What a relay sent does not open: no mark is believed of this session, until
+ * it is asked anew after a while that doubles, or keys have come. */
+void carry_leaks(const struct node *n, struct session *s);
+NODISCARD int carry_ask_unopened(
+    struct node *n, struct conn *c, struct session *s);
 
 /* ---- access.c ---- */
 

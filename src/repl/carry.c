@@ -7,6 +7,10 @@
 #include "repl/access_impl.h"
 #include "repl/border.h"
 
+/* So long a session waits that brought what does not open. */
+#define UNOPENED_MIN_US ((uint64_t)5000 * 1000)
+#define UNOPENED_MAX_US ((uint64_t)600 * 1000 * 1000)
+
 bool carry_is_relay(const struct node *n)
 {
     return n->opt.relay || members_role(n->members, &n->device) == ROLE_RELAY;
@@ -86,4 +90,28 @@ int carry_rename(struct node *n, struct space *sp)
         return SYNCLINE_OK;
     space_put_token(&sp->token, name);
     return space_rename(n, sp, slice_str(name));
+}
+
+/* ---- what does not open ---- */
+
+void carry_leaks(const struct node *n, struct session *s)
+{
+    if (s->leaky)
+        return;
+    s->leaky = true;
+    s->unopened_us = n->now_us;
+    s->pause_us = s->pause_us == 0 ? UNOPENED_MIN_US : 2 * s->pause_us;
+    if (s->pause_us > UNOPENED_MAX_US)
+        s->pause_us = UNOPENED_MAX_US;
+}
+
+/* It may be overwritten by now, or was spoiled on its way. */
+int carry_ask_unopened(struct node *n, struct conn *c, struct session *s)
+{
+    if (!s->leaky || s->awaits != 0 || c->closing ||
+        s->space->staging != NULL || !access_is_across(n, c) ||
+        n->now_us < s->unopened_us + s->pause_us)
+        return SYNCLINE_OK;
+    s->leaky = false;
+    return conn_subscribe_anew(n, c, s->space);
 }

@@ -83,7 +83,9 @@ struct session {
     struct vv late;
     uint8_t late_flags;
     struct floors late_floors;
-    bool leaky; /* more than can be parked came: no mark is believed */
+    bool leaky; /* more than can be parked came, or what does not open: no mark
+                   is believed */
+    uint64_t unopened_us, pause_us; /* since then; it is asked anew after it */
     /* It brought what does not count, by what we know: nothing is taken until
      * it knows as much, or we know more. */
     bool refusing;

@@ -81,24 +81,31 @@ static int load_secret(struct node *n, struct keyring *ring)
     return rc == SYNCLINE_OK ? load_key(n, ring, 0, &id) : rc;
 }
 
-/* Derived once, since anybody can make a node open datagrams. */
+static int add_beacon(struct node *n, const struct keyring_key *key)
+{
+    if (n->beacon_keys_n == BEACON_KEYS || !(key->whole || key->has_beacon))
+        return SYNCLINE_OK;
+    return keyring_beacon_key(
+        key, n->opt.crypto, n->beacon_keys[n->beacon_keys_n++].b);
+}
+
+/* Derived once, since anybody can make a node open datagrams. A newcomer has
+ * the first one, until it has met an admin. */
 static int load_beacons(struct node *n)
 {
-    const struct keyring_key *held = keyring_held(&n->keyring);
+    const struct keyring *ring = &n->keyring;
+    const struct keyring_key *held = keyring_held(ring);
     int rc = SYNCLINE_OK;
 
     n->beacon_keys_n = 0;
     if (held != NULL)
         rc = keyring_beacon_key(
             held, n->opt.crypto, n->beacon_keys[n->beacon_keys_n++].b);
-    for (uint32_t i = n->keyring.n;
-         rc == SYNCLINE_OK && i-- > 0 && n->beacon_keys_n < BEACON_KEYS;) {
-        const struct keyring_key *key = &n->keyring.e[i];
-
-        if (key != held && (key->whole || key->has_beacon))
-            rc = keyring_beacon_key(
-                key, n->opt.crypto, n->beacon_keys[n->beacon_keys_n++].b);
-    }
+    if (rc == SYNCLINE_OK && ring->n > 0 && held != &ring->e[0])
+        rc = add_beacon(n, &ring->e[0]);
+    for (uint32_t i = ring->n; rc == SYNCLINE_OK && i-- > 1;)
+        if (held != &ring->e[i])
+            rc = add_beacon(n, &ring->e[i]);
     return rc;
 }
 

@@ -224,7 +224,7 @@ static int take_sealed(struct node *n, struct conn *c, struct space *sp,
     s = session_of(c, sp);
     if (s == NULL)
         return SYNCLINE_ENOMEM;
-    s->leaky = true;
+    carry_leaks(n, s);
     return SYNCLINE_OK;
 }
 
@@ -284,8 +284,9 @@ struct taking {
  * its row has seen is not. */
 static int take_piece(struct taking *t)
 {
-    int rc = t->told ? SYNCLINE_OK
-                     : receive_conflicts(t->node, t->space, t->by, t->batch);
+    int rc = t->told
+        ? SYNCLINE_OK
+        : receive_conflicts(t->node, t->conn, t->space, t->by, t->batch);
 
     t->told = true;
     if (rc == SYNCLINE_OK && !t->space->staged)
@@ -357,7 +358,7 @@ static int receive_rows(struct taking *t)
     }
     if ((rc == SYNCLINE_OK || rc == REFUSED) && !t->told) {
         /* Rows before one that is refused stay, and so must what they beat. */
-        int told = receive_conflicts(t->node, t->space, t->by, f);
+        int told = receive_conflicts(t->node, t->conn, t->space, t->by, f);
 
         if (told != SYNCLINE_OK)
             return told;
@@ -617,7 +618,7 @@ static int take_whole(
     if (rc == SYNCLINE_OK)
         rc = kind == FEED_ITEM
             ? receive_row(n, c, sp, &in->space, by, key, what)
-            : receive_conflict_whole(n, sp, by, key, what);
+            : receive_conflict_whole(n, c, sp, by, key, what);
     return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
 

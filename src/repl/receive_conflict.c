@@ -2,6 +2,7 @@
 #include "repl/receive_impl.h"
 
 #include "base/plant.h"
+#include "repl/access_impl.h"
 #include "repl/clock_impl.h"
 
 static int check_contender(struct node *n, const struct space *sp,
@@ -24,6 +25,7 @@ struct told {
     struct slice key;
     struct stored st;
     bool loaded, changed;
+    bool locked; /* some are under keys that are not held */
 };
 
 static int told_end(struct node *n, struct space *sp, struct told *t)
@@ -99,7 +101,8 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
         : rc;
 }
 
-/* One that does not open is nothing to us: it claims no change. */
+/* One that does not open is nothing to us: it claims no change. But if it is a
+ * key that we lack, it has to come again. */
 static int receive_conflict(struct node *n, struct space *sp,
     const struct sealer *by, struct slice tail, struct slice record,
     struct told *t)
@@ -109,22 +112,40 @@ static int receive_conflict(struct node *n, struct space *sp,
     int rc = by != NULL ? sealed_record_open(by, &sealed, &clear, &n->step)
                         : SYNCLINE_OK;
 
+    t->locked = t->locked || rc == SYNCLINE_ENOTFOUND;
     if (rc != SYNCLINE_OK || clear.tail.len == 0)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     return take_conflict(n, sp, clear.tail, clear.bytes, t);
 }
 
-int receive_conflict_whole(struct node *n, struct space *sp,
+static int all_told(
+    struct node *n, struct conn *c, struct space *sp, struct told *t)
+{
+    int rc = told_end(n, sp, t);
+    struct session *s;
+
+    if (rc != SYNCLINE_OK || !t->locked)
+        return rc;
+    if (sp->staged)
+        return REFUSED;
+    s = session_of(c, sp);
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    carry_leaks(n, s);
+    return SYNCLINE_OK;
+}
+
+int receive_conflict_whole(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, struct slice tail, struct slice record)
 {
     struct told told = { .loaded = false };
     int rc = receive_conflict(n, sp, by, tail, record, &told);
 
-    return rc == SYNCLINE_OK ? told_end(n, sp, &told) : rc;
+    return rc == SYNCLINE_OK ? all_told(n, c, sp, &told) : rc;
 }
 
-int receive_conflicts(struct node *n, struct space *sp, const struct sealer *by,
-    const struct frame_batch *f)
+int receive_conflicts(struct node *n, struct conn *c, struct space *sp,
+    const struct sealer *by, const struct frame_batch *f)
 {
     struct reader r = reader_of(f->conflicts);
     struct told told = { .loaded = false };
@@ -138,6 +159,6 @@ int receive_conflicts(struct node *n, struct space *sp, const struct sealer *by,
                         : receive_conflict(n, sp, by, tail, record, &told);
     }
     if (rc == SYNCLINE_OK)
-        rc = told_end(n, sp, &told);
+        rc = all_told(n, c, sp, &told);
     return rc == SYNCLINE_OK ? reader_end(&r) : rc;
 }

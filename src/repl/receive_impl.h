@@ -22,9 +22,10 @@ NODISCARD int receive_claim(
 
 /* All records of a batch; and one that came in fragments. With somebody who
  * opens them, or NULL. */
-NODISCARD int receive_conflicts(struct node *n, struct space *sp,
-    const struct sealer *by, const struct frame_batch *f);
-NODISCARD int receive_conflict_whole(struct node *n, struct space *sp,
-    const struct sealer *by, struct slice tail, struct slice record);
+NODISCARD int receive_conflicts(struct node *n, struct conn *c,
+    struct space *sp, const struct sealer *by, const struct frame_batch *f);
+NODISCARD int receive_conflict_whole(struct node *n, struct conn *c,
+    struct space *sp, const struct sealer *by, struct slice tail,
+    struct slice record);
 
 #endif

@@ -118,6 +118,8 @@ int receive_read_row(struct node *n, struct slice key, struct slice bytes,
         rc = reader_end(&r);
     if (rc == SYNCLINE_OK && sealed_is_other(&out->item, sealed))
         return REFUSED;
+    if (rc == SYNCLINE_OK && sealed && !sealed_is_named(key, &out->item))
+        rc = SYNCLINE_EMALFORMED;
     if (rc == SYNCLINE_OK)
         rc = check_amount(n, &out->item, bytes.len, sealed);
     if (rc == SYNCLINE_OK && !PLANTED(R32_ROWS))

@@ -84,6 +84,8 @@ NODISCARD int sealed_read_cell(
 /* Is it, by what it says of its changes, not in the form that it should be? A
  * row without any is in either. */
 bool sealed_is_other(const struct item *it, bool sealed);
+/* Are its key and its paths names, in form at least? */
+bool sealed_is_named(struct slice key, const struct item *it);
 /* Does a record of that key stand as a relay has it? */
 bool sealed_is_record(struct slice key, const struct contender *loser,
     const struct contender *winner);

@@ -63,12 +63,33 @@ bool sealed_is_other(const struct item *it, bool sealed)
     return it->changes_n > 0 && any != sealed;
 }
 
+static bool is_hex(struct slice s)
+{
+    bool is = s.len == SEALED_NAME_LEN;
+
+    for (size_t i = 0; i < s.len && is; i++)
+        is = (s.ptr[i] >= '0' && s.ptr[i] <= '9') ||
+            (s.ptr[i] >= 'a' && s.ptr[i] <= 'f');
+    return is;
+}
+
+bool sealed_is_named(struct slice key, const struct item *it)
+{
+    bool is = is_hex(key);
+
+    for (uint32_t i = 0; i < it->cells_n && is; i++)
+        is = it->cells[i].path.len == SEALED_PATH_LEN &&
+            it->cells[i].path.ptr[0] == '/' &&
+            is_hex(slice_from(it->cells[i].path, 1));
+    return is;
+}
+
 static bool is_sealed_side(struct buf *b, const struct contender *c)
 {
     struct sealed_cell cell;
 
     return c->value.ptr == NULL ||
-        (c->path.len == SEALED_PATH_LEN &&
+        (c->path.len == SEALED_PATH_LEN && is_hex(slice_from(c->path, 1)) &&
             sealed_read_cell(b, c->value, &cell) == SYNCLINE_OK);
 }
 
@@ -76,8 +97,8 @@ bool sealed_is_record(struct slice key, const struct contender *loser,
     const struct contender *winner)
 {
     struct buf b = { 0 };
-    bool is = key.len == SEALED_NAME_LEN && loser->path.len > 0 &&
-        is_sealed_side(&b, loser) && is_sealed_side(&b, winner);
+    bool is = is_hex(key) && loser->path.len > 0 && is_sealed_side(&b, loser) &&
+        is_sealed_side(&b, winner);
 
     buf_free(&b);
     return is;
