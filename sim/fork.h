@@ -42,7 +42,8 @@ const struct sim_fork *fork_of(
 /* Does the dot stand for two things? */
 bool fork_names(const struct world *w, uint32_t space, const struct dot *dot);
 /* Does the machine's vector claim such a dot of the item, so that the ledger
- * does not know what has to be there? */
+ * does not know what has to be there? Nor does it where what was collected for
+ * one who is found out stays gone by the word of a second, who is, too. */
 bool fork_contests(
     const struct world *w, const struct machine *m, uint32_t item);
 

@@ -12,7 +12,7 @@
 /* A node that wakes up so often within a second spins. */
 #define SPINS_MAX 2000
 /* Steps between looks at what a node keeps. */
-#define LOOK_EVERY 8
+#define LOOK_EVERY 16
 /* Versions of an item: kept unless it is said how many; between looks. */
 #define HISTORY_KEEP 50
 #define HISTORY_LOOK 64

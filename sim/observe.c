@@ -252,11 +252,11 @@ static void on_returning_op(struct observer *o, const struct batch_op *op)
     }
 }
 
-static void cover_change(struct observer *o, uint32_t ix)
+static void cover_change(struct observer *o, uint32_t ix, bool removals)
 {
     const struct led_change *c = &o->ledger->changes[ix];
 
-    view_cover(o->view, o->ledger, ix);
+    view_cover(o->view, o->ledger, ix, removals);
     for (uint32_t i = 0; i < c->cells_n; i++)
         touch(o, o->ledger->slots[c->cells[i].slot].item, false);
 }
@@ -267,7 +267,7 @@ static void cover(struct observer *o, uint32_t space, const struct dot *dot)
 
     /* A change that lost at once, at its author's, never reached an item. */
     if (ix != LEDGER_NONE)
-        cover_change(o, ix);
+        cover_change(o, ix, false);
     for (uint32_t i = 0; i < o->ledger->losses_n; i++) {
         const struct led_loss *l = &o->ledger->losses[i];
         struct dot d = l->from;
@@ -277,7 +277,7 @@ static void cover(struct observer *o, uint32_t space, const struct dot *dot)
         for (; d.seq <= l->upto; d.seq++) {
             ix = ledger_find(o->ledger, space, &d);
             if (ix != LEDGER_NONE)
-                cover_change(o, ix);
+                cover_change(o, ix, true);
         }
     }
 }

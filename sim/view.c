@@ -105,7 +105,8 @@ static bool is_better(const struct ledger *l, const struct fold_slot *f,
     return c > 0 || (c == 0 && dot_cmp(&l->changes[change].dot, &old->dot) > 0);
 }
 
-void view_cover(struct view *v, const struct ledger *l, uint32_t change)
+void view_cover(
+    struct view *v, const struct ledger *l, uint32_t change, bool removals)
 {
     const struct led_change *c = &l->changes[change];
 
@@ -115,6 +116,8 @@ void view_cover(struct view *v, const struct ledger *l, uint32_t change)
         struct fold_slot *f = &v->slots[cell->slot];
         struct view_item *it = &v->items[l->slots[cell->slot].item];
 
+        if (removals && cell->value.ptr != NULL)
+            continue;
         if (cell->life > it->life)
             it->life = cell->life;
         if (is_better(l, f, change, cell))

@@ -75,8 +75,9 @@ void view_anew(
  * lives still do. */
 void view_replace(
     struct view *v, const struct ledger *l, uint64_t commit, uint32_t number);
-/* Folds a change in. */
-void view_cover(struct view *v, const struct ledger *l, uint32_t change);
+/* Folds a change in; removals: only what it takes away. */
+void view_cover(
+    struct view *v, const struct ledger *l, uint32_t change, bool removals);
 /* What a replica wrote counts up to there only: all of the space is to be
  * folded in again. */
 void view_lower(struct view *v, const struct ledger *l, struct view_space *s,

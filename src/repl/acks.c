@@ -8,26 +8,30 @@
 
 /* ---- told ---- */
 
-int ack_tell(struct node *n, struct conn *c, struct session *s, bool *told)
+static int tell(struct node *n, struct conn *c, struct session *s)
 {
     struct frame f = { .type = FRAME_ACK,
         .ack = { .space = s->space->token, .device = n->device } };
     uint32_t kept = 0;
-    int rc;
+    int rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
 
-    if (!s->subscribed || vv_geq(&s->acked, &s->space->durable))
-        return SYNCLINE_OK;
-    rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
     if (rc != SYNCLINE_OK)
         return rc;
     for (uint32_t i = 0; i < f.ack.durable.n; i++)
         if (!vv_covers(&s->acked, &f.ack.durable.e[i]))
             f.ack.durable.e[kept++] = f.ack.durable.e[i];
     f.ack.durable.n = kept;
-    *told = true;
     n->counts.acks_sent++;
     rc = vv_join(&s->acked, &f.ack.durable, &s->acked_arena);
     return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
+}
+
+int ack_tell(struct node *n, struct conn *c, struct session *s, bool *told)
+{
+    if (!s->subscribed || vv_geq(&s->acked, &s->space->durable))
+        return SYNCLINE_OK;
+    *told = true;
+    return tell(n, c, s);
 }
 
 bool acks_are_wanted(const struct node *n, const struct device_id *d)
@@ -39,16 +43,20 @@ bool acks_are_wanted(const struct node *n, const struct device_id *d)
     return false;
 }
 
-static int pass_on_ack(
-    struct node *n, const struct member_ack *a, struct conn *c)
+static bool is_owed(const struct conn *c, const struct member_ack *a)
+{
+    const struct session *s = session_find(c, a->space);
+
+    return c->greeted && !c->closing && s != NULL && s->subscribed &&
+        (a->news || s->owes_acks) && !device_eq(&c->device, &a->device) &&
+        !conn_reaches(c, &a->device);
+}
+
+static int pass_on(struct node *n, const struct member_ack *a, struct conn *c)
 {
     struct frame f = { .type = FRAME_ACK,
         .ack = { a->space->token, a->device, a->durable } };
-    const struct session *s = session_find(c, a->space);
 
-    if (s == NULL || !s->subscribed || !(a->news || s->owes_acks) ||
-        device_eq(&c->device, &a->device) || conn_reaches(c, &a->device))
-        return SYNCLINE_OK;
     n->counts.acks_forwarded++;
     return conn_send(n, c, &f);
 }
@@ -71,8 +79,7 @@ int acks_pass_on(struct node *n)
         if (!a->news && !owed)
             continue;
         for (struct conn *c = n->conns; c != NULL; c = c->next) {
-            int rc =
-                c->greeted && !c->closing ? pass_on_ack(n, a, c) : SYNCLINE_OK;
+            int rc = is_owed(c, a) ? pass_on(n, a, c) : SYNCLINE_OK;
 
             if (rc != SYNCLINE_OK)
                 return rc;

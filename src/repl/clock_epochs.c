@@ -271,7 +271,7 @@ static int put_grounds(struct node *n, struct space *mesh, struct chain *c,
     struct slice key, struct buf *b)
 {
     struct stored st;
-    int rc = item_load(n, mesh, key, &st);
+    int rc = item_read(n, mesh, key, &st);
 
     if (rc != SYNCLINE_OK || !st.was_alive)
         return rc == SYNCLINE_OK ? SYNCLINE_ENOTFOUND : rc;

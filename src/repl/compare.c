@@ -118,7 +118,7 @@ static int show(struct node *n, struct conn *c, struct space *sp,
         .show = { .space = sp->token, .key = asked->key } };
     struct buf b = { 0 };
     struct stored st;
-    int rc = item_load(n, sp, asked->key, &st);
+    int rc = item_read(n, sp, asked->key, &st);
 
     if (rc != SYNCLINE_OK || !st.existed)
         return rc;

@@ -328,7 +328,7 @@ int forks_retry(struct node *n, bool *changed)
     for (; k.list != NULL && rc == SYNCLINE_OK; k.list = k.list->next) {
         struct stored st;
 
-        rc = item_load(n, mesh, k.list->key, &st);
+        rc = item_read(n, mesh, k.list->key, &st);
         if (rc == SYNCLINE_OK && st.was_alive)
             rc = forks_take(n, k.list->key, st.before, changed);
     }

@@ -110,7 +110,7 @@ static bool is_found(const struct forks *l, struct slice key)
 
 /* What cannot be proven is not told: nobody could believe it. */
 static int note(struct node *n, struct space *sp, const struct place *mine,
-    const struct place *theirs)
+    const struct place *theirs, bool *proven)
 {
     struct fork_found f = { 0 };
     struct buf a = { 0 }, b = { 0 };
@@ -124,6 +124,7 @@ static int note(struct node *n, struct space *sp, const struct place *mine,
         rc = forks_prove(n, buf_slice(&f.key), buf_slice(&f.value));
     buf_free(&a);
     buf_free(&b);
+    *proven = *proven || rc == SYNCLINE_OK;
     if (rc == SYNCLINE_OK && n->forks.found_n < FORKS_FOUND_MAX &&
         !is_found(&n->forks, buf_slice(&f.key))) {
         n->forks.found[n->forks.found_n++] = f;
@@ -145,15 +146,17 @@ static int64_t change_of(const struct item *it, const struct dot *d)
     return -1;
 }
 
+/* *proven: they are two, whether that is still to be written down or is not
+ * news. */
 static int compare(struct node *n, struct space *sp, const struct place *theirs,
-    struct slice key, const struct item *mine)
+    struct slice key, const struct item *mine, bool *proven)
 {
     const struct change *c = &theirs->item->changes[theirs->change];
     int64_t ix = vv_covers(&mine->ctx, &c->dot) ? change_of(mine, &c->dot) : -1;
     const struct place at = { key, mine, (uint32_t)ix };
 
     return ix >= 0 && c->proof.len > 0 && differ(&mine->changes[ix], c)
-        ? note(n, sp, &at, theirs)
+        ? note(n, sp, &at, theirs, proven)
         : SYNCLINE_OK;
 }
 
@@ -198,19 +201,21 @@ static int look_elsewhere(
     const struct dot *d = &theirs->item->changes[theirs->change].dot;
     struct stored st;
     struct slice key;
+    bool proven = false;
     int rc = find_other(n, sp, d, &key);
 
     if (rc != SYNCLINE_OK || key.ptr == NULL || slice_eq(key, theirs->key))
         return rc;
-    rc = item_load(n, sp, key, &st);
-    return rc == SYNCLINE_OK ? compare(n, sp, theirs, key, &st.item) : rc;
+    rc = item_read(n, sp, key, &st);
+    return rc == SYNCLINE_OK ? compare(n, sp, theirs, key, &st.item, &proven)
+                             : rc;
 }
 
 int forks_look(
     struct node *n, struct space *sp, struct slice key, const struct item *row)
 {
     struct stored st;
-    bool loaded = false;
+    bool loaded = false, proven = false;
     int rc = SYNCLINE_OK;
 
     if (sp->staged || space_is_open(sp) || PLANTED(R20_UNSEEN))
@@ -222,10 +227,10 @@ int forks_look(
         if (!vv_covers(&sp->have, d) || row->changes[i].proof.len == 0)
             continue;
         if (!loaded)
-            rc = item_load(n, sp, key, &st);
+            rc = item_read(n, sp, key, &st);
         loaded = true;
         if (rc == SYNCLINE_OK)
-            rc = compare(n, sp, &theirs, key, &st.item);
+            rc = compare(n, sp, &theirs, key, &st.item, &proven);
         if (rc == SYNCLINE_OK && !vv_covers(&st.item.ctx, d))
             rc = look_elsewhere(n, sp, &theirs);
     }
@@ -235,7 +240,6 @@ int forks_look(
 int forks_meet(struct node *n, struct space *sp, struct slice key,
     const struct item *mine, const struct item *row, bool *found)
 {
-    uint32_t before = n->forks.found_n;
     int rc = SYNCLINE_OK;
 
     if (space_is_open(sp) || PLANTED(R20_UNSEEN))
@@ -244,9 +248,8 @@ int forks_meet(struct node *n, struct space *sp, struct slice key,
         const struct place theirs = { key, row, i };
 
         if (!vv_covers(&sp->have, &row->changes[i].dot))
-            rc = compare(n, sp, &theirs, key, mine);
+            rc = compare(n, sp, &theirs, key, mine, found);
     }
-    *found = n->forks.found_n > before;
     return rc;
 }
 

@@ -33,7 +33,7 @@ static const struct change *last_change(const struct item *it)
     return best;
 }
 
-static int remember_before(struct node *n, struct slice key, struct stored *st)
+static int remember_before(struct node *n, struct stored *st)
 {
     const struct change *last = last_change(&st->item);
     struct buf doc = { 0 };
@@ -43,8 +43,6 @@ static int remember_before(struct node *n, struct slice key, struct stored *st)
     if (last != NULL)
         st->last = *last;
     rc = vv_copy(&st->was, &st->item.ctx, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = item_print(&st->print, key, &st->item);
     if (rc != SYNCLINE_OK || !st->was_alive)
         return rc;
     put_document(&doc, &st->item, &n->step);
@@ -56,7 +54,7 @@ static int remember_before(struct node *n, struct slice key, struct stored *st)
     return rc;
 }
 
-int item_load(
+int item_read(
     struct node *n, struct space *sp, struct slice key, struct stored *out)
 {
     struct slice value;
@@ -74,7 +72,17 @@ int item_load(
         return SYNCLINE_ENOMEM;
     rc = stored_decode(value, out, &n->step);
     out->bytes = value;
-    return rc == SYNCLINE_OK ? remember_before(n, key, out) : rc;
+    return rc == SYNCLINE_OK ? remember_before(n, out) : rc;
+}
+
+int item_load(
+    struct node *n, struct space *sp, struct slice key, struct stored *out)
+{
+    int rc = item_read(n, sp, key, out);
+
+    return rc == SYNCLINE_OK && out->existed
+        ? item_print(&out->print, key, &out->item)
+        : rc;
 }
 
 /* ---- history ---- */

@@ -38,7 +38,7 @@ static struct slice key_old(struct node *n, struct slice key)
 int mesh_document(struct node *n, struct slice key, struct slice *out)
 {
     struct stored st;
-    int rc = item_load(n, mesh_space_of(n, key), key, &st);
+    int rc = item_read(n, mesh_space_of(n, key), key, &st);
 
     if (rc == SYNCLINE_OK)
         *out = st.was_alive ? st.before : SLICE_NONE;
@@ -312,7 +312,7 @@ int mesh_refresh_old(struct node *n)
 static int move_record(struct node *n, const struct old_key *k, bool *any)
 {
     struct stored st;
-    int rc = item_load(n, mesh_space_of(n, k->key), k->key, &st);
+    int rc = item_read(n, mesh_space_of(n, k->key), k->key, &st);
 
     if (rc != SYNCLINE_OK || st.existed || k->document.len == 0)
         return rc;

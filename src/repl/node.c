@@ -71,7 +71,7 @@ int node_commit(struct node *n)
 {
     int rc = spaces_save(n);
 
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK && txn_holds(&n->txn))
         rc = sign_step(n);
     if (rc != SYNCLINE_OK || txn_is_empty(&n->txn))
         return rc;

@@ -132,7 +132,7 @@ static int on_put(struct asking *q)
 static int read_document(struct asking *q, struct space *sp, struct slice key,
     struct stored *st, struct json **out)
 {
-    int rc = item_load(q->n, sp, key, st);
+    int rc = item_read(q->n, sp, key, st);
 
     *out = NULL;
     if (rc == SYNCLINE_OK && st->was_alive)
@@ -176,7 +176,7 @@ static int on_del(struct asking *q)
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
     if (rc == SYNCLINE_OK)
-        rc = item_load(q->n, sp, key, &st);
+        rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK && !st.was_alive)
         rc = not_found(q, sp, key);
     return rc == SYNCLINE_OK ? write_one(q, sp, key, NULL) : rc;
@@ -249,7 +249,7 @@ static int on_get(struct asking *q)
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
     if (rc == SYNCLINE_OK)
-        rc = item_load(q->n, sp, key, &st);
+        rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK && !st.was_alive)
         rc = not_found(q, sp, key);
     if (rc != SYNCLINE_OK)
@@ -420,7 +420,7 @@ static int on_history(struct asking *q)
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
     if (rc == SYNCLINE_OK)
-        rc = item_load(q->n, sp, key, &st);
+        rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK)
         rc = history_count(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)
@@ -463,7 +463,7 @@ static int restore_entry(struct asking *q, struct space *sp, struct slice key,
     }
     rc = write_cells(q->n, sp, &w, &wrote);
     if (rc == SYNCLINE_OK)
-        rc = item_load(q->n, sp, key, &st);
+        rc = item_read(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)
         return rc;
     result.dot.seq = vv_get(&sp->have, &q->n->replica);
@@ -487,7 +487,7 @@ static int on_restore(struct asking *q)
         rc = errmsg_set(&q->why, SYNCLINE_EINVAL,
             "version: a number that `syncline history` shows");
     if (rc == SYNCLINE_OK)
-        rc = item_load(q->n, sp, key, &st);
+        rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK)
         rc = history_count(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)

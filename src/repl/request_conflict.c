@@ -90,7 +90,7 @@ static int state_of(
     *out = STATE_OPEN;
     if ((f->record.state & CONFLICT_RETURNED) != 0 || only_people_close(f))
         return SYNCLINE_OK;
-    rc = item_load(n, f->space, f->key, &st);
+    rc = item_read(n, f->space, f->key, &st);
     if (rc == SYNCLINE_OK && conflict_superseded(&st.item, &f->record))
         *out = STATE_SUPERSEDED;
     return rc;
@@ -107,7 +107,7 @@ static bool is_left_out(struct node *n, const struct found_conflict *f)
         return false;
     if (w->path.len > 0)
         return true;
-    if (item_load(n, f->space, f->key, &st) != SYNCLINE_OK)
+    if (item_read(n, f->space, f->key, &st) != SYNCLINE_OK)
         return false;
     cell = item_find(&st.item, w->path);
     return cell != NULL && cell->value.ptr != NULL &&
@@ -297,7 +297,7 @@ static int resolve(struct admin *q, const struct found_conflict *f)
     if (rc == SYNCLINE_OK)
         rc = conflict_mark_resolved(q->n, f->space, f->tail);
     if (rc == SYNCLINE_OK)
-        rc = item_load(q->n, f->space, f->key, &st);
+        rc = item_read(q->n, f->space, f->key, &st);
     return rc == SYNCLINE_OK ? admin_reply_durable(q, f->space, st.item.version)
                              : rc;
 }

@@ -25,7 +25,7 @@ static int put_item_head(
     struct admin *q, struct buf *b, const struct found_conflict *f)
 {
     struct stored st;
-    int rc = item_load(q->n, f->space, f->key, &st);
+    int rc = item_read(q->n, f->space, f->key, &st);
 
     buf_put_str(b, "{\"space\":");
     json_print_string(b, f->space->name, false);
@@ -287,7 +287,7 @@ static int settle_some(struct admin *q, const struct found_conflict *f,
         out->items++;
         rc = settle(q, f, end, apply);
         if (rc == SYNCLINE_OK)
-            rc = item_load(q->n, f->space, f->key, &st);
+            rc = item_read(q->n, f->space, f->key, &st);
         if (rc == SYNCLINE_OK)
             out->version = st.item.version;
         for (; f != end; f = f->next)

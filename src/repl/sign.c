@@ -178,11 +178,8 @@ int sign_step(struct node *n)
 {
     struct signing s = { .node = n };
     struct txn_held *held;
-    int rc;
+    int rc = txn_take_held(&n->txn, &held, &n->step);
 
-    if (!txn_holds(&n->txn))
-        return SYNCLINE_OK;
-    rc = txn_take_held(&n->txn, &held, &n->step);
     if (rc == SYNCLINE_OK && held != NULL)
         rc = begin_head(n, &s.head);
 

@@ -185,7 +185,10 @@ struct stored {
     const struct item *row; /* what is being joined into it, if anything */
 };
 
-/* Loads an item into the step's arena. */
+/* Loads an item into the step's arena: to be looked at, */
+NODISCARD int item_read(
+    struct node *n, struct space *sp, struct slice key, struct stored *out);
+/* or to be changed and stored: its print is subtracted then. */
 NODISCARD int item_load(
     struct node *n, struct space *sp, struct slice key, struct stored *out);
 /* Puts it back under lsn with all indexes, counters and history. */

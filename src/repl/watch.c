@@ -188,7 +188,7 @@ struct feed_entry {
 
 struct telling {
     struct node *node;
-    struct feed_entry e[EVENTS_A_TURN];
+    struct feed_entry e[EVENTS_A_TURN]; /* not cleared */
     uint32_t n;
     bool more;
 };
@@ -330,7 +330,9 @@ static int flush_watch(struct node *n, struct watch *w, struct telling *t)
     if (rc != SYNCLINE_OK || w->space == NULL ||
         (w->told_live && w->pos == w->space->s.lsn))
         return rc;
-    *t = (struct telling){ .node = n };
+    t->node = n;
+    t->n = 0;
+    t->more = false;
     rc = store_scan(&n->opt.store, TABLE_FEED, key_space(&prefix, w->space->id),
         buf_slice(&w->at), gather, t);
     buf_free(&prefix);

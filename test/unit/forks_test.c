@@ -85,6 +85,30 @@ TEST(what_is_the_same_is_no_fork)
 }
 
 /* Whoever passes it on could have made it up. */
+/* As long as it is not written down the other half may come again: it was
+ * merged then, and nobody has signed the two together. */
+TEST(what_is_found_already_is_refused_all_the_same)
+{
+    struct world *w = mesh();
+    struct arena a = { 0 };
+    struct item x, y;
+    struct node n;
+
+    beside(&w->machines[0], &n);
+    say(&w->machines[2], &w->machines[2].node->replica, &x, "1", &a);
+    say(&w->machines[2], &w->machines[2].node->replica, &y, "2", &a);
+    for (int i = 0; i < 2; i++) {
+        bool found = false;
+
+        CHECK_OK(forks_meet(&n, the_space(&n), SLICE_LIT("k"), &x, &y, &found));
+        CHECK(found);
+        CHECK_UINT(n.forks.found_n, 1);
+    }
+    forget(&n);
+    arena_free(&a);
+    close_mesh(w);
+}
+
 TEST(what_its_author_has_not_signed_is_no_fork)
 {
     struct world *w = mesh();
