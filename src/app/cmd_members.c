@@ -145,7 +145,15 @@ static int run_grant(struct cli *c)
         cli_set_json(request, "all_spaces", json_new_bool(&c->arena, true));
     if (c->flag[FORCE] != NULL)
         cli_set_json(request, "force", json_new_bool(&c->arena, true));
-    return rc == CLI_DONE ? call_device(c, request, "changed") : rc;
+    if (rc == CLI_DONE)
+        rc = call_device(c, request, "changed");
+    if (rc == CLI_DONE && c->flag[ROLE] != NULL &&
+        strcmp(c->flag[ROLE], "relay") == 0)
+        cli_say(c,
+            "it forgets what it has, but it knows the keys of until now; a "
+            "relay that never could read is one that came in as a relay: "
+            "syncline invite --role relay");
+    return rc;
 }
 
 const struct command cmd_grant = {

@@ -233,6 +233,15 @@ static void check_unopened(const struct json *status, struct buf *b)
     put_check(b, "relay", "warn", text);
 }
 
+static void check_relays(const struct json *status, struct buf *b)
+{
+    if (json_get_int(status, "relays_back", 0) > 0)
+        put_check(b, "relay", "warn",
+            "a relay has less than it once had: its disk was lost, or somebody "
+            "put an old one in. It is sent again what it lacks; `syncline "
+            "audit` says which one, and when");
+}
+
 static int64_t number_of(const struct json *peer, const char *name)
 {
     const struct json *v = json_get(peer, name);
@@ -361,6 +370,7 @@ void doctor_examine(
     check_stamps(json_get(status, "clock"), &b);
     check_forks(status, &b);
     check_unopened(status, &b);
+    check_relays(status, &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

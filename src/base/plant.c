@@ -176,6 +176,7 @@ static const struct plant_row rows[PLANT_END] = {
         "a relay's bootstrap is taken by who has the space" },
     [PLANT_R26_OWN] = { "r26-own",
         "a relay is believed what it has of this device's" },
+    [PLANT_R27_BACK] = { "r27-back", "a relay may go back unseen" },
     [PLANT_R21_PACE] = { "r21-pace", "a peer is read as fast as it sends" },
     [PLANT_R21_VECTOR] = { "r21-vector",
         "vectors take any number of replicas" },

@@ -72,6 +72,9 @@ NODISCARD int carry_rename(struct node *n, struct space *sp);
 /* What a relay sent does not open: no mark is believed of this session, until
  * it is asked anew after a while that doubles, or keys have come. */
 void carry_leaks(const struct node *n, struct session *s);
+/* A relay that subscribes: has it what it once said that it has? */
+NODISCARD int carry_look_back(struct node *n, const struct conn *c,
+    const struct space *sp, const struct vv *have);
 NODISCARD int carry_ask_unopened(
     struct node *n, struct conn *c, struct session *s);
 

@@ -4,6 +4,7 @@
  * it, and keeps it sealed (sealed.h). So a device whose role changes between
  * relay and any other forgets what it has of a space, and asks for it anew in
  * the other form (access.c). */
+#include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/border.h"
 
@@ -114,4 +115,27 @@ int carry_ask_unopened(struct node *n, struct conn *c, struct session *s)
         return SYNCLINE_OK;
     s->leaky = false;
     return conn_subscribe_anew(n, c, s->space);
+}
+
+/* ---- what it once had ---- */
+
+/* Its disk was lost, or somebody put an old one in: it is sent again what it
+ * lacks, and whoever comes new to it meanwhile is told less. */
+int carry_look_back(struct node *n, const struct conn *c,
+    const struct space *sp, const struct vv *have)
+{
+    const struct member *m = members_get(n->members, &c->device);
+    const struct audit_field fields[] = { AUDIT_DEVICE("device", &c->device),
+        AUDIT_TEXT("name", m != NULL ? m->name : SLICE_LIT("")),
+        AUDIT_TEXT("space", sp->name), AUDIT_END };
+
+    if (m == NULL || m->role != ROLE_RELAY || sp->sealed || space_is_open(sp) ||
+        vv_geq(have, acked_by(n, &c->device, sp)) || PLANTED(R27_BACK))
+        return SYNCLINE_OK;
+    n->counts.relays_back++;
+    log_line(&n->log, LOG_LEVEL_WARN, "relay",
+        "%.*s: the relay %.*s has less than it once had on its disk, which "
+        "was lost, or is an old one",
+        SLICE_FMT(sp->name), SLICE_FMT(m->name));
+    return node_audit_often(n, "relay-back", fields);
 }

@@ -183,6 +183,7 @@ struct effect {
     X(items_adopted)                                                     \
     X(rows_known)    /* of them: covered already */                      \
     X(rows_unopened) /* what a relay brought and is not ours to read */  \
+    X(relays_back)   /* that have less than they had said */             \
     X(rows_held)                                                         \
     X(rows_forwarded) /* held, and nobody else brought them */           \
     X(rows_spared)    /* held, and somebody did */                       \

@@ -383,8 +383,9 @@ static void put_carried(const struct node *n, struct buf *b)
     char token[2 * SPACE_TOKEN_LEN + 1];
     bool any = false;
 
-    buf_printf(
-        b, ",\"unopened\":%llu", (unsigned long long)n->counts.rows_unopened);
+    buf_printf(b, ",\"unopened\":%llu,\"relays_back\":%llu",
+        (unsigned long long)n->counts.rows_unopened,
+        (unsigned long long)n->counts.relays_back);
     if (!carry_is_relay(n))
         return;
     buf_printf(

@@ -417,6 +417,9 @@ int send_on_subscribe(struct node *n, struct conn *c,
         (f->has_cursor && f->cursor > sp->s.lsn)) {
         return node_doubt(n); /* it knows more of us than we do */
     }
+    rc = carry_look_back(n, c, sp, &have);
+    if (rc != SYNCLINE_OK)
+        return rc;
     gave = gives_bootstrap(c, s);
     send_forget(c, s);
     arena_reset(&s->arena);

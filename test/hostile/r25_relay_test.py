@@ -139,5 +139,25 @@ def nor_of_what_nobody_else_has_heard_of():
         scene.synced()
 
 
+def a_relay_that_goes_back_is_told_of():
+    with _scene() as scene:
+        v = scene.victim
+        v.put("lamp", 1)
+        with scene.peer() as p:
+            had = {bytes.fromhex(v.replica()): v.space("default")["vector"][
+                v.replica()]}
+            p.subscribe(have=had)
+            p.frame(peer.ACK, p.token() + p.identity.device +
+                    peer.vector(had))
+            p.lives()
+            tap.equal(v.status()["relays_back"], 0, "not yet")
+        with scene.unharmed(), scene.peer() as p:
+            p.subscribe()
+            p.lives()
+            tap.equal(v.status()["relays_back"], 1, "told")
+            tap.holds(v.do("audit"), "relay-back")
+            tap.holds(str(v.call("doctor")), "less than it once had")
+
+
 if __name__ == "__main__":
     sys.exit(peer.main(globals()))
