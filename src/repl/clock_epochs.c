@@ -352,6 +352,12 @@ int epoch_raise(struct node *n, struct errmsg *why)
             "here: connect to another member and try again");
     if (rc == SYNCLINE_OK)
         rc = epoch_take(n, buf_slice(&record), &raised, why);
+    /* It is one by what is said of others, who took that from it. */
+    if (rc == SYNCLINE_EMALFORMED)
+        rc = errmsg_set(why, SYNCLINE_EDENIED,
+            "what is said of this device, taken by itself, does not prove "
+            "that it is an admin: let another admin do it, or grant it the "
+            "role anew");
     /* Stamped in the new epoch: an old one's clock may be at its end. */
     buf_printf(&key, EPOCH_PREFIX "%llu/", (unsigned long long)epoch);
     put_hex(&key, SLICE(n->device.b, RID_DEVICE_LEN));
