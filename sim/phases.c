@@ -13,6 +13,11 @@
 #define MEETING_US (60 * SEC_US)
 /* Who differs under one vector compares once a minute, and then writes. */
 #define FORKS_US (150 * SEC_US)
+/* Who reads no faster than his limits say may be sent what he has already for a
+ * while. It is quiet so long after he has caught up, and that is awaited for so
+ * long: rows, marks and cursors that are read late are written late. */
+#define CAUGHT_UP_US (5 * SEC_US)
+#define CATCH_UP_US (120 * SEC_US)
 /* Nothing happens for so long, twice. */
 #define QUIET_US (60 * SEC_US)
 /* What is written after that is everywhere. */
@@ -94,10 +99,33 @@ static void judge_quiet(struct world *w, struct happening *h)
 
 /* ---- heal ---- */
 
+static bool is_reading_late(const struct world *w)
+{
+    for (unsigned i = 0; i < w->machines_n; i++) {
+        uint64_t paced_us = w->machines[i].paced_us;
+
+        if (paced_us > 0 && w->now_us < paced_us + CAUGHT_UP_US)
+            return true;
+    }
+    return false;
+}
+
+static void be_quiet(struct world *w, struct happening *h)
+{
+    (void)h;
+    if (is_reading_late(w) && w->now_us < w->work.phase_us + CATCH_UP_US) {
+        later(w, SEC_US, be_quiet);
+        return;
+    }
+    check_echo_begin(w);
+    later(w, QUIET_US, judge_quiet);
+}
+
 static void judge(struct world *w, struct happening *h)
 {
     (void)h;
     world_note(w, "quiet: judgement");
+    w->work.phase_us = w->now_us;
     if (!w->opt.lonely) {
         check_epochs(w);
         if (!w->failed)
@@ -120,10 +148,8 @@ static void judge(struct world *w, struct happening *h)
         check_limits(w, &w->machines[i]);
         check_history(w, &w->machines[i]);
     }
-    if (w->failed)
-        return;
-    check_echo_begin(w);
-    later(w, QUIET_US, judge_quiet);
+    if (!w->failed)
+        be_quiet(w, NULL);
 }
 
 static void healed(struct world *w)
