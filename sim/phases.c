@@ -13,9 +13,9 @@
 #define MEETING_US (60 * SEC_US)
 /* Who differs under one vector compares once a minute, and then writes. */
 #define FORKS_US (150 * SEC_US)
-/* Who reads no faster than his limits say may be sent what he has already for a
- * while. It is quiet so long after he has caught up, and that is awaited for so
- * long: rows, marks and cursors that are read late are written late. */
+/* Who reads no faster than his limits say takes longer for the same, and may be
+ * sent what he has already for a while. He has caught up when nothing had to
+ * wait for so long, and that is awaited for so long. */
 #define CAUGHT_UP_US (5 * SEC_US)
 #define CATCH_UP_US (120 * SEC_US)
 /* Nothing happens for so long, twice. */
@@ -110,22 +110,10 @@ static bool is_reading_late(const struct world *w)
     return false;
 }
 
-static void be_quiet(struct world *w, struct happening *h)
-{
-    (void)h;
-    if (is_reading_late(w) && w->now_us < w->work.phase_us + CATCH_UP_US) {
-        later(w, SEC_US, be_quiet);
-        return;
-    }
-    check_echo_begin(w);
-    later(w, QUIET_US, judge_quiet);
-}
-
 static void judge(struct world *w, struct happening *h)
 {
     (void)h;
     world_note(w, "quiet: judgement");
-    w->work.phase_us = w->now_us;
     if (!w->opt.lonely) {
         check_epochs(w);
         if (!w->failed)
@@ -148,8 +136,24 @@ static void judge(struct world *w, struct happening *h)
         check_limits(w, &w->machines[i]);
         check_history(w, &w->machines[i]);
     }
-    if (!w->failed)
-        be_quiet(w, NULL);
+    if (w->failed)
+        return;
+    check_echo_begin(w);
+    later(w, QUIET_US, judge_quiet);
+}
+
+static void catch_up(struct world *w, struct happening *h)
+{
+    if (is_reading_late(w) && w->now_us < w->work.phase_us + CATCH_UP_US)
+        later(w, SEC_US, catch_up);
+    else
+        judge(w, h);
+}
+
+static void judge_soon(struct world *w, struct happening *h)
+{
+    w->work.phase_us = w->now_us;
+    catch_up(w, h);
 }
 
 static void healed(struct world *w)
@@ -161,7 +165,7 @@ static void healed(struct world *w)
     later(w,
         HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0) +
             (fault_is_on(&w->faults, FAULT_FORK) ? FORKS_US : 0),
-        judge);
+        judge_soon);
 }
 
 /* Those that are out come in first. */
