@@ -249,6 +249,7 @@ static void say_vector(struct play *p)
         f.subscribe.have = odd_vv(&p->odd, &p->in);
         f.subscribe.has_cursor = (how & 2) != 0;
         f.subscribe.cursor = (how & 2) != 0 ? take_number(&p->in) : 0;
+        f.subscribe.flags = how >> 2 & SUBSCRIBE_FLAGS;
     }
     say(p, &f);
 }

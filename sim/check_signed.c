@@ -52,6 +52,7 @@ static struct envelope_header header_of(const struct crypto_port *crypto,
         .length = it->length };
     uint8_t tag[ENVELOPE_TAG_LEN];
     struct buf b = { 0 };
+    struct slice context;
 
     memcpy(h.key_id, as->head.key_id, KEY_ID_LEN);
     put_change_originals(&b, c);
@@ -60,8 +61,8 @@ static struct envelope_header header_of(const struct crypto_port *crypto,
     buf_clear(&b);
     put_change_context(
         &b, c, c->originals_n > 0 ? SLICE(tag, sizeof tag) : SLICE_NONE);
-    ENSURE(
-        crypto->sha256(crypto->self, h.context, buf_slice(&b)) == SYNCLINE_OK);
+    context = buf_slice(&b);
+    ENSURE(crypto->hash(crypto->self, h.context, &context, 1) == SYNCLINE_OK);
     buf_free(&b);
     return h;
 }
@@ -125,16 +126,15 @@ static const char *judge(struct machine *m, struct signing_as *as,
 }
 
 /* The same row comes to every machine: one is judged once. */
-static bool was_judged(struct world *w, const struct signing_as *as,
-    struct slice key, struct slice row)
+static bool was_judged(struct world *w, const struct crypto_port *crypto,
+    const struct signing_as *as, struct slice key, struct slice row)
 {
-    struct hash128 h = { 0, 0 };
     const struct slice parts[] = { SLICE(as->mesh.b, MESH_ID_LEN),
         SLICE(as->space.b, SPACE_TOKEN_LEN), key, row };
-    const struct slice name = SLICE(&h, sizeof h);
+    uint8_t h[SHA256_LEN];
+    const struct slice name = SLICE(h, sizeof h);
 
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        h = siphash128((const uint8_t *)&h, parts[i]);
+    ENSURE(crypto->hash(crypto->self, h, parts, 4) == SYNCLINE_OK);
     if (omap_get(&w->judged, name) != NULL)
         return true;
     ENSURE(omap_put(&w->judged, name, SLICE_NONE) == SYNCLINE_OK);
@@ -148,7 +148,7 @@ void check_signed(struct world *w, struct machine *m,
     struct signing_as as = { .space = *space };
 
     if (row.ptr == NULL || signed_mesh(m, &as.mesh) != SYNCLINE_OK ||
-        was_judged(w, &as, key, row))
+        was_judged(w, &m->crypto, &as, key, row))
         return;
     for (uint32_t i = 0; i < it->changes_n; i++) {
         const char *what = judge(m, &as, key, it, i);

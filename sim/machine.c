@@ -358,6 +358,7 @@ void machine_start(struct machine *m)
         .seed = prng_next(&m->draw),
         .clock_bound_us = clocks_heedless(w, m->id) ? UINT64_MAX : 0,
     };
+    struct event synced = { .type = EV_PERSISTED };
     char name[16];
     struct errmsg why = { "" };
     int rc;
@@ -397,11 +398,12 @@ void machine_start(struct machine *m)
             rc, why.text);
         return;
     }
-    /* The shell syncs before it lets anything out. */
+    /* The shell syncs before it lets anything out, and says so. */
     if (machine_disk_sync_all(&m->disk) != SYNCLINE_OK)
         world_fail(w, "start", "node %u cannot sync", m->ix);
     world_note(w, "machine %u is up", m->ix);
-    machine_settle(m);
+    synced.commit = machine_disk_last(&m->disk);
+    machine_step(m, &synced);
 }
 
 static void switched_off(struct machine *m, bool told)
@@ -576,8 +578,10 @@ void machine_step_saying(struct machine *m, struct event *ev, struct slice text)
     m->was_asked = ev->type == EV_REQUEST && w->opt.grouped;
     rc = node_step(m->node, ev, &fx, &fx_n);
     m->memory_fails = m->spared ? m->memory_fails : memory_disarm();
-    /* The daemon ends when that happens outside a request or a frame. */
-    if (rc == SYNCLINE_ENOMEM && fault_is_on(&w->faults, FAULT_MEMORY)) {
+    /* The daemon ends when that happens outside a request or a frame; with the
+     * power gone nobody hears how it would have gone on. */
+    if ((rc == SYNCLINE_ENOMEM && fault_is_on(&w->faults, FAULT_MEMORY)) ||
+        (rc != SYNCLINE_OK && machine_disk_is_cut(&m->disk))) {
         machine_fall(m);
         return;
     }

@@ -269,6 +269,61 @@ static int quick_verify(
                                                    : SYNCLINE_EDENIED;
 }
 
+/* A stream, and a tag over all that the seal is of. */
+static int quick_stream(struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice in)
+{
+    const struct slice parts[] = { SLICE(key, KEY_LEN),
+        SLICE(nonce, GCM_NONCE_LEN) };
+    uint8_t pad[SHA256_LEN];
+
+    for (size_t i = 0; i < in.len; i++) {
+        if (i % sizeof pad == 0)
+            quick_chain(pad, (struct hash128){ 4, i }, parts, 2);
+        buf_put_u8(out, in.ptr[i] ^ pad[i % sizeof pad]);
+    }
+    return buf_status(out);
+}
+
+static void quick_tag(uint8_t out[SHA256_LEN], const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice sealed)
+{
+    const struct slice parts[] = { SLICE(key, KEY_LEN),
+        SLICE(nonce, GCM_NONCE_LEN), aad, sealed };
+
+    quick_chain(out, (struct hash128){ 5, 0 }, parts, 4);
+}
+
+static int quick_seal(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice plain)
+{
+    const size_t before = out->len;
+    uint8_t tag[SHA256_LEN];
+    int rc = quick_stream(out, key, nonce, plain);
+
+    (void)self;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    quick_tag(tag, key, nonce, aad, slice_from(buf_slice(out), before));
+    buf_put(out, tag, GCM_TAG_LEN);
+    return buf_status(out);
+}
+
+static int quick_open(void *self, struct buf *out, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice sealed)
+{
+    uint8_t tag[SHA256_LEN];
+
+    (void)self;
+    if (sealed.len < GCM_TAG_LEN)
+        return SYNCLINE_EDENIED;
+    sealed.len -= GCM_TAG_LEN;
+    quick_tag(tag, key, nonce, aad, sealed);
+    if (memcmp(tag, sealed.ptr + sealed.len, GCM_TAG_LEN) != 0)
+        return SYNCLINE_EDENIED;
+    return quick_stream(out, key, nonce, sealed);
+}
+
 static int quick_kx_public(void *self, uint8_t out[KX_LEN])
 {
     const struct crypto_self *me = self;
@@ -300,6 +355,8 @@ void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
     out->hash = quick_hash;
     out->mac_key = quick_mac_key;
     out->mac = quick_mac;
+    out->seal = quick_seal;
+    out->open = quick_open;
     out->kx_public = quick_kx_public;
     out->kx_shared = quick_kx_shared;
     out->sign = quick_sign;

@@ -60,9 +60,10 @@ void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
  * stream SHA-256(seed || block), in whole blocks a call. */
 void crypto_port_seeded(struct crypto_port *out, struct crypto_self *self,
     const struct identity *identity, uint64_t seed);
-/* The same with signatures, hashes of trees, tags and shared secrets that are
- * quick and prove nothing: sums, of the public keys where there are keys.
- * Only what never goes by this port could forge them. */
+/* The same with signatures, hashes of trees, tags, seals (of seal, not of
+ * xseal) and shared secrets that are quick and prove nothing: sums, of the
+ * public keys where there are keys. Only what never goes by this port could
+ * forge them. */
 void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
     const struct identity *identity, uint64_t seed);
 

@@ -8,6 +8,12 @@
 
 /* ---- told ---- */
 
+/* So long before a row would be forwarded to who has not told of it. */
+static uint64_t gather_us(const struct node *n)
+{
+    return n->opt.forward_us / 2;
+}
+
 static int tell(struct node *n, struct conn *c, struct session *s)
 {
     struct frame f = { .type = FRAME_ACK,
@@ -26,12 +32,45 @@ static int tell(struct node *n, struct conn *c, struct session *s)
     return rc == SYNCLINE_OK ? conn_send(n, c, &f) : rc;
 }
 
-int ack_tell(struct node *n, struct conn *c, struct session *s, bool *told)
+void ack_hasten(const struct node *n, struct session *s)
+{
+    const uint64_t no = n->commit + 1; /* of what is being done */
+
+    if (s->ack_from == 0 || s->ack_from > no)
+        s->ack_from = no;
+}
+
+/* Who brought something may wait until it is durable here, or tell whom it has
+ * it from; the others can do with less frames. */
+int ack_tell(struct node *n, struct conn *c, struct session *s)
 {
     if (!s->subscribed || vv_geq(&s->acked, &s->space->durable))
         return SYNCLINE_OK;
-    *told = true;
+    if (!s->ack_now && (s->ack_from == 0 || s->ack_from > n->persisted)) {
+        s->ack_later = true;
+        if (n->acks_due_us == UINT64_MAX)
+            n->acks_due_us = n->now_us + gather_us(n);
+        return SYNCLINE_OK;
+    }
+    s->ack_now = s->ack_later = false;
+    if (s->ack_from <= n->persisted)
+        s->ack_from = n->persisted < n->commit ? n->persisted + 1 : 0;
     return tell(n, c, s);
+}
+
+void acks_tick(struct node *n)
+{
+    if (n->now_us < n->acks_due_us)
+        return;
+    n->acks_due_us = UINT64_MAX;
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        for (struct session *s = c->sessions; s != NULL; s = s->next) {
+            if (!s->ack_later)
+                continue;
+            s->ack_later = false;
+            s->ack_now = n->want_flush = true;
+            session_stir(s);
+        }
 }
 
 bool acks_are_wanted(const struct node *n, const struct device_id *d)
@@ -106,6 +145,8 @@ int receive_claim(
         return SYNCLINE_ENOMEM;
     rc = vv_join(&s->claims, v, &s->claims_arena);
     (void)access_clamp(n, sp, &s->claims);
+    if (rc == SYNCLINE_OK && s->bootstrapping == BOOTSTRAP_NONE)
+        rc = vv_join(&s->peer_has, &s->claims, &s->arena);
     return rc;
 }
 
@@ -138,9 +179,6 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
         if (s->held_n > 0 || session_is_behind(s))
             n->want_flush = true;
         if (receive_claim(n, c, sp, &durable) != SYNCLINE_OK)
-            return SYNCLINE_ENOMEM;
-        if (s->bootstrapping == BOOTSTRAP_NONE &&
-            vv_join(&s->peer_has, &durable, &s->arena) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
     }
     if (device_eq(&f->device, &c->device))

@@ -22,12 +22,14 @@ static int vector_print(
     const struct crypto_port *crypto = n->opt.crypto;
     uint8_t hash[SHA256_LEN];
     struct buf b = { 0 };
+    struct slice whole;
     int rc;
 
     put_vv(&b, v);
+    whole = buf_slice(&b);
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
-        rc = crypto->sha256(crypto->self, hash, buf_slice(&b));
+        rc = crypto->hash(crypto->self, hash, &whole, 1);
     if (rc == SYNCLINE_OK)
         memcpy(out, hash, CHECK_PRINT_LEN);
     buf_free(&b);

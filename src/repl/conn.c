@@ -565,7 +565,7 @@ bool conn_reaches(const struct conn *c, const struct device_id *d)
     return false;
 }
 
-/* Credits ride with an ack unless the sender waits: each frame wakes it. */
+/* Not before the sender asks for it: each frame wakes it. */
 static int give_credit(struct node *n, struct conn *c)
 {
     struct frame f = { .type = FRAME_CREDIT, .credit = c->owed };
@@ -579,7 +579,6 @@ static int give_credit(struct node *n, struct conn *c)
 int conns_flush(struct node *n)
 {
     int rc = epochs_flush(n);
-    bool told;
 
     if (rc == SYNCLINE_OK && n->reach_changed)
         rc = tell_all_reach(n);
@@ -591,17 +590,22 @@ int conns_flush(struct node *n)
          c = c->next) {
         if (!c->greeted || c->closing)
             continue;
-        told = false;
         for (struct session *s = c->sessions; s != NULL && rc == SYNCLINE_OK;
              s = s->next)
             if (!session_is_calm(s))
-                rc = ack_tell(n, c, s, &told);
+                rc = ack_tell(n, c, s);
         if (rc == SYNCLINE_OK)
             rc = heads_pass_on(n, c, false);
-        if (rc == SYNCLINE_OK && c->owed > 0 && (told || c->hurry))
+        if (rc == SYNCLINE_OK && c->hurry)
             rc = give_credit(n, c);
     }
     return rc;
+}
+
+/* The same for all connections, so that one wake-up does for all. */
+static uint64_t next_beat(const struct node *n)
+{
+    return n->now_us - n->now_us % n->opt.heartbeat_us + n->opt.heartbeat_us;
 }
 
 int conns_tick(struct node *n)
@@ -616,14 +620,12 @@ int conns_tick(struct node *n)
         } else if (bootstrap_has_stalled(n, c)) {
             conn_close(n, c, SYNCLINE_ETIMEOUT, "its bootstrap has stalled");
         } else if (!c->pairing && n->now_us >= c->ping_due_us) {
-            c->ping_due_us = n->now_us + n->opt.heartbeat_us;
+            c->ping_due_us = next_beat(n);
             rc = conn_ping(n, c);
             if (rc == SYNCLINE_OK && c->greeted)
                 rc = compare_tick(n, c);
             if (rc == SYNCLINE_OK && c->greeted)
                 rc = heads_tick(n, c);
-            if (rc == SYNCLINE_OK && c->owed > 0)
-                rc = give_credit(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next) {
                 s->tell_cursor = n->want_flush = true; /* and see who rests */
                 session_stir(s);

@@ -72,9 +72,11 @@ struct session {
     uint32_t held_n;
     /* Receiving. */
     struct arena acked_arena;
-    struct vv acked; /* our durable vector, as last told */
-    bool subscribed; /* the peer has the space: it can be told */
-    bool owes_acks;  /* and has not been told yet what others have */
+    struct vv acked;         /* our durable vector, as last told */
+    bool subscribed;         /* the peer has the space: it can be told */
+    bool ack_now, ack_later; /* what is durable: at once, or with more */
+    uint64_t ack_from;       /* the first commit of what it brought, or 0 */
+    bool owes_acks;          /* and has not been told yet what others have */
     struct arena claims_arena;
     struct vv claims;  /* what the peer has, by its own word alone */
     bool deaf, missed; /* to a bootstrap; what came while it was behind */

@@ -313,6 +313,10 @@ int walk_feed(struct filling *f, bool *done)
     uint32_t i = 0;
     int rc;
 
+    if (s->at.len == 0 && s->pos == s->space->s.lsn) {
+        *done = true;
+        return SYNCLINE_OK;
+    }
     if (s->at.len == 0)
         (void)key_feed(
             &s->at, s->space->id, s->pos + 1, FEED_FIRST, SLICE_NONE);

@@ -45,6 +45,7 @@ static void put_subscribe(struct buf *b, const struct frame *f)
     put_token(b, &f->subscribe.space);
     put_vv(b, &f->subscribe.have);
     put_varint(b, f->subscribe.has_cursor ? f->subscribe.cursor + 1 : 0);
+    buf_put_u8(b, f->subscribe.flags);
 }
 
 static void get_subscribe(struct reader *r, struct frame *f, struct arena *a)
@@ -56,6 +57,9 @@ static void get_subscribe(struct reader *r, struct frame *f, struct arena *a)
     cursor = get_varint(r);
     f->subscribe.has_cursor = cursor > 0;
     f->subscribe.cursor = cursor > 0 ? cursor - 1 : 0;
+    f->subscribe.flags = get_u8(r);
+    if (r->err == 0 && f->subscribe.flags > SUBSCRIBE_FLAGS)
+        r->err = SYNCLINE_EMALFORMED;
 }
 
 void put_floors(struct buf *b, const struct floors *f)

@@ -45,11 +45,16 @@ struct frame_hello {
     struct slice name;
 };
 
+#define SUBSCRIBE_AGAIN 1   /* answer: I take nothing until BATCH_BEGINS */
+#define SUBSCRIBE_DURABLE 2 /* `have` is: it is an ACK, too */
+#define SUBSCRIBE_FLAGS 3
+
 struct frame_subscribe {
     struct space_token space;
     struct vv have;
     bool has_cursor;
     uint64_t cursor; /* the receiver's own lsn, as I stored it */
+    uint8_t flags;
 };
 
 #define BATCH_MARK 1    /* a mark follows the rows */

@@ -111,6 +111,7 @@ static int make_tags(struct leaf_maker *m, const struct change *c, bool *any)
 int leaf_maker_turn(struct leaf_maker *m, const struct change *c)
 {
     const struct crypto_port *crypto = m->node->opt.crypto;
+    struct slice context;
     bool any = false;
     int rc = m->sealed ? see_tags(m, c, &any) : make_tags(m, c, &any);
 
@@ -122,8 +123,9 @@ int leaf_maker_turn(struct leaf_maker *m, const struct change *c)
     m->h.dot = c->dot;
     m->h.first = c->first;
     m->h.stamp = c->stamp;
+    context = buf_slice(&m->context);
     return rc == SYNCLINE_OK
-        ? crypto->sha256(crypto->self, m->h.context, buf_slice(&m->context))
+        ? crypto->hash(crypto->self, m->h.context, &context, 1)
         : rc;
 }
 

@@ -285,11 +285,13 @@ static int check_identity(
     const struct members *m, struct cert *c, struct errmsg *why)
 {
     const struct crypto_port *crypto = m->crypto;
-    struct device_id device;
+    const struct slice spki = SLICE(c->spki, sizeof c->spki);
+    struct device_id device = c->device;
     struct mesh_id mesh;
-    int rc =
-        crypto->sha256(crypto->self, device.b, SLICE(c->spki, sizeof c->spki));
+    int rc = SYNCLINE_OK;
 
+    if (!slice_eq(members_spki(m, &c->device), spki))
+        rc = crypto->sha256(crypto->self, device.b, spki);
     if (rc != SYNCLINE_OK)
         return rc;
     if (!device_eq(&device, &c->device))

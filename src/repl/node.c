@@ -194,6 +194,7 @@ static int on_timer(struct node *n, const struct event *ev)
     if (rc == SYNCLINE_OK)
         rc = do_chores(n);
     send_tick(n);
+    acks_tick(n);
     if (rc == SYNCLINE_OK && PLANTED(IDLE_WRITES)) {
         n->ceiling = (struct clock_at){ 0 };
         rc = clock_keep(n, false);
@@ -616,7 +617,7 @@ uint64_t node_deadline_us(const struct node *n)
 {
     const uint64_t due[] = { conns_deadline(n), mesh_deadline(n),
         join_deadline(n), waits_deadline(n), verifies_deadline(n),
-        send_deadline(n), chores_deadline(n) };
+        send_deadline(n), n->acks_due_us, chores_deadline(n) };
     uint64_t first = UINT64_MAX;
 
     for (size_t i = 0; i < sizeof due / sizeof *due; i++)

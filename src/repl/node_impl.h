@@ -162,6 +162,7 @@ struct node {
     uint64_t heads_n;                /* that were taken, ever */
     uint32_t strange_acks;           /* of devices not known as members, ever */
     bool acks_news;                  /* some are to be passed on */
+    uint64_t acks_due_us;            /* of ours, to who can wait for them */
     struct wait *waits, **waits_end; /* for durability here, oldest first */
     struct wait *acking;             /* for durability elsewhere */
     uint32_t waits_added;            /* by what is being done */
@@ -312,9 +313,12 @@ NODISCARD int receive_late(
 
 /* ---- acks.c ---- */
 
-/* A peer, of what is durable here and it has not heard of. */
-NODISCARD int ack_tell(
-    struct node *n, struct conn *c, struct session *s, bool *told);
+/* A peer, of what is durable here and it has not heard of, if it may be waiting
+ * for that, or the time has come. */
+/* It has brought something. */
+void ack_hasten(const struct node *n, struct session *s);
+NODISCARD int ack_tell(struct node *n, struct conn *c, struct session *s);
+void acks_tick(struct node *n);
 /* What others have said is durable with them, to peers that do not reach them
  * themselves: the news, and all of it once a session. */
 NODISCARD int acks_pass_on(struct node *n);

@@ -191,6 +191,7 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
         goto fail;
     n->beacon_due_us = now_us;
     n->collect_due_us = now_us + n->opt.collect_us;
+    n->acks_due_us = UINT64_MAX;
     *out = n;
     return SYNCLINE_OK;
 fail:

@@ -397,10 +397,11 @@ static int save_early(struct node *n, struct conn *c, struct space *sp,
 }
 
 /* The rows up to the mark are in: now, and only now, V may say so. */
-static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
+static int receive_mark(struct node *n, struct conn *c, struct space *sp,
     const struct frame_batch *f, bool *unknown)
 {
-    int rc = standing_vector(n, c, sp, &f->mark);
+    struct session *s = session_of(c, sp);
+    int rc = s == NULL ? SYNCLINE_ENOMEM : standing_vector(n, c, sp, &f->mark);
 
     if (PLANTED(RELAY_DEAF) && sp->sealed)
         return rc;
@@ -418,6 +419,8 @@ static int receive_mark(struct node *n, const struct conn *c, struct space *sp,
         }
         *unknown = !access_clamp_dot(n, sp, &d) || *unknown;
         sp->clipped = sp->clipped || d.seq != f->mark.e[i].seq;
+        if (!vv_covers(&sp->have, &d))
+            ack_hasten(n, s);
         rc = space_raise(n, sp, &d);
     }
     sp->reissue_due = rc == SYNCLINE_OK && sp->reissue;

@@ -78,10 +78,31 @@ static bool only_people_close(const struct found_conflict *f)
         (policy == POLICY_MERGE && f->path.len == 0);
 }
 
-static int state_of(
-    struct node *n, const struct found_conflict *f, enum conflict_state *out)
-{
+/* The item that conflicts are about: many may be about one. */
+struct subject {
+    const struct space *space;
+    struct slice key;
     struct stored st;
+};
+
+static int subject_of(
+    struct node *n, const struct found_conflict *f, struct subject *about)
+{
+    int rc;
+
+    if (about->space == f->space && slice_eq(about->key, f->key))
+        return SYNCLINE_OK;
+    rc = item_read(n, f->space, f->key, &about->st);
+    if (rc == SYNCLINE_OK) {
+        about->space = f->space;
+        about->key = f->key;
+    }
+    return rc;
+}
+
+static int state_of(struct node *n, const struct found_conflict *f,
+    struct subject *about, enum conflict_state *out)
+{
     int rc;
 
     *out = STATE_RESOLVED;
@@ -90,28 +111,29 @@ static int state_of(
     *out = STATE_OPEN;
     if ((f->record.state & CONFLICT_RETURNED) != 0 || only_people_close(f))
         return SYNCLINE_OK;
-    rc = item_read(n, f->space, f->key, &st);
-    if (rc == SYNCLINE_OK && conflict_superseded(&st.item, &f->record))
+    rc = subject_of(n, f, about);
+    if (rc == SYNCLINE_OK && conflict_superseded(&about->st.item, &f->record))
         *out = STATE_SUPERSEDED;
     return rc;
 }
 
 /* The record does not hold it, since it is large (conflicts.c)? */
-static bool is_left_out(struct node *n, const struct found_conflict *f)
+static bool is_left_out(
+    struct node *n, const struct found_conflict *f, struct subject *about)
 {
     const struct contender *w = &f->record.winner;
+    const struct item *it = &about->st.item;
     const struct cell *cell;
-    struct stored st;
 
     if (w->value.ptr != NULL || slice_eq(w->path, f->record.loser.path))
         return false;
     if (w->path.len > 0)
         return true;
-    if (item_read(n, f->space, f->key, &st) != SYNCLINE_OK)
+    if (subject_of(n, f, about) != SYNCLINE_OK)
         return false;
-    cell = item_find(&st.item, w->path);
+    cell = item_find(it, w->path);
     return cell != NULL && cell->value.ptr != NULL &&
-        dot_eq(&st.item.changes[cell->change].first, &w->dot);
+        dot_eq(&it->changes[cell->change].first, &w->dot);
 }
 
 void put_contender_json(
@@ -144,6 +166,7 @@ int admin_conflicts(struct admin *q)
     struct conflict_scan s = { .n = q->n,
         .only_key = json_get_str(q->args, "key") };
     bool all = json_get_bool(q->args, "all", false), any = false;
+    struct subject about = { 0 };
     struct slice name = json_get_str(q->args, "space");
     struct space *sp;
     struct buf b = { 0 };
@@ -158,7 +181,7 @@ int admin_conflicts(struct admin *q)
          f = f->next) {
         enum conflict_state state;
 
-        rc = state_of(q->n, f, &state);
+        rc = state_of(q->n, f, &about, &state);
         if (rc != SYNCLINE_OK || (state != STATE_OPEN && !all))
             continue;
         buf_printf(&b, "%s{\"id\":\"%s\",\"space\":", any ? "," : "", f->id);
@@ -171,7 +194,8 @@ int admin_conflicts(struct admin *q)
             (f->record.state & CONFLICT_RETURNED) != 0 ? ",\"returned\":true"
                                                        : "");
         put_side(q->n, &b, "loser", &f->record.loser, false);
-        put_side(q->n, &b, "winner", &f->record.winner, is_left_out(q->n, f));
+        put_side(q->n, &b, "winner", &f->record.winner,
+            is_left_out(q->n, f, &about));
         buf_put_u8(&b, '}');
         any = true;
     }
@@ -185,6 +209,7 @@ int put_siblings(
     struct node *n, struct buf *b, struct space *sp, struct slice key)
 {
     struct conflict_scan s = { .n = n, .space = sp };
+    struct subject about = { 0 };
     struct buf prefix = { 0 };
     bool any = false;
     int rc;
@@ -197,7 +222,7 @@ int put_siblings(
          f = f->next) {
         enum conflict_state state;
 
-        rc = state_of(n, f, &state);
+        rc = state_of(n, f, &about, &state);
         if (rc != SYNCLINE_OK || state != STATE_OPEN ||
             f->record.loser.value.ptr == NULL)
             continue;
@@ -217,6 +242,7 @@ int count_conflicts(
     struct node *n, struct space *sp, struct conflict_counts *out)
 {
     struct conflict_scan s = { .n = n };
+    struct subject about = { 0 };
     int rc = conflicts_find(&s, sp->name);
 
     *out = (struct conflict_counts){ 0 };
@@ -224,7 +250,7 @@ int count_conflicts(
          f = f->next) {
         enum conflict_state state;
 
-        rc = state_of(n, f, &state);
+        rc = state_of(n, f, &about, &state);
         if (rc != SYNCLINE_OK || state != STATE_OPEN)
             continue;
         out->open++;
@@ -306,6 +332,7 @@ int admin_resolve(struct admin *q)
 {
     struct conflict_scan s = { .n = q->n,
         .only_id = json_get_str(q->args, "id") };
+    struct subject about = { 0 };
     enum conflict_state state;
     int rc;
 
@@ -324,7 +351,7 @@ int admin_resolve(struct admin *q)
         return errmsg_set(q->why, SYNCLINE_EINVAL,
             "%.*s: several conflicts begin so; give more digits",
             SLICE_FMT(s.only_id));
-    rc = state_of(q->n, s.list, &state);
+    rc = state_of(q->n, s.list, &about, &state);
     if (rc == SYNCLINE_OK && state != STATE_OPEN)
         rc = errmsg_set(q->why, SYNCLINE_ECONFLICT,
             "%s: settled already, %s; nothing was changed", s.list->id,

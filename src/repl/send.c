@@ -93,19 +93,20 @@ static uint64_t safe_cursor(const struct conn *c, const struct session *s)
     return safe;
 }
 
-/* With rows or a mark, the cursor is free. Alone it costs a frame and a
- * commit, but without it a peer that only ever sends would let us walk all
- * that it sent once more after a restart: now and then. */
-static bool tells_cursor(
-    const struct filling *f, uint64_t cursor, bool done, uint8_t flags)
+/* With rows, or for the first time, the cursor is free. Alone, or with a mark
+ * of what is known, it costs a commit, but without it a peer that only ever
+ * sends would let us walk all that it sent once more after a restart: now and
+ * then. */
+static bool tells_cursor(const struct filling *f, uint64_t cursor, bool done)
 {
     const struct session *s = f->s;
 
     if (s->indexing != INDEXING_DONE || cursor + 1 <= s->told_cursor)
         return false;
-    if (f->rows_n > 0 || f->conflicts_n > 0 || flags != 0)
+    if (f->rows_n > 0 || f->conflicts_n > 0)
         return true;
-    return done && (s->tell_cursor || s->untold > CURSOR_STRIDE);
+    return done &&
+        (s->tell_cursor || s->told_cursor == 0 || s->untold > CURSOR_STRIDE);
 }
 
 static bool floors_are_news(const struct session *s)
@@ -176,8 +177,7 @@ static int send_batch(struct filling *f, bool done, bool *sent)
         frame.batch.flags |= BATCH_WHOLE;
     if (done && floors_are_news(s))
         frame.batch.flags |= BATCH_MARK | BATCH_FLOORS;
-    if (s->bootstrapping == BOOTSTRAP_NONE &&
-        tells_cursor(f, cursor, done, frame.batch.flags)) {
+    if (s->bootstrapping == BOOTSTRAP_NONE && tells_cursor(f, cursor, done)) {
         frame.batch.flags |= BATCH_CURSOR;
         frame.batch.cursor = cursor;
     }
@@ -392,6 +392,45 @@ static bool gives_bootstrap(const struct conn *c, const struct session *s)
         (s->space->staging == NULL || s->space->staging_conn != c->id);
 }
 
+/* From where on the peer is sent what it lacks. */
+static void begin_sending(
+    struct node *n, struct session *s, const struct frame_subscribe *f)
+{
+    const struct space *sp = s->space;
+
+    s->wanted = true;
+    s->until = sp->durable_lsn;
+    s->pos = f->has_cursor ? f->cursor : 0;
+    s->told_cursor = f->has_cursor ? f->cursor + 1 : 0;
+    s->told_floors = (struct floors){ 0 };
+    if (f->has_cursor)
+        n->counts.subscribed_by_cursor++;
+    else if (f->have.n == 0)
+        n->counts.subscribed_from_start++;
+    if (!f->has_cursor && f->have.n > 0) {
+        struct dot first = { .seq = 0 };
+
+        n->counts.subscribed_by_index++;
+        s->indexing = INDEXING_ITEMS;
+        (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
+    }
+    n->want_flush = true;
+}
+
+/* What the peer is told of what is durable, here and elsewhere. */
+static void begin_acking(
+    struct node *n, struct session *s, const struct frame_subscribe *f)
+{
+    s->owes_acks = s->owes_acks || !s->subscribed;
+    n->acks_news = n->acks_news || s->owes_acks;
+    s->subscribed = s->ack_now = true;
+    if ((f->flags & SUBSCRIBE_AGAIN) == 0)
+        return;
+    /* It may have forgotten what it was told, with what did not count. */
+    arena_reset(&s->acked_arena);
+    s->acked = (struct vv){ 0 };
+}
+
 int send_on_subscribe(struct node *n, struct conn *c,
     const struct frame_subscribe *f, uint32_t no)
 {
@@ -424,31 +463,11 @@ int send_on_subscribe(struct node *n, struct conn *c,
     send_forget(c, s);
     arena_reset(&s->arena);
     s->peer_has = (struct vv){ 0 };
-    s->wanted = true;
-    s->until = sp->durable_lsn;
-    s->pos = f->has_cursor ? f->cursor : 0;
-    if (f->has_cursor)
-        n->counts.subscribed_by_cursor++;
-    else if (f->have.n == 0)
-        n->counts.subscribed_from_start++;
-    if (!f->has_cursor && f->have.n > 0) {
-        struct dot first = { .seq = 0 };
-
-        n->counts.subscribed_by_index++;
-        s->indexing = INDEXING_ITEMS;
-        (void)key_seen(&s->at, sp->id, &first, SLICE_NONE);
-    }
-    n->want_flush = true;
-    s->owes_acks = s->owes_acks || !s->subscribed;
-    n->acks_news = n->acks_news || s->owes_acks;
-    s->subscribed = true;
-    s->told_floors = (struct floors){ 0 };
+    begin_sending(n, s, f);
+    begin_acking(n, s, f);
     arena_reset(&s->claims_arena);
     s->claims = (struct vv){ 0 };
     s->deaf = false;
-    /* It may have forgotten what it was told, with what did not count. */
-    arena_reset(&s->acked_arena);
-    s->acked = (struct vv){ 0 };
     if (vv_copy(&s->peer_has, &have, &s->arena) != SYNCLINE_OK ||
         vv_copy(&s->claims, &have, &s->claims_arena) != SYNCLINE_OK ||
         (!PLANTED(M14) && ack_lower(n, &c->device, sp, &have) != SYNCLINE_OK))
@@ -457,7 +476,10 @@ int send_on_subscribe(struct node *n, struct conn *c,
         vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena) !=
             SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
-    rc = begin_answer(n, c, sp, no);
+    if ((f->flags & SUBSCRIBE_DURABLE) != 0)
+        rc = ack_learn(n, &c->device, sp, &have, false);
+    if (rc == SYNCLINE_OK && (f->flags & SUBSCRIBE_AGAIN) != 0)
+        rc = begin_answer(n, c, sp, no);
     return rc == SYNCLINE_OK && gave && !session_is_behind(s)
         ? conn_subscribe(n, c, sp)
         : rc;

@@ -23,6 +23,14 @@ static int subscribe(
     if (s == NULL)
         return SYNCLINE_ENOMEM;
     s->refusing = s->asked;
+    if (s->asked)
+        f.subscribe.flags |= SUBSCRIBE_AGAIN;
+    if (vv_geq(&sp->durable, &sp->have)) {
+        f.subscribe.flags |= SUBSCRIBE_DURABLE;
+        rc = vv_join(&s->acked, &sp->have, &s->acked_arena);
+        if (rc != SYNCLINE_OK)
+            return rc;
+    }
     rc = anew ? SYNCLINE_ENOTFOUND
               : store_get(&n->opt.store, TABLE_META,
                     key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),

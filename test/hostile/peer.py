@@ -271,9 +271,10 @@ class Peer:
                    struct.pack("<Q", int(time.time() * 1e6)) + varint(0) +
                    lot(name))
 
-    def subscribe(self, space="default", have=None, cursor=None):
+    def subscribe(self, space="default", have=None, cursor=None, flags=0):
         self.frame(SUBSCRIBE, self.token(space) + vector(have or {}) +
-                   varint(0 if cursor is None else cursor + 1))
+                   varint(0 if cursor is None else cursor + 1) +
+                   bytes([flags]))
 
     def batch(self, rows=(), mark=None, space="default", flags=0, cursor=0,
               conflicts=()):

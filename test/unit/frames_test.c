@@ -57,6 +57,7 @@ static struct frame subscribe(void)
     f.subscribe.have = (struct vv){ entries, 2, 2 };
     f.subscribe.has_cursor = true;
     f.subscribe.cursor = 0;
+    f.subscribe.flags = SUBSCRIBE_AGAIN | SUBSCRIBE_DURABLE;
     return f;
 }
 
@@ -268,9 +269,9 @@ static const struct {
         LIT("\1\1\5" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
             "\x8c\x25\4desk") },
     { "subscribe, from a cursor of 0", subscribe,
-        LIT("\2\2" SPACE "\2" R1 "\5" R2 "\xac\2\1") },
+        LIT("\2\2" SPACE "\2" R1 "\5" R2 "\xac\2\1\3") },
     { "subscribe, for the first time", subscribe_anew,
-        LIT("\2\2" SPACE "\0\0") },
+        LIT("\2\2" SPACE "\0\0\0") },
     { "batch", batch,
         LIT("\3\x80\1" SPACE "\3\7\1\5\1k\2it\1\4\1t\1r\1" R1 "\5") },
     { "batch with floors", batch_with_floors,
@@ -477,9 +478,11 @@ static const struct {
         LIT("\1\1\5" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
     { "a port beyond 65535", LIT("\1\1\5" MESH R1 X4("\0\0") "\x80\x80\4\0"),
         SYNCLINE_EMALFORMED },
-    { "a vector out of order", LIT("\2\2" SPACE "\2" R2 "\1" R1 "\1\0"),
+    { "a vector out of order", LIT("\2\2" SPACE "\2" R2 "\1" R1 "\1\0\0"),
         SYNCLINE_EMALFORMED },
-    { "a vector with a 0", LIT("\2\2" SPACE "\1" R1 "\0\0"),
+    { "an unknown flag of a subscription", LIT("\2\2" SPACE "\0\0\4"),
+        SYNCLINE_EMALFORMED },
+    { "a vector with a 0", LIT("\2\2" SPACE "\1" R1 "\0\0\0"),
         SYNCLINE_EMALFORMED },
     { "an unknown flag of a batch", LIT("\3\1" SPACE "\x80\0\0\0\0\0\0\0"),
         SYNCLINE_EMALFORMED },
