@@ -11,6 +11,7 @@
 #include "repl/keys.h"
 
 struct node;
+struct head;
 
 /* ---- spaces ---- */
 
@@ -73,8 +74,9 @@ struct space {
     bool touched;
     uint64_t news; /* counts what sessions may have to tell their peers */
     struct space_state undo;
-    bool echoed;   /* what this step changed is all as a peer sent it */
-    bool adopting; /* adopt.c */
+    bool echoed;        /* what this step changed is all as a peer sent it */
+    bool adopting;      /* adopt.c */
+    struct head *heads; /* at a relay: what devices say (heads.h) */
 };
 
 /* A change of V in this step, so that it can be undone or made durable. It
