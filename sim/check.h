@@ -88,7 +88,7 @@ void check_sizes(
     struct world *w, const struct machine *m, const struct node_sizes *z);
 void check_history(struct world *w, struct machine *m);
 /* And what it writes at once, so that there is always a way on. */
-void check_commit(struct world *w, struct machine *m, size_t bytes);
+void check_commit(struct world *w, const struct machine *m, struct slice ops);
 
 /* I11: what a resolver is asked to merge are things that people wrote, never
  * its own results, and whoever asks gives them in the same order. */

@@ -1,5 +1,6 @@
 #include "sim/machine.h"
 
+#include "repl/clock_impl.h"
 #include "sim/check.h"
 #include "sim/faults_disk.h"
 #include "sim/machine_impl.h"
@@ -16,8 +17,10 @@
 /* Versions of an item: kept unless it is said how many; between looks. */
 #define HISTORY_KEEP 50
 #define HISTORY_LOOK 64
-/* The most that one item takes in one commit. */
+/* The most that one item takes in one commit; but the record of an epoch. */
 #define ONE_ITEM ((size_t)160 << 10)
+/* That is written as an item of `_mesh`, and as the node's own. */
+#define TWO_RECORDS (2 * EPOCH_RECORD_MAX)
 /* Seeds whose signatures are Ed25519; those of the others are quick. */
 #define REAL_ONE_IN 64
 
@@ -48,9 +51,8 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
     int rc;
 
     memory_spare();
+    check_commit(m->world, m, ops);
     rc = machine_disk_commit(&m->disk, ops, no);
-    if (rc == SYNCLINE_ELIMIT)
-        check_commit(m->world, m, ops.len);
     if (rc == SYNCLINE_OK) {
         m->commits++;
         if (m->relay)
@@ -170,7 +172,8 @@ static void be_narrow(struct machine *m, struct node_options *opt)
     struct prng p = draw_from(m->world->opt.seed, DRAW_SIZES, m->id + m->life);
 
     opt->commit_bytes = 500 + prng_below(&p, 8000);
-    machine_disk_limit(&m->disk, opt->commit_bytes + ONE_ITEM);
+    m->commit_most = opt->commit_bytes + ONE_ITEM;
+    machine_disk_limit(&m->disk, m->commit_most + TWO_RECORDS);
 }
 
 static void timer_fires(struct world *w, struct happening *h);
@@ -369,6 +372,7 @@ void machine_start(struct machine *m)
     opt.name = slice_str(name);
     if (fault_is_on(&w->faults, FAULT_SMALL) != m->odd_limits)
         shrink(&opt, &m->draw);
+    m->commit_most = 0;
     machine_disk_limit(&m->disk, 0);
     if (opt.batch_bytes != 0)
         be_narrow(m, &opt);
@@ -548,6 +552,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
         network_review(m);
         break;
     case FX_PACE:
+        m->paced_us = m->world->now_us;
         network_wait(m, fx->conn, fx->wait_us);
         break;
     case FX_AUDIT:

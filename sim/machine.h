@@ -55,6 +55,8 @@ struct machine {
     uint32_t far_life; /* in this of its lives */
     uint64_t spins_from_us;
     uint32_t timer_spins; /* wake-ups since then */
+    size_t commit_most;   /* what it may write at once; 0: anything */
+    uint64_t paced_us;    /* when it last read slower than it was sent */
     uint64_t requests;
     struct ask *asks;       /* not answered yet */
     struct write *unplaced; /* that wait in the node; see operation.c */

@@ -13,6 +13,11 @@
 #define MEETING_US (60 * SEC_US)
 /* Who differs under one vector compares once a minute, and then writes. */
 #define FORKS_US (150 * SEC_US)
+/* Who reads no faster than his limits say takes longer for the same, and may be
+ * sent what he has already for a while. He has caught up when nothing had to
+ * wait for so long, and that is awaited for so long. */
+#define CAUGHT_UP_US (5 * SEC_US)
+#define CATCH_UP_US (120 * SEC_US)
 /* Nothing happens for so long, twice. */
 #define QUIET_US (60 * SEC_US)
 /* What is written after that is everywhere. */
@@ -94,6 +99,17 @@ static void judge_quiet(struct world *w, struct happening *h)
 
 /* ---- heal ---- */
 
+static bool is_reading_late(const struct world *w)
+{
+    for (unsigned i = 0; i < w->machines_n; i++) {
+        uint64_t paced_us = w->machines[i].paced_us;
+
+        if (paced_us > 0 && w->now_us < paced_us + CAUGHT_UP_US)
+            return true;
+    }
+    return false;
+}
+
 static void judge(struct world *w, struct happening *h)
 {
     (void)h;
@@ -126,6 +142,20 @@ static void judge(struct world *w, struct happening *h)
     later(w, QUIET_US, judge_quiet);
 }
 
+static void catch_up(struct world *w, struct happening *h)
+{
+    if (is_reading_late(w) && w->now_us < w->work.phase_us + CATCH_UP_US)
+        later(w, SEC_US, catch_up);
+    else
+        judge(w, h);
+}
+
+static void judge_soon(struct world *w, struct happening *h)
+{
+    w->work.phase_us = w->now_us;
+    catch_up(w, h);
+}
+
 static void healed(struct world *w)
 {
     const uint64_t loads = (w->opt.ops + TRANSFER_OPS - 1) / TRANSFER_OPS;
@@ -135,7 +165,7 @@ static void healed(struct world *w)
     later(w,
         HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0) +
             (fault_is_on(&w->faults, FAULT_FORK) ? FORKS_US : 0),
-        judge);
+        judge_soon);
 }
 
 /* Those that are out come in first. */

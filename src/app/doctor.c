@@ -242,6 +242,32 @@ static void check_relays(const struct json *status, struct buf *b)
             "audit` says which one, and when");
 }
 
+/* By signed words of members, which the relay itself has passed on. */
+static void check_withheld(const struct json *status, struct buf *b)
+{
+    const struct json *list = json_get(status, "withheld");
+    char text[480];
+
+    for (const struct json *e = list != NULL ? list->first : NULL; e != NULL;
+         e = e->next) {
+        const bool missing = slice_is(json_get_str(e, "what"), "missing");
+
+        (void)snprintf(text, sizeof text,
+            missing ? "%.*s: the relay %.*s keeps back what %.*s wrote, for "
+                      "%lld s: let this machine meet another member or use "
+                      "another relay; if that brings it, remove this one"
+                    : "%.*s: what the relay %.*s has brought differs from "
+                      "what %.*s has, for %lld s: let both meet and run "
+                      "`syncline verify`; the relay keeps something back, or "
+                      "somebody has said two things",
+            SLICE_FMT(json_get_str(e, "space")),
+            SLICE_FMT(json_get_str(e, "relay")),
+            SLICE_FMT(json_get_str(e, "whose")),
+            (long long)json_get_int(e, "for_s", 0));
+        put_check(b, "relay", "warn", text);
+    }
+}
+
 static int64_t number_of(const struct json *peer, const char *name)
 {
     const struct json *v = json_get(peer, name);
@@ -371,6 +397,7 @@ void doctor_examine(
     check_forks(status, &b);
     check_unopened(status, &b);
     check_relays(status, &b);
+    check_withheld(status, &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

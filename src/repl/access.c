@@ -247,21 +247,25 @@ int access_lower(
     return rc;
 }
 
-/* What is known of others, and what they said themselves. */
-static void lower_others(struct node *n, struct space *sp)
+/* What is known of others, and what they said themselves; true: they would have
+ * to say it again, should it count once more. */
+static bool lower_others(struct node *n, struct space *sp)
 {
+    bool any = false;
+
     for (struct member_ack *a = n->acks; a != NULL; a = a->next)
         if (a->space == sp)
-            (void)access_clamp(n, sp, &a->durable);
+            any = access_clamp(n, sp, &a->durable) || any;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
             if (s->space != sp)
                 continue;
             session_stir(s);
             (void)access_clamp(n, sp, &s->peer_has);
-            (void)access_clamp(n, sp, &s->claims);
+            any = access_clamp(n, sp, &s->claims) || any;
             (void)access_clamp(n, sp, &s->acked);
         }
+    return any;
 }
 
 /* Sessions of spaces that are shared no more end; of those that are now, they
@@ -301,7 +305,10 @@ static int look_at(struct node *n, struct space *sp)
     else if (access_clamp_dot(n, sp, &own) &&
         own.seq < vv_get(&sp->have, &n->replica))
         n->mint_due = true;
-    lower_others(n, sp);
+    /* They are asked once more when records come again: by those more may
+     * count. */
+    sp->clipped = sp->clipped || sp->lessened;
+    sp->lessened = lower_others(n, sp);
     sp->collected_upto = (struct vv){ 0 }; /* what waited for some may go */
     sp->suspect = true;
     /* Its own rows that no vector covers can be written again, after a mark. */

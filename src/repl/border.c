@@ -28,7 +28,7 @@ static int add_key(struct node *n, const struct space_token *token,
 }
 
 /* Names are made with the key of epoch 0. */
-static int first_key(
+int border_first_key(
     struct node *n, const struct space_token *token, uint8_t first[KEY_LEN])
 {
     const struct keyring *ring = &n->keyring;
@@ -55,7 +55,7 @@ int border_sealer(struct node *n, const struct space *sp, struct sealer *out)
         arena_alloc(&n->step, (ring->n + 1) * sizeof *keys);
     struct sealer s = { .node = n, .space = sp, .keys = keys };
     uint8_t first[KEY_LEN];
-    int rc = keys == NULL ? SYNCLINE_ENOMEM : first_key(n, token, first);
+    int rc = keys == NULL ? SYNCLINE_ENOMEM : border_first_key(n, token, first);
 
     for (uint32_t i = 0; i < ring->n && rc == SYNCLINE_OK; i++) {
         rc = add_key(n, token, &ring->e[i], first, &keys[s.keys_n]);

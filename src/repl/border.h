@@ -19,6 +19,10 @@ bool border_opens(const struct node *n, const struct space *sp);
 NODISCARD int border_sealer(
     struct node *n, const struct space *sp, struct sealer *out);
 
+/* ENOTFOUND: it is not held. */
+NODISCARD int border_first_key(
+    struct node *n, const struct space_token *token, uint8_t first[KEY_LEN]);
+
 /* A row on its way out, in place. Codes as of sealed_make. */
 NODISCARD int border_out(const struct sealer *s, struct row_out *row);
 /* And in, where it has been read: whatever is known of its roots stays true.

@@ -91,23 +91,43 @@ static bool may_go(
     return vv_covers(least, &c->dot);
 }
 
+/* Those who are parked, too. */
+static bool all_have(
+    const struct node *n, const struct space *sp, const struct dot *d)
+{
+    for (size_t i = 0; i < members_n(n->members); i++) {
+        const struct device_id *m = &members_at(n->members, i)->device;
+
+        if (!device_eq(m, &n->device) && access_may_read(n, m, sp) &&
+            !vv_covers(acked_by(n, m, sp), d))
+            return false;
+    }
+    return true;
+}
+
 /* All that was merged into it must be everywhere: a version, or a write of that
  * life that lost, must not come after the record has gone. What no vector here
- * covers is lost, and nobody waits for it. */
+ * covers is lost, and nobody waits for it; but who is away may have it, and
+ * would bring it back under another name. Nothing but this record tells that it
+ * was seen. */
 static bool item_may_go(const struct node *n, const struct space *sp,
     const struct item *it, const struct vv *least)
 {
+    const struct dot *tomb = &it->changes[it->tomb].dot;
+    bool lost = false;
+
     if (!may_go(n, &it->changes[it->tomb], least))
         return false;
     for (uint32_t i = 0; i < it->ctx.n && !PLANTED(M7); i++) {
         struct dot d = it->ctx.e[i];
         uint64_t here = vv_get(&sp->durable, &d.replica);
 
+        lost = lost || d.seq > here;
         d.seq = d.seq < here ? d.seq : here;
         if (d.seq > 0 && !vv_covers(least, &d))
             return false;
     }
-    return true;
+    return !lost || all_have(n, sp, tomb);
 }
 
 static void count_behind(

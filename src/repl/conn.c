@@ -2,6 +2,7 @@
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/compare.h"
+#include "repl/heads.h"
 #include "repl/proofs.h"
 
 #include <stdio.h>
@@ -67,6 +68,7 @@ static void session_free(struct conn *c, struct session *s)
     arena_free(&s->claims_arena);
     arena_free(&s->horizon_arena);
     arena_free(&s->late_arena);
+    heads_free(&s->heads);
     free(s);
 }
 
@@ -343,7 +345,7 @@ static int on_pong(struct node *n, struct conn *c, struct frame *f)
     if (f->ping.sent_us > n->now_us)
         return SYNCLINE_EMALFORMED;
     clock_measured(n, c, f->ping.sent_us, f->ping.wall_us);
-    return SYNCLINE_OK;
+    return heads_on_pong(n, c, f->ping.sent_us);
 }
 
 static int on_reach(struct node *n, struct conn *c, struct frame *f)
@@ -436,6 +438,11 @@ static int on_show(struct node *n, struct conn *c, struct frame *f)
     return compare_on_show(n, c, &f->show);
 }
 
+static int on_head(struct node *n, struct conn *c, struct frame *f)
+{
+    return receive_head(n, c, &f->head);
+}
+
 static int on_bye(struct node *n, struct conn *c, struct frame *f)
 {
     char text[256];
@@ -472,6 +479,7 @@ static const struct {
     [FRAME_EPOCH] = { on_epoch, false },
     [FRAME_CHECK] = { on_check, false },
     [FRAME_SHOW] = { on_show, false },
+    [FRAME_HEAD] = { on_head, false },
 };
 
 int conn_on_frame(struct node *n, const struct event *ev)
@@ -586,6 +594,8 @@ int conns_flush(struct node *n)
              s = s->next)
             if (!session_is_calm(s))
                 rc = ack_tell(n, c, s);
+        if (rc == SYNCLINE_OK)
+            rc = heads_pass_on(n, c, false);
         if (rc == SYNCLINE_OK && c->hurry)
             rc = give_credit(n, c);
     }
@@ -614,6 +624,8 @@ int conns_tick(struct node *n)
             rc = conn_ping(n, c);
             if (rc == SYNCLINE_OK && c->greeted)
                 rc = compare_tick(n, c);
+            if (rc == SYNCLINE_OK && c->greeted)
+                rc = heads_tick(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next) {
                 s->tell_cursor = n->want_flush = true; /* and see who rests */
                 session_stir(s);

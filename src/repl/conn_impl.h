@@ -45,6 +45,8 @@ enum indexing {
 /* The peer is behind what we have collected: it is given the whole state. */
 enum bootstrapping { BOOTSTRAP_NONE, BOOTSTRAP_SENDING, BOOTSTRAP_SENT };
 
+struct head;
+
 /* One space on one connection, both directions. */
 struct session {
     struct session *next;
@@ -100,6 +102,12 @@ struct session {
     /* The space's news, plus one, when a flush found nothing to say here;
      * whoever changes anything of this struct stirs it. */
     uint64_t calm_at;
+    /* Signed heads (heads.h): of others, heard; ours, as last told; up to
+     * where those of others were passed on. */
+    struct head *heads;
+    uint8_t head_told[SHA256_LEN];
+    uint32_t head_beats;
+    uint64_t heads_passed, heads_from_us;
 };
 
 static inline void session_stir(struct session *s)
@@ -174,6 +182,7 @@ struct conn {
     struct asked_range *asks;
     uint64_t compare_from_us; /* not before that again */
     uint32_t shows;           /* items that we want to be shown */
+    uint64_t rows_us;         /* when rows came, and more were to */
     struct arena arena;
 };
 

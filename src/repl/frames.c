@@ -291,6 +291,26 @@ static void get_show(struct reader *r, struct frame *f, struct arena *a)
     f->show.row = get_bytes(r);
 }
 
+static void put_head(struct buf *b, const struct frame *f)
+{
+    put_token(b, &f->head.space);
+    buf_put(b, f->head.device.b, DEVICE_ID_LEN);
+    put_varint(b, f->head.number);
+    buf_put(b, f->head.print, HEAD_PRINT_LEN);
+    buf_put(b, f->head.sig, ED25519_SIG_LEN);
+    put_vv(b, &f->head.durable);
+}
+
+static void get_head(struct reader *r, struct frame *f, struct arena *a)
+{
+    get_token(r, &f->head.space);
+    get_into(r, f->head.device.b, DEVICE_ID_LEN);
+    f->head.number = get_varint_max(r, SEQ_MAX);
+    get_into(r, f->head.print, HEAD_PRINT_LEN);
+    get_into(r, f->head.sig, ED25519_SIG_LEN);
+    (void)!get_vv(r, &f->head.durable, a);
+}
+
 static void put_bye(struct buf *b, const struct frame *f)
 {
     put_varint(b, (uint64_t)-f->bye.code);
@@ -325,6 +345,7 @@ static const struct {
     [FRAME_EPOCH] = { "epoch", put_epoch, get_epoch },
     [FRAME_CHECK] = { "check", put_check, get_check },
     [FRAME_SHOW] = { "show", put_show, get_show },
+    [FRAME_HEAD] = { "head", put_head, get_head },
 };
 
 const char *frame_name(enum frame_type type)

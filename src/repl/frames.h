@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "core/netaddr.h"
 #include "core/vv.h"
+#include "crypto/port.h"
 
 #define PROTOCOL_VERSION 5
 #define FRAME_MAX ((size_t)1 << 20)
@@ -31,6 +32,7 @@ enum frame_type {
     FRAME_EPOCH = 14,     /* in which my clock is, or the proof of one */
     FRAME_CHECK = 15,     /* prints of my vector and of what is alive */
     FRAME_SHOW = 16,      /* an item, please; or there it is */
+    FRAME_HEAD = 17,      /* a device's signed word, through a relay */
     FRAME_END
 };
 
@@ -153,6 +155,19 @@ struct frame_show {
     struct slice row; /* empty: it is asked for */
 };
 
+#define HEAD_PRINT_LEN 16
+
+/* What a device has on its disk, as far as the relay that it gave this to has
+ * it, too (heads.h). */
+struct frame_head {
+    struct space_token space;
+    struct device_id device;
+    uint64_t number;               /* rises */
+    uint8_t print[HEAD_PRINT_LEN]; /* of what is alive; zeros: not told */
+    uint8_t sig[ED25519_SIG_LEN];
+    struct vv durable;
+};
+
 struct frame_bye {
     int32_t code; /* a syncline_status */
     struct slice text;
@@ -177,6 +192,7 @@ struct frame {
         struct frame_epoch epoch;
         struct frame_check check;
         struct frame_show show;
+        struct frame_head head;
     };
 };
 

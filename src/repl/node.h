@@ -198,6 +198,11 @@ struct effect {
     X(larges_received)                                                   \
     X(acks_sent)                                                         \
     X(acks_forwarded)                                                    \
+    X(heads_sent)                                                        \
+    X(heads_received)                                                    \
+    X(heads_passed_on)                                                   \
+    X(relays_withhold)                                                   \
+    X(heads_differ)                                                      \
     X(collected)        /* tombstones */                                 \
     X(fields_collected) /* removed fields */                             \
     X(collected_behind) /* of them: a parked member lacks it */          \

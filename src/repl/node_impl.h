@@ -21,6 +21,7 @@
  *   cuts.c, voided.c   what of that counts still, and what has gone for it
  *   forks.c, clocks.c   replicas that said two things at once; wrong clocks
  *   carry.c     what a relay opens, and in which form (sealed.h, border.h)
+ *   heads.c     what devices say through relays (heads.h)
  *   epochs.c    the mesh's keys
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
@@ -157,6 +158,8 @@ struct node {
     struct standing *standings;
     struct pace wrote, wrote_bytes; /* by local requests */
     struct member_ack *acks;
+    uint64_t head_number;            /* of the last one that we have signed */
+    uint64_t heads_n;                /* that were taken, ever */
     uint32_t strange_acks;           /* of devices not known as members, ever */
     bool acks_news;                  /* some are to be passed on */
     uint64_t acks_due_us;            /* of ours, to who can wait for them */

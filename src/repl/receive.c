@@ -552,6 +552,8 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
     c->owed += batch_bytes(f);
     if ((f->flags & BATCH_HURRY) != 0)
         c->hurry = true;
+    if ((f->flags & BATCH_MARK) == 0 && f->rows_n + f->conflicts_n > 0)
+        c->rows_us = n->now_us;
     n->want_flush = true;
     rc = standing_rows(n, c, f->rows_n + f->conflicts_n);
     if (rc == SYNCLINE_OK && sp != NULL && (f->flags & BATCH_BEGINS) != 0)
@@ -637,6 +639,7 @@ int receive_fragment(
 
     c->owed += f->bytes.len;
     c->hurry = true;
+    c->rows_us = n->now_us;
     n->want_flush = true;
     if (sp != NULL && sp->staging_conn == c->id)
         sp->staging_us = n->now_us;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/heads.h"
 
 int admin_reply(struct admin *q, struct buf *b)
 {
@@ -386,6 +387,7 @@ static void put_carried(const struct node *n, struct buf *b)
     buf_printf(b, ",\"unopened\":%llu,\"relays_back\":%llu",
         (unsigned long long)n->counts.rows_unopened,
         (unsigned long long)n->counts.relays_back);
+    heads_put_status(n, b);
     if (!carry_is_relay(n))
         return;
     buf_printf(

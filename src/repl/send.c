@@ -261,6 +261,18 @@ static int begin_bootstrap(struct node *n, struct conn *c, struct session *s)
     return buf_status(&s->at) != 0 ? SYNCLINE_ENOMEM : conn_send(n, c, &f);
 }
 
+/* One after the other: whoever has taken one is a new replica, and begins all
+ * its sessions anew. Of several at once only the first would not be in vain. */
+static bool waits_its_turn(const struct conn *c, const struct session *s)
+{
+    if (s->bootstrapping != BOOTSTRAP_NONE || !session_is_behind(s))
+        return false;
+    for (const struct session *o = c->sessions; o != NULL; o = o->next)
+        if (o->bootstrapping == BOOTSTRAP_SENDING)
+            return true;
+    return false;
+}
+
 static int end_bootstrap(struct node *n, struct conn *c, struct session *s)
 {
     struct frame f = { .type = FRAME_BOOTSTRAP,
@@ -270,7 +282,8 @@ static int end_bootstrap(struct node *n, struct conn *c, struct session *s)
             .floors = s->space->s.floors } };
 
     s->bootstrapping = BOOTSTRAP_SENT;
-    s->wanted = false; /* it subscribes anew, as another replica */
+    s->wanted = false;    /* it subscribes anew, as another replica */
+    n->want_flush = true; /* unless it was deaf: then others may follow */
     return conn_send(n, c, &f);
 }
 
@@ -338,7 +351,7 @@ int send_flush(struct node *n)
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
             bool more;
 
-            if (session_is_calm(s))
+            if (session_is_calm(s) || waits_its_turn(c, s))
                 continue;
             more = s->wanted && !s->space->suspect && !c->closing &&
                 (session_is_behind(s) || !is_at_rest(c, s));
@@ -421,14 +434,15 @@ static void begin_sending(
 static void begin_acking(
     struct node *n, struct session *s, const struct frame_subscribe *f)
 {
+    /* It may have forgotten what it was told, with what did not count. */
+    if ((f->flags & SUBSCRIBE_AGAIN) != 0) {
+        s->owes_acks = true;
+        arena_reset(&s->acked_arena);
+        s->acked = (struct vv){ 0 };
+    }
     s->owes_acks = s->owes_acks || !s->subscribed;
     n->acks_news = n->acks_news || s->owes_acks;
     s->subscribed = s->ack_now = true;
-    if ((f->flags & SUBSCRIBE_AGAIN) == 0)
-        return;
-    /* It may have forgotten what it was told, with what did not count. */
-    arena_reset(&s->acked_arena);
-    s->acked = (struct vv){ 0 };
 }
 
 int send_on_subscribe(struct node *n, struct conn *c,

@@ -127,6 +127,10 @@ int silence_parked(struct node *n, struct slice device, bool parked)
         rc = tell_parked(n, members_get(n->members, &id), parked);
     if (rc != SYNCLINE_OK)
         return rc;
+    /* What waited for him alone may go when he has it. */
+    for (struct space *sp = n->spaces; sp != NULL && s->parked && !parked;
+         sp = sp->next)
+        sp->collected_upto = (struct vv){ 0 };
     s->parked = parked;
     if (!parked)
         silence_heard(n, &id);

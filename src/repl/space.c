@@ -1,5 +1,6 @@
 #include "base/plant.h"
 #include "base/text.h"
+#include "repl/heads.h"
 #include "repl/proofs.h"
 
 #include <stdlib.h>
@@ -62,6 +63,7 @@ void space_free(struct node *n, struct space *sp)
         at = &(*at)->next;
     if (*at == sp)
         *at = sp->next;
+    heads_free(&sp->heads);
     release(sp);
 }
 

@@ -11,6 +11,7 @@
 #include "repl/keys.h"
 
 struct node;
+struct head;
 
 /* ---- spaces ---- */
 
@@ -43,11 +44,12 @@ struct space {
     uint32_t past; /* the number that its history is kept under */
     struct space_token token;
     struct slice name;
-    bool hidden;  /* removed by somebody */
-    bool barred;  /* not granted to this device */
-    bool sealed;  /* kept as a relay keeps it (sealed.h) */
-    bool suspect; /* may hold changes that do not count */
-    bool clipped; /* what somebody claimed of it was not taken at its word */
+    bool hidden;   /* removed by somebody */
+    bool barred;   /* not granted to this device */
+    bool sealed;   /* kept as a relay keeps it (sealed.h) */
+    bool suspect;  /* may hold changes that do not count */
+    bool clipped;  /* what somebody claimed of it was not taken at its word */
+    bool lessened; /* nor is what was taken so, since records came last */
     struct space_state s;
     struct vv have;    /* V */
     struct vv durable; /* the part of it that is on the disk */
@@ -72,8 +74,9 @@ struct space {
     bool touched;
     uint64_t news; /* counts what sessions may have to tell their peers */
     struct space_state undo;
-    bool echoed;   /* what this step changed is all as a peer sent it */
-    bool adopting; /* adopt.c */
+    bool echoed;        /* what this step changed is all as a peer sent it */
+    bool adopting;      /* adopt.c */
+    struct head *heads; /* at a relay: what devices say (heads.h) */
 };
 
 /* A change of V in this step, so that it can be undone or made durable. It

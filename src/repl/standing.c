@@ -7,7 +7,7 @@
  * both outlive connections: a restart forgives. */
 #include "base/plant.h"
 #include "base/text.h"
-#include "repl/node_impl.h"
+#include "repl/heads.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +165,7 @@ size_t conn_bytes(const struct conn *c)
 
     for (const struct session *s = c->sessions; s != NULL; s = s->next) {
         bytes += sizeof *s + vector_bytes(s) + s->at.cap + s->records_at.cap;
+        bytes += heads_bytes(s->heads);
         for (uint32_t i = 0; i < s->held_n; i++)
             bytes += sizeof *s->held[i] + s->held[i]->key.len +
                 s->held[i]->ctx.cap * sizeof(struct dot);

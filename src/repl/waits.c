@@ -1,6 +1,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/heads.h"
 
 #include <stdlib.h>
 
@@ -175,7 +176,8 @@ static uint32_t count_acks(
         if (device_eq(d, &n->device) || !access_may_read(n, d, w->space))
             continue;
         a = find_ack(n, d, w->space);
-        if (a != NULL && vv_covers(&a->durable, &w->dot))
+        if ((a != NULL && vv_covers(&a->durable, &w->dot)) ||
+            heads_cover(n, d, w->space, &w->dot))
             n_acks++;
         else
             *all = false;

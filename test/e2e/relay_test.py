@@ -144,6 +144,23 @@ def members_that_never_meet_converge():
         equal(b.status()["unopened"], 0, "rows that b cannot open")
 
 
+def a_write_waits_for_who_is_never_met():
+    with World(relayed=True) as w:
+        a, r, b = _scene(w)
+        a.put("lamp", 1)
+        b.waits_for("lamp", 1)
+        holds(a.do("put", "default", "lamp", "2", "--wait", "all", "--json"),
+              '"acks":1')
+        holds(b.do("put", "default", "lamp", "3", "--wait", "1", "--json"),
+              '"acks":1')
+        w.relay.cut("b")
+        a.refuses("put", "default", "lamp", "4", "--wait", "all",
+                  "--timeout", "1", says="confirmed in time")
+        for n in (a, b):
+            equal(n.status()["relays_withhold"], 0, "rows kept back")
+            equal(n.status()["heads_differ"], 0, "what differs")
+
+
 def what_conflicts_is_told_on_both_sides():
     with World(relayed=True) as w:
         a, r, b = _scene(w)

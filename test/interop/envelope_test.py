@@ -246,6 +246,16 @@ def the_sheaf_of_the_page_holds():
     tap.check(re.sub(" ", "", shown) in re.sub(" ", "", page), shown)
 
 
+def the_head_of_the_page_holds():
+    with open(os.path.join(ROOT, "doc", "protocol.md"), encoding="utf-8") as f:
+        page = f.read()
+    text = (b"syncline head v1\n" + b"\xaa" * 16 + b"\x55" * 16 + b"\xdd" * 32 +
+            struct.pack("<Q", 300) + b"\x11" * 16 + b"\2" + b"\x11" * 16 +
+            b"\5" + b"\x22" * 16 + b"\xac\2")
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x77" * 32)
+    tap.equal(shown(page, "by the key `77*32`:"), key.sign(text))
+
+
 TESTS = [the_published_vectors_of_xaes, both_make_the_same_leaves,
          both_name_items_and_cells_alike,
          both_seal_the_same_bytes_and_open_them,
@@ -253,7 +263,7 @@ TESTS = [the_published_vectors_of_xaes, both_make_the_same_leaves,
          both_prove_the_same_and_believe_it,
          both_bind_the_same_sheaf_and_cut_it_apart,
          a_proof_of_a_later_epoch_names_its_key, the_example_of_the_page_holds,
-         the_sheaf_of_the_page_holds]
+         the_sheaf_of_the_page_holds, the_head_of_the_page_holds]
 
 if __name__ == "__main__":
     status = tap.run(TESTS)

@@ -1,4 +1,4 @@
-#include "repl/frames.h"
+#include "repl/heads.h"
 
 #include "unit/check.h"
 
@@ -17,6 +17,7 @@
 #define R2 X16("\x22")
 #define SPACE X16("\x55")
 #define DEVICE X16("\xdd") X16("\xdd")
+#define SIG X4(X16("\x66"))
 
 static struct vv no_vector;
 static struct dot entries[2] = {
@@ -246,6 +247,19 @@ static struct frame show(void)
     return f;
 }
 
+static struct frame head(void)
+{
+    struct frame f = { .type = FRAME_HEAD, .no = 17 };
+
+    fill(f.head.space.b, 0x55, SPACE_TOKEN_LEN);
+    fill(f.head.device.b, 0xdd, DEVICE_ID_LEN);
+    f.head.number = 300;
+    fill(f.head.print, 0x11, HEAD_PRINT_LEN);
+    fill(f.head.sig, 0x66, ED25519_SIG_LEN);
+    f.head.durable = (struct vv){ entries, 2, 2 };
+    return f;
+}
+
 static const struct {
     const char *name;
     struct frame (*make)(void);
@@ -284,6 +298,8 @@ static const struct {
     { "check", check,
         LIT("\x0f\x0f" SPACE R1 "\2\2\1\0\0\0\0\0\0\3\0\0\0\0\0\0\0") },
     { "show", show, LIT("\x10\x10" SPACE "\1k\2it") },
+    { "head", head,
+        LIT("\x11\x11" SPACE DEVICE "\xac\2" R1 SIG "\2" R1 "\5" R2 "\xac\2") },
     { "epoch, with a proof", epoch_proven, LIT("\x0e\x0e\3\2[]") },
 };
 
@@ -319,6 +335,23 @@ TEST(vectors_of_each_type)
     for (int type = 1; type < FRAME_END; type++)
         CHECK(had[type]);
     arena_free(&a);
+}
+
+/* The text whose signature doc/protocol.md shows. */
+TEST(what_a_head_signs)
+{
+    const struct slice want =
+        LIT("syncline head v1\n" MESH SPACE DEVICE "\x2c\1\0\0\0\0\0\0" R1
+            "\2" R1 "\5" R2 "\xac\2");
+    const struct frame f = head();
+    struct mesh_id mesh;
+    struct buf b = { 0 };
+
+    fill(mesh.b, 0xaa, MESH_ID_LEN);
+    head_put_signed(&b, &mesh, &f.head);
+    CHECK_OK(buf_status(&b));
+    CHECK_BYTES(buf_slice(&b), want);
+    buf_free(&b);
 }
 
 /* ---- what is read is what was meant ---- */
