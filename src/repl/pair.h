@@ -130,7 +130,7 @@ struct pair_welcome {
     struct slice name;                    /* the inviter's */
     struct slice peers;                   /* peers_n of peers_tell */
     uint32_t peers_n;
-    struct slice records;                 /* records_n of put_pair_record */
+    struct slice records; /* records_n of put_pair_record */
     uint32_t records_n;
 };
 

@@ -57,7 +57,8 @@ void peers_learn(struct peers *p, const struct device_id *device,
 uint32_t peers_tell(const struct peers *p, struct buf *out);
 /* Reads n of them. EMALFORMED or ESHORT: they are not. p NULL: only looks. */
 NODISCARD int peers_hear(struct peers *p, struct reader *r, uint32_t n);
-/* A member may be found there, and is there now: dials at once if it is not connected. */
+/* A member may be found there, and is there now: dials at once if it is not
+ * connected. */
 void peers_on_beacon(struct peers *p, const struct device_id *device,
     const struct netaddr *addr, uint64_t now_us);
 
