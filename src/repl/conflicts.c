@@ -116,14 +116,17 @@ static int number_cmp(uint64_t a, uint64_t b)
     return a == b ? 0 : a < b ? -1 : 1;
 }
 
-/* Orders what is told of one loser: by its winner, then by what a member that
+/* Orders what is told of one loser: what a relay has found after what it was
+ * told, for it takes equal values for two; by its winner, then by what a member that
  * came back may have given anew, then by its value, for a device may have said
  * two things in one breath (forks.h). */
 static int record_cmp(
     const struct conflict_record *a, const struct conflict_record *b)
 {
-    int c = winner_cmp(&a->winner, &b->winner);
+    int c = (a->state & CONFLICT_TOLD) - (b->state & CONFLICT_TOLD);
 
+    if (c == 0 || PLANTED(RELAY_GUESSES))
+        c = winner_cmp(&a->winner, &b->winner);
     if (c == 0)
         c = stamp_cmp(&a->loser.stamp, &b->loser.stamp);
     if (c == 0)

@@ -119,6 +119,19 @@ static size_t held(const struct keyring *ring)
     return count;
 }
 
+/* A key that was held does not count any more. */
+static bool has_dropped(const struct keyring *was, const struct keyring *is)
+{
+    for (uint32_t i = 0; i < was->n; i++) {
+        const struct keyring_key *k = &was->e[i];
+
+        if ((k->whole || k->spaces_n > 0) &&
+            keyring_find(is, k->epoch, &k->id) == NULL)
+            return true;
+    }
+    return false;
+}
+
 int epochs_load(struct node *n)
 {
     struct keyring ring = { 0 };
@@ -135,10 +148,12 @@ int epochs_load(struct node *n)
         keyring_free(&ring);
         return rc;
     }
+    if (has_dropped(&n->keyring, &ring))
+        rc = rekey_begin(n);
     n->keys_came = n->keys_came || held(&ring) > held(&n->keyring);
     keyring_free(&n->keyring);
     n->keyring = ring;
-    return load_beacons(n);
+    return rc == SYNCLINE_OK ? load_beacons(n) : rc;
 }
 
 /* ---- what this node writes ---- */

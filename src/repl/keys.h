@@ -35,13 +35,15 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_SILENT "silent/"       /* + device: varint, microseconds */
 #define META_OLD "old/"             /* + a key of `_mesh`: document, or empty */
 #define META_FORK "fork/"           /* + hash: evidence, as it was told */
+#define META_REKEY "rekey"          /* changes under keys that do not count */
 #define META_AUDIT "audit"          /* the head of the audit log */
 
 /* Bits of a conflict record's state; a join is their union. */
 #define CONFLICT_OPEN 0
 #define CONFLICT_RESOLVED 1
 #define CONFLICT_RETURNED 2 /* it came back with a member after its life */
-#define CONFLICT_STATES 3
+#define CONFLICT_TOLD 4     /* sealed only: by who could read both values */
+#define CONFLICT_STATES 7
 
 /* name, then the space's number. */
 struct slice key_meta_space(struct buf *b, const char *name, uint32_t space);

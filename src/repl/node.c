@@ -160,6 +160,8 @@ static int do_chores(struct node *n)
         rc = silences_tick(n);
     if (rc == SYNCLINE_OK)
         rc = orphans_tick(n);
+    if (rc == SYNCLINE_OK)
+        rc = rekey_tick(n);
     if (n->now_us >= n->collect_due_us)
         n->epochs_due = true;
     if (rc == SYNCLINE_OK)

@@ -200,6 +200,7 @@ struct node {
     /* The first is for our own; those of others may be older. */
     struct beacon_key beacon_keys[BEACON_KEYS];
     uint32_t beacon_keys_n;
+    bool rekeying;     /* spaces may be unkeyed */
     bool keys_came;    /* some that were not held before */
     bool rotate_due;   /* the mesh is to have a new key */
     bool epochs_due;   /* and somebody may lack one */

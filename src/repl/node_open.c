@@ -184,6 +184,8 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     if (rc == SYNCLINE_OK)
         rc = returns_load(n);
     if (rc == SYNCLINE_OK)
+        rc = rekey_load(n);
+    if (rc == SYNCLINE_OK)
         rc = adopts_load(n);
     if (rc == SYNCLINE_OK)
         rc = node_commit(n);

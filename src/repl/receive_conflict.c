@@ -81,6 +81,8 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
     if (rc == SYNCLINE_OK &&
         sealed_is_record(key, &c.loser, &c.winner) != sp->sealed)
         return REFUSED;
+    if (rc == SYNCLINE_OK && !sp->sealed && (c.state & CONFLICT_TOLD) != 0)
+        rc = SYNCLINE_EMALFORMED;
     if (rc == SYNCLINE_OK)
         rc = check_contender(n, sp, key, &c.loser);
     if (rc == SYNCLINE_OK)

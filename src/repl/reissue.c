@@ -5,10 +5,12 @@
  * it twice writes the same value twice, which is no conflict. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
+#include "repl/proofs.h"
 
 enum whose {
     MINE,    /* of this device's lost replicas */
     LEFT,    /* of devices that are members no longer */
+    UNKEYED, /* of both, under keys that do not count any more */
     FOREIGN, /* of who may not write there */
     LOOKING  /* the same, and nothing is written */
 };
@@ -59,12 +61,29 @@ static bool is_lost(const struct reissue *r, const struct rid *replica)
     }
     if (r->whose == LEFT)
         return !node_is_mine(n, replica) && owner_of(n, replica) == NULL;
+    if (r->whose == UNKEYED)
+        return node_is_mine(n, replica) || owner_of(n, replica) == NULL;
     return node_is_mine(n, replica) && !rid_eq(replica, &n->replica);
+}
+
+/* Who has it over a relay could open it no more, nor could others seal it. */
+static bool is_unkeyed(const struct node *n, const struct change *c)
+{
+    struct proof p;
+    struct key_id id;
+
+    if (proof_read(&p, c->proof) != SYNCLINE_OK)
+        return false;
+    memcpy(id.b, p.head.key_id, KEY_ID_LEN);
+    return keyring_find(&n->keyring, p.head.epoch, &id) == NULL;
 }
 
 static bool is_orphan(const struct reissue *r, const struct change *c)
 {
     struct dot d = c->dot;
+
+    if (r->whose == UNKEYED)
+        return is_lost(r, &d.replica) && is_unkeyed(r->node, c);
 
     if (r->whose >= FOREIGN) {
         (void)access_clamp_dot(r->node, r->space, &d);
@@ -188,13 +207,15 @@ static int reissue_some(struct reissue *r, bool *more)
 
 static int reissue_replica(struct reissue *r, const struct rid *replica)
 {
-    struct dot from = { *replica, vv_get(&r->space->have, replica) };
+    struct dot from = { *replica, 0 };
     bool more = false;
     int rc;
 
     if (r->whose >= FOREIGN) {
         from.seq = UINT64_MAX - 1;
         (void)access_clamp_dot(r->node, r->space, &from);
+    } else if (r->whose != UNKEYED) {
+        from.seq = vv_get(&r->space->have, replica);
     }
     from.seq++;
     r->replica = *replica;
@@ -289,8 +310,6 @@ int reissue_would(struct node *n, struct space *sp, bool *any)
     return reissue(n, sp, LOOKING, any);
 }
 
-/* ---- of devices that have been removed ---- */
-
 /* All that anybody who is connected claims is here. */
 static bool is_at_rest(const struct node *n, const struct space *sp)
 {
@@ -308,6 +327,64 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
     }
     return any;
 }
+
+/* ---- under keys that do not count ---- */
+
+int rekey_begin(struct node *n)
+{
+    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        sp->unkeyed = !space_is_open(sp);
+    n->rekeying = true;
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REKEY), SLICE_NONE);
+    return txn_status(&n->txn);
+}
+
+int rekey_load(struct node *n)
+{
+    struct slice value;
+    int rc = store_get(
+        &n->opt.store, TABLE_META, SLICE_LIT(META_REKEY), &value);
+
+    if (rc == SYNCLINE_OK)
+        return rekey_begin(n);
+    return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+}
+
+static int rekey_space(struct node *n, struct space *sp)
+{
+    bool more = false;
+    int rc;
+
+    if (!access_may_write(n, sp) || !is_at_rest(n, sp))
+        return SYNCLINE_OK;
+    rc = reissue(n, sp, UNKEYED, &more);
+    sp->unkeyed = rc != SYNCLINE_OK || more;
+    return rc;
+}
+
+int rekey_tick(struct node *n)
+{
+    const struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
+    bool any = false;
+    int rc = SYNCLINE_OK;
+
+    if (!n->rekeying || n->now_us < n->collect_due_us || !is_at_rest(n, mesh) ||
+        PLANTED(UNKEYED_STAYS))
+        return SYNCLINE_OK;
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next) {
+        if (sp->unkeyed && !sp->sealed)
+            rc = rekey_space(n, sp);
+        any = any || (sp->unkeyed && !sp->sealed);
+    }
+    if (rc == SYNCLINE_OK && !any) {
+        n->rekeying = false;
+        txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REKEY));
+    }
+    return rc == SYNCLINE_ELIMIT || rc == SYNCLINE_ECLOSED ? SYNCLINE_OK : rc;
+}
+
+/* ---- of devices that have been removed ---- */
 
 int orphans_tick(struct node *n)
 {

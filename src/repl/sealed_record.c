@@ -87,8 +87,10 @@ int sealed_record_make(const struct sealer *s,
 
     if (rc == SYNCLINE_OK)
         rc = sealed_item_name(s, key, &name, a);
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        c.state |= CONFLICT_TOLD;
         rc = seal_side(s, key, &c.loser, a);
+    }
     if (rc == SYNCLINE_OK)
         rc = seal_side(s, key, &c.winner, a);
     return rc == SYNCLINE_OK ? take(name, &c, out, a) : rc;
@@ -149,6 +151,7 @@ int sealed_record_open(const struct sealer *s,
         rc = SYNCLINE_EDENIED;
     if (rc != SYNCLINE_OK)
         return rc;
+    c.state &= (uint8_t)~CONFLICT_TOLD;
     if (is_conflict(&c))
         return take(key, &c, out, a);
     *out = (struct sealed_record){ .tail = SLICE_NONE };

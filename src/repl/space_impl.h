@@ -69,6 +69,7 @@ struct space {
     struct arena policy_arena;
     bool reissue;     /* may hold rows of lost replicas of this device */
     bool reissue_due; /* and the MARK that tells which has come */
+    bool unkeyed;     /* may hold changes under keys that do not count */
     bool orphans;     /* may hold rows of devices that have been removed */
     bool unsaved;     /* its name is not in the store yet */
     bool touched;
@@ -317,6 +318,11 @@ NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
 NODISCARD int reissue_mine(struct node *n, struct space *sp);
 /* And of devices that have been removed. */
 NODISCARD int orphans_tick(struct node *n);
+/* A key that was held does not count any more: what this device, or one that
+ * has left, wrote under it is written again, once it may; also later. */
+NODISCARD int rekey_begin(struct node *n);
+NODISCARD int rekey_load(struct node *n); /* what an earlier run has left */
+NODISCARD int rekey_tick(struct node *n);
 /* What does not count, as a change of our own. */
 NODISCARD int reissue_foreign(struct node *n, struct space *sp, bool *more);
 /* Is there any? */
