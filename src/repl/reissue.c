@@ -310,7 +310,8 @@ int reissue_would(struct node *n, struct space *sp, bool *any)
     return reissue(n, sp, LOOKING, any);
 }
 
-/* All that anybody who is connected claims is here. */
+/* All that anybody who is connected claims is here, but for what a relay has
+ * and nobody may be able to open. */
 static bool is_at_rest(const struct node *n, const struct space *sp)
 {
     bool any = false;
@@ -321,7 +322,8 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
         if (!c->greeted || c->closing || !access_is_shared(n, c, sp))
             continue;
         s = session_of(c, sp);
-        if (s == NULL || !s->subscribed || !vv_geq(&sp->have, &s->claims))
+        if (s == NULL || !s->subscribed ||
+            (!s->unopened && !vv_geq(&sp->have, &s->claims)))
             return false;
         any = true;
     }
