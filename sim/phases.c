@@ -11,6 +11,8 @@
 /* Where some have not met until then, they have to tell what they have, and
  * collect what all have, item by item where commits are small. */
 #define MEETING_US (60 * SEC_US)
+/* What did not open is asked for again so late. */
+#define UNOPENED_US (120 * SEC_US)
 /* Who differs under one vector compares once a minute, and then writes. */
 #define FORKS_US (150 * SEC_US)
 /* Who reads no faster than his limits say takes longer for the same, and may be
@@ -164,6 +166,7 @@ static void healed(struct world *w)
     clocks_mended(w);
     later(w,
         HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0) +
+            (w->relays.n > 0 && w->opt.roles ? UNOPENED_US : 0) +
             (fault_is_on(&w->faults, FAULT_FORK) ? FORKS_US : 0),
         judge_soon);
 }

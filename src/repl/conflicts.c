@@ -117,9 +117,9 @@ static int number_cmp(uint64_t a, uint64_t b)
 }
 
 /* Orders what is told of one loser: what a relay has found after what it was
- * told, for it takes equal values for two; by its winner, then by what a member that
- * came back may have given anew, then by its value, for a device may have said
- * two things in one breath (forks.h). */
+ * told, for it takes equal values for two; by its winner, then by what a member
+ * that came back may have given anew, then by its value, for a device may have
+ * said two things in one breath (forks.h). */
 static int record_cmp(
     const struct conflict_record *a, const struct conflict_record *b)
 {

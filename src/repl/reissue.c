@@ -344,8 +344,8 @@ int rekey_begin(struct node *n)
 int rekey_load(struct node *n)
 {
     struct slice value;
-    int rc = store_get(
-        &n->opt.store, TABLE_META, SLICE_LIT(META_REKEY), &value);
+    int rc =
+        store_get(&n->opt.store, TABLE_META, SLICE_LIT(META_REKEY), &value);
 
     if (rc == SYNCLINE_OK)
         return rekey_begin(n);
