@@ -11,16 +11,6 @@ static void put_name(struct buf *b, const struct machine *m, const char *kind,
     ENSURE(buf_status(b) == SYNCLINE_OK);
 }
 
-/* R27: a relay that gives all that it has is not accused. */
-static void check_relay(
-    struct world *w, const struct machine *m, const struct effect *fx)
-{
-    if (strcmp(fx->kind, "relay-withholds") == 0 ||
-        (strcmp(fx->kind, "head-differs") == 0 && w->forks.n == 0))
-        world_fail(w, "R27", "node %u says of an honest relay: %s %.*s", m->ix,
-            fx->kind, SLICE_FMT(fx->bytes));
-}
-
 void check_audit_note(
     struct world *w, const struct machine *m, const struct effect *fx)
 {
@@ -38,7 +28,7 @@ void check_audit_note(
     buf_free(&b);
     arena_free(&a);
     memory_spare_end();
-    check_relay(w, m, fx);
+    check_withheld_note(w, m, fx->kind);
 }
 
 void check_audit(struct world *w, const struct machine *m, const char *kind,

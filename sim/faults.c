@@ -37,6 +37,7 @@ static const char *const names[FAULT_END] = {
     [FAULT_REMOVE] = "remove",
     [FAULT_FORGE] = "forge",
     [FAULT_FORK] = "fork",
+    [FAULT_WITHHOLD] = "withhold",
 };
 
 const char *fault_name(enum fault f)
@@ -114,6 +115,9 @@ void faults_draw(struct world *w)
     if ((prng_one_in(&fork, 3) || w->opt.forced) && !w->opt.by_alloc &&
         (w->opt.faults >> FAULT_FORK & 1) != 0)
         w->faults.on |= 1u << FAULT_FORK;
+    if ((w->opt.faults >> FAULT_WITHHOLD & 1) != 0 && w->opt.relays > 0 &&
+        !fault_is_on(&w->faults, FAULT_SMALL) && !w->opt.by_alloc)
+        w->faults.on |= 1u << FAULT_WITHHOLD;
     w->net.fork = 10 + (unsigned)prng_below(&fork, 100);
 }
 
@@ -154,6 +158,7 @@ static bool strike(struct world *w, enum fault f, struct machine *m)
     case FAULT_SMALL:
     case FAULT_FORGE:
     case FAULT_FORK:
+    case FAULT_WITHHOLD:
     case FAULT_END:
         return false; /* these work all the time */
     default:
@@ -211,4 +216,5 @@ void faults_finish(struct world *w)
         faults_machine_finish(w, &w->machines[i]);
     relays_finish(w);
     network_heal(w);
+    withhold_finish(w);
 }

@@ -40,7 +40,8 @@ enum fault {
     FAULT_REMOVE,    /* a member is removed while it runs */
     FAULT_STRIKES,   /* of these one strikes now and then */
     FAULT_FORGE = FAULT_STRIKES, /* a member alters what it sends */
-    FAULT_FORK, /* or says two things in one breath, by its own key */
+    FAULT_FORK,     /* or says two things in one breath, by its own key */
+    FAULT_WITHHOLD, /* a relay keeps something back (withhold.h) */
     FAULT_END
 };
 

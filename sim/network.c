@@ -327,6 +327,8 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes)
         w->tally.struck[FAULT_FORK]++;
         world_note(w, "machine %u says something else to machine %u", from->ix,
             l->end[1 - i].machine->ix);
+    } else if (withhold_frame(from, l, l->end[1 - i].machine, bytes, &forged)) {
+        bytes = buf_slice(&forged);
     }
     if (strikes(w, &l->draw, w->net.frame_loss, FAULT_LOSS))
         goto out;

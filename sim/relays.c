@@ -5,6 +5,7 @@
 
 #define GAP_US (8 * SEC_US)
 #define DOWN_US (4 * SEC_US)
+#define LASTS 16 /* times as long: who keeps something back is to be seen */
 
 unsigned relays_all(const struct world *w)
 {
@@ -91,6 +92,12 @@ static void go_down(struct world *w, struct machine *m)
         m->ix;
 }
 
+static uint64_t gap(struct world *w)
+{
+    return prng_below(&w->relays.draw,
+        fault_is_on(&w->faults, FAULT_WITHHOLD) ? LASTS * GAP_US : GAP_US);
+}
+
 static void strike(struct world *w, struct happening *h)
 {
     struct relays *r = &w->relays;
@@ -100,7 +107,7 @@ static void strike(struct world *w, struct happening *h)
     (void)h;
     if (w->faults.over)
         return;
-    later(w, prng_below(&r->draw, GAP_US), strike);
+    later(w, gap(w), strike);
     if (!machine_is_up(m))
         return;
     if (m->disk.backup.mem == NULL && prng_one_in(&r->draw, 3)) {
@@ -119,7 +126,7 @@ void relays_begin(struct world *w)
         return;
     part(w);
     if (w->faults.on != 0 && !w->opt.by_alloc)
-        later(w, prng_below(&w->relays.draw, GAP_US), strike);
+        later(w, gap(w), strike);
 }
 
 void relays_finish(struct world *w)

@@ -20,6 +20,7 @@
     X(digits_differ)                               \
     X(lost_under_void)                             \
     X(relays_down)                                 \
+    X(withheld_told)                               \
     X(forks_met)                                   \
     X(forks_frozen)                                \
     X(forks_gone)                                  \

@@ -73,6 +73,7 @@ void world_close(struct world *w)
     for (unsigned i = 0; i < relays_all(w); i++)
         machine_close(&w->machines[i]);
     network_close(w);
+    withhold_close(w);
     pairing_free(&w->pairing);
     ledger_free(&w->ledger);
     omap_free(&w->results);

@@ -22,6 +22,7 @@
 #include "sim/resolver.h"
 #include "sim/tally.h"
 #include "sim/trace.h"
+#include "sim/withhold.h"
 #include "sim/workload.h"
 
 struct world_options {
@@ -63,6 +64,7 @@ struct world {
     struct sim_forks forks;
     struct roles roles;
     struct relays relays;
+    struct sim_withhold withhold;
     struct workload work;
     struct sim_clocks clocks;
     struct pairing pairing;

@@ -81,6 +81,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_FORWARD_DROPS] = { "forward-drops",
         "what an author delivers "
         "itself is never forwarded" },
+    [PLANT_HEAD_HURRIES] = { "head-hurries",
+        "a relay is accused of what it is just sending" },
     [PLANT_HEEDS_BEHIND] = { "heeds-behind",
         "what a peer sends that lacks the horizon is taken" },
     [PLANT_HISTORY_STAYS] = { "history-stays",

@@ -462,8 +462,10 @@ static int look_at_rows(struct node *n, const struct conn *c,
     int rc = look_for(n, s, h, n->now_us);
 
     d = lacking(n, s->space, &h->wants);
-    if (rc != SYNCLINE_OK || d == NULL || sent_us < h->from_us ||
-        ++h->beats < HEAD_BEATS || h->told_us != 0 || PLANTED(R27_ROWS))
+    if (rc != SYNCLINE_OK || d == NULL ||
+        (sent_us < h->from_us && !PLANTED(HEAD_HURRIES)) ||
+        ++h->beats < (PLANTED(HEAD_HURRIES) ? 1 : HEAD_BEATS) ||
+        h->told_us != 0 || PLANTED(R27_ROWS))
         return rc;
     h->told_us = n->now_us;
     n->counts.relays_withhold++;
@@ -507,7 +509,8 @@ int heads_on_pong(struct node *n, struct conn *c, uint64_t sent_us)
          s = s->next)
         for (struct head *h = s->heads; h != NULL && rc == SYNCLINE_OK;
              h = h->next) {
-            if (is_hindered(n, c, s) || sent_us < c->rows_us) {
+            if (is_hindered(n, c, s) ||
+                (sent_us < c->rows_us && !PLANTED(HEAD_HURRIES))) {
                 h->beats = h->odd_beats = 0;
                 h->from_us = n->now_us;
                 continue;

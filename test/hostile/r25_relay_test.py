@@ -159,5 +159,87 @@ def a_relay_that_goes_back_is_told_of():
             tap.holds(str(v.call("doctor")), "less than it once had")
 
 
+# ---- R26: what it alters ----
+
+def _rows(body):
+    """Of a BATCH without floors and sheaves."""
+    tap.equal(body[16] & (16 | 64), 0, "flags of a batch")
+    _, at = peer.read_varint(body, 17)
+    n, at = peer.read_varint(body, at)
+    size, at = peer.read_varint(body, at)
+    end, rows = at + size, []
+    while at < end:
+        size, at = peer.read_varint(body, at)
+        key, at = body[at:at + size], at + size
+        size, at = peer.read_varint(body, at)
+        rows.append((key, body[at:at + size]))
+        at += size
+    tap.equal(len(rows), n, "rows of a batch")
+    return rows
+
+
+def _sealed(scene, n):
+    """What the honest one sends a relay, and only that: each item written by
+    itself. The victim has none of it."""
+    v, h = scene.victim, scene.honest
+    v.stop()
+    rows = []
+    with peer.Peer(h, scene.key) as p:
+        p.subscribe()
+        p.lives()
+        for i in range(n):
+            h.put("item-%d" % i, {"n": i})
+            while len(rows) == i:
+                body = p.await_frame(peer.BATCH)
+                if body[:16] == p.token():
+                    rows += _rows(body)
+    h.stop()
+    v.start()
+    return rows
+
+
+def _brings(scene, row):
+    """How the victim takes it: the code of BYE, 0: it goes on."""
+    with scene.peer() as p:
+        p.subscribe()
+        p.batch([row])
+        try:
+            p.lives()
+        except peer.Gone as how:
+            return how.code
+    return 0
+
+
+def what_it_alters_is_refused():
+    """Each item with one bit of it turned over, from the first byte, where the
+    life stands (a put becomes a deletion), over context, dot, stamp and proof
+    to the sealed values; and two under each other's names. What breaks the
+    protocol ends the connection; what only does not open, or whose author is
+    not known, is left out."""
+    with _scene() as scene:
+        v, n = scene.victim, 40
+        rows = _sealed(scene, n)
+        codes = []
+        for i in range(2, n):
+            key, item = rows[i]
+            at = 0 if i == 2 else len(item) * (i - 2) // (n - 2)
+            bent = bytearray(item)
+            bent[at] ^= 1 << (i % 8)
+            codes.append(_brings(scene, (key, bytes(bent))))
+        for a, b in ((0, 1), (1, 0)):
+            codes.append(_brings(scene, (rows[a][0], rows[b][1])))
+        tap.equal({c for c in codes} - {0, peer.EMALFORMED, peer.EDENIED},
+                  set(), "codes of BYE")
+        tap.check(sum(c != 0 for c in codes) >= 10, "who is closed: %r" % codes)
+        tap.equal([i for i in range(n) if v.get("item-%d" % i) is not None],
+                  [], "what was taken of it")
+        tap.check(v.status()["unopened"] > 0, "what does not open is counted")
+        tap.holds(str(v.call("doctor")), "could not be opened")
+        for row in rows[:3]:
+            tap.equal(_brings(scene, row), 0, "as it was")
+        for i in range(3):
+            v.waits_for("item-%d" % i, {"n": i})
+
+
 if __name__ == "__main__":
     sys.exit(peer.main(globals()))
