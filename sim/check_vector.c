@@ -120,7 +120,7 @@ static void check_equal(const struct vector_check *k, uint32_t ix)
     const struct change *c = standing(k->it, s);
     bool wanted = f->change != LEDGER_NONE && f->life == k->it->length;
 
-    if (c == NULL && (!wanted || is_removal(k, f)))
+    if (c == NULL && (!wanted || is_removal(k, f) || was_removed(k, ix, f)))
         return;
     if (c == NULL || !wanted)
         fail(k, "I4", c == NULL ? "nothing is there" : "nothing belongs there",

@@ -283,8 +283,8 @@ static int share(struct node *n, struct conn *c, struct space *sp)
         return SYNCLINE_ENOMEM;
     if (!s->asked)
         return conn_open_session(n, c, sp);
-    if (s->leaky && n->keys_came && access_is_across(n, c)) {
-        s->leaky = false;
+    if (s->unopened && n->keys_came && access_is_across(n, c)) {
+        s->leaky = s->unopened = false;
         return conn_subscribe_anew(n, c, sp);
     }
     return sp->clipped && sp->staging == NULL ? conn_subscribe_anew(n, c, sp)

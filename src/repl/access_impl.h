@@ -69,9 +69,9 @@ NODISCARD int carry_open_early(struct node *n);
 /* The other form of a space that holds nothing. */
 NODISCARD int carry_reform(struct node *n, struct space *sp);
 NODISCARD int carry_rename(struct node *n, struct space *sp);
-/* What a relay sent does not open: no mark is believed of this session, until
- * it is asked anew after a while that doubles, or keys have come. */
-void carry_leaks(const struct node *n, struct session *s);
+/* What a relay sent does not open: it is asked anew after a while that doubles,
+ * or when keys have come. Of a row, no mark is believed meanwhile. */
+void carry_unopened(const struct node *n, struct session *s);
 /* A relay that subscribes: has it what it once said that it has? */
 NODISCARD int carry_look_back(struct node *n, const struct conn *c,
     const struct space *sp, const struct vv *have);

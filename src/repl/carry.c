@@ -95,11 +95,11 @@ int carry_rename(struct node *n, struct space *sp)
 
 /* ---- what does not open ---- */
 
-void carry_leaks(const struct node *n, struct session *s)
+void carry_unopened(const struct node *n, struct session *s)
 {
-    if (s->leaky)
+    if (s->unopened)
         return;
-    s->leaky = true;
+    s->unopened = true;
     s->unopened_us = n->now_us;
     s->pause_us = s->pause_us == 0 ? UNOPENED_MIN_US : 2 * s->pause_us;
     if (s->pause_us > UNOPENED_MAX_US)
@@ -109,11 +109,11 @@ void carry_leaks(const struct node *n, struct session *s)
 /* It may be overwritten by now, or was spoiled on its way. */
 int carry_ask_unopened(struct node *n, struct conn *c, struct session *s)
 {
-    if (!s->leaky || s->awaits != 0 || c->closing ||
+    if (!s->unopened || s->awaits != 0 || c->closing ||
         s->space->staging != NULL || !access_is_across(n, c) ||
         n->now_us < s->unopened_us + s->pause_us)
         return SYNCLINE_OK;
-    s->leaky = false;
+    s->leaky = s->unopened = false;
     return conn_subscribe_anew(n, c, s->space);
 }
 

@@ -89,7 +89,9 @@ struct session {
     struct floors late_floors;
     bool leaky; /* more than can be parked came, or what does not open: no mark
                    is believed */
-    uint64_t unopened_us, pause_us; /* since then; it is asked anew after it */
+    bool unopened; /* something that came over the border; since then, and it
+                      is asked anew after the pause */
+    uint64_t unopened_us, pause_us;
     /* It brought what does not count, by what we know: nothing is taken until
      * it knows as much, or we know more. */
     bool refusing;

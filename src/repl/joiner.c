@@ -490,6 +490,7 @@ static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
     struct joining *j = n->joining;
     const struct mesh_id left = n->mesh;
     struct netaddr addr = c->remote;
+    struct reader peers = reader_of(w->peers);
     int rc;
 
     j->inviter = c->device;
@@ -497,6 +498,7 @@ static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
     rc = move_to_mesh(n, w, j->discard, &j->kept);
     if (rc != SYNCLINE_OK)
         return rc;
+    (void)!peers_hear(n->peers, &peers, w->peers_n);
     peers_learn(n->peers, &j->inviter, &addr, PEER_CODE);
     j->conn = 0;
     rc = mesh_save_book(n);

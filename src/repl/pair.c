@@ -3,6 +3,7 @@
 #include "repl/pair_impl.h"
 
 #include "base/text.h"
+#include "repl/peers.h"
 
 #define JOIN_LABEL "syncline join v1\n"
 #define WELCOME_LABEL "syncline welcome v1\n"
@@ -139,6 +140,8 @@ void pair_put_content(struct buf *b, const struct pair_welcome *w)
     buf_put(b, w->mesh.b, MESH_ID_LEN);
     buf_put(b, w->secret, PAIR_MESH_SECRET_LEN);
     put_bytes(b, w->name);
+    put_varint(b, w->peers_n);
+    buf_put_slice(b, w->peers);
     put_varint(b, w->records_n);
     buf_put_slice(b, w->records);
 }
@@ -151,6 +154,9 @@ int pair_get_content(struct slice content, struct pair_welcome *out)
     get_into(&r, w.mesh.b, MESH_ID_LEN);
     get_into(&r, w.secret, PAIR_MESH_SECRET_LEN);
     w.name = get_bytes(&r);
+    w.peers_n = (uint32_t)get_varint_max(&r, PEERS_MAX);
+    w.peers = r.in;
+    (void)!peers_hear(NULL, &r, w.peers_n);
     w.records_n = (uint32_t)get_varint_max(&r, UINT32_MAX);
     if (r.err != SYNCLINE_OK || !pair_name_fits(w.name))
         return SYNCLINE_EMALFORMED;

@@ -20,7 +20,7 @@
 #include "crypto/port.h"
 #include "repl/members.h"
 
-#define PAIR_VERSION 1
+#define PAIR_VERSION 2
 #define PAIR_EXPORTER_LEN 32
 #define PAIR_MESH_SECRET_LEN 32
 #define PAIR_NAME_MAX 128
@@ -128,7 +128,9 @@ struct pair_welcome {
     struct mesh_id mesh;
     uint8_t secret[PAIR_MESH_SECRET_LEN]; /* of the mesh */
     struct slice name;                    /* the inviter's */
-    struct slice records;                 /* records_n of put_pair_record */
+    struct slice peers;                   /* peers_n of peers_tell */
+    uint32_t peers_n;
+    struct slice records; /* records_n of put_pair_record */
     uint32_t records_n;
 };
 

@@ -10,7 +10,7 @@
 #ifndef SYNCLINE_REPL_PEERS_H
 #define SYNCLINE_REPL_PEERS_H
 
-#include "base/buf.h"
+#include "base/codec.h"
 #include "core/id.h"
 #include "core/netaddr.h"
 
@@ -52,7 +52,13 @@ NODISCARD int peers_add_static(
 /* A member may be found there. */
 void peers_learn(struct peers *p, const struct device_id *device,
     const struct netaddr *addr, enum peer_source source);
-/* The same, and it is there now: dials at once if it is not connected. */
+/* What is known, for somebody new: appends device and first address of each
+ * member that has one, and returns how many. */
+uint32_t peers_tell(const struct peers *p, struct buf *out);
+/* Reads n of them. EMALFORMED or ESHORT: they are not. p NULL: only looks. */
+NODISCARD int peers_hear(struct peers *p, struct reader *r, uint32_t n);
+/* A member may be found there, and is there now: dials at once if it is not
+ * connected. */
 void peers_on_beacon(struct peers *p, const struct device_id *device,
     const struct netaddr *addr, uint64_t now_us);
 

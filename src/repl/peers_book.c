@@ -98,6 +98,41 @@ bool peer_addr_worked(struct peer *e, size_t ix)
     return news;
 }
 
+/* ---- what others are told ---- */
+
+uint32_t peers_tell(const struct peers *p, struct buf *out)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct peer *e = p->table[i];
+        size_t ix = 0;
+
+        while (ix < e->addrs_n && netaddr_is_link_local(&e->addrs[ix].addr))
+            ix++;
+        if (ix == e->addrs_n)
+            continue;
+        buf_put(out, e->device.b, DEVICE_ID_LEN);
+        put_netaddr(out, &e->addrs[ix].addr);
+        n++;
+    }
+    return n;
+}
+
+int peers_hear(struct peers *p, struct reader *r, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && r->err == SYNCLINE_OK; i++) {
+        struct device_id device;
+        struct netaddr addr = { 0 };
+
+        get_into(r, device.b, DEVICE_ID_LEN);
+        get_netaddr(r, &addr);
+        if (r->err == SYNCLINE_OK && p != NULL)
+            peers_learn(p, &device, &addr, PEER_GOSSIP);
+    }
+    return r->err;
+}
+
 /* ---- what survives a restart ---- */
 
 /* An interface's number may be another one's next time. */

@@ -224,7 +224,8 @@ static int take_sealed(struct node *n, struct conn *c, struct space *sp,
     s = session_of(c, sp);
     if (s == NULL)
         return SYNCLINE_ENOMEM;
-    carry_leaks(n, s);
+    s->leaky = true;
+    carry_unopened(n, s);
     return SYNCLINE_OK;
 }
 

@@ -102,7 +102,8 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
 }
 
 /* One that does not open is nothing to us: it claims no change. But if it is a
- * key that we lack, it has to come again. */
+ * key that we lack, it has to come again. If nobody holds that any more, it
+ * keeps nothing else back. */
 static int receive_conflict(struct node *n, struct space *sp,
     const struct sealer *by, struct slice tail, struct slice record,
     struct told *t)
@@ -131,7 +132,7 @@ static int all_told(
     s = session_of(c, sp);
     if (s == NULL)
         return SYNCLINE_ENOMEM;
-    carry_leaks(n, s);
+    carry_unopened(n, s);
     return SYNCLINE_OK;
 }
 

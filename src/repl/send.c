@@ -465,7 +465,7 @@ int send_on_subscribe(struct node *n, struct conn *c,
     s = session_of(c, sp);
     if (s == NULL || vv_copy(&have, &f->have, &n->step) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
-    (void)access_clamp(n, sp, &have);
+    sp->clipped = access_clamp(n, sp, &have) || sp->clipped;
     if (vv_get(&f->have, &n->replica) > vv_get(&sp->have, &n->replica) ||
         (f->has_cursor && f->cursor > sp->s.lsn)) {
         return node_doubt(n); /* it knows more of us than we do */

@@ -100,7 +100,7 @@ int pair_welcome(struct node *n, struct conn *c, uint64_t invite)
     struct pair_link link = pair_link_of(n, c);
     struct pair_welcome w = { .mesh = n->mesh, .name = n->opt.name };
     const struct member *m = members_get(n->members, &c->device);
-    struct buf out = { 0 };
+    struct buf out = { 0 }, peers = { 0 };
     int rc = put_records(&scan);
 
     /* Who may not read everything is given his part of it later. */
@@ -108,6 +108,10 @@ int pair_welcome(struct node *n, struct conn *c, uint64_t invite)
         memcpy(w.secret, n->mesh_secret, MESH_SECRET_LEN);
     w.records = buf_slice(&scan.out);
     w.records_n = scan.n;
+    w.peers_n = peers_tell(n->peers, &peers);
+    w.peers = buf_slice(&peers);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&peers);
     if (rc == SYNCLINE_OK)
         rc = invite != 0 ? pair_put_welcome(n->invites, invite, &link, &w, &out)
                          : put_pair_admit(&out, &w);
@@ -121,6 +125,7 @@ int pair_welcome(struct node *n, struct conn *c, uint64_t invite)
         rc = mesh_save_book(n);
     }
     buf_free(&scan.out);
+    buf_free(&peers);
     buf_free(&out);
     return rc == SYNCLINE_ENOTFOUND ? pair_refuse(n, c, PAIR_EXPIRED) : rc;
 }

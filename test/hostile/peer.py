@@ -54,6 +54,7 @@ def defined(name, header):
 
 
 VERSION = defined("PROTOCOL_VERSION", "repl/frames.h")
+PAIR = bytes([defined("PAIR_VERSION", "repl/pair.h")])
 
 
 # ---- bytes ----

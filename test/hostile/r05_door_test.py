@@ -14,7 +14,7 @@ WRONG, SPOILED, BUSY, BROKEN = 1, 4, 7, 8
 
 def _join(p):
     """A proof that is none: the reason for which it is refused."""
-    p.message(b"\1\1" + os.urandom(32) + lot(b"foe") + varint(0))
+    p.message(b"\1" + peer.PAIR + os.urandom(32) + lot(b"foe") + varint(0))
     p.socket.settimeout(peer.PATIENCE)
     data = p.socket.recv(4096)
     tap.check(len(data) > 6, "no answer")
@@ -69,7 +69,7 @@ def _told(p):
 
 def _ask(p):
     """A commitment that is none, which nobody can see yet."""
-    p.message(b"\4\1" + os.urandom(32) + lot(b"foe") + varint(0))
+    p.message(b"\4" + peer.PAIR + os.urandom(32) + lot(b"foe") + varint(0))
     return _told(p)
 
 
@@ -90,7 +90,7 @@ def a_stranger_is_told_a_nonce_and_no_more():
             told = _ask(p)
             tap.equal((told[0], len(told)), (NONCE, 34), "what it is told")
             tap.equal(a.call("pending")["pending"], [], "before it reveals")
-            p.message(b"\6\1" + os.urandom(32))
+            p.message(b"\6" + peer.PAIR + os.urandom(32))
             tap.equal(tuple(_told(p)[:3:2]), (REFUSE, BROKEN),
                       "a nonce that it did not commit to")
         tap.equal(a.call("pending")["pending"], [])

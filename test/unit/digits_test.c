@@ -155,7 +155,7 @@ TEST(digits_as_people_write_them)
 /* ---- messages ---- */
 
 static const char ask_hex[] =
-    "0401aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    "0402aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     "076b69746368656e8c25";
 
 TEST(messages_as_bytes)
@@ -178,14 +178,14 @@ TEST(messages_as_bytes)
     buf_clear(&b);
     CHECK_OK(put_pair_nonce(&b, PAIR_REVEAL, s.nonce_j));
     CHECK_UINT(b.len, 2 + DIGITS_NONCE_LEN);
-    CHECK(b.ptr[0] == 6 && b.ptr[1] == 1);
+    CHECK(b.ptr[0] == 6 && b.ptr[1] == PAIR_VERSION);
     CHECK_OK(get_pair_nonce(buf_slice(&b), PAIR_REVEAL, nonce));
     CHECK(memcmp(nonce, s.nonce_j, sizeof nonce) == 0);
     CHECK_INT(
         get_pair_nonce(buf_slice(&b), PAIR_NONCE, nonce), SYNCLINE_EMALFORMED);
     buf_clear(&b);
     CHECK_OK(put_pair_word(&b, PAIR_CONFIRM));
-    CHECK_SLICE(buf_slice(&b), "\x07\x01");
+    CHECK_SLICE(buf_slice(&b), "\x07\x02");
     CHECK_OK(get_pair_word(buf_slice(&b), PAIR_CONFIRM));
     CHECK_INT(get_pair_word(buf_slice(&b), PAIR_STILL), SYNCLINE_EMALFORMED);
     buf_free(&b);
@@ -223,7 +223,7 @@ TEST(messages_that_are_damaged)
     for (size_t n = 0; n < b.len; n++)
         CHECK_INT(
             get_pair_admit(SLICE(b.ptr, n), &in, &why), SYNCLINE_EMALFORMED);
-    CHECK_INT(digits_kind(SLICE_LIT("\x04\x02"), &kind), SYNCLINE_EVERSION);
+    CHECK_INT(digits_kind(SLICE_LIT("\x04\x01"), &kind), SYNCLINE_EVERSION);
     CHECK_UINT(kind, PAIR_ASK);
     CHECK_INT(digits_kind(SLICE_LIT("\x04"), &kind), SYNCLINE_EMALFORMED);
     buf_free(&b);

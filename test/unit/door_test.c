@@ -345,17 +345,17 @@ TEST(messages_out_of_order)
         bool after_ask;
         unsigned reason;
     } rows[] = {
-        { "\x07\x01", 2, false, PAIR_BROKEN },
-        { "\x08\x01", 2, false, PAIR_BROKEN },
-        { "\x09\x01", 2, false, PAIR_BROKEN },
-        { "\x04\x01", 2, false, PAIR_BROKEN },
-        { "\x04\x02", 2, false, PAIR_OTHER_VERSION },
+        { "\x07\x02", 2, false, PAIR_BROKEN },
+        { "\x08\x02", 2, false, PAIR_BROKEN },
+        { "\x09\x02", 2, false, PAIR_BROKEN },
+        { "\x04\x02", 2, false, PAIR_BROKEN },
+        { "\x04\x03", 2, false, PAIR_OTHER_VERSION },
         { "\x04", 1, false, PAIR_BROKEN },
         { "", 0, false, PAIR_BROKEN },
-        { "\x07\x01", 2, true, PAIR_BROKEN }, /* before it has revealed */
-        { "\x05\x01", 2, true, PAIR_BROKEN },
-        { "\x06\x01", 2, true, PAIR_BROKEN },
-        { "\xff\x01", 2, true, PAIR_BROKEN },
+        { "\x07\x02", 2, true, PAIR_BROKEN }, /* before it has revealed */
+        { "\x05\x02", 2, true, PAIR_BROKEN },
+        { "\x06\x02", 2, true, PAIR_BROKEN },
+        { "\xff\x02", 2, true, PAIR_BROKEN },
         { "\x07\x09", 2, true, PAIR_OTHER_VERSION },
     };
     const uint8_t nonce[DIGITS_NONCE_LEN] = { 9 };
