@@ -3,13 +3,12 @@
 #include "base/text.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -85,14 +84,45 @@ int crypto_hkdf(uint8_t *out, size_t out_len, struct slice secret,
     return rc;
 }
 
+/* Looked up once: each time it is done by name, it takes longer than a cell
+ * does. Kept as long as the program; who comes at the same time loses. */
+static const EVP_CIPHER *look_up(_Atomic(EVP_CIPHER *) *kept, const char *name)
+{
+    EVP_CIPHER *found = atomic_load(kept), *none = NULL;
+
+    if (found != NULL)
+        return found;
+    found = EVP_CIPHER_fetch(NULL, name, NULL);
+    if (found == NULL || atomic_compare_exchange_strong(kept, &none, found))
+        return found;
+    EVP_CIPHER_free(found);
+    return none;
+}
+
+static const EVP_CIPHER *gcm(void)
+{
+    static _Atomic(EVP_CIPHER *) kept;
+
+    return look_up(&kept, "AES-256-GCM");
+}
+
+/* One block at a time: what other modes are made of. */
+static const EVP_CIPHER *aes(void)
+{
+    static _Atomic(EVP_CIPHER *) kept;
+
+    return look_up(&kept, "AES-256-ECB");
+}
+
 static bool gcm_begin(EVP_CIPHER_CTX *ctx, bool seal,
     const uint8_t key[KEY_LEN], const uint8_t nonce[GCM_NONCE_LEN],
     struct slice aad)
 {
+    const EVP_CIPHER *cipher = gcm();
     int n;
 
-    return EVP_CipherInit_ex2(
-               ctx, EVP_aes_256_gcm(), key, nonce, seal ? 1 : 0, NULL) == 1 &&
+    return cipher != NULL &&
+        EVP_CipherInit_ex2(ctx, cipher, key, nonce, seal ? 1 : 0, NULL) == 1 &&
         (aad.len == 0 ||
             EVP_CipherUpdate(ctx, NULL, &n, aad.ptr, (int)aad.len) == 1);
 }
@@ -172,35 +202,44 @@ int crypto_open(struct buf *out, const uint8_t key[KEY_LEN],
     return SYNCLINE_OK;
 }
 
+/* The subkey of CMAC for whole blocks: a block, as a number with its high end
+ * first, doubled in the field of 2^128. */
+static void double_block(uint8_t b[16])
+{
+    const uint8_t carry = (uint8_t)(-(b[0] >> 7) & 0x87);
+
+    for (size_t i = 0; i < 15; i++)
+        b[i] = (uint8_t)(b[i] << 1 | b[i + 1] >> 7);
+    b[15] = (uint8_t)(b[15] << 1 ^ carry);
+}
+
 /* C2SP's XAES-256-GCM: the message's key is two blocks of the key derivation
  * in counter mode of SP 800-108, with CMAC over AES-256, over the label 'X' and
- * the first half of the nonce. */
+ * the first half of the nonce. Each is CMAC of one whole block, which is AES of
+ * it and the subkey: OpenSSL's own CMAC takes ten times as long to begin. */
 static int xaes_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN],
     const uint8_t nonce[XAES_NONCE_LEN])
 {
-    static char cipher[] = "AES-256-CBC"; /* the call wants it non-const */
-    OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(
-                                OSSL_MAC_PARAM_CIPHER, cipher, 0),
-        OSSL_PARAM_construct_end() };
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "CMAC", NULL);
-    EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-    uint8_t block[16] = { 0, 0, 'X', 0 };
-    int rc = SYNCLINE_ENOMEM;
+    const EVP_CIPHER *cipher = aes();
+    EVP_CIPHER_CTX *ctx = cipher != NULL ? EVP_CIPHER_CTX_new() : NULL;
+    uint8_t sub[16] = { 0 }, blocks[KEY_LEN] = { 0, 1, 'X', 0 };
+    int n, rc = SYNCLINE_ENOMEM;
 
-    memcpy(block + 4, nonce, 12);
-    for (uint8_t i = 0; i < 2; i++) {
-        size_t n;
-
-        block[1] = i + 1;
-        if (ctx == NULL || EVP_MAC_init(ctx, key, KEY_LEN, params) != 1 ||
-            EVP_MAC_update(ctx, block, sizeof block) != 1 ||
-            EVP_MAC_final(ctx, out + sizeof block * i, &n, sizeof block) != 1)
-            goto out;
-    }
-    rc = SYNCLINE_OK;
+    memcpy(blocks + 4, nonce, 12);
+    memcpy(blocks + 16, blocks, 16);
+    blocks[17] = 2;
+    if (ctx == NULL || EVP_EncryptInit_ex2(ctx, cipher, key, NULL, NULL) != 1 ||
+        EVP_EncryptUpdate(ctx, sub, &n, sub, sizeof sub) != 1)
+        goto out;
+    double_block(sub);
+    for (size_t i = 0; i < sizeof blocks; i++)
+        blocks[i] ^= sub[i % sizeof sub];
+    if (EVP_EncryptUpdate(ctx, out, &n, blocks, sizeof blocks) == 1)
+        rc = SYNCLINE_OK;
 out:
-    EVP_MAC_CTX_free(ctx);
-    EVP_MAC_free(mac);
+    EVP_CIPHER_CTX_free(ctx);
+    crypto_wipe(sub, sizeof sub);
+    crypto_wipe(blocks, sizeof blocks);
     return rc == SYNCLINE_OK ? rc : failed(rc);
 }
 

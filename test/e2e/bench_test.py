@@ -22,7 +22,7 @@ def run(*args):
 
 def every_measurement_gives_its_figures():
     result = json.loads(run("--json"))
-    for who in ("floor", "propagation"):
+    for who in ("floor", "propagation", "relay"):
         tap.equal(result[who]["seen_us"]["n"], 100, "writes seen, %s" % who)
     tap.check(result["floor"]["per_second"] > 0, result["floor"])
     tap.check(result["writes"]["batched_per_second"] > 0, result["writes"])
@@ -35,6 +35,9 @@ def every_measurement_gives_its_figures():
         tap.check(figures["reconnect_bytes"] < figures["first_bytes"],
                   figures)
         tap.check(min(figures["rss_mb"]) > 1, figures)
+        over = result["relay" + name[4:]]
+        tap.equal(over["items"], items, "items of relay%s" % name[4:])
+        tap.check(over["first_s"] > 0, over)
 
 
 def the_table_names_date_machine_and_command():
