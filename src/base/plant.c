@@ -120,10 +120,6 @@ static const struct plant_row rows[PLANT_END] = {
         "a device that may not write does so" },
     [PLANT_RELAY_DEAF] = { "relay-deaf", "a relay's vector stays as it was" },
     [PLANT_RELAY_PASTS] = { "relay-pasts", "a relay keeps old versions" },
-    [PLANT_UNKEYED_STAYS] = { "unkeyed-stays",
-        "what was written under a key that does not count stays so" },
-    [PLANT_RELAY_GUESSES] = { "relay-guesses",
-        "of a conflict, a relay keeps what it has found itself" },
     [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
         "rows of a lost replica are written "
         "again without their values" },

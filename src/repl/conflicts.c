@@ -125,7 +125,7 @@ static int record_cmp(
 {
     int c = (a->state & CONFLICT_TOLD) - (b->state & CONFLICT_TOLD);
 
-    if (c == 0 || PLANTED(RELAY_GUESSES))
+    if (c == 0)
         c = winner_cmp(&a->winner, &b->winner);
     if (c == 0)
         c = stamp_cmp(&a->loser.stamp, &b->loser.stamp);

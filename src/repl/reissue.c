@@ -370,8 +370,7 @@ int rekey_tick(struct node *n)
     bool any = false;
     int rc = SYNCLINE_OK;
 
-    if (!n->rekeying || n->now_us < n->collect_due_us || !is_at_rest(n, mesh) ||
-        PLANTED(UNKEYED_STAYS))
+    if (!n->rekeying || n->now_us < n->collect_due_us || !is_at_rest(n, mesh))
         return SYNCLINE_OK;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
