@@ -490,15 +490,20 @@ static int enter(struct node *n, struct conn *c, const struct pair_welcome *w)
     struct joining *j = n->joining;
     const struct mesh_id left = n->mesh;
     struct netaddr addr = c->remote;
-    struct reader peers = reader_of(w->peers);
+    struct buf book = { 0 };
     int rc;
 
     j->inviter = c->device;
     buf_put_slice(&j->inviter_name, w->name);
-    rc = move_to_mesh(n, w, j->discard, &j->kept);
+    peers_put_told(&book, &j->inviter, &addr, w->peers, w->peers_n);
+    rc = buf_status(&book);
+    if (rc == SYNCLINE_OK)
+        rc = move_to_mesh(n, w, buf_slice(&book), j->discard, &j->kept);
+    buf_free(&book);
+    if (rc == SYNCLINE_OK)
+        rc = mesh_load_book(n);
     if (rc != SYNCLINE_OK)
         return rc;
-    (void)!peers_hear(n->peers, &peers, w->peers_n);
     peers_learn(n->peers, &j->inviter, &addr, PEER_CODE);
     j->conn = 0;
     rc = mesh_save_book(n);

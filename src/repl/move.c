@@ -109,8 +109,8 @@ static int let_go(struct node *n)
     return waits_abandon(n);
 }
 
-static int enter_mesh(
-    struct node *n, const struct pair_welcome *w, bool with_items)
+static int enter_mesh(struct node *n, const struct pair_welcome *w,
+    struct slice book, bool with_items)
 {
     int rc = SYNCLINE_OK;
 
@@ -136,6 +136,7 @@ static int enter_mesh(
     if (rc == SYNCLINE_OK)
         rc = mesh_save_identity(n);
     txn_del(&n->txn, TABLE_META, SLICE_LIT(META_WELCOME));
+    txn_put(&n->txn, TABLE_META, SLICE_LIT(META_BOOK), book);
     if (rc == SYNCLINE_OK)
         rc = mesh_open_spaces(n);
     if (rc == SYNCLINE_OK)
@@ -166,8 +167,8 @@ static int go_back(struct node *n, int rc)
     return rc;
 }
 
-int move_to_mesh(
-    struct node *n, const struct pair_welcome *w, bool discard, uint64_t *kept)
+int move_to_mesh(struct node *n, const struct pair_welcome *w,
+    struct slice book, bool discard, uint64_t *kept)
 {
     int rc = SYNCLINE_OK;
 
@@ -182,7 +183,7 @@ int move_to_mesh(
     if (rc == SYNCLINE_OK)
         rc = let_go(n);
     if (rc == SYNCLINE_OK)
-        rc = enter_mesh(n, w, *kept > 0);
+        rc = enter_mesh(n, w, book, *kept > 0);
     return rc == SYNCLINE_OK ? rc : go_back(n, rc);
 }
 

@@ -378,10 +378,11 @@ NODISCARD int request_confirm(
 /* ---- move.c ---- */
 
 /* Leaves this mesh for the one that has welcomed us, durably once the commit
- * n->commit is; *kept items will be taken along. A store that refuses leaves
- * everything as it was. */
-NODISCARD int move_to_mesh(
-    struct node *n, const struct pair_welcome *w, bool discard, uint64_t *kept);
+ * n->commit is; *kept items will be taken along. book: where its members may
+ * be, in the form of peers_save. A store that refuses leaves everything as it
+ * was. */
+NODISCARD int move_to_mesh(struct node *n, const struct pair_welcome *w,
+    struct slice book, bool discard, uint64_t *kept);
 NODISCARD int join_load(struct node *n);
 NODISCARD int join_on_mark(struct node *n, struct space *sp);
 NODISCARD int replay_tick(struct node *n);

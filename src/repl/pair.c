@@ -156,7 +156,7 @@ int pair_get_content(struct slice content, struct pair_welcome *out)
     w.name = get_bytes(&r);
     w.peers_n = (uint32_t)get_varint_max(&r, PEERS_MAX);
     w.peers = r.in;
-    (void)!peers_hear(NULL, &r, w.peers_n);
+    (void)!peers_pass_told(&r, w.peers_n);
     w.records_n = (uint32_t)get_varint_max(&r, UINT32_MAX);
     if (r.err != SYNCLINE_OK || !pair_name_fits(w.name))
         return SYNCLINE_EMALFORMED;

@@ -55,8 +55,11 @@ void peers_learn(struct peers *p, const struct device_id *device,
 /* What is known, for somebody new: appends device and first address of each
  * member that has one, and returns how many. */
 uint32_t peers_tell(const struct peers *p, struct buf *out);
-/* Reads n of them. EMALFORMED or ESHORT: they are not. p NULL: only looks. */
-NODISCARD int peers_hear(struct peers *p, struct reader *r, uint32_t n);
+/* Reads past n of them. EMALFORMED or ESHORT: they are not. */
+NODISCARD int peers_pass_told(struct reader *r, uint32_t n);
+/* Appends, in the form of peers_save, who has told of these n, and them. */
+void peers_put_told(struct buf *out, const struct device_id *by,
+    const struct netaddr *at, struct slice told, uint32_t n);
 /* A member may be found there, and is there now: dials at once if it is not
  * connected. */
 void peers_on_beacon(struct peers *p, const struct device_id *device,

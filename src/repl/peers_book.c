@@ -119,16 +119,20 @@ uint32_t peers_tell(const struct peers *p, struct buf *out)
     return n;
 }
 
-int peers_hear(struct peers *p, struct reader *r, uint32_t n)
+static void get_told(
+    struct reader *r, struct device_id *device, struct netaddr *addr)
+{
+    get_into(r, device->b, DEVICE_ID_LEN);
+    get_netaddr(r, addr);
+}
+
+int peers_pass_told(struct reader *r, uint32_t n)
 {
     for (uint32_t i = 0; i < n && r->err == SYNCLINE_OK; i++) {
         struct device_id device;
         struct netaddr addr = { 0 };
 
-        get_into(r, device.b, DEVICE_ID_LEN);
-        get_netaddr(r, &addr);
-        if (r->err == SYNCLINE_OK && p != NULL)
-            peers_learn(p, &device, &addr, PEER_GOSSIP);
+        get_told(r, &device, &addr);
     }
     return r->err;
 }
@@ -139,6 +143,13 @@ int peers_hear(struct peers *p, struct reader *r, uint32_t n)
 static bool is_kept(const struct candidate *c)
 {
     return c->source != PEER_STATIC && c->addr.scope == 0;
+}
+
+static void save_addr(struct buf *out, const struct candidate *c)
+{
+    buf_put_u8(out, (uint8_t)c->source);
+    buf_put_u8(out, c->worked);
+    put_netaddr(out, &c->addr);
 }
 
 static void save_peer(struct buf *out, const struct peer *e)
@@ -154,9 +165,7 @@ static void save_peer(struct buf *out, const struct peer *e)
 
         if (!is_kept(c))
             continue;
-        buf_put_u8(out, (uint8_t)c->source);
-        buf_put_u8(out, c->worked);
-        put_netaddr(out, &c->addr);
+        save_addr(out, c);
     }
 }
 
@@ -166,6 +175,31 @@ void peers_save(const struct peers *p, struct buf *out)
     put_varint(out, p->n);
     for (size_t i = 0; i < p->n; i++)
         save_peer(out, p->table[i]);
+}
+
+void peers_put_told(struct buf *out, const struct device_id *by,
+    const struct netaddr *at, struct slice told, uint32_t n)
+{
+    const struct candidate first = { *at, PEER_CODE, .worked = true };
+    struct reader r = reader_of(told);
+
+    if (n >= PEERS_MAX)
+        n = PEERS_MAX - 1;
+    buf_put_u8(out, BOOK_VERSION);
+    put_varint(out, n + 1);
+    buf_put(out, by->b, DEVICE_ID_LEN);
+    put_varint(out, is_kept(&first));
+    if (is_kept(&first))
+        save_addr(out, &first);
+    for (uint32_t i = 0; i < n; i++) {
+        struct candidate c = { .source = PEER_GOSSIP };
+        struct device_id device;
+
+        get_told(&r, &device, &c.addr);
+        buf_put(out, device.b, DEVICE_ID_LEN);
+        put_varint(out, 1);
+        save_addr(out, &c);
+    }
 }
 
 static void load_addr(struct reader *r, struct peer *e)
