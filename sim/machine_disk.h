@@ -27,7 +27,7 @@ struct machine_disk {
     enum { DISK_STILL, DISK_MOVING, DISK_MOVED } checkpoint;
     struct disk_backup backup;
     struct disk *healthy; /* as it was before a bit flipped, or NULL */
-    bool flipped_state;   /* that was in state.db */
+    bool flipped_state;   /* that was in state.db, or its WAL */
     uint64_t checkpoints; /* made on it, ever */
 };
 

@@ -28,7 +28,8 @@ struct observer {
     struct arena arena;
     uint32_t replaced[SIM_SPACES]; /* numbers, by a bootstrap in this batch */
     uint32_t replaced_n;
-    bool leaves; /* items of a mesh that was left are replayed */
+    bool leaves; /* a space is dropped: of a mesh that was left, whose items are
+                    replayed, but not into `_mesh`, or of a bootstrap */
     struct touched *touched;
     uint32_t touched_n, touched_cap;
     struct batch_op *ops; /* of the batch, those on META and ITEM */
@@ -494,7 +495,9 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
                 o->ledger, ix, item, ledger_find(o->ledger, space, &c->first));
         else
             ledger_set_past(&o->ledger->changes[ix], item,
-                !o->leaves && rid_eq(&c->stamp.replica, &c->dot.replica)
+                (!o->leaves ||
+                    slice_is(o->ledger->spaces[space].name, "_mesh")) &&
+                        rid_eq(&c->stamp.replica, &c->dot.replica)
                     ? &o->view->items[item].seen
                     : &nothing);
         view_see(o->view, o->ledger, o->no, item, ix);
