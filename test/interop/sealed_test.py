@@ -250,11 +250,15 @@ def side_bytes(side):
             bytes([value is not None]) + pre(value or b""))
 
 
-def record(key, length, loser, winner):
+TOLD = 4  # by who could read both values
+
+
+def record(key, length, loser, winner, state=0):
     (rid, seq), path = loser[0], loser[3]
     tail = (key + b"\0" + struct.pack(">I", len(path)) + path + rid +
             struct.pack(">Q", seq))
-    return tail, b"\0" + varint(length) + side_bytes(loser) + side_bytes(winner)
+    return tail, (bytes([state]) + varint(length) + side_bytes(loser) +
+                  side_bytes(winner))
 
 
 def seal_side(keys, key, side):
@@ -401,7 +405,7 @@ def both_seal_the_same_records_and_open_them():
             continue
         clear = record(key, 3, loser, winner)
         sealed = record(name_of(keys, key), 3, seal_side(keys, key, loser),
-                        seal_side(keys, key, winner))
+                        seal_side(keys, key, winner), TOLD)
         tap.equal(TOOL.ask("relay-record", *keys.words(), *clear),
                   list(sealed))
         tap.equal(TOOL.ask("member-record", *keys.words(), *sealed),
