@@ -369,6 +369,8 @@ int mesh_refresh(struct node *n)
         rc = mesh_refresh_old(n);
     if (rc != SYNCLINE_OK)
         return rc;
+    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        sp->barred = carry_is_barred(n, sp);
     n->mesh_changed = n->mesh_due = false;
     n->mesh_seen = mesh->s.lsn;
     n->spaces_seen = spaces->s.lsn;

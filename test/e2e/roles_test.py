@@ -85,6 +85,22 @@ def a_space_that_is_not_granted_is_not_there():
         a.do("put", "shed", "seed", "3", "--wait=all")
 
 
+def a_space_that_is_made_later_is_not_there_either():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        _joins(a, b, "--role", "member", "--space", "default")
+        for name in ("barn", "attic", "loft"):  # the last long after joining
+            a.do("space", "add", name)
+            b.waits_for("space/" + name, True, space="_spaces")
+        b.refuses("get", "loft", "seed", says="no such space")
+        b.stop()
+        b.start()
+        b.refuses("get", "loft", "seed", says="no such space")
+        a.do("grant", "b", "--space", "loft")
+        a.put("seed", 1, space="loft")
+        b.waits_for("seed", 1, space="loft")
+
+
 def a_removed_device_is_told_and_closed_within_five_seconds():
     with World() as w:
         a, b, c = w.mesh("a", "b", "c")
