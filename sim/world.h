@@ -52,6 +52,7 @@ struct world {
     struct world_options opt;
     uint64_t now_us;
     struct heap queue;
+    struct happening *spare; /* what is over, for use again */
     struct prng draw;
     struct prng fault_draw,
         work_draw; /* of the strike, the operation at hand */
@@ -89,6 +90,7 @@ struct happening {
     uint64_t a;
     void *what;
     struct buf bytes;
+    struct happening *next; /* of those that are over, for use again */
 };
 
 /* Draws the world and switches the machines on. */

@@ -178,37 +178,14 @@ void crypto_port_seeded(struct crypto_port *out, struct crypto_self *self,
         self->seed[i] = (uint8_t)(seed >> (8 * i));
 }
 
-#define MIX 0x9e3779b97f4a7c15u /* 2^64 over the golden ratio */
-
-static void quick_word(struct hash128 *h, uint64_t w)
-{
-    h->lo = (h->lo ^ w) * MIX;
-    h->lo ^= h->lo >> 32;
-    h->hi = ((h->hi << 29 | h->hi >> 35) + h->lo) * MIX;
-}
-
-static void quick_part(struct hash128 *h, struct slice s)
-{
-    uint8_t last[8] = { 0 };
-    size_t i = 0;
-
-    quick_word(h, s.len);
-    for (; i + 8 <= s.len; i += 8)
-        quick_word(h, le64_at(s.ptr + i));
-    if (i < s.len) {
-        memcpy(last, s.ptr + i, s.len - i);
-        quick_word(h, le64_at(last));
-    }
-}
-
 /* As long as what it stands in for; every bit of the parts tells. */
 static void quick_chain(uint8_t out[SHA256_LEN], struct hash128 h,
     const struct slice *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        quick_part(&h, parts[i]);
+        hash128_add(&h, parts[i]);
     for (size_t i = 0; i < SHA256_LEN; i += sizeof h.hi) {
-        quick_word(&h, i);
+        hash128_add_word(&h, i);
         memcpy(out + i, &h.hi, sizeof h.hi);
     }
 }
@@ -226,7 +203,7 @@ static int quick_mac_key(void *self, struct mac_key *out, struct slice key)
     struct hash128 h = { 3, 0 };
 
     (void)self;
-    quick_part(&h, key);
+    hash128_add(&h, key);
     *out = (struct mac_key){ { h.lo, h.hi }, { 0 } };
     return SYNCLINE_OK;
 }
