@@ -77,6 +77,7 @@ struct world {
     struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;
     struct tally tally;
+    uint32_t converged; /* so often */
     bool failed;
     struct errmsg why; /* the first thing that was wrong */
     char verdict[48];  /* the rule and the judge, and nothing else */

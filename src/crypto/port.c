@@ -198,6 +198,31 @@ static int quick_hash(
     return SYNCLINE_OK;
 }
 
+static int quick_hmac(
+    void *self, uint8_t out[SHA256_LEN], struct slice key, struct slice s)
+{
+    const struct slice parts[] = { key, s };
+
+    (void)self;
+    quick_chain(out, (struct hash128){ 6, 0 }, parts, 2);
+    return SYNCLINE_OK;
+}
+
+static int quick_hkdf(void *self, uint8_t *out, size_t out_len,
+    struct slice secret, struct slice salt, struct slice info)
+{
+    const struct slice parts[] = { secret, salt, info };
+    uint8_t block[SHA256_LEN];
+
+    (void)self;
+    for (size_t i = 0; i < out_len; i++) {
+        if (i % sizeof block == 0)
+            quick_chain(block, (struct hash128){ 7, i }, parts, 3);
+        out[i] = block[i % sizeof block];
+    }
+    return SYNCLINE_OK;
+}
+
 static int quick_mac_key(void *self, struct mac_key *out, struct slice key)
 {
     struct hash128 h = { 3, 0 };
@@ -330,6 +355,8 @@ void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
 {
     crypto_port_seeded(out, self, identity, seed);
     out->hash = quick_hash;
+    out->hmac_sha256 = quick_hmac;
+    out->hkdf = quick_hkdf;
     out->mac_key = quick_mac_key;
     out->mac = quick_mac;
     out->seal = quick_seal;
