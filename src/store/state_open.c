@@ -10,6 +10,12 @@
 #define BUSY_MS 2000
 #define WAL_KEEP_BYTES (64 << 20)
 
+/* Of a new file; one that is there stays as it is. Of a row without rowid
+ * SQLite keeps up to a quarter of a page in the tree. The rest of it has pages
+ * of its own, however little it is, and each comparison of a search copies the
+ * whole row. Entries of histories and conflicts may be of 1 kB. */
+#define PAGE_BYTES 16384
+
 const char *const state_tables[TABLE_END] = {
     [TABLE_META] = "meta",
     [TABLE_ITEM] = "items",
@@ -244,11 +250,12 @@ static int open_writer(struct state *st, struct errmsg *why)
     (void)sqlite3_extended_result_codes(st->writer, 1);
     (void)sqlite3_busy_timeout(st->writer, BUSY_MS);
     sql = sqlite3_mprintf(
+        "PRAGMA page_size=%d;"
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
         "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=FAST;"
         "PRAGMA cache_size=-32768;"
         "PRAGMA journal_size_limit=%d;%s%d",
-        WAL_KEEP_BYTES,
+        PAGE_BYTES, WAL_KEEP_BYTES,
         st->opt.pages_max != 0 ? "PRAGMA max_page_count=" : "--",
         (int)st->opt.pages_max);
     if (sql == NULL)
@@ -325,8 +332,9 @@ static int open_all(struct state *st, struct errmsg *why)
     if (rc == SYNCLINE_OK)
         rc = prepare_all(st, why);
     if (rc == SYNCLINE_OK &&
-        number(st->writer, "SELECT checkpointed FROM store", &upto) !=
-            SQLITE_OK)
+        (number(st->writer, "SELECT checkpointed FROM store", &upto) !=
+                SQLITE_OK ||
+            number(st->writer, "PRAGMA page_size", &st->page) != SQLITE_OK))
         rc = state_failed(st, st->writer, why, "read");
     st->checkpointed = (uint64_t)upto;
     return rc;
