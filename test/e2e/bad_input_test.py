@@ -332,7 +332,9 @@ def a_damaged_state_is_refused_and_named():
         a.do("import", "default", stdin=records(0, 3000))
         a.stop()
         file = os.path.join(a.dir, "state.db")
-        for offset, n in ((0, 16), (16, 40), (4096, 64)):
+        with open(file, "rb") as f:
+            page = int.from_bytes(f.read(18)[16:], "big")
+        for offset, n in ((0, 16), (16, 40), (page, 64)):
             _flip(file, offset, n)
             equal(a.launch().ends(), 1, "exit status, damage at %d" % offset)
             holds(a.tail(), "state.db", "backup")
