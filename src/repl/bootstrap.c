@@ -11,6 +11,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/heads.h"
 
 struct space *bootstrap_target(struct conn *c, struct space *sp)
 {
@@ -252,6 +253,7 @@ static int end(
     space_forget_pending(n, sp);
     sp->reissue = true;
     acks_forget(n, sp);
+    heads_free(&sp->heads); /* a relay has not what they say it has */
     buf_clear(&sp->collect_at);
     sp->collected_upto = (struct vv){ 0 };
     watches_space_gone(n, sp);
