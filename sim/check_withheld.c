@@ -7,7 +7,7 @@
 /* Three heartbeats of a node, and what connections take. */
 #define TOLD_US (3 * 5 * SEC_US + 5 * SEC_US)
 /* At most from a ping to what answers it. */
-#define BEAT_US (SEC_US / 2)
+#define BEAT_US (SEC_US / 5)
 /* Where a connection lives and rests, or machines do, answers to pings are
  * late, and nobody can say how much. */
 #define LATE                                                            \

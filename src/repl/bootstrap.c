@@ -261,7 +261,9 @@ static int end(
     log_line(&n->log, LOG_LEVEL_INFO, "bootstrap",
         "%.*s: complete, %llu items; what this node alone had is replayed",
         SLICE_FMT(sp->name), (unsigned long long)sp->s.alive);
-    rc = space_pend_all(n, sp);
+    rc = rekey_later(n, sp);
+    if (rc == SYNCLINE_OK)
+        rc = space_pend_all(n, sp);
     return rc == SYNCLINE_OK ? join_on_mark(n, sp) : rc;
 }
 

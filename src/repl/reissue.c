@@ -332,13 +332,31 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
 
 /* ---- under keys that do not count ---- */
 
-int rekey_begin(struct node *n)
+static int note_rekeying(struct node *n)
 {
-    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
-        sp->unkeyed = !space_is_open(sp);
     n->rekeying = true;
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REKEY), SLICE_NONE);
     return txn_status(&n->txn);
+}
+
+int rekey_begin(struct node *n)
+{
+    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        sp->untold = sp->unkeyed = !space_is_open(sp);
+    return note_rekeying(n);
+}
+
+int rekey_later(struct node *n, struct space *sp)
+{
+    if (sp->sealed || space_is_open(sp))
+        return SYNCLINE_OK;
+    sp->unkeyed = true;
+    return note_rekeying(n);
+}
+
+int rekey_look(struct node *n, struct space *sp, const struct change *c)
+{
+    return is_unkeyed(n, c) ? rekey_later(n, sp) : SYNCLINE_OK;
 }
 
 int rekey_load(struct node *n)
@@ -352,13 +370,27 @@ int rekey_load(struct node *n)
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
+static bool has_relay(const struct node *n)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < members_n(n->members) && !has; i++)
+        has = members_at(n->members, i)->role == ROLE_RELAY;
+    return has;
+}
+
 static int rekey_space(struct node *n, struct space *sp)
 {
     bool more = false;
-    int rc;
+    int rc = SYNCLINE_OK;
 
-    if (!access_may_write(n, sp) || !is_at_rest(n, sp))
+    if (!is_at_rest(n, sp))
         return SYNCLINE_OK;
+    if (sp->untold && has_relay(n))
+        rc = conflicts_tell_again(n, sp);
+    sp->untold = rc != SYNCLINE_OK;
+    if (rc != SYNCLINE_OK || !access_may_write(n, sp))
+        return rc;
     rc = reissue(n, sp, UNKEYED, &more);
     sp->unkeyed = rc != SYNCLINE_OK || more;
     return rc;
