@@ -22,7 +22,8 @@ struct reissue {
     enum whose whose;
     struct author *by;
     bool wrote;
-    bool more; /* some is left for the next time */
+    bool more;      /* some is left for the next time */
+    uint64_t until; /* of this replica: what is written from here on is new */
     struct slice keys[256];
     uint64_t seqs[256];
     uint32_t n;
@@ -38,7 +39,8 @@ static int note_key(void *ctx, struct slice key, struct slice value)
     (void)value;
     if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    if (!rid_eq(&dot.replica, &r->replica) || r->n == 256)
+    if (!rid_eq(&dot.replica, &r->replica) || r->n == 256 ||
+        (rid_eq(&dot.replica, &r->node->replica) && dot.seq > r->until))
         return 1;
     buf_clear(&r->at);
     buf_put_slice(&r->at, key);
@@ -72,7 +74,7 @@ static bool is_unkeyed(const struct node *n, const struct change *c)
     struct proof p;
     struct key_id id;
 
-    if (proof_read(&p, c->proof) != SYNCLINE_OK)
+    if (proof_read(&p, c->proof) != SYNCLINE_OK || p.head.epoch == 0)
         return false;
     memcpy(id.b, p.head.key_id, KEY_ID_LEN);
     return keyring_find(&n->keyring, p.head.epoch, &id) == NULL;
@@ -263,7 +265,12 @@ static int reissue(
 {
     struct dot after = { .seq = 0 };
     struct author by;
-    struct reissue r = { .node = n, .space = sp, .whose = whose, .by = &by };
+    struct reissue r = { .node = n,
+        .space = sp,
+        .whose = whose,
+        .by = &by,
+        .until =
+            whose == UNKEYED ? vv_get(&sp->have, &n->replica) : UINT64_MAX };
     int rc = whose == LOOKING ? SYNCLINE_OK : write_begin(n, sp, &by);
 
     while (rc == SYNCLINE_OK && !(whose == LOOKING && r.wrote)) {
