@@ -25,14 +25,27 @@ NODISCARD int crypto_hmac_sha256(
 /* Of several pieces, as if they were one. */
 NODISCARD int crypto_hash(
     uint8_t out[SHA256_LEN], const struct slice *parts, size_t n);
+/* A hash that has taken whole blocks of 64 bytes, to be gone on with as often
+ * as something begins with them. EINVAL: they are not whole. */
+struct hash_begun {
+    uint32_t h[8];
+    uint64_t taken;
+};
+NODISCARD int crypto_hash_begin(
+    struct hash_begun *out, const struct slice *parts, size_t n);
+NODISCARD int crypto_hash_end(uint8_t out[SHA256_LEN],
+    const struct hash_begun *begun, const struct slice *parts, size_t n);
 /* A key of HMAC that serves often: its two first blocks, hashed. As secret as
  * the key itself. */
 struct mac_key {
-    uint64_t inner[14], outer[14];
+    struct hash_begun inner, outer;
 };
 NODISCARD int crypto_mac_key(struct mac_key *out, struct slice key);
 NODISCARD int crypto_mac(uint8_t out[SHA256_LEN], const struct mac_key *key,
     const struct slice *parts, size_t n);
+/* The same key, for what begins with these whole blocks. */
+NODISCARD int crypto_mac_begin(
+    struct mac_key *out, const struct mac_key *key, struct slice blocks);
 /* Extract and expand. EINVAL beyond HKDF_OUT_MAX. */
 NODISCARD int crypto_hkdf(uint8_t *out, size_t out_len, struct slice secret,
     struct slice salt, struct slice info);

@@ -93,16 +93,35 @@ int envelope_get_header(struct slice bytes, struct envelope_header *out)
     return SYNCLINE_OK;
 }
 
+int envelope_tag_begin(struct mac_key *out, const struct crypto_port *crypto,
+    const struct mac_key *salt, const uint8_t header[ENVELOPE_HEADER_LEN])
+{
+    return crypto->mac_begin(
+        crypto->self, out, salt, SLICE(header, ENVELOPE_COMMON_LEN));
+}
+
+int envelope_tag_end(uint8_t out[ENVELOPE_TAG_LEN],
+    const struct crypto_port *crypto, const struct mac_key *begun,
+    const uint8_t header[ENVELOPE_HEADER_LEN], const struct envelope_content *c)
+{
+    struct length key, path;
+    struct slice parts[] = { slice_from(SLICE(header, ENVELOPE_HEADER_LEN),
+                                 ENVELOPE_COMMON_LEN),
+        length_of(&key, c->key.len), c->key, length_of(&path, c->path.len),
+        c->path, c->value };
+
+    return crypto->mac(crypto->self, out, begun, parts, 6);
+}
+
 int envelope_tag(uint8_t out[ENVELOPE_TAG_LEN],
     const struct crypto_port *crypto, const struct mac_key *salt,
     const uint8_t header[ENVELOPE_HEADER_LEN], const struct envelope_content *c)
 {
-    struct length key, path;
-    struct slice parts[] = { SLICE(header, ENVELOPE_HEADER_LEN),
-        length_of(&key, c->key.len), c->key, length_of(&path, c->path.len),
-        c->path, c->value };
+    struct mac_key begun;
+    int rc = envelope_tag_begin(&begun, crypto, salt, header);
 
-    return crypto->mac(crypto->self, out, salt, parts, 6);
+    return rc == SYNCLINE_OK ? envelope_tag_end(out, crypto, &begun, header, c)
+                             : rc;
 }
 
 /* No header begins like this. */

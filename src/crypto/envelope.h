@@ -20,6 +20,9 @@
 
 #define ENVELOPE_SUITE 1
 #define ENVELOPE_HEADER_LEN 179
+/* Whole blocks of a hash, and the same for all cells of a change: all but the
+ * type is. */
+#define ENVELOPE_COMMON_LEN 128
 #define ENVELOPE_TAG_LEN SHA256_LEN
 #define SALT_LEN 16
 #define KEY_ID_LEN 16
@@ -56,6 +59,15 @@ NODISCARD int envelope_get_header(
 /* The tag of a cell whose header is put; salt is the MAC's key. */
 NODISCARD int envelope_tag(uint8_t out[ENVELOPE_TAG_LEN],
     const struct crypto_port *crypto, const struct mac_key *salt,
+    const uint8_t header[ENVELOPE_HEADER_LEN],
+    const struct envelope_content *c);
+/* The same in two steps, the first of which serves for all headers that begin
+ * as this one. */
+NODISCARD int envelope_tag_begin(struct mac_key *out,
+    const struct crypto_port *crypto, const struct mac_key *salt,
+    const uint8_t header[ENVELOPE_HEADER_LEN]);
+NODISCARD int envelope_tag_end(uint8_t out[ENVELOPE_TAG_LEN],
+    const struct crypto_port *crypto, const struct mac_key *begun,
     const uint8_t header[ENVELOPE_HEADER_LEN],
     const struct envelope_content *c);
 /* Of the originals of a resolver's result, as put_change_originals has them:

@@ -7,15 +7,38 @@
 /* That of a store's format 3 began with 0, and had no salt. */
 #define PROOF_VERSION 1
 
+/* The kind stands before the header, and both fill whole blocks. */
+#define LEAF_COMMON_LEN (ENVELOPE_COMMON_LEN - 1)
+
+int merkle_leaf_begin(struct hash_begun *out, const struct crypto_port *crypto,
+    const uint8_t header[ENVELOPE_HEADER_LEN])
+{
+    static const uint8_t kind = 0;
+    struct slice parts[] = { SLICE(&kind, 1), SLICE(header, LEAF_COMMON_LEN) };
+
+    return crypto->hash_begin(crypto->self, out, parts, 2);
+}
+
+int merkle_leaf_end(struct merkle_hash *out, const struct crypto_port *crypto,
+    const struct hash_begun *begun, const uint8_t header[ENVELOPE_HEADER_LEN],
+    const uint8_t tag[ENVELOPE_TAG_LEN])
+{
+    struct slice parts[] = { slice_from(SLICE(header, ENVELOPE_HEADER_LEN),
+                                 LEAF_COMMON_LEN),
+        SLICE(tag, ENVELOPE_TAG_LEN) };
+
+    return crypto->hash_end(crypto->self, out->b, begun, parts, 2);
+}
+
 int merkle_leaf(struct merkle_hash *out, const struct crypto_port *crypto,
     const uint8_t header[ENVELOPE_HEADER_LEN],
     const uint8_t tag[ENVELOPE_TAG_LEN])
 {
-    static const uint8_t kind = 0;
-    struct slice parts[] = { SLICE(&kind, 1),
-        SLICE(header, ENVELOPE_HEADER_LEN), SLICE(tag, ENVELOPE_TAG_LEN) };
+    struct hash_begun begun;
+    int rc = merkle_leaf_begin(&begun, crypto, header);
 
-    return crypto->hash(crypto->self, out->b, parts, 3);
+    return rc == SYNCLINE_OK ? merkle_leaf_end(out, crypto, &begun, header, tag)
+                             : rc;
 }
 
 int merkle_inner(struct merkle_hash *out, const struct crypto_port *crypto,

@@ -25,6 +25,15 @@ struct merkle_hash {
 NODISCARD int merkle_leaf(struct merkle_hash *out,
     const struct crypto_port *crypto, const uint8_t header[ENVELOPE_HEADER_LEN],
     const uint8_t tag[ENVELOPE_TAG_LEN]);
+/* The same in two steps, the first of which serves for all headers that begin
+ * as this one. */
+NODISCARD int merkle_leaf_begin(struct hash_begun *out,
+    const struct crypto_port *crypto,
+    const uint8_t header[ENVELOPE_HEADER_LEN]);
+NODISCARD int merkle_leaf_end(struct merkle_hash *out,
+    const struct crypto_port *crypto, const struct hash_begun *begun,
+    const uint8_t header[ENVELOPE_HEADER_LEN],
+    const uint8_t tag[ENVELOPE_TAG_LEN]);
 
 /* All nodes of the tree over n leaves, 2n - 1 of them, the root first: each is
  * followed by its left subtree, then by its right one. n is not 0. */

@@ -23,6 +23,20 @@ static int port_hash(
     return crypto_hash(out, parts, n);
 }
 
+static int port_hash_begin(
+    void *self, struct hash_begun *out, const struct slice *parts, size_t n)
+{
+    (void)self;
+    return crypto_hash_begin(out, parts, n);
+}
+
+static int port_hash_end(void *self, uint8_t out[SHA256_LEN],
+    const struct hash_begun *begun, const struct slice *parts, size_t n)
+{
+    (void)self;
+    return crypto_hash_end(out, begun, parts, n);
+}
+
 static int port_mac_key(void *self, struct mac_key *out, struct slice key)
 {
     (void)self;
@@ -34,6 +48,13 @@ static int port_mac(void *self, uint8_t out[SHA256_LEN],
 {
     (void)self;
     return crypto_mac(out, key, parts, n);
+}
+
+static int port_mac_begin(void *self, struct mac_key *out,
+    const struct mac_key *key, struct slice blocks)
+{
+    (void)self;
+    return crypto_mac_begin(out, key, blocks);
 }
 
 static int port_hkdf(void *self, uint8_t *out, size_t out_len,
@@ -71,10 +92,28 @@ static int port_xopen(void *self, struct buf *out, const uint8_t key[KEY_LEN],
     return crypto_xopen(out, key, nonce, aad, sealed);
 }
 
+/* No more than a salt, of which each commit wants one: OpenSSL's generator
+ * takes long to start and next to nothing to go on. Keys are not kept here
+ * before there is a use for them. */
+#define SMALL_WANT 16
+
 static int port_random(void *self, uint8_t *out, size_t n)
 {
-    (void)self;
-    return crypto_random(out, n);
+    struct crypto_self *me = self;
+    int rc = SYNCLINE_OK;
+
+    if (n > SMALL_WANT)
+        return crypto_random(out, n);
+    if (me->drawn_n < n) {
+        rc = crypto_random(me->drawn, sizeof me->drawn);
+        me->drawn_n = rc == SYNCLINE_OK ? sizeof me->drawn : 0;
+    }
+    if (rc != SYNCLINE_OK)
+        return rc;
+    me->drawn_n -= n;
+    memcpy(out, me->drawn + me->drawn_n, n);
+    crypto_wipe(me->drawn + me->drawn_n, n);
+    return SYNCLINE_OK;
 }
 
 static int port_sign(void *self, uint8_t out[ED25519_SIG_LEN], struct slice s)
@@ -87,8 +126,10 @@ static int port_sign(void *self, uint8_t out[ED25519_SIG_LEN], struct slice s)
 static int port_verify(
     void *self, struct slice spki, struct slice sig, struct slice s)
 {
-    (void)self;
-    return crypto_verify(spki, sig, s);
+    const struct crypto_self *me = self;
+
+    return me->verifier != NULL ? verifier_check(me->verifier, spki, sig, s)
+                                : crypto_verify(spki, sig, s);
 }
 
 static int port_own_key(void *self, struct slice info, uint8_t out[KEY_LEN])
@@ -153,8 +194,11 @@ void crypto_port_openssl(struct crypto_port *out, struct crypto_self *self,
         .sha256 = port_sha256,
         .hmac_sha256 = port_hmac_sha256,
         .hash = port_hash,
+        .hash_begin = port_hash_begin,
+        .hash_end = port_hash_end,
         .mac_key = port_mac_key,
         .mac = port_mac,
+        .mac_begin = port_mac_begin,
         .hkdf = port_hkdf,
         .seal = port_seal,
         .open = port_open,
@@ -221,23 +265,67 @@ static int quick_hash(
     return SYNCLINE_OK;
 }
 
+static struct hash_begun quick_keep(const struct hash128 *h)
+{
+    struct hash_begun b = { .taken = 0 };
+
+    memcpy(b.h, h, sizeof *h);
+    return b;
+}
+
+static struct hash128 quick_go_on(const struct hash_begun *b)
+{
+    struct hash128 h;
+
+    memcpy(&h, b->h, sizeof h);
+    return h;
+}
+
+static int quick_hash_begin(
+    void *self, struct hash_begun *out, const struct slice *parts, size_t n)
+{
+    struct hash128 h = { 0, 0 };
+
+    (void)self;
+    for (size_t i = 0; i < n; i++)
+        quick_part(&h, parts[i]);
+    *out = quick_keep(&h);
+    return SYNCLINE_OK;
+}
+
+static int quick_hash_end(void *self, uint8_t out[SHA256_LEN],
+    const struct hash_begun *begun, const struct slice *parts, size_t n)
+{
+    (void)self;
+    quick_chain(out, quick_go_on(begun), parts, n);
+    return SYNCLINE_OK;
+}
+
 static int quick_mac_key(void *self, struct mac_key *out, struct slice key)
 {
     struct hash128 h = { 3, 0 };
 
     (void)self;
     quick_part(&h, key);
-    *out = (struct mac_key){ { h.lo, h.hi }, { 0 } };
+    *out = (struct mac_key){ .inner = quick_keep(&h) };
+    return SYNCLINE_OK;
+}
+
+static int quick_mac_begin(void *self, struct mac_key *out,
+    const struct mac_key *key, struct slice blocks)
+{
+    struct hash128 h = quick_go_on(&key->inner);
+
+    (void)self;
+    quick_part(&h, blocks);
+    *out = (struct mac_key){ .inner = quick_keep(&h) };
     return SYNCLINE_OK;
 }
 
 static int quick_mac(void *self, uint8_t out[SHA256_LEN],
     const struct mac_key *key, const struct slice *parts, size_t n)
 {
-    (void)self;
-    quick_chain(
-        out, (struct hash128){ key->inner[0], key->inner[1] }, parts, n);
-    return SYNCLINE_OK;
+    return quick_hash_end(self, out, &key->inner, parts, n);
 }
 
 /* Two halves, so that it is as long as a signature. */
@@ -354,7 +442,10 @@ void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
     crypto_port_seeded(out, self, identity, seed);
     out->hash = quick_hash;
     out->mac_key = quick_mac_key;
+    out->hash_begin = quick_hash_begin;
+    out->hash_end = quick_hash_end;
     out->mac = quick_mac;
+    out->mac_begin = quick_mac_begin;
     out->seal = quick_seal;
     out->open = quick_open;
     out->kx_public = quick_kx_public;

@@ -7,6 +7,7 @@
 #define SYNCLINE_CRYPTO_PORT_H
 
 #include "crypto/kx.h"
+#include "crypto/verifier.h"
 
 struct crypto_port {
     void *self;
@@ -17,9 +18,15 @@ struct crypto_port {
         void *self, uint8_t out[SHA256_LEN], struct slice key, struct slice s);
     int (*hash)(void *self, uint8_t out[SHA256_LEN], const struct slice *parts,
         size_t n);
+    int (*hash_begin)(void *self, struct hash_begun *out,
+        const struct slice *parts, size_t n);
+    int (*hash_end)(void *self, uint8_t out[SHA256_LEN],
+        const struct hash_begun *begun, const struct slice *parts, size_t n);
     int (*mac_key)(void *self, struct mac_key *out, struct slice key);
     int (*mac)(void *self, uint8_t out[SHA256_LEN], const struct mac_key *key,
         const struct slice *parts, size_t n);
+    int (*mac_begin)(void *self, struct mac_key *out, const struct mac_key *key,
+        struct slice blocks);
     int (*hkdf)(void *self, uint8_t *out, size_t out_len, struct slice secret,
         struct slice salt, struct slice info);
     int (*seal)(void *self, struct buf *out, const uint8_t key[KEY_LEN],
@@ -49,6 +56,9 @@ struct crypto_port {
 /* What a port's functions work on; the caller's memory, as is the port. */
 struct crypto_self {
     const struct identity *identity;
+    struct verifier *verifier; /* NULL: keys are read each time */
+    uint8_t drawn[256];        /* for small wants, the last of them */
+    size_t drawn_n;
     uint8_t seed[SHA256_LEN]; /* seeded only */
     uint64_t block;           /* of the stream, the next to be made */
 };

@@ -55,20 +55,37 @@ int cells_of_changes(
     return sealed ? order_by_place(cell, it, a) : SYNCLINE_OK;
 }
 
-int leaf_maker_init(struct leaf_maker *m, struct node *n,
+int leaf_salt(
+    struct mac_key *out, const struct node *n, const struct proof_head *head)
+{
+    return n->opt.crypto->mac_key(
+        n->opt.crypto->self, out, SLICE(head->salt, SALT_LEN));
+}
+
+void leaf_maker_init_salted(struct leaf_maker *m, struct node *n,
     const struct space *sp, struct slice key, uint64_t length,
-    const struct proof_head *head)
+    const struct proof_head *head, const struct mac_key *salt)
 {
     *m = (struct leaf_maker){ .node = n,
         .sealed = sp->sealed,
+        .salt = *salt,
         .key = key,
         .h = { .mesh = n->mesh,
             .space = *space_token_of(n, sp),
             .epoch = head->epoch,
             .length = length } };
     memcpy(m->h.key_id, head->key_id, KEY_ID_LEN);
-    return n->opt.crypto->mac_key(
-        n->opt.crypto->self, &m->salt, SLICE(head->salt, SALT_LEN));
+}
+
+int leaf_maker_init(struct leaf_maker *m, struct node *n,
+    const struct space *sp, struct slice key, uint64_t length,
+    const struct proof_head *head)
+{
+    struct mac_key salt = { .inner.taken = 0 };
+    int rc = leaf_salt(&salt, n, head);
+
+    leaf_maker_init_salted(m, n, sp, key, length, head, &salt);
+    return rc;
 }
 
 void leaf_maker_free(struct leaf_maker *m)
@@ -120,6 +137,7 @@ int leaf_maker_turn(struct leaf_maker *m, const struct change *c)
         any ? SLICE(m->originals, sizeof m->originals) : SLICE_NONE);
     if (rc == SYNCLINE_OK)
         rc = buf_status(&m->context);
+    m->has_tag_begun = m->has_leaf_begun = false;
     m->h.dot = c->dot;
     m->h.first = c->first;
     m->h.stamp = c->stamp;
@@ -154,6 +172,7 @@ int leaf_parts(struct leaf_maker *m, const struct cell *cell,
 {
     const struct crypto_port *crypto = m->node->opt.crypto;
     struct envelope_content c = { .key = m->key };
+    int rc = SYNCLINE_OK;
 
     if (m->sealed)
         return see_parts(m, cell, header, tag);
@@ -164,17 +183,26 @@ int leaf_parts(struct leaf_maker *m, const struct cell *cell,
         m->h.type = cell->value.ptr != NULL ? CELL_VALUE : CELL_REMOVED;
     }
     envelope_put_header(header, &m->h);
-    return envelope_tag(tag, crypto, &m->salt, header, &c);
+    if (!m->has_tag_begun)
+        rc = envelope_tag_begin(&m->tag_begun, crypto, &m->salt, header);
+    m->has_tag_begun = rc == SYNCLINE_OK;
+    return rc == SYNCLINE_OK
+        ? envelope_tag_end(tag, crypto, &m->tag_begun, header, &c)
+        : rc;
 }
 
 int leaf_make(
     struct leaf_maker *m, const struct cell *cell, struct merkle_hash *out)
 {
+    const struct crypto_port *crypto = m->node->opt.crypto;
     uint8_t header[ENVELOPE_HEADER_LEN], tag[ENVELOPE_TAG_LEN];
     int rc = leaf_parts(m, cell, header, tag);
 
+    if (rc == SYNCLINE_OK && !m->has_leaf_begun)
+        rc = merkle_leaf_begin(&m->leaf_begun, crypto, header);
+    m->has_leaf_begun = m->has_leaf_begun || rc == SYNCLINE_OK;
     return rc == SYNCLINE_OK
-        ? merkle_leaf(out, m->node->opt.crypto, header, tag)
+        ? merkle_leaf_end(out, crypto, &m->leaf_begun, header, tag)
         : rc;
 }
 

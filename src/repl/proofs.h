@@ -38,6 +38,10 @@ struct leaf_maker {
     struct mac_key salt;
     struct slice key;
     struct envelope_header h;
+    /* What the cells of the change share, once it was needed. */
+    struct mac_key tag_begun;
+    struct hash_begun leaf_begun;
+    bool has_tag_begun, has_leaf_begun;
     struct buf context;                  /* and whatever is read */
     uint8_t originals[ENVELOPE_TAG_LEN]; /* of the change, if it has any */
     uint8_t tombstone[ENVELOPE_TAG_LEN];
@@ -46,6 +50,13 @@ struct leaf_maker {
 NODISCARD int leaf_maker_init(struct leaf_maker *m, struct node *n,
     const struct space *sp, struct slice key, uint64_t length,
     const struct proof_head *head);
+/* The same where the head's salt is worked up already, as it serves for all
+ * rows of a commit. */
+void leaf_maker_init_salted(struct leaf_maker *m, struct node *n,
+    const struct space *sp, struct slice key, uint64_t length,
+    const struct proof_head *head, const struct mac_key *salt);
+NODISCARD int leaf_salt(
+    struct mac_key *out, const struct node *n, const struct proof_head *head);
 void leaf_maker_free(struct leaf_maker *m);
 /* The change that the next leaves are of. EMALFORMED: it is not sealed as it
  * should be; so of leaf_parts, leaf_make. */

@@ -183,6 +183,7 @@ void bound_free(struct bound *b)
 
 struct opened {
     struct sheaf sheaf;
+    struct mac_key salt;
     uint32_t made; /* of its leaves */
 };
 
@@ -204,6 +205,15 @@ struct opening {
     uint32_t sheaves_n;
 };
 
+static int read_sheaf(
+    const struct node *n, struct opened *out, struct slice bytes)
+{
+    int rc = sheaf_read(&out->sheaf, bytes);
+
+    return rc == SYNCLINE_OK ? leaf_salt(&out->salt, n, &out->sheaf.proof.head)
+                             : rc;
+}
+
 static int read_sheaves(struct opening *o, const struct frame_batch *f)
 {
     struct reader r = reader_of(f->sheaves);
@@ -217,7 +227,7 @@ static int read_sheaves(struct opening *o, const struct frame_batch *f)
     o->sheaves_n = f->sheaves_n;
     o->node->counts.sheaves_received += f->sheaves_n;
     for (uint32_t i = 0; i < o->sheaves_n && rc == SYNCLINE_OK; i++)
-        rc = sheaf_read(&o->sheaves[i].sheaf, get_bytes(&r));
+        rc = read_sheaf(o->node, &o->sheaves[i], get_bytes(&r));
     return rc == SYNCLINE_OK ? reader_end(&r) : rc;
 }
 
@@ -287,14 +297,13 @@ static int make_leaves(struct opening *o, uint32_t ix)
             continue;
         if (of != s) {
             leaf_maker_free(&m);
-            rc = leaf_maker_init(&m, o->node, o->space, row->key,
-                row->item.length, &s->sheaf.proof.head);
+            leaf_maker_init_salted(&m, o->node, o->space, row->key,
+                row->item.length, &s->sheaf.proof.head, &s->salt);
             m.sealed = o->sealed;
             of = s;
         }
-        if (rc == SYNCLINE_OK)
-            rc = leaves_make(
-                &m, &row->item, &o->of[ix], i, s->sheaf.leaves + s->made);
+        rc = leaves_make(
+            &m, &row->item, &o->of[ix], i, s->sheaf.leaves + s->made);
         s->made += o->places[ix][i].part.living_n;
     }
     leaf_maker_free(&m);

@@ -35,6 +35,7 @@ struct signing {
     struct merkle_hash *leaves;
     uint32_t n, cap;
     struct proof_head head; /* without its signature yet */
+    struct mac_key salt;
 };
 
 static int make_room(struct signing *s, uint32_t more)
@@ -108,10 +109,9 @@ static int add_row(struct signing *s, const struct txn_held *held)
     rc = stored_decode(held->value, &row->st, &n->step);
     if (rc == SYNCLINE_OK)
         rc = cells_of_changes(&of, it, false, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = leaf_maker_init(&m, n, sp, r.in, it->length, &s->head);
     if (rc != SYNCLINE_OK)
         return rc;
+    leaf_maker_init_salted(&m, n, sp, r.in, it->length, &s->head, &s->salt);
     for (uint32_t i = 0; i < it->changes_n && rc == SYNCLINE_OK; i++) {
         const struct change *c = &it->changes[i];
 
@@ -182,6 +182,8 @@ int sign_step(struct node *n)
 
     if (rc == SYNCLINE_OK && held != NULL)
         rc = begin_head(n, &s.head);
+    if (rc == SYNCLINE_OK && held != NULL)
+        rc = leaf_salt(&s.salt, n, &s.head);
 
     s.end = &s.rows;
     s.parts_end = &s.parts;

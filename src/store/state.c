@@ -180,12 +180,11 @@ static int write_all(struct state *st, const struct omap *tables, uint64_t upto)
  * what was written is durable in the log, and the next time tries again. */
 static void fold_log(struct state *st)
 {
-    int64_t page = 4096;
     int frames = 0, done = 0;
 
     (void)sqlite3_wal_checkpoint_v2(
         st->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
-    st->wal_bytes = frames > 0 ? (uint64_t)(frames * page) : 0;
+    st->wal_bytes = frames > 0 ? (uint64_t)(frames * st->page) : 0;
     if (st->wal_bytes > WAL_TRUNCATE_BYTES &&
         sqlite3_wal_checkpoint_v2(st->writer, NULL, SQLITE_CHECKPOINT_TRUNCATE,
             &frames, &done) == SQLITE_OK)

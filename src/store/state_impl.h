@@ -17,6 +17,7 @@ struct state {
     struct buf meta_value;        /* of the projector's last look */
     const struct omap *meta_over; /* TABLE_META of the running write */
     uint64_t checkpointed, wal_bytes;
+    int64_t page; /* of the file, in bytes */
 };
 
 /* Names of the tables in the file. */

@@ -10,6 +10,12 @@
 #define BUSY_MS 2000
 #define WAL_KEEP_BYTES (64 << 20)
 
+/* Of a new file; one that is there stays as it is. Of a row without rowid
+ * SQLite keeps up to a quarter of a page in the tree. The rest of it has pages
+ * of its own, however little it is, and each comparison of a search copies the
+ * whole row. Entries of histories and conflicts may be of 1 kB. */
+#define PAGE_BYTES 16384
+
 const char *const state_tables[TABLE_END] = {
     [TABLE_META] = "meta",
     [TABLE_ITEM] = "items",
@@ -34,6 +40,16 @@ static const char *const steps[] = {
     " WITHOUT ROWID;"
     "CREATE TABLE conflicts (k BLOB PRIMARY KEY, v BLOB NOT NULL)"
     " WITHOUT ROWID;",
+
+    /* Whole items in a tree by key leave few to a page, and of one that is
+     * longer than a quarter of it each comparison reads the rest elsewhere. */
+    "CREATE TABLE items_by_id (id INTEGER PRIMARY KEY,"
+    " k BLOB NOT NULL UNIQUE, v BLOB NOT NULL, space TEXT, key TEXT,"
+    " alive INTEGER, lsn INTEGER, value TEXT);"
+    "INSERT INTO items_by_id (k, v, space, key, alive, lsn, value)"
+    " SELECT k, v, space, key, alive, lsn, value FROM items ORDER BY k;"
+    "DROP TABLE items;"
+    "ALTER TABLE items_by_id RENAME TO items;",
 };
 #define FORMAT ((int)(sizeof steps / sizeof steps[0]))
 
@@ -165,7 +181,7 @@ static int migrate(struct state *st, struct errmsg *why)
 static int prepare(
     sqlite3 *db, sqlite3_stmt **q, const char *fmt, const char *table)
 {
-    char sql[256];
+    char sql[320];
 
     (void)sqlite3_snprintf((int)sizeof sql, sql, fmt, table);
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, q, NULL);
@@ -183,7 +199,11 @@ static int prepare_table(struct state *st, enum store_table t)
     if (rc == SQLITE_OK)
         rc = prepare(st->writer, &st->put[t],
             t == TABLE_ITEM
-                ? "REPLACE INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                ? "INSERT INTO %s (k, v, space, key, alive, lsn, value)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (k)"
+                  " DO UPDATE SET v = excluded.v, space = excluded.space,"
+                  " key = excluded.key, alive = excluded.alive,"
+                  " lsn = excluded.lsn, value = excluded.value"
                 : "REPLACE INTO %s VALUES (?1, ?2)",
             name);
     if (rc == SQLITE_OK)
@@ -230,11 +250,12 @@ static int open_writer(struct state *st, struct errmsg *why)
     (void)sqlite3_extended_result_codes(st->writer, 1);
     (void)sqlite3_busy_timeout(st->writer, BUSY_MS);
     sql = sqlite3_mprintf(
+        "PRAGMA page_size=%d;"
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
         "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=FAST;"
         "PRAGMA cache_size=-32768;"
         "PRAGMA journal_size_limit=%d;%s%d",
-        WAL_KEEP_BYTES,
+        PAGE_BYTES, WAL_KEEP_BYTES,
         st->opt.pages_max != 0 ? "PRAGMA max_page_count=" : "--",
         (int)st->opt.pages_max);
     if (sql == NULL)
@@ -311,8 +332,9 @@ static int open_all(struct state *st, struct errmsg *why)
     if (rc == SYNCLINE_OK)
         rc = prepare_all(st, why);
     if (rc == SYNCLINE_OK &&
-        number(st->writer, "SELECT checkpointed FROM store", &upto) !=
-            SQLITE_OK)
+        (number(st->writer, "SELECT checkpointed FROM store", &upto) !=
+                SQLITE_OK ||
+            number(st->writer, "PRAGMA page_size", &st->page) != SQLITE_OK))
         rc = state_failed(st, st->writer, why, "read");
     st->checkpointed = (uint64_t)upto;
     return rc;

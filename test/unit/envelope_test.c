@@ -138,6 +138,40 @@ TEST(pieces_hash_as_a_whole)
     }
 }
 
+/* What begins alike may share its beginning, if that is whole blocks. */
+TEST(hashes_are_gone_on_with)
+{
+    uint8_t text[200], a[SHA256_LEN], b[SHA256_LEN];
+    struct mac_key k;
+
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)(i * 11);
+    CHECK_OK(crypto_mac_key(&k, SLICE(text, 16)));
+    for (size_t n = 0; n <= sizeof text; n++) {
+        struct slice parts[] = { SLICE(text, n / 2),
+            SLICE(text + n / 2, n - n / 2) };
+        struct slice rest = SLICE(text + n, sizeof text - n);
+        struct hash_begun begun;
+        struct mac_key going;
+
+        CHECK_INT(crypto_hash_begin(&begun, parts, 2),
+            n % 64 == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL);
+        CHECK_INT(crypto_mac_begin(&going, &k, SLICE(text, n)),
+            n % 64 == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL);
+        if (n % 64 != 0)
+            continue;
+        CHECK_OK(crypto_sha256(a, SLICE(text, sizeof text)));
+        for (int again = 0; again < 2; again++) {
+            CHECK_OK(crypto_hash_end(b, &begun, &rest, 1));
+            CHECK_BYTES(SLICE(b, sizeof b), SLICE(a, sizeof a));
+        }
+        CHECK_OK(
+            crypto_hmac_sha256(a, SLICE(text, 16), SLICE(text, sizeof text)));
+        CHECK_OK(crypto_mac(b, &going, &rest, 1));
+        CHECK_BYTES(SLICE(b, sizeof b), SLICE(a, sizeof a));
+    }
+}
+
 /* Whatever a cell says, its tag or its header says it. */
 TEST(each_field_is_in_the_tag)
 {

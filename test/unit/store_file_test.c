@@ -361,6 +361,91 @@ static void query(struct world *w, const char *sql)
     CHECK_OK(sqlite3_close(db));
 }
 
+/* As format 1 had it. */
+static const char items_by_key[] =
+    "BEGIN;"
+    "CREATE TABLE old (k BLOB PRIMARY KEY, v BLOB NOT NULL, space TEXT,"
+    " key TEXT, alive INTEGER, lsn INTEGER, value TEXT) WITHOUT ROWID;"
+    "INSERT INTO old SELECT k, v, space, key, alive, lsn, value FROM items;"
+    "DROP TABLE items;"
+    "ALTER TABLE old RENAME TO items;"
+    "PRAGMA user_version=1;"
+    "COMMIT";
+
+TEST(a_state_of_format_1_is_brought_up)
+{
+    static struct model m;
+    static struct world w;
+    struct buf out = { 0 };
+    sqlite3 *db;
+
+    world_start(&w);
+    model_init(&m, 7);
+    for (int i = 0; i < 50; i++)
+        CHECK_OK(model_commit(&m, &w.port));
+    CHECK_OK(store_file_sync(w.s));
+    CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
+    CHECK_OK(store_file_close(w.s));
+    query(&w, items_by_key);
+    CHECK_OK(world_open(&w));
+    model_check(&m, &w.port, 50);
+    for (int i = 0; i < 50; i++)
+        CHECK_OK(model_commit(&m, &w.port));
+    CHECK_OK(store_file_sync(w.s));
+    CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
+    CHECK_OK(store_file_verify(w.s, &w.why));
+    world_crash(&w, NULL);
+    model_check(&m, &w.port, 100);
+    CHECK_OK(open_state(&w, &db));
+    CHECK_OK(sqlite3_exec(db, "PRAGMA user_version", one_row, &out, NULL));
+    CHECK_SLICE(buf_slice(&out), "2|");
+    CHECK_OK(sqlite3_close(db));
+    buf_free(&out);
+    world_end(&w);
+}
+
+static void check_pages(struct world *w, const char *want)
+{
+    struct buf out = { 0 };
+    sqlite3 *db;
+
+    CHECK_OK(open_state(w, &db));
+    CHECK_OK(sqlite3_exec(db, "PRAGMA page_size", one_row, &out, NULL));
+    CHECK_OK(sqlite3_close(db));
+    CHECK_SLICE(buf_slice(&out), want);
+    buf_free(&out);
+}
+
+/* Versions until 2026-11-27 made files of smaller pages: those stay so. */
+TEST(a_state_of_smaller_pages_is_gone_on_with)
+{
+    static struct model m;
+    static struct world w;
+    struct store_file_stats stats;
+
+    world_start(&w);
+    check_pages(&w, "16384|");
+    model_init(&m, 9);
+    for (int i = 0; i < 100; i++)
+        CHECK_OK(model_commit(&m, &w.port));
+    CHECK_OK(store_file_close(w.s));
+    query(&w,
+        "PRAGMA journal_mode=DELETE; PRAGMA page_size=4096; VACUUM;"
+        "PRAGMA journal_mode=WAL");
+    CHECK_OK(world_open(&w));
+    model_check(&m, &w.port, 100);
+    for (int i = 0; i < 100; i++)
+        CHECK_OK(model_commit(&m, &w.port));
+    CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
+    model_check(&m, &w.port, 200);
+    store_file_stats(w.s, &stats);
+    CHECK_UINT(disk_content(&w.os, "store/state.db-wal")->n,
+        32 + stats.wal_bytes / 4096 * (24 + 4096));
+    CHECK_OK(store_file_verify(w.s, &w.why));
+    check_pages(&w, "4096|");
+    world_end(&w);
+}
+
 TEST(a_damaged_or_foreign_state_is_refused_by_name)
 {
     static struct world w;

@@ -144,13 +144,20 @@ static void cut_short(struct rot *r, struct disk *d, const char *path)
     disk_set(d, path, b->p != NULL ? (void *)b->p : "", n);
 }
 
+/* Anywhere, or where something is: most of these pages and segments is
+ * empty. */
 static void flip_bits(struct rot *r, struct disk *d, const char *path)
 {
-    size_t n = disk_content(d, path)->n;
+    const struct disk_bytes *b = disk_content(d, path);
+    bool anywhere = prng_one_in(&r->p, 2);
 
-    for (uint64_t i = 1 + prng_below(&r->p, 3); i > 0 && n > 0; i--)
-        disk_flip(d, path, (size_t)prng_below(&r->p, n),
-            (unsigned)prng_below(&r->p, 8));
+    for (uint64_t i = 1 + prng_below(&r->p, 3); i > 0 && b->n > 0; i--) {
+        size_t at = (size_t)prng_below(&r->p, b->n);
+
+        while (!anywhere && at + 1 < b->n && b->p[at] == 0)
+            at++;
+        disk_flip(d, path, at, (unsigned)prng_below(&r->p, 8));
+    }
 }
 
 /* Where it hurts most: headers. */
@@ -163,14 +170,16 @@ static void flip_early(struct rot *r, struct disk *d, const char *path)
             (unsigned)prng_below(&r->p, 8));
 }
 
+/* What a disk writes at once, or a page of SQLite's. */
 static void overwrite_page(struct rot *r, struct disk *d, const char *path)
 {
     struct disk_bytes *b = disk_content(d, path);
-    size_t page = (size_t)prng_below(&r->p, b->n / 4096 + 1) * 4096;
+    size_t size = prng_one_in(&r->p, 2) ? 4096 : 16384;
+    size_t page = (size_t)prng_below(&r->p, b->n / size + 1) * size;
     bool zeros = prng_one_in(&r->p, 3), copy = prng_one_in(&r->p, 2);
-    size_t other = (size_t)prng_below(&r->p, b->n / 4096 + 1) * 4096;
+    size_t other = (size_t)prng_below(&r->p, b->n / size + 1) * size;
 
-    for (size_t i = 0; i < 4096 && page + i < b->n; i++)
+    for (size_t i = 0; i < size && page + i < b->n; i++)
         b->p[page + i] = zeros         ? 0
             : copy && other + i < b->n ? b->p[other + i]
                                        : (uint8_t)prng_next(&r->p);
