@@ -13,7 +13,7 @@
 /* Of a new file; one that is there stays as it is. Of a row without rowid
  * SQLite keeps up to a quarter of a page in the tree. The rest of it has pages
  * of its own, however little it is, and each comparison of a search copies the
- * whole row. With proofs a row is of 1 kB, a relay's of 2 kB. */
+ * whole row. Entries of histories and conflicts may be of 1 kB. */
 #define PAGE_BYTES 16384
 
 const char *const state_tables[TABLE_END] = {
@@ -40,6 +40,16 @@ static const char *const steps[] = {
     " WITHOUT ROWID;"
     "CREATE TABLE conflicts (k BLOB PRIMARY KEY, v BLOB NOT NULL)"
     " WITHOUT ROWID;",
+
+    /* Whole items in a tree by key leave few to a page, and of one that is
+     * longer than a quarter of it each comparison reads the rest elsewhere. */
+    "CREATE TABLE items_by_id (id INTEGER PRIMARY KEY,"
+    " k BLOB NOT NULL UNIQUE, v BLOB NOT NULL, space TEXT, key TEXT,"
+    " alive INTEGER, lsn INTEGER, value TEXT);"
+    "INSERT INTO items_by_id (k, v, space, key, alive, lsn, value)"
+    " SELECT k, v, space, key, alive, lsn, value FROM items ORDER BY k;"
+    "DROP TABLE items;"
+    "ALTER TABLE items_by_id RENAME TO items;",
 };
 #define FORMAT ((int)(sizeof steps / sizeof steps[0]))
 
@@ -171,7 +181,7 @@ static int migrate(struct state *st, struct errmsg *why)
 static int prepare(
     sqlite3 *db, sqlite3_stmt **q, const char *fmt, const char *table)
 {
-    char sql[256];
+    char sql[320];
 
     (void)sqlite3_snprintf((int)sizeof sql, sql, fmt, table);
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, q, NULL);
@@ -189,7 +199,11 @@ static int prepare_table(struct state *st, enum store_table t)
     if (rc == SQLITE_OK)
         rc = prepare(st->writer, &st->put[t],
             t == TABLE_ITEM
-                ? "REPLACE INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                ? "INSERT INTO %s (k, v, space, key, alive, lsn, value)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (k)"
+                  " DO UPDATE SET v = excluded.v, space = excluded.space,"
+                  " key = excluded.key, alive = excluded.alive,"
+                  " lsn = excluded.lsn, value = excluded.value"
                 : "REPLACE INTO %s VALUES (?1, ?2)",
             name);
     if (rc == SQLITE_OK)

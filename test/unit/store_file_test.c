@@ -361,6 +361,49 @@ static void query(struct world *w, const char *sql)
     CHECK_OK(sqlite3_close(db));
 }
 
+/* As format 1 had it. */
+static const char items_by_key[] =
+    "BEGIN;"
+    "CREATE TABLE old (k BLOB PRIMARY KEY, v BLOB NOT NULL, space TEXT,"
+    " key TEXT, alive INTEGER, lsn INTEGER, value TEXT) WITHOUT ROWID;"
+    "INSERT INTO old SELECT k, v, space, key, alive, lsn, value FROM items;"
+    "DROP TABLE items;"
+    "ALTER TABLE old RENAME TO items;"
+    "PRAGMA user_version=1;"
+    "COMMIT";
+
+TEST(a_state_of_format_1_is_brought_up)
+{
+    static struct model m;
+    static struct world w;
+    struct buf out = { 0 };
+    sqlite3 *db;
+
+    world_start(&w);
+    model_init(&m, 7);
+    for (int i = 0; i < 50; i++)
+        CHECK_OK(model_commit(&m, &w.port));
+    CHECK_OK(store_file_sync(w.s));
+    CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
+    CHECK_OK(store_file_close(w.s));
+    query(&w, items_by_key);
+    CHECK_OK(world_open(&w));
+    model_check(&m, &w.port, 50);
+    for (int i = 0; i < 50; i++)
+        CHECK_OK(model_commit(&m, &w.port));
+    CHECK_OK(store_file_sync(w.s));
+    CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
+    CHECK_OK(store_file_verify(w.s, &w.why));
+    world_crash(&w, NULL);
+    model_check(&m, &w.port, 100);
+    CHECK_OK(open_state(&w, &db));
+    CHECK_OK(sqlite3_exec(db, "PRAGMA user_version", one_row, &out, NULL));
+    CHECK_SLICE(buf_slice(&out), "2|");
+    CHECK_OK(sqlite3_close(db));
+    buf_free(&out);
+    world_end(&w);
+}
+
 static void check_pages(struct world *w, const char *want)
 {
     struct buf out = { 0 };
