@@ -471,8 +471,10 @@ int engine_open(
         rc = engine_open_store(e, why);
     if (rc == SYNCLINE_OK) {
         crypto_port_openssl(&e->crypto, &e->crypto_self, e->identity);
-        rc = open_handles(e);
+        rc = verifier_new(&e->crypto_self.verifier);
     }
+    if (rc == SYNCLINE_OK)
+        rc = open_handles(e);
     if (rc == SYNCLINE_OK)
         rc = open_net(e, why);
     if (rc == SYNCLINE_OK)
@@ -568,6 +570,7 @@ int engine_close(struct engine *e)
         if (rc == SYNCLINE_OK)
             stop_mark_leave(e->dir);
     }
+    verifier_free(e->crypto_self.verifier);
     identity_free(e->identity);
     if (!e->handles_open) {
         free_engine(e);

@@ -21,6 +21,7 @@ static const uint8_t spki_begins[ED25519_SPKI_LEN - ED25519_KEY_LEN] = { 0x30,
 
 struct identity {
     EVP_PKEY *key;
+    EVP_MD_CTX *ready; /* to sign; who does so copies it */
     struct device_id device;
     uint8_t spki[ED25519_SPKI_LEN];
 };
@@ -50,11 +51,17 @@ static int from_key(struct identity **out, EVP_PKEY *key)
     rc = device_id_of(&id->device, SLICE(id->spki, sizeof id->spki));
     if (rc != SYNCLINE_OK)
         goto fail;
+    id->ready = EVP_MD_CTX_new();
+    if (id->ready == NULL ||
+        EVP_DigestSignInit(id->ready, NULL, NULL, NULL, key) != 1)
+        goto fail;
     id->key = key;
     *out = id;
     return SYNCLINE_OK;
 fail:
     ERR_clear_error();
+    if (id != NULL)
+        EVP_MD_CTX_free(id->ready);
     free(id);
     EVP_PKEY_free(key);
     return rc;
@@ -136,6 +143,7 @@ void identity_free(struct identity *id)
 {
     if (id == NULL)
         return;
+    EVP_MD_CTX_free(id->ready);
     EVP_PKEY_free(id->key);
     free(id);
 }
@@ -164,7 +172,7 @@ int identity_sign(
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     int rc = SYNCLINE_ENOMEM;
 
-    if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, id->key) != 1)
+    if (ctx == NULL || EVP_MD_CTX_copy_ex(ctx, id->ready) != 1)
         goto out;
     if (EVP_DigestSign(
             ctx, made, &made_len, s.len > 0 ? s.ptr : nothing, s.len) != 1)

@@ -1,8 +1,9 @@
-#include "crypto/crypto.h"
+#include "crypto/port.h"
 
 #include "unit/check.h"
 
 #include "base/text.h"
+#include "crypto/identity.h"
 
 static struct buf unhex(const char *text)
 {
@@ -235,6 +236,90 @@ TEST(ed25519_published_vectors)
         buf_free(&text);
         buf_free(&sig);
     }
+}
+
+/* Of more keys than it keeps, in turns, each signs another text. */
+TEST(a_verifier_says_what_crypto_verify_says)
+{
+    enum { KEYS = 2 * VERIFIER_KEYS };
+    struct identity *by[KEYS];
+    struct verifier *v;
+
+    CHECK_OK(verifier_new(&v));
+    for (size_t i = 0; i < KEYS; i++)
+        CHECK_OK(identity_generate(&by[i]));
+    for (size_t turn = 0; turn < 3 * KEYS; turn++) {
+        const struct identity *me = by[turn / 2 % KEYS];
+        const struct identity *other = by[(turn / 2 + 1) % KEYS];
+        struct slice text = SLICE((const uint8_t *)&turn, sizeof turn);
+        uint8_t sig[ED25519_SIG_LEN];
+
+        CHECK_OK(identity_sign(me, sig, text));
+        CHECK_OK(
+            crypto_verify(identity_spki(me), SLICE(sig, sizeof sig), text));
+        CHECK_OK(
+            verifier_check(v, identity_spki(me), SLICE(sig, sizeof sig), text));
+        CHECK_INT(verifier_check(
+                      v, identity_spki(other), SLICE(sig, sizeof sig), text),
+            SYNCLINE_EDENIED);
+        sig[turn % sizeof sig] ^= 1;
+        CHECK_INT(
+            verifier_check(v, identity_spki(me), SLICE(sig, sizeof sig), text),
+            SYNCLINE_EDENIED);
+        sig[turn % sizeof sig] ^= 1;
+        CHECK_OK(verifier_check(/* what failed has left nothing behind */
+            v, identity_spki(me), SLICE(sig, sizeof sig), text));
+    }
+    for (size_t i = 0; i < KEYS; i++)
+        identity_free(by[i]);
+    verifier_free(v);
+}
+
+/* Nor does what is no key stay behind as one. */
+TEST(a_verifier_keeps_no_key_that_is_none)
+{
+    const uint8_t sig[ED25519_SIG_LEN] = { 1 };
+    struct buf small = unhex(SPKI_START
+        "0100000000000000000000000000000000000000000000000000000000000000");
+    struct verifier *v;
+
+    CHECK_OK(verifier_new(&v));
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_INT(verifier_check(v, buf_slice(&small), SLICE(sig, sizeof sig),
+                      SLICE_LIT("text")),
+            SYNCLINE_EDENIED);
+        CHECK_INT(verifier_check(
+                      v, buf_slice(&small), SLICE(sig, 63), SLICE_LIT("text")),
+            SYNCLINE_EDENIED);
+        for (size_t n = 0; n < small.len; n++)
+            CHECK_INT(verifier_check(v, SLICE(small.ptr, n),
+                          SLICE(sig, sizeof sig), SLICE_LIT("text")),
+                SYNCLINE_EMALFORMED);
+    }
+    verifier_free(v);
+    buf_free(&small);
+}
+
+/* More than are drawn at once, of all sizes, and none twice. */
+TEST(what_is_drawn_is_given_once)
+{
+    uint8_t seen[100][16] = { { 0 } }, zero[16] = { 0 };
+    struct identity *id;
+    struct crypto_self self;
+    struct crypto_port port;
+
+    CHECK_OK(identity_generate(&id));
+    crypto_port_openssl(&port, &self, id);
+    for (size_t i = 0; i < ARRAY_N(seen); i++) {
+        const size_t n = 12 + i % 5;
+
+        CHECK_OK(port.random(port.self, seen[i], n));
+        CHECK(memcmp(seen[i], zero, n) != 0);
+        CHECK(memcmp(seen[i] + n, zero, sizeof zero - n) == 0);
+        for (size_t k = 0; k < i; k++)
+            CHECK(memcmp(seen[i], seen[k], 12) != 0);
+    }
+    identity_free(id);
 }
 
 /* Under the neutral point the signature (neutral point, 0) fits all texts. */
