@@ -6,6 +6,8 @@
 
 /* Three heartbeats of a node, and what connections take. */
 #define TOLD_US (3 * 5 * SEC_US + 5 * SEC_US)
+/* At most from a ping to what answers it. */
+#define BEAT_US (SEC_US / 5)
 /* Where a connection lives and rests, or machines do, answers to pings are
  * late, and nobody can say how much. */
 #define LATE                                                            \
@@ -55,6 +57,10 @@ static void judge(struct world *w, struct happening *hp)
     struct sim_withhold *h = &w->withhold;
 
     (void)hp;
+    if (w->now_us < h->due_us) {
+        (void)world_at(w, h->due_us, NULL, judge);
+        return;
+    }
     h->heard = false;
     if (w->faults.over || !machine_is_up(h->from) || !lives(w) || !lacks(w))
         return;
@@ -82,9 +88,28 @@ void check_withheld_heard(
         h->over = l;
         h->lives[0] = l->end[0].life;
         h->lives[1] = l->end[1].life;
-        (void)world_at(w, w->now_us + TOLD_US, NULL, judge);
+        h->more_us = 0;
+        h->due_us = w->now_us + TOLD_US;
+        (void)world_at(w, h->due_us, NULL, judge);
         return;
     }
+}
+
+/* What is lacking may be among what the relay is about to send: a heartbeat
+ * amid such rows does not count, nor do those before it. */
+void check_withheld_sent(
+    struct world *w, const struct link *l, const struct frame *f)
+{
+    struct sim_withhold *h = &w->withhold;
+
+    if (!h->heard || h->over != l)
+        return;
+    if (f->type == FRAME_FRAGMENT ||
+        (f->type == FRAME_BATCH && (f->batch.flags & BATCH_MARK) == 0 &&
+            f->batch.rows_n + f->batch.conflicts_n > 0))
+        h->more_us = w->now_us;
+    else if (f->type == FRAME_PONG && w->now_us < h->more_us + BEAT_US)
+        h->due_us = w->now_us + TOLD_US;
 }
 
 /* A relay that gives all that it has is not accused. */

@@ -120,9 +120,12 @@ bool withhold_frame(struct machine *relay, const struct link *l,
     if (!fault_is_on(&w->faults, FAULT_WITHHOLD) || w->faults.over ||
         !relay->relay || l->pairing || h->honest == l ||
         (h->begun && (h->relay != relay || h->from != to)) ||
-        get_frame(frame, &f, &a) != SYNCLINE_OK)
-        ok = false;
-    else if (f.type == FRAME_BATCH)
+        get_frame(frame, &f, &a) != SYNCLINE_OK) {
+        arena_free(&a);
+        return false;
+    }
+    check_withheld_sent(w, l, &f);
+    if (f.type == FRAME_BATCH)
         space = space_of(w, &f.batch.space), ok = space != LEDGER_NONE;
     else
         ok = h->begun && (f.type == FRAME_HEAD || f.type == FRAME_BOOTSTRAP);

@@ -12,6 +12,7 @@
 struct world;
 struct machine;
 struct link;
+struct frame;
 struct frame_head;
 
 struct sim_withhold {
@@ -29,6 +30,8 @@ struct sim_withhold {
     struct dot dot;
     const struct link *over;
     uint32_t lives[2];
+    uint64_t more_us; /* when rows passed that more were to follow */
+    uint64_t due_us;  /* by then it says so */
 };
 
 /* The frame without it; false: it passes as it is. out is a buffer of its own.
@@ -38,10 +41,12 @@ bool withhold_frame(struct machine *relay, const struct link *l,
 void withhold_finish(struct world *w);
 void withhold_close(struct world *w);
 
-/* R27: a signed word passes the relay, and a node says that a relay keeps
- * something back (check_withheld.c). */
+/* R27: a signed word passes the relay, other frames do, and a node says that a
+ * relay keeps something back (check_withheld.c). */
 void check_withheld_heard(
     struct world *w, const struct link *l, const struct frame_head *f);
+void check_withheld_sent(
+    struct world *w, const struct link *l, const struct frame *f);
 void check_withheld_note(
     struct world *w, const struct machine *m, const char *kind);
 

@@ -138,12 +138,30 @@ static void on_written(uv_write_t *req, int status)
         pace(c, false);
 }
 
+/* Mostly that is all: then the loop need not turn once more to say so. */
+static void write_now(struct client *c)
+{
+    uv_buf_t b = uv_buf_init((char *)c->out.ptr, (unsigned)c->out.len);
+    int n;
+
+    if (c->queued > 0 || buf_status(&c->out) != SYNCLINE_OK)
+        return;
+    n = uv_try_write((uv_stream_t *)&c->pipe, &b, 1);
+    if (n > 0)
+        buf_consume(&c->out, (size_t)n);
+    if (c->out.len == 0 && c->out.cap > QUEUE_LOW)
+        buf_free(&c->out); /* of one long answer, not to be kept */
+}
+
 static void client_flush(struct client *c)
 {
     struct writing *w;
     uv_buf_t b;
 
     if (c->closing || c->out.len == 0)
+        return;
+    write_now(c);
+    if (c->out.len == 0)
         return;
     w = calloc(1, sizeof *w);
     if (w == NULL || buf_status(&c->out) != SYNCLINE_OK) {

@@ -5,6 +5,8 @@
 
 #define FIRST_BLOCK ((size_t)4096)
 #define LARGEST_BLOCK ((size_t)1 << 20)
+/* Blocks to spare are let go when so many resets have not needed them. */
+#define SPARED_FOR 256
 
 struct arena_block {
     struct arena_block *next;
@@ -12,34 +14,70 @@ struct arena_block {
     alignas(max_align_t) uint8_t bytes[];
 };
 
+static void free_all(struct arena *a, struct arena_block **list)
+{
+    while (*list != NULL) {
+        struct arena_block *next = (*list)->next;
+
+        a->held -= (*list)->cap;
+        free(*list);
+        *list = next;
+    }
+}
+
 void arena_free(struct arena *a)
 {
-    while (a->head != NULL) {
+    free_all(a, &a->head);
+    free_all(a, &a->spare);
+    a->used = a->spared = 0;
+}
+
+/* Of a block that nothing is in any more. */
+static void give_back(struct arena *a, struct arena_block *b)
+{
+    if (b->cap > LARGEST_BLOCK || b->cap > a->keep - a->spared) {
+        a->held -= b->cap;
+        free(b);
+        return;
+    }
+    b->next = a->spare;
+    a->spare = b;
+    a->spared += b->cap;
+}
+
+/* Down to a block, or to none. */
+static void give_back_to(struct arena *a, const struct arena_block *last)
+{
+    while (a->head != last) {
         struct arena_block *next = a->head->next;
 
-        free(a->head);
+        give_back(a, a->head);
         a->head = next;
     }
-    *a = (struct arena){ 0 };
 }
 
 void arena_reset(struct arena *a)
 {
-    struct arena_block *keep = a->head;
+    struct arena_block *first = a->head;
 
     a->used = 0;
-    if (keep == NULL)
-        return;
-    a->head = keep->next;
-    keep->next = NULL;
-    arena_free(a);
-    if (keep->cap > LARGEST_BLOCK) {
-        free(keep);
-        return;
+    a->resets = first != NULL && first->next != NULL ? 0 : a->resets + 1;
+    if (first != NULL) {
+        a->head = first->next;
+        give_back_to(a, NULL);
+        if (first->cap > LARGEST_BLOCK) {
+            a->held -= first->cap;
+            free(first);
+        } else {
+            first->next = NULL;
+            first->used = 0;
+            a->head = first;
+        }
     }
-    keep->used = 0;
-    a->head = keep;
-    a->held = keep->cap;
+    if (a->resets >= SPARED_FOR) {
+        free_all(a, &a->spare);
+        a->spared = 0;
+    }
 }
 
 struct arena_mark arena_mark(const struct arena *a)
@@ -50,19 +88,26 @@ struct arena_mark arena_mark(const struct arena *a)
 
 void arena_rewind(struct arena *a, const struct arena_mark *m)
 {
-    while (a->head != m->head) {
-        struct arena_block *next = a->head->next;
-
-        a->held -= a->head->cap;
-        free(a->head);
-        a->head = next;
-    }
+    give_back_to(a, m->head);
     if (a->head != NULL)
         a->head->used = m->block_used;
     a->used = m->used;
 }
 
-static int add_block(struct arena *a, size_t n)
+static struct arena_block *take_spare(struct arena *a, size_t n)
+{
+    for (struct arena_block **at = &a->spare; *at != NULL; at = &(*at)->next)
+        if ((*at)->cap >= n) {
+            struct arena_block *b = *at;
+
+            *at = b->next;
+            a->spared -= b->cap;
+            return b;
+        }
+    return NULL;
+}
+
+static struct arena_block *new_block(struct arena *a, size_t n)
 {
     size_t cap = a->head != NULL ? a->head->cap * 2 : FIRST_BLOCK;
     struct arena_block *b;
@@ -73,12 +118,23 @@ static int add_block(struct arena *a, size_t n)
         cap = n;
     b = malloc(sizeof *b + cap);
     if (b == NULL)
-        return SYNCLINE_ENOMEM;
+        return NULL;
     b->cap = cap;
+    a->held += cap;
+    return b;
+}
+
+static int add_block(struct arena *a, size_t n)
+{
+    struct arena_block *b = take_spare(a, n);
+
+    if (b == NULL)
+        b = new_block(a, n);
+    if (b == NULL)
+        return SYNCLINE_ENOMEM;
     b->used = 0;
     b->next = a->head;
     a->head = b;
-    a->held += cap;
     return SYNCLINE_OK;
 }
 

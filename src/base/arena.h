@@ -14,11 +14,19 @@ struct arena {
     struct arena_block *head;
     size_t used; /* bytes handed out since the last reset */
     size_t held; /* bytes taken from the heap */
+    /* So many bytes of blocks beyond the one may be kept for reuse too; 0:
+     * none. The system takes its time to give pages. Set by who has the arena.
+     */
+    size_t keep;
+    struct arena_block *spare;
+    size_t spared;
+    uint32_t resets; /* since more than one block was needed */
 };
 
 /* A zeroed struct arena is a valid empty one. */
 void arena_free(struct arena *a);
-/* Forgets everything, keeps one block for reuse. */
+/* Forgets everything, keeps one block for reuse, and some more if it may and
+ * they were needed not long ago. */
 void arena_reset(struct arena *a);
 /* What has been handed out so far stays; what is handed out from here on is
  * forgotten by arena_rewind. Not across a reset. */

@@ -10,6 +10,8 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#define AES_BLOCK 16
+
 /* What OpenSSL leaves on its error queue would be found by the next TLS call
  * on this thread and taken for its own. */
 static int failed(int rc)
@@ -111,17 +113,43 @@ static const EVP_CIPHER *aes(void)
     return look_up(&kept, "AES-256-ECB");
 }
 
-static bool gcm_begin(EVP_CIPHER_CTX *ctx, bool seal,
-    const uint8_t key[KEY_LEN], const uint8_t nonce[GCM_NONCE_LEN],
-    struct slice aad)
+/* Contexts are kept from one text to the next, as making one takes longer than
+ * what it does. What is in them of a key is as secret as the key, which its
+ * owner holds anyhow. Threads that seal or open live as long as the program. */
+struct kept {
+    EVP_CIPHER_CTX *gcm, *aes;
+    bool known; /* aes is under this key */
+    uint8_t key[KEY_LEN];
+    uint8_t sub[AES_BLOCK]; /* CMAC's subkey */
+};
+static _Thread_local struct kept kept;
+
+/* One that failed is in whatever state, and is not used again. */
+static void drop(EVP_CIPHER_CTX **ctx)
+{
+    EVP_CIPHER_CTX_free(*ctx);
+    *ctx = NULL;
+}
+
+/* NULL, or a context that has begun a text. */
+static EVP_CIPHER_CTX *gcm_begin(bool seal, const uint8_t key[KEY_LEN],
+    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad)
 {
     const EVP_CIPHER *cipher = gcm();
+    bool is_new = kept.gcm == NULL;
     int n;
 
-    return cipher != NULL &&
-        EVP_CipherInit_ex2(ctx, cipher, key, nonce, seal ? 1 : 0, NULL) == 1 &&
+    if (is_new)
+        kept.gcm = EVP_CIPHER_CTX_new();
+    /* Named once more, the cipher would be taken down and set up again. */
+    if (cipher != NULL && kept.gcm != NULL &&
+        EVP_CipherInit_ex2(kept.gcm, is_new ? cipher : NULL, key, nonce,
+            seal ? 1 : 0, NULL) == 1 &&
         (aad.len == 0 ||
-            EVP_CipherUpdate(ctx, NULL, &n, aad.ptr, (int)aad.len) == 1);
+            EVP_CipherUpdate(kept.gcm, NULL, &n, aad.ptr, (int)aad.len) == 1))
+        return kept.gcm;
+    drop(&kept.gcm);
+    return NULL;
 }
 
 int crypto_seal(struct buf *out, const uint8_t key[KEY_LEN],
@@ -129,29 +157,26 @@ int crypto_seal(struct buf *out, const uint8_t key[KEY_LEN],
 {
     EVP_CIPHER_CTX *ctx;
     uint8_t *to;
-    int n = 0, rc = SYNCLINE_ENOMEM;
+    int n = 0;
 
     if (plain.len > INT_MAX - GCM_TAG_LEN || aad.len > INT_MAX)
         return SYNCLINE_ELIMIT;
     to = buf_reserve(out, plain.len + GCM_TAG_LEN);
     if (to == NULL)
         return buf_status(out);
-    ctx = EVP_CIPHER_CTX_new();
-    if (ctx == NULL || !gcm_begin(ctx, true, key, nonce, aad))
-        goto out;
-    if (plain.len > 0 &&
-        EVP_EncryptUpdate(ctx, to, &n, plain.ptr, (int)plain.len) != 1)
-        goto out;
-    if (EVP_EncryptFinal_ex(ctx, to + n, &n) != 1)
-        goto out;
-    if (EVP_CIPHER_CTX_ctrl(
-            ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_LEN, to + plain.len) != 1)
-        goto out;
-    out->len += plain.len + GCM_TAG_LEN;
-    rc = SYNCLINE_OK;
-out:
-    EVP_CIPHER_CTX_free(ctx);
-    return rc == SYNCLINE_OK ? rc : failed(rc);
+    ctx = gcm_begin(true, key, nonce, aad);
+    if (ctx == NULL)
+        return failed(SYNCLINE_ENOMEM);
+    if ((plain.len == 0 ||
+            EVP_EncryptUpdate(ctx, to, &n, plain.ptr, (int)plain.len) == 1) &&
+        EVP_EncryptFinal_ex(ctx, to + n, &n) == 1 &&
+        EVP_CIPHER_CTX_ctrl(
+            ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_LEN, to + plain.len) == 1) {
+        out->len += plain.len + GCM_TAG_LEN;
+        return SYNCLINE_OK;
+    }
+    drop(&kept.gcm);
+    return failed(SYNCLINE_ENOMEM);
 }
 
 /* EDENIED only if the tag is wrong: what precedes it cannot be refused. */
@@ -187,11 +212,11 @@ int crypto_open(struct buf *out, const uint8_t key[KEY_LEN],
     to = buf_reserve(out, text.len);
     if (to == NULL)
         return buf_status(out);
-    ctx = EVP_CIPHER_CTX_new();
-    if (ctx != NULL && gcm_begin(ctx, false, key, nonce, aad))
+    ctx = gcm_begin(false, key, nonce, aad);
+    if (ctx != NULL)
         rc = gcm_open(ctx, to, text, text.ptr + text.len);
-    EVP_CIPHER_CTX_free(ctx);
     if (rc != SYNCLINE_OK) {
+        drop(&kept.gcm);
         crypto_wipe(to, text.len); /* unauthenticated plaintext */
         return failed(rc);
     }
@@ -201,13 +226,37 @@ int crypto_open(struct buf *out, const uint8_t key[KEY_LEN],
 
 /* The subkey of CMAC for whole blocks: a block, as a number with its high end
  * first, doubled in the field of 2^128. */
-static void double_block(uint8_t b[16])
+static void double_block(uint8_t b[AES_BLOCK])
 {
     const uint8_t carry = (uint8_t)(-(b[0] >> 7) & 0x87);
 
     for (size_t i = 0; i < 15; i++)
         b[i] = (uint8_t)(b[i] << 1 | b[i + 1] >> 7);
     b[15] = (uint8_t)(b[15] << 1 ^ carry);
+}
+
+/* kept.aes and kept.sub are of this key from now on. */
+static int keep_key(const uint8_t key[KEY_LEN])
+{
+    const EVP_CIPHER *cipher = aes();
+    int n;
+
+    if (kept.known && CRYPTO_memcmp(kept.key, key, KEY_LEN) == 0)
+        return SYNCLINE_OK;
+    kept.known = false;
+    if (kept.aes == NULL)
+        kept.aes = EVP_CIPHER_CTX_new();
+    memset(kept.sub, 0, sizeof kept.sub);
+    if (cipher == NULL || kept.aes == NULL ||
+        EVP_EncryptInit_ex2(kept.aes, cipher, key, NULL, NULL) != 1 ||
+        EVP_EncryptUpdate(kept.aes, kept.sub, &n, kept.sub, AES_BLOCK) != 1) {
+        drop(&kept.aes);
+        return failed(SYNCLINE_ENOMEM);
+    }
+    double_block(kept.sub);
+    memcpy(kept.key, key, KEY_LEN);
+    kept.known = true;
+    return SYNCLINE_OK;
 }
 
 /* C2SP's XAES-256-GCM: the message's key is two blocks of the key derivation
@@ -217,27 +266,21 @@ static void double_block(uint8_t b[16])
 static int xaes_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN],
     const uint8_t nonce[XAES_NONCE_LEN])
 {
-    const EVP_CIPHER *cipher = aes();
-    EVP_CIPHER_CTX *ctx = cipher != NULL ? EVP_CIPHER_CTX_new() : NULL;
-    uint8_t sub[16] = { 0 }, blocks[KEY_LEN] = { 0, 1, 'X', 0 };
-    int n, rc = SYNCLINE_ENOMEM;
+    uint8_t blocks[KEY_LEN] = { 0, 1, 'X', 0 };
+    int n, rc = keep_key(key);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     memcpy(blocks + 4, nonce, 12);
-    memcpy(blocks + 16, blocks, 16);
-    blocks[17] = 2;
-    if (ctx == NULL || EVP_EncryptInit_ex2(ctx, cipher, key, NULL, NULL) != 1 ||
-        EVP_EncryptUpdate(ctx, sub, &n, sub, sizeof sub) != 1)
-        goto out;
-    double_block(sub);
+    memcpy(blocks + AES_BLOCK, blocks, AES_BLOCK);
+    blocks[AES_BLOCK + 1] = 2;
     for (size_t i = 0; i < sizeof blocks; i++)
-        blocks[i] ^= sub[i % sizeof sub];
-    if (EVP_EncryptUpdate(ctx, out, &n, blocks, sizeof blocks) == 1)
-        rc = SYNCLINE_OK;
-out:
-    EVP_CIPHER_CTX_free(ctx);
-    crypto_wipe(sub, sizeof sub);
-    crypto_wipe(blocks, sizeof blocks);
-    return rc == SYNCLINE_OK ? rc : failed(rc);
+        blocks[i] ^= kept.sub[i % AES_BLOCK];
+    if (EVP_EncryptUpdate(kept.aes, out, &n, blocks, sizeof blocks) == 1)
+        return SYNCLINE_OK;
+    drop(&kept.aes);
+    kept.known = false;
+    return failed(SYNCLINE_ENOMEM);
 }
 
 int crypto_xseal(struct buf *out, const uint8_t key[KEY_LEN],

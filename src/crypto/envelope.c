@@ -4,12 +4,12 @@
 
 /* ---- what is signed ---- */
 
-/* A varint of a length, as bytes on the stack. */
+/* A varint, as bytes on the stack. */
 struct length {
     uint8_t b[10];
 };
 
-static struct slice length_of(struct length *l, size_t len)
+static struct slice length_of(struct length *l, uint64_t len)
 {
     size_t n = 0;
 
@@ -228,12 +228,27 @@ int envelope_read(struct slice bytes, struct envelope_seal_head *out)
     return SYNCLINE_OK;
 }
 
+size_t envelope_put_clear(uint8_t out[ENVELOPE_CLEAR_MAX],
+    const struct envelope_keys *keys, const uint8_t tag[ENVELOPE_TAG_LEN])
+{
+    struct length epoch;
+    struct slice digits = length_of(&epoch, keys->epoch);
+    uint8_t *to = out;
+
+    *to++ = SEAL_VERSION;
+    to = put(to, digits.ptr, digits.len);
+    if (keys->epoch != 0)
+        to = put(to, keys->id, KEY_ID_LEN);
+    to = put(to, tag, ENVELOPE_TAG_LEN);
+    return (size_t)(to - out);
+}
+
 int envelope_seal(struct buf *out, const struct crypto_port *crypto,
     const struct envelope_keys *keys, const uint8_t tag[ENVELOPE_TAG_LEN],
     struct slice plain)
 {
-    uint8_t own[ENVELOPE_TAG_LEN];
-    size_t before = out->len;
+    uint8_t own[ENVELOPE_TAG_LEN], clear[ENVELOPE_CLEAR_MAX];
+    size_t before = out->len, n;
     int rc = SYNCLINE_OK;
 
     if (tag == NULL)
@@ -241,21 +256,12 @@ int envelope_seal(struct buf *out, const struct crypto_port *crypto,
     if (rc != SYNCLINE_OK)
         return rc;
     tag = tag != NULL ? tag : own;
-    buf_put_u8(out, SEAL_VERSION);
-    put_varint(out, keys->epoch);
-    if (keys->epoch != 0)
-        buf_put(out, keys->id, KEY_ID_LEN);
-    buf_put(out, tag, ENVELOPE_TAG_LEN);
+    n = envelope_put_clear(clear, keys, tag);
+    buf_put(out, clear, n);
     rc = buf_status(out);
-    if (rc == SYNCLINE_OK) {
-        uint8_t clear[1 + 10 + KEY_ID_LEN + ENVELOPE_TAG_LEN];
-        size_t n = out->len - before;
-
-        ENSURE(n <= sizeof clear); /* out may move while it grows */
-        memcpy(clear, out->ptr + before, n);
+    if (rc == SYNCLINE_OK)
         rc = crypto->xseal(
             crypto->self, out, keys->seal, tag, SLICE(clear, n), plain);
-    }
     if (rc != SYNCLINE_OK)
         out->len = before;
     return rc;

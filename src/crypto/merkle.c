@@ -187,15 +187,15 @@ static void get_runs(struct reader *r, struct proof *p)
 /* How many hashes of dead subtrees there are in [from, from + n). */
 static uint32_t count_dead(struct living *l, uint32_t from, uint32_t n)
 {
-    uint32_t k;
+    uint32_t k, left;
 
     if (!any_lives(l, from, (uint64_t)from + n))
         return 1;
     if (n == 1 || (l->from <= from && l->to >= (uint64_t)from + n))
         return 0;
     k = merkle_left_of(n);
-    k = count_dead(l, from, k);
-    return k + count_dead(l, from + merkle_left_of(n), n - merkle_left_of(n));
+    left = count_dead(l, from, k);
+    return left + count_dead(l, from + k, n - k);
 }
 
 int proof_read(struct proof *out, struct slice bytes)

@@ -10,11 +10,10 @@
  * is below n. */
 static inline uint32_t merkle_left_of(uint32_t n)
 {
-    uint32_t k = 1;
-
-    while (k < n - k)
-        k *= 2;
-    return k;
+    n -= 1;
+    for (unsigned by = 1; by < 32; by *= 2)
+        n |= n >> by;
+    return (n >> 1) + 1; /* n is all ones below its highest by now */
 }
 
 NODISCARD int merkle_inner(struct merkle_hash *out,

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "repl/border.h"
 #include "repl/collect_impl.h"
+#include "repl/heads.h"
 
 #include <stdlib.h>
 
@@ -439,6 +440,7 @@ static int begin_anew(struct node *n, struct space *sp)
     sp->reissue = true;
     space_forget_pending(n, sp);
     acks_forget(n, sp);
+    heads_free(&sp->heads); /* a relay has not what they say it has */
     buf_clear(&sp->collect_at);
     sp->collected_upto = (struct vv){ 0 };
     watches_space_gone(n, sp);

@@ -11,6 +11,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
+#include "repl/heads.h"
 
 struct space *bootstrap_target(struct conn *c, struct space *sp)
 {
@@ -252,6 +253,7 @@ static int end(
     space_forget_pending(n, sp);
     sp->reissue = true;
     acks_forget(n, sp);
+    heads_free(&sp->heads); /* a relay has not what they say it has */
     buf_clear(&sp->collect_at);
     sp->collected_upto = (struct vv){ 0 };
     watches_space_gone(n, sp);
@@ -259,7 +261,9 @@ static int end(
     log_line(&n->log, LOG_LEVEL_INFO, "bootstrap",
         "%.*s: complete, %llu items; what this node alone had is replayed",
         SLICE_FMT(sp->name), (unsigned long long)sp->s.alive);
-    rc = space_pend_all(n, sp);
+    rc = rekey_later(n, sp);
+    if (rc == SYNCLINE_OK)
+        rc = space_pend_all(n, sp);
     return rc == SYNCLINE_OK ? join_on_mark(n, sp) : rc;
 }
 

@@ -140,6 +140,48 @@ static int record_cmp(
         : slice_cmp(a->loser.value, b->loser.value);
 }
 
+/* Is it sealed under keys that count? Who comes new is given no others. */
+static int opens(const struct node *n, const struct contender *c, bool *does)
+{
+    struct sealed_cell cell;
+    struct key_id id;
+    struct buf b = { 0 };
+    int rc = sealed_read_cell(&b, c->value, &cell);
+
+    if (rc == SYNCLINE_OK && cell.seal.epoch != 0) {
+        memcpy(id.b, cell.seal.key_id, KEY_ID_LEN);
+        *does =
+            *does && keyring_find(&n->keyring, cell.seal.epoch, &id) != NULL;
+    }
+    buf_free(&b);
+    return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+}
+
+/* Of two tellings of one conflict a relay keeps the one that can be opened. */
+static int is_newer(const struct node *n, const struct space *sp,
+    const struct conflict_record *c, const struct conflict_record *old,
+    bool *newer)
+{
+    const int order = record_cmp(c, old);
+    bool does = true, did = true;
+    int rc = SYNCLINE_OK;
+
+    *newer = order > 0;
+    if (order == 0 || !sp->sealed ||
+        (c->state & CONFLICT_TOLD) != (old->state & CONFLICT_TOLD))
+        return rc;
+    rc = opens(n, &c->loser, &does);
+    if (rc == SYNCLINE_OK)
+        rc = opens(n, &c->winner, &does);
+    if (rc == SYNCLINE_OK)
+        rc = opens(n, &old->loser, &did);
+    if (rc == SYNCLINE_OK)
+        rc = opens(n, &old->winner, &did);
+    if (does != did)
+        *newer = does;
+    return rc;
+}
+
 /* A union: resolved stays resolved, and of two tellings the larger is kept. */
 int conflict_join(struct node *n, struct space *sp, struct slice tail,
     const struct conflict_record *c, bool *changed)
@@ -163,7 +205,9 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         rc = get_conflict_record(&r, &old);
         if (rc != SYNCLINE_OK)
             return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
-        newer = record_cmp(c, &old) > 0;
+        rc = is_newer(n, sp, c, &old, &newer);
+        if (rc != SYNCLINE_OK)
+            return rc;
         if (!newer && (c->state | old.state) == old.state)
             return SYNCLINE_OK;
         now = newer ? *c : old;
@@ -187,6 +231,87 @@ int conflict_known(
 
     *known = rc == SYNCLINE_OK;
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+}
+
+/* ---- told once more ---- */
+
+struct telling {
+    struct node *node;
+    struct buf at; /* it goes on from here */
+    struct slice tails[256];
+    uint32_t n;
+};
+
+static int note_tail(void *ctx, struct slice key, struct slice value)
+{
+    struct telling *t = ctx;
+
+    (void)value;
+    if (t->n == 256)
+        return 1;
+    t->tails[t->n] = arena_dup(&t->node->step, slice_from(key, 4));
+    return t->tails[t->n++].ptr != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
+static int tell_again(struct node *n, struct space *sp, struct slice tail)
+{
+    struct conflict_record c;
+    struct slice value;
+    struct reader r;
+    uint64_t old_lsn;
+    int rc = txn_get(
+        &n->txn, TABLE_CONFLICT, key_item(&n->key, sp->id, tail), &value);
+
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    value = arena_dup(&n->step, value);
+    r = reader_of(value);
+    old_lsn = get_be64(&r);
+    if (get_conflict_record(&r, &c) != SYNCLINE_OK)
+        return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
+    c.lsn = space_next_lsn(sp);
+    return store_record(n, sp, tail, &c, old_lsn);
+}
+
+static int tell_some(struct telling *t, struct space *sp, bool *more)
+{
+    struct node *n = t->node;
+    struct buf key = { 0 };
+    struct slice from = arena_dup(&n->step, buf_slice(&t->at));
+    struct piece piece;
+    uint32_t i = 0;
+    int rc;
+
+    if (from.ptr == NULL)
+        return SYNCLINE_ENOMEM;
+    t->n = 0;
+    piece_begin(n, &piece);
+    rc = store_scan(&n->opt.store, TABLE_CONFLICT, key_space(&key, sp->id),
+        from, note_tail, t);
+    while (i < t->n && rc == SYNCLINE_OK && (i == 0 || !node_has_enough(n)))
+        rc = tell_again(n, sp, t->tails[i++]);
+    *more = i < t->n || t->n == 256;
+    if (rc == SYNCLINE_OK && i > 0) {
+        buf_clear(&t->at);
+        buf_put_slice(&t->at, key_item(&key, sp->id, t->tails[i - 1]));
+        buf_put_u8(&t->at, 0);
+        rc = buf_status(&t->at);
+    }
+    buf_free(&key);
+    return rc == SYNCLINE_OK && node_has_enough(n) ? piece_end(n, &piece) : rc;
+}
+
+int conflicts_tell_again(struct node *n, struct space *sp)
+{
+    struct telling t = { .node = n };
+    bool more = true;
+    int rc = SYNCLINE_OK;
+
+    (void)key_space(&t.at, sp->id);
+    while (rc == SYNCLINE_OK && more)
+        rc = tell_some(&t, sp, &more);
+    buf_free(&t.at);
+    return rc;
 }
 
 /* ---- before what settled them is collected ---- */

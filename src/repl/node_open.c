@@ -144,6 +144,9 @@ static int open_fresh(struct node *n)
     return rc == SYNCLINE_OK ? mesh_found(n) : rc;
 }
 
+/* What a step needs that fills a peer's window: first syncs have many. */
+#define STEP_KEEP ((size_t)8 << 20)
+
 int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     uint64_t wall_us, struct errmsg *why)
 {
@@ -157,6 +160,7 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     n->opt = *opt;
     set_defaults(&n->opt);
     n->log = opt->log;
+    n->step.keep = STEP_KEEP;
     n->prng.state = opt->seed;
     n->now_us = now_us;
     n->wall_us = wall_us;

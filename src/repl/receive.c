@@ -10,6 +10,15 @@
 
 #define AHEAD_US ((uint64_t)60 * 1000 * 1000)
 
+/* Of a replica that was lost; else somebody writes as this one does. */
+static int look_at_own(struct node *n, struct space *sp, const struct change *c)
+{
+    if (rid_eq(&c->dot.replica, &n->replica))
+        return node_doubt(n) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_EDENIED;
+    sp->reissue = true;
+    return rekey_look(n, sp, c);
+}
+
 /* Our clock merges every stamp; rows of our own lost replicas, and dots that
  * we do not know of, are noticed. */
 static int look_at_changes(
@@ -31,12 +40,10 @@ static int look_at_changes(
             continue;
         if (!sp->orphans)
             sp->orphans = owner_of(n, &c->dot.replica) == NULL;
-        if (node_is_mine(n, &c->dot.replica)) {
-            if (!rid_eq(&c->dot.replica, &n->replica))
-                sp->reissue = true;
-            else if (node_doubt(n) != SYNCLINE_OK)
-                return SYNCLINE_EDENIED;
-        }
+        rc = node_is_mine(n, &c->dot.replica) ? look_at_own(n, sp, c)
+                                              : SYNCLINE_OK;
+        if (rc != SYNCLINE_OK)
+            return rc;
     }
     return SYNCLINE_OK;
 }

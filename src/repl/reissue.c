@@ -22,7 +22,8 @@ struct reissue {
     enum whose whose;
     struct author *by;
     bool wrote;
-    bool more; /* some is left for the next time */
+    bool more;      /* some is left for the next time */
+    uint64_t until; /* of this replica: what is written from here on is new */
     struct slice keys[256];
     uint64_t seqs[256];
     uint32_t n;
@@ -38,7 +39,8 @@ static int note_key(void *ctx, struct slice key, struct slice value)
     (void)value;
     if (get_seen_key(key, &dot, &item_key) != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    if (!rid_eq(&dot.replica, &r->replica) || r->n == 256)
+    if (!rid_eq(&dot.replica, &r->replica) || r->n == 256 ||
+        (rid_eq(&dot.replica, &r->node->replica) && dot.seq > r->until))
         return 1;
     buf_clear(&r->at);
     buf_put_slice(&r->at, key);
@@ -72,7 +74,7 @@ static bool is_unkeyed(const struct node *n, const struct change *c)
     struct proof p;
     struct key_id id;
 
-    if (proof_read(&p, c->proof) != SYNCLINE_OK)
+    if (proof_read(&p, c->proof) != SYNCLINE_OK || p.head.epoch == 0)
         return false;
     memcpy(id.b, p.head.key_id, KEY_ID_LEN);
     return keyring_find(&n->keyring, p.head.epoch, &id) == NULL;
@@ -263,7 +265,12 @@ static int reissue(
 {
     struct dot after = { .seq = 0 };
     struct author by;
-    struct reissue r = { .node = n, .space = sp, .whose = whose, .by = &by };
+    struct reissue r = { .node = n,
+        .space = sp,
+        .whose = whose,
+        .by = &by,
+        .until =
+            whose == UNKEYED ? vv_get(&sp->have, &n->replica) : UINT64_MAX };
     int rc = whose == LOOKING ? SYNCLINE_OK : write_begin(n, sp, &by);
 
     while (rc == SYNCLINE_OK && !(whose == LOOKING && r.wrote)) {
@@ -332,13 +339,31 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
 
 /* ---- under keys that do not count ---- */
 
-int rekey_begin(struct node *n)
+static int note_rekeying(struct node *n)
 {
-    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
-        sp->unkeyed = !space_is_open(sp);
     n->rekeying = true;
     txn_put(&n->txn, TABLE_META, SLICE_LIT(META_REKEY), SLICE_NONE);
     return txn_status(&n->txn);
+}
+
+int rekey_begin(struct node *n)
+{
+    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+        sp->untold = sp->unkeyed = !space_is_open(sp);
+    return note_rekeying(n);
+}
+
+int rekey_later(struct node *n, struct space *sp)
+{
+    if (sp->sealed || space_is_open(sp))
+        return SYNCLINE_OK;
+    sp->unkeyed = true;
+    return note_rekeying(n);
+}
+
+int rekey_look(struct node *n, struct space *sp, const struct change *c)
+{
+    return is_unkeyed(n, c) ? rekey_later(n, sp) : SYNCLINE_OK;
 }
 
 int rekey_load(struct node *n)
@@ -352,13 +377,27 @@ int rekey_load(struct node *n)
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
+static bool has_relay(const struct node *n)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < members_n(n->members) && !has; i++)
+        has = members_at(n->members, i)->role == ROLE_RELAY;
+    return has;
+}
+
 static int rekey_space(struct node *n, struct space *sp)
 {
     bool more = false;
-    int rc;
+    int rc = SYNCLINE_OK;
 
-    if (!access_may_write(n, sp) || !is_at_rest(n, sp))
+    if (!is_at_rest(n, sp))
         return SYNCLINE_OK;
+    if (sp->untold && has_relay(n))
+        rc = conflicts_tell_again(n, sp);
+    sp->untold = rc != SYNCLINE_OK;
+    if (rc != SYNCLINE_OK || !access_may_write(n, sp))
+        return rc;
     rc = reissue(n, sp, UNKEYED, &more);
     sp->unkeyed = rc != SYNCLINE_OK || more;
     return rc;

@@ -105,18 +105,18 @@ static int send_large(struct filling *f, const struct entry *e, uint64_t lsn,
 }
 
 /* What tells whether it is to go at all, which mostly it is not: each row is
- * looked at for every peer. */
-static int read_head(struct filling *f, struct slice key, struct stored *st)
+ * looked at for every peer. The value is lent until something else is read. */
+static int read_head(
+    struct filling *f, struct slice key, struct stored *st, struct slice *value)
 {
     struct node *n = f->node;
-    struct slice value;
     struct reader r;
     int rc = store_get(&n->opt.store, TABLE_ITEM,
-        key_item(&n->key, f->s->space->id, key), &value);
+        key_item(&n->key, f->s->space->id, key), value);
 
     if (rc != SYNCLINE_OK)
         return rc;
-    r = reader_of(value);
+    r = reader_of(*value);
     st->lsn = get_be64(&r);
     st->revisions = get_varint(&r);
     if (r.err == 0 && get_item_head(&r, &st->item, &n->step) == SYNCLINE_OK)
@@ -124,25 +124,30 @@ static int read_head(struct filling *f, struct slice key, struct stored *st)
     return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
 }
 
-int read_item(
-    struct filling *f, struct slice key, struct stored *st, struct slice *bytes)
+static int read_whole(struct filling *f, struct slice value, struct stored *st,
+    struct slice *bytes)
 {
-    struct node *n = f->node;
-    struct slice value;
     struct reader r;
-    int rc = store_get(&n->opt.store, TABLE_ITEM,
-        key_item(&n->key, f->s->space->id, key), &value);
 
-    if (rc != SYNCLINE_OK)
-        return rc;
-    value = arena_dup(&n->step, value);
+    value = arena_dup(&f->node->step, value);
     if (value.ptr == NULL)
         return SYNCLINE_ENOMEM;
     r = reader_of(value);
     (void)get_be64(&r);
     (void)get_varint(&r);
     *bytes = r.in;
-    return stored_decode(value, st, &n->step);
+    return stored_decode(value, st, &f->node->step);
+}
+
+int read_item(
+    struct filling *f, struct slice key, struct stored *st, struct slice *bytes)
+{
+    struct node *n = f->node;
+    struct slice value;
+    int rc = store_get(&n->opt.store, TABLE_ITEM,
+        key_item(&n->key, f->s->space->id, key), &value);
+
+    return rc == SYNCLINE_OK ? read_whole(f, value, st, bytes) : rc;
 }
 
 static int make_row_room(struct filling *f)
@@ -222,10 +227,10 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
 {
     struct node *n = f->node;
     struct row_out row = { .key = e->tail };
-    struct slice bytes;
+    struct slice value, bytes;
     struct stored st;
     int rc = is_kept_from(f, e->tail) ? SYNCLINE_ENOTFOUND
-                                      : read_head(f, e->tail, &st);
+                                      : read_head(f, e->tail, &st, &value);
 
     /* Collected, known, or held back as it was before: the feed brings what it
      * is now, in its turn, which is after the records of what lost. */
@@ -239,7 +244,7 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
             f, e, &st.item.ctx, false, n->now_us + n->opt.forward_us);
     if (waits_for_record(f, e->tail))
         return hold_back(f, e, &st.item.ctx, true, 0);
-    rc = read_item(f, e->tail, &st, &bytes);
+    rc = read_whole(f, value, &st, &bytes); /* nothing was read since */
     if (rc == SYNCLINE_OK)
         rc = find_lacking(f, &st.item, bytes, &row);
     if (rc == SYNCLINE_OK && f->by != NULL)

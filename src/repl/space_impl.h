@@ -70,6 +70,7 @@ struct space {
     bool reissue;     /* may hold rows of lost replicas of this device */
     bool reissue_due; /* and the MARK that tells which has come */
     bool unkeyed;     /* may hold changes under keys that do not count */
+    bool untold;      /* and relays, records of conflicts */
     bool orphans;     /* may hold rows of devices that have been removed */
     bool unsaved;     /* its name is not in the store yet */
     bool touched;
@@ -260,6 +261,8 @@ NODISCARD int conflict_known(
 /* A later change had seen both sides. */
 bool conflict_superseded(
     const struct item *it, const struct conflict_record *c);
+/* To everybody: a relay may have them under keys that do not count any more. */
+NODISCARD int conflicts_tell_again(struct node *n, struct space *sp);
 /* What has settled an item's conflicts is about to be collected: they are
  * marked as resolved, or they would be open again. */
 NODISCARD int conflicts_settle(
@@ -321,6 +324,11 @@ NODISCARD int orphans_tick(struct node *n);
 /* A key that was held does not count any more: what this device, or one that
  * has left, wrote under it is written again, once it may; also later. */
 NODISCARD int rekey_begin(struct node *n);
+/* It may hold such changes of lost replicas: the record of a key can have been
+ * lost with a disk, and what was written under it not. */
+NODISCARD int rekey_later(struct node *n, struct space *sp);
+NODISCARD int rekey_look(
+    struct node *n, struct space *sp, const struct change *c);
 NODISCARD int rekey_load(struct node *n); /* what an earlier run has left */
 NODISCARD int rekey_tick(struct node *n);
 /* What does not count, as a change of our own. */

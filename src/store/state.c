@@ -83,9 +83,8 @@ void state_unseek(struct state *st, enum store_table t)
 
 /* The projector's view of TABLE_META: what is being written, then the
  * file. */
-static int meta_get(void *self, struct slice key, struct slice *value)
+static int meta_look(struct state *st, struct slice key, struct slice *value)
 {
-    struct state *st = self;
     const struct omap_node *n = omap_get(st->meta_over, key);
 
     if (n == NULL)
@@ -94,6 +93,24 @@ static int meta_get(void *self, struct slice key, struct slice *value)
         return SYNCLINE_ENOTFOUND;
     *value = n->value;
     return SYNCLINE_OK;
+}
+
+static int meta_get(void *self, struct slice key, struct slice *value)
+{
+    struct state *st = self;
+    int rc = SYNCLINE_OK;
+
+    if (!st->has_looked || !slice_eq(buf_slice(&st->meta_key), key)) {
+        st->has_looked = false;
+        rc = meta_look(st, key, &st->meta_seen);
+        buf_clear(&st->meta_key);
+        buf_put_slice(&st->meta_key, key);
+        st->has_looked =
+            rc == SYNCLINE_OK && buf_status(&st->meta_key) == SYNCLINE_OK;
+    }
+    if (rc == SYNCLINE_OK)
+        *value = st->meta_seen;
+    return rc;
 }
 
 static int bind_text(sqlite3_stmt *q, int ix, struct slice s)
@@ -197,6 +214,7 @@ int state_write(struct state *st, const struct omap *tables, uint64_t upto,
     int rc;
 
     st->meta_over = &tables[TABLE_META];
+    st->has_looked = false;
     rc = write_all(st, tables, upto);
     st->meta_over = NULL;
     if (rc != SQLITE_OK) {

@@ -13,8 +13,12 @@ struct state {
     sqlite3_stmt *get[TABLE_END], *scan[TABLE_END];            /* reader's */
     sqlite3_stmt *put[TABLE_END], *del[TABLE_END];             /* writer's */
     sqlite3_stmt *begin, *commit, *rollback, *upto, *meta_get; /* writer's */
-    struct buf value;             /* of the last state_get */
-    struct buf meta_value;        /* of the projector's last look */
+    struct buf value;      /* of the last state_get */
+    struct buf meta_value; /* of the projector's last look */
+    struct buf meta_key;   /* in this write, and what it found: most
+                              rows ask for the same */
+    struct slice meta_seen;
+    bool has_looked;
     const struct omap *meta_over; /* TABLE_META of the running write */
     uint64_t checkpointed, wal_bytes;
     int64_t page; /* of the file, in bytes */

@@ -380,6 +380,7 @@ void state_close(struct state *st)
     (void)sqlite3_close(st->writer);
     buf_free(&st->value);
     buf_free(&st->meta_value);
+    buf_free(&st->meta_key);
     free(st->path);
     free(st);
 }

@@ -157,3 +157,33 @@ TEST(no_memory_leaves_what_was_there)
     CHECK_SLICE(kept, "kept");
     arena_free(&a);
 }
+
+/* What is needed again and again is not given back each time. */
+TEST(blocks_are_spared_as_long_as_they_are_needed)
+{
+    struct arena a = { .keep = (size_t)3 << 20 };
+    size_t held = 0;
+
+    for (int round = 0; round < 10; round++) {
+        struct arena_mark mark;
+
+        for (int i = 0; i < 40; i++)
+            CHECK(arena_alloc(&a, 100000) != NULL);
+        CHECK(round == 0 || a.held <= held + ((size_t)1 << 20));
+        mark = arena_mark(&a);
+        CHECK(arena_alloc(&a, (size_t)5 << 20) != NULL);
+        arena_rewind(&a, &mark);
+        held = a.held;
+        arena_reset(&a);
+        CHECK(a.held > (size_t)2 << 20 && a.held <= (size_t)4 << 20);
+        CHECK_UINT(a.used, 0);
+    }
+    for (int i = 0; i < 300; i++) {
+        CHECK(arena_alloc(&a, 100) != NULL);
+        arena_reset(&a);
+    }
+    CHECK(a.held <= (size_t)1 << 20);
+    arena_free(&a);
+    CHECK_UINT(a.held, 0);
+    CHECK(a.head == NULL && a.spare == NULL);
+}

@@ -114,6 +114,35 @@ TEST(xaes_published_vectors)
     }
 }
 
+/* What is kept from one text to the next changes none, whatever failed. */
+TEST(seals_do_not_hang_together)
+{
+    uint8_t key[KEY_LEN], nonce[XAES_NONCE_LEN];
+    struct buf first[4] = { { 0 } }, out = { 0 }, back = { 0 };
+
+    for (uint8_t round = 0; round < 40; round++) {
+        uint8_t which = round % 4;
+
+        memset(key, which / 2, sizeof key);
+        memset(nonce, which, sizeof nonce);
+        buf_clear(&out);
+        CHECK_OK(crypto_xseal(
+            &out, key, nonce, SLICE(nonce, which), SLICE(key, 5u * which)));
+        if (round < 4)
+            buf_put_slice(&first[which], buf_slice(&out));
+        CHECK_BYTES(buf_slice(&out), buf_slice(&first[which]));
+        if (round % 3 == 0)
+            out.ptr[out.len - 1] ^= 1;
+        CHECK_INT(crypto_xopen(
+                      &back, key, nonce, SLICE(nonce, which), buf_slice(&out)),
+            round % 3 == 0 ? SYNCLINE_EDENIED : SYNCLINE_OK);
+    }
+    for (size_t i = 0; i < 4; i++)
+        buf_free(&first[i]);
+    buf_free(&out);
+    buf_free(&back);
+}
+
 /* The fast ways of hashing say what the plain ones do. */
 TEST(pieces_hash_as_a_whole)
 {

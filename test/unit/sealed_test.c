@@ -197,6 +197,50 @@ TEST(cells_do_not_change_places)
     desk_close(&d);
 }
 
+/* A member has the keys, and may seal what he likes, as he likes. */
+TEST(what_is_sealed_otherwise_is_refused)
+{
+    static const uint8_t other[ENVELOPE_TAG_LEN] = { 1, 2, 3 };
+    const struct envelope_content cells[] = {
+        { KEY, SLICE_LIT("/name"), SLICE_LIT("\"a secret\"") },
+        { KEY, SLICE_LIT("/name"), SLICE_LIT("\"another\"") },
+        { KEY, SLICE_LIT("/nome"), SLICE_LIT("\"a secret\"") },
+        { SLICE_LIT("b key"), SLICE_LIT("/name"), SLICE_LIT("\"a secret\"") },
+        { KEY, SLICE_LIT("/name"), SLICE_NONE },
+    };
+    struct slice name, key, bytes, back, was;
+    struct sealed_cell seen;
+    struct buf b = { 0 };
+    struct item it, sealed;
+    struct desk d;
+    uint32_t at = 0;
+
+    desk_open(&d);
+    it = two_fields(&d);
+    CHECK_OK(sealed_make(&d.sealer, KEY, &it, &name, &sealed, &d.arena));
+    bytes = item_bytes(&sealed, &d.arena);
+    while (sealed.cells[at].value.ptr[1] != '0')
+        at++;
+    was = sealed.cells[at].value;
+    CHECK_OK(sealed_read_cell(&b, was, &seen));
+    for (size_t i = 0; i < ARRAY_N(cells); i++)
+        for (uint32_t place = 0; place < 3; place++)
+            for (int k = 0; k < 6; k++) {
+                struct item read = item_from(bytes, &d.arena);
+                int rc;
+
+                if (k / 2 < (int)d.sealer.keys_n)
+                    CHECK_OK(sealed_cell_value(&d.sealer, &d.keys[k / 2],
+                        k % 2 == 0 ? seen.seal.tag : other, place, &cells[i],
+                        &read.cells[at].value, &d.arena));
+                rc = sealed_open(&d.sealer, name, &read, &key, &back, &d.arena);
+                CHECK(
+                    (rc == SYNCLINE_OK) == slice_eq(read.cells[at].value, was));
+            }
+    buf_free(&b);
+    desk_close(&d);
+}
+
 TEST(who_lacks_a_key_is_told_so)
 {
     struct slice name, key, bytes;

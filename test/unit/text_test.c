@@ -102,6 +102,35 @@ TEST(base64_published_vectors)
     }
 }
 
+TEST(base64_of_any_length_comes_back_and_no_other_byte_is_taken)
+{
+    uint8_t plain[40];
+
+    for (size_t i = 0; i < sizeof plain; i++)
+        plain[i] = (uint8_t)(i * 89 + 7);
+    for (size_t n = 0; n <= sizeof plain; n++) {
+        struct buf text = { 0 }, back = { 0 };
+
+        put_base64(&text, SLICE(plain, n));
+        CHECK_OK(base64_decode(&back, buf_slice(&text)));
+        CHECK(slice_eq(buf_slice(&back), SLICE(plain, n)));
+        for (size_t i = 0; i < text.len; i++) {
+            const uint8_t was = text.ptr[i];
+
+            text.ptr[i] = '=';
+            CHECK_INT(
+                base64_decode(&back, buf_slice(&text)), SYNCLINE_EMALFORMED);
+            text.ptr[i] = 0xff;
+            CHECK_INT(
+                base64_decode(&back, buf_slice(&text)), SYNCLINE_EMALFORMED);
+            text.ptr[i] = was;
+        }
+        CHECK_UINT(back.len, n);
+        buf_free(&text);
+        buf_free(&back);
+    }
+}
+
 TEST(base32_that_is_wrong_appends_nothing)
 {
     static const char *const rows[] = {
