@@ -178,14 +178,16 @@ static void be_narrow(struct machine *m, struct node_options *opt)
 
 static void timer_fires(struct world *w, struct happening *h);
 
+/* A loop's turn ends with a flush before its timers are looked at again. */
 static void timer_plan(struct machine *m)
 {
     struct world *w = m->world;
-    uint64_t when =
-        sim_clock_when(&m->clock, w->now_us, node_deadline_us(m->node));
+    uint64_t when;
 
-    /* A loop's turn ends with a flush before its timers are due again. */
-    if (when >= m->timer_us || (when == w->now_us && m->flush_planned))
+    if (m->flush_planned)
+        return;
+    when = sim_clock_when(&m->clock, w->now_us, node_deadline_us(m->node));
+    if (when >= m->timer_us)
         return;
     m->timer_us = when;
     world_at(w, when, m, timer_fires);

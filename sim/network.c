@@ -34,7 +34,6 @@ static void lane_clear(struct lane *lane)
         struct cargo *c = lane->first;
 
         lane->first = c->next;
-        buf_free(&c->bytes);
         free(c);
     }
 }
@@ -97,11 +96,12 @@ static struct cargo *lane_put(struct world *w, struct link *l, unsigned i,
     int type, struct slice bytes, uint64_t delay_us)
 {
     struct lane *lane = &l->lane[i];
-    struct cargo *c = sim_alloc(1, sizeof *c);
+    struct cargo *c = sim_alloc(1, sizeof *c + bytes.len);
 
     c->type = (uint8_t)type;
-    buf_put_slice(&c->bytes, bytes);
-    ENSURE(buf_status(&c->bytes) == SYNCLINE_OK);
+    c->len = bytes.len;
+    if (bytes.len > 0)
+        memcpy(c->bytes, bytes.ptr, bytes.len);
     c->due_us = w->now_us + delay_us + prng_below(&l->draw, w->net.jitter_us);
     c->due_us += bytes.len * l->us_per_kib / 1024;
     if (c->due_us < lane->last_due_us)
@@ -213,7 +213,7 @@ static void arrive(
         end_down(e);
     } else {
         struct event ev = {
-            .type = EV_FRAME, .conn = e->conn, .bytes = buf_slice(&c->bytes)
+            .type = EV_FRAME, .conn = e->conn, .bytes = SLICE(c->bytes, c->len)
         };
         uint8_t exporter[32];
 
@@ -257,7 +257,6 @@ static void pump(struct world *w, struct happening *h)
         }
         lane->first = c->next;
         arrive(w, l, 1 - i, c);
-        buf_free(&c->bytes);
         free(c);
     }
 }

@@ -20,7 +20,8 @@ struct cargo {
     struct cargo *next;
     uint64_t due_us;
     enum { CARGO_FRAME, CARGO_UP, CARGO_END } type;
-    struct buf bytes;
+    size_t len;
+    uint8_t bytes[];
 };
 
 struct link_end {

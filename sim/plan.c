@@ -5,6 +5,7 @@
 #include "sim/skip.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -155,15 +156,21 @@ static void run_tap(const struct plan *p, struct outcome *o)
     }
 }
 
-/* Every jobs-th seed, from the job's own on. */
-static void run_share(const struct plan *p, struct outcome *o, unsigned job)
+/* What the jobs share: each takes the next seed when it is done with one. */
+struct turns {
+    _Atomic uint64_t taken;
+    struct outcome outcomes[];
+};
+
+static void run_share(
+    const struct plan *p, struct outcome *o, _Atomic uint64_t *taken)
 {
     struct timespec now;
-    uint64_t from;
+    uint64_t from, seed;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     from = (uint64_t)now.tv_sec;
-    for (uint64_t seed = p->first + job; seed <= p->last; seed += p->jobs) {
+    while ((seed = p->first + (*taken)++) <= p->last) {
         if (is_sampled(p, seed))
             run_seed(p, o, seed);
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -175,8 +182,10 @@ static void run_share(const struct plan *p, struct outcome *o, unsigned job)
 /* One line of TAP for as many seeds as there is time for. */
 static void run_tap_for(const struct plan *p, struct outcome *o)
 {
+    _Atomic uint64_t taken = 0;
+
     (void)printf("1..1\n");
-    run_share(p, o, 0);
+    run_share(p, o, &taken);
     (void)printf("%s 1 - seeds %" PRIu64 " to %" PRIu64 "\n",
         o->failed == 0 ? "ok" : "not ok", p->first, o->seed);
 }
@@ -197,18 +206,19 @@ static void await_jobs(const struct plan *p, struct outcome *o, pid_t *pids)
 
 static void run_jobs(const struct plan *p, struct outcome *out)
 {
-    size_t size = p->jobs * sizeof *out;
+    size_t size = sizeof(struct turns) + p->jobs * sizeof *out;
     pid_t *pids = sim_alloc(p->jobs, sizeof *pids);
-    struct outcome *o = mmap(
+    struct turns *t = mmap(
         NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct outcome *o = t->outcomes;
 
-    ENSURE(o != MAP_FAILED);
+    ENSURE(t != MAP_FAILED);
     (void)fflush(stdout);
     for (unsigned j = 0; j < p->jobs; j++) {
         pids[j] = fork();
         ENSURE(pids[j] >= 0);
         if (pids[j] == 0) {
-            run_share(p, &o[j], j);
+            run_share(p, &o[j], &t->taken);
             (void)fflush(stdout);
             _exit(0);
         }
@@ -223,13 +233,14 @@ static void run_jobs(const struct plan *p, struct outcome *out)
         out->events += o[j].events;
         tally_add(&out->tally, &o[j].tally);
     }
-    (void)munmap(o, size);
+    (void)munmap(t, size);
     free(pids);
 }
 
 void plan_run(const struct plan *p, struct outcome *out)
 {
     struct world_options opt = p->opt;
+    _Atomic uint64_t taken = 0;
 
     *out = (struct outcome){ 0 };
     if (p->per_point != 0 && p->seconds != 0)
@@ -239,7 +250,7 @@ void plan_run(const struct plan *p, struct outcome *out)
     else if (p->jobs > 1 || p->shrink) /* which outlives a seed that does not */
         run_jobs(p, out);
     else
-        run_share(p, out, 0);
+        run_share(p, out, &taken);
     opt.seed = out->first_failed;
     if (p->shrink && out->failed > 0)
         shrink_tell(&opt, p->shrink_seconds);

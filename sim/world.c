@@ -57,6 +57,14 @@ void world_init(struct world *w, const struct world_options *opt)
     relays_start(w);
 }
 
+/* With the room that its bytes had. */
+static void happening_end(struct world *w, struct happening *h)
+{
+    buf_clear(&h->bytes);
+    *h = (struct happening){ .bytes = h->bytes, .next = w->spare };
+    w->spare = h;
+}
+
 static void happening_free(struct happening *h)
 {
     buf_free(&h->bytes);
@@ -70,6 +78,10 @@ void world_close(struct world *w)
     while ((h = heap_pop(&w->queue)) != NULL)
         happening_free(h);
     heap_free(&w->queue);
+    while ((h = w->spare) != NULL) {
+        w->spare = h->next;
+        happening_free(h);
+    }
     for (unsigned i = 0; i < relays_all(w); i++)
         machine_close(&w->machines[i]);
     network_close(w);
@@ -95,9 +107,14 @@ struct machine *world_machine(struct world *w, uint64_t id)
 struct happening *world_at(struct world *w, uint64_t when_us,
     struct machine *machine, void (*fn)(struct world *, struct happening *))
 {
-    struct happening *h = sim_alloc(1, sizeof *h);
+    struct happening *h = w->spare;
 
     ENSURE(when_us >= w->now_us); /* time never runs back */
+    if (h != NULL)
+        w->spare = h->next;
+    else
+        h = sim_alloc(1, sizeof *h);
+    h->next = NULL;
     h->fn = fn;
     h->machine = machine;
     h->life = machine != NULL ? machine->life : 0;
@@ -141,7 +158,7 @@ void world_run(struct world *w)
                 continue;
             h->fn(w, h);
         }
-        happening_free(h);
+        happening_end(w, h);
     }
 }
 

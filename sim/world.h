@@ -52,6 +52,7 @@ struct world {
     struct world_options opt;
     uint64_t now_us;
     struct heap queue;
+    struct happening *spare; /* what is over, for use again */
     struct prng draw;
     struct prng fault_draw,
         work_draw; /* of the strike, the operation at hand */
@@ -76,6 +77,7 @@ struct world {
     struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;
     struct tally tally;
+    uint32_t converged; /* so often */
     bool failed;
     struct errmsg why; /* the first thing that was wrong */
     char verdict[48];  /* the rule and the judge, and nothing else */
@@ -89,6 +91,7 @@ struct happening {
     uint64_t a;
     void *what;
     struct buf bytes;
+    struct happening *next; /* of those that are over, for use again */
 };
 
 /* Draws the world and switches the machines on. */

@@ -61,3 +61,17 @@ struct hash128 siphash128(const uint8_t key[16], struct slice in)
     out.hi = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
     return out;
 }
+
+void hash128_add(struct hash128 *h, struct slice s)
+{
+    uint8_t last[8] = { 0 };
+    size_t i = 0;
+
+    hash128_add_word(h, s.len);
+    for (; i + 8 <= s.len; i += 8)
+        hash128_add_word(h, le64_at(s.ptr + i));
+    if (i < s.len) {
+        memcpy(last, s.ptr + i, s.len - i);
+        hash128_add_word(h, le64_at(last));
+    }
+}

@@ -1,6 +1,7 @@
 #include "base/omap.h"
 
 #include "base/bytes.h"
+#include "base/hash.h"
 
 #include <stdalign.h>
 
@@ -16,6 +17,8 @@ void omap_clear(struct omap *m)
     memset(m->first, 0, sizeof m->first);
     m->levels = 0;
     m->n = 0;
+    m->hints = NULL;
+    m->hints_n = 0;
 }
 
 /* Shorter keys are filled up with zeros. */
@@ -54,6 +57,49 @@ static struct omap_node *find(
     return at[0];
 }
 
+/* ---- hints ---- */
+
+#define HINTS_FROM 16 /* fewer keys are found as fast without */
+
+/* Where the key was found last, if anywhere; NULL without hints. Keys differ
+ * where they begin and end: more of them would tell little more. */
+static struct omap_node **hint_of(const struct omap *m, struct slice key)
+{
+    struct hash128 h = { 0 };
+    struct omap_head head;
+
+    if (m->hints == NULL)
+        return NULL;
+    head = head_of(key);
+    hash128_add_word(&h, head.hi);
+    hash128_add_word(&h, head.lo);
+    if (key.len > sizeof head)
+        hash128_add_word(&h, le64_at(key.ptr + key.len - 8) ^ key.len);
+    return &m->hints[h.hi & (m->hints_n - 1)];
+}
+
+static bool is_right(struct omap_node *const *hint, struct slice key)
+{
+    return hint != NULL && *hint != NULL && slice_eq((*hint)->key, key);
+}
+
+/* Without memory the old ones do. */
+static void grow_hints(struct omap *m)
+{
+    size_t n = m->hints_n > 0 ? 2 * m->hints_n : 4 * HINTS_FROM;
+    struct omap_node **hints;
+
+    if (m->n < HINTS_FROM || 2 * m->n < m->hints_n)
+        return;
+    hints = arena_zalloc(&m->arena, n, sizeof(struct omap_node *));
+    if (hints == NULL)
+        return;
+    m->hints = hints;
+    m->hints_n = n;
+    for (struct omap_node *at = m->first[0]; at != NULL; at = at->next[0])
+        *hint_of(m, at->key) = at;
+}
+
 static uint16_t draw_levels(struct omap *m)
 {
     uint64_t bits = prng_next(&m->prng);
@@ -88,13 +134,15 @@ static int set_value(struct omap *m, struct omap_node *n, struct slice value)
 
 int omap_put(struct omap *m, struct slice key, struct slice value)
 {
-    struct omap_node **links[OMAP_LEVELS];
-    struct omap_node *n = find(m, key, links);
+    struct omap_node **links[OMAP_LEVELS], **hint = hint_of(m, key), *n;
     uint16_t levels;
     uint8_t *copy;
 
     if (value.len > UINT32_MAX)
         return SYNCLINE_ELIMIT;
+    if (is_right(hint, key))
+        return set_value(m, *hint, value);
+    n = find(m, key, links);
     if (n != NULL && slice_eq(n->key, key))
         return set_value(m, n, value);
     levels = draw_levels(m);
@@ -117,6 +165,9 @@ int omap_put(struct omap *m, struct slice key, struct slice value)
         *links[level] = n;
     }
     m->n++;
+    if (hint != NULL)
+        *hint = n;
+    grow_hints(m);
     return SYNCLINE_OK;
 }
 
@@ -133,16 +184,25 @@ int omap_reserve(struct omap *m, size_t n, size_t bytes)
 
 struct omap_node *omap_get(const struct omap *m, struct slice key)
 {
-    struct omap_node *n = find(m, key, NULL);
+    struct omap_node **hint = hint_of(m, key), *n;
 
-    return n != NULL && slice_eq(n->key, key) ? n : NULL;
+    if (is_right(hint, key))
+        return *hint;
+    n = find(m, key, NULL);
+    if (n == NULL || !slice_eq(n->key, key))
+        return NULL;
+    if (hint != NULL)
+        *hint = n;
+    return n;
 }
 
 bool omap_del(struct omap *m, struct slice key)
 {
-    struct omap_node **links[OMAP_LEVELS];
+    struct omap_node **links[OMAP_LEVELS], **hint = hint_of(m, key);
     struct omap_node *n = find(m, key, links);
 
+    if (is_right(hint, key))
+        *hint = NULL;
     if (n == NULL || !slice_eq(n->key, key))
         return false;
     for (int level = 0; level < n->levels; level++)

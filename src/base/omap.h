@@ -1,5 +1,7 @@
 /* omap.h - an ordered map from bytes to bytes, in an arena: a skip list
- * (Pugh, 1990) with heights from a fixed seed.
+ * (Pugh, 1990) with heights from a fixed seed, and beside it a table of where
+ * keys were found last, by their hash: a hint only, so that keys that collide
+ * cost no more than the search that the list makes anyway.
  *
  * Pure. Keys are copied in; so are values. A replaced value keeps its room
  * if the new one fits, and is otherwise forgotten until the map is cleared.
@@ -34,6 +36,8 @@ struct omap {
     struct omap_node *first[OMAP_LEVELS];
     int levels; /* in use */
     size_t n;
+    struct omap_node **hints; /* NULL: none yet */
+    size_t hints_n;           /* a power of two */
 };
 
 /* A zeroed struct omap is a valid empty one. */

@@ -222,37 +222,14 @@ void crypto_port_seeded(struct crypto_port *out, struct crypto_self *self,
         self->seed[i] = (uint8_t)(seed >> (8 * i));
 }
 
-#define MIX 0x9e3779b97f4a7c15u /* 2^64 over the golden ratio */
-
-static void quick_word(struct hash128 *h, uint64_t w)
-{
-    h->lo = (h->lo ^ w) * MIX;
-    h->lo ^= h->lo >> 32;
-    h->hi = ((h->hi << 29 | h->hi >> 35) + h->lo) * MIX;
-}
-
-static void quick_part(struct hash128 *h, struct slice s)
-{
-    uint8_t last[8] = { 0 };
-    size_t i = 0;
-
-    quick_word(h, s.len);
-    for (; i + 8 <= s.len; i += 8)
-        quick_word(h, le64_at(s.ptr + i));
-    if (i < s.len) {
-        memcpy(last, s.ptr + i, s.len - i);
-        quick_word(h, le64_at(last));
-    }
-}
-
 /* As long as what it stands in for; every bit of the parts tells. */
 static void quick_chain(uint8_t out[SHA256_LEN], struct hash128 h,
     const struct slice *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        quick_part(&h, parts[i]);
+        hash128_add(&h, parts[i]);
     for (size_t i = 0; i < SHA256_LEN; i += sizeof h.hi) {
-        quick_word(&h, i);
+        hash128_add_word(&h, i);
         memcpy(out + i, &h.hi, sizeof h.hi);
     }
 }
@@ -262,6 +239,31 @@ static int quick_hash(
 {
     (void)self;
     quick_chain(out, (struct hash128){ 0, 0 }, parts, n);
+    return SYNCLINE_OK;
+}
+
+static int quick_hmac(
+    void *self, uint8_t out[SHA256_LEN], struct slice key, struct slice s)
+{
+    const struct slice parts[] = { key, s };
+
+    (void)self;
+    quick_chain(out, (struct hash128){ 6, 0 }, parts, 2);
+    return SYNCLINE_OK;
+}
+
+static int quick_hkdf(void *self, uint8_t *out, size_t out_len,
+    struct slice secret, struct slice salt, struct slice info)
+{
+    const struct slice parts[] = { secret, salt, info };
+    uint8_t block[SHA256_LEN];
+
+    (void)self;
+    for (size_t i = 0; i < out_len; i++) {
+        if (i % sizeof block == 0)
+            quick_chain(block, (struct hash128){ 7, i }, parts, 3);
+        out[i] = block[i % sizeof block];
+    }
     return SYNCLINE_OK;
 }
 
@@ -288,7 +290,7 @@ static int quick_hash_begin(
 
     (void)self;
     for (size_t i = 0; i < n; i++)
-        quick_part(&h, parts[i]);
+        hash128_add(&h, parts[i]);
     *out = quick_keep(&h);
     return SYNCLINE_OK;
 }
@@ -306,7 +308,7 @@ static int quick_mac_key(void *self, struct mac_key *out, struct slice key)
     struct hash128 h = { 3, 0 };
 
     (void)self;
-    quick_part(&h, key);
+    hash128_add(&h, key);
     *out = (struct mac_key){ .inner = quick_keep(&h) };
     return SYNCLINE_OK;
 }
@@ -317,7 +319,7 @@ static int quick_mac_begin(void *self, struct mac_key *out,
     struct hash128 h = quick_go_on(&key->inner);
 
     (void)self;
-    quick_part(&h, blocks);
+    hash128_add(&h, blocks);
     *out = (struct mac_key){ .inner = quick_keep(&h) };
     return SYNCLINE_OK;
 }
@@ -441,6 +443,8 @@ void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
 {
     crypto_port_seeded(out, self, identity, seed);
     out->hash = quick_hash;
+    out->hmac_sha256 = quick_hmac;
+    out->hkdf = quick_hkdf;
     out->mac_key = quick_mac_key;
     out->hash_begin = quick_hash_begin;
     out->hash_end = quick_hash_end;

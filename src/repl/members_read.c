@@ -329,16 +329,9 @@ static int check_canonical(struct members *m, const struct json *v,
 int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
     struct slice payload, const uint8_t sig[ED25519_SIG_LEN])
 {
-    struct buf both = { 0 };
-    int rc;
+    const struct slice both[] = { payload, SLICE(sig, ED25519_SIG_LEN) };
 
-    buf_put_slice(&both, payload);
-    buf_put(&both, sig, ED25519_SIG_LEN);
-    rc = buf_status(&both);
-    if (rc == SYNCLINE_OK)
-        rc = crypto->sha256(crypto->self, out->b, buf_slice(&both));
-    buf_free(&both);
-    return rc;
+    return crypto->hash(crypto->self, out->b, both, 2);
 }
 
 /* The rest of what must hold of a certificate whose fields are read. */

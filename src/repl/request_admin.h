@@ -36,6 +36,7 @@ struct conflict_scan {
     struct slice only_key, only_id; /* empty: any */
     bool rescue;                    /* only what has come back, and is open */
     bool settled;                   /* or settled, too */
+    bool open;                      /* only what nobody has resolved */
     struct space *space;
     struct found_conflict *list, **end;
 };

@@ -6,6 +6,8 @@ static bool is_wanted(const struct conflict_scan *s, struct slice record)
 {
     uint8_t state = record.len > 0 ? record.ptr[0] : 0;
 
+    if (s->open && (state & CONFLICT_RESOLVED) != 0)
+        return false;
     return !s->rescue ||
         ((state & CONFLICT_RETURNED) != 0 &&
             (s->settled || (state & CONFLICT_RESOLVED) == 0));
@@ -208,7 +210,7 @@ int admin_conflicts(struct admin *q)
 int put_siblings(
     struct node *n, struct buf *b, struct space *sp, struct slice key)
 {
-    struct conflict_scan s = { .n = n, .space = sp };
+    struct conflict_scan s = { .n = n, .space = sp, .open = true };
     struct subject about = { 0 };
     struct buf prefix = { 0 };
     bool any = false;
