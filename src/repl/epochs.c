@@ -222,8 +222,11 @@ static int make_key(
         rc = members_make_key(
             n->members, &key, &value, rotate, of, &wraps, n->wall_us);
     buf_free(&wraps.text);
-    if (*made)
-        return put_record(n, &key, &value, rc);
+    if (!*made)
+        return rc;
+    rc = put_record(n, &key, &value, rc);
+    if (rc == SYNCLINE_OK && rotate)
+        n->key_lsn = space_by_name(n, SLICE_LIT(MESH_SPACE))->s.lsn;
     return rc;
 }
 

@@ -1,6 +1,7 @@
 #include "repl/send_impl.h"
 
 #include "base/plant.h"
+#include "repl/access_impl.h"
 
 #define GATHER_MAX 256
 
@@ -302,6 +303,18 @@ static void cut_back(struct filling *f, const struct cut *c)
     f->conflicts_n = c->conflicts_n;
 }
 
+/* The key that this node has made is not on its disk yet: what is sealed under
+ * it would outlive it, should the power go now. */
+static bool may_lose_key(const struct node *n, const struct space *sp)
+{
+    const struct space *mesh;
+
+    if (n->key_lsn == 0 || space_is_open(sp))
+        return false;
+    mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
+    return n->key_lsn <= mesh->s.lsn && n->key_lsn > mesh->durable_lsn;
+}
+
 int walk_feed(struct filling *f, bool *done)
 {
     struct node *n = f->node;
@@ -328,6 +341,9 @@ int walk_feed(struct filling *f, bool *done)
 
         if (filled(f) &&
             (!live || f->rows_len + f->conflicts.len > FRAME_MAX / 4))
+            break;
+        f->stalled = live && may_lose_key(n, s->space);
+        if (f->stalled)
             break;
         rc = g.e[i].kind == FEED_ITEM
             ? consider_item(f, &g.e[i], s->bootstrapping != BOOTSTRAP_NONE)

@@ -201,6 +201,7 @@ struct node {
     struct beacon_key beacon_keys[BEACON_KEYS];
     uint32_t beacon_keys_n;
     bool rekeying;     /* spaces may be unkeyed */
+    uint64_t key_lsn;  /* of `_mesh`, when this node made a key last, or 0 */
     bool keys_came;    /* some that were not held before */
     bool rotate_due;   /* the mesh is to have a new key */
     bool epochs_due;   /* and somebody may lack one */
