@@ -1,9 +1,9 @@
 /* verifier.h - verifies as crypto_verify does, and remembers keys.
  *
- * To read a key and to make ready for it takes OpenSSL half as long as the
- * signature when that has not been done for a moment. Law: the answer is that
- * of crypto_verify, but that ENOMEM may be more or less frequent. One thread
- * at a time. */
+ * To read a key and to make ready for it takes OpenSSL a third of the time of
+ * the check itself, if that has not been done for a moment. Law: the answer is
+ * that of crypto_verify, but that ENOMEM may be more or less frequent. One
+ * thread at a time. */
 #ifndef SYNCLINE_CRYPTO_VERIFIER_H
 #define SYNCLINE_CRYPTO_VERIFIER_H
 
