@@ -6,7 +6,9 @@
 /* ---- no store holds a change that does not count ---- */
 
 /* What did not change is right as long as what makes it so did not: the mesh's
- * own items. Now and then all is looked at all the same. */
+ * own items. What did is looked at in every fourth turn, since much of it
+ * changes again at once; and now and then all is, all the same. */
+#define LOOK_EVERY 4
 #define LOOK_AT_ALL_EVERY 64
 
 void check_rights_note(struct machine *m, uint32_t item)
@@ -51,7 +53,7 @@ void check_rights(struct world *w, struct machine *m)
     if (m->node == NULL || !node_is_settled(m->node))
         return;
     all = m->all_changed || m->looks++ % LOOK_AT_ALL_EVERY == 0;
-    if (!all && !m->some_changed)
+    if (!all && (!m->some_changed || m->looks % LOOK_EVERY != 0))
         return;
     for (uint32_t i = 0; i < w->ledger.items_n && !w->failed; i++) {
         const struct led_item *li = &w->ledger.items[i];
