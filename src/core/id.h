@@ -69,7 +69,9 @@ static inline struct slice rid_slice(const struct rid *a)
 static inline int device_cmp(
     const struct device_id *a, const struct device_id *b)
 {
-    return memcmp(a->b, b->b, DEVICE_ID_LEN);
+    const uint64_t x = be64_at(a->b), y = be64_at(b->b);
+
+    return x != y ? (x > y) - (x < y) : memcmp(a->b, b->b, DEVICE_ID_LEN);
 }
 
 static inline bool device_eq(
@@ -83,9 +85,17 @@ static inline struct slice device_slice(const struct device_id *a)
     return SLICE(a->b, DEVICE_ID_LEN);
 }
 
+/* By what both begin with. */
+static inline int device_cmp_rid(const struct device_id *d, const struct rid *a)
+{
+    const uint64_t x = be64_at(d->b), y = be64_at(a->b);
+
+    return (x > y) - (x < y);
+}
+
 static inline bool rid_is_of(const struct rid *a, const struct device_id *d)
 {
-    return memcmp(a->b, d->b, RID_DEVICE_LEN) == 0;
+    return device_cmp_rid(d, a) == 0;
 }
 
 static inline bool space_token_eq(

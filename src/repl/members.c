@@ -416,7 +416,7 @@ int members_author(
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (memcmp(a->standings[mid].device.b, replica->b, RID_DEVICE_LEN) < 0)
+        if (device_cmp_rid(&a->standings[mid].device, replica) < 0)
             lo = mid + 1;
         else
             hi = mid;

@@ -80,7 +80,7 @@ static const struct standing *owner_of_replica(
         size_t mid = from + (to - from) / 2;
         const struct standing *s = &m->answer.standings[mid];
 
-        if (memcmp(s->device.b, replica->b, RID_DEVICE_LEN) < 0)
+        if (device_cmp_rid(&s->device, replica) < 0)
             from = mid + 1;
         else
             to = mid;
