@@ -60,7 +60,8 @@ static bool is_kept(const struct sim_withhold *h, const struct rid *r)
     return is_his(h, r) || vv_get(&h->kept, r) > 0;
 }
 
-/* All that is in one of these rows must be in no mark. */
+/* All that is in one of these rows must be in no mark; nor is a row sent of
+ * which the relay believes that it has sent some already. */
 static bool note_rows(struct sim_withhold *h, const struct frame_batch *f)
 {
     struct reader r = reader_of(f->rows);
@@ -77,7 +78,7 @@ static bool note_rows(struct sim_withhold *h, const struct frame_batch *f)
         ENSURE(get_item(&row, &it, &a) == SYNCLINE_OK);
         ENSURE(vv_join(&all, &it.ctx, &a) == SYNCLINE_OK);
         for (uint32_t k = 0; k < it.ctx.n; k++)
-            any = any || is_his(h, &it.ctx.e[k].replica);
+            any = any || is_kept(h, &it.ctx.e[k].replica);
     }
     if (any) {
         ENSURE(vv_join(&h->kept, &all, &h->arena) == SYNCLINE_OK);

@@ -300,6 +300,7 @@ static int look_at(struct node *n, struct space *sp)
     sp->barred = carry_is_barred(n, sp);
     if (space_is_open(sp))
         return SYNCLINE_OK;
+    heads_lower(n, sp);
     /* Else all at once, when it is settled. */
     if (!voided_in(n, sp, &sp->horizon))
         rc = access_lower(n, sp, &sp->have, false);

@@ -379,6 +379,32 @@ int receive_head(struct node *n, struct conn *c, const struct frame_head *f)
     return rc == SYNCLINE_OK ? waits_check(n) : rc;
 }
 
+void heads_lower(struct node *n, struct space *sp)
+{
+    struct head **at = &sp->heads;
+
+    for (struct conn *c = n->conns; c != NULL; c = c->next) {
+        const struct session *s = session_find(c, sp);
+
+        for (struct head *h = s != NULL ? s->heads : NULL; h != NULL;
+             h = h->next) {
+            (void)access_clamp(n, sp, &h->f.durable);
+            (void)access_clamp(n, sp, &h->wants);
+        }
+    }
+    while (*at != NULL) {
+        struct head *h = *at, *next = h->next;
+
+        if (!access_clamp(n, sp, &h->f.durable)) {
+            at = &h->next;
+            continue;
+        }
+        h->next = NULL; /* what is left of it, nobody has signed */
+        heads_free(&h);
+        *at = next;
+    }
+}
+
 bool heads_cover(const struct node *n, const struct device_id *device,
     const struct space *sp, const struct dot *d)
 {

@@ -45,6 +45,9 @@ NODISCARD int heads_on_pong(struct node *n, struct conn *c, uint64_t sent_us);
 /* By its own signed word, does the member have it on its disk? */
 bool heads_cover(const struct node *n, const struct device_id *device,
     const struct space *sp, const struct dot *d);
+/* Other records count now: what does not is nothing that a relay could bring,
+ * nor is it when it counts again, since all have dropped it. */
+void heads_lower(struct node *n, struct space *sp);
 /* `,"relays_withhold":...,"withheld":[...]` */
 void heads_put_status(const struct node *n, struct buf *b);
 
