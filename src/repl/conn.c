@@ -608,6 +608,15 @@ static uint64_t next_beat(const struct node *n)
     return n->now_us - n->now_us % n->opt.heartbeat_us + n->opt.heartbeat_us;
 }
 
+/* What can wait has waited. */
+static void session_beat(struct node *n, struct session *s)
+{
+    if (!s->refusing && !s->unopened && !send_has_to_tell(s))
+        return;
+    s->beat = n->want_flush = true;
+    session_stir(s);
+}
+
 int conns_tick(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
@@ -626,10 +635,8 @@ int conns_tick(struct node *n)
                 rc = compare_tick(n, c);
             if (rc == SYNCLINE_OK && c->greeted)
                 rc = heads_tick(n, c);
-            for (struct session *s = c->sessions; s != NULL; s = s->next) {
-                s->tell_cursor = n->want_flush = true; /* and see who rests */
-                session_stir(s);
-            }
+            for (struct session *s = c->sessions; s != NULL; s = s->next)
+                session_beat(n, s);
         }
         if (rc != SYNCLINE_OK)
             return rc;

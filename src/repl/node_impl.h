@@ -295,6 +295,12 @@ NODISCARD int send_on_subscribe(struct node *n, struct conn *c,
     const struct frame_subscribe *f, uint32_t no);
 /* Sends what it can on every session. */
 NODISCARD int send_flush(struct node *n);
+/* Is there something that the peer does not know? Or that can wait, and has
+ * not been told? */
+bool send_has_news(const struct session *s);
+bool send_has_to_tell(const struct session *s);
+/* The peer has got some of what is held back for it meanwhile. */
+bool send_spare(struct node *n, struct session *s);
 /* Forgets what was about to be sent on a session. */
 void send_forget(struct conn *c, struct session *s);
 /* Rows held back whose time has come. */
