@@ -204,7 +204,7 @@ struct node {
     uint64_t key_lsn;  /* of `_mesh`, when this node made a key last, or 0 */
     bool keys_came;    /* some that were not held before */
     bool rotate_due;   /* the mesh is to have a new key */
-    bool epochs_due;   /* and somebody may lack one */
+    bool epochs_due;   /* somebody may lack one, or has come or gone */
     bool access_due;   /* spaces may hold what does not count */
     bool rights_due;   /* what each may has changed */
     bool mint_due;     /* changes of this replica do not count any more */
@@ -242,7 +242,8 @@ struct node {
     struct effect *fx;
     size_t fx_n, fx_cap, fx_kept; /* kept: should the step fail */
     struct buf key;               /* scratch for keys */
-    struct buf out;               /* scratch for frames and replies */
+    struct buf out;               /* scratch for records and replies */
+    struct buf frame;             /* what goes out */
 };
 
 /* ---- node.c ---- */
