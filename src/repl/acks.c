@@ -143,6 +143,8 @@ int receive_claim(
 
     if (s == NULL)
         return SYNCLINE_ENOMEM;
+    if (vv_geq(&s->claims, v) && !session_is_behind(s))
+        return SYNCLINE_OK;
     rc = vv_join(&s->claims, v, &s->claims_arena);
     (void)access_clamp(n, sp, &s->claims);
     if (rc == SYNCLINE_OK && s->bootstrapping == BOOTSTRAP_NONE)

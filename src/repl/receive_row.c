@@ -1,6 +1,7 @@
 /* What a row must be, whoever sends it: readable, canonical, no larger than
  * somebody could have written it. */
 #include "base/plant.h"
+#include "core/json_plain.h"
 #include "repl/receive_impl.h"
 
 /* Most values can be seen to be canonical: words, plain strings, integers of
@@ -13,7 +14,7 @@ static bool is_plainly_canonical(struct slice v)
         slice_is(v, "{}") || slice_is(v, "0"))
         return true;
     if (v.ptr[0] == '"') {
-        for (i = 1; i + 1 < v.len; i++)
+        for (i = 1 + json_plain_words(slice_from(v, 1)); i + 1 < v.len; i++)
             if (v.ptr[i] < 0x20 || v.ptr[i] > 0x7e || v.ptr[i] == '"' ||
                 v.ptr[i] == '\\')
                 return false;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define CURSOR_STRIDE 1000             /* rows */
-#define CURSOR_SLACK 64                /* lsns: walked again, at most */
+#define CURSOR_SLACK 16                /* lsns: walked again, at most */
 #define NAME_BYTES ((size_t)16 << 10)  /* a record's, with its lengths */
 #define FLUSH_BYTES ((size_t)32 << 20) /* read in one turn, or little more */
 
