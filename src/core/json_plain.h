@@ -1,6 +1,6 @@
 /* json_plain.h - the part of a string that is itself, printed or parsed.
  *
- * Pure. */
+ * Pure. Private to core/json. */
 #ifndef SYNCLINE_CORE_JSON_PLAIN_H
 #define SYNCLINE_CORE_JSON_PLAIN_H
 

@@ -395,6 +395,8 @@ NODISCARD int join_load(struct node *n);
 NODISCARD int join_on_mark(struct node *n, struct space *sp);
 NODISCARD int replay_tick(struct node *n);
 bool replay_wants_tick(const struct node *n);
+/* Is there an item that was brought along and is not written here yet? */
+bool replay_waits(const struct node *n);
 void replay_free(struct node *n);
 /* Deletes all that is kept under a number, some of it at each tick. With the
  * batch of the step; the record in the store says so. */

@@ -111,7 +111,7 @@ static int park(
     struct buf whole = { 0 };
     int rc;
 
-    if (row->roots == NULL)
+    if (row->roots == NULL && row->bytes.ptr != NULL)
         return park_row(n, c, sp, row->key, row->bytes);
     put_item(&whole, &row->item);
     rc = buf_status(&whole);
