@@ -231,7 +231,7 @@ static int check_acking(struct node *n)
         bool all;
         uint32_t acks = count_acks(n, w, &all);
 
-        if (w->all ? all : acks >= w->want) {
+        if ((w->all ? all : acks >= w->want) || PLANTED(WAIT_ALONE)) {
             rc = answer(n, w, acks);
         } else if (w->deadline_us <= n->now_us) {
             rc = answer_late(n, w, acks);
