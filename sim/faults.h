@@ -46,6 +46,7 @@ enum fault {
 };
 
 #define FAULTS_ALL ((1u << FAULT_FORK) - 1)
+#define FAULTS_KNOWN (UINT32_MAX >> (32 - FAULT_END))
 /* What only the real store can meet. */
 #define FAULTS_OF_FILE (1u << FAULT_TORN | 1u << FAULT_FLIP)
 

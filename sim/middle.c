@@ -1,10 +1,12 @@
 #include "sim/middle.h"
 
-void middle_init(struct middle *m)
+void middle_act(struct middle *m, enum middle_way way)
 {
     const uint8_t seed[IDENTITY_SEED_LEN] = { 'm', 'i', 'd', 'd', 'l', 'e' };
 
-    *m = (struct middle){ .way = MIDDLE_NONE };
+    m->way = way;
+    if (way == MIDDLE_NONE || m->identity != NULL)
+        return;
     ENSURE(identity_from_seed(&m->identity, seed) == SYNCLINE_OK);
     crypto_port_seeded(&m->crypto, &m->self, m->identity, 1);
 }

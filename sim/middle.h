@@ -17,6 +17,7 @@ enum middle_way {
     MIDDLE_WAYS
 };
 
+/* Zeroed: it has never acted. */
 struct middle {
     struct identity *identity;
     struct crypto_port crypto;
@@ -25,7 +26,8 @@ struct middle {
     struct buf said;     /* instead of what came */
 };
 
-void middle_init(struct middle *m);
+/* It gets its key when it first stands anywhere, which it seldom does. */
+void middle_act(struct middle *m, enum middle_way way);
 void middle_free(struct middle *m);
 /* What arrives in place of bytes, which the joiner or the member has said;
  * lent until the next. exporter: of the connection to the member, whose key

@@ -47,6 +47,7 @@ static const char usage[] =
     "  --twice          runs each seed twice and compares the numbers\n"
     "  --json FILE      writes how often each thing was met (script/met)\n"
     "  --tap N          prints TAP, a line every N seeds\n"
+    "  --check          runs nothing: are these options right?\n"
     "  --help           prints this, and the names of faults\n"
     "faults:";
 
@@ -295,7 +296,7 @@ static void put_wanted(struct buf *b, int c)
         break;
     case 'f':
         buf_put_str(b, "all, none, or with commas, each with or without -: ");
-        faults_print(b, FAULTS_ALL);
+        faults_print(b, FAULTS_KNOWN);
         break;
     case 'L':
         buf_put_str(b, "a number up to 3");
@@ -336,7 +337,7 @@ static _Noreturn void refuse(const char *name, int c, const char *arg)
 static _Noreturn void refuse_all(const char *why, const char *what)
 {
     (void)fprintf(
-        stderr, "syncline-sim: %s%s; see syncline-sim --help\n", what, why);
+        stderr, "syncline-sim: %s%s; see script/sim --help\n", what, why);
     exit(2);
 }
 
@@ -344,7 +345,7 @@ static _Noreturn void help(void)
 {
     struct buf b = { 0 };
 
-    faults_print(&b, FAULTS_ALL);
+    faults_print(&b, FAULTS_KNOWN);
     for (size_t i = 0; i < b.len; i++)
         b.ptr[i] = b.ptr[i] == ',' ? ' ' : b.ptr[i];
     buf_put_u8(&b, '\0');
@@ -384,19 +385,33 @@ static const struct option options[] = {
     { "shrink", no_argument, NULL, 'w' },
     { "shrink-seconds", required_argument, NULL, 'W' },
     { "tap", required_argument, NULL, 'p' },
+    { "check", no_argument, NULL, 'c' },
     { "help", no_argument, NULL, 'H' },
     { NULL, 0, NULL, 0 },
 };
 
+static bool says_which(int c)
+{
+    return c == 's' || c == 'S' || c == 'r';
+}
+
 void options_read(struct plan *p, int argc, char **argv)
 {
+    bool which = false, check = false;
     int c, ix = 0;
 
     while ((c = getopt_long(argc, argv, "", options, &ix)) != -1) {
         if (c == 'H')
             help();
         if (c == '?') /* getopt has said what */
-            exit(2);
+            refuse_all("that cannot be read", "");
+        if (c == 'c') {
+            check = true;
+            continue;
+        }
+        if (says_which(c) && which)
+            refuse_all(": which seeds has been said already", options[ix].name);
+        which = which || says_which(c);
         if (c == 'P' && !planting_take(optarg)) /* it says what */
             exit(2);
         if (c != 'P' && !take_option(p, c, optarg))
@@ -406,4 +421,6 @@ void options_read(struct plan *p, int argc, char **argv)
         refuse_all(": every word belongs to an option", argv[optind]);
     if (p->last == UINT64_MAX && p->seconds == 0)
         refuse_all(": say --for SECONDS, or it has no end", "--seeds-from");
+    if (check)
+        exit(0);
 }

@@ -12,7 +12,6 @@ void pairing_init(struct world *w)
 {
     struct pairing *p = &w->pairing;
 
-    middle_init(&p->middle);
     p->draw = draw_from(w->opt.seed, DRAW_DOOR, 0);
     p->may_ask = prng_one_in(&p->draw, 3);
 }

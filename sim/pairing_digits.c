@@ -135,9 +135,10 @@ static void join(struct world *w, struct happening *h)
         pairing_try_again(w, SYNCLINE_ECLOSED, NULL);
         return;
     }
-    p->middle.way = prng_one_in(draw, 4)
-        ? (enum middle_way)(1 + prng_below(draw, MIDDLE_WAYS - 1))
-        : MIDDLE_NONE;
+    middle_act(&p->middle,
+        prng_one_in(draw, 4)
+            ? (enum middle_way)(1 + prng_below(draw, MIDDLE_WAYS - 1))
+            : MIDDLE_NONE);
     buf_clear(&p->text);
     buf_put_str(&p->text, "{\"op\":\"join\"");
     if (prng_one_in(draw, 2))

@@ -30,6 +30,12 @@ bool planting_take(const char *text)
         blind = text + 4;
         return true;
     }
+    if (planted != NULL) {
+        (void)fprintf(stderr,
+            "syncline-sim: --plant %s: one bug a run, and %s is planted\n",
+            text, planted);
+        return false;
+    }
     if (!plant_set(text)) {
         (void)fprintf(stderr,
             "syncline-sim: --plant %s: no such bug; --plant list tells\n",

@@ -207,7 +207,8 @@ const struct command cmd_join = {
         "elsewhere, and no if the digits are others. Items that\nthis machine "
         "holds are kept and join those of spaces with the same name, unless\n"
         "--discard is given. A machine that shares a mesh with others already "
-        "refuses\nwithout --leave.",
+        "refuses\nwithout --leave; with it the items of that mesh come along "
+        "too, and what waits to\nbe written there.",
     .flags = flags,
     .max = 1,
     .run = run,

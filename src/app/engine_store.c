@@ -10,6 +10,7 @@ int engine_store_open(struct engine *e, struct errmsg *why)
 {
     struct store_file_options opt = { .project = project_row,
         .project_ctx = &e->project,
+        .place = project_place,
         .log = e->opt.log,
         .now_ms = clock_mono_us() / 1000,
         .overlay_bytes = e->opt.overlay_bytes,

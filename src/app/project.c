@@ -2,6 +2,7 @@
 
 #include "core/document.h"
 #include "repl/keys.h"
+#include "repl/sealed.h"
 
 void project_free(struct project *p)
 {
@@ -29,6 +30,7 @@ int project_row(void *ctx, const struct store_meta *meta, struct slice key,
     struct reader k = reader_of(key), v = reader_of(value);
     struct project *p = ctx;
     struct item it;
+    bool is_sealed;
     int rc;
 
     arena_reset(&p->arena);
@@ -39,10 +41,19 @@ int project_row(void *ctx, const struct store_meta *meta, struct slice key,
     rc = k.err != 0 ? k.err : get_item(&v, &it, &p->arena);
     if (rc != SYNCLINE_OK)
         return rc;
-    put_document(&p->value, &it, &p->arena);
+    is_sealed = sealed_is_other(&it, false);
+    if (!is_sealed) /* else there is nothing to be read in it */
+        put_document(&p->value, &it, &p->arena);
     row->space = buf_slice(&p->name);
     row->key = k.in;
     row->alive = item_alive(&it);
-    row->value = row->alive ? buf_slice(&p->value) : SLICE_NONE;
+    row->value = row->alive && !is_sealed ? buf_slice(&p->value) : SLICE_NONE;
     return buf_status(&p->value);
+}
+
+uint64_t project_place(struct slice value)
+{
+    struct reader r = reader_of(value);
+
+    return get_be64(&r);
 }

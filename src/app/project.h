@@ -18,5 +18,7 @@ void project_free(struct project *p);
  * until the next call. */
 int project_row(void *ctx, const struct store_meta *meta, struct slice key,
     struct slice value, struct store_row *row);
+/* A store_place_fn: peers are sent items in the order of the feed. */
+uint64_t project_place(struct slice value);
 
 #endif

@@ -87,6 +87,8 @@ static const struct plant_row rows[PLANT_END] = {
         "a relay is accused of what it is just sending" },
     [PLANT_HEEDS_BEHIND] = { "heeds-behind",
         "what a peer sends that lacks the horizon is taken" },
+    [PLANT_HISTORY_HIDES] = { "history-hides",
+        "what was hidden when it lost goes into no history" },
     [PLANT_HISTORY_SILENT] = { "history-silent",
         "what lost goes into no history" },
     [PLANT_HISTORY_STAYS] = { "history-stays",

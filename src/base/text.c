@@ -16,10 +16,33 @@ void hex_encode(char *out, struct slice s)
 
 void put_hex(struct buf *b, struct slice s)
 {
+    uint8_t *to = buf_reserve(b, 2 * s.len);
+
+    if (to == NULL)
+        return;
     for (size_t i = 0; i < s.len; i++) {
-        buf_put_u8(b, (uint8_t)hex_digits[s.ptr[i] >> 4]);
-        buf_put_u8(b, (uint8_t)hex_digits[s.ptr[i] & 15]);
+        *to++ = (uint8_t)hex_digits[s.ptr[i] >> 4];
+        *to++ = (uint8_t)hex_digits[s.ptr[i] & 15];
     }
+    b->len += 2 * s.len;
+}
+
+/* Reckoned, not looked up, so that many go at once. */
+static uint8_t hex_digit(uint8_t v)
+{
+    return (uint8_t)(v + '0' + (v > 9 ? 'a' - '0' - 10 : 0));
+}
+
+bool hex_is(struct slice text, struct slice s)
+{
+    uint8_t differ = 0;
+
+    if (text.len != 2 * s.len)
+        return false;
+    for (size_t i = 0; i < s.len; i++)
+        differ |= (uint8_t)((text.ptr[2 * i] ^ hex_digit(s.ptr[i] >> 4)) |
+            (text.ptr[2 * i + 1] ^ hex_digit(s.ptr[i] & 15)));
+    return differ == 0;
 }
 
 /* By table: certificates are full of it. */
@@ -62,16 +85,22 @@ static int base32_value(uint8_t c)
 }
 
 /* By table, as it is asked for each byte of what is sealed, and what comes is
- * as good as random. */
+ * as good as random. From '+' on, one more than the value: what is no digit is
+ * 0. */
+static const uint8_t base64_places[256] = { 63, 0, 0, 0, 64, 53, 54, 55, 56, 57,
+    58, 59, 60, 61, 62, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+    12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0, 0, 0, 0, 0,
+    0, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44,
+    45, 46, 47, 48, 49, 50, 51, 52 };
+
+static uint32_t base64_place(uint8_t c)
+{
+    return base64_places[(uint8_t)(c - '+')];
+}
+
 static int base64_value(uint8_t c)
 {
-    static const int8_t from_plus[] = { 62, -1, -1, -1, 63, 52, 53, 54, 55, 56,
-        57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0, 1, 2, 3, 4, 5, 6, 7,
-        8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
-        -1, -1, -1, -1, -1, -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,
-        38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51 };
-
-    return c >= '+' && c <= 'z' ? from_plus[c - '+'] : -1;
+    return (int)base64_place(c) - 1;
 }
 
 /* Digits of so many bits each. */
@@ -153,6 +182,7 @@ void put_base64(struct buf *b, struct slice s)
 /* Four at a time, what is left by the slow way. */
 int base64_decode(struct buf *out, struct slice text)
 {
+    const uint32_t ones = 1u << 18 | 1u << 12 | 1u << 6 | 1u;
     const size_t before = out->len, whole = text.len / 4;
     const uint8_t *p = text.ptr;
     uint8_t *to = buf_reserve(out, text.len);
@@ -161,12 +191,11 @@ int base64_decode(struct buf *out, struct slice text)
     if (to == NULL)
         return buf_status(out);
     for (size_t i = 0; i < whole; i++, p += 4, to += 3) {
-        int a = base64_value(p[0]), b = base64_value(p[1]);
-        int c = base64_value(p[2]), d = base64_value(p[3]);
-        uint32_t v = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 |
-            (uint32_t)d;
+        const uint32_t a = base64_place(p[0]), b = base64_place(p[1]);
+        const uint32_t c = base64_place(p[2]), d = base64_place(p[3]);
+        const uint32_t v = (a << 18) + (b << 12) + (c << 6) + d - ones;
 
-        if ((a | b | c | d) < 0)
+        if (a == 0 || b == 0 || c == 0 || d == 0)
             return SYNCLINE_EMALFORMED;
         to[0] = (uint8_t)(v >> 16);
         to[1] = (uint8_t)(v >> 8);
@@ -198,6 +227,16 @@ static size_t utf8_len(uint8_t c, uint32_t *least)
     return 0;
 }
 
+static bool eight_are_ascii(struct slice s)
+{
+    uint64_t word;
+
+    if (s.len < sizeof word)
+        return false;
+    memcpy(&word, s.ptr, sizeof word);
+    return (word & 0x8080808080808080u) == 0;
+}
+
 bool utf8_valid(struct slice s)
 {
     size_t i = 0;
@@ -207,7 +246,7 @@ bool utf8_valid(struct slice s)
         size_t n;
 
         if (s.ptr[i] < 0x80) {
-            i++;
+            i += eight_are_ascii(slice_from(s, i)) ? 8 : 1;
             continue;
         }
         n = utf8_len(s.ptr[i], &least);

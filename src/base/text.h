@@ -10,6 +10,8 @@
 /* Writes 2 * len digits and a NUL to out. */
 void hex_encode(char *out, struct slice s);
 void put_hex(struct buf *b, struct slice s);
+/* Does a text say these bytes, in small digits? */
+bool hex_is(struct slice text, struct slice s);
 /* Exactly out_len bytes from 2 * out_len digits. */
 NODISCARD int hex_decode(uint8_t *out, size_t out_len, struct slice text);
 

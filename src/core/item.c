@@ -216,22 +216,40 @@ int item_normalise(struct item *it, struct arena *a)
  * who could lie anyway. */
 static const uint8_t print_key[16] = "syncline-print-1";
 
+#define PRINT_BYTES 512 /* enough for most items */
+
 static void put_print_change(struct buf *b, const struct change *c)
 {
     put_dot(b, &c->dot);
     put_stamp(b, &c->stamp);
 }
 
+static bool is_in_part(const struct cell *c, bool standing)
+{
+    return (c->value.ptr != NULL) == standing;
+}
+
+/* Nothing of most items is dead. */
+static bool has_part(const struct item *it, bool standing)
+{
+    if (standing ? item_alive(it) : it->tomb >= 0)
+        return true;
+    for (uint32_t i = 0; i < it->cells_n; i++)
+        if (is_in_part(&it->cells[i], standing))
+            return true;
+    return false;
+}
+
 /* Cells of one change mostly stand side by side: it is put before the first
  * of them only. */
-static bool put_print_cells(struct buf *b, const struct item *it, bool standing)
+static void put_print_cells(struct buf *b, const struct item *it, bool standing)
 {
     const struct cell *last = NULL;
 
     for (uint32_t i = 0; i < it->cells_n; i++) {
         const struct cell *c = &it->cells[i];
 
-        if ((c->value.ptr != NULL) != standing)
+        if (!is_in_part(c, standing))
             continue;
         buf_put_u8(b, last == NULL || last->change != c->change);
         if (last == NULL || last->change != c->change)
@@ -240,24 +258,22 @@ static bool put_print_cells(struct buf *b, const struct item *it, bool standing)
         put_bytes(b, c->value);
         last = c;
     }
-    return last != NULL;
 }
 
 static int print_part(struct hash128 *out, struct buf *b, struct slice key,
     const struct item *it, bool standing)
 {
-    bool any = standing && item_alive(it);
-
+    if (!has_part(it, standing)) {
+        *out = (struct hash128){ 0, 0 };
+        return SYNCLINE_OK;
+    }
     buf_clear(b);
     put_bytes(b, key);
     put_varint(b, it->length);
-    if (put_print_cells(b, it, standing))
-        any = true;
-    if (!standing && it->tomb >= 0) {
+    put_print_cells(b, it, standing);
+    if (!standing && it->tomb >= 0)
         put_print_change(b, &it->changes[it->tomb]);
-        any = true;
-    }
-    *out = any ? siphash128(print_key, buf_slice(b)) : (struct hash128){ 0, 0 };
+    *out = siphash128(print_key, buf_slice(b));
     return buf_status(b);
 }
 
@@ -265,7 +281,10 @@ int item_print(struct item_print *out, struct slice key, const struct item *it)
 {
     struct item_print p = { { 0, 0 }, { 0, 0 } };
     struct buf b = { 0 };
-    int rc = print_part(&p.live, &b, key, it, true);
+    int rc;
+
+    (void)buf_reserve(&b, PRINT_BYTES);
+    rc = print_part(&p.live, &b, key, it, true);
 
     if (rc == SYNCLINE_OK)
         rc = print_part(&p.dead, &b, key, it, false);

@@ -105,6 +105,8 @@ NODISCARD int item_copy(
  * written, and sets the reader's err. */
 void put_item(struct buf *b, const struct item *it);
 NODISCARD int get_item(struct reader *r, struct item *out, struct arena *a);
+/* What get_item asks of cells, where they have come in another way. */
+NODISCARD int item_check_cells(const struct item *it);
 /* Only how it begins: length, version and context. */
 NODISCARD int get_item_head(
     struct reader *r, struct item *out, struct arena *a);

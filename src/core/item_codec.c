@@ -362,6 +362,19 @@ static int check_shape(const struct item *it, struct arena *a)
     return SYNCLINE_OK;
 }
 
+int item_check_cells(const struct item *it)
+{
+    for (uint32_t i = 0; i < it->cells_n; i++) {
+        const struct cell *c = &it->cells[i];
+
+        if (!pointer_valid(c->path) || c->value.len > VALUE_SEALED_MAX ||
+            (c->value.ptr != NULL && c->value.len == 0) ||
+            (i > 0 && path_cmp(c[-1].path, c->path) >= 0))
+            return SYNCLINE_EMALFORMED;
+    }
+    return SYNCLINE_OK;
+}
+
 int get_item_head(struct reader *r, struct item *out, struct arena *a)
 {
     item_init(out);

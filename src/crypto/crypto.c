@@ -274,8 +274,10 @@ static int xaes_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN],
     memcpy(blocks + 4, nonce, 12);
     memcpy(blocks + AES_BLOCK, blocks, AES_BLOCK);
     blocks[AES_BLOCK + 1] = 2;
-    for (size_t i = 0; i < sizeof blocks; i++)
-        blocks[i] ^= kept.sub[i % AES_BLOCK];
+    for (size_t i = 0; i < AES_BLOCK; i++) {
+        blocks[i] ^= kept.sub[i];
+        blocks[AES_BLOCK + i] ^= kept.sub[i];
+    }
     if (EVP_EncryptUpdate(kept.aes, out, &n, blocks, sizeof blocks) == 1)
         return SYNCLINE_OK;
     drop(&kept.aes);

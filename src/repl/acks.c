@@ -144,10 +144,16 @@ int receive_claim(
 
     if (s == NULL)
         return SYNCLINE_ENOMEM;
+    if (vv_geq(&s->claims, v) && !session_is_behind(s))
+        return SYNCLINE_OK;
     rc = vv_join(&s->claims, v, &s->claims_arena);
     (void)access_clamp(n, sp, &s->claims);
     if (rc == SYNCLINE_OK && s->bootstrapping == BOOTSTRAP_NONE)
         rc = vv_join(&s->peer_has, &s->claims, &s->arena);
+    /* It may end a wait; else there is less to say than before. */
+    if (rc == SYNCLINE_OK &&
+        (session_is_behind(s) || (send_spare(n, s) && send_has_news(s))))
+        n->want_flush = true;
     return rc;
 }
 
@@ -176,9 +182,6 @@ int receive_ack(struct node *n, struct conn *c, const struct frame_ack *f)
         s = session_of(c, sp);
         if (s == NULL)
             return SYNCLINE_ENOMEM;
-        /* It may end a wait; else there is less to say than before. */
-        if (s->held_n > 0 || session_is_behind(s))
-            n->want_flush = true;
         if (receive_claim(n, c, sp, &durable) != SYNCLINE_OK)
             return SYNCLINE_ENOMEM;
     }

@@ -94,15 +94,15 @@ int border_out(const struct sealer *s, struct row_out *row)
 
 int border_in(const struct sealer *s, struct row_in *row)
 {
-    struct slice key, bytes;
-    struct row_in clear;
-    int rc = sealed_open(s, row->key, &row->item, &key, &bytes, &s->node->step);
+    struct row_in clear = *row;
+    int rc = sealed_open_item(
+        s, row->key, &row->item, &clear.key, &clear.item, &s->node->step);
 
     if (rc == SYNCLINE_OK)
-        rc = receive_read_row(s->node, key, bytes, false, &clear);
+        rc = receive_opened_row(s->node, &clear);
     if (rc != SYNCLINE_OK)
-        return rc == REFUSED ? SYNCLINE_EMALFORMED : rc;
-    clear.roots = row->roots;
+        return rc;
+    clear.bytes = SLICE_NONE;
     *row = clear;
     return SYNCLINE_OK;
 }

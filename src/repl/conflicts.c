@@ -432,7 +432,8 @@ static int remember_hidden(struct merging *m, const struct conflict *c)
     const struct cell *cell;
     int rc;
 
-    if (c->stays || m->space->sealed || !m->stored->existed)
+    if (c->stays || m->space->sealed || !m->stored->existed ||
+        PLANTED(HISTORY_HIDES))
         return SYNCLINE_OK;
     rc = load_before(m);
     if (rc != SYNCLINE_OK)

@@ -112,13 +112,13 @@ void conns_free(struct node *n)
 
 int conn_send(struct node *n, struct conn *c, struct frame *f)
 {
-    struct buf b = { .max = FRAME_MAX };
     struct effect *fx = NULL;
     int rc;
 
     f->no = c->sent_no + 1;
-    put_frame(&b, f);
-    rc = buf_status(&b);
+    buf_clear(&n->frame);
+    put_frame(&n->frame, f);
+    rc = buf_status(&n->frame);
     if (rc == SYNCLINE_OK)
         fx = fx_add(n, FX_SEND);
     if (rc == SYNCLINE_OK && fx == NULL)
@@ -126,9 +126,8 @@ int conn_send(struct node *n, struct conn *c, struct frame *f)
     if (rc == SYNCLINE_OK) {
         c->sent_no++;
         fx->conn = c->id;
-        rc = fx_bytes(n, fx, buf_slice(&b));
+        rc = fx_bytes(n, fx, buf_slice(&n->frame));
     }
-    buf_free(&b);
     return rc;
 }
 
@@ -266,7 +265,7 @@ int conn_on_down(struct node *n, const struct event *ev)
     else if (ev->broke && !c->closing)
         standing_broke(n, &c->device, "a frame is too long");
     if (c->greeted) {
-        n->reach_changed = n->want_flush = true;
+        n->reach_changed = n->epochs_due = n->want_flush = true;
         log_line(&n->log, LOG_LEVEL_INFO, "conn",
             "%.*s is not connected "
             "any more",
@@ -313,7 +312,7 @@ static int on_hello(struct node *n, struct conn *c, struct frame *f)
     silence_heard(n, &c->device);
     log_line(&n->log, LOG_LEVEL_INFO, "conn", "connected to %.*s",
         SLICE_FMT(c->name));
-    n->reach_changed = n->want_flush = true;
+    n->reach_changed = n->epochs_due = n->want_flush = true;
     /* Not before: who dialled is up before the other has judged it. */
     peers_on_up(n->peers, c->id, &c->device, n->now_us);
     if (c->inbound && c->port != 0) {
@@ -608,6 +607,15 @@ static uint64_t next_beat(const struct node *n)
     return n->now_us - n->now_us % n->opt.heartbeat_us + n->opt.heartbeat_us;
 }
 
+/* What can wait has waited. */
+static void session_beat(struct node *n, struct session *s)
+{
+    if (!s->refusing && !s->unopened && !send_has_to_tell(s))
+        return;
+    s->beat = n->want_flush = true;
+    session_stir(s);
+}
+
 int conns_tick(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
@@ -626,10 +634,8 @@ int conns_tick(struct node *n)
                 rc = compare_tick(n, c);
             if (rc == SYNCLINE_OK && c->greeted)
                 rc = heads_tick(n, c);
-            for (struct session *s = c->sessions; s != NULL; s = s->next) {
-                s->tell_cursor = n->want_flush = true; /* and see who rests */
-                session_stir(s);
-            }
+            for (struct session *s = c->sessions; s != NULL; s = s->next)
+                session_beat(n, s);
         }
         if (rc != SYNCLINE_OK)
             return rc;

@@ -61,7 +61,7 @@ struct session {
     struct buf records_at; /* index: the next record of the item there */
     uint64_t walked;       /* counts its steps */
     uint64_t told_cursor;  /* the last cursor sent, plus one */
-    bool tell_cursor;      /* even if there is nothing else to say */
+    bool beat;             /* once a heartbeat, what can wait goes, too */
     uint32_t untold;       /* rows passed since it was last told */
     struct vv peer_has;    /* what the peer has, or will once it reads on */
     struct floors told_floors;

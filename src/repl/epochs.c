@@ -301,11 +301,10 @@ static int give_keys(struct node *n)
     return rc;
 }
 
-int epochs_tick(struct node *n)
+static int see_to_keys(struct node *n)
 {
     int rc;
 
-    n->epochs_due = false;
     if (!members_has(n->members, &n->device) || n->bad_restart)
         return SYNCLINE_OK;
     rc = tell_kx(n);
@@ -314,6 +313,16 @@ int epochs_tick(struct node *n)
     if (must_rotate(n))
         return epochs_rotate(n);
     return give_keys(n);
+}
+
+int epochs_tick(struct node *n)
+{
+    int rc;
+
+    n->epochs_due = false;
+    rc = see_to_keys(n);
+    n->epochs_due = rc != SYNCLINE_OK;
+    return rc;
 }
 
 /* ---- for judges ---- */

@@ -89,6 +89,20 @@ bool authors_deliver(const struct filling *f, const struct item *it)
     return true;
 }
 
+bool send_spare(struct node *n, struct session *s)
+{
+    bool any = false;
+
+    for (uint32_t i = s->held_n; i-- > 0;)
+        if (s->held[i]->kind == FEED_ITEM &&
+            vv_geq(&s->peer_has, &s->held[i]->ctx)) {
+            held_remove(s, i);
+            n->counts.rows_spared++;
+            any = true;
+        }
+    return any;
+}
+
 int release_held(struct filling *f)
 {
     struct session *s = f->s;

@@ -224,20 +224,26 @@ static const struct member *maker_of(
 static int may_join(struct node *n, const struct joining *j, struct errmsg *why)
 {
     const struct member *maker = maker_of(n, j);
+    size_t others = members_n(n->members) - 1;
 
-    if (n->joining != NULL || n->replay != NULL)
+    if (n->joining != NULL)
         return errmsg_set(why, SYNCLINE_EBUSY,
-            "this device is joining a mesh already; wait for it");
+            "this device is joining a mesh already; wait for that, or end the "
+            "other `syncline join`");
     if (maker != NULL && !j->leave)
         return errmsg_set(why, SYNCLINE_EEXIST,
             "this code was made by %.*s, with whom this device shares a mesh "
             "already; if it was removed there, come back with --leave",
             SLICE_FMT(maker->name));
-    if (members_n(n->members) > 1 && !j->leave)
+    if (others > 0 && !j->leave)
         return errmsg_set(why, SYNCLINE_EEXIST,
-            "this device shares a mesh with %zu other%s; to leave it and "
-            "join another one, say --leave",
-            members_n(n->members) - 1, members_n(n->members) == 2 ? "" : "s");
+            "this device shares a mesh with %zu other%s%s; to leave it and "
+            "join another one, say --leave%s",
+            others, others == 1 ? "" : "s",
+            replay_waits(n) ? ", where items that it brought along still wait "
+                              "to be written"
+                            : "",
+            replay_waits(n) ? ": they come along" : "");
     return SYNCLINE_OK;
 }
 

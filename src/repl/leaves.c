@@ -154,7 +154,9 @@ static int see_parts(struct leaf_maker *m, const struct cell *cell,
     int rc = SYNCLINE_OK;
 
     if (cell != NULL)
-        rc = sealed_read_cell(&m->context, cell->value, &seen);
+        rc = m->is_opened_later
+            ? sealed_read_head(&m->context, cell->value, &seen)
+            : sealed_read_cell(&m->context, cell->value, &seen);
     else if (!m->has_tombstone)
         rc = SYNCLINE_EMALFORMED;
     if (rc != SYNCLINE_OK)

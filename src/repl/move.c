@@ -89,6 +89,52 @@ static int leave_space(
     return rc == SYNCLINE_OK ? leaving_add(n, sp->id, name) : rc;
 }
 
+struct count {
+    struct arena arena;
+    uint64_t alive;
+};
+
+static int count_alive(void *ctx, struct slice key, struct slice value)
+{
+    struct count *c = ctx;
+    struct stored st;
+    int rc = stored_decode(value, &st, &c->arena);
+
+    (void)key;
+    if (rc == SYNCLINE_OK && item_alive(&st.item))
+        c->alive++;
+    arena_reset(&c->arena);
+    return rc;
+}
+
+/* What waits to be written into the mesh that is left now, since nobody of it
+ * was met or nothing may be written there, waits for the next one. */
+static int take_waiting(struct node *n, bool discard, uint64_t *kept)
+{
+    struct count c = { .alive = 0 };
+    struct buf prefix = { 0 };
+    int rc = SYNCLINE_OK;
+
+    for (struct leaving *l = n->replay; l != NULL && rc == SYNCLINE_OK;
+         l = l->next) {
+        if (l->name.len == 0)
+            continue;
+        if (discard) {
+            txn_put(&n->txn, TABLE_META,
+                key_meta_space(&n->key, META_JOINING, l->id), SLICE_LIT(""));
+            l->name = SLICE_NONE;
+        } else {
+            rc = store_scan(&n->opt.store, TABLE_ITEM,
+                key_space(&prefix, l->id), SLICE_NONE, count_alive, &c);
+        }
+        l->ready = discard;
+    }
+    *kept += c.alive;
+    arena_free(&c.arena);
+    buf_free(&prefix);
+    return rc;
+}
+
 /* What still points to the spaces of the old mesh lets go of them. */
 static int let_go(struct node *n)
 {
@@ -177,6 +223,8 @@ int move_to_mesh(struct node *n, const struct pair_welcome *w,
     rc = welcome_keep(n, w);
     if (rc == SYNCLINE_OK)
         rc = returns_run(n, true);
+    if (rc == SYNCLINE_OK)
+        rc = take_waiting(n, discard, kept);
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next)
         rc = leave_space(n, sp, discard, kept);
@@ -305,12 +353,22 @@ static void forget(struct node *n, struct leaving *l)
     free(l);
 }
 
-/* Where nothing may be written, what was brought along waits. */
+bool replay_waits(const struct node *n)
+{
+    for (const struct leaving *l = n->replay; l != NULL; l = l->next)
+        if (l->name.len > 0)
+            return true;
+    return false;
+}
+
+/* Where nothing may be written, or the space is not there, since the step
+ * that made it was undone, what was brought along waits. */
 static bool may_go(const struct node *n, const struct leaving *l)
 {
     const struct space *sp = l->name.len > 0 ? space_by_name(n, l->name) : NULL;
 
-    return l->ready && (sp == NULL || access_may_write(n, sp));
+    return l->ready &&
+        (l->name.len == 0 || (sp != NULL && access_may_write(n, sp)));
 }
 
 static struct leaving *first_ready(const struct node *n)
@@ -359,7 +417,7 @@ static int make_missing(struct node *n)
         struct buf key = { 0 };
         int rc;
 
-        if (l->ready || space_by_name(n, l->name) != NULL ||
+        if (l->name.len == 0 || space_by_name(n, l->name) != NULL ||
             members_role(n->members, &n->device) != ROLE_ADMIN)
             continue;
         buf_printf(&key, "space/%.*s", SLICE_FMT(l->name));

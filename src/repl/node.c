@@ -162,8 +162,6 @@ static int do_chores(struct node *n)
         rc = orphans_tick(n);
     if (rc == SYNCLINE_OK)
         rc = rekey_tick(n);
-    if (n->now_us >= n->collect_due_us)
-        n->epochs_due = true;
     if (rc == SYNCLINE_OK)
         rc = mesh_move_spaces(n);
     if (rc == SYNCLINE_OK)

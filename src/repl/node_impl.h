@@ -204,7 +204,7 @@ struct node {
     uint64_t key_lsn;  /* of `_mesh`, when this node made a key last, or 0 */
     bool keys_came;    /* some that were not held before */
     bool rotate_due;   /* the mesh is to have a new key */
-    bool epochs_due;   /* and somebody may lack one */
+    bool epochs_due;   /* somebody may lack one, or has come or gone */
     bool access_due;   /* spaces may hold what does not count */
     bool rights_due;   /* what each may has changed */
     bool mint_due;     /* changes of this replica do not count any more */
@@ -242,7 +242,8 @@ struct node {
     struct effect *fx;
     size_t fx_n, fx_cap, fx_kept; /* kept: should the step fail */
     struct buf key;               /* scratch for keys */
-    struct buf out;               /* scratch for frames and replies */
+    struct buf out;               /* scratch for records and replies */
+    struct buf frame;             /* what goes out */
 };
 
 /* ---- node.c ---- */
@@ -295,6 +296,12 @@ NODISCARD int send_on_subscribe(struct node *n, struct conn *c,
     const struct frame_subscribe *f, uint32_t no);
 /* Sends what it can on every session. */
 NODISCARD int send_flush(struct node *n);
+/* Is there something that the peer does not know? Or that can wait, and has
+ * not been told? */
+bool send_has_news(const struct session *s);
+bool send_has_to_tell(const struct session *s);
+/* The peer has got some of what is held back for it meanwhile. */
+bool send_spare(struct node *n, struct session *s);
 /* Forgets what was about to be sent on a session. */
 void send_forget(struct conn *c, struct session *s);
 /* Rows held back whose time has come. */
@@ -388,6 +395,8 @@ NODISCARD int join_load(struct node *n);
 NODISCARD int join_on_mark(struct node *n, struct space *sp);
 NODISCARD int replay_tick(struct node *n);
 bool replay_wants_tick(const struct node *n);
+/* Is there an item that was brought along and is not written here yet? */
+bool replay_waits(const struct node *n);
 void replay_free(struct node *n);
 /* Deletes all that is kept under a number, some of it at each tick. With the
  * batch of the step; the record in the store says so. */

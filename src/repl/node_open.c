@@ -158,6 +158,7 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     if (n == NULL)
         return SYNCLINE_ENOMEM;
     n->opt = *opt;
+    n->frame.max = FRAME_MAX;
     set_defaults(&n->opt);
     n->log = opt->log;
     n->step.keep = STEP_KEEP;
@@ -228,6 +229,7 @@ void node_free(struct node *n)
     arena_free(&n->group_arena);
     buf_free(&n->key);
     buf_free(&n->out);
+    buf_free(&n->frame);
     secret_wipe(n->mesh_secret, sizeof n->mesh_secret);
     free(n->raises);
     free(n->fx);

@@ -34,7 +34,8 @@ int sealed_place_cmp(const struct cell *a, const struct cell *b);
  * tag: it is made, or a sealed item shows it. */
 struct leaf_maker {
     struct node *node;
-    bool sealed; /* as its space, unless it is set to something else */
+    bool sealed;          /* as its space, unless it is set to something else */
+    bool is_opened_later; /* what it is made of: sealed_read_head does */
     struct mac_key salt;
     struct slice key;
     struct envelope_header h;

@@ -111,7 +111,7 @@ static int park(
     struct buf whole = { 0 };
     int rc;
 
-    if (row->roots == NULL)
+    if (row->roots == NULL && row->bytes.ptr != NULL)
         return park_row(n, c, sp, row->key, row->bytes);
     put_item(&whole, &row->item);
     rc = buf_status(&whole);
@@ -561,7 +561,7 @@ int receive_batch(struct node *n, struct conn *c, const struct frame_batch *f)
         c->hurry = true;
     if ((f->flags & BATCH_MARK) == 0 && f->rows_n + f->conflicts_n > 0)
         c->rows_us = n->now_us;
-    n->want_flush = true;
+    n->want_flush = n->want_flush || c->hurry;
     rc = standing_rows(n, c, f->rows_n + f->conflicts_n);
     if (rc == SYNCLINE_OK && sp != NULL && (f->flags & BATCH_BEGINS) != 0)
         return answer_begins(n, c, sp, f);

@@ -97,10 +97,22 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
         rc = conflict_join(n, sp, tail, &c, &changed);
     if (PLANTED(TOLD_AGAIN))
         known = false;
-    n->counts.conflicts_received++;
     return rc == SYNCLINE_OK && !known && !sp->staged
         ? remember_loser(n, sp, key, &c.loser, t)
         : rc;
+}
+
+/* Everybody who merges what contends tells everybody else of it, in the same
+ * words: mostly it is here. */
+static int is_here(struct node *n, const struct space *sp, struct slice tail,
+    struct slice record, bool *here)
+{
+    struct slice value;
+    int rc = txn_get(
+        &n->txn, TABLE_CONFLICT, key_item(&n->key, sp->id, tail), &value);
+
+    *here = rc == SYNCLINE_OK && slice_eq(slice_from(value, 8), record);
+    return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
 /* One that does not open is nothing to us: it claims no change. But if it is a
@@ -112,12 +124,17 @@ static int receive_conflict(struct node *n, struct space *sp,
 {
     const struct sealed_record sealed = { tail, record };
     struct sealed_record clear = sealed;
+    bool here;
     int rc = by != NULL ? sealed_record_open(by, &sealed, &clear, &n->step)
                         : SYNCLINE_OK;
 
     t->locked = t->locked || rc == SYNCLINE_ENOTFOUND;
     if (rc != SYNCLINE_OK || clear.tail.len == 0)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+    n->counts.conflicts_received++;
+    rc = is_here(n, sp, clear.tail, clear.bytes, &here);
+    if (rc != SYNCLINE_OK || (here && !PLANTED(TOLD_AGAIN)))
+        return rc;
     return take_conflict(n, sp, clear.tail, clear.bytes, t);
 }
 

@@ -15,6 +15,9 @@
  * it is of the other form, so one of us has not heard yet who is a relay. */
 NODISCARD int receive_read_row(struct node *n, struct slice key,
     struct slice bytes, bool sealed, struct row_in *out);
+/* The same of what came out of one: its key and its item are set, its bytes are
+ * those that it came out of. */
+NODISCARD int receive_opened_row(struct node *n, struct row_in *row);
 
 /* What the peer has, it says itself. */
 NODISCARD int receive_claim(

@@ -7,7 +7,8 @@
  * Law: sealing is a function of the item, so whoever may read it makes the
  * same bytes; what opens is what sealing would have made.
  *
- *   sealed.c         items
+ *   sealed.c         items, sealed
+ *   sealed_open.c    and opened
  *   sealed_record.c  records of conflicts
  *   sealed_read.c    what a relay sees of them */
 #ifndef SYNCLINE_REPL_SEALED_H
@@ -31,11 +32,17 @@ struct sealer {
 NODISCARD int sealed_make(const struct sealer *s, struct slice key,
     const struct item *it, struct slice *name, struct item *out,
     struct arena *a);
-/* And back: its key, and the bytes of the item. ENOTFOUND: a key is not held,
- * or it has no change, which alone tells what it is called. EDENIED,
- * EMALFORMED: it is not what sealed_make could have made. */
+/* And back: its key, and bytes that would be sealed to just this. Whether they
+ * are those of an item get_item tells. ENOTFOUND: a key is not held, or it has
+ * no change, which alone tells what it is called. EDENIED, EMALFORMED: it is
+ * not what sealed_make could have made. */
 NODISCARD int sealed_open(const struct sealer *s, struct slice name,
     const struct item *it, struct slice *key, struct slice *bytes,
+    struct arena *a);
+/* The same, but as an item: its cells may be none that get_item would take
+ * (item_check_cells), all else is. */
+NODISCARD int sealed_open_item(const struct sealer *s, struct slice name,
+    const struct item *it, struct slice *key, struct item *out,
     struct arena *a);
 
 /* A record of a conflict, under its name. Codes as above. */
@@ -80,6 +87,10 @@ struct sealed_cell {
 };
 NODISCARD int sealed_read_cell(
     struct buf *b, struct slice value, struct sealed_cell *out);
+/* The same of one that is opened later, so that it is looked at then: the
+ * seal's own text is left out. */
+NODISCARD int sealed_read_head(
+    struct buf *b, struct slice value, struct sealed_cell *out);
 
 /* Is it, by what it says of its changes, not in the form that it should be? A
  * row without any is in either. */
@@ -108,5 +119,7 @@ void put_sealed_change(
 #define SEALED_PLACE_LEN 6
 struct slice sealed_place_of(const struct cell *c);
 void put_sealed_place(struct buf *b, uint32_t place);
+/* Does a cell tell this place? */
+bool sealed_is_at(const struct cell *c, uint32_t place);
 
 #endif

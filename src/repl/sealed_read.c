@@ -35,6 +35,29 @@ int sealed_read_cell(struct buf *b, struct slice value, struct sealed_cell *out)
     return SYNCLINE_OK;
 }
 
+/* As much as a head may have, and what must come behind. */
+#define HEAD_BYTES (ENVELOPE_CLEAR_MAX + GCM_TAG_LEN)
+#define HEAD_DIGITS ((size_t)(HEAD_BYTES + 2) / 3 * 4)
+
+int sealed_read_head(struct buf *b, struct slice value, struct sealed_cell *out)
+{
+    const size_t before = 1 + 1 + SEALED_PLACE_LEN, most = before + HEAD_DIGITS;
+    struct sealed_cell c;
+    int rc;
+
+    if (value.len <= most + 1)
+        return sealed_read_cell(b, value, out);
+    buf_clear(b);
+    rc = base64_decode(b, SLICE(value.ptr + before, HEAD_DIGITS));
+    if (rc == SYNCLINE_OK)
+        rc = envelope_read(buf_slice(b), &c.seal);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    c.removed = value.ptr[1] == '1';
+    *out = c;
+    return SYNCLINE_OK;
+}
+
 bool sealed_is_removed(const struct contender *c)
 {
     return c->value.len > 1 && c->value.ptr[1] == '1';
@@ -65,12 +88,14 @@ bool sealed_is_other(const struct item *it, bool sealed)
 
 static bool is_hex(struct slice s)
 {
-    bool is = s.len == SEALED_NAME_LEN;
+    uint8_t wrong = 0; /* no branch, so that many go at once */
 
-    for (size_t i = 0; i < s.len && is; i++)
-        is = (s.ptr[i] >= '0' && s.ptr[i] <= '9') ||
-            (s.ptr[i] >= 'a' && s.ptr[i] <= 'f');
-    return is;
+    if (s.len != SEALED_NAME_LEN)
+        return false;
+    for (size_t i = 0; i < SEALED_NAME_LEN; i++)
+        wrong |= (uint8_t)((uint8_t)(s.ptr[i] - '0') > 9) &
+            (uint8_t)((uint8_t)(s.ptr[i] - 'a') > 5);
+    return wrong == 0;
 }
 
 bool sealed_is_named(struct slice key, const struct item *it)
@@ -148,6 +173,14 @@ struct slice sealed_place_of(const struct cell *c)
 
     return SLICE(
         from.ptr, from.len < SEALED_PLACE_LEN ? from.len : SEALED_PLACE_LEN);
+}
+
+bool sealed_is_at(const struct cell *c, uint32_t place)
+{
+    const uint8_t bytes[] = { (uint8_t)(place >> 16), (uint8_t)(place >> 8),
+        (uint8_t)place };
+
+    return hex_is(sealed_place_of(c), SLICE(bytes, sizeof bytes));
 }
 
 void put_sealed_place(struct buf *b, uint32_t place)

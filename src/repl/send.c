@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define CURSOR_STRIDE 1000             /* rows */
+#define CURSOR_SLACK 16                /* lsns: walked again, at most */
 #define NAME_BYTES ((size_t)16 << 10)  /* a record's, with its lengths */
 #define FLUSH_BYTES ((size_t)32 << 20) /* read in one turn, or little more */
 
@@ -94,21 +95,28 @@ static uint64_t safe_cursor(const struct conn *c, const struct session *s)
 }
 
 /* With rows, or for the first time, the cursor is free. Alone, or with a mark
- * of what is known, it costs a commit, but without it a peer that only ever
- * sends would let us walk all that it sent once more after a restart: now and
- * then. */
+ * or records of what is known, it costs a commit, but without it a peer that
+ * only ever sends would let us walk all that it sent once more after a restart:
+ * now and then. */
+static bool owes_cursor(const struct session *s, uint64_t cursor)
+{
+    if (cursor + 1 <= s->told_cursor)
+        return false;
+    return s->told_cursor == 0 || s->untold > CURSOR_STRIDE ||
+        (s->beat && cursor + 1 - s->told_cursor > CURSOR_SLACK);
+}
+
 static bool tells_cursor(const struct filling *f, uint64_t cursor, bool done)
 {
     const struct session *s = f->s;
 
     if (s->indexing != INDEXING_DONE || cursor + 1 <= s->told_cursor)
         return false;
-    if (f->rows_n > 0 || f->conflicts_n > 0)
-        return true;
-    return done &&
-        (s->tell_cursor || s->told_cursor == 0 || s->untold > CURSOR_STRIDE);
+    return f->rows_n > 0 || (done && owes_cursor(s, cursor));
 }
 
+/* They go with any mark. Alone they wait: what rises above them has been
+ * collected, so that the peer either has done the same or holds it still. */
 static bool floors_are_news(const struct session *s)
 {
     return memcmp(&s->told_floors, &s->space->s.floors,
@@ -175,7 +183,8 @@ static int send_batch(struct filling *f, bool done, bool *sent)
         frame.batch.flags |= BATCH_MARK;
     if (whole && (frame.batch.flags & BATCH_MARK) != 0)
         frame.batch.flags |= BATCH_WHOLE;
-    if (done && floors_are_news(s))
+    if (done && floors_are_news(s) &&
+        (s->beat || (frame.batch.flags & BATCH_MARK) != 0))
         frame.batch.flags |= BATCH_MARK | BATCH_FLOORS;
     if (s->bootstrapping == BOOTSTRAP_NONE && tells_cursor(f, cursor, done)) {
         frame.batch.flags |= BATCH_CURSOR;
@@ -191,7 +200,6 @@ static int send_batch(struct filling *f, bool done, bool *sent)
         s->told_cursor = cursor + 1;
         f->node->counts.cursors_sent++;
     }
-    s->tell_cursor = false;
     s->untold = 0;
     if ((frame.batch.flags & BATCH_FLOORS) != 0)
         s->told_floors = frame.batch.floors;
@@ -329,16 +337,25 @@ static int pump(struct node *n, struct conn *c, struct session *s, bool *more)
     return rc;
 }
 
+bool send_has_news(const struct session *s)
+{
+    return s->indexing != INDEXING_DONE || s->at.len > 0 ||
+        s->pos != s->space->s.lsn || !s->mark_sent ||
+        (s->held_n == 0 && !s->whole_sent) ||
+        !vv_geq(&s->peer_has, &s->space->have);
+}
+
+bool send_has_to_tell(const struct session *s)
+{
+    return s->wanted &&
+        (floors_are_news(s) || s->pos + 1 > s->told_cursor + CURSOR_SLACK);
+}
+
 /* Nothing is new to the peer: what pump would find out at some cost. */
 static bool is_at_rest(const struct conn *c, const struct session *s)
 {
-    bool owes_cursor = s->pos + 1 > s->told_cursor &&
-        (s->tell_cursor || s->untold > CURSOR_STRIDE);
-
-    return s->indexing == INDEXING_DONE && s->at.len == 0 &&
-        s->pos == s->space->s.lsn && s->held_n == 0 && c->transfer == NULL &&
-        s->mark_sent && s->whole_sent && !owes_cursor && !floors_are_news(s) &&
-        vv_geq(&s->peer_has, &s->space->have);
+    return s->held_n == 0 && c->transfer == NULL && !send_has_news(s) &&
+        !owes_cursor(s, s->pos) && !(s->beat && floors_are_news(s));
 }
 
 int send_flush(struct node *n)
@@ -378,6 +395,7 @@ int send_flush(struct node *n)
                 }
                 more = more && !is_at_rest(c, s);
             }
+            s->beat = s->beat && more;
             if (!more)
                 s->calm_at = s->space->news + 1;
             else if (c->in_flight < n->opt.window_bytes)

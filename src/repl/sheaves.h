@@ -30,7 +30,7 @@ void bound_free(struct bound *b);
 /* ---- receiving ---- */
 
 struct row_in {
-    struct slice key, bytes;
+    struct slice key, bytes; /* ptr NULL: they would have to be made */
     struct item item;
     /* Of each change: the root that its proof leads to, if that is known. */
     const struct merkle_hash **roots;

@@ -2,6 +2,8 @@
 
 #include "store/state_impl.h"
 
+#include <stdlib.h>
+
 #define WAL_TRUNCATE_BYTES ((uint64_t)64 << 20)
 
 uint64_t state_checkpointed(const struct state *st)
@@ -177,14 +179,60 @@ static int run(sqlite3_stmt *q)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* In key order, so that SQLite walks each tree once. */
+/* A record on its way to where it stands. */
+struct placed {
+    uint64_t place;
+    size_t ix;
+    const struct omap_node *node;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+
+    return x->place != y->place ? (x->place > y->place) - (x->place < y->place)
+                                : (x->ix > y->ix) - (x->ix < y->ix);
+}
+
+/* They stand in the tree in the order in which they are written first, and who
+ * reads them does so one after the other. */
+static int write_items(struct state *st, const struct omap *items)
+{
+    struct placed *all;
+    size_t n = 0;
+    int rc = SQLITE_OK;
+
+    for (const struct omap_node *at = omap_first(items); at != NULL;
+         at = omap_next(at))
+        n++;
+    all = calloc(n + 1, sizeof *all);
+    if (all == NULL)
+        return SQLITE_NOMEM;
+    n = 0;
+    for (const struct omap_node *at = omap_first(items); at != NULL;
+         at = omap_next(at)) {
+        all[n] = (struct placed){ .ix = n, .node = at };
+        if (at->value.ptr != NULL && st->opt.place != NULL)
+            all[n].place = st->opt.place(at->value);
+        n++;
+    }
+    qsort(all, n, sizeof *all, by_place);
+    for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
+        rc = write_one(st, TABLE_ITEM, all[i].node);
+    free(all);
+    return rc;
+}
+
+/* In key order, so that SQLite walks each tree once, but items. */
 static int write_all(struct state *st, const struct omap *tables, uint64_t upto)
 {
     int rc = run(st->begin);
 
+    if (rc == SQLITE_OK)
+        rc = write_items(st, &tables[TABLE_ITEM]);
     for (int t = 0; t < TABLE_END; t++)
         for (const struct omap_node *n = omap_first(&tables[t]);
-             n != NULL && rc == SQLITE_OK; n = omap_next(n))
+             n != NULL && rc == SQLITE_OK && t != TABLE_ITEM; n = omap_next(n))
             rc = write_one(st, (enum store_table)t, n);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(st->upto, 1, (int64_t)upto);

@@ -19,7 +19,8 @@ struct state_options {
     const char *vfs; /* may be NULL */
     store_project_fn *project; /* may be NULL */
     void *project_ctx;
-    uint32_t pages_max; /* 0: no ceiling */
+    store_place_fn *place; /* may be NULL */
+    uint32_t pages_max;    /* 0: no ceiling */
 };
 
 /* Opens or makes the file and brings its schema up to date. */

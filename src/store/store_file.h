@@ -40,11 +40,16 @@ struct store_meta {
 typedef int store_project_fn(void *ctx, const struct store_meta *meta,
     struct slice key, struct slice value, struct store_row *row);
 
+/* Where a record of TABLE_ITEM stands among those that are read one after the
+ * other. */
+typedef uint64_t store_place_fn(struct slice value);
+
 struct store_file_options {
     const struct os_port *os; /* NULL: the operating system's */
     const char *vfs; /* through which SQLite reaches the same; NULL: its own */
     store_project_fn *project; /* NULL: no readable columns */
     void *project_ctx;
+    store_place_fn *place; /* NULL: they are written by key */
     struct log log;
     uint64_t now_ms;          /* at open; only differences count */
     size_t segment_bytes;     /* 0: 16 MiB */

@@ -110,7 +110,7 @@ static int replay(struct store_file *s, struct errmsg *why)
 static int open_all(struct store_file *s, struct errmsg *why)
 {
     struct state_options below = { s->os, s->dir, s->opt.vfs, s->opt.project,
-        s->opt.project_ctx, s->opt.state_pages_max };
+        s->opt.project_ctx, s->opt.place, s->opt.state_pages_max };
     struct journal_options beside = { s->os, s->dir, s->opt.segment_bytes,
         SPARES_MAX, s->opt.commit_max };
     char path[PATH_ROOM];

@@ -93,20 +93,16 @@ static int mem_scan(void *self, enum store_table t, struct slice prefix,
     return rc > 0 ? SYNCLINE_OK : rc;
 }
 
-/* Room for the undo records of n ops and all that they may replace; then
- * nothing below can fail for want of memory. */
-static int undo_reserve(struct store_mem *s, size_t n, size_t bytes)
+static int undo_reserve(struct store_mem *s, size_t bytes)
 {
-    size_t cap = s->undo_cap < 64 ? 64 : s->undo_cap;
+    size_t cap = s->undo_cap < 64 ? 64 : s->undo_cap * 2;
     struct undo *p;
 
     if (buf_reserve(&s->undo_bytes, bytes) == NULL) {
         s->undo_bytes.status = 0;
         return SYNCLINE_ENOMEM;
     }
-    while (cap - s->undo_n < n)
-        cap *= 2;
-    if (cap == s->undo_cap)
+    if (s->undo_n < s->undo_cap)
         return SYNCLINE_OK;
     p = realloc(s->undo, cap * sizeof *p);
     if (p == NULL)
@@ -116,23 +112,28 @@ static int undo_reserve(struct store_mem *s, size_t n, size_t bytes)
     return SYNCLINE_OK;
 }
 
-/* Notes down what a key holds, before an op changes it. */
-static void undo_note(struct store_mem *s, const struct batch_op *op)
+/* Notes down what a key holds before a commit: commits are undone whole, so
+ * that is what goes back even if several of its ops are of that key. */
+static int undo_note(struct store_mem *s, const struct batch_op *op)
 {
     const struct omap_node *n = omap_get(&s->tables[op->table], op->key);
-    struct undo *u = &s->undo[s->undo_n++];
+    size_t old = n != NULL ? n->value.len : 0;
+    int rc = undo_reserve(s, op->key.len + old);
 
-    *u = (struct undo){
+    if (rc != SYNCLINE_OK)
+        return rc;
+    s->undo[s->undo_n++] = (struct undo){
         .no = s->last + 1,
         .at = s->undo_bytes.len,
         .key_len = (uint32_t)op->key.len,
-        .value_len = n != NULL ? (uint32_t)n->value.len : 0,
+        .value_len = (uint32_t)old,
         .table = (uint8_t)op->table,
         .was_there = n != NULL,
     };
     buf_put_slice(&s->undo_bytes, op->key);
     if (n != NULL)
         buf_put_slice(&s->undo_bytes, n->value);
+    return buf_status(&s->undo_bytes);
 }
 
 static int undo_last(struct store_mem *s)
@@ -171,36 +172,26 @@ static void undo_trim(struct store_mem *s)
 
 struct need {
     size_t n[TABLE_END], bytes[TABLE_END];
-    size_t ops, old;
 };
 
-/* What applying the batch takes; EMALFORMED before anything is changed. */
-static int batch_need(
-    const struct store_mem *s, struct slice ops, struct need *need)
+/* Room for the batch and for its undoing; EMALFORMED if it is none. Nothing is
+ * changed, and then nothing can fail for want of memory. */
+static int prepare(struct store_mem *s, struct slice ops)
 {
+    struct need need = { 0 };
     struct batch_op op;
-    int err = 0;
+    int rc = SYNCLINE_OK, err = 0;
 
-    while (batch_next(&ops, &op, &err)) {
-        const struct omap_node *n = omap_get(&s->tables[op.table], op.key);
-
-        need->ops++;
-        need->old += op.key.len + (n != NULL ? n->value.len : 0);
-        /* An op may replace what an earlier one of the batch put. */
-        need->old += op.value.len;
-        need->n[op.table]++;
-        need->bytes[op.table] += op.key.len + op.value.len;
+    while (rc == SYNCLINE_OK && batch_next(&ops, &op, &err)) {
+        need.n[op.table]++;
+        need.bytes[op.table] += op.key.len + op.value.len;
+        rc = undo_note(s, &op);
     }
-    return err;
-}
-
-static int reserve_all(struct store_mem *s, const struct need *need)
-{
-    int rc = undo_reserve(s, need->ops, need->old);
-
+    if (rc == SYNCLINE_OK)
+        rc = err;
     for (int t = 0; t < TABLE_END && rc == SYNCLINE_OK; t++)
-        if (need->n[t] > 0)
-            rc = omap_reserve(&s->tables[t], need->n[t], need->bytes[t]);
+        if (need.n[t] > 0)
+            rc = omap_reserve(&s->tables[t], need.n[t], need.bytes[t]);
     return rc;
 }
 
@@ -210,19 +201,17 @@ static void apply(struct store_mem *s, struct slice ops)
     int err = 0;
 
     while (batch_next(&ops, &op, &err)) {
-        undo_note(s, &op);
         if (op.value.ptr == NULL)
             (void)omap_del(&s->tables[op.table], op.key);
         else
             ENSURE(omap_put(&s->tables[op.table], op.key, op.value) == 0);
     }
-    ENSURE(buf_status(&s->undo_bytes) == SYNCLINE_OK);
 }
 
 static int mem_commit(void *self, struct slice ops, uint64_t *no)
 {
     struct store_mem *s = self;
-    struct need need = { 0 };
+    size_t undo_n = s->undo_n, undo_bytes = s->undo_bytes.len;
     int rc;
 
     if (s->fail_n > 0) {
@@ -231,11 +220,12 @@ static int mem_commit(void *self, struct slice ops, uint64_t *no)
     }
     if (s->commit_max != 0 && ops.len > s->commit_max)
         return SYNCLINE_ELIMIT;
-    rc = batch_need(s, ops, &need);
-    if (rc == SYNCLINE_OK)
-        rc = reserve_all(s, &need);
-    if (rc != SYNCLINE_OK)
+    rc = prepare(s, ops);
+    if (rc != SYNCLINE_OK) {
+        s->undo_n = undo_n;
+        s->undo_bytes.len = undo_bytes;
         return rc;
+    }
     apply(s, ops);
     *no = ++s->last;
     return SYNCLINE_OK;

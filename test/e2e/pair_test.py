@@ -165,6 +165,98 @@ def a_device_with_others_needs_leave():
         equal(a.get("second"), None, "what the old mesh has of the new one")
 
 
+def _waits(b, a):
+    """b is in the mesh of a, where it may write nothing: what it brought
+    along waits."""
+    b.put("of-b", 1)
+    b.put("of-both", {"by": "b"})
+    a.put("of-both", {"by": "a"})
+    a.put("of-a", 2)
+    b.do("join", a.do("invite", "--role", "reader").strip())
+    b.waits_for("of-a", 2)
+    check(b.status()["joining"], "b waits no more")
+    equal(b.get("of-b"), None, "what may not be written")
+
+
+def what_waits_comes_along_into_the_next_mesh():
+    with World() as w:
+        a, b, c = w.nodes("a", "b", "c")
+        _waits(b, a)
+        code = c.do("invite").strip()
+        b.refuses("join", code, says=["still wait", "--leave", "come along"])
+        equal(b.status()["mesh"], a.status()["mesh"], "the mesh")
+        b.kill()
+        b.start()
+        # Two of its own, and two of the mesh that it leaves.
+        equal(b.call("join", code=code, leave=True)["kept"], 4, "kept")
+        b.kill()
+        b.start()
+        for n in (b, c):
+            n.waits_for("of-b", 1)
+            n.waits_for("of-a", 2)
+        wait_for("nothing waits", lambda: not b.status()["joining"])
+        same([b, c])
+        found = c.call("conflicts", space="default")["conflicts"]
+        equal([(f["key"], f["path"]) for f in found], [("of-both", "/by")])
+        equal({found[0]["winner"]["value"], found[0]["loser"]["value"]},
+              {"a", "b"}, "both values")
+        check(c.agrees(), "verify")
+        equal(a.get("of-b"), None, "what the old mesh has of it")
+
+
+def what_waits_is_written_once_it_may_be():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        _waits(b, a)
+        a.do("grant", "b", "--role", "member")
+        a.waits_for("of-b", 1)
+        wait_for("nothing waits", lambda: not b.status()["joining"])
+
+
+def what_waits_comes_back_with_who_was_removed():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        _waits(b, a)
+        a.do("remove", "b")
+        wait_for("b is alone", lambda: not b.connected())
+        b.do("join", a.do("invite").strip(), "--leave")
+        a.waits_for("of-b", 1)
+        wait_for("nothing waits", lambda: not b.status()["joining"])
+        same([a, b])
+        equal(len(a.call("conflicts", space="default")["conflicts"]), 1)
+
+
+def what_waits_is_dropped_if_one_says_so():
+    with World() as w:
+        a, b, c = w.nodes("a", "b", "c")
+        _waits(b, a)
+        c.put("of-c", 3)
+        b.do("join", c.do("invite").strip(), "--leave", "--discard")
+        b.waits_for("of-c", 3)
+        wait_for("nothing waits", lambda: not b.status()["joining"])
+        b.put("last", 4)
+        c.waits_for("last", 4)
+        for n in (b, c):
+            equal((n.get("of-b"), n.get("of-a")), (None, None), "the dropped")
+
+
+def who_met_nobody_can_go_on():
+    """The one who let it in is gone before they met, or just then."""
+    with World() as w:
+        a, b, c = w.nodes("a", "b", "c")
+        for i in range(200):
+            b.put("of-b%d" % i, i)
+        b.do("join", a.do("invite").strip())
+        a.kill()
+        c.put("of-c", 3)
+        b.joins(c, "--leave")
+        b.waits_for("of-c", 3)
+        for i in range(200):
+            c.waits_for("of-b%d" % i, i)
+        wait_for("nothing waits", lambda: not b.status()["joining"])
+        equal(c.call("conflicts", space="default")["conflicts"], [])
+
+
 def the_third_is_trusted_by_all():
     with World() as w:
         a, b, c = w.nodes("a", "b", "c")

@@ -332,6 +332,8 @@ def arguments(words):
     parse.add_argument("--json", action="store_true",
                        help="the report as JSON")
     args = parse.parse_args(words)
+    if args.hours <= 0 or args.rate <= 0 or args.round < 0:
+        parse.error("--hours, --rate: more than 0; --round: not less")
     args.round = args.round or max(3, min(30, args.hours * 360))
     return args
 

@@ -321,12 +321,23 @@ static int open_state(struct world *w, sqlite3 **db)
         "store/state.db", db, SQLITE_OPEN_READWRITE, w->os.vfs);
 }
 
+/* What people are shown. */
+static void check_query(struct world *w, const char *sql, const char *want)
+{
+    struct buf out = { 0 };
+    sqlite3 *db;
+
+    CHECK_OK(open_state(w, &db));
+    CHECK_OK(sqlite3_exec(db, sql, one_row, &out, NULL));
+    CHECK_OK(sqlite3_close(db));
+    CHECK_SLICE(buf_slice(&out), want);
+    buf_free(&out);
+}
+
 /* People open state.db beside the running node and read it. */
 TEST(people_can_query_the_items)
 {
     static struct world w;
-    struct buf out = { 0 };
-    sqlite3 *db;
 
     world_start(&w);
     CHECK_OK(store_file_close(w.s));
@@ -339,16 +350,42 @@ TEST(people_can_query_the_items)
     contract_put(&w.port, TABLE_ITEM, "\1\1\1\1zoo", "1");
     contract_put(&w.port, TABLE_ITEM, "x", "odd");
     CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
-    CHECK_OK(open_state(&w, &db));
-    CHECK_OK(sqlite3_exec(db,
-        "SELECT space, key, alive, lsn, value FROM items ORDER BY k", one_row,
-        &out, NULL));
-    CHECK_SLICE(buf_slice(&out),
+    check_query(&w,
+        "SELECT space, key, alive, lsn, value FROM items ORDER BY k",
         "16843009|lamp|1|9|{\"on\":true}|default|zoo|1|9|1|"
         "NULL|NULL|NULL|NULL|NULL|");
-    CHECK_OK(sqlite3_close(db));
     CHECK_OK(store_file_verify(w.s, &w.why));
-    buf_free(&out);
+    world_end(&w);
+}
+
+/* The first byte. */
+static uint64_t place(struct slice value)
+{
+    return value.ptr[0];
+}
+
+/* Whoever reads items in that order walks the file. */
+TEST(items_stand_in_the_order_of_their_places)
+{
+    static const char *const keys[] = { "\1\1\1\1a", "\1\1\1\1b", "\1\1\1\1c",
+        "\1\1\1\1d" };
+    static const char *const values[] = { "3", "1", "2", "1" };
+    static struct world w;
+
+    world_start(&w);
+    CHECK_OK(store_file_close(w.s));
+    w.opt.place = place;
+    CHECK_OK(world_open(&w));
+    for (size_t i = 0; i < ARRAY_N(keys); i++)
+        contract_put(&w.port, TABLE_ITEM, keys[i], values[i]);
+    CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
+    contract_put(&w.port, TABLE_ITEM, keys[1], "4"); /* stays */
+    CHECK_OK(store_file_checkpoint(w.s, 0, &w.why));
+    check_query(&w,
+        "SELECT substr(CAST(k AS TEXT), 5), CAST(v AS TEXT) FROM items"
+        " ORDER BY id",
+        "b|4|d|1|c|2|a|3|");
+    CHECK_OK(store_file_verify(w.s, &w.why));
     world_end(&w);
 }
 
@@ -376,8 +413,6 @@ TEST(a_state_of_format_1_is_brought_up)
 {
     static struct model m;
     static struct world w;
-    struct buf out = { 0 };
-    sqlite3 *db;
 
     world_start(&w);
     model_init(&m, 7);
@@ -396,24 +431,8 @@ TEST(a_state_of_format_1_is_brought_up)
     CHECK_OK(store_file_verify(w.s, &w.why));
     world_crash(&w, NULL);
     model_check(&m, &w.port, 100);
-    CHECK_OK(open_state(&w, &db));
-    CHECK_OK(sqlite3_exec(db, "PRAGMA user_version", one_row, &out, NULL));
-    CHECK_SLICE(buf_slice(&out), "2|");
-    CHECK_OK(sqlite3_close(db));
-    buf_free(&out);
+    check_query(&w, "PRAGMA user_version", "2|");
     world_end(&w);
-}
-
-static void check_pages(struct world *w, const char *want)
-{
-    struct buf out = { 0 };
-    sqlite3 *db;
-
-    CHECK_OK(open_state(w, &db));
-    CHECK_OK(sqlite3_exec(db, "PRAGMA page_size", one_row, &out, NULL));
-    CHECK_OK(sqlite3_close(db));
-    CHECK_SLICE(buf_slice(&out), want);
-    buf_free(&out);
 }
 
 /* Versions until 2026-11-27 made files of smaller pages: those stay so. */
@@ -424,7 +443,7 @@ TEST(a_state_of_smaller_pages_is_gone_on_with)
     struct store_file_stats stats;
 
     world_start(&w);
-    check_pages(&w, "16384|");
+    check_query(&w, "PRAGMA page_size", "16384|");
     model_init(&m, 9);
     for (int i = 0; i < 100; i++)
         CHECK_OK(model_commit(&m, &w.port));
@@ -442,7 +461,7 @@ TEST(a_state_of_smaller_pages_is_gone_on_with)
     CHECK_UINT(disk_content(&w.os, "store/state.db-wal")->n,
         32 + stats.wal_bytes / 4096 * (24 + 4096));
     CHECK_OK(store_file_verify(w.s, &w.why));
-    check_pages(&w, "4096|");
+    check_query(&w, "PRAGMA page_size", "4096|");
     world_end(&w);
 }
 

@@ -35,6 +35,18 @@ TEST(hex_that_is_wrong_writes_nothing)
     }
 }
 
+TEST(hex_says_these_bytes_in_one_way)
+{
+    static const char *const other[] = { "", "00ab", "00abfe", "10abff",
+        "00aBff", "00abff0", "00abff00" };
+    const struct slice bytes = SLICE_LIT("\x00\xab\xff");
+
+    CHECK(hex_is(SLICE_LIT("00abff"), bytes));
+    CHECK(hex_is(SLICE_NONE, SLICE_NONE));
+    for (size_t i = 0; i < ARRAY_N(other); i++)
+        CHECK_SAYING(!hex_is(slice_str(other[i]), bytes), "%s", other[i]);
+}
+
 /* RFC 4648, section 10, without the padding. */
 TEST(base32_published_vectors)
 {
