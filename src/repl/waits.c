@@ -302,7 +302,8 @@ int ack_lower(struct node *n, const struct device_id *device,
     if (a == NULL || vv_geq(have, &a->durable))
         return SYNCLINE_OK;
     a->news = n->acks_news = n->want_flush = true;
-    return ack_replace(a, have);
+    vv_meet(&a->durable, have); /* what it has beyond may not be durable */
+    return SYNCLINE_OK;
 }
 
 int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
