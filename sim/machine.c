@@ -65,17 +65,15 @@ static int disk_commit(void *self, struct slice ops, uint64_t *no)
 
 static void draw_identity(struct machine *m)
 {
+    const bool real = m->world->opt.seed % REAL_ONE_IN == 0;
     uint8_t seed[IDENTITY_SEED_LEN];
 
     for (size_t i = 0; i < sizeof seed; i++)
         seed[i] = (uint8_t)prng_next(&m->draw);
-    ENSURE(identity_from_seed(&m->identity, seed) == SYNCLINE_OK);
-    if (m->world->opt.seed % REAL_ONE_IN == 0)
-        crypto_port_seeded(
-            &m->crypto, &m->crypto_self, m->identity, prng_next(&m->draw));
-    else
-        crypto_port_quick(
-            &m->crypto, &m->crypto_self, m->identity, prng_next(&m->draw));
+    ENSURE((real ? identity_from_seed : identity_nominal)(&m->identity, seed) ==
+        SYNCLINE_OK);
+    (real ? crypto_port_seeded : crypto_port_quick)(
+        &m->crypto, &m->crypto_self, m->identity, prng_next(&m->draw));
     signed_know(m->world, m->identity);
 }
 

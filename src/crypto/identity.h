@@ -20,6 +20,10 @@ NODISCARD int identity_generate(struct identity **out);
 /* The same seed gives the same device: for simulations and tests. */
 NODISCARD int identity_from_seed(
     struct identity **out, const uint8_t seed[IDENTITY_SEED_LEN]);
+/* One in name only, for crypto_port_quick: its public key is what is given, and
+ * it has no private one. */
+NODISCARD int identity_nominal(
+    struct identity **out, const uint8_t seed[IDENTITY_SEED_LEN]);
 /* PKCS#8 without a passphrase. EMALFORMED with a reason. */
 NODISCARD int identity_from_pem(
     struct identity **out, struct slice pem, struct errmsg *why);

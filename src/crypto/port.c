@@ -438,6 +438,15 @@ static int quick_kx_shared(void *self, const uint8_t peer[KX_LEN],
     return SYNCLINE_OK;
 }
 
+static int quick_own_key(void *self, struct slice info, uint8_t out[KEY_LEN])
+{
+    const struct crypto_self *me = self;
+    const struct slice parts[] = { identity_spki(me->identity), info };
+
+    quick_chain(out, (struct hash128){ 2, 2 }, parts, 2);
+    return SYNCLINE_OK;
+}
+
 void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
     const struct identity *identity, uint64_t seed)
 {
@@ -454,6 +463,7 @@ void crypto_port_quick(struct crypto_port *out, struct crypto_self *self,
     out->open = quick_open;
     out->kx_public = quick_kx_public;
     out->kx_shared = quick_kx_shared;
+    out->own_key = quick_own_key;
     out->sign = quick_sign;
     out->verify = quick_verify;
 }
