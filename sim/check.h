@@ -12,6 +12,7 @@ struct world;
 struct machine;
 struct json;
 struct arena;
+struct view;
 struct view_space;
 
 /* Of an item that a commit touched, or that its vector now claims more of.
@@ -57,6 +58,15 @@ void check_digits(struct world *w, enum middle_way way, struct slice digits);
 
 /* I2: a machine that came back covers all that it was ever told is safe. */
 void check_ack(struct world *w, struct machine *m);
+/* I2: a write that was to wait for others, and is answered, is on the disks of
+ * as many as the answer says. Noted as a commit makes a vector claim it, and
+ * as a disk loses commits, or goes back. */
+void check_reached(struct world *w, const struct machine *m, uint32_t from,
+    uint32_t to, uint64_t acks);
+void check_reached_note(
+    struct world *w, const struct machine *m, uint32_t change, uint64_t commit);
+void check_reached_rewind(
+    struct world *w, const struct machine *m, bool restored);
 /* I16: a machine that came back holds what a prefix of its commits left, with
  * all that was durable, and its store finds no fault with itself. */
 void check_store(struct world *w, struct machine *m);
@@ -87,6 +97,10 @@ void check_limits(struct world *w, struct machine *m);
 void check_sizes(
     struct world *w, const struct machine *m, const struct node_sizes *z);
 void check_history(struct world *w, struct machine *m);
+/* I8: what a commit tells for the first time that it lost is in the past of its
+ * item, too. */
+void check_past(
+    struct world *w, const struct machine *m, struct view *v, struct slice ops);
 /* And what it writes at once, so that there is always a way on. */
 void check_commit(struct world *w, const struct machine *m, struct slice ops);
 
@@ -95,6 +109,9 @@ void check_commit(struct world *w, const struct machine *m, struct slice ops);
 void check_siblings(
     struct world *w, struct machine *m, const struct json *siblings);
 void check_siblings_note(struct world *w, const struct json *result);
+/* And what comes of it takes the place of nothing else. */
+void check_merged(
+    struct world *w, const struct machine *m, uint32_t change, uint32_t item);
 
 /* R38: whoever lets a device in or removes one tells the audit log. */
 void check_audit_note(

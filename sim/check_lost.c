@@ -10,9 +10,13 @@
 /* A conflict record, in the ledger's numbers. */
 struct told {
     uint32_t item, slot;
+    uint32_t beside; /* the slot of what won */
+    uint64_t life;
     uint32_t loser, winner; /* changes */
     struct dot dot;         /* the loser's */
     bool returned;          /* it came back with a member */
+    bool resolved;          /* nobody is to look at it any more */
+    bool altered;           /* it tells another value than was written */
 };
 
 struct loss_check {
@@ -25,6 +29,18 @@ struct loss_check {
     struct item now; /* what is there of item `loaded` */
     uint32_t loaded;
 };
+
+/* Of what never reached a disk by itself nothing is known. */
+static bool is_altered(
+    const struct loss_check *k, const struct told *t, struct slice value)
+{
+    struct led_change *c =
+        t->loser != LEDGER_NONE ? &k->ledger->changes[t->loser] : NULL;
+    const struct led_cell *cell = c != NULL ? ledger_cell(c, t->slot) : NULL;
+
+    return cell != NULL && !fork_names(k->world, c->space, &c->dot) &&
+        !slice_eq(cell->value, value);
+}
 
 static int add_told(void *ctx, struct slice key, struct slice value)
 {
@@ -48,19 +64,14 @@ static int add_told(void *ctx, struct slice key, struct slice value)
         .loser = ledger_find(k->ledger, vs->space, &p.loser.dot),
         .winner = ledger_find(k->ledger, vs->space, &p.winner.dot),
         .dot = p.loser.dot,
-        .returned = p.returned };
+        .returned = p.returned,
+        .resolved = p.resolved };
     t->slot = ledger_slot(k->ledger, t->item, p.loser.path, false);
+    t->beside = ledger_slot(k->ledger, t->item, p.winner.path, false);
+    t->life = p.life;
+    t->altered = is_altered(k, t, p.loser.value);
     view_grow(k->view, k->ledger);
     return SYNCLINE_OK;
-}
-
-static bool is_told(
-    const struct loss_check *k, uint32_t slot, const struct dot *dot)
-{
-    for (uint32_t i = 0; i < k->told_n; i++)
-        if (k->told[i].slot == slot && dot_eq(&k->told[i].dot, dot))
-            return true;
-    return false;
 }
 
 /* Had the author of `later` seen `earlier` in an item? */
@@ -164,6 +175,44 @@ static bool is_hidden_knowingly(const struct loss_check *k, uint32_t change,
     return false;
 }
 
+/* By a resolver whose result it went into, or by somebody who had seen it. */
+static bool settles(
+    const struct loss_check *k, struct led_change *c, const struct told *t)
+{
+    const struct bits *past = ledger_past(c, t->item);
+    const bool knew = ledger_was_told(c, t->item, &t->dot) ||
+        (t->loser != LEDGER_NONE && past != NULL && bits_has(past, t->loser));
+
+    for (uint32_t m = 0; m < c->merges_n; m++)
+        if (dot_eq(&c->merges[m], &t->dot))
+            return ledger_cell(c, t->slot) != NULL;
+    for (uint32_t j = 0; j < c->cells_n && knew; j++)
+        if (c->cells[j].slot == t->slot || c->cells[j].slot == t->beside ||
+            (k->ledger->slots[c->cells[j].slot].item == t->item &&
+                c->cells[j].life > t->life))
+            return true;
+    return false;
+}
+
+static bool is_settled(struct loss_check *k, const struct told *t)
+{
+    for (uint32_t i = 0; i < k->ledger->changes_n; i++)
+        if (i != t->loser && settles(k, &k->ledger->changes[i], t) &&
+            counts(k, i, t->item))
+            return true;
+    return false;
+}
+
+/* What is marked as settled tells nobody of what lost: whoever settled it did
+ * something with it. */
+static bool is_told(struct loss_check *k, uint32_t slot, const struct dot *dot)
+{
+    for (uint32_t i = 0; i < k->told_n; i++)
+        if (k->told[i].slot == slot && dot_eq(&k->told[i].dot, dot))
+            return !k->told[i].resolved || is_settled(k, &k->told[i]);
+    return false;
+}
+
 static bool is_accounted_for(
     struct loss_check *k, uint32_t change, const struct led_cell *cell)
 {
@@ -221,8 +270,7 @@ static bool has_twin(
 
 /* It was written beside what beat it (keep-both), under the item's key, "~" and
  * an id; what became of that counts. */
-static bool has_copy(
-    struct loss_check *k, uint32_t change, const struct led_cell *cell)
+static bool has_copy(struct loss_check *k, const struct led_cell *cell)
 {
     const struct led_slot *s = &k->ledger->slots[cell->slot];
     const struct led_item *of = &k->ledger->items[s->item];
@@ -234,7 +282,7 @@ static bool has_copy(
             const struct led_slot *cs = &k->ledger->slots[c->cells[j].slot];
             const struct led_item *ci = &k->ledger->items[cs->item];
 
-            if (i != change && ci->space == of->space && !cs->is_tomb &&
+            if (ci->space == of->space && !cs->is_tomb &&
                 ci->key.len > of->key.len &&
                 slice_has_prefix(ci->key, of->key) &&
                 ci->key.ptr[of->key.len] == '~' &&
@@ -344,7 +392,7 @@ static void check_change(struct loss_check *k, uint32_t ix)
 
         if (is_accounted_for(k, ix, &c->cells[i]) ||
             has_twin(k, ix, &c->cells[i]) || has_echo(k, ix, &c->cells[i]) ||
-            has_copy(k, ix, &c->cells[i]) || is_copy_of_half(k, &c->cells[i]) ||
+            has_copy(k, &c->cells[i]) || is_copy_of_half(k, &c->cells[i]) ||
             is_under_void(k, ix, &c->cells[i]))
             continue;
         world_fail(k->world, "I3",
@@ -360,6 +408,14 @@ static void check_change(struct loss_check *k, uint32_t ix)
  * this cannot be asked: what knew it by its first dot may be collected. */
 static void check_told(const struct loss_check *k, const struct told *t)
 {
+    if (t->altered)
+        world_fail(k->world, "altered",
+            "%.*s%.*s: change %" PRIu64 " of node %u is told of as what lost, "
+            "with a value that it did not write",
+            SLICE_FMT(k->ledger->items[t->item].key),
+            SLICE_FMT(k->ledger->slots[t->slot].path),
+            k->ledger->changes[t->loser].dot.seq,
+            k->ledger->changes[t->loser].author->ix);
     if (t->returned || t->loser == LEDGER_NONE || t->winner == LEDGER_NONE ||
         is_half(k, t->loser) || is_half(k, t->winner) ||
         k->ledger->changes[t->loser].returned ||

@@ -92,3 +92,66 @@ void check_siblings(
                 m->ix, SLICE_FMT(buf_slice(&text)));
     buf_free(&text);
 }
+
+static bool is_one_of(const struct led_change *c, const struct dot *d)
+{
+    for (uint32_t i = 0; i < c->merges_n; i++)
+        if (dot_eq(&c->merges[i], d))
+            return true;
+    return false;
+}
+
+static bool counts(
+    const struct world *w, const struct machine *m, const struct led_change *c)
+{
+    return m->node == NULL ||
+        node_bound(m->node, &w->ledger.spaces[c->space].token,
+            &c->dot.replica) >= c->dot.seq;
+}
+
+/* What stood there on the machine that writes a result. */
+static const struct led_change *replaced_by(struct world *w,
+    const struct machine *m, uint32_t change, uint32_t item,
+    const struct led_cell *result, const struct led_cell **what)
+{
+    const struct bits *seen = &w->ledger.views[m->ix].items[item].seen;
+    const struct led_change *best = NULL;
+
+    for (uint32_t i = 0; i < w->ledger.changes_n; i++) {
+        struct led_change *c = &w->ledger.changes[i];
+        const struct led_cell *cell =
+            bits_has(seen, i) ? ledger_cell(c, result->slot) : NULL;
+
+        if (i == change || cell == NULL || cell->life != result->life ||
+            !counts(w, m, c) ||
+            (best != NULL && stamp_cmp(&cell->stamp, &(*what)->stamp) <= 0))
+            continue;
+        best = c;
+        *what = cell;
+    }
+    return best;
+}
+
+void check_merged(
+    struct world *w, const struct machine *m, uint32_t change, uint32_t item)
+{
+    const struct led_change *c = &w->ledger.changes[change];
+
+    if (c->merges_n == 0 || w->forks.n > 0)
+        return;
+    for (uint32_t i = 0; i < c->cells_n; i++) {
+        const struct led_cell *old = NULL;
+        const struct led_change *by =
+            replaced_by(w, m, change, item, &c->cells[i], &old);
+
+        if (by == NULL || !dot_eq(&c->cells[i].first, &c->dot) ||
+            is_one_of(c, &old->first) ||
+            (by->merges_n > 0 && is_one_of(c, &by->merges[0])))
+            continue;
+        world_fail(w, "I11",
+            "node %u: the result of a resolver takes the place of %.*s at "
+            "%.*s%.*s, which it was not made of",
+            m->ix, SLICE_FMT(old->value), SLICE_FMT(w->ledger.items[item].key),
+            SLICE_FMT(w->ledger.slots[old->slot].path));
+    }
+}

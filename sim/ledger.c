@@ -221,12 +221,19 @@ void ledger_add_cell(struct led_change *c, const struct led_cell *cell)
     c->cells[c->cells_n++] = *cell;
 }
 
-const struct bits *ledger_past(const struct led_change *c, uint32_t item)
+static struct led_past *past_of(const struct led_change *c, uint32_t item)
 {
     for (uint32_t i = 0; i < c->past_n; i++)
         if (c->past[i].item == item)
-            return &c->past[i].seen;
+            return &c->past[i];
     return NULL;
+}
+
+const struct bits *ledger_past(const struct led_change *c, uint32_t item)
+{
+    const struct led_past *p = past_of(c, item);
+
+    return p != NULL ? &p->seen : NULL;
 }
 
 void ledger_set_past(
@@ -243,6 +250,48 @@ void ledger_set_past(
     p = &c->past[c->past_n++];
     *p = (struct led_past){ .item = item };
     bits_copy(&p->seen, seen);
+}
+
+static void set_merges(
+    struct ledger *l, uint32_t change, const struct change *c)
+{
+    struct led_change *to = &l->changes[change];
+
+    if (c->originals_n == 0 || to->merges_n > 0)
+        return;
+    to->merges = arena_alloc(&l->arena, c->originals_n * sizeof *to->merges);
+    ENSURE(to->merges != NULL);
+    for (uint32_t i = 0; i < c->originals_n; i++)
+        to->merges[to->merges_n++] = c->originals[i].dot;
+}
+
+void ledger_note_heard(struct ledger *l, uint32_t space, const struct vv *ctx,
+    const struct machine *by)
+{
+    for (uint32_t i = 0; i < ctx->n; i++) {
+        uint32_t ix = ledger_find(l, space, &ctx->e[i]);
+
+        if (ix != LEDGER_NONE && l->changes[ix].author != by)
+            l->changes[ix].heard = true;
+    }
+}
+
+void ledger_set_told(
+    struct ledger *l, uint32_t change, uint32_t item, const struct change *c)
+{
+    struct led_past *p = past_of(&l->changes[change], item);
+
+    set_merges(l, change, c);
+    ENSURE(vv_join(&p->told, &c->ctx, &l->arena) == SYNCLINE_OK &&
+        vv_join(&p->told, &c->birth, &l->arena) == SYNCLINE_OK);
+}
+
+bool ledger_was_told(
+    const struct led_change *c, uint32_t item, const struct dot *d)
+{
+    const struct led_past *p = past_of(c, item);
+
+    return p != NULL && vv_covers(&p->told, d);
 }
 
 void ledger_inherit_past(

@@ -43,6 +43,7 @@ struct led_cell {
 struct led_past {
     uint32_t item;
     struct bits seen;
+    struct vv told; /* and what it says itself: of what lost, too */
 };
 
 struct led_change {
@@ -54,8 +55,12 @@ struct led_change {
     uint32_t cells_n, cells_cap;
     struct led_past *past;
     uint32_t past_n, past_cap;
-    bool acked;        /* somebody was told that it is safe */
-    bool lost;         /* the author's disk lost it */
+    struct dot *merges; /* of a resolver's result: what it was made of */
+    uint32_t merges_n;
+    uint64_t held_at[SIM_MACHINES]; /* the commit by which its vector claims
+                                       it; 0: none */
+    bool acked;                     /* somebody was told that it is safe */
+    bool lost;                      /* the author's disk lost it */
     bool void_now;     /* and its author knows that it does not count */
     bool gone;         /* and what it removed is collected: it stays so */
     bool anew;         /* its author fetches the space anew */
@@ -148,6 +153,14 @@ void ledger_add_cell(struct led_change *c, const struct led_cell *cell);
 const struct bits *ledger_past(const struct led_change *c, uint32_t item);
 void ledger_set_past(
     struct led_change *c, uint32_t item, const struct bits *seen);
+/* Somebody has it in an item of that context. */
+void ledger_note_heard(struct ledger *l, uint32_t space, const struct vv *ctx,
+    const struct machine *by);
+/* By its own contexts, which are signed; and what it was made of. */
+void ledger_set_told(
+    struct ledger *l, uint32_t change, uint32_t item, const struct change *c);
+bool ledger_was_told(
+    const struct led_change *c, uint32_t item, const struct dot *d);
 /* It is a write that was made before, as `first` (LEDGER_NONE: unknown), and
  * has seen that and what that had seen. */
 void ledger_inherit_past(

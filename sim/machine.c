@@ -346,6 +346,8 @@ static void note_history(struct machine *m, const struct node_options *opt)
         m->history_late = HISTORY_LOOK;
     if (m->history_keep < keep)
         m->history_keep = keep;
+    if (m->history_least == 0 || m->history_least > keep)
+        m->history_least = keep;
 }
 
 void machine_start(struct machine *m)
@@ -501,7 +503,7 @@ void machine_wipe(struct machine *m)
     world_note(m->world, "machine %u loses its store", m->ix);
     machine_disk_free(&m->disk);
     machine_disk_init(&m->disk, on_file, &m->draw);
-    m->history_keep = m->history_late = 0;
+    m->history_keep = m->history_least = m->history_late = 0;
     m->wiped = true;
     m->member = false;
 }

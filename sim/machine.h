@@ -61,9 +61,10 @@ struct machine {
     struct ask *asks;       /* not answered yet */
     struct write *unplaced; /* that wait in the node; see operation.c */
     struct watcher watcher;
-    uint32_t resolving;    /* questions of its node */
-    uint32_t history_keep; /* the most of its lives on this store */
-    uint32_t history_late; /* that may still be to go */
+    uint32_t resolving;     /* questions of its node */
+    uint32_t history_keep;  /* the most of its lives on this store */
+    uint32_t history_least; /* and the least */
+    uint32_t history_late;  /* that may still be to go */
     uint64_t steps;
     struct bits changed; /* items whose rights are to be looked at */
     bool all_changed, some_changed;

@@ -269,6 +269,7 @@ static void cover(struct observer *o, uint32_t space, const struct dot *dot)
     /* A change that lost at once, at its author's, never reached an item. */
     if (ix != LEDGER_NONE)
         cover_change(o, ix, false);
+    check_reached_note(o->world, o->machine, ix, o->no);
     for (uint32_t i = 0; i < o->ledger->losses_n; i++) {
         const struct led_loss *l = &o->ledger->losses[i];
         struct dot d = l->from;
@@ -454,11 +455,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
     struct stamp greatest = o->before;
     uint32_t ix;
 
-    for (uint32_t i = 0; i < it->ctx.n; i++) {
-        ix = ledger_find(o->ledger, space, &it->ctx.e[i]);
-        if (ix != LEDGER_NONE && o->ledger->changes[ix].author != o->machine)
-            o->ledger->changes[ix].heard = true;
-    }
+    ledger_note_heard(o->ledger, space, &it->ctx, o->machine);
     for (uint32_t i = 0; i < it->changes_n; i++) {
         ix = find_change(o, space, &it->changes[i]);
         if (ix != LEDGER_NONE && ix < o->first_new) {
@@ -500,6 +497,8 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
                         rid_eq(&c->stamp.replica, &c->dot.replica)
                     ? &o->view->items[item].seen
                     : &nothing);
+        ledger_set_told(o->ledger, ix, item, c);
+        check_merged(o->world, o->machine, ix, item);
         view_see(o->view, o->ledger, o->no, item, ix);
         check_stamp(o->world, o->machine, c, &greatest);
         see_stamp(&o->view->greatest, &c->stamp);
@@ -592,6 +591,7 @@ static void observe(struct observer *o, struct slice ops)
     each_op(o, TABLE_META, on_seen_op);
     if (o->replaced_n > 0)
         note_moved(o, false);
+    check_past(o->world, o->machine, o->view, ops);
     judge_touched(o);
 }
 
@@ -681,6 +681,7 @@ void ledger_rewind(struct world *w, struct machine *m, bool restored)
         view_restore(v, &w->ledger);
     else
         view_rewind(v, &w->ledger, machine_disk_last(&m->disk));
+    check_reached_rewind(w, m, restored);
     check_brought_forget(w, m, restored ? 0 : machine_disk_last(&m->disk));
     read_all(w, m);
     note_lost(w, m, restored);
@@ -691,6 +692,7 @@ void ledger_wipe(struct world *w, struct machine *m)
     struct ledger *l = &w->ledger;
 
     view_rewind(&l->views[m->ix], l, 0);
+    check_reached_rewind(w, m, true);
     check_brought_forget(w, m, 0);
     for (uint32_t i = 0; i < l->changes_n; i++)
         if (l->changes[i].author == m)

@@ -16,6 +16,8 @@ struct write {
     bool answered;
     bool blind; /* nobody looked whether there is anything to delete */
     int rc;
+    uint64_t waits; /* for so many others */
+    uint64_t acks;  /* so many have it, as was answered */
 };
 
 static void write_over(struct world *w, struct write *wr)
@@ -24,6 +26,9 @@ static void write_over(struct world *w, struct write *wr)
     case SYNCLINE_OK:
         ledger_ack(&w->ledger, wr->from, wr->to);
         w->tally.sim.acked++;
+        if (!w->opt.grouped) /* else its changes may be in another commit */
+            check_reached(w, wr->by, wr->from, wr->to,
+                wr->acks > wr->waits ? wr->acks : wr->waits);
         break;
     case SYNCLINE_ECLOSED:  /* it went down first */
     case SYNCLINE_ETIMEOUT: /* others were not there in time */
@@ -76,9 +81,10 @@ static void on_written(
 {
     struct write *wr = a->ctx;
 
-    (void)answer;
     wr->rc = rc;
     wr->answered = true;
+    if (answer != NULL)
+        wr->acks = (uint64_t)json_get_int(answer, "acks", 0);
     forget(a->machine, wr);
     if (wr->returned)
         write_over(w, wr);
@@ -97,6 +103,7 @@ static bool send_write(
     wr->by = m;
     wr->from = w->ledger.changes_n;
     wr->blind = blind;
+    wr->waits = w->work.waits;
     machine_ask(m, on_written, wr, buf_slice(request));
     if (w->opt.grouped && !wr->answered && wr->from == w->ledger.changes_n) {
         wr->next = m->unplaced;
@@ -219,9 +226,11 @@ static void put_wait(struct world *w, struct buf *b)
 {
     bool one, paired = pairing_is_settled(w);
 
+    w->work.waits = 0;
     if (!prng_one_in(&w->work_draw, 12))
         return;
     one = prng_one_in(&w->work_draw, 2) && paired; /* else there is none */
+    w->work.waits = one;
     buf_put_str(b,
         one ? ",\"wait\":1,\"wait_ms\":3000"
             : ",\"wait\":\"all\",\"wait_ms\":2000");

@@ -158,3 +158,39 @@ int peek_conflict(
         return SYNCLINE_EMALFORMED;
     return r.err;
 }
+
+bool peek_past(const struct store_port *s, uint32_t number, uint32_t *past)
+{
+    struct buf name = { 0 };
+    struct slice value = SLICE_NONE;
+    struct stamp fields;
+    struct reader r;
+    int rc = store_get(
+        s, TABLE_META, key_meta_space(&name, META_STATE, number), &value);
+
+    buf_free(&name);
+    if (rc != SYNCLINE_OK)
+        return false;
+    r = reader_of(value);
+    for (int i = 0; i < 3; i++) /* lsn, alive, deleted */
+        (void)get_varint(&r);
+    for (int i = 0; i < 4; i++) /* fingerprints */
+        (void)get_u64(&r);
+    for (int i = 0; i < 2; i++) /* floors */
+        (void)get_varint(&r);
+    get_stamp(&r, &fields);
+    (void)get_varint(&r); /* gone */
+    *past = (uint32_t)get_varint_max(&r, UINT32_MAX);
+    return reader_end(&r) == SYNCLINE_OK;
+}
+
+int peek_versions(const struct store_port *s, uint32_t past, struct slice key,
+    store_scan_fn *fn, void *ctx)
+{
+    struct buf prefix = { 0 };
+    int rc = store_scan(s, TABLE_HISTORY, key_history_of(&prefix, past, key),
+        SLICE_NONE, fn, ctx);
+
+    buf_free(&prefix);
+    return rc;
+}

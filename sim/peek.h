@@ -38,6 +38,11 @@ struct peek {
     struct dot dot;
 };
 
+/* Under which number the space has its history; false: none yet. */
+bool peek_past(const struct store_port *s, uint32_t number, uint32_t *past);
+NODISCARD int peek_versions(const struct store_port *s, uint32_t past,
+    struct slice key, store_scan_fn *fn, void *ctx);
+
 /* A record of TABLE_META; value NULL: its end. */
 NODISCARD int peek_meta(struct slice key, struct slice value, struct peek *out);
 

@@ -15,6 +15,7 @@ struct workload {
     uint64_t ops; /* begun */
     uint64_t gap_us;
     uint64_t values;   /* each written value is new */
+    uint64_t waits;    /* for so many others, of what is written next */
     uint64_t phase_us; /* when the phase at hand began; see phases.h */
     bool over;         /* and judged */
 };

@@ -91,6 +91,7 @@ void world_close(struct world *w)
     omap_free(&w->results);
     omap_free(&w->devices);
     omap_free(&w->audited);
+    omap_free(&w->told);
     omap_free(&w->judged);
     omap_free(&w->siblings);
     trace_free(&w->trace);

@@ -73,6 +73,7 @@ struct world {
     struct omap results;  /* of resolvers, where they can be told apart */
     struct omap devices;  /* beginning of the id -> public key */
     struct omap audited;  /* what each node has told its audit log */
+    struct omap told;     /* what each machine has told of, that lost */
     struct omap judged;   /* rows whose signatures are good, by their hash */
     struct omap siblings; /* sets of them -> the order they were given in */
     struct trace trace;

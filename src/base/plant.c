@@ -36,6 +36,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_M25] = { "M25", "what was received is known in memory only" },
     [PLANT_BARE_DEATH] = { "bare-death",
         "a row without a signed change ends the life of an item" },
+    [PLANT_ACKS_EARLY] = { "acks-early",
+        "others are told what is here before it is durable" },
     [PLANT_AUDIT_SILENT] = { "audit-silent",
         "who was let in or removed is not "
         "told to the audit log" },
@@ -85,6 +87,10 @@ static const struct plant_row rows[PLANT_END] = {
         "a relay is accused of what it is just sending" },
     [PLANT_HEEDS_BEHIND] = { "heeds-behind",
         "what a peer sends that lacks the horizon is taken" },
+    [PLANT_HISTORY_HIDES] = { "history-hides",
+        "what was hidden when it lost goes into no history" },
+    [PLANT_HISTORY_SILENT] = { "history-silent",
+        "what lost goes into no history" },
     [PLANT_HISTORY_STAYS] = { "history-stays",
         "the past of an item is kept for ever" },
     [PLANT_IDLE_DEAF] = { "idle-deaf",
@@ -118,11 +124,16 @@ static const struct plant_row rows[PLANT_END] = {
         "proofs cover what has been overwritten" },
     [PLANT_READER_WRITES] = { "reader-writes",
         "a device that may not write does so" },
+    [PLANT_RECORD_ALTERS] = { "record-alters",
+        "a conflict is told of with what won in the place of what lost" },
     [PLANT_RELAY_DEAF] = { "relay-deaf", "a relay's vector stays as it was" },
     [PLANT_RELAY_PASTS] = { "relay-pasts", "a relay keeps old versions" },
     [PLANT_REISSUE_EMPTIES] = { "reissue-empties",
         "rows of a lost replica are written "
         "again without their values" },
+    [PLANT_RESOLVER_LATE] = { "resolver-late",
+        "a resolver's answer is taken though something else stands there by "
+        "now" },
     [PLANT_REPLAY_SKIPS] = { "replay-skips",
         "opening a store passes by the "
         "first commit after its checkpoint" },
@@ -130,6 +141,8 @@ static const struct plant_row rows[PLANT_END] = {
         "a proof is checked but for its signature" },
     [PLANT_SESSION_GROWS] = { "session-grows",
         "each mark leaves something in its session behind" },
+    [PLANT_SETTLES_ALL] = { "settles-all",
+        "with a removed field all conflicts of its item count as settled" },
     [PLANT_SILENT_LOSS] = { "silent-loss",
         "a value that lost gets no conflict "
         "record" },
@@ -144,6 +157,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_VERSION_BACK] = { "version-back",
         "a row brings its own version "
         "number, not the larger one" },
+    [PLANT_WAIT_ALONE] = { "wait-alone",
+        "who waits for others is answered without them" },
     [PLANT_WATCH_NO_RESYNC] = { "watch-no-resync",
         "a watch goes on from a cursor of a past that was lost" },
     [PLANT_WATCH_SKIPS] = { "watch-skips",

@@ -121,7 +121,7 @@ static int lose_relative(
     const struct change *uc = &it->changes[up->change];
     const struct change *dc = &it->changes[low->change];
     bool up_wins = stamp_cmp(&uc->stamp, &dc->stamp) > 0;
-    struct conflict conflict = { .length = it->length };
+    struct conflict conflict = { .length = it->length, .stays = true };
 
     if (up->value.ptr == NULL || low->value.ptr == NULL ||
         value_is_empty_object(up->value) || dot_eq(&uc->first, &dc->first))

@@ -26,6 +26,7 @@ struct conflict {
     bool deletion; /* what won ended the life of the item */
     /* Both at one path of one life: a resolver may merge them. */
     bool siblings;
+    bool stays; /* the loser does, and is hidden by the winner */
     const struct change *loser_change, *winner_change; /* lent; siblings */
 };
 

@@ -44,6 +44,21 @@ uint64_t vv_get(const struct vv *v, const struct rid *replica)
 }
 
 /* Dots have no padding. */
+void vv_meet(struct vv *v, const struct vv *other)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < v->n; i++) {
+        uint64_t seq = vv_get(other, &v->e[i].replica);
+
+        if (seq < v->e[i].seq)
+            v->e[i].seq = seq;
+        if (v->e[i].seq > 0)
+            v->e[kept++] = v->e[i];
+    }
+    v->n = kept;
+}
+
 bool vv_eq(const struct vv *a, const struct vv *b)
 {
     return a->n == b->n &&

@@ -54,6 +54,8 @@ static inline bool vv_covers(const struct vv *v, const struct dot *d)
 /* True if a covers everything that b covers. */
 bool vv_geq(const struct vv *a, const struct vv *b);
 bool vv_eq(const struct vv *a, const struct vv *b);
+/* v becomes what both cover. */
+void vv_meet(struct vv *v, const struct vv *other);
 /* Makes room for n entries, so that adding up to them cannot fail. */
 NODISCARD int vv_reserve(struct vv *v, uint32_t n, struct arena *a);
 /* Raises the entry to at least d->seq. */

@@ -19,7 +19,8 @@ static int tell(struct node *n, struct conn *c, struct session *s)
     struct frame f = { .type = FRAME_ACK,
         .ack = { .space = s->space->token, .device = n->device } };
     uint32_t kept = 0;
-    int rc = vv_copy(&f.ack.durable, &s->space->durable, &n->step);
+    int rc = vv_copy(&f.ack.durable,
+        PLANTED(ACKS_EARLY) ? &s->space->have : &s->space->durable, &n->step);
 
     if (rc != SYNCLINE_OK)
         return rc;

@@ -23,21 +23,6 @@ static bool counts(const struct node *n, const struct device_id *device,
     return silence_is_parked(n, &n->device) || !silence_is_parked(n, device);
 }
 
-static void lower_to(struct vv *v, const struct vv *other)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < v->n; i++) {
-        uint64_t seq = vv_get(other, &v->e[i].replica);
-
-        if (seq < v->e[i].seq)
-            v->e[i].seq = seq;
-        if (v->e[i].seq > 0)
-            v->e[kept++] = v->e[i];
-    }
-    v->n = kept;
-}
-
 /* A peer that is connected must also have said so here: what it sends is
  * judged by that (session_is_behind). Of whom a row is still to come, parked or
  * not, that row may be older than what would go. Nothing goes while somebody is
@@ -58,7 +43,7 @@ static bool lower_to_sessions(
             !vv_geq(&sp->durable, &s->claims))
             return false;
         if (counts(n, &c->device, sp))
-            lower_to(least, s != NULL ? &s->claims : &(struct vv){ 0 });
+            vv_meet(least, s != NULL ? &s->claims : &(struct vv){ 0 });
     }
     return true;
 }
@@ -76,7 +61,7 @@ static bool find_least(struct node *n, const struct space *sp, struct vv *least)
             continue;
         if (!vv_geq(&sp->durable, acked))
             return false;
-        lower_to(least, acked);
+        vv_meet(least, acked);
     }
     return lower_to_sessions(n, sp, least);
 }
@@ -301,7 +286,7 @@ static int collect_space(struct node *n, struct space *sp)
         return SYNCLINE_OK;
     }
     if (sp->collect_at.len > 0)
-        lower_to(&sp->collected_upto, &least);
+        vv_meet(&sp->collected_upto, &least);
     else {
         if (vv_geq(&sp->collected_upto, &least) && !PLANTED(M7))
             return SYNCLINE_OK; /* what can go has gone */

@@ -334,7 +334,8 @@ static int note_settled(void *ctx, struct slice key, struct slice value)
 
     if (get_conflict_record(&r, &c) != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    if (c.state != CONFLICT_OPEN || !conflict_superseded(s->item, &c))
+    if (c.state != CONFLICT_OPEN ||
+        (!PLANTED(SETTLES_ALL) && !conflict_superseded(s->item, &c)))
         return SYNCLINE_OK;
     e = arena_zalloc(&s->node->step, 1, sizeof *e);
     if (e == NULL)
@@ -373,7 +374,7 @@ static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
     (void)length;
     /* What showed here goes into the history as a whole document, and what
      * has a record went there with it. */
-    if (m->space->sealed ||
+    if (m->space->sealed || PLANTED(HISTORY_SILENT) ||
         (m->stored->existed && item_find(&m->stored->item, cell->path) == cell))
         return SYNCLINE_OK;
     rc = conflict_known(m->node, m->space,
@@ -382,6 +383,69 @@ static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
     if (rc != SYNCLINE_OK || known)
         return rc;
     return history_lost(m->node, m->space, m->key, m->stored, by, cell);
+}
+
+/* By what stands above or below it: it did not show. */
+static bool is_hidden(const struct item *it, const struct cell *cell)
+{
+    const struct stamp *at = &it->changes[cell->change].stamp;
+
+    for (size_t len = cell->path.len; len-- > 0;) {
+        const struct cell *up = cell->path.ptr[len] == '/'
+            ? item_find(it, SLICE(cell->path.ptr, len))
+            : NULL;
+
+        if (up != NULL && up->value.ptr != NULL &&
+            !value_is_empty_object(up->value) &&
+            stamp_cmp(&it->changes[up->change].stamp, at) > 0)
+            return true;
+    }
+    for (const struct cell *c = cell + 1;
+         c < it->cells + it->cells_n && path_is_above(cell->path, c->path); c++)
+        if (c->value.ptr != NULL &&
+            stamp_cmp(&it->changes[c->change].stamp, at) > 0)
+            return true;
+    return false;
+}
+
+/* The item as it was: what is merged changes it where it stands. */
+static int load_before(struct merging *m)
+{
+    struct stored *st;
+    int rc;
+
+    if (m->before != NULL)
+        return SYNCLINE_OK;
+    st = arena_alloc(&m->node->step, sizeof *st);
+    if (st == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = stored_decode(m->stored->bytes, st, &m->node->step);
+    if (rc == SYNCLINE_OK)
+        m->before = &st->item;
+    return rc;
+}
+
+/* Not in the document that goes into the history, and gone from here on. */
+static int remember_hidden(struct merging *m, const struct conflict *c)
+{
+    const struct change *by;
+    const struct cell *cell;
+    int rc;
+
+    if (c->stays || m->space->sealed || !m->stored->existed ||
+        PLANTED(HISTORY_HIDES))
+        return SYNCLINE_OK;
+    rc = load_before(m);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    cell = item_find(m->before, c->loser.path);
+    if (cell == NULL || m->before->length != c->length ||
+        !is_hidden(m->before, cell))
+        return SYNCLINE_OK;
+    by = &m->before->changes[cell->change];
+    return dot_eq(&by->first, &c->loser.dot)
+        ? history_lost(m->node, m->space, m->key, m->stored, by, cell)
+        : SYNCLINE_OK;
 }
 
 static void count_kind(struct node_counts *counts, const struct conflict *c)
@@ -425,18 +489,24 @@ static int on_conflict(void *ctx, const struct conflict *c)
     struct slice name =
         key_conflict_tail(&tail, m->key, c->loser.path, &c->loser.dot);
     enum policy policy = space_policy(m->space, m->key);
-    bool changed;
+    bool changed, known;
     int rc = buf_status(&tail);
 
+    if (PLANTED(RECORD_ALTERS) && c->siblings && c->winner.value.ptr != NULL)
+        record.loser.value = c->winner.value;
     if (m->space->sealed && sealed_is_removed(&c->loser)) {
         buf_free(&tail);
         return rc;
     }
 
     if (rc == SYNCLINE_OK)
+        rc = conflict_known(n, m->space, name, &known);
+    if (rc == SYNCLINE_OK)
         rc = conflict_join(n, m->space, name, &record, &changed);
     if (rc == SYNCLINE_OK && changed)
         count_kind(&n->counts, c);
+    if (rc == SYNCLINE_OK && !known)
+        rc = remember_hidden(m, c);
     if (rc == SYNCLINE_OK && changed &&
         (policy == POLICY_KEEP_BOTH ||
             (policy == POLICY_CUSTOM && c->siblings)))

@@ -145,21 +145,6 @@ static bool has_print(const struct frame_head *f)
 
 /* ---- given to a relay ---- */
 
-static void lower_to(struct vv *v, const struct vv *other)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < v->n; i++) {
-        uint64_t seq = vv_get(other, &v->e[i].replica);
-
-        if (seq < v->e[i].seq)
-            v->e[i].seq = seq;
-        if (v->e[i].seq > 0)
-            v->e[kept++] = v->e[i];
-    }
-    v->n = kept;
-}
-
 /* Has anything of it changed since it was told on this session? */
 static int digest(struct node *n, const struct space *sp,
     const struct frame_head *f, bool whole, uint8_t out[SHA256_LEN])
@@ -195,7 +180,7 @@ static int give(struct node *n, struct conn *c, struct session *s)
 
     if (rc != SYNCLINE_OK)
         return rc;
-    lower_to(&f->durable, &s->claims);
+    vv_meet(&f->durable, &s->claims);
     whole = vv_eq(&f->durable, &sp->have) && sp->staging == NULL &&
         !returns_into(n, sp) && border_opens(n, sp);
     rc = digest(n, sp, f, whole, now);

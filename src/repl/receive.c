@@ -167,7 +167,7 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
 {
     struct item *row = &in->item;
     struct stored st;
-    struct merging m = { n, sp, in->key, &st, false };
+    struct merging m = { n, sp, in->key, &st, false, NULL };
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     uint64_t revisions;

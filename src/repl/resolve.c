@@ -371,7 +371,7 @@ static bool still_stands(const struct asked *a, const struct item *it)
             (c->originals_n > 0 &&
                 dot_eq(&a->originals[i].dot, &c->originals[0].dot)))
             return true;
-    return false;
+    return PLANTED(RESOLVER_LATE);
 }
 
 int resolve_on_answer(struct node *n, const struct event *ev)

@@ -214,7 +214,7 @@ static int join_row(struct coming_back *b, uint64_t lsn)
 {
     struct node *n = b->node;
     struct space *sp = b->r->space;
-    struct merging m = { n, sp, b->key, &b->st, false };
+    struct merging m = { n, sp, b->key, &b->st, false, NULL };
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     int rc = finish_row(b);
@@ -318,7 +318,7 @@ static int keep_own(struct node *n, struct returning *r, struct slice key,
 {
     struct space *sp = r->space;
     struct stored st;
-    struct merging m = { n, sp, key, &st, false };
+    struct merging m = { n, sp, key, &st, false, NULL };
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     struct item row;

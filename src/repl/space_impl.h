@@ -277,6 +277,7 @@ struct merging {
     struct slice key;
     struct stored *stored;
     bool returned; /* what an ended life holds has come back with a member */
+    struct item *before; /* as it was stored; NULL: nobody asked yet */
 };
 struct merge_sink merging_sink(struct merging *m);
 

@@ -230,7 +230,7 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
     const struct item *old, const struct dot *dot, uint64_t lsn)
 {
     struct stored st;
-    struct merging m = { n, sp, key, &st, false };
+    struct merging m = { n, sp, key, &st, false, NULL };
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     struct item row;
