@@ -162,7 +162,6 @@ static void healed(struct world *w)
 {
     const uint64_t loads = (w->opt.ops + TRANSFER_OPS - 1) / TRANSFER_OPS;
 
-    w->pairing.done = NULL;
     clocks_mended(w);
     later(w,
         HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0) +
@@ -171,10 +170,12 @@ static void healed(struct world *w)
         judge_soon);
 }
 
-/* Those that are out come in first. */
-static void all_are_admins(struct world *w)
+/* What each may do is settled when all hear of it again: over a relay that was
+ * out, too. */
+static void all_are_in(struct world *w)
 {
-    pairing_begin(w, healed);
+    w->pairing.done = NULL;
+    faults_roles_finish(w, healed);
 }
 
 void phases_begin(struct world *w)
@@ -183,5 +184,5 @@ void phases_begin(struct world *w)
     faults_finish(w);
     clocks_mend(w);
     watchers_resume(w);
-    faults_roles_finish(w, all_are_admins);
+    pairing_begin(w, all_are_in);
 }

@@ -5,6 +5,7 @@
  * it twice writes the same value twice, which is no conflict. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
+#include "repl/collect_impl.h"
 #include "repl/proofs.h"
 
 enum whose {
@@ -317,8 +318,16 @@ int reissue_would(struct node *n, struct space *sp, bool *any)
     return reissue(n, sp, LOOKING, any);
 }
 
-/* All that anybody who is connected claims is here, but for what a relay has
- * and nobody may be able to open. */
+/* A relay may have what nobody can open any more; and one that takes a
+ * bootstrap may not come to its end before what is sealed for nobody is written
+ * again. */
+static bool waits_for_us(
+    const struct node *n, const struct conn *c, const struct session *s)
+{
+    return s->unopened || (session_is_behind(s) && access_is_across(n, c));
+}
+
+/* All that anybody who is connected claims is here. */
 static bool is_at_rest(const struct node *n, const struct space *sp)
 {
     bool any = false;
@@ -330,7 +339,7 @@ static bool is_at_rest(const struct node *n, const struct space *sp)
             continue;
         s = session_of(c, sp);
         if (s == NULL || !s->subscribed ||
-            (!s->unopened && !vv_geq(&sp->have, &s->claims)))
+            (!vv_geq(&sp->have, &s->claims) && !waits_for_us(n, c, s)))
             return false;
         any = true;
     }
