@@ -47,7 +47,12 @@ static int ask_old(void *ctx, struct buf *out, struct errmsg *why)
         rc = from_flags(c, out, why);
     if (rc != SYNCLINE_ENOTFOUND || why->text[0] != 0)
         return rc;
-    return passphrase_from_terminal(out, "Present passphrase: ", why);
+    rc = passphrase_from_terminal(out, "Present passphrase: ", why);
+    return rc == SYNCLINE_EDENIED && c->flag[REMOVE] == NULL
+        ? errmsg_set(why, rc,
+              "the key is under a passphrase already, and there is no terminal "
+              "to ask for that on; give it with --old-passphrase-file")
+        : rc;
 }
 
 static int ask_twice(struct buf *out, struct errmsg *why)

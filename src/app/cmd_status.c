@@ -132,6 +132,9 @@ static int run(struct cli *c)
     (void)putchar('\n');
     if (peers != NULL && peers->n > 0)
         peers_print(c, peers);
+    else if (json_get_bool(answer, "only_relay", false))
+        (void)puts("no other member yet; let it in by a code of a member: "
+                   "syncline invite --role relay");
     else
         (void)puts("no other member yet; make a code with: syncline invite");
     return CLI_DONE;

@@ -69,6 +69,8 @@ static int run(struct cli *c)
     missing = out_of_reach(answer, &others);
     if (missing > 0 && missing == others)
         return cli_fail(c, "no other member could be asked");
+    if (others == 0 && !c->json)
+        cli_say(c, "this device is alone: there is nobody to compare with");
     if (missing > 0)
         cli_say(c, "%u of %u others could not be asked", missing, others);
     return rc;
@@ -79,8 +81,7 @@ const struct command cmd_verify = {
     .args = "[SPACE]",
     .summary = "prove that all members hold the same, or name what differs",
     .help = "Exit status 0 only if every member that can be reached agrees, "
-            "and one "
-            "can.",
+            "and one\ncan, if there are others at all.",
     .max = 1,
     .run = run,
 };

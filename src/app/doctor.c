@@ -233,9 +233,21 @@ static void check_unopened(const struct json *status, struct buf *b)
     put_check(b, "relay", "warn", text);
 }
 
+static bool has_relay(const struct json *status)
+{
+    const struct json *list = json_get(status, "peers");
+
+    for (const struct json *p = list != NULL ? list->first : NULL; p != NULL;
+         p = p->next)
+        if (slice_is(json_get_str(p, "role"), "relay"))
+            return true;
+    return false;
+}
+
+/* Of a relay that is none any more nobody needs to hear. */
 static void check_relays(const struct json *status, struct buf *b)
 {
-    if (json_get_int(status, "relays_back", 0) > 0)
+    if (json_get_int(status, "relays_back", 0) > 0 && has_relay(status))
         put_check(b, "relay", "warn",
             "a relay has less than it once had: its disk was lost, or somebody "
             "put an old one in. It is sent again what it lacks; `syncline "
@@ -381,8 +393,11 @@ void doctor_examine(
     twice = check_copies(status, &b);
     if (peers == NULL || peers->n == 0)
         put_check(&b, "mesh", "info",
-            "this device is alone; `syncline invite` here and `syncline join "
-            "CODE` there make two");
+            json_get_bool(status, "only_relay", false)
+                ? "this relay is alone; `syncline invite --role relay` on a "
+                  "member and `syncline join CODE` here let it in"
+                : "this device is alone; `syncline invite` here and `syncline "
+                  "join CODE` there make two");
     for (const struct json *p = peers != NULL ? peers->first : NULL; p != NULL;
          p = p->next) {
         if (!twice)

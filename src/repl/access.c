@@ -58,8 +58,11 @@ int access_check_admin(const struct node *n, struct errmsg *why)
             "this device was removed from the mesh; join one with `syncline "
             "join CODE --leave`");
     return errmsg_set(why, SYNCLINE_EDENIED,
-        "this device is a %s: only an admin may do that; `syncline members` "
-        "shows who is one",
+        members_admins(n->members) == 0
+            ? "this device is a %s, and the mesh has no admin any more: to let "
+              "in or change anybody, join a new one: `join CODE --leave`"
+            : "this device is a %s: only an admin may do that; `syncline "
+              "members` shows who is one",
         member_role_name(m->role));
 }
 

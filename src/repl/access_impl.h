@@ -73,6 +73,12 @@ NODISCARD int carry_rename(struct node *n, struct space *sp);
  * or when keys have come. Of a row, no mark is believed meanwhile. */
 void carry_unopened(const struct node *n, struct session *s);
 /* A relay that subscribes: has it what it once said that it has? */
+bool acks_excused(const struct node *n, const struct device_id *device,
+    const struct space *sp);
+/* What it had before it became a relay it forgets by its own rule (sp NULL: in
+ * all spaces). */
+void acks_excuse(struct node *n, const struct device_id *device,
+    const struct space *sp, bool stale);
 NODISCARD int carry_look_back(struct node *n, const struct conn *c,
     const struct space *sp, const struct vv *have);
 NODISCARD int carry_ask_unopened(

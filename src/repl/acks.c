@@ -134,6 +134,25 @@ int acks_pass_on(struct node *n)
     return SYNCLINE_OK;
 }
 
+/* ---- what a relay may have forgotten ---- */
+
+void acks_excuse(struct node *n, const struct device_id *device,
+    const struct space *sp, bool stale)
+{
+    for (struct member_ack *a = n->acks; a != NULL; a = a->next)
+        if (device_eq(&a->device, device) && (sp == NULL || a->space == sp))
+            a->stale = stale;
+}
+
+bool acks_excused(const struct node *n, const struct device_id *device,
+    const struct space *sp)
+{
+    for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
+        if (a->space == sp && device_eq(&a->device, device))
+            return a->stale;
+    return false;
+}
+
 /* ---- heard ---- */
 
 int receive_claim(

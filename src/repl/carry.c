@@ -129,8 +129,13 @@ int carry_look_back(struct node *n, const struct conn *c,
         AUDIT_TEXT("name", m != NULL ? m->name : SLICE_LIT("")),
         AUDIT_TEXT("space", sp->name), AUDIT_END };
 
-    if (m == NULL || m->role != ROLE_RELAY || sp->sealed || space_is_open(sp) ||
-        vv_geq(have, acked_by(n, &c->device, sp)) || PLANTED(R27_BACK))
+    if (m == NULL || m->role != ROLE_RELAY || sp->sealed || space_is_open(sp))
+        return SYNCLINE_OK;
+    if (vv_geq(have, acked_by(n, &c->device, sp))) {
+        acks_excuse(n, &c->device, sp, false);
+        return SYNCLINE_OK;
+    }
+    if (acks_excused(n, &c->device, sp) || PLANTED(R27_BACK))
         return SYNCLINE_OK;
     n->counts.relays_back++;
     log_line(&n->log, LOG_LEVEL_WARN, "relay",

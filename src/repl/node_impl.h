@@ -89,7 +89,8 @@ struct member_ack {
     struct space *space;
     struct vv durable;
     struct arena arena;
-    bool news; /* to be passed on */
+    bool news;  /* to be passed on */
+    bool stale; /* it was no relay then, and may have forgotten it */
 };
 
 /* ---- requests under way ---- */

@@ -1,6 +1,7 @@
 #include "repl/roster.h"
 
 #include "base/hash.h"
+#include "repl/access_impl.h"
 #include "repl/node_impl.h"
 
 #include <stdlib.h>
@@ -73,6 +74,9 @@ static int tell_differences(
             : k == r->n    ? -1
                            : device_cmp(&now[i].device, &r->list[k].device);
 
+        if (c <= 0 && now[i].role == ROLE_RELAY &&
+            (c < 0 || r->list[k].role != ROLE_RELAY))
+            acks_excuse(n, &now[i].device, NULL, true);
         if (c > 0)
             rc = tell_gone(n, &r->list[k].device);
         else if (c < 0 || !is_same(&now[i], &r->list[k]))

@@ -70,6 +70,11 @@ def a_passphrase_comes_and_goes():
         a.stop()
         a.start(env={"SYNCLINE_PASSPHRASE_FILE": good})
         a.stop()
+        # Without a terminal: it is the present one that cannot be asked for.
+        p = a.spawn("key", "passphrase", "--passphrase-file", good,
+                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                    start_new_session=True)
+        tap.holds(p.communicate()[1].decode(), "--old-passphrase-file")
         # What a passphrase must be, and that a wrong one changes nothing.
         short = _file(w, "short", "short\n")
         a.refuses("key", "passphrase", "--old-passphrase-file", good,

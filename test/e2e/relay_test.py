@@ -335,6 +335,22 @@ def a_relay_that_loses_its_disk_loses_nothing():
         same([a, b])
 
 
+def a_relay_that_comes_back_is_not_accused():
+    with World(relayed=True) as w:
+        a, r, b = _scene(w)
+        a.put("lamp", 1)
+        b.waits_for("lamp", 1)
+        a.do("remove", "r")
+        wait_for("r knows", lambda: "removed" in r.status())
+        r.do("join", a.do("invite", "--role", "relay").strip(), "--leave")
+        a.put("lamp", 2)
+        b.waits_for("lamp", 2)
+        wait_for("r has all", lambda: not [
+            p for p in a.status()["peers"] if p["name"] == "r"][0]["behind"])
+        for n in (a, b):
+            equal(n.status()["relays_back"], 0, "%s accuses" % n.name)
+
+
 def nothing_of_it_is_found_at_a_relay():
     with World(relayed=True) as w:
         a, r, b = _scene(w)
@@ -369,6 +385,8 @@ def who_becomes_a_relay_forgets_and_back():
         b.put("of-b", 1)
         a.waits_for("of-b", 1)
         r.refuses("get", "default", "lamp", says="relay")
+        for n in (a, b):  # it forgot since it was told to
+            equal(n.status()["relays_back"], 0, "%s accuses" % n.name)
         a.do("grant", "r", "--role", "member")
         wait_for("it is none any more", lambda: r.space("shed"))
         r.waits_for("of-b", 1)

@@ -205,7 +205,7 @@ def the_last_admin_stays_unless_forced():
         a.refuses("remove", "a", says="itself")
         a.do("grant", "a", "--role", "member", "--force")
         wait_for("a is no admin", lambda: _members(a)["a"]["role"] == "member")
-        a.refuses("invite", says="admin")
+        a.refuses("invite", says="no admin any more")
         a.put("still", 1)
         b.waits_for("still", 1)
 
@@ -233,6 +233,7 @@ def what_is_wrong_is_said():
         a.refuses("grant", "a", says="say what is granted")
         a.refuses("grant", "a", "--space", "default",
                   says=["an admin and has all spaces", "nothing was changed"])
+        holds(a.cli("verify").err, "nobody to compare with")
         a.refuses("revoke", "a", code=2, says="--space")
         a.refuses("revoke", "a", "--space", "default", says="admin")
 
