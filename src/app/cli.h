@@ -105,6 +105,9 @@ int cli_set_terms(
 /* "all", or the names of the member's spaces. */
 struct slice cli_rights(struct cli *c, const struct json *m, const char *name);
 
+/* What else came of a change of who may what, on stderr. */
+void cli_tell_effects(const struct json *answer);
+
 /* What `audit --verify` finds wrong with the log, empty: nothing
  * (cmd_audit.c). */
 int cli_audit_wrong(struct cli *c, struct errmsg *wrong);

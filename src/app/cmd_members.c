@@ -109,17 +109,53 @@ const struct command cmd_members = {
 
 /* ---- grant, revoke ---- */
 
-enum { ROLE, SPACE, ALL_SPACES, FORCE };
+enum { ROLE, SPACE, ONLY, ALL_SPACES, FORCE };
 
 static const struct cli_flag grant_flags[] = {
     { "role", "R", "admin, member, reader or relay" },
     { "space", "S...", "a space more" },
+    { "only", NULL, "the spaces of --space and no other" },
     { "all-spaces", NULL, "every space, also those to come" },
     { "force", NULL, "even if no admin is left, or this device was removed" },
     { NULL, NULL, NULL },
 };
 
-static int call_device(struct cli *c, struct json *request, const char *done)
+void cli_tell_effects(const struct json *answer)
+{
+    int64_t codes = json_get_int(answer, "codes_void", 0);
+
+    if (codes > 0)
+        (void)fprintf(stderr,
+            "%lld open code%s of `syncline invite` here %s void now: whoever "
+            "has less from now on might have read %s\n",
+            (long long)codes, codes > 1 ? "s" : "", codes > 1 ? "are" : "is",
+            codes > 1 ? "them" : "it");
+    if (json_get_bool(answer, "unheard", false))
+        (void)fputs("this stands on this device only: it was removed itself, "
+                    "and none of the others hears of it\n",
+            stderr);
+}
+
+/* "b (0123...) is a reader of default, shed" */
+static void print_rights(struct cli *c, const struct json *answer)
+{
+    const struct slice spaces = cli_rights(c, answer, "spaces");
+    const struct slice role = json_get_str(answer, "role");
+
+    (void)printf("%.*s (%.*s) %s %s %.*s",
+        SLICE_FMT(cli_inert(c, json_get_str(answer, "name"))),
+        SLICE_FMT(json_get_str(answer, "device")),
+        json_get_bool(answer, "changed", true)
+            ? "is now"
+            : "was that already, nothing was changed:",
+        slice_is(role, "admin") ? "an" : "a", SLICE_FMT(role));
+    (void)printf(slice_is(spaces, "all") ? " of all spaces\n"
+            : slice_is(spaces, "none")   ? " of no space\n"
+                                         : ", spaces: %.*s\n",
+        SLICE_FMT(spaces));
+}
+
+static int call_device(struct cli *c, struct json *request)
 {
     struct json *answer;
     int rc;
@@ -130,9 +166,8 @@ static int call_device(struct cli *c, struct json *request, const char *done)
         return rc;
     if (c->json)
         return cli_print_answer(c, answer);
-    (void)printf("%s %.*s (%.*s)\n", done,
-        SLICE_FMT(cli_inert(c, json_get_str(answer, "name"))),
-        SLICE_FMT(json_get_str(answer, "device")));
+    print_rights(c, answer);
+    cli_tell_effects(answer);
     return CLI_DONE;
 }
 
@@ -141,12 +176,14 @@ static int run_grant(struct cli *c)
     struct json *request = cli_request(c, "grant");
     int rc = cli_set_terms(c, request, c->flag[ROLE], c->flag[SPACE]);
 
+    if (c->flag[ONLY] != NULL)
+        cli_set_json(request, "only", json_new_bool(&c->arena, true));
     if (c->flag[ALL_SPACES] != NULL)
         cli_set_json(request, "all_spaces", json_new_bool(&c->arena, true));
     if (c->flag[FORCE] != NULL)
         cli_set_json(request, "force", json_new_bool(&c->arena, true));
     if (rc == CLI_DONE)
-        rc = call_device(c, request, "changed");
+        rc = call_device(c, request);
     if (rc == CLI_DONE && c->flag[ROLE] != NULL &&
         strcmp(c->flag[ROLE], "relay") == 0)
         cli_say(c,
@@ -158,10 +195,14 @@ static int run_grant(struct cli *c)
 
 const struct command cmd_grant = {
     .name = "grant",
-    .args = "DEVICE [--role R] [--space S]... [--all-spaces] [--force]",
-    .summary = "give a member another role, or more spaces",
+    .args = "DEVICE [--role R] [[--only] --space S]... [--all-spaces] "
+            "[--force]",
+    .summary = "give a member another role, or other spaces",
     .help = "DEVICE is its name, or at least the first seven characters of its "
-            "id. What it\nhas written counts as far as it is known here; "
+            "id. --space\nadds a space to those that it has; with --only it "
+            "has those of --space and no\nother. An admin has all. What it is "
+            "from now on is printed. What it\nhas written counts as far as it "
+            "is known here; "
             "later writes that its role does\nnot allow are merged by nobody.",
     .flags = grant_flags,
     .min = 1,
@@ -186,7 +227,7 @@ static int run_revoke(struct cli *c)
 
     if (c->flag[REVOKE_FORCE] != NULL)
         cli_set_json(request, "force", json_new_bool(&c->arena, true));
-    return rc == CLI_DONE ? call_device(c, request, "changed") : rc;
+    return rc == CLI_DONE ? call_device(c, request) : rc;
 }
 
 const struct command cmd_revoke = {

@@ -24,6 +24,7 @@ static int run(struct cli *c)
     (void)printf("removed %.*s (%.*s)\n",
         SLICE_FMT(json_get_str(answer, "name")),
         SLICE_FMT(json_get_str(answer, "device")));
+    cli_tell_effects(answer);
     return CLI_DONE;
 }
 

@@ -146,7 +146,7 @@ NODISCARD int epochs_load(struct node *n);
  * members what they lack. */
 NODISCARD int epochs_tick(struct node *n);
 /* A new key, now. */
-NODISCARD int epochs_rotate(struct node *n);
+NODISCARD int epochs_rotate(struct node *n, uint64_t *epoch);
 NODISCARD int epochs_put_beacon(
     struct node *n, struct buf *out, const struct beacon *b);
 /* EDENIED: under no key that we hold. */

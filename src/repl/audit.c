@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/node_impl.h"
+#include "repl/space_impl.h"
 
 static struct json *value_of(struct node *n, const struct audit_field *f)
 {
@@ -87,16 +88,45 @@ int node_audit_device(struct node *n, const char *kind,
     return node_audit(n, kind, fields);
 }
 
+int audit_spaces(struct node *n, bool some, const struct space_token *spaces,
+    uint32_t spaces_n, struct audit_field *out)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    buf_put_str(&b, some ? "[" : "\"all\"");
+    for (uint32_t i = 0; some && i < spaces_n; i++) {
+        const struct space *sp = space_by_token(n, &spaces[i]);
+
+        buf_put_str(&b, i > 0 ? "," : "");
+        if (sp != NULL && !sp->sealed) {
+            json_print_string(&b, sp->name, false);
+            continue;
+        }
+        buf_put_u8(&b, '"');
+        put_hex(&b, SLICE(spaces[i].b, SPACE_TOKEN_LEN));
+        buf_put_u8(&b, '"');
+    }
+    buf_put_str(&b, some ? "]" : "");
+    rc = buf_status(&b);
+    *out = (struct audit_field){ .name = "spaces",
+        .json = arena_dup(&n->step, buf_slice(&b)) };
+    buf_free(&b);
+    return rc == SYNCLINE_OK && out->json.ptr == NULL ? SYNCLINE_ENOMEM : rc;
+}
+
 int node_audit_terms(struct node *n, const char *kind,
     const struct device_id *device, struct slice name,
     const struct pair_terms *t)
 {
-    const struct audit_field fields[] = { AUDIT_DEVICE("device", device),
+    struct audit_field fields[] = { AUDIT_DEVICE("device", device),
         AUDIT_TEXT("name", name),
-        AUDIT_TEXT("role", slice_str(member_role_name(t->role))),
-        AUDIT_NUMBER("spaces", t->spaces_n), AUDIT_END };
+        AUDIT_TEXT("role", slice_str(member_role_name(t->role))), AUDIT_END,
+        AUDIT_END };
+    int rc =
+        audit_spaces(n, t->some_spaces, t->spaces, t->spaces_n, &fields[3]);
 
-    return node_audit(n, kind, fields);
+    return rc == SYNCLINE_OK ? node_audit(n, kind, fields) : rc;
 }
 
 int node_audit_often(

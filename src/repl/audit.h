@@ -55,11 +55,15 @@ NODISCARD int node_audit(
 /* The same, of a device and what people call it. */
 NODISCARD int node_audit_device(struct node *n, const char *kind,
     const struct device_id *device, struct slice name);
-/* The same, with what it may from now on: role, and how many spaces (0: all).
- */
+/* The same, with what it may from now on: role, and which spaces. */
 NODISCARD int node_audit_terms(struct node *n, const char *kind,
     const struct device_id *device, struct slice name,
     const struct pair_terms *t);
+/* *out is the field `spaces`: "all", or their names; of one that has not been
+ * heard of its token. Lent for the step. */
+NODISCARD int audit_spaces(struct node *n, bool some,
+    const struct space_token *spaces, uint32_t spaces_n,
+    struct audit_field *out);
 /* The same, of what others may bring about as often as they like: the shell
  * counts those that come thick. */
 NODISCARD int node_audit_often(

@@ -250,7 +250,7 @@ static uint64_t next_epoch(const struct node *n)
     return last + 1;
 }
 
-int epochs_rotate(struct node *n)
+int epochs_rotate(struct node *n, uint64_t *epoch)
 {
     struct keyring_key fresh = { .whole = true, .epoch = next_epoch(n) };
     bool made;
@@ -264,6 +264,7 @@ int epochs_rotate(struct node *n)
     if (rc == SYNCLINE_OK)
         rc = audit_rotate(n, fresh.epoch);
     if (rc == SYNCLINE_OK) {
+        *epoch = fresh.epoch;
         n->counts.keys_made++;
         log_line(&n->log, LOG_LEVEL_INFO, "epochs",
             "the mesh has a new key, of epoch %llu",
@@ -303,6 +304,7 @@ static int give_keys(struct node *n)
 
 static int see_to_keys(struct node *n)
 {
+    uint64_t epoch;
     int rc;
 
     if (!members_has(n->members, &n->device) || n->bad_restart)
@@ -311,7 +313,7 @@ static int see_to_keys(struct node *n)
     if (rc != SYNCLINE_OK || members_role(n->members, &n->device) != ROLE_ADMIN)
         return rc;
     if (must_rotate(n))
-        return epochs_rotate(n);
+        return epochs_rotate(n, &epoch);
     return give_keys(n);
 }
 

@@ -67,7 +67,7 @@ static enum state state_of(const struct invite *v, uint64_t now_us)
     return v->state == OPEN && now_us >= v->until_us ? EXPIRED : v->state;
 }
 
-static size_t open_n(const struct invites *in, uint64_t now_us)
+size_t invites_open_n(const struct invites *in, uint64_t now_us)
 {
     size_t n = 0;
 
@@ -102,7 +102,7 @@ int invite_open(struct invites *in, uint64_t now_us, uint64_t lasts_us,
 
     if (addrs_n > CODE_ADDRS_MAX || lasts_us > UINT64_MAX - now_us)
         return SYNCLINE_EINVAL;
-    if (open_n(in, now_us) >= INVITES_MAX || v == NULL)
+    if (invites_open_n(in, now_us) >= INVITES_MAX || v == NULL)
         return SYNCLINE_ELIMIT;
     rc = in->crypto->random(in->crypto->self, c.secret, sizeof c.secret);
     if (rc != SYNCLINE_OK)

@@ -117,12 +117,15 @@ int request_invite(struct node *n, uint64_t request, const struct json *args)
         rc = buf_status(&b);
     }
     if (rc == SYNCLINE_OK) {
-        const struct audit_field fields[] = { AUDIT_NUMBER("expires_s",
-                                                  (uint64_t)seconds),
+        struct audit_field fields[] = { AUDIT_NUMBER(
+                                            "expires_s", (uint64_t)seconds),
             AUDIT_TEXT("role", slice_str(member_role_name(terms.role))),
-            AUDIT_NUMBER("spaces", terms.spaces_n), AUDIT_END };
+            AUDIT_END, AUDIT_END };
 
-        rc = node_audit(n, "invite", fields);
+        rc = audit_spaces(
+            n, terms.some_spaces, terms.spaces, terms.spaces_n, &fields[2]);
+        if (rc == SYNCLINE_OK)
+            rc = node_audit(n, "invite", fields);
     }
     rc = rc == SYNCLINE_OK      ? fx_reply(n, request, buf_slice(&b), false)
         : rc == SYNCLINE_ENOMEM ? rc

@@ -280,7 +280,7 @@ static bool answers_differ(const struct answer *a, const struct answer *b)
     return differ;
 }
 
-static bool has_less(const struct member *now, const struct member *before)
+bool member_has_less(const struct member *now, const struct member *before)
 {
     if (now->role < before->role || (now->some_spaces && !before->some_spaces))
         return true;
@@ -306,7 +306,7 @@ static bool is_lessened(const struct answer *now, const struct answer *before)
         while (k < now->n && device_cmp(&now->ids[k], &was->device) < 0)
             k++;
         if (k == now->n || !device_eq(&now->ids[k], &was->device) ||
-            has_less(&now->list[k], was))
+            member_has_less(&now->list[k], was))
             return true;
     }
     return false;

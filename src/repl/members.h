@@ -99,6 +99,7 @@ bool members_stands_by(const struct members *m, const struct device_id *device,
 bool members_weighs(const struct members *m, struct slice key);
 /* Of the key of such a record. EINVAL: of another kind. */
 NODISCARD int members_cert_id(struct cert_id *out, struct slice key);
+bool member_has_less(const struct member *now, const struct member *before);
 /* Has anybody less than before, or is out, by a fold since it was last
  * asked? */
 bool members_lessened(struct members *m);

@@ -86,6 +86,7 @@ NODISCARD int invite_open(struct invites *in, uint64_t now_us,
     struct buf *code);
 /* Binds the code that was opened last; else it lets in an admin. */
 void invite_bind(struct invites *in, const struct pair_terms *terms);
+size_t invites_open_n(const struct invites *in, uint64_t now_us);
 /* Is there a code that somebody may use, or one that ended so lately that he
  * should hear why? Else nobody unknown need be let in. */
 bool invites_expect(const struct invites *in, uint64_t now_us);

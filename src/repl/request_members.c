@@ -88,10 +88,14 @@ int admin_members(struct admin *q)
 
 /* ---- what changes it ---- */
 
-/* Answers with the device, once it is durable. */
-static int answer_of(struct admin *q, const struct member *m)
+/* Answers with the device and what it may now (NULL: nothing), once it is
+ * durable. `less` voids all codes. */
+static int answer_of(struct admin *q, const struct member *m,
+    const struct member *now, bool less)
 {
-    struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
+    struct node *n = q->n;
+    struct space *mesh = space_by_name(n, SLICE_LIT(MESH_SPACE));
+    size_t codes = less ? invites_open_n(n->invites, n->now_us) : 0;
     struct buf also = { 0 };
     int rc = admin_reply_durable(q, mesh, 0);
 
@@ -99,6 +103,9 @@ static int answer_of(struct admin *q, const struct member *m)
     put_device_hex(&also, &m->device);
     buf_put_str(&also, ",\"name\":");
     json_print_string(&also, m->name, false);
+    access_put_rights(n, &also, now, "spaces");
+    buf_printf(&also, ",\"codes_void\":%zu,\"unheard\":%s", codes,
+        n->removed_told ? "true" : "false");
     if (rc == SYNCLINE_OK)
         rc = buf_status(&also);
     if (rc == SYNCLINE_OK)
@@ -133,17 +140,22 @@ static int write_grant(
     struct admin *q, const struct member *m, const struct pair_terms *t)
 {
     struct node *n = q->n;
+    struct member now = *m;
     struct cert_id made;
     int rc;
 
+    now.role = t->role;
+    now.some_spaces = t->some_spaces;
+    now.spaces = t->spaces;
+    now.spaces_n = t->spaces_n;
     if (m->role == t->role && m->some_spaces == t->some_spaces &&
         m->spaces_n == t->spaces_n &&
         (t->spaces_n == 0 ||
             memcmp(m->spaces, t->spaces, t->spaces_n * sizeof *t->spaces) == 0))
-        return answer_of(q, m); /* it is so already */
+        return answer_of(q, m, &now, false); /* it is so already */
     rc = access_admit(n, m->spki, m->name, t, &made);
     if (rc == SYNCLINE_OK)
-        rc = answer_of(q, m);
+        rc = answer_of(q, m, &now, member_has_less(&now, m));
     if (rc == SYNCLINE_OK)
         rc = node_audit_terms(n, "role", &m->device, m->name, t);
     return rc;
@@ -198,32 +210,57 @@ static int read_change(
         : rc;
 }
 
-int admin_grant(struct admin *q)
+/* Is it said what is granted, and can it be? A space more for who has all
+ * would be none: who asks for that means these and no other. */
+static int check_granted(
+    struct admin *q, const struct member *m, const struct pair_terms *given)
 {
-    struct pair_terms given, terms;
-    const struct member *m = NULL;
     bool role = json_get(q->args, "role") != NULL;
-    int rc = read_change(q, &m, &given);
+    bool all = json_get_bool(q->args, "all_spaces", false);
+    bool only = json_get_bool(q->args, "only", false);
 
-    if (rc == SYNCLINE_OK)
-        rc = terms_of(q, m, false, &terms);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (!role && !given.some_spaces &&
-        !json_get_bool(q->args, "all_spaces", false))
+    if (!role && !given->some_spaces && !all)
         return errmsg_set(q->why, SYNCLINE_EINVAL,
             "say what is granted: a role, spaces, or all of them");
+    if (given->some_spaces && all)
+        return errmsg_set(q->why, SYNCLINE_EINVAL,
+            "give --space or --all-spaces, not both; nothing was changed");
+    if (only && !given->some_spaces)
+        return errmsg_set(q->why, SYNCLINE_EINVAL,
+            "--only: say which spaces it is to have: --space S");
     if (!role && m->role == ROLE_ADMIN)
         return errmsg_set(q->why, SYNCLINE_EINVAL,
             "%.*s is an admin and has all spaces; nothing was changed. To let "
             "it have some only give it another role, too: `syncline grant %.*s "
-            "--role member`",
+            "--role member --only --space S`",
             SLICE_FMT(m->name), SLICE_FMT(m->name));
-    if (role)
+    if (given->some_spaces && !only && !m->some_spaces)
+        return errmsg_set(q->why, SYNCLINE_EINVAL,
+            "%.*s has all spaces, so that none can be added; nothing was "
+            "changed. To let it have these and no other say --only, too",
+            SLICE_FMT(m->name));
+    return SYNCLINE_OK;
+}
+
+int admin_grant(struct admin *q)
+{
+    struct pair_terms given, terms;
+    const struct member *m = NULL;
+    int rc = read_change(q, &m, &given);
+
+    if (rc == SYNCLINE_OK)
+        rc = check_granted(q, m, &given);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    terms = (struct pair_terms){ .role = m->role, .some_spaces = true };
+    if (!json_get_bool(q->args, "only", false))
+        rc = terms_of(q, m, false, &terms);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (json_get(q->args, "role") != NULL)
         terms.role = given.role;
     for (uint32_t i = 0; i < given.spaces_n; i++)
-        if (terms.some_spaces)
-            add_token(&terms, &given.spaces[i]);
+        add_token(&terms, &given.spaces[i]);
     if (terms.role == ROLE_ADMIN ||
         json_get_bool(q->args, "all_spaces", false)) {
         terms.some_spaces = false;
@@ -308,7 +345,7 @@ int admin_remove(struct admin *q)
     if (rc == SYNCLINE_OK)
         rc = node_audit_device(q->n, "remove", &m->device, m->name);
     if (rc == SYNCLINE_OK)
-        rc = answer_of(q, m);
+        rc = answer_of(q, m, NULL, true);
     if (rc == SYNCLINE_OK)
         q->n->rotate_due = true; /* it knows the key there is */
     return rc;
@@ -317,11 +354,22 @@ int admin_remove(struct admin *q)
 int admin_rotate(struct admin *q)
 {
     struct space *mesh = space_by_name(q->n, SLICE_LIT(MESH_SPACE));
+    uint64_t epoch = 0;
+    struct buf also = { 0 };
     int rc = access_check_admin(q->n, q->why);
 
     if (rc == SYNCLINE_OK)
         rc = access_check_heeded(q->n, q->args, q->why);
     if (rc == SYNCLINE_OK)
-        rc = epochs_rotate(q->n);
-    return rc == SYNCLINE_OK ? admin_reply_durable(q, mesh, 0) : rc;
+        rc = epochs_rotate(q->n, &epoch);
+    if (rc == SYNCLINE_OK)
+        rc = admin_reply_durable(q, mesh, 0);
+    buf_printf(&also, ",\"epoch\":%llu,\"unheard\":%s",
+        (unsigned long long)epoch, q->n->removed_told ? "true" : "false");
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&also);
+    if (rc == SYNCLINE_OK)
+        rc = wait_also(q->n, buf_slice(&also));
+    buf_free(&also);
+    return rc;
 }

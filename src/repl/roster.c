@@ -36,13 +36,17 @@ static bool is_same(const struct roster_entry *a, const struct roster_entry *b)
 static int tell(struct node *n, const struct member *m, enum member_role role)
 {
     const char *name = member_role_name(role);
-    const struct audit_field fields[] = { AUDIT_DEVICE("device", &m->device),
+    struct audit_field fields[] = { AUDIT_DEVICE("device", &m->device),
         AUDIT_TEXT("name", m->name), AUDIT_DEVICE("by", &m->by),
-        AUDIT_TEXT("role", slice_str(name == NULL ? "none" : name)),
-        AUDIT_NUMBER("spaces", m->spaces_n), AUDIT_END };
+        AUDIT_TEXT("role", slice_str(name == NULL ? "none" : name)), AUDIT_END,
+        AUDIT_END };
+    int rc;
 
-    return device_eq(&m->by, &n->device) ? SYNCLINE_OK
-                                         : node_audit(n, "member", fields);
+    if (device_eq(&m->by, &n->device))
+        return SYNCLINE_OK;
+    rc = audit_spaces(n, m->some_spaces || role == ROLE_NONE, m->spaces,
+        m->spaces_n, &fields[4]);
+    return rc == SYNCLINE_OK ? node_audit(n, "member", fields) : rc;
 }
 
 static int tell_gone(struct node *n, const struct device_id *device)

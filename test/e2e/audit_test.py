@@ -45,10 +45,10 @@ def who_did_what_is_told():
         invite, = _of_kind(a, "invite")
         tap.equal(invite["who"]["uid"], os.getuid(), "who asked for the code")
         tap.equal(invite["details"],
-                  {"expires_s": 600, "role": "admin", "spaces": 0}, "the code")
+                  {"expires_s": 600, "role": "admin", "spaces": "all"}, "the code")
         pair, = _of_kind(a, "pair")
         tap.equal(pair["details"], {"device": device, "name": "b",
-                                    "role": "admin", "spaces": 0}, "who came")
+                                    "role": "admin", "spaces": "all"}, "who came")
         tap.equal(pair["who"]["device"], device, "by whom")
         join, = _of_kind(b, "join")
         tap.equal(join["details"]["name"], "a", "who let b in")
@@ -77,9 +77,9 @@ def what_other_admins_do_is_told():
         by, device = a.status()["device"], c.status()["device"]
         same = {"by": by, "device": device, "name": "c"}
         tap.equal([r["details"] for r in _of_kind(b, "member")],
-                  [dict(same, role="admin", spaces=0),
-                   dict(same, role="reader", spaces=0),
-                   dict(same, role="none", spaces=0)], "what a did")
+                  [dict(same, role="admin", spaces="all"),
+                   dict(same, role="reader", spaces="all"),
+                   dict(same, role="none", spaces=[])], "what a did")
         tap.equal(_of_kind(a, "member"), [], "nor is it told twice")
         b.stop()
         b.start()

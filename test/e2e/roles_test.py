@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Who may what, with real daemons: roles, spaces, removal, keys."""
 
+import json
 import sys
 import time
 
@@ -101,6 +102,55 @@ def a_space_that_is_made_later_is_not_there_either():
         b.waits_for("seed", 1, space="loft")
 
 
+def a_grant_restricts_and_says_what_is_so():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        for name in ("shed", "loft"):
+            a.do("space", "add", name)
+        a.put("lamp", 1)
+        a.put("seed", 1, space="shed")
+        _joins(a, b)
+        b.waits_for("seed", 1, space="shed")
+        # Of one who has all spaces: these only, or none more.
+        for how in (["--space", "default"],
+                    ["--role", "reader", "--space", "default"],
+                    ["--role", "relay", "--space", "default"]):
+            a.refuses("grant", "b", *how, says="nothing was changed")
+        equal(_members(a)["b"]["spaces"], None, "spaces after a refusal")
+        a.refuses("grant", "b", "--role", "reader", "--only", says="--only")
+        a.refuses("grant", "b", "--role", "reader", "--all-spaces",
+                  "--space", "shed", says="not both")
+        a.do("invite")
+        told = a.cli("grant", "b", "--role", "reader", "--only", "--space",
+                     "default")
+        holds(told.out, "is now a reader", "spaces: default")
+        holds(told.err, "1 open code", "void")
+        wait_for("b has the one", lambda: (
+            _members(b)["b"]["role"], _members(b)["b"]["spaces"]) ==
+            ("reader", ["default"]))
+        wait_for("b has no shed", lambda: "no such space" in b.cli(
+            "get", "shed", "seed").err)
+        b.waits_for("lamp", 1)
+        # The same again; a space more; and another list.
+        holds(a.do("grant", "b", "--role", "reader", "--only", "--space",
+                   "default"), "nothing was changed")
+        holds(a.do("grant", "b", "--space", "loft"), "spaces: ", "loft",
+              "default")
+        holds(a.do("grant", "b", "--only", "--space", "shed"), "spaces: shed")
+        holds(a.do("grant", "b", "--all-spaces"), "of all spaces")
+        holds(a.do("revoke", "b", "--space", "loft"), "default", "shed")
+        answer = json.loads(a.do("grant", "b", "--role", "member", "--json"))
+        most = ["config", "default", "shed"]
+        equal((answer["role"], sorted(answer["spaces"]), answer["changed"]),
+              ("member", most, True), "the answer")
+        told = [r["details"]["spaces"] for r in map(
+            json.loads, a.do("audit", "--json").splitlines())
+            if r["kind"] == "role"]
+        equal([s if s == "all" else sorted(s) for s in told],
+              [["default"], ["default", "loft"], ["shed"], "all", most, most],
+              "audited")
+
+
 def a_removed_device_is_told_and_closed_within_five_seconds():
     with World() as w:
         a, b, c = w.mesh("a", "b", "c")
@@ -131,6 +181,7 @@ def a_removed_device_is_told_and_closed_within_five_seconds():
             b.refuses(*how, says=["was removed", "--force"])
         b.do("invite", "--force")
         b.do("rotate", "--force")
+        holds(b.cli("remove", "c", "--force").err, "on this device only")
         b.stop()
         b.start()
         check("removed" in b.status(), "it forgot that it was removed")
