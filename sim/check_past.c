@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* A record is on all machines, and looking through the past takes its time. */
+#define ONE_IN 4
+
 struct past_check {
     struct world *world;
     const struct machine *machine;
@@ -88,6 +91,7 @@ static void look_at_record(
     uint32_t past;
 
     if (!is_first(k->world, k->machine, op->key) ||
+        k->world->told.n % ONE_IN != 0 ||
         peek_conflict(op->key, op->value, &p) != SYNCLINE_OK || p.returned ||
         is_common(p.loser.value) || is_hidden(&p) ||
         !is_of_item(k->world, v, &p) ||

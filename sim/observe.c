@@ -17,6 +17,11 @@ struct touched {
     struct item it;
 };
 
+struct observed {
+    struct batch_op op;
+    struct peek meta; /* if it is on META */
+};
+
 struct observer {
     struct world *world;
     struct machine *machine;
@@ -32,8 +37,10 @@ struct observer {
                     replayed, but not into `_mesh`, or of a bootstrap */
     struct touched *touched;
     uint32_t touched_n, touched_cap;
-    struct batch_op *ops; /* of the batch, those on META and ITEM */
+    struct observed *ops; /* of the batch, those on META and ITEM */
     uint32_t ops_n;
+    bool raises; /* a horizon */
+    bool tells;  /* of a conflict */
 };
 
 static void touch(struct observer *o, uint32_t item, bool removed)
@@ -92,22 +99,11 @@ static void on_item_op(struct observer *o, const struct batch_op *op)
     touch(o, ledger_item(o->ledger, vs->space, key), op->value.ptr == NULL);
 }
 
-static bool is_of(struct observer *o, const struct batch_op *op,
-    enum peek_meta what, struct peek *out)
+static void on_replaced_op(struct observer *o, const struct observed *at)
 {
-    if (peek_meta(op->key, op->value, out) != SYNCLINE_OK)
-        world_fail(o->world, "store", "node %u writes a damaged record",
-            o->machine->ix);
-    return out->what == what;
-}
-
-static void on_replaced_op(struct observer *o, const struct batch_op *op)
-{
-    struct peek p;
-
-    if (is_of(o, op, PEEK_RETURNING, &p) && op->value.ptr != NULL && !p.anew) {
+    if (at->op.value.ptr != NULL && !at->meta.anew) {
         ENSURE(o->replaced_n < SIM_SPACES);
-        o->replaced[o->replaced_n++] = p.number;
+        o->replaced[o->replaced_n++] = at->meta.number;
     }
 }
 
@@ -180,19 +176,17 @@ static bool may_replay(const struct observer *o, uint32_t number)
             node_replica(o->machine->node)) == UINT64_MAX;
 }
 
-static void on_space_gone(struct observer *o, const struct batch_op *op)
+static void on_space_gone(struct observer *o, const struct observed *at)
 {
-    struct peek p;
-
-    if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr != NULL)
+    if (at->op.value.ptr != NULL)
         return;
-    if (is_replaced(o, p.number) && may_replay(o, p.number)) {
-        view_replace(o->view, o->ledger, o->no, p.number);
+    if (is_replaced(o, at->meta.number) && may_replay(o, at->meta.number)) {
+        view_replace(o->view, o->ledger, o->no, at->meta.number);
         return;
     }
-    note_left(o, view_by_number(o->view, p.number));
-    note_anew(o, view_by_number(o->view, p.number));
-    view_anew(o->view, o->ledger, o->no, p.number);
+    note_left(o, view_by_number(o->view, at->meta.number));
+    note_anew(o, view_by_number(o->view, at->meta.number));
+    view_anew(o->view, o->ledger, o->no, at->meta.number);
 }
 
 static int touch_stored(void *ctx, struct slice key, struct slice value)
@@ -219,34 +213,32 @@ static void touch_all(struct observer *o, uint32_t number)
     buf_free(&prefix);
 }
 
-static void on_space_op(struct observer *o, const struct batch_op *op)
+static void on_space_op(struct observer *o, const struct observed *at)
 {
-    struct peek p;
-
-    if (!is_of(o, op, PEEK_SPACE, &p) || op->value.ptr == NULL)
+    if (at->op.value.ptr == NULL)
         return;
-    if (o->machine->relay && !slice_is(p.name, "_mesh"))
+    if (o->machine->relay && !slice_is(at->meta.name, "_mesh"))
         return; /* what it keeps there is another form of what is known */
-    view_unmap(o->view, o->ledger, p.number);
-    view_map(o->view, p.number, ledger_space(o->ledger, &p.token, p.name));
-    touch_all(o, p.number);
+    view_unmap(o->view, o->ledger, at->meta.number);
+    view_map(o->view, at->meta.number,
+        ledger_space(o->ledger, &at->meta.token, at->meta.name));
+    touch_all(o, at->meta.number);
 }
 
-static void on_returning_op(struct observer *o, const struct batch_op *op)
+static void on_returning_op(struct observer *o, const struct observed *at)
 {
-    struct peek p;
-
-    if (!is_of(o, op, PEEK_RETURNING, &p) || p.anew)
+    if (at->meta.anew)
         return;
     for (unsigned i = 0; i < SIM_SPACES; i++) {
         struct view_space *vs = &o->view->spaces[i];
 
-        if (vs->used && op->value.ptr != NULL && vs->number == p.into) {
+        if (vs->used && at->op.value.ptr != NULL &&
+            vs->number == at->meta.into) {
             vs->returning = true;
-            o->view->mutual |= (uint32_t)p.mutual << vs->space;
-            vs->from = p.number;
-        } else if (vs->used && op->value.ptr == NULL && vs->returning &&
-            vs->from == p.number) {
+            o->view->mutual |= (uint32_t)at->meta.mutual << vs->space;
+            vs->from = at->meta.number;
+        } else if (vs->used && at->op.value.ptr == NULL && vs->returning &&
+            vs->from == at->meta.number) {
             vs->returning = false;
             touch_all(o, vs->number);
         }
@@ -341,20 +333,21 @@ static void raise(struct observer *o, struct view_space *vs, struct dot *to)
         ENSURE(vv_add(&vs->have, to, &o->view->arena) == SYNCLINE_OK);
 }
 
-static void on_seen_op(struct observer *o, const struct batch_op *op)
+static void on_seen_op(struct observer *o, const struct observed *at)
 {
-    struct view_space *vs;
-    struct peek p;
+    struct view_space *vs = view_by_number(o->view, at->meta.number);
+    struct dot to = at->meta.dot; /* 0: it claims nothing any more */
 
-    static const uint8_t zero[1];
-
-    if (peek_meta(op->key, op->value.ptr != NULL ? op->value : SLICE(zero, 1),
-            &p) != SYNCLINE_OK ||
-        p.what != PEEK_SEEN)
-        return;
-    vs = view_by_number(o->view, p.number);
     if (vs != NULL)
-        raise(o, vs, &p.dot);
+        raise(o, vs, &to);
+}
+
+static void read_meta(struct observer *o, struct observed *at)
+{
+    if (peek_meta(at->op.key, at->op.value, &at->meta) != SYNCLINE_OK)
+        world_fail(o->world, "store", "node %u writes a damaged record",
+            o->machine->ix);
+    o->raises = o->raises || at->meta.what == PEEK_HORIZON;
 }
 
 static void read_ops(struct observer *o, struct slice ops)
@@ -364,22 +357,26 @@ static void read_ops(struct observer *o, struct slice ops)
     int err = 0;
 
     while (batch_next(&ops, &op, &err)) {
+        o->tells = o->tells || op.table == TABLE_CONFLICT;
         if (op.table != TABLE_META && op.table != TABLE_ITEM)
             continue;
         if (o->ops_n == cap) {
             cap = cap == 0 ? 16 : cap * 2;
             o->ops = sim_grow(o->ops, cap, sizeof *o->ops);
         }
-        o->ops[o->ops_n++] = op;
+        o->ops[o->ops_n].op = op;
+        if (op.table == TABLE_META)
+            read_meta(o, &o->ops[o->ops_n]);
+        o->ops_n++;
     }
 }
 
-/* Every op of one table; META is read again and again, items in between. */
-static void each_op(struct observer *o, enum store_table t,
-    void (*fn)(struct observer *o, const struct batch_op *op))
+/* Again and again, items in between. */
+static void each_meta(struct observer *o, enum peek_meta what,
+    void (*fn)(struct observer *o, const struct observed *at))
 {
     for (uint32_t i = 0; i < o->ops_n; i++)
-        if (o->ops[i].table == t)
+        if (o->ops[i].op.table == TABLE_META && o->ops[i].meta.what == what)
             fn(o, &o->ops[i]);
 }
 
@@ -563,35 +560,35 @@ static void judge_touched(struct observer *o)
 }
 
 /* Its fold still stands as it was before this batch. */
-static void on_joining_op(struct observer *o, const struct batch_op *op)
+static void on_joining_op(struct observer *o, const struct observed *at)
 {
-    const struct view_space *vs;
-    struct peek p;
+    const struct view_space *vs = view_by_number(o->view, at->meta.number);
 
-    if (!is_of(o, op, PEEK_JOINING, &p) || p.name.len == 0)
-        return;
-    vs = view_by_number(o->view, p.number);
-    if (vs != NULL)
-        check_brought_note(o->world, o->machine, vs, p.name, o->no);
+    if (vs != NULL && at->meta.name.len > 0)
+        check_brought_note(o->world, o->machine, vs, at->meta.name, o->no);
 }
 
 static void observe(struct observer *o, struct slice ops)
 {
     read_ops(o, ops);
-    each_op(o, TABLE_META, on_joining_op);
-    each_op(o, TABLE_META, on_replaced_op);
+    each_meta(o, PEEK_JOINING, on_joining_op);
+    each_meta(o, PEEK_RETURNING, on_replaced_op);
     if (o->replaced_n > 0)
         note_moved(o, true);
-    each_op(o, TABLE_META, on_space_gone);
-    each_op(o, TABLE_META, on_space_op);
-    each_op(o, TABLE_META, on_returning_op);
-    each_op(o, TABLE_ITEM, on_item_op);
+    each_meta(o, PEEK_SPACE, on_space_gone);
+    each_meta(o, PEEK_SPACE, on_space_op);
+    each_meta(o, PEEK_RETURNING, on_returning_op);
+    for (uint32_t i = 0; i < o->ops_n; i++)
+        if (o->ops[i].op.table == TABLE_ITEM)
+            on_item_op(o, &o->ops[i].op);
     read_touched(o);
-    losses_note(o->ledger, o->view, o->machine, ops);
-    each_op(o, TABLE_META, on_seen_op);
+    if (o->raises)
+        losses_note(o->ledger, o->view, o->machine, ops);
+    each_meta(o, PEEK_SEEN, on_seen_op);
     if (o->replaced_n > 0)
         note_moved(o, false);
-    check_past(o->world, o->machine, o->view, ops);
+    if (o->tells)
+        check_past(o->world, o->machine, o->view, ops);
     judge_touched(o);
 }
 
