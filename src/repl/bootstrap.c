@@ -71,6 +71,13 @@ static bool distrusts(
     return true;
 }
 
+/* Members take no relay's word for what was deleted: were it to insist on its
+ * own, nothing would pass here any more. */
+static bool gives_in(const struct node *n, const struct conn *c)
+{
+    return carry_is_relay(n) && access_is_across(n, c);
+}
+
 static int begin(
     struct node *n, struct conn *c, struct session *s, const struct vv *horizon)
 {
@@ -81,7 +88,7 @@ static int begin(
         distrusts(n, c, sp);
     if (!s->deaf && session_is_behind(s)) {
         n->counts.bootstraps_mutual++;
-        s->deaf = horizon_cmp(horizon, &sp->horizon) <= 0;
+        s->deaf = !gives_in(n, c) && horizon_cmp(horizon, &sp->horizon) <= 0;
     }
     if (s->deaf)
         return SYNCLINE_OK;
