@@ -266,7 +266,8 @@ int state_write(struct state *st, const struct omap *tables, uint64_t upto,
     rc = write_all(st, tables, upto);
     st->meta_over = NULL;
     if (rc != SQLITE_OK) {
-        rc = state_failed(st, st->writer, why, "write");
+        rc = state_failed(
+            st, rc == SQLITE_NOMEM ? NULL : st->writer, why, "write");
         if (sqlite3_get_autocommit(st->writer) == 0)
             (void)run(st->rollback);
         return rc;
