@@ -3,7 +3,9 @@
 #include "app/engine_impl.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define REPLICAS_MANY 1000
 #define COPIES_HELP                                          \
@@ -70,6 +72,33 @@ static void check_multicast(const struct engine *e, struct buf *b)
         put_check(b, "multicast", "warn",
             "no interface can multicast (a container or add-on without host "
             "networking?): tell members where others are with --peer A:P");
+}
+
+bool doctor_folder(const char *dir, char *text, size_t size)
+{
+    struct stat st;
+
+    if (stat(dir, &st) != 0 ||
+        ((st.st_mode & 077) == 0 && st.st_uid == geteuid()))
+        return false;
+    if (st.st_uid != geteuid())
+        (void)snprintf(text, size,
+            "%.200s belongs to another user, who can read and change all that "
+            "is in it: chown it to the user of this daemon",
+            dir);
+    else
+        (void)snprintf(text, size,
+            "%.200s has mode %03o: others can look into it; chmod 700 %.200s",
+            dir, (unsigned)st.st_mode & 0777, dir);
+    return true;
+}
+
+static void check_folder(const struct engine *e, struct buf *b)
+{
+    char text[512];
+
+    if (doctor_folder(engine_dir(e), text, sizeof text))
+        put_check(b, "folder", "warn", text);
 }
 
 static void check_disk(const struct engine *e, struct buf *b)
@@ -385,6 +414,7 @@ void doctor_examine(
 
     check_ports(e, &b);
     check_multicast(e, &b);
+    check_folder(e, &b);
     check_disk(e, &b);
     check_audit(e, &b);
     check_oversize(status, &b);

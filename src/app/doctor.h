@@ -4,6 +4,8 @@
 
 #include "app/engine.h"
 
+/* Is the folder open to others? Then what to do about it. */
+bool doctor_folder(const char *dir, char *text, size_t size);
 /* Appends {"ok":true,"checks":[...]} from what the engine can see, and from
  * status, the node's answer to `status`. */
 void doctor_examine(

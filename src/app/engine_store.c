@@ -1,3 +1,4 @@
+#include "app/doctor.h"
 #include "app/engine_impl.h"
 #include "app/stop_mark.h"
 
@@ -15,8 +16,11 @@ int engine_store_open(struct engine *e, struct errmsg *why)
         .now_ms = clock_mono_us() / 1000,
         .overlay_bytes = e->opt.overlay_bytes,
         .checkpoint_ms = e->opt.checkpoint_ms };
+    char text[512];
     int rc;
 
+    if (doctor_folder(e->dir, text, sizeof text))
+        log_line(&e->opt.log, LOG_LEVEL_WARN, "folder", "%s", text);
     e->copied = !stop_mark_take(e->dir); /* opening changes the files */
     rc = store_file_open(&e->store, e->dir, &opt, why);
     if (rc == SYNCLINE_OK)

@@ -24,6 +24,19 @@ def _checks(n, name):
             if c["name"] == name]
 
 
+def a_folder_that_is_open_to_others():
+    with World() as w:
+        (a,) = w.nodes("a")
+        equal(_checks(a, "folder"), [], "a folder that is closed")
+        os.chmod(a.dir, 0o755)
+        ((level, text),) = _checks(a, "folder")
+        equal(level, "warn", "its level")
+        check("755" in text and "chmod 700" in text, text)
+        a.stop()
+        a.start()
+        check("chmod 700" in _log(a), "the log: " + _log(a))
+
+
 def a_removed_member_keeps_its_name():
     with World() as w:
         a, b = w.mesh("a", "b", listen=free_listen)
