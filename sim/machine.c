@@ -554,7 +554,7 @@ static void carry_out(struct machine *m, const struct effect *fx)
         network_review(m);
         break;
     case FX_PACE:
-        m->paced_us = m->world->now_us;
+        m->late_us = m->world->now_us;
         network_wait(m, fx->conn, fx->wait_us);
         break;
     case FX_AUDIT:

@@ -56,7 +56,8 @@ struct machine {
     uint64_t spins_from_us;
     uint32_t timer_spins; /* wake-ups since then */
     size_t commit_most;   /* what it may write at once; 0: anything */
-    uint64_t paced_us;    /* when it last read slower than it was sent */
+    uint64_t late_us;     /* when it last read slower than it was sent, or was
+                             sent a piece of a row */
     uint64_t requests;
     struct ask *asks;       /* not answered yet */
     struct write *unplaced; /* that wait in the node; see operation.c */

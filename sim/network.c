@@ -1,5 +1,6 @@
 #include "sim/network.h"
 
+#include "repl/frames.h"
 #include "sim/forge.h"
 #include "sim/fork.h"
 #include "sim/world.h"
@@ -221,6 +222,8 @@ static void arrive(
         if (l->middle != MIDDLE_NONE)
             ev.bytes = middle_pass(&w->pairing.middle, l->middle, ev.bytes,
                 l->end[1].machine->crypto.spki, exporter);
+        if (ev.bytes.len > 0 && ev.bytes.ptr[0] == FRAME_FRAGMENT)
+            e->machine->late_us = w->now_us;
         machine_step(e->machine, &ev);
     }
 }

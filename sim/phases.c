@@ -16,9 +16,11 @@
 /* Who differs under one vector compares once a minute, and then writes. */
 #define FORKS_US (150 * SEC_US)
 /* Who reads no faster than his limits say takes longer for the same, and may be
- * sent what he has already for a while. He has caught up when nothing had to
- * wait for so long, and that is awaited for so long. */
-#define CAUGHT_UP_US (5 * SEC_US)
+ * sent what he has already for a while; so does who is sent large rows in many
+ * pieces. He has caught up when nothing had to wait, and no piece came, for so
+ * long: what goes then is collected and told of at a heartbeat. That is awaited
+ * for so long. */
+#define CAUGHT_UP_US (16 * SEC_US)
 #define CATCH_UP_US (120 * SEC_US)
 /* Nothing happens for so long, twice. */
 #define QUIET_US (60 * SEC_US)
@@ -101,12 +103,12 @@ static void judge_quiet(struct world *w, struct happening *h)
 
 /* ---- heal ---- */
 
-static bool is_reading_late(const struct world *w)
+static bool is_late(const struct world *w)
 {
     for (unsigned i = 0; i < w->machines_n; i++) {
-        uint64_t paced_us = w->machines[i].paced_us;
+        uint64_t late_us = w->machines[i].late_us;
 
-        if (paced_us > 0 && w->now_us < paced_us + CAUGHT_UP_US)
+        if (late_us > 0 && w->now_us < late_us + CAUGHT_UP_US)
             return true;
     }
     return false;
@@ -146,7 +148,7 @@ static void judge(struct world *w, struct happening *h)
 
 static void catch_up(struct world *w, struct happening *h)
 {
-    if (is_reading_late(w) && w->now_us < w->work.phase_us + CATCH_UP_US)
+    if (is_late(w) && w->now_us < w->work.phase_us + CATCH_UP_US)
         later(w, SEC_US, catch_up);
     else
         judge(w, h);

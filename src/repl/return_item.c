@@ -405,9 +405,11 @@ static bool was_gone(
 static int end_again(struct node *n, struct returning *r, struct slice key,
     struct stored *st, const struct author *by, bool *wrote)
 {
-    struct coming_back b = {
-        .node = n, .r = r, .key = key, .old = &st->item, .st = { .lsn = 0 }
-    };
+    struct coming_back b = { .node = n,
+        .r = r,
+        .key = key,
+        .old = &st->item,
+        .st = { .revisions = st->revisions } };
     struct item now;
     int rc = item_copy(&now, &st->item, &n->step);
 
@@ -415,6 +417,7 @@ static int end_again(struct node *n, struct returning *r, struct slice key,
     for (uint32_t i = 0; i < now.cells_n && rc == SYNCLINE_OK; i++)
         if (!vv_covers(&r->had, &now.changes[now.cells[i].change].dot))
             rc = rescue(&b, &now.cells[i]);
+    st->revisions = b.st.revisions; /* the next one goes behind these */
     if (rc == SYNCLINE_OK)
         rc = item_delete(&st->item, by, wrote, &n->step);
     n->counts.items_ended_again++;
