@@ -26,6 +26,7 @@ struct told {
     struct stored st;
     bool loaded, changed;
     bool locked; /* some are under keys that are not held */
+    bool again;  /* such have been asked for before */
 };
 
 static int told_end(struct node *n, struct space *sp, struct told *t)
@@ -117,7 +118,8 @@ static int is_here(struct node *n, const struct space *sp, struct slice tail,
 
 /* One that does not open is nothing to us: it claims no change. But if it is a
  * key that we lack, it has to come again. If nobody holds that any more, it
- * keeps nothing else back. */
+ * keeps nothing else back; and of what lost all are to hear then, even if only
+ * what beat it can be read by nobody. */
 static int receive_conflict(struct node *n, struct space *sp,
     const struct sealer *by, struct slice tail, struct slice record,
     struct told *t)
@@ -129,6 +131,8 @@ static int receive_conflict(struct node *n, struct space *sp,
                         : SYNCLINE_OK;
 
     t->locked = t->locked || rc == SYNCLINE_ENOTFOUND;
+    if (rc == SYNCLINE_ENOTFOUND && t->again)
+        rc = sealed_record_open_loser(by, &sealed, &clear, &n->step);
     if (rc != SYNCLINE_OK || clear.tail.len == 0)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
     n->counts.conflicts_received++;
@@ -155,10 +159,17 @@ static int all_told(
     return SYNCLINE_OK;
 }
 
+static bool was_asked_again(struct conn *c, struct space *sp)
+{
+    const struct session *s = sp->staged ? NULL : session_of(c, sp);
+
+    return s != NULL && s->pause_us > 0;
+}
+
 int receive_conflict_whole(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, struct slice tail, struct slice record)
 {
-    struct told told = { .loaded = false };
+    struct told told = { .again = was_asked_again(c, sp) };
     int rc = receive_conflict(n, sp, by, tail, record, &told);
 
     return rc == SYNCLINE_OK ? all_told(n, c, sp, &told) : rc;
@@ -168,7 +179,7 @@ int receive_conflicts(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, const struct frame_batch *f)
 {
     struct reader r = reader_of(f->conflicts);
-    struct told told = { .loaded = false };
+    struct told told = { .again = was_asked_again(c, sp) };
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {

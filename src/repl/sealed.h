@@ -57,6 +57,12 @@ NODISCARD int sealed_record_make(const struct sealer *s,
 NODISCARD int sealed_record_open(const struct sealer *s,
     const struct sealed_record *sealed, struct sealed_record *out,
     struct arena *a);
+/* The same where the key of what won does not count, as far as this node has
+ * heard: its value is left out, and its path, if it is another one than that of
+ * what lost. What lost is to be told whatever beat it. */
+NODISCARD int sealed_record_open_loser(const struct sealer *s,
+    const struct sealed_record *sealed, struct sealed_record *out,
+    struct arena *a);
 
 /* ---- what names and values are made of ---- */
 

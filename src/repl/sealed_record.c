@@ -131,20 +131,58 @@ static bool is_conflict(const struct conflict_record *c)
             !slice_eq(c->loser.path, c->winner.path));
 }
 
-int sealed_record_open(const struct sealer *s,
-    const struct sealed_record *sealed, struct sealed_record *out,
-    struct arena *a)
+/* Is it sealed under a key that the mesh has, whether it is held or not? */
+static int has_key(const struct sealer *s, const struct contender *c, bool *has)
+{
+    struct sealed_cell cell;
+    struct key_id id;
+    struct buf b = { 0 };
+    int rc = sealed_read_cell(&b, c->value, &cell);
+
+    *has = rc != SYNCLINE_OK || cell.seal.epoch == 0;
+    if (!*has) {
+        memcpy(id.b, cell.seal.key_id, KEY_ID_LEN);
+        *has = keyring_find(&s->node->keyring, cell.seal.epoch, &id) != NULL;
+    }
+    buf_free(&b);
+    return rc;
+}
+
+/* ENOTFOUND: it may be opened yet. */
+static int leave_out(const struct sealer *s, struct contender *winner,
+    bool same_path, const struct contender *loser)
+{
+    bool has;
+    int rc = has_key(s, winner, &has);
+
+    if (rc == SYNCLINE_OK && has)
+        rc = SYNCLINE_ENOTFOUND;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    winner->path = same_path ? loser->path : SLICE_LIT("");
+    winner->value = SLICE_NONE;
+    return SYNCLINE_OK;
+}
+
+static int open_record(const struct sealer *s,
+    const struct sealed_record *sealed, bool loser_only,
+    struct sealed_record *out, struct arena *a)
 {
     struct slice key = SLICE_NONE, called, name;
     struct conflict_record c;
+    bool same_path;
     int rc = read_record(sealed, &called, &c);
 
     if (rc == SYNCLINE_OK && is_nowhere(&c.loser))
         rc = SYNCLINE_EMALFORMED;
+    same_path = rc == SYNCLINE_OK && slice_eq(c.loser.path, c.winner.path);
     if (rc == SYNCLINE_OK)
         rc = open_side(s, &key, &c.loser, a);
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
         rc = open_side(s, &key, &c.winner, a);
+        if (rc == SYNCLINE_ENOTFOUND && loser_only)
+            rc = leave_out(s, &c.winner, same_path, &c.loser);
+    }
     if (rc == SYNCLINE_OK)
         rc = sealed_item_name(s, key, &name, a);
     if (rc == SYNCLINE_OK && !slice_eq(name, called))
@@ -156,4 +194,18 @@ int sealed_record_open(const struct sealer *s,
         return take(key, &c, out, a);
     *out = (struct sealed_record){ .tail = SLICE_NONE };
     return SYNCLINE_OK;
+}
+
+int sealed_record_open(const struct sealer *s,
+    const struct sealed_record *sealed, struct sealed_record *out,
+    struct arena *a)
+{
+    return open_record(s, sealed, false, out, a);
+}
+
+int sealed_record_open_loser(const struct sealer *s,
+    const struct sealed_record *sealed, struct sealed_record *out,
+    struct arena *a)
+{
+    return open_record(s, sealed, true, out, a);
 }

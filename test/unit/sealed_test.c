@@ -466,6 +466,69 @@ TEST(a_record_under_another_name_is_refused)
     desk_close(&d);
 }
 
+/* Each side under a key of its own. */
+static struct sealed_record under_two(struct desk *d, uint32_t losers,
+    uint32_t winners, const struct contender *loser,
+    const struct contender *winner)
+{
+    const struct sealed_record clear = record_of(KEY, loser, winner, &d->arena);
+    struct sealer by = d->sealer;
+    struct conflict_record c[2];
+    struct sealed_record made;
+    struct slice key, path;
+    struct dot dot;
+
+    for (int i = 0; i < 2; i++) {
+        struct reader r;
+
+        by.current = i == 0 ? losers : winners;
+        CHECK_OK(sealed_record_make(&by, &clear, &made, &d->arena));
+        r = reader_of(made.bytes);
+        CHECK_OK(get_conflict_record(&r, &c[i]));
+    }
+    CHECK_OK(get_conflict_tail(made.tail, &key, &path, &dot));
+    return record_of(key, &c[0].loser, &c[1].winner, &d->arena);
+}
+
+/* Of a winner under a key that the mesh has not, as far as is known. */
+TEST(what_lost_is_told_without_what_won)
+{
+    static const char *const paths[] = { "/a", "/b", "" };
+    struct contender loser = side("/a", "1", 1);
+    struct sealed_record r, back, want;
+    struct sealer fewer;
+    struct key_id id;
+    struct desk d;
+
+    desk_open(&d);
+    fewer = d.sealer;
+    fewer.keys_n = 1;
+    for (size_t i = 0; i < ARRAY_N(paths); i++) {
+        struct contender winner = side(paths[i], "2", 2);
+
+        r = under_two(&d, 0, 2, &loser, &winner);
+        CHECK_INT(sealed_record_open(&fewer, &r, &back, &d.arena),
+            SYNCLINE_ENOTFOUND);
+        CHECK_OK(sealed_record_open_loser(&d.sealer, &r, &back, &d.arena));
+        want = record_of(KEY, &loser, &winner, &d.arena);
+        CHECK_BYTES(back.bytes, want.bytes);
+        CHECK_OK(sealed_record_open_loser(&fewer, &r, &back, &d.arena));
+        winner = side(i == 0 ? "/a" : "", NULL, 2);
+        want = record_of(KEY, &loser, &winner, &d.arena);
+        CHECK_BYTES(back.bytes, want.bytes);
+        CHECK_BYTES(back.tail, want.tail);
+    }
+    memcpy(id.b, d.keys[2].id, KEY_ID_LEN);
+    CHECK_OK(keyring_note(&d.node->keyring, d.keys[2].epoch, &id, false));
+    CHECK_INT(sealed_record_open_loser(&fewer, &r, &back, &d.arena),
+        SYNCLINE_ENOTFOUND);
+    keyring_free(&d.node->keyring);
+    r = under_two(&d, 2, 0, &loser, &loser);
+    CHECK_INT(sealed_record_open_loser(&fewer, &r, &back, &d.arena),
+        SYNCLINE_ENOTFOUND);
+    desk_close(&d);
+}
+
 /* ---- memory ---- */
 
 static int all_of_it(struct desk *d, const struct item *it,
