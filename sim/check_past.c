@@ -81,15 +81,30 @@ static bool is_first(struct world *w, const struct machine *m, struct slice key)
     return first;
 }
 
-static void look_at_record(
-    struct past_check *k, struct view *v, const struct batch_op *op)
+/* It was told before, under the space's old number, which this commit takes it
+ * from: a space is fetched anew, or what a member had alone is replayed. What
+ * came with a bootstrap, say, is in no past here. */
+static bool is_moved(struct slice ops, struct slice key)
+{
+    struct batch_op op;
+    int err = SYNCLINE_OK;
+
+    while (batch_next(&ops, &op, &err))
+        if (op.table == TABLE_CONFLICT && op.value.ptr == NULL &&
+            slice_eq(slice_from(op.key, 4), slice_from(key, 4)))
+            return true;
+    return false;
+}
+
+static void look_at_record(struct past_check *k, struct view *v,
+    struct slice ops, const struct batch_op *op)
 {
     struct peek_conflict p;
     uint32_t past;
 
-    if (!is_first(k->world, k->machine, op->key) ||
-        peek_conflict(op->key, op->value, &p) != SYNCLINE_OK || p.returned ||
-        is_common(p.loser.value) || is_hidden(&p) ||
+    if (peek_conflict(op->key, op->value, &p) != SYNCLINE_OK || is_hidden(&p) ||
+        !is_first(k->world, k->machine, op->key) || is_moved(ops, op->key) ||
+        p.returned || is_common(p.loser.value) ||
         !is_of_item(k->world, v, &p) ||
         !peek_past(&k->machine->port, p.number, &past))
         return;
@@ -111,13 +126,14 @@ void check_past(
     struct world *w, const struct machine *m, struct view *v, struct slice ops)
 {
     struct past_check k = { .world = w, .machine = m };
+    struct slice rest = ops;
     struct batch_op op;
     int err = SYNCLINE_OK;
 
     /* Of two things under one dot each tells what it has. */
     while (!m->relay && w->forks.n == 0 && !w->failed &&
-        batch_next(&ops, &op, &err))
+        batch_next(&rest, &op, &err))
         if (op.table == TABLE_CONFLICT && op.value.ptr != NULL)
-            look_at_record(&k, v, &op);
+            look_at_record(&k, v, ops, &op);
     arena_free(&k.arena);
 }

@@ -233,6 +233,56 @@ int conflict_known(
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
+/* What lost stays where it is, by what is told of it. */
+static bool hides(const struct conflict_record *c)
+{
+    return !slice_eq(c->loser.path, c->winner.path) &&
+        (c->winner.path.len > 0 || c->winner.value.ptr != NULL);
+}
+
+struct looking_back {
+    const struct contender *loser;
+    bool found;
+};
+
+static int look_back(void *ctx, struct slice key, struct slice value)
+{
+    struct looking_back *l = ctx;
+    struct history_entry e = { .version = 0 };
+    int rc = history_decode(value, &e);
+
+    (void)key;
+    l->found = rc == SYNCLINE_OK && e.what == HISTORY_LOST &&
+        dot_eq(&e.dot, &l->loser->dot) && slice_eq(e.path, l->loser->path);
+    return rc == SYNCLINE_OK ? l->found : rc;
+}
+
+int conflict_in_past(struct node *n, struct space *sp, struct slice key,
+    struct slice tail, const struct conflict_record *now, bool *is)
+{
+    struct looking_back l = { .loser = &now->loser };
+    struct conflict_record was;
+    struct slice value;
+    struct reader r;
+    struct buf name = { 0 };
+    int rc = txn_get(
+        &n->txn, TABLE_CONFLICT, key_item(&n->key, sp->id, tail), &value);
+
+    *is = rc == SYNCLINE_OK;
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    r = reader_of(slice_from(value, 8));
+    if (get_conflict_record(&r, &was) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    if (!hides(&was) || hides(now))
+        return SYNCLINE_OK;
+    rc = store_scan(&n->opt.store, TABLE_HISTORY,
+        key_history_of(&name, sp->past, key), SLICE_NONE, look_back, &l);
+    buf_free(&name);
+    *is = l.found;
+    return rc;
+}
+
 /* ---- told once more ---- */
 
 struct telling {
@@ -489,7 +539,7 @@ static int on_conflict(void *ctx, const struct conflict *c)
     struct slice name =
         key_conflict_tail(&tail, m->key, c->loser.path, &c->loser.dot);
     enum policy policy = space_policy(m->space, m->key);
-    bool changed, known;
+    bool changed, in_past;
     int rc = buf_status(&tail);
 
     if (PLANTED(RECORD_ALTERS) && c->siblings && c->winner.value.ptr != NULL)
@@ -500,12 +550,12 @@ static int on_conflict(void *ctx, const struct conflict *c)
     }
 
     if (rc == SYNCLINE_OK)
-        rc = conflict_known(n, m->space, name, &known);
+        rc = conflict_in_past(n, m->space, m->key, name, &record, &in_past);
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, m->space, name, &record, &changed);
     if (rc == SYNCLINE_OK && changed)
         count_kind(&n->counts, c);
-    if (rc == SYNCLINE_OK && !known)
+    if (rc == SYNCLINE_OK && !in_past)
         rc = remember_hidden(m, c);
     if (rc == SYNCLINE_OK && changed &&
         (policy == POLICY_KEEP_BOTH ||

@@ -93,7 +93,7 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
         rc = SYNCLINE_EMALFORMED;
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
-    rc = conflict_known(n, sp, tail, &known);
+    rc = conflict_in_past(n, sp, key, tail, &c, &known);
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, sp, tail, &c, &changed);
     if (PLANTED(TOLD_AGAIN))
