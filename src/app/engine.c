@@ -471,10 +471,8 @@ int engine_open(
         rc = engine_open_store(e, why);
     if (rc == SYNCLINE_OK) {
         crypto_port_openssl(&e->crypto, &e->crypto_self, e->identity);
-        rc = verifier_new(&e->crypto_self.verifier);
-    }
-    if (rc == SYNCLINE_OK)
         rc = open_handles(e);
+    }
     if (rc == SYNCLINE_OK)
         rc = open_net(e, why);
     if (rc == SYNCLINE_OK)
@@ -570,7 +568,6 @@ int engine_close(struct engine *e)
         if (rc == SYNCLINE_OK)
             stop_mark_leave(e->dir);
     }
-    verifier_free(e->crypto_self.verifier);
     identity_free(e->identity);
     if (!e->handles_open) {
         free_engine(e);

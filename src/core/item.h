@@ -107,6 +107,15 @@ void put_item(struct buf *b, const struct item *it);
 NODISCARD int get_item(struct reader *r, struct item *out, struct arena *a);
 /* What get_item asks of cells, where they have come in another way. */
 NODISCARD int item_check_cells(const struct item *it);
+/* In two pieces: what an item is by its changes, and then its tombstone and
+ * cells, which who passes an item on need not look at. get_item_cells goes on
+ * where get_item_changes ended. */
+void put_item_changes(struct buf *b, const struct item *it);
+void put_item_cells(struct buf *b, const struct item *it);
+NODISCARD int get_item_changes(
+    struct reader *r, struct item *out, struct arena *a);
+NODISCARD int get_item_cells(
+    struct reader *r, struct item *it, struct arena *a);
 /* Only how it begins: length, version and context. */
 NODISCARD int get_item_head(
     struct reader *r, struct item *out, struct arena *a);

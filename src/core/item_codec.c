@@ -239,7 +239,7 @@ static void get_change(
         r->err = SYNCLINE_EMALFORMED;
 }
 
-void put_item(struct buf *b, const struct item *it)
+void put_item_changes(struct buf *b, const struct item *it)
 {
     put_varint(b, it->length);
     put_varint(b, it->version);
@@ -248,6 +248,10 @@ void put_item(struct buf *b, const struct item *it)
     put_varint(b, it->changes_n);
     for (uint32_t i = 0; i < it->changes_n; i++)
         put_change(b, &it->ctx, &it->changes[i]);
+}
+
+void put_item_cells(struct buf *b, const struct item *it)
+{
     put_varint(b, (uint64_t)(it->tomb + 1));
     put_varint(b, it->cells_n);
     for (uint32_t i = 0; i < it->cells_n; i++) {
@@ -255,6 +259,12 @@ void put_item(struct buf *b, const struct item *it)
         put_varint(b, it->cells[i].change);
         put_value(b, it->cells[i].value);
     }
+}
+
+void put_item(struct buf *b, const struct item *it)
+{
+    put_item_changes(b, it);
+    put_item_cells(b, it);
 }
 
 void put_change_context(
@@ -383,7 +393,7 @@ int get_item_head(struct reader *r, struct item *out, struct arena *a)
     return get_vv(r, &out->ctx, a);
 }
 
-int get_item(struct reader *r, struct item *out, struct arena *a)
+int get_item_changes(struct reader *r, struct item *out, struct arena *a)
 {
     struct item it;
 
@@ -391,11 +401,26 @@ int get_item(struct reader *r, struct item *out, struct arena *a)
         return r->err;
     get_short_vv(r, &it.ctx, &it.birth, a);
     get_changes(r, &it, a);
-    it.tomb = (int64_t)get_varint_max(r, it.changes_n) - 1;
-    get_cells(r, &it, a);
     if (r->err == 0)
-        r->err = check_shape(&it, a);
+        *out = it;
+    return r->err;
+}
+
+int get_item_cells(struct reader *r, struct item *it, struct arena *a)
+{
+    it->tomb = (int64_t)get_varint_max(r, it->changes_n) - 1;
+    get_cells(r, it, a);
     if (r->err == 0)
+        r->err = check_shape(it, a);
+    return r->err;
+}
+
+int get_item(struct reader *r, struct item *out, struct arena *a)
+{
+    struct item it;
+
+    if (get_item_changes(r, &it, a) == SYNCLINE_OK &&
+        get_item_cells(r, &it, a) == SYNCLINE_OK)
         *out = it;
     return r->err;
 }

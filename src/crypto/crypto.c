@@ -1,5 +1,7 @@
 #include "crypto/crypto.h"
 
+#include "crypto/gcm.h"
+
 #include <limits.h>
 #include <stdatomic.h>
 
@@ -22,7 +24,7 @@ static int failed(int rc)
 
 int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s)
 {
-    return crypto_hash(out, &s, 1);
+    return crypto_hash_parts(out, &s, 1);
 }
 
 int crypto_hmac_sha256(
@@ -83,145 +85,81 @@ int crypto_hkdf(uint8_t *out, size_t out_len, struct slice secret,
     return rc;
 }
 
-/* Looked up once: each time it is done by name, it takes longer than a cell
- * does. Kept as long as the program; who comes at the same time loses. */
-static const EVP_CIPHER *look_up(_Atomic(EVP_CIPHER *) *kept, const char *name)
-{
-    EVP_CIPHER *found = atomic_load(kept), *none = NULL;
-
-    if (found != NULL)
-        return found;
-    found = EVP_CIPHER_fetch(NULL, name, NULL);
-    if (found == NULL || atomic_compare_exchange_strong(kept, &none, found))
-        return found;
-    EVP_CIPHER_free(found);
-    return none;
-}
-
-static const EVP_CIPHER *gcm(void)
-{
-    static _Atomic(EVP_CIPHER *) kept;
-
-    return look_up(&kept, "AES-256-GCM");
-}
-
-/* One block at a time: what other modes are made of. */
-static const EVP_CIPHER *aes(void)
-{
-    static _Atomic(EVP_CIPHER *) kept;
-
-    return look_up(&kept, "AES-256-ECB");
-}
-
-/* Contexts are kept from one text to the next, as making one takes longer than
- * what it does. What is in them of a key is as secret as the key, which its
- * owner holds anyhow. Threads that seal or open live as long as the program. */
-struct kept {
-    EVP_CIPHER_CTX *gcm, *aes;
-    bool known; /* aes is under this key */
-    uint8_t key[KEY_LEN];
-    uint8_t sub[AES_BLOCK]; /* CMAC's subkey */
-};
-static _Thread_local struct kept kept;
-
-/* One that failed is in whatever state, and is not used again. */
-static void drop(EVP_CIPHER_CTX **ctx)
-{
-    EVP_CIPHER_CTX_free(*ctx);
-    *ctx = NULL;
-}
-
-/* NULL, or a context that has begun a text. */
-static EVP_CIPHER_CTX *gcm_begin(bool seal, const uint8_t key[KEY_LEN],
-    const uint8_t nonce[GCM_NONCE_LEN], struct slice aad)
-{
-    const EVP_CIPHER *cipher = gcm();
-    bool is_new = kept.gcm == NULL;
-    int n;
-
-    if (is_new)
-        kept.gcm = EVP_CIPHER_CTX_new();
-    /* Named once more, the cipher would be taken down and set up again. */
-    if (cipher != NULL && kept.gcm != NULL &&
-        EVP_CipherInit_ex2(kept.gcm, is_new ? cipher : NULL, key, nonce,
-            seal ? 1 : 0, NULL) == 1 &&
-        (aad.len == 0 ||
-            EVP_CipherUpdate(kept.gcm, NULL, &n, aad.ptr, (int)aad.len) == 1))
-        return kept.gcm;
-    drop(&kept.gcm);
-    return NULL;
-}
-
 int crypto_seal(struct buf *out, const uint8_t key[KEY_LEN],
     const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice plain)
 {
-    EVP_CIPHER_CTX *ctx;
+    const struct gcm *gcm = gcm_sodium();
     uint8_t *to;
-    int n = 0;
+    int rc;
 
     if (plain.len > INT_MAX - GCM_TAG_LEN || aad.len > INT_MAX)
         return SYNCLINE_ELIMIT;
     to = buf_reserve(out, plain.len + GCM_TAG_LEN);
     if (to == NULL)
         return buf_status(out);
-    ctx = gcm_begin(true, key, nonce, aad);
-    if (ctx == NULL)
-        return failed(SYNCLINE_ENOMEM);
-    if ((plain.len == 0 ||
-            EVP_EncryptUpdate(ctx, to, &n, plain.ptr, (int)plain.len) == 1) &&
-        EVP_EncryptFinal_ex(ctx, to + n, &n) == 1 &&
-        EVP_CIPHER_CTX_ctrl(
-            ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_LEN, to + plain.len) == 1) {
+    gcm = gcm != NULL ? gcm : &gcm_openssl;
+    rc = gcm->seal(to, key, nonce, aad, plain);
+    if (rc == SYNCLINE_OK)
         out->len += plain.len + GCM_TAG_LEN;
-        return SYNCLINE_OK;
-    }
-    drop(&kept.gcm);
-    return failed(SYNCLINE_ENOMEM);
-}
-
-/* EDENIED only if the tag is wrong: what precedes it cannot be refused. */
-static int gcm_open(
-    EVP_CIPHER_CTX *ctx, uint8_t *to, struct slice text, const uint8_t *tag)
-{
-    uint8_t copy[GCM_TAG_LEN];
-    int n = 0;
-
-    memcpy(copy, tag, sizeof copy); /* the call wants a pointer to non-const */
-    if (text.len > 0 &&
-        EVP_DecryptUpdate(ctx, to, &n, text.ptr, (int)text.len) != 1)
-        return SYNCLINE_ENOMEM;
-    if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_LEN, copy) != 1)
-        return SYNCLINE_ENOMEM;
-    return EVP_DecryptFinal_ex(ctx, to + n, &n) == 1 ? SYNCLINE_OK
-                                                     : SYNCLINE_EDENIED;
+    return rc;
 }
 
 int crypto_open(struct buf *out, const uint8_t key[KEY_LEN],
     const uint8_t nonce[GCM_NONCE_LEN], struct slice aad, struct slice sealed)
 {
-    EVP_CIPHER_CTX *ctx;
-    struct slice text;
+    const struct gcm *gcm = gcm_sodium();
     uint8_t *to;
-    int rc = SYNCLINE_ENOMEM;
+    int rc;
 
     if (sealed.len < GCM_TAG_LEN)
         return SYNCLINE_EDENIED;
     if (sealed.len > INT_MAX || aad.len > INT_MAX)
         return SYNCLINE_ELIMIT;
-    text = SLICE(sealed.ptr, sealed.len - GCM_TAG_LEN);
-    to = buf_reserve(out, text.len);
+    to = buf_reserve(out, sealed.len - GCM_TAG_LEN);
     if (to == NULL)
         return buf_status(out);
-    ctx = gcm_begin(false, key, nonce, aad);
-    if (ctx != NULL)
-        rc = gcm_open(ctx, to, text, text.ptr + text.len);
-    if (rc != SYNCLINE_OK) {
-        drop(&kept.gcm);
-        crypto_wipe(to, text.len); /* unauthenticated plaintext */
-        return failed(rc);
-    }
-    out->len += text.len;
-    return SYNCLINE_OK;
+    gcm = gcm != NULL ? gcm : &gcm_openssl;
+    rc = gcm->open(to, key, nonce, aad, sealed);
+    if (rc == SYNCLINE_OK)
+        out->len += sealed.len - GCM_TAG_LEN;
+    return rc;
+}
+
+/* One block at a time: what other modes are made of. Looked up once, since by
+ * name it takes longer than a cell does, and kept as long as the program; who
+ * comes at the same time loses. */
+static const EVP_CIPHER *aes(void)
+{
+    static _Atomic(EVP_CIPHER *) known;
+    EVP_CIPHER *found = atomic_load(&known), *none = NULL;
+
+    if (found != NULL)
+        return found;
+    found = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
+    if (found == NULL || atomic_compare_exchange_strong(&known, &none, found))
+        return found;
+    EVP_CIPHER_free(found);
+    return none;
+}
+
+/* What derives the keys of messages is kept from one to the next, as making it
+ * takes longer than what it does. It is as secret as the key, which its owner
+ * holds anyhow. Threads that seal or open live as long as the program. */
+struct kept {
+    EVP_CIPHER_CTX *aes; /* under `key` if it is known */
+    bool known;
+    uint8_t key[KEY_LEN];
+    uint8_t sub[AES_BLOCK]; /* CMAC's subkey */
+};
+static _Thread_local struct kept kept;
+
+/* One that failed is in whatever state, and is not used again. */
+static int drop_key(void)
+{
+    EVP_CIPHER_CTX_free(kept.aes);
+    kept.aes = NULL;
+    kept.known = false;
+    return failed(SYNCLINE_ENOMEM);
 }
 
 /* The subkey of CMAC for whole blocks: a block, as a number with its high end
@@ -249,10 +187,8 @@ static int keep_key(const uint8_t key[KEY_LEN])
     memset(kept.sub, 0, sizeof kept.sub);
     if (cipher == NULL || kept.aes == NULL ||
         EVP_EncryptInit_ex2(kept.aes, cipher, key, NULL, NULL) != 1 ||
-        EVP_EncryptUpdate(kept.aes, kept.sub, &n, kept.sub, AES_BLOCK) != 1) {
-        drop(&kept.aes);
-        return failed(SYNCLINE_ENOMEM);
-    }
+        EVP_EncryptUpdate(kept.aes, kept.sub, &n, kept.sub, AES_BLOCK) != 1)
+        return drop_key();
     double_block(kept.sub);
     memcpy(kept.key, key, KEY_LEN);
     kept.known = true;
@@ -280,9 +216,7 @@ static int xaes_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN],
     }
     if (EVP_EncryptUpdate(kept.aes, out, &n, blocks, sizeof blocks) == 1)
         return SYNCLINE_OK;
-    drop(&kept.aes);
-    kept.known = false;
-    return failed(SYNCLINE_ENOMEM);
+    return drop_key();
 }
 
 int crypto_xseal(struct buf *out, const uint8_t key[KEY_LEN],

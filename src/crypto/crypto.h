@@ -1,10 +1,10 @@
 /* crypto.h - the few primitives that Syncline is built from.
  *
  * No state, no files. SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869),
- * AES-256-GCM (SP 800-38D), XAES-256-GCM (C2SP), Ed25519 (RFC 8032), all by
- * OpenSSL. Law: nothing
- * aborts and nothing is written on failure. ENOMEM stands for any failure of
- * the library itself, which has no other reason here. */
+ * AES-256-GCM (SP 800-38D), XAES-256-GCM (C2SP), Ed25519 (RFC 8032), by OpenSSL
+ * and libsodium. Law: nothing aborts and nothing is written on failure. ENOMEM
+ * stands for any failure of a library itself, which has no other reason here.
+ */
 #ifndef SYNCLINE_CRYPTO_CRYPTO_H
 #define SYNCLINE_CRYPTO_CRYPTO_H
 
@@ -23,7 +23,7 @@ NODISCARD int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s);
 NODISCARD int crypto_hmac_sha256(
     uint8_t out[SHA256_LEN], struct slice key, struct slice s);
 /* Of several pieces, as if they were one. */
-NODISCARD int crypto_hash(
+NODISCARD int crypto_hash_parts(
     uint8_t out[SHA256_LEN], const struct slice *parts, size_t n);
 /* A hash that has taken whole blocks of 64 bytes, to be gone on with as often
  * as something begins with them. EINVAL: they are not whole. */
@@ -71,7 +71,8 @@ bool crypto_equal(struct slice a, struct slice b);
 /* Overwrites a secret in a way that the compiler keeps. */
 void crypto_wipe(void *p, size_t n);
 
-/* EMALFORMED: no SPKI of an Ed25519 key. EDENIED: not its signature. */
+/* EMALFORMED: no SPKI of an Ed25519 key. EDENIED: not its signature, or a key
+ * that names nobody, as one of small order. */
 NODISCARD int crypto_verify(
     struct slice spki, struct slice sig, struct slice s);
 

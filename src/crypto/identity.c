@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <sodium.h>
 
 #include "base/text.h"
 
@@ -20,8 +21,8 @@ static const uint8_t spki_begins[ED25519_SPKI_LEN - ED25519_KEY_LEN] = { 0x30,
     0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
 
 struct identity {
-    EVP_PKEY *key;
-    EVP_MD_CTX *ready; /* to sign; who does so copies it */
+    EVP_PKEY *key;                              /* NULL: one in name only */
+    uint8_t secret[crypto_sign_SECRETKEYBYTES]; /* the same, to sign by */
     struct device_id device;
     uint8_t spki[ED25519_SPKI_LEN];
 };
@@ -31,40 +32,38 @@ int device_id_of(struct device_id *out, struct slice spki)
     return crypto_sha256(out->b, spki);
 }
 
+/* What is the same key to the two libraries. */
+static int read_key(struct identity *id, EVP_PKEY *key)
+{
+    uint8_t seed[IDENTITY_SEED_LEN] = { 0 },
+            *public = id->spki + sizeof spki_begins;
+    size_t len = sizeof seed;
+    int rc = SYNCLINE_ENOMEM;
+
+    memcpy(id->spki, spki_begins, sizeof spki_begins);
+    if (EVP_PKEY_get_raw_private_key(key, seed, &len) == 1 &&
+        len == sizeof seed &&
+        crypto_sign_seed_keypair(public, id->secret, seed) == 0)
+        rc = device_id_of(&id->device, SLICE(id->spki, sizeof id->spki));
+    crypto_wipe(seed, sizeof seed);
+    return rc;
+}
+
 /* Takes the key, also when it fails. */
 static int from_key(struct identity **out, EVP_PKEY *key)
 {
-    struct identity *id = NULL;
-    size_t len = ED25519_KEY_LEN;
-    int rc = SYNCLINE_ENOMEM;
+    struct identity *id = key != NULL ? calloc(1, sizeof *id) : NULL;
+    int rc = id != NULL ? read_key(id, key) : SYNCLINE_ENOMEM;
 
-    if (key == NULL)
-        goto fail;
-    id = calloc(1, sizeof *id);
-    if (id == NULL)
-        goto fail;
-    memcpy(id->spki, spki_begins, sizeof spki_begins);
-    if (EVP_PKEY_get_raw_public_key(key, id->spki + sizeof spki_begins, &len) !=
-            1 ||
-        len != ED25519_KEY_LEN)
-        goto fail;
-    rc = device_id_of(&id->device, SLICE(id->spki, sizeof id->spki));
-    if (rc != SYNCLINE_OK)
-        goto fail;
-    id->ready = EVP_MD_CTX_new();
-    if (id->ready == NULL ||
-        EVP_DigestSignInit(id->ready, NULL, NULL, NULL, key) != 1)
-        goto fail;
+    if (rc != SYNCLINE_OK) {
+        ERR_clear_error();
+        EVP_PKEY_free(key);
+        identity_free(id);
+        return rc;
+    }
     id->key = key;
     *out = id;
     return SYNCLINE_OK;
-fail:
-    ERR_clear_error();
-    if (id != NULL)
-        EVP_MD_CTX_free(id->ready);
-    free(id);
-    EVP_PKEY_free(key);
-    return rc;
 }
 
 int identity_generate(struct identity **out)
@@ -161,8 +160,8 @@ void identity_free(struct identity *id)
 {
     if (id == NULL)
         return;
-    EVP_MD_CTX_free(id->ready);
     EVP_PKEY_free(id->key);
+    crypto_wipe(id->secret, sizeof id->secret);
     free(id);
 }
 
@@ -184,25 +183,10 @@ struct evp_pkey_st *identity_key(const struct identity *id)
 int identity_sign(
     const struct identity *id, uint8_t out[ED25519_SIG_LEN], struct slice s)
 {
-    static const uint8_t nothing[1];
-    uint8_t made[ED25519_SIG_LEN];
-    size_t made_len = sizeof made;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int rc = SYNCLINE_ENOMEM;
-
     ENSURE(id->key != NULL);
-    if (ctx == NULL || EVP_MD_CTX_copy_ex(ctx, id->ready) != 1)
-        goto out;
-    if (EVP_DigestSign(
-            ctx, made, &made_len, s.len > 0 ? s.ptr : nothing, s.len) != 1)
-        goto out;
-    memcpy(out, made, sizeof made);
-    rc = SYNCLINE_OK;
-out:
-    EVP_MD_CTX_free(ctx);
-    if (rc != SYNCLINE_OK)
-        ERR_clear_error();
-    return rc;
+    return crypto_sign_detached(out, NULL, s.ptr, s.len, id->secret) == 0
+        ? SYNCLINE_OK
+        : SYNCLINE_ENOMEM;
 }
 
 static bool set_name(X509 *cert)

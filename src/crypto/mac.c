@@ -93,7 +93,8 @@ static int start(struct sum *s)
     return SHA256_Init(&s->ctx) == 1 ? SYNCLINE_OK : SYNCLINE_ENOMEM;
 }
 
-int crypto_hash(uint8_t out[SHA256_LEN], const struct slice *parts, size_t n)
+int crypto_hash_parts(
+    uint8_t out[SHA256_LEN], const struct slice *parts, size_t n)
 {
     struct sum s;
     int rc = start(&s);
@@ -150,7 +151,7 @@ int crypto_mac_key(struct mac_key *out, struct slice key)
     int rc = SYNCLINE_OK;
 
     if (key.len > BLOCK_LEN)
-        rc = crypto_hash(padded, &key, 1);
+        rc = crypto_hash_parts(padded, &key, 1);
     else if (key.len > 0)
         memcpy(padded, key.ptr, key.len);
     if (rc == SYNCLINE_OK)

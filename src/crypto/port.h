@@ -7,7 +7,6 @@
 #define SYNCLINE_CRYPTO_PORT_H
 
 #include "crypto/kx.h"
-#include "crypto/verifier.h"
 
 struct crypto_port {
     void *self;
@@ -56,8 +55,7 @@ struct crypto_port {
 /* What a port's functions work on; the caller's memory, as is the port. */
 struct crypto_self {
     const struct identity *identity;
-    struct verifier *verifier; /* NULL: keys are read each time */
-    uint8_t drawn[256];        /* for small wants, the last of them */
+    uint8_t drawn[256]; /* for small wants, the last of them */
     size_t drawn_n;
     uint8_t seed[SHA256_LEN]; /* seeded only */
     uint64_t block;           /* of the stream, the next to be made */

@@ -76,17 +76,11 @@ int border_out(const struct sealer *s, struct row_out *row)
 {
     struct arena *a = &s->node->step;
     struct row_out sealed;
-    struct buf b = { 0 };
-    int rc = sealed_make(s, row->key, &row->item, &sealed.key, &sealed.item, a);
+    struct item it;
+    int rc = sealed_make(s, row->key, &row->item, &sealed.key, &it, a);
 
-    if (rc != SYNCLINE_OK)
-        return rc;
-    put_item(&b, &sealed.item);
-    rc = buf_status(&b);
-    sealed.bytes = arena_dup(a, buf_slice(&b));
-    buf_free(&b);
-    if (rc == SYNCLINE_OK && sealed.bytes.ptr == NULL)
-        rc = SYNCLINE_ENOMEM;
+    if (rc == SYNCLINE_OK)
+        rc = row_out_make(&sealed, &it, a);
     if (rc == SYNCLINE_OK)
         *row = sealed;
     return rc;

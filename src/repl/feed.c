@@ -148,9 +148,9 @@ static int walk_records(struct filling *f, struct slice key, bool *all)
 static int consider_indexed(struct filling *f, struct entry *e, bool *done)
 {
     struct session *s = f->s;
-    struct slice bytes;
+    struct slice value;
     struct stored st;
-    int rc = read_item(f, e->tail, &st, &bytes);
+    int rc = read_head(f, e->tail, &st, &value);
 
     *done = true;
     if (rc != SYNCLINE_OK)
@@ -214,10 +214,10 @@ static int gather_items(void *ctx, struct slice key, struct slice value)
 /* Planted: is it a tombstone? */
 static bool is_dead(struct filling *f, struct slice key)
 {
-    struct slice bytes;
+    struct slice value;
     struct stored st;
 
-    return read_item(f, key, &st, &bytes) == SYNCLINE_OK &&
+    return read_head(f, key, &st, &value) == SYNCLINE_OK &&
         !item_alive(&st.item);
 }
 

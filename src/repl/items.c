@@ -4,6 +4,14 @@
 
 #define LOOK_EVERY 64 /* versions */
 
+/* They will be written again (adopt.c). */
+void stored_drop_old(struct item *it)
+{
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        if (proof_is_old(it->changes[i].proof))
+            it->changes[i].proof = SLICE_NONE;
+}
+
 /* TABLE_ITEM: be64 lsn, varint revisions, item. */
 int stored_decode(struct slice value, struct stored *out, struct arena *a)
 {
@@ -14,10 +22,7 @@ int stored_decode(struct slice value, struct stored *out, struct arena *a)
     out->revisions = get_varint(&r);
     if (r.err != 0 || get_item(&r, &out->item, a) != SYNCLINE_OK)
         return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
-    /* As good as none: they will be written again (adopt.c). */
-    for (uint32_t i = 0; i < out->item.changes_n; i++)
-        if (proof_is_old(out->item.changes[i].proof))
-            out->item.changes[i].proof = SLICE_NONE;
+    stored_drop_old(&out->item);
     return reader_end(&r) == SYNCLINE_OK ? SYNCLINE_OK : SYNCLINE_ECORRUPT;
 }
 

@@ -61,9 +61,11 @@ NODISCARD int release_held(struct filling *f);
 
 /* ---- send_rows.c ---- */
 
-/* The stored item, decoded into the step's arena, and its bytes. */
-NODISCARD int read_item(struct filling *f, struct slice key, struct stored *st,
-    struct slice *bytes);
+/* What tells whether an item is to go at all, which mostly it is not: each row
+ * is looked at for every peer. The value is lent until something else is read.
+ */
+NODISCARD int read_head(struct filling *f, struct slice key, struct stored *st,
+    struct slice *value);
 /* Sends, holds back or skips one item; now: no more holding back. */
 NODISCARD int consider_item(struct filling *f, const struct entry *e, bool now);
 NODISCARD int consider_conflict(struct filling *f, const struct entry *e);

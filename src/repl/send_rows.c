@@ -18,26 +18,13 @@ static bool goes(
 }
 
 /* The cells that the peer lacks, with the whole header. */
-static int find_lacking(struct filling *f, const struct item *it,
-    struct slice stored, struct row_out *out)
+static int leave_known(struct filling *f, struct row_out *row, bool none)
 {
-    const struct vv *has = &f->s->peer_has;
     struct arena *a = &f->node->step;
+    const struct item *it = &row->item;
     struct item part = *it;
-    struct buf b = { 0 };
-    bool all = true, none = true;
     int rc;
 
-    for (uint32_t i = 0; i < it->changes_n; i++) {
-        bool known = vv_covers(has, &it->changes[i].dot);
-
-        all = all && !known;
-        none = none && known;
-    }
-    out->item = *it;
-    out->bytes = stored;
-    if (all)
-        return SYNCLINE_OK;
     f->node->counts.rows_part++;
     part.cells = arena_alloc(a, (it->cells_n + 1) * sizeof *part.cells);
     if (part.cells == NULL)
@@ -50,14 +37,31 @@ static int find_lacking(struct filling *f, const struct item *it,
     if (it->tomb >= 0 && !goes(f, it, (uint32_t)it->tomb, none))
         part.tomb = -1;
     rc = item_normalise(&part, a);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    out->item = part;
-    put_item(&b, &part);
-    rc = buf_status(&b);
-    out->bytes = arena_dup(a, buf_slice(&b));
-    buf_free(&b);
-    return rc == SYNCLINE_OK && out->bytes.ptr == NULL ? SYNCLINE_ENOMEM : rc;
+    return rc == SYNCLINE_OK ? row_out_make(row, &part, a) : rc;
+}
+
+/* What the peer lacks of a row, sealed if it is a relay. A row that goes as it
+ * is, is not read any further than its changes. */
+static int make_row(struct filling *f, struct row_out *row)
+{
+    const struct item *it = &row->item;
+    struct reader r = reader_of(row->rest);
+    bool all = true, none = true;
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < it->changes_n; i++) {
+        bool known = vv_covers(&f->s->peer_has, &it->changes[i].dot);
+
+        all = all && !known;
+        none = none && known;
+    }
+    if (all && f->by == NULL)
+        return SYNCLINE_OK;
+    if (get_item_cells(&r, &row->item, &f->node->step) != SYNCLINE_OK)
+        return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
+    if (!all)
+        rc = leave_known(f, row, none);
+    return rc == SYNCLINE_OK && f->by != NULL ? border_out(f->by, row) : rc;
 }
 
 static int start_transfer(struct filling *f, const struct entry *e,
@@ -104,9 +108,7 @@ static int send_large(struct filling *f, const struct entry *e, uint64_t lsn,
     return hold_back(f, e, ctx, true, 0);
 }
 
-/* What tells whether it is to go at all, which mostly it is not: each row is
- * looked at for every peer. The value is lent until something else is read. */
-static int read_head(
+int read_head(
     struct filling *f, struct slice key, struct stored *st, struct slice *value)
 {
     struct node *n = f->node;
@@ -124,30 +126,19 @@ static int read_head(
     return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
 }
 
-static int read_whole(struct filling *f, struct slice value, struct stored *st,
-    struct slice *bytes)
+/* All but its cells. */
+static int read_row(struct filling *f, struct slice value, struct row_out *out)
 {
-    struct reader r;
+    struct reader r = reader_of(value);
 
-    value = arena_dup(&f->node->step, value);
-    if (value.ptr == NULL)
-        return SYNCLINE_ENOMEM;
-    r = reader_of(value);
-    (void)get_be64(&r);
+    (void)get_be64(&r); /* lsn and revisions */
     (void)get_varint(&r);
-    *bytes = r.in;
-    return stored_decode(value, st, &f->node->step);
-}
-
-int read_item(
-    struct filling *f, struct slice key, struct stored *st, struct slice *bytes)
-{
-    struct node *n = f->node;
-    struct slice value;
-    int rc = store_get(&n->opt.store, TABLE_ITEM,
-        key_item(&n->key, f->s->space->id, key), &value);
-
-    return rc == SYNCLINE_OK ? read_whole(f, value, st, bytes) : rc;
+    out->bytes = r.in;
+    if (get_item_changes(&r, &out->item, &f->node->step) != SYNCLINE_OK)
+        return r.err == SYNCLINE_ENOMEM ? r.err : SYNCLINE_ECORRUPT;
+    out->rest = r.in;
+    stored_drop_old(&out->item);
+    return SYNCLINE_OK;
 }
 
 static int make_row_room(struct filling *f)
@@ -227,8 +218,9 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
 {
     struct node *n = f->node;
     struct row_out row = { .key = e->tail };
-    struct slice value, bytes;
+    struct slice value;
     struct stored st;
+    size_t weight;
     int rc = is_kept_from(f, e->tail) ? SYNCLINE_ENOTFOUND
                                       : read_head(f, e->tail, &st, &value);
 
@@ -244,17 +236,17 @@ int consider_item(struct filling *f, const struct entry *e, bool now)
             f, e, &st.item.ctx, false, n->now_us + n->opt.forward_us);
     if (waits_for_record(f, e->tail))
         return hold_back(f, e, &st.item.ctx, true, 0);
-    rc = read_whole(f, value, &st, &bytes); /* nothing was read since */
+    value = arena_dup(&n->step, value); /* nothing was read since */
+    rc = value.ptr != NULL ? read_row(f, value, &row) : SYNCLINE_ENOMEM;
+    weight = row.bytes.len;
     if (rc == SYNCLINE_OK)
-        rc = find_lacking(f, &st.item, bytes, &row);
-    if (rc == SYNCLINE_OK && f->by != NULL)
-        rc = border_out(f->by, &row);
+        rc = make_row(f, &row);
     if (is_not_for_relays(rc))
         return hold_back(f, e, &st.item.ctx, false, n->now_us + SEAL_US);
     if (rc != SYNCLINE_OK)
         return rc;
     return row.bytes.len <= n->opt.fragment_above
-        ? add_row(f, e, bytes.len, &row)
+        ? add_row(f, e, weight, &row)
         : send_large(f, e, st.lsn, &st.item.ctx, row.key, row.bytes);
 }
 

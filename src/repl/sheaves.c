@@ -7,6 +7,23 @@
 
 /* ---- sending ---- */
 
+int row_out_make(struct row_out *out, const struct item *it, struct arena *a)
+{
+    struct buf b = { 0 };
+    size_t rest;
+    int rc;
+
+    put_item_changes(&b, it);
+    rest = b.len;
+    put_item_cells(&b, it);
+    rc = buf_status(&b);
+    out->item = *it;
+    out->bytes = arena_dup(a, buf_slice(&b));
+    out->rest = slice_from(out->bytes, rest);
+    buf_free(&b);
+    return rc == SYNCLINE_OK && out->bytes.ptr == NULL ? SYNCLINE_ENOMEM : rc;
+}
+
 /* A change with its proof. */
 struct stalk {
     const struct change *change;
@@ -142,7 +159,8 @@ static int put_row(struct binding *b, const struct row_out *row, uint32_t *next)
     }
     if (rc == SYNCLINE_OK) {
         buf_clear(&bytes);
-        put_item(&bytes, &it);
+        put_item_changes(&bytes, &it);
+        buf_put_slice(&bytes, row->rest);
         put_bytes(&b->out->rows, row->key);
         put_bytes(&b->out->rows, buf_slice(&bytes));
         rc = buf_status(&bytes);

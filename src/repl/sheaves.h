@@ -15,8 +15,13 @@
 
 struct row_out {
     struct slice key, bytes; /* as put_item wrote it */
-    struct item item;
+    struct slice rest;       /* of bytes: what follows the changes */
+    struct item item;        /* its changes; the cells need not be here */
 };
+
+/* Sets all but the key, in the arena. */
+NODISCARD int row_out_make(
+    struct row_out *out, const struct item *it, struct arena *a);
 
 struct bound {
     struct buf rows, sheaves;

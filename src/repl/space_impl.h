@@ -216,6 +216,8 @@ NODISCARD int history_count(struct node *n, const struct space *sp,
 /* Adds a value that never was current to the history. */
 NODISCARD int history_lost(struct node *n, struct space *sp, struct slice key,
     struct stored *st, const struct change *by, const struct cell *cell);
+/* What an older version signed is as good as not signed. */
+void stored_drop_old(struct item *it);
 /* Decodes a stored row without loading its item's indexes. */
 NODISCARD int stored_decode(
     struct slice value, struct stored *out, struct arena *a);

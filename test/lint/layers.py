@@ -36,6 +36,7 @@ PURE_SYSTEM = {
 OUTSIDE = {
     "openssl/": {"crypto", "io"},
     "argon2.h": {"crypto"},
+    "sodium.h": {"crypto"},
     "sqlite3.h": {"store", "sim"},
     "llhttp": {"faces"},
     "wslay/": {"faces"},
