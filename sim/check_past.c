@@ -28,9 +28,24 @@ static bool is_hidden(const struct peek_conflict *p)
         (p->winner.path.len > 0 || p->winner.value.len > 0);
 }
 
+#define BEGINNING 24 /* of a value: one so long is in few places */
+
+/* By how it begins: to get ready for a long one takes long. */
 static bool holds(struct slice text, struct slice value)
 {
-    return memmem(text.ptr, text.len, value.ptr, value.len) != NULL;
+    const size_t n = value.len < BEGINNING ? value.len : BEGINNING;
+    const uint8_t *at;
+
+    while (text.len >= value.len) {
+        at = memmem(text.ptr, text.len, value.ptr, n);
+        if (at == NULL)
+            return false;
+        text = slice_from(text, (size_t)(at - text.ptr));
+        if (slice_has_prefix(text, value))
+            return true;
+        text = slice_from(text, 1);
+    }
+    return false;
 }
 
 static int look_at_version(void *ctx, struct slice key, struct slice value)

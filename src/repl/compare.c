@@ -148,7 +148,7 @@ int compare_on_show(struct node *n, struct conn *c, const struct frame_show *f)
     if (c->shows == 0)
         return SYNCLINE_OK; /* it was not asked for */
     c->shows--;
-    rc = receive_read_row(n, f->key, f->row, sp->sealed, &row);
+    rc = receive_read_row(n, f->key, f->row, row_form(sp, NULL), &row);
     if (rc == REFUSED)
         return SYNCLINE_OK;
     return rc == SYNCLINE_OK ? forks_look(n, sp, f->key, &row.item) : rc;

@@ -241,7 +241,7 @@ static int receive_row(struct node *n, struct conn *c, struct space *sp,
     struct slice bytes)
 {
     struct row_in row;
-    int rc = receive_read_row(n, key, bytes, by != NULL || sp->sealed, &row);
+    int rc = receive_read_row(n, key, bytes, row_form(sp, by), &row);
 
     return rc == SYNCLINE_OK ? take_sealed(n, c, sp, token, by, &row) : rc;
 }
@@ -311,6 +311,7 @@ static int read_rows(struct taking *t, struct row_in **out)
     struct node *n = t->node;
     struct reader r = reader_of(f->rows);
     struct row_in *rows;
+    const enum row_form form = row_form(t->space, t->by);
     int rc = SYNCLINE_OK;
 
     if (f->rows_n > f->rows.len)
@@ -322,14 +323,12 @@ static int read_rows(struct taking *t, struct row_in **out)
         struct slice key = get_bytes(&r), item = get_bytes(&r);
 
         rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_read_row(n, key, item,
-                              t->by != NULL || t->space->sealed, &rows[i]);
+                        : receive_read_row(n, key, item, form, &rows[i]);
     }
     if (rc == SYNCLINE_OK)
         rc = reader_end(&r);
     if (rc == SYNCLINE_OK && (f->flags & BATCH_SHEAVES) != 0)
-        rc = sheaves_open(
-            n, t->space, t->by != NULL || t->space->sealed, f, rows);
+        rc = sheaves_open(n, t->space, form != ROW_CLEAR, f, rows);
     *out = rows;
     return rc;
 }

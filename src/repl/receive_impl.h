@@ -11,10 +11,20 @@
 /* A row none of which is taken: REFUSED instead of a status. */
 #define REFUSED 1
 
-/* Reads what can be read of a row by itself, as a relay has it or not. REFUSED:
- * it is of the other form, so one of us has not heard yet who is a relay. */
+/* As members have it, as a relay has it, and the same for somebody who opens
+ * it: of that every value is judged then, by the only form that it may have. */
+enum row_form { ROW_CLEAR, ROW_SEALED, ROW_TO_OPEN };
+
+static inline enum row_form row_form(
+    const struct space *sp, const struct sealer *by)
+{
+    return by != NULL ? ROW_TO_OPEN : sp->sealed ? ROW_SEALED : ROW_CLEAR;
+}
+
+/* Reads what can be read of a row by itself. REFUSED: it is of the other form,
+ * so one of us has not heard yet who is a relay. */
 NODISCARD int receive_read_row(struct node *n, struct slice key,
-    struct slice bytes, bool sealed, struct row_in *out);
+    struct slice bytes, enum row_form form, struct row_in *out);
 /* The same of what came out of one: its key and its item are set, its bytes are
  * those that it came out of. */
 NODISCARD int receive_opened_row(struct node *n, struct row_in *row);

@@ -122,8 +122,9 @@ int receive_opened_row(struct node *n, struct row_in *row)
 }
 
 int receive_read_row(struct node *n, struct slice key, struct slice bytes,
-    bool sealed, struct row_in *out)
+    enum row_form form, struct row_in *out)
 {
+    const bool sealed = form != ROW_CLEAR;
     struct reader r = reader_of(bytes);
     int rc = key_check(key, NULL);
 
@@ -139,7 +140,7 @@ int receive_read_row(struct node *n, struct slice key, struct slice bytes,
         rc = SYNCLINE_EMALFORMED;
     if (rc == SYNCLINE_OK)
         rc = check_amount(n, &out->item, bytes.len, sealed);
-    if (rc == SYNCLINE_OK && !PLANTED(R32_ROWS))
+    if (rc == SYNCLINE_OK && form != ROW_TO_OPEN && !PLANTED(R32_ROWS))
         rc = check_values(n, &out->item, sealed ? VALUE_SEALED_MAX : VALUE_MAX);
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
                                                       : SYNCLINE_EMALFORMED;

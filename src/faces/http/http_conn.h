@@ -1,0 +1,117 @@
+/* http_conn.h - the server's end of one connection that speaks HTTP/1.1 (RFC
+ * 9112) and, once it has been asked to, WebSocket (RFC 6455). Bytes in, bytes
+ * out, no socket and no clock of its own.
+ *
+ * One request at a time: what a client sends behind it waits, unparsed, until
+ * it is answered. Bodies are whole before on_request, and at most body_max;
+ * "100-continue" is answered. Every refusal of the protocol itself (malformed,
+ * too large, too slow, an encoding or a version that is not spoken) is an
+ * answer with a problem document (RFC 9457) and the end of the connection.
+ * Laws: on_request at most once between answers; every request is answered
+ * exactly once, by http_respond, or http_stream ... http_end, or http_upgrade,
+ * during on_request or later; on_gone once, if a request is not answered or a
+ * stream or a WebSocket is open, and after it no call but http_conn_free. */
+#ifndef SYNCLINE_FACES_HTTP_CONN_H
+#define SYNCLINE_FACES_HTTP_CONN_H
+
+#include "base/buf.h"
+
+struct http_conn; /* opaque */
+
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_PUT,
+    HTTP_POST,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_OTHER,
+};
+
+/* Lent until on_request returns. */
+struct http_request {
+    enum http_method method;
+    struct slice path;  /* as it came, percent signs and all, without query */
+    struct slice query; /* behind the '?'; ptr NULL: there is none */
+    struct slice host;  /* the one Host field, in its own words */
+    struct slice body;
+    bool is_websocket; /* asks for it, in every particular of RFC 6455 */
+    const struct http_field *fields;
+    size_t fields_n;
+};
+
+/* Names in lower case; values without blanks at their ends. */
+struct http_field {
+    struct slice name, value;
+};
+
+/* The value of the only field of that name; SLICE_NONE: there is none, or more
+ * than one. */
+struct slice http_field(const struct http_request *r, const char *name);
+/* The decoded value of a parameter of the query (`name=value`), appended.
+ * ENOTFOUND, or EMALFORMED: it is not as percent-encoding has it, or there
+ * twice. */
+NODISCARD int http_query(
+    const struct http_request *r, const char *name, struct buf *out);
+
+struct http_events {
+    void *ctx;
+    void (*on_request)(
+        void *ctx, struct http_conn *c, const struct http_request *r);
+    /* A whole message of a WebSocket, lent. */
+    void (*on_message)(
+        void *ctx, struct http_conn *c, bool text, struct slice message);
+    void (*on_gone)(void *ctx, struct http_conn *c);
+};
+
+struct http_limits {    /* 0 takes the default in brackets */
+    size_t head_max;    /* request line and fields [16 KiB] */
+    size_t fields_max;  /* so many of them [64] */
+    size_t body_max;    /* [16 MiB] */
+    size_t message_max; /* of a WebSocket [1 MiB] */
+    uint64_t head_ms;   /* for a head, from its first byte [10,000] */
+    uint64_t body_ms;   /* for a body [60,000] */
+    uint64_t idle_ms;   /* between requests [60,000] */
+    uint64_t ping_ms;   /* of a WebSocket that says nothing; as long again
+                           without an answer ends it [30,000] */
+};
+
+NODISCARD int http_conn_new(struct http_conn **out,
+    const struct http_events *events, const struct http_limits *limits,
+    uint64_t now_ms);
+void http_conn_free(struct http_conn *c); /* NULL is fine */
+void http_conn_set_user(struct http_conn *c, void *user);
+void *http_conn_user(const struct http_conn *c);
+
+/* Takes bytes from the network. */
+void http_conn_feed(struct http_conn *c, struct slice in, uint64_t now_ms);
+/* The peer has ended, or the network has. */
+void http_conn_end(struct http_conn *c);
+void http_conn_tick(struct http_conn *c, uint64_t now_ms);
+uint64_t http_conn_deadline_ms(const struct http_conn *c); /* 0: none */
+/* What is to be sent; whoever has sent some of it consumes it. */
+struct buf *http_conn_out(struct http_conn *c);
+/* Nothing more comes, close when all is sent. */
+bool http_conn_is_over(const struct http_conn *c);
+/* A request waits for its answer, so nothing need be read. */
+bool http_conn_is_busy(const struct http_conn *c);
+
+/* Fields are lines as they are sent, "name: value\r\n" each, or empty. Length
+ * and date are set here; to HEAD the body is left out. type NULL: no body. */
+void http_respond(struct http_conn *c, unsigned status, const char *type,
+    struct slice fields, struct slice body);
+/* An answer of unknown length, in pieces. */
+void http_stream(struct http_conn *c, unsigned status, const char *type,
+    struct slice fields);
+void http_send(struct http_conn *c, struct slice piece);
+void http_end(struct http_conn *c);
+
+/* Accepts a WebSocket; protocol NULL: none was chosen. */
+void http_upgrade(struct http_conn *c, const char *protocol);
+void http_send_message(struct http_conn *c, bool text, struct slice message);
+/* Ends it in order, with a code of RFC 6455, 7.4. */
+void http_close_websocket(
+    struct http_conn *c, uint16_t code, const char *reason);
+
+#endif
