@@ -187,7 +187,8 @@ static bool settles(
         if (dot_eq(&c->merges[m], &t->dot))
             return ledger_cell(c, t->slot) != NULL;
     for (uint32_t j = 0; j < c->cells_n && knew; j++)
-        if (c->cells[j].slot == t->slot || c->cells[j].slot == t->beside ||
+        if (c->cells[j].slot == t->slot ||
+            (c->merges_n == 0 && c->cells[j].slot == t->beside) ||
             (k->ledger->slots[c->cells[j].slot].item == t->item &&
                 c->cells[j].life > t->life))
             return true;
