@@ -1,5 +1,6 @@
-#include "app/tokens_impl.h"
+#include "app/tokens.h"
 
+#include "app/tokens_impl.h"
 #include "base/text.h"
 
 #include <stdio.h>
