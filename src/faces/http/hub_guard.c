@@ -1,0 +1,230 @@
+/* Who may ask at all: hosts, pages of other people, tokens. */
+#include "faces/http/hub_impl.h"
+
+#include "base/plant.h"
+
+#include <stdio.h>
+
+/* Five wrong tokens a minute, each of which counts twelve seconds. */
+static const struct pace_rule wrong_tokens = { 1, 60 };
+#define WRONG_COSTS 12
+
+static bool same_text(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        uint8_t x = a.ptr[i], y = b.ptr[i];
+
+        x = x >= 'A' && x <= 'Z' ? (uint8_t)(x + 32) : x;
+        y = y >= 'A' && y <= 'Z' ? (uint8_t)(y + 32) : y;
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
+/* With the port, which may be left out where it is the scheme's own. */
+static bool is_host(const struct hub *h, struct slice host, struct slice name)
+{
+    char port[8];
+    int n = snprintf(port, sizeof port, ":%u", (unsigned)h->opt.tcp_port);
+
+    if (host.len >= name.len && same_text(SLICE(host.ptr, name.len), name)) {
+        struct slice rest = slice_from(host, name.len);
+
+        return slice_eq(rest, SLICE(port, (size_t)n)) ||
+            (rest.len == 0 && h->opt.tcp_port == 80);
+    }
+    return false;
+}
+
+static bool is_ours(const struct hub *h, struct slice host)
+{
+    static const char *const loopback[] = { "localhost", "127.0.0.1", "[::1]" };
+
+    if (PLANTED(R07_HOST))
+        return true;
+    for (size_t i = 0; i < sizeof loopback / sizeof *loopback; i++)
+        if (is_host(h, host, slice_str(loopback[i])))
+            return true;
+    for (size_t i = 0; i < h->opt.hosts_n; i++)
+        if (is_host(h, host, h->opt.hosts[i]))
+            return true;
+    return false;
+}
+
+/* A page of this very address, and of no other. */
+static bool is_own_origin(struct slice origin, struct slice host)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct slice scheme = slice_str(schemes[i]);
+
+        if (slice_has_prefix(origin, scheme) &&
+            slice_eq(slice_from(origin, scheme.len), host))
+            return true;
+    }
+    return false;
+}
+
+static size_t count(const struct http_request *r, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->fields_n; i++)
+        n += slice_is(r->fields[i].name, name);
+    return n;
+}
+
+bool hub_guard_origin(struct hub_conn *c, const struct http_request *r)
+{
+    const struct slice origin = http_field(r, "origin");
+    const struct slice site = http_field(r, "sec-fetch-site");
+
+    if (!is_ours(c->hub, r->host)) {
+        hub_problem(c, 421, NULL, SLICE_NONE,
+            "this node does not answer as that host; use http://127.0.0.1:%u, "
+            "or name it by http.hosts",
+            (unsigned)c->hub->opt.tcp_port);
+        return false;
+    }
+    if (PLANTED(R08_ORIGIN))
+        return true;
+    if ((count(r, "origin") > 0 && !is_own_origin(origin, r->host)) ||
+        (count(r, "sec-fetch-site") > 0 && !slice_is(site, "same-origin") &&
+            !slice_is(site, "none"))) {
+        hub_problem(c, 403, "EDENIED", SLICE_NONE,
+            "a page of another site may not ask this node anything");
+        return false;
+    }
+    return true;
+}
+
+/* ---- tokens ---- */
+
+static struct failer *failer_of(struct hub_conn *c)
+{
+    uint32_t at = c->remote.family;
+    struct failer *f;
+
+    for (size_t i = 0; i < sizeof c->remote.addr; i++)
+        at = at * 31 + c->remote.addr[i];
+    f = &c->hub->failers[at % FAILERS];
+    if (!netaddr_same_ip(&f->ip, &c->remote) &&
+        pace_late_us(&f->pace, &wrong_tokens, c->now_us) == 0)
+        *f = (struct failer){ .ip = c->remote };
+    return f;
+}
+
+static struct slice bearer(const struct http_request *r)
+{
+    const struct slice scheme = SLICE_LIT("bearer ");
+    struct slice value = http_field(r, "authorization");
+
+    if (value.len <= scheme.len ||
+        !same_text(SLICE(value.ptr, scheme.len), scheme))
+        return SLICE_NONE;
+    value = slice_from(value, scheme.len);
+    while (value.len > 0 && value.ptr[0] == ' ')
+        value = slice_from(value, 1);
+    return value;
+}
+
+static bool check_token(
+    struct hub_conn *c, const struct http_request *r, struct hub_grant *grant)
+{
+    struct failer *f = failer_of(c);
+    const uint64_t late = pace_late_us(&f->pace, &wrong_tokens, c->now_us);
+    const struct slice token = bearer(r);
+    char fields[64];
+
+    if (late > 0 && !PLANTED(R12_FAILURES)) {
+        (void)snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
+            (unsigned long long)(late / 1000000 + 1));
+        hub_problem(c, 429, "ELIMIT", slice_str(fields),
+            "too many wrong tokens from this address; wait");
+        return false;
+    }
+    if (token.len > 0 &&
+        c->hub->opt.port.check(c->hub->opt.port.ctx, token, grant) ==
+            SYNCLINE_OK)
+        return true;
+    if (token.len > 0)
+        (void)pace_take(&f->pace, &wrong_tokens, WRONG_COSTS, c->now_us);
+    hub_problem(c, 401, "EDENIED",
+        token.len > 0
+            ? SLICE_LIT("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n")
+            : SLICE_LIT("WWW-Authenticate: Bearer\r\n"),
+        token.len > 0
+            ? "no such token, or no longer: syncline token list"
+            : "this wants `Authorization: Bearer TOKEN`; make a token by "
+              "syncline token create");
+    return false;
+}
+
+/* What a token of some spaces alone is good for must name one of them. */
+static bool is_of_space(
+    const struct hub_grant *g, const struct matched *m, const struct json *args)
+{
+    struct slice space = json_get_str(args, "space");
+
+    if (g->spaces == NULL)
+        return true;
+    if (m->route->op == NULL)
+        return m->route->answer != ANSWER_METRICS;
+    for (size_t i = 0; i < g->spaces_n; i++)
+        if (space.len > 0 && slice_eq(g->spaces[i], space))
+            return true;
+    return false;
+}
+
+static bool is_json(struct slice type, const struct route *route)
+{
+    static const char *const kinds[] = { "application/json",
+        "application/merge-patch+json" };
+    const size_t n = route->body == BODY_PATCH ? 2 : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        struct slice kind = slice_str(kinds[i]);
+
+        if (type.len >= kind.len &&
+            same_text(SLICE(type.ptr, kind.len), kind) &&
+            (type.len == kind.len || type.ptr[kind.len] == ';' ||
+                type.ptr[kind.len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
+    const struct matched *m, const struct json *args)
+{
+    const struct route *route = m->route;
+    struct hub_grant grant = { .scope = HUB_OPEN };
+
+    if (route->scope == HUB_OPEN)
+        return true;
+    if (PLANTED(R12_TOKEN))
+        grant.scope = HUB_ADMIN;
+    else if (!check_token(c, r, &grant))
+        return false;
+    if (grant.scope < route->scope || !is_of_space(&grant, m, args)) {
+        static const char *const names[] = { "open", "read", "write", "admin" };
+
+        hub_problem(c, 403, "EDENIED", SLICE_NONE,
+            "this token may not: it takes the scope %s%s", names[route->scope],
+            grant.spaces != NULL ? ", and one of its spaces" : "");
+        return false;
+    }
+    if ((r->body.len > 0 || route->body != BODY_NONE) &&
+        !is_json(http_field(r, "content-type"), route) && !PLANTED(R10_TYPE)) {
+        hub_problem(c, 415, "EUNSUPPORTED",
+            SLICE_LIT("Accept: application/json\r\n"),
+            "the body must be JSON and say so: Content-Type: "
+            "application/json");
+        return false;
+    }
+    return true;
+}
