@@ -10,7 +10,7 @@ PATIENCE = 20
 
 class Hub:
     def __init__(self, node, token=None):
-        self.base = "http://" + node.listen
+        self.base = "http://" + node.status()["listen"][0]
         if token is None:
             with open(os.path.join(node.dir, "token")) as f:
                 token = f.read().strip()

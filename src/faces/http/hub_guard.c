@@ -39,15 +39,20 @@ static bool is_host(const struct hub *h, struct slice host, struct slice name)
     return false;
 }
 
+/* By number: that is no name which somebody else could let mean us. */
+static bool is_loopback(const struct hub *h, struct slice host)
+{
+    struct netaddr addr;
+
+    return netaddr_parse(&addr, host, 80, NULL) == SYNCLINE_OK &&
+        netaddr_is_loopback(&addr) && addr.port == h->opt.tcp_port;
+}
+
 static bool is_ours(const struct hub *h, struct slice host)
 {
-    static const char *const loopback[] = { "localhost", "127.0.0.1", "[::1]" };
-
-    if (PLANTED(R07_HOST))
+    if (is_host(h, host, SLICE_LIT("localhost")) || is_loopback(h, host) ||
+        PLANTED(R07_HOST))
         return true;
-    for (size_t i = 0; i < sizeof loopback / sizeof *loopback; i++)
-        if (is_host(h, host, slice_str(loopback[i])))
-            return true;
     for (size_t i = 0; i < h->opt.hosts_n; i++)
         if (is_host(h, host, h->opt.hosts[i]))
             return true;
