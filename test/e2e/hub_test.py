@@ -207,6 +207,50 @@ def every_operation_is_described():
             check(len(seen) > 30, sorted(seen))
 
 
+def figures_are_told_in_both_formats():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            r = h.ask("GET", "/metrics")
+            holds(r.headers["Content-Type"], "text/plain; version=0.0.4")
+            holds(r.text, "# TYPE syncline_")
+            r = h.ask("GET", "/metrics",
+                      headers={"Accept": "application/openmetrics-text"})
+            holds(r.headers["Content-Type"], "application/openmetrics-text")
+            check(r.text.endswith("# EOF\n"), "its end")
+
+
+def a_token_is_good_for_what_it_says():
+    with World() as w:
+        a, = w.nodes("a")
+        a.do("space", "add", "notes")
+
+        def token(name, *more):
+            return json.loads(a.do("token", "create", "--name", name, *more,
+                                   "--json").out)["token"]
+
+        reader = token("r", "--scope", "read")
+        noter = token("n", "--scope", "write", "--space", "notes")
+        with Hub(a, reader) as h:
+            h.ask("GET", ITEMS)
+            told = h.json("PUT", ITEMS + "/x", 403, json=1)
+            holds(told["detail"], "write")
+            h.ask("GET", "/metrics")
+            h.ask("POST", "/v1/invitations", 403, json={})
+        with Hub(a, noter) as h:
+            h.ask("PUT", "/v1/spaces/notes/items/x", json=1)
+            h.ask("GET", "/v1/spaces/notes/watch", stream=True).close()
+            h.ask("GET", ITEMS, 403)
+            h.ask("GET", "/v1/status", 403)
+            h.ask("GET", "/v1/conflicts", 403)
+            h.ask("GET", "/v1/conflicts?space=notes")
+            h.ask("POST", "/v1/rescue", 403,
+                  json={"space": "notes", "take": "drop", "all": True})
+        a.do("token", "revoke", "r")
+        with Hub(a, reader) as h:
+            h.ask("GET", ITEMS, 401)
+
+
 def curl_gets_along():
     with World() as w:
         a, = w.nodes("a")

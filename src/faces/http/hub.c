@@ -173,26 +173,16 @@ static struct json *make_args(struct hub_conn *c, const struct http_request *r,
 
 /* ---- requests ---- */
 
-static void put_metrics(struct hub_conn *c, const struct http_request *r)
+/* Which of the two formats a reader of figures wants (`Accept`). */
+static const char *format_wanted(const struct http_request *r)
 {
-    const struct hub_port *port = &c->hub->opt.port;
-    const struct slice accept = http_field(r, "accept");
-    const struct slice open = SLICE_LIT("application/openmetrics-text");
-    bool is_open = false;
-    struct buf b = { 0 };
+    const struct slice want = SLICE_LIT("application/openmetrics-text");
+    struct slice accept = http_field(r, "accept");
 
-    for (size_t i = 0; i + open.len <= accept.len && !is_open; i++)
-        is_open = slice_has_prefix(slice_from(accept, i), open);
-    if (port->metrics == NULL ||
-        port->metrics(port->ctx, is_open, &b) != SYNCLINE_OK)
-        hub_problem(c, 503, NULL, SLICE_NONE, "there are no figures now");
-    else
-        hub_respond(c, 200,
-            is_open ? "application/openmetrics-text; version=1.0.0; "
-                      "charset=utf-8"
-                    : "text/plain; version=0.0.4; charset=utf-8",
-            SLICE_NONE, buf_slice(&b));
-    buf_free(&b);
+    for (; accept.len >= want.len; accept = slice_from(accept, 1))
+        if (slice_has_prefix(accept, want))
+            return "openmetrics";
+    return "prometheus";
 }
 
 static void put_openapi(struct hub_conn *c)
@@ -224,16 +214,14 @@ static void carry_out(struct hub_conn *c, const struct http_request *r,
         !add_body(c, r, m->route, args, a) || !add_condition(c, r, args, a))
         return;
     c->route = m->route;
-    if (m->route->answer == ANSWER_METRICS)
-        put_metrics(c, r);
-    else if (m->route->answer == ANSWER_OPENAPI)
+    if (m->route->answer == ANSWER_OPENAPI) {
         put_openapi(c);
-    else if (m->route->answer == ANSWER_HEALTH) {
-        json_add(args, SLICE_LIT("op"), json_new_str(a, SLICE_LIT("status")));
-        ask(c, args);
-    } else {
-        ask(c, args);
+        return;
     }
+    if (m->route->answer == ANSWER_METRICS)
+        json_add(args, SLICE_LIT("format"),
+            json_new_str(a, slice_str(format_wanted(r))));
+    ask(c, args);
 }
 
 static void on_request(

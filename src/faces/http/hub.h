@@ -34,8 +34,6 @@ struct hub_port {
     void (*pace)(void *ctx, uint64_t request, bool paused);
     /* EDENIED: no such token, or no longer. */
     int (*check)(void *ctx, struct slice token, struct hub_grant *out);
-    /* Appends; type is set. NULL: there are none. */
-    int (*metrics)(void *ctx, bool openmetrics, struct buf *out);
     /* Told when output is there that nobody has been told of. */
     void (*wake)(void *ctx, void *user);
 };

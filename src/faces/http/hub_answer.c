@@ -140,6 +140,15 @@ static void put_value(struct hub_conn *c, const struct json *answer)
     buf_free(&body);
 }
 
+static void put_metrics(struct hub_conn *c, const struct json *answer)
+{
+    char type[128];
+
+    (void)snprintf(type, sizeof type, "%.*s",
+        SLICE_FMT(json_get_str(answer, "content_type")));
+    hub_respond(c, 200, type, SLICE_NONE, json_get_str(answer, "text"));
+}
+
 static bool is_connected(const struct json *peer)
 {
     return slice_is(json_get_str(peer, "state"), "connected");
@@ -253,6 +262,8 @@ void hub_on_reply(void *ctx, struct slice json, bool more)
         put_problem(c, v);
     } else if (route->answer == ANSWER_VALUE) {
         put_value(c, v);
+    } else if (route->answer == ANSWER_METRICS) {
+        put_metrics(c, v);
     } else if (route->answer == ANSWER_HEALTH) {
         put_health(c, v);
     } else {

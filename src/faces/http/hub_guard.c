@@ -170,15 +170,12 @@ static bool check_token(
 }
 
 /* What a token of some spaces alone is good for must name one of them. */
-static bool is_of_space(
-    const struct hub_grant *g, const struct matched *m, const struct json *args)
+static bool is_of_space(const struct hub_grant *g, const struct json *args)
 {
     struct slice space = json_get_str(args, "space");
 
     if (g->spaces == NULL)
         return true;
-    if (m->route->op == NULL)
-        return m->route->answer != ANSWER_METRICS;
     for (size_t i = 0; i < g->spaces_n; i++)
         if (space.len > 0 && slice_eq(g->spaces[i], space))
             return true;
@@ -215,7 +212,7 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
         grant.scope = HUB_ADMIN;
     else if (!check_token(c, r, &grant))
         return false;
-    if (grant.scope < route->scope || !is_of_space(&grant, m, args)) {
+    if (grant.scope < route->scope || !is_of_space(&grant, args)) {
         static const char *const names[] = { "open", "read", "write", "admin" };
 
         hub_problem(c, 403, "EDENIED", SLICE_NONE,

@@ -15,12 +15,12 @@
     }
 
 const struct route routes[] = {
-    { HTTP_GET, "/health", HUB_OPEN, NULL, BODY_NONE, ANSWER_HEALTH,
+    { HTTP_GET, "/health", HUB_OPEN, "status", BODY_NONE, ANSWER_HEALTH,
         .id = "health", .tag = "node",
         .summary = "Is it alive, and ready to take writes?" },
     { HTTP_GET, "/openapi.json", HUB_OPEN, NULL, BODY_NONE, ANSWER_OPENAPI,
         .id = "openapi", .tag = "node", .summary = "This document" },
-    { HTTP_GET, "/metrics", HUB_READ, NULL, BODY_NONE, ANSWER_METRICS,
+    { HTTP_GET, "/metrics", HUB_READ, "metrics", BODY_NONE, ANSWER_METRICS,
         .id = "metrics", .tag = "node",
         .summary = "Figures in the Prometheus text format, or OpenMetrics if "
                    "`Accept` asks for it" },
