@@ -1,8 +1,8 @@
 #include "app/daemon.h"
 
 #include "app/doctor.h"
-#include "app/passphrase.h"
 #include "app/hub_face.h"
+#include "app/passphrase.h"
 #include "app/serve.h"
 #include "io/clock.h"
 
@@ -33,7 +33,6 @@ struct daemon {
     bool log_json;
     struct engine *engine;
     struct serve *serve;
-    struct tokens *tokens;
     struct hub_face *hub; /* NULL: no HTTP */
     struct slice hosts[HOSTS_MAX];
     uv_signal_t signals[3];
@@ -177,8 +176,6 @@ static void on_stop(uv_async_t *a)
     d->serve = NULL;
     hub_face_close(d->hub);
     d->hub = NULL;
-    tokens_close(d->tokens);
-    d->tokens = NULL;
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     uv_close((uv_handle_t *)&d->stop, NULL);
@@ -306,17 +303,6 @@ static int make_hub(struct daemon *d, struct errmsg *why)
     return hub_face_new(&d->hub, &opt);
 }
 
-/* Tokens are read when the folder is known to be ours. */
-static int start_hub(struct daemon *d, struct errmsg *why)
-{
-    int rc =
-        tokens_open(&d->tokens, engine_dir(d->engine), clock_wall_us(), why);
-
-    return rc == SYNCLINE_OK && d->hub != NULL
-        ? hub_face_start(d->hub, d->engine, d->tokens)
-        : rc;
-}
-
 static int open_engine(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
@@ -334,6 +320,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .passphrase = passphrase_find,
         .passphrase_ctx = &source,
         .name = options_str(o, "name"),
+        .tokens = true,
         .relay = strcmp(options_str(o, "role"), "relay") == 0,
         .log = d->log,
         .listen = d->listen,
@@ -444,8 +431,8 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     forbid_cores(d);
     catch_signals(d);
     rc = open_engine(d, &why);
-    if (rc == SYNCLINE_OK)
-        rc = start_hub(d, &why);
+    if (rc == SYNCLINE_OK && d->hub != NULL)
+        rc = hub_face_start(d->hub, d->engine);
     if (rc == SYNCLINE_OK) {
         struct serve_options opt = { .loop = &d->loop,
             .engine = d->engine,

@@ -21,7 +21,6 @@ struct hub_face {
     struct hub_face_options opt;
     struct hub *hub;
     struct engine *engine;
-    struct tokens *tokens;
     struct guest *guests;
     struct token_grant grant; /* lent to the hub for one check */
     uv_timer_t tick;
@@ -52,19 +51,20 @@ static void on_pace(void *ctx, uint64_t request, bool paused)
     engine_pace(f->engine, request, paused);
 }
 
-static int on_check(void *ctx, struct slice token, struct hub_grant *out)
+static int on_check(void *ctx, const struct netaddr *from, struct slice token,
+    struct hub_grant *out, uint64_t *wait_us)
 {
     static const enum hub_scope scopes[] = { [TOKEN_READ] = HUB_READ,
         [TOKEN_WRITE] = HUB_WRITE,
         [TOKEN_ADMIN] = HUB_ADMIN };
     struct hub_face *f = ctx;
-    int rc = tokens_check(f->tokens, token, clock_wall_us(), &f->grant);
+    int rc = engine_admit(f->engine, from, token, &f->grant, wait_us);
 
     if (rc == SYNCLINE_OK)
         *out = (struct hub_grant){ .scope = scopes[f->grant.scope],
             .spaces = f->grant.spaces,
             .spaces_n = f->grant.spaces_n };
-    return rc == SYNCLINE_OK ? rc : SYNCLINE_EDENIED;
+    return rc;
 }
 
 /* At the turn's end all are looked at anyhow. */
@@ -213,7 +213,6 @@ int hub_face_start(struct hub_face *f, struct engine *e, struct tokens *tokens)
     if (rc != SYNCLINE_OK)
         return rc;
     f->engine = e;
-    f->tokens = tokens;
     (void)uv_timer_init(f->opt.loop, &f->tick);
     f->tick.data = f;
     (void)uv_timer_start(&f->tick, on_tick, TICK_MS, TICK_MS);

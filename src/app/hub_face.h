@@ -1,5 +1,5 @@
-/* hub_face.h - the HTTP API on a daemon's own port: hub.h with a loop, tokens
- * and an engine.
+/* hub_face.h - the HTTP API on a daemon's own port: hub.h with a loop and an
+ * engine.
  *
  * Made before the engine, which brings its callers; started when that is open.
  * On the loop's thread. */
@@ -7,7 +7,6 @@
 #define SYNCLINE_APP_HUB_FACE_H
 
 #include "app/engine.h"
-#include "app/tokens.h"
 
 struct hub_face; /* opaque */
 
@@ -21,8 +20,7 @@ NODISCARD int hub_face_new(
     struct hub_face **out, const struct hub_face_options *opt);
 /* For engine_options. */
 struct net_guests hub_face_guests(struct hub_face *f);
-NODISCARD int hub_face_start(
-    struct hub_face *f, struct engine *e, struct tokens *tokens);
+NODISCARD int hub_face_start(struct hub_face *f, struct engine *e);
 /* The end of a turn: what gathered is sent. */
 void hub_face_turn(struct hub_face *f);
 /* Nobody is answered any more; after engine_close. The memory goes when the

@@ -32,8 +32,10 @@ struct hub_port {
         void *ctx, const struct json *args, hub_reply_fn *fn, void *fn_ctx);
     void (*cancel)(void *ctx, uint64_t request);
     void (*pace)(void *ctx, uint64_t request, bool paused);
-    /* EDENIED: no such token, or no longer. */
-    int (*check)(void *ctx, struct slice token, struct hub_grant *out);
+    /* EDENIED: no such token. ETIMEOUT: it has expired. EBUSY: too many were
+     * wrong from there, none is looked at for *wait_us. */
+    int (*check)(void *ctx, const struct netaddr *from, struct slice token,
+        struct hub_grant *out, uint64_t *wait_us);
     /* Told when output is there that nobody has been told of. */
     void (*wake)(void *ctx, void *user);
 };

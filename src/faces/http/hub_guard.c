@@ -5,10 +5,6 @@
 
 #include <stdio.h>
 
-/* Five wrong tokens a minute, each of which counts twelve seconds. */
-static const struct pace_rule wrong_tokens = { 1, 60 };
-#define WRONG_COSTS 12
-
 static bool same_text(struct slice a, struct slice b)
 {
     if (a.len != b.len)
@@ -109,20 +105,6 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r)
 
 /* ---- tokens ---- */
 
-static struct failer *failer_of(struct hub_conn *c)
-{
-    uint32_t at = c->remote.family;
-    struct failer *f;
-
-    for (size_t i = 0; i < sizeof c->remote.addr; i++)
-        at = at * 31 + c->remote.addr[i];
-    f = &c->hub->failers[at % FAILERS];
-    if (!netaddr_same_ip(&f->ip, &c->remote) &&
-        pace_late_us(&f->pace, &wrong_tokens, c->now_us) == 0)
-        *f = (struct failer){ .ip = c->remote };
-    return f;
-}
-
 static struct slice bearer(const struct http_request *r)
 {
     const struct slice scheme = SLICE_LIT("bearer ");
@@ -140,32 +122,32 @@ static struct slice bearer(const struct http_request *r)
 static bool check_token(
     struct hub_conn *c, const struct http_request *r, struct hub_grant *grant)
 {
-    struct failer *f = failer_of(c);
-    const uint64_t late = pace_late_us(&f->pace, &wrong_tokens, c->now_us);
+    const struct hub_port *port = &c->hub->opt.port;
     const struct slice token = bearer(r);
+    uint64_t wait_us = 0;
     char fields[64];
+    int rc = port->check(port->ctx, &c->remote, token, grant, &wait_us);
 
-    if (late > 0 && !PLANTED(R12_FAILURES)) {
+    if (rc == SYNCLINE_OK)
+        return true;
+    if (rc == SYNCLINE_EBUSY) {
         (void)snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
-            (unsigned long long)(late / 1000000 + 1));
+            (unsigned long long)(wait_us / 1000000 + 1));
         hub_problem(c, 429, "ELIMIT", slice_str(fields),
             "too many wrong tokens from this address; wait");
-        return false;
+    } else if (token.len == 0) {
+        hub_problem(c, 401, "EDENIED",
+            SLICE_LIT("WWW-Authenticate: Bearer\r\n"),
+            "this wants `Authorization: Bearer TOKEN`; make a token by "
+            "syncline token create");
+    } else {
+        hub_problem(c, 401, "EDENIED",
+            SLICE_LIT("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"),
+            rc == SYNCLINE_ETIMEOUT
+                ? "this token has expired; make another by syncline token "
+                  "create"
+                : "there is no such token; see syncline token list");
     }
-    if (token.len > 0 &&
-        c->hub->opt.port.check(c->hub->opt.port.ctx, token, grant) ==
-            SYNCLINE_OK)
-        return true;
-    if (token.len > 0)
-        (void)pace_take(&f->pace, &wrong_tokens, WRONG_COSTS, c->now_us);
-    hub_problem(c, 401, "EDENIED",
-        token.len > 0
-            ? SLICE_LIT("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n")
-            : SLICE_LIT("WWW-Authenticate: Bearer\r\n"),
-        token.len > 0
-            ? "no such token, or no longer: syncline token list"
-            : "this wants `Authorization: Bearer TOKEN`; make a token by "
-              "syncline token create");
     return false;
 }
 

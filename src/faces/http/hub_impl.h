@@ -2,21 +2,11 @@
 #ifndef SYNCLINE_FACES_HTTP_HUB_IMPL_H
 #define SYNCLINE_FACES_HTTP_HUB_IMPL_H
 
-#include "base/pace.h"
 #include "faces/http/route.h"
-
-#define FAILERS 64 /* addresses remembered; more share a place */
-
-/* How often an address has shown a wrong token lately. */
-struct failer {
-    struct netaddr ip;
-    struct pace pace;
-};
 
 struct hub {
     struct hub_options opt;
     struct http_events events;
-    struct failer failers[FAILERS];
 };
 
 struct hub_conn {

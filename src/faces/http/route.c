@@ -222,6 +222,8 @@ static struct slice cut_segment(struct slice *s)
 static bool fits(const struct route *r, struct slice path, struct matched *m)
 {
     struct slice row = slice_from(slice_str(r->path), 1);
+    const bool ends_in_slash = path.len > 0 && path.ptr[path.len - 1] == '/';
+    bool is_rest = false;
 
     m->n = 0;
     if (path.len == 0 || path.ptr[0] != '/')
@@ -229,12 +231,12 @@ static bool fits(const struct route *r, struct slice path, struct matched *m)
     path = slice_from(path, 1);
     while (row.len > 0) {
         struct slice want = cut_segment(&row), got;
-        const bool rest = want.len > 3 && want.ptr[want.len - 2] == '.';
 
+        is_rest = want.len > 3 && want.ptr[want.len - 2] == '.';
         if (path.len == 0)
             return false;
-        got = rest ? path : cut_segment(&path);
-        if (rest)
+        got = is_rest ? path : cut_segment(&path);
+        if (is_rest)
             path = SLICE_NONE;
         if (want.ptr[0] != '{') {
             if (!slice_eq(want, got))
@@ -243,10 +245,10 @@ static bool fits(const struct route *r, struct slice path, struct matched *m)
         }
         if (got.len == 0)
             return false;
-        m->names[m->n] = SLICE(want.ptr + 1, want.len - (rest ? 5 : 2));
+        m->names[m->n] = SLICE(want.ptr + 1, want.len - (is_rest ? 5 : 2));
         m->values[m->n++] = got;
     }
-    return path.len == 0;
+    return path.len == 0 && (is_rest || !ends_in_slash);
 }
 
 int route_match(struct matched *out, enum http_method method, struct slice path,
