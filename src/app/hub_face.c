@@ -194,7 +194,7 @@ int hub_face_new(struct hub_face **out, const struct hub_face_options *opt)
     return SYNCLINE_OK;
 }
 
-int hub_face_start(struct hub_face *f, struct engine *e, struct tokens *tokens)
+int hub_face_start(struct hub_face *f, struct engine *e)
 {
     size_t n;
     const struct netaddr *at = engine_listening(e, &n);

@@ -227,7 +227,7 @@ def a_token_is_good_for_what_it_says():
 
         def token(name, *more):
             return json.loads(a.do("token", "create", "--name", name, *more,
-                                   "--json").out)["token"]
+                                   "--json"))["secret"]
 
         reader = token("r", "--scope", "read")
         noter = token("n", "--scope", "write", "--space", "notes")

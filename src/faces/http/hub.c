@@ -1,3 +1,5 @@
+#include "faces/http/hub.h"
+
 #include "faces/http/hub_impl.h"
 
 #include <stdio.h>
