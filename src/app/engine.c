@@ -663,12 +663,6 @@ unsigned engine_multicast(const struct engine *e)
     return e->udp == NULL ? 0 : udp_joined(e->udp);
 }
 
-void engine_set_log_level(struct engine *e, enum log_level level)
-{
-    e->opt.log.level = level;
-    node_set_log_level(e->node, level);
-}
-
 int engine_store_status(const struct engine *e)
 {
     return e->failed ? SYNCLINE_EIO : store_file_status(e->store);

@@ -27,4 +27,9 @@ NODISCARD int base64_decode(struct buf *out, struct slice text);
  * U+10FFFF. */
 bool utf8_valid(struct slice s);
 
+/* What a stranger may have written, with nothing in it that a terminal acts
+ * on or that begins a line: controls, marks that turn or hide text, and bytes
+ * that are no UTF-8 become \uXXXX. */
+void put_inert(struct buf *b, struct slice text);
+
 #endif
