@@ -187,7 +187,8 @@ static bool settles(
         if (dot_eq(&c->merges[m], &t->dot))
             return ledger_cell(c, t->slot) != NULL;
     for (uint32_t j = 0; j < c->cells_n && knew; j++)
-        if (c->cells[j].slot == t->slot || c->cells[j].slot == t->beside ||
+        if (c->cells[j].slot == t->slot ||
+            (c->merges_n == 0 && c->cells[j].slot == t->beside) ||
             (k->ledger->slots[c->cells[j].slot].item == t->item &&
                 c->cells[j].life > t->life))
             return true;
@@ -404,6 +405,39 @@ static void check_change(struct loss_check *k, uint32_t ix)
     }
 }
 
+static bool ends(const struct loss_check *k, uint32_t i, const struct told *t)
+{
+    const struct led_change *c = &k->ledger->changes[i];
+
+    for (uint32_t j = 0; j < c->cells_n; j++) {
+        const struct led_slot *s = &k->ledger->slots[c->cells[j].slot];
+
+        if (s->item == t->item && s->is_tomb && c->cells[j].life > t->life)
+            return true;
+    }
+    return false;
+}
+
+/* Its author lost it, no vector claims it, and an old disk has brought it back;
+ * the winner knew it by a deletion that was collected where he wrote, and had
+ * heard of there no more than that vector says (doc/merge.md). */
+static bool is_known_by_collected(const struct loss_check *k,
+    const struct told *t, const struct led_change *loser)
+{
+    const struct led_change *by = &k->ledger->changes[t->winner];
+    bool later = false;
+
+    for (uint32_t j = 0; j < by->cells_n; j++)
+        later = later ||
+            (k->ledger->slots[by->cells[j].slot].item == t->item &&
+                by->cells[j].life > t->life + 1);
+    for (uint32_t i = 0; later && loser->lost && i < k->ledger->changes_n; i++)
+        if (had_seen(k, i, t->loser, t->item) &&
+            had_seen(k, t->winner, i, t->item) && ends(k, i, t))
+            return true;
+    return false;
+}
+
 /* A conflict where the winner had seen the loser is none. Of what has come back
  * this cannot be asked: what knew it by its first dot may be collected. */
 static void check_told(const struct loss_check *k, const struct told *t)
@@ -419,7 +453,8 @@ static void check_told(const struct loss_check *k, const struct told *t)
     if (t->returned || t->loser == LEDGER_NONE || t->winner == LEDGER_NONE ||
         is_half(k, t->loser) || is_half(k, t->winner) ||
         k->ledger->changes[t->loser].returned ||
-        !had_seen(k, t->winner, t->loser, t->item))
+        !had_seen(k, t->winner, t->loser, t->item) ||
+        is_known_by_collected(k, t, &k->ledger->changes[t->loser]))
         return;
     world_fail(k->world, "conflict",
         "%.*s%.*s: change %" PRIu64 " of node %u is told as a conflict, and "

@@ -156,6 +156,10 @@ static void catch_up(struct world *w, struct happening *h)
 
 static void judge_soon(struct world *w, struct happening *h)
 {
+    if (relays_relent(w)) {
+        later(w, MEETING_US, judge_soon);
+        return;
+    }
     w->work.phase_us = w->now_us;
     catch_up(w, h);
 }

@@ -137,3 +137,32 @@ void relays_finish(struct world *w)
         return;
     memset(r->apart, 0, sizeof r->apart);
 }
+
+/* It was restored to before a deletion that was collected; or what it deleted
+ * did not count for a while, and was collected when it did. */
+static bool may_miss_what_was_deleted(const struct world *w)
+{
+    return w->opt.roles || fault_is_on(&w->faults, FAULT_RESTORE);
+}
+
+bool relays_relent(struct world *w)
+{
+    struct relays *r = &w->relays;
+    bool any = false;
+
+    for (unsigned i = 0; i < w->machines_n && r->for_good; i++) {
+        bool was_apart = false;
+
+        if (!may_miss_what_was_deleted(w) || !machine_is_up(&w->machines[i]) ||
+            !node_waits_for_member(w->machines[i].node, NULL, NULL))
+            continue;
+        for (unsigned k = 0; k < w->machines_n; k++) {
+            was_apart = was_apart || r->apart[i][k];
+            r->apart[i][k] = r->apart[k][i] = false;
+        }
+        if (was_apart)
+            world_note(w, "machine %u is connected to the others", i);
+        any = any || was_apart;
+    }
+    return any;
+}

@@ -16,7 +16,7 @@ struct slice;
 struct relays {
     unsigned n;
     struct prng draw;
-    bool for_good; /* no two machines meet ever again: nobody collects */
+    bool for_good; /* no two machines meet again, unless one needs it */
     bool apart[SIM_MACHINES][SIM_MACHINES];
 };
 
@@ -25,6 +25,9 @@ void relays_start(struct world *w);
 /* With the faults, and after them. */
 void relays_begin(struct world *w);
 void relays_finish(struct world *w);
+/* Where machines meet over relays only, does one wait for a member, whom alone
+ * it believes what was deleted (doc/relay.md)? Then it meets the others. */
+bool relays_relent(struct world *w);
 
 /* The i-th of all that run here, relays last; how many. */
 unsigned relays_all(const struct world *w);

@@ -56,6 +56,15 @@ static bool is_new_here(const struct node *n, const struct space *sp)
     return true;
 }
 
+static void say_distrust(
+    struct node *n, const struct conn *c, const struct space *sp)
+{
+    log_line(&n->log, LOG_LEVEL_WARN, "bootstrap",
+        "%.*s: %.*s is a relay and says that this machine missed what was "
+        "deleted; only a member can tell what: connect it to one",
+        SLICE_FMT(sp->name), SLICE_FMT(c->name));
+}
+
 /* A relay says itself what its horizon and its vector are. Who believed them
  * would let go of what he has; who has nothing cannot lose it. */
 static bool distrusts(
@@ -64,11 +73,27 @@ static bool distrusts(
     if (!access_is_across(n, c) || carry_is_relay(n) || is_new_here(n, sp) ||
         PLANTED(R26_FORGET))
         return false;
-    log_line(&n->log, LOG_LEVEL_WARN, "bootstrap",
-        "%.*s: %.*s is a relay and says that this machine missed what was "
-        "deleted; only a member can tell what: connect it to one",
-        SLICE_FMT(sp->name), SLICE_FMT(c->name));
+    say_distrust(n, c, sp);
     return true;
+}
+
+bool bootstrap_is_disbelieved(
+    const struct node *n, const struct conn *c, const struct session *s)
+{
+    return s->deaf && s->space->staging == NULL && !session_is_behind(s) &&
+        access_is_across(n, c) && !carry_is_relay(n);
+}
+
+bool node_waits_for_member(const struct node *n, const struct device_id *relay,
+    const struct space_token *space)
+{
+    for (const struct conn *c = n->conns; c != NULL; c = c->next)
+        for (const struct session *s = c->sessions; s != NULL; s = s->next)
+            if (bootstrap_is_disbelieved(n, c, s) &&
+                (relay == NULL || device_eq(&c->device, relay)) &&
+                (space == NULL || space_token_eq(&s->space->token, space)))
+                return true;
+    return false;
 }
 
 /* Members take no relay's word for what was deleted: were it to insist on its
@@ -274,11 +299,61 @@ static int end(
     return rc == SYNCLINE_OK ? join_on_mark(n, sp) : rc;
 }
 
+static void hear_all(struct node *n, const struct space *sp)
+{
+    for (struct conn *c = n->conns; c != NULL; c = c->next)
+        for (struct session *s = c->sessions; s != NULL; s = s->next)
+            if (s->space == sp)
+                s->deaf = false;
+}
+
+/* It held what does not count, by what is known here. */
+static int drop_refused(struct node *n, struct conn *from, struct session *s)
+{
+    struct space *sp = s->space;
+    int rc = leaving_drop(n, sp->staging->id);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    space_unstage(n, sp);
+    s->bootstrapping = BOOTSTRAP_NONE;
+    session_stir(s);
+    hear_all(n, sp);
+    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
+        if (c != from && c->greeted && !c->closing)
+            rc = conn_open_session(n, c, sp);
+    return rc;
+}
+
+/* Nothing of its vector would be believed: it is of what this device wrote
+ * itself. Who has lost that may have it back so, once; after that he would be
+ * as new here as he was, and take it again and again. */
+static int tells_nothing(struct node *n, const struct space *sp,
+    const struct frame_bootstrap *f, bool *nothing)
+{
+    struct vv v = { 0 };
+    int rc = vv_copy(&v, &f->vector, &n->step);
+
+    leave_out_unproven(n, sp, &v);
+    *nothing = v.n == 0 && f->vector.n > 0 && sp->past != sp->id;
+    return rc;
+}
+
+static int leave_it(struct node *n, struct conn *c, struct session *s)
+{
+    int rc = drop_refused(n, c, s);
+
+    say_distrust(n, c, s->space);
+    s->deaf = true;
+    return rc;
+}
+
 int bootstrap_on_frame(
     struct node *n, struct conn *c, const struct frame_bootstrap *f)
 {
     struct space *sp = space_by_token(n, &f->space);
     struct session *s = sp == NULL ? NULL : session_of(c, sp);
+    bool nothing;
     int rc;
 
     if (sp == NULL || !access_is_shared(n, c, sp))
@@ -306,18 +381,14 @@ int bootstrap_on_frame(
         return SYNCLINE_OK;
     }
     rc = standing_vector(n, c, sp, &f->vector);
+    if (rc == SYNCLINE_OK)
+        rc = tells_nothing(n, sp, f, &nothing);
     if (rc != SYNCLINE_OK)
         return rc;
+    if (nothing)
+        return leave_it(n, c, s);
     return silence_may_bootstrap(n, &c->device) ? end(n, sp, f)
                                                 : SYNCLINE_EDENIED;
-}
-
-static void hear_all(struct node *n, const struct space *sp)
-{
-    for (struct conn *c = n->conns; c != NULL; c = c->next)
-        for (struct session *s = c->sessions; s != NULL; s = s->next)
-            if (s->space == sp)
-                s->deaf = false;
 }
 
 #define STALLED_US ((uint64_t)60 * 1000 * 1000)
@@ -329,24 +400,6 @@ bool bootstrap_has_stalled(const struct node *n, const struct conn *c)
             n->now_us >= sp->staging_us + STALLED_US)
             return true;
     return false;
-}
-
-/* It held what does not count, by what is known here. */
-static int drop_refused(struct node *n, struct conn *from, struct session *s)
-{
-    struct space *sp = s->space;
-    int rc = leaving_drop(n, sp->staging->id);
-
-    if (rc != SYNCLINE_OK)
-        return rc;
-    space_unstage(n, sp);
-    s->bootstrapping = BOOTSTRAP_NONE;
-    session_stir(s);
-    hear_all(n, sp);
-    for (struct conn *c = n->conns; c != NULL && rc == SYNCLINE_OK; c = c->next)
-        if (c != from && c->greeted && !c->closing)
-            rc = conn_open_session(n, c, sp);
-    return rc;
 }
 
 int bootstraps_drop_refused(struct node *n)

@@ -40,7 +40,8 @@ static bool lower_to_sessions(
         if (s != NULL && s->bootstrapping == BOOTSTRAP_SENDING)
             return false;
         if (s != NULL && !session_is_behind(s) &&
-            !vv_geq(&sp->durable, &s->claims))
+            !vv_geq(&sp->durable, &s->claims) &&
+            !bootstrap_is_disbelieved(n, c, s))
             return false;
         if (counts(n, &c->device, sp))
             vv_meet(least, s != NULL ? &s->claims : &(struct vv){ 0 });

@@ -58,6 +58,10 @@ struct space *bootstrap_target(struct conn *c, struct space *sp);
 NODISCARD int bootstrap_on_frame(
     struct node *n, struct conn *c, const struct frame_bootstrap *f);
 NODISCARD int bootstrap_conn_gone(struct node *n, const struct conn *c);
+/* Has a relay told of what was deleted, and is believed by no member? Nothing
+ * comes of it. */
+bool bootstrap_is_disbelieved(
+    const struct node *n, const struct conn *c, const struct session *s);
 /* Those whose sessions take nothing any more. */
 NODISCARD int bootstraps_drop_refused(struct node *n);
 /* Has one begun to come that does not come on? Meanwhile we are deaf to all

@@ -234,7 +234,7 @@ int conflict_known(
 }
 
 /* What lost stays where it is, by what is told of it. */
-static bool hides(const struct conflict_record *c)
+bool conflict_hides(const struct conflict_record *c)
 {
     return !slice_eq(c->loser.path, c->winner.path) &&
         (c->winner.path.len > 0 || c->winner.value.ptr != NULL);
@@ -258,10 +258,10 @@ static int look_back(void *ctx, struct slice key, struct slice value)
 }
 
 int conflict_in_past(struct node *n, struct space *sp, struct slice key,
-    struct slice tail, const struct conflict_record *now, bool *is)
+    struct slice tail, bool *is)
 {
-    struct looking_back l = { .loser = &now->loser };
-    struct conflict_record was;
+    struct looking_back l = { .found = false };
+    struct conflict_record c;
     struct slice value;
     struct reader r;
     struct buf name = { 0 };
@@ -271,11 +271,13 @@ int conflict_in_past(struct node *n, struct space *sp, struct slice key,
     *is = rc == SYNCLINE_OK;
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    value = arena_dup(&n->step, value);
     r = reader_of(slice_from(value, 8));
-    if (get_conflict_record(&r, &was) != SYNCLINE_OK)
-        return SYNCLINE_ECORRUPT;
-    if (!hides(&was) || hides(now))
+    if (get_conflict_record(&r, &c) != SYNCLINE_OK)
+        return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
+    if (!conflict_hides(&c))
         return SYNCLINE_OK;
+    l.loser = &c.loser;
     rc = store_scan(&n->opt.store, TABLE_HISTORY,
         key_history_of(&name, sp->past, key), SLICE_NONE, look_back, &l);
     buf_free(&name);
@@ -418,19 +420,18 @@ static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
 {
     struct merging *m = ctx;
     struct buf tail = { 0 };
-    bool known = false;
+    bool in_past = false;
     int rc;
 
     (void)length;
-    /* What showed here goes into the history as a whole document, and what
-     * has a record went there with it. */
+    /* What showed here goes into the history as a whole document. */
     if (m->space->sealed || PLANTED(HISTORY_SILENT) ||
         (m->stored->existed && item_find(&m->stored->item, cell->path) == cell))
         return SYNCLINE_OK;
-    rc = conflict_known(m->node, m->space,
-        key_conflict_tail(&tail, m->key, cell->path, &by->first), &known);
+    rc = conflict_in_past(m->node, m->space, m->key,
+        key_conflict_tail(&tail, m->key, cell->path, &by->first), &in_past);
     buf_free(&tail);
-    if (rc != SYNCLINE_OK || known)
+    if (rc != SYNCLINE_OK || in_past)
         return rc;
     return history_lost(m->node, m->space, m->key, m->stored, by, cell);
 }
@@ -550,7 +551,7 @@ static int on_conflict(void *ctx, const struct conflict *c)
     }
 
     if (rc == SYNCLINE_OK)
-        rc = conflict_in_past(n, m->space, m->key, name, &record, &in_past);
+        rc = conflict_in_past(n, m->space, m->key, name, &in_past);
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, m->space, name, &record, &changed);
     if (rc == SYNCLINE_OK && changed)

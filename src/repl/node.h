@@ -293,6 +293,10 @@ uint64_t node_bound(const struct node *n, const struct space_token *space,
 
 /* Has it acted on all that it has heard of who may what? */
 bool node_is_settled(const struct node *n);
+/* Has a relay told it of what was deleted, which it believes members only?
+ * NULL: any relay, in any space. */
+bool node_waits_for_member(const struct node *n, const struct device_id *relay,
+    const struct space_token *space);
 /* The mesh's key as far as it has heard. */
 struct node_key {
     uint64_t epoch;

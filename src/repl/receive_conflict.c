@@ -93,7 +93,8 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
         rc = SYNCLINE_EMALFORMED;
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
-    rc = conflict_in_past(n, sp, key, tail, &c, &known);
+    rc = conflict_hides(&c) ? conflict_known(n, sp, tail, &known)
+                            : conflict_in_past(n, sp, key, tail, &known);
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, sp, tail, &c, &changed);
     if (PLANTED(TOLD_AGAIN))

@@ -324,7 +324,8 @@ int reissue_would(struct node *n, struct space *sp, bool *any)
 static bool waits_for_us(
     const struct node *n, const struct conn *c, const struct session *s)
 {
-    return s->unopened || (session_is_behind(s) && access_is_across(n, c));
+    return s->unopened || bootstrap_is_disbelieved(n, c, s) ||
+        (session_is_behind(s) && access_is_across(n, c));
 }
 
 /* All that anybody who is connected claims is here. */

@@ -447,6 +447,14 @@ static bool knew(const struct change *c, const struct conflict_record *r)
             vv_covers(&c->birth, &r->loser.dot));
 }
 
+/* Nobody has looked at a result, and its resolver was asked about its own path
+ * only: what that hides, it has not seen. */
+static bool was_shown(
+    const struct change *c, struct slice path, const struct conflict_record *r)
+{
+    return c->originals_n == 0 || slice_eq(path, r->loser.path);
+}
+
 bool conflict_superseded(const struct item *it, const struct conflict_record *r)
 {
     const struct slice paths[2] = { r->loser.path, r->winner.path };
@@ -462,7 +470,8 @@ bool conflict_superseded(const struct item *it, const struct conflict_record *r)
     for (int i = 0; i < 2; i++) {
         const struct cell *c = item_find(it, paths[i]);
 
-        if (c != NULL && knew(&it->changes[c->change], r))
+        if (c != NULL && knew(&it->changes[c->change], r) &&
+            was_shown(&it->changes[c->change], paths[i], r))
             return true;
     }
     return false;

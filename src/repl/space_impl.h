@@ -260,12 +260,13 @@ NODISCARD int conflict_join(struct node *n, struct space *sp, struct slice tail,
     const struct conflict_record *c, bool *changed);
 NODISCARD int conflict_known(
     struct node *n, struct space *sp, struct slice tail, bool *known);
-/* Is what lost in the past of its item? With its first record it went there,
- * unless it only was hidden then by what stood elsewhere, and `now` tells that
- * it is so no more. */
+/* What lost stays where it is, by what is told of it: it is hidden by what
+ * stands elsewhere. */
+bool conflict_hides(const struct conflict_record *c);
+/* What lost, and does not stay: is it in the past of its item? With its first
+ * record it went there, unless that was told of what was hidden. */
 NODISCARD int conflict_in_past(struct node *n, struct space *sp,
-    struct slice key, struct slice tail, const struct conflict_record *now,
-    bool *is);
+    struct slice key, struct slice tail, bool *is);
 /* A later change had seen both sides. */
 bool conflict_superseded(
     const struct item *it, const struct conflict_record *c);
