@@ -1,32 +1,14 @@
 #include "app/identity_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "app/private_file.h"
 #include "crypto/sealed_key.h"
 
 #define PEM_MAX 16384
-
-static int errno_status(void)
-{
-    switch (errno) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return SYNCLINE_EDENIED;
-    case ENOSPC:
-    case EDQUOT:
-        return SYNCLINE_EFULL;
-    case ENOMEM:
-        return SYNCLINE_ENOMEM;
-    default:
-        return SYNCLINE_EIO;
-    }
-}
 
 int folder_make(const char *dir, struct errmsg *why)
 {
@@ -44,29 +26,13 @@ int folder_make(const char *dir, struct errmsg *why)
             continue;
         path[i] = 0;
         if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return errmsg_set(why, errno_status(),
+            return errmsg_set(why, private_file_status(),
                 "%s: the folder cannot be made: %s; choose another with --dir",
                 path, strerror(errno));
         path[i] = kept;
     }
     return SYNCLINE_OK;
 }
-
-static int write_whole(int fd, struct slice s)
-{
-    while (s.len > 0) {
-        ssize_t n = write(fd, s.ptr, s.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return SYNCLINE_EIO;
-        s = slice_from(s, (size_t)n);
-    }
-    return fsync(fd) == 0 ? SYNCLINE_OK : SYNCLINE_EIO;
-}
-
-/* ---- writing ---- */
 
 static bool path_in(char *out, size_t room, const char *dir, const char *name)
 {
@@ -81,72 +47,25 @@ static int too_long(const char *dir, struct errmsg *why)
         why, SYNCLINE_EINVAL, "%s: the folder's name is too long", dir);
 }
 
-static int write_new(const char *temp, struct slice pem)
-{
-    int fd, rc;
-
-    (void)unlink(temp); /* of a try that was cut short */
-    fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno_status();
-    rc = write_whole(fd, pem);
-    if (close(fd) != 0 && rc == SYNCLINE_OK)
-        rc = errno_status();
-    return rc;
-}
-
-static int sync_folder(const char *dir)
-{
-    int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = folder >= 0 && fsync(folder) == 0 ? SYNCLINE_OK : SYNCLINE_EIO;
-
-    if (folder >= 0)
-        (void)close(folder);
-    return rc;
-}
-
-/* A new key takes no other's place. Not every file system knows how to see to
- * that in one step. */
-static int put_in_place(const char *temp, const char *path, bool replace)
-{
-    if (replace)
-        return rename(temp, path);
-    if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -1;
-    if (access(path, F_OK) != 0)
-        return rename(temp, path);
-    errno = EEXIST;
-    return -1;
-}
+/* ---- writing ---- */
 
 static int save(const struct identity *id, const char *dir,
     struct slice passphrase, bool replace, struct errmsg *why)
 {
-    char path[PATH_MAX], temp[PATH_MAX];
+    char path[PATH_MAX];
+    const struct private_file file = { .path = path, .what = "device's key" };
     struct buf pem = { 0 };
     int rc;
 
-    if (!path_in(path, sizeof path, dir, "identity.pem") ||
-        !path_in(temp, sizeof temp, dir, "identity.pem.new"))
+    if (!path_in(path, sizeof path, dir, "identity.pem"))
         return too_long(dir, why);
     rc = passphrase.len > 0 ? sealed_key_put(&pem, id, passphrase, NULL, NULL)
                             : identity_to_pem(id, &pem);
     if (rc == SYNCLINE_EINVAL)
         rc = errmsg_set(
             why, rc, "the passphrase is longer than %d bytes", PASSPHRASE_MAX);
-    if (rc == SYNCLINE_OK) {
-        rc = write_new(temp, buf_slice(&pem));
-        if (rc == SYNCLINE_OK && put_in_place(temp, path, replace) != 0)
-            rc = errno_status();
-        if (rc == SYNCLINE_OK)
-            rc = sync_folder(dir);
-        if (rc != SYNCLINE_OK)
-            (void)errmsg_set(why, rc,
-                "%s: the device's key cannot be written: %s", path,
-                strerror(errno));
-    }
+    if (rc == SYNCLINE_OK)
+        rc = private_file_write(&file, buf_slice(&pem), replace, why);
     crypto_wipe(pem.ptr, pem.len);
     buf_free(&pem);
     return rc;
@@ -159,34 +78,6 @@ int identity_file_save(const struct identity *id, const char *dir,
 }
 
 /* ---- reading ---- */
-
-/* In one piece of memory, so that wiping it wipes all. */
-static int read_pem(
-    struct buf *pem, int fd, const char *path, bool ours, struct errmsg *why)
-{
-    struct stat st;
-    uint8_t *to;
-    ssize_t n = 1;
-
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return errmsg_set(
-            why, SYNCLINE_EDENIED, "%s: not a regular file", path);
-    if (ours && (st.st_mode & 077) != 0)
-        return errmsg_set(why, SYNCLINE_EDENIED,
-            "%s: others may read this key (mode %o); run: chmod 600 %s", path,
-            (unsigned)st.st_mode & 0777, path);
-    to = buf_reserve(pem, PEM_MAX);
-    if (to == NULL)
-        return buf_status(pem);
-    while (n > 0 && pem->len < PEM_MAX) {
-        n = read(fd, to + pem->len, PEM_MAX - pem->len);
-        if (n > 0)
-            pem->len += (size_t)n;
-    }
-    return n >= 0
-        ? SYNCLINE_OK
-        : errmsg_set(why, SYNCLINE_EIO, "%s: %s", path, strerror(errno));
-}
 
 static int unseal(struct identity **out, struct slice pem,
     const struct identity_source *from, const char *path, struct errmsg *why)
@@ -231,9 +122,14 @@ static int read_identity(struct identity **out, struct slice pem,
     return rc;
 }
 
-static int open_key(const struct identity_source *from, char path[PATH_MAX],
-    int *fd, struct errmsg *why)
+static int read_key(const struct identity_source *from, char path[PATH_MAX],
+    struct buf *pem, struct errmsg *why)
 {
+    const struct private_file file = { .path = path,
+        .what = "key",
+        .max = PEM_MAX,
+        .shared = from->file != NULL };
+
     if (from->file != NULL) {
         if (strlen(from->file) >= PATH_MAX)
             return errmsg_set(
@@ -242,12 +138,7 @@ static int open_key(const struct identity_source *from, char path[PATH_MAX],
     } else if (!path_in(path, PATH_MAX, from->dir, "identity.pem")) {
         return too_long(from->dir, why);
     }
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*fd >= 0)
-        return SYNCLINE_OK;
-    if (errno == ENOENT)
-        return SYNCLINE_ENOTFOUND;
-    return errmsg_set(why, errno_status(), "%s: %s", path, strerror(errno));
+    return private_file_read(pem, &file, why);
 }
 
 int identity_file_load(struct identity **out,
@@ -255,12 +146,8 @@ int identity_file_load(struct identity **out,
 {
     char path[PATH_MAX];
     struct buf pem = { 0 };
-    int fd, rc = open_key(from, path, &fd, why);
+    int rc = read_key(from, path, &pem, why);
 
-    if (rc != SYNCLINE_OK)
-        return rc;
-    rc = read_pem(&pem, fd, path, from->file == NULL, why);
-    (void)close(fd);
     if (rc == SYNCLINE_OK)
         rc = read_identity(out, buf_slice(&pem), from, path, why);
     crypto_wipe(pem.ptr, pem.cap);
@@ -273,12 +160,8 @@ int identity_file_is_sealed(const char *dir, bool *sealed, struct errmsg *why)
     const struct identity_source from = { .dir = dir };
     char path[PATH_MAX];
     struct buf pem = { 0 };
-    int fd, rc = open_key(&from, path, &fd, why);
+    int rc = read_key(&from, path, &pem, why);
 
-    if (rc != SYNCLINE_OK)
-        return rc;
-    rc = read_pem(&pem, fd, path, true, why);
-    (void)close(fd);
     if (rc == SYNCLINE_OK)
         *sealed = sealed_key_is(buf_slice(&pem));
     crypto_wipe(pem.ptr, pem.cap);

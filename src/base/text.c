@@ -208,6 +208,46 @@ int base64_decode(struct buf *out, struct slice text)
     return rc;
 }
 
+void put_base64url(struct buf *b, struct slice s)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    put_digits(b, s, digits, 6);
+}
+
+static int base64url_value(uint8_t c)
+{
+    if (c == '-')
+        return 62;
+    if (c == '_')
+        return 63;
+    return c == '+' || c == '/' ? -1 : base64_value(c);
+}
+
+int base64url_decode(uint8_t *out, size_t out_len, struct slice text)
+{
+    uint32_t bits = 0;
+    size_t n = 0;
+    int held = 0;
+
+    if (text.len != (out_len * 8 + 5) / 6)
+        return SYNCLINE_EMALFORMED;
+    for (size_t i = 0; i < text.len; i++) {
+        const int v = base64url_value(text.ptr[i]);
+
+        if (v < 0)
+            return SYNCLINE_EMALFORMED;
+        bits = bits << 6 | (uint32_t)v;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            out[n++] = (uint8_t)(bits >> held);
+        }
+    }
+    return (bits & ((1u << held) - 1)) == 0 ? SYNCLINE_OK : SYNCLINE_EMALFORMED;
+}
+
 /* Length of the sequence that begins with c and the smallest code point
  * that may be written so long; 0 if c begins none. */
 static size_t utf8_len(uint8_t c, uint32_t *least)

@@ -22,6 +22,10 @@ NODISCARD int base32_decode(struct buf *out, struct slice text);
 void put_base64(struct buf *b, struct slice s);
 /* As base32_decode. */
 NODISCARD int base64_decode(struct buf *out, struct slice text);
+/* The same with '-' and '_' in place of '+' and '/' (RFC 4648, 5); back to
+ * exactly out_len bytes. */
+void put_base64url(struct buf *b, struct slice s);
+NODISCARD int base64url_decode(uint8_t *out, size_t out_len, struct slice text);
 
 /* Strict UTF-8 (RFC 3629): no overlong forms, surrogates, or above
  * U+10FFFF. */

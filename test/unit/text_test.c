@@ -114,6 +114,26 @@ TEST(base64_published_vectors)
     }
 }
 
+/* RFC 4648, 5: other signs for 62 and 63, and exactly so many bytes. */
+TEST(base64url_comes_back_and_nothing_else_is_taken)
+{
+    static const uint8_t plain[] = { 0xfb, 0xff, 0xbf, 0x3e, 0xff };
+    static const char *const wrong[] = { "-_-_Pv", "-_-_Pv8=", "-_-_Pv9",
+        "-_-_P+8", "+/+/Pv8", "-_-_Pv8A", "-_ _Pv8", "" };
+    uint8_t back[sizeof plain] = { 0 };
+    struct buf b = { 0 };
+
+    put_base64url(&b, SLICE(plain, sizeof plain));
+    CHECK_SLICE(buf_slice(&b), "-_-_Pv8");
+    CHECK_OK(base64url_decode(back, sizeof back, buf_slice(&b)));
+    CHECK_BYTES(SLICE(back, sizeof back), SLICE(plain, sizeof plain));
+    for (size_t i = 0; i < ARRAY_N(wrong); i++)
+        CHECK_SAYING(base64url_decode(back, sizeof back, slice_str(wrong[i])) ==
+                SYNCLINE_EMALFORMED,
+            "%s", wrong[i]);
+    buf_free(&b);
+}
+
 TEST(base64_of_any_length_comes_back_and_no_other_byte_is_taken)
 {
     uint8_t plain[40];
