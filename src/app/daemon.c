@@ -1,6 +1,7 @@
 #include "app/daemon.h"
 
 #include "app/doctor.h"
+#include "app/log_request.h"
 #include "app/log_sink.h"
 #include "app/passphrase.h"
 #include "app/serve.h"
@@ -29,6 +30,7 @@ struct daemon {
     struct options *reloaded;      /* since SIGHUP; NULL: never */
     struct log_sink *sink;
     struct log log;
+    struct log_levels levels; /* as the options say */
     struct engine *engine;
     struct serve *serve;
     uv_signal_t signals[3];
@@ -52,12 +54,12 @@ static void set_log(struct daemon *d)
     const struct log_sink_options opt = {
         .json = strcmp(options_str(o, "log.format"), "json") == 0
     };
-    struct log_levels levels;
 
     log_sink_set(d->sink, &opt);
-    if (log_levels_parse(&levels, slice_str(options_str(o, "log.level")),
+    /* The option was read by this before. */
+    if (log_levels_parse(&d->levels, slice_str(options_str(o, "log.level")),
             NULL) == SYNCLINE_OK)
-        log_levels_copy(log_sink_levels(d->sink), &levels);
+        log_levels_copy(log_sink_levels(d->sink), &d->levels);
 }
 
 /* ---- addresses ---- */
@@ -201,6 +203,24 @@ static bool answer_config(struct daemon *d, struct buf *out)
     return true;
 }
 
+static bool answer_log(
+    struct daemon *d, const struct json *request, struct buf *out)
+{
+    struct log_levels *levels = log_sink_levels(d->sink);
+    struct buf now = { 0 };
+    bool changed;
+
+    if (!log_request(levels, &d->levels, request, out, &changed))
+        return false;
+    log_levels_print(levels, &now);
+    if (changed && buf_status(&now) == SYNCLINE_OK)
+        log_line(&d->log, LOG_LEVEL_INFO, "daemon",
+            "log.level is %.*s, until the next start or SIGHUP",
+            SLICE_FMT(buf_slice(&now)));
+    buf_free(&now);
+    return true;
+}
+
 static bool on_local(void *ctx, const struct json *request, struct buf *out)
 {
     struct daemon *d = ctx;
@@ -208,6 +228,8 @@ static bool on_local(void *ctx, const struct json *request, struct buf *out)
 
     if (slice_is(op, "config"))
         return answer_config(d, out);
+    if (answer_log(d, request, out))
+        return true;
     if (!slice_is(op, "stop"))
         return false;
     log_line(&d->log, LOG_LEVEL_INFO, "daemon", "stopping, as told");

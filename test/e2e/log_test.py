@@ -2,6 +2,8 @@
 """The daemon's log: formats, levels of modules, what matters to security."""
 
 import json
+import signal
+import socket
 
 import node
 import tap
@@ -15,6 +17,11 @@ def _lines(n):
 
 def _events(n, *kinds):
     return [r for r in _lines(n) if r.get("event") in kinds]
+
+
+def _address(n):
+    host, _, port = n.status()["listen"][0].rpartition(":")
+    return host, int(port)
 
 
 def _soon(n, what, condition):
@@ -59,6 +66,36 @@ def what_matters_to_security_is_told_apart():
         tap.check(not [r for r in _lines(a)
                        if r["module"] == "security" and "event" not in r],
                   "nothing else is in that module")
+
+
+def levels_change_while_it_runs():
+    with node.World() as w:
+        a, = w.nodes("a", flags=["--log.format", "json",
+                                 "--log.level", "warn"])
+        tap.equal(_lines(a), [], "nothing to warn of")
+        tap.equal(a.do("log", "level", "net", "DEBUG").strip(),
+                  "warn,net=debug", "levels")
+        with socket.create_connection(_address(a)) as s:
+            s.sendall(b"\0" * 64)
+        _soon(a, "what net debugs", lambda r: r["module"] == "net" and
+              r["level"] == "debug")
+        tap.equal(a.call("log")["configured"], "warn", "as it began")
+        a.do("log", "level", "info")
+        tap.check(any("log.level is info,net=debug" in r["text"]
+                      for r in _lines(a)), "the change is logged")
+        tap.holds(a.do("log"), "warn after the next start", "of its own")
+        a.refuses("log", "level", "nte", "debug", says="no module of the log")
+        a.refuses("log", "level", "loud", says="is none of error|warn")
+        a.refuses("log", "levle", code=2, says="is not level")
+        tap.equal(a.do("log", "level", "net", "default").strip(), "info",
+                  "as the others")
+        tap.equal(a.do("log", "level", "default").strip(), "warn",
+                  "as the configuration says")
+        tap.equal(json.loads(a.do("log", "level", "error", "--json"))
+                  ["levels"], "error", "JSON")
+        a.process.send_signal(signal.SIGHUP)
+        node.wait_for("SIGHUP sets the levels anew",
+                      lambda: a.call("log")["levels"] == "warn")
 
 
 if __name__ == "__main__":
