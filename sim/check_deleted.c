@@ -21,7 +21,10 @@ static bool had_seen(
 }
 
 /* Where two sides had both collected what the other had not, lives cannot be
- * compared any more: only what the deletion saw must not show. */
+ * compared any more: only what the deletion saw must not show. Nor can they
+ * where a bootstrap has taken the place of what was here: of lives beyond those
+ * that it tells of, which had been ended and begun here alone, values are
+ * rescued, and nothing is left that would say how many there were. */
 static bool is_undone(const struct world *w, const struct machine *m,
     uint32_t item, const struct item *it)
 {
@@ -29,7 +32,7 @@ static bool is_undone(const struct world *w, const struct machine *m,
     const struct view_item *vi = &v->items[item];
 
     return item_alive(it) && it->length < vi->deepest &&
-        ((v->mutual >> w->ledger.items[item].space & 1) == 0 ||
+        (((v->mutual >> w->ledger.items[item].space & 1) == 0 && !vi->left) ||
             had_seen(&w->ledger, vi->end, item, it));
 }
 

@@ -251,8 +251,9 @@ static bool has_echo(
     return false;
 }
 
-/* Somebody else wrote the same there, which is no conflict; what became of
- * that counts. */
+/* Somebody else wrote the same there, which is no conflict, or it was written
+ * there once more in a later life, as the copy of what lost is by whoever
+ * returns; what became of that counts. */
 static bool has_twin(
     struct loss_check *k, uint32_t change, const struct led_cell *cell)
 {
@@ -260,7 +261,7 @@ static bool has_twin(
         struct led_change *c = &k->ledger->changes[i];
         const struct led_cell *twin = ledger_cell(c, cell->slot);
 
-        if (i != change && twin != NULL && twin->life == cell->life &&
+        if (i != change && twin != NULL && twin->life >= cell->life &&
             twin->value.ptr != NULL && slice_eq(twin->value, cell->value) &&
             counts(k, i, k->ledger->slots[cell->slot].item) &&
             (is_accounted_for(k, i, twin) || has_echo(k, i, twin)))

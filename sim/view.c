@@ -70,7 +70,8 @@ static void forget_items(
         bits_clear(&seen);
         v->items[i] = (struct view_item){ .seen = seen,
             .deepest = keep_ends ? v->items[i].deepest : 0,
-            .end = v->items[i].end };
+            .end = v->items[i].end,
+            .left = keep_ends };
     }
 }
 
@@ -159,6 +160,7 @@ static void see_one(
         if (s->item == item && s->is_tomb && c->cells[i].life > it->deepest) {
             it->deepest = c->cells[i].life;
             it->end = change;
+            it->left = false;
         }
     }
 }

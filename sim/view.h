@@ -21,9 +21,10 @@ struct fold_slot {
 };
 
 struct view_item {
-    uint64_t life;            /* longest among the covered changes */
-    uint64_t deepest;         /* longest life whose end was ever seen here */
-    uint32_t end;             /* and the change that ended it */
+    uint64_t life;    /* longest among the covered changes */
+    uint64_t deepest; /* longest life whose end was ever seen here */
+    uint32_t end;     /* and the change that ended it */
+    bool left;        /* in a state that a bootstrap has taken the place of */
     uint64_t length, version; /* as the store has it */
     struct bits seen;
 };

@@ -128,6 +128,8 @@ static void give_answer(struct engine *e, const struct answer *a)
     if (c->doctor) {
         examine(e, json, &b);
         json = buf_slice(&b);
+    } else if (c->metrics) {
+        json = engine_metrics_answer(e, c, json, &b);
     } else if (c->status &&
         slice_has_prefix(json, SLICE_LIT("{\"ok\":true,"))) {
         buf_put_str(&b, "{\"ok\":true,");
@@ -178,6 +180,7 @@ static void carry_out(struct engine *e, const struct effect *fx)
 
     switch (fx->type) {
     case FX_COMMIT:
+        e->measured.commits++;
         break; /* the turn's end syncs it */
     case FX_SEND:
         (void)!net_send(e->net, fx->conn, fx->bytes);
@@ -464,6 +467,7 @@ int engine_open(
         return rc;
     e->opt = *opt;
     e->started_us = clock_mono_us();
+    e->measured.opened_us = clock_wall_us();
     e->dir = strdup(opt->dir);
     if (e->dir != NULL)
         rc = folder_make(opt->dir, why);
@@ -605,7 +609,8 @@ uint64_t engine_request(struct engine *e, const struct json *args,
     c->asker = asker != NULL ? *asker : self;
     c->status = slice_is(op, "status");
     c->doctor = slice_is(op, "doctor");
-    if (c->doctor)
+    c->metrics = slice_is(op, "metrics");
+    if (c->doctor || c->metrics)
         ev.args = plain_request(&a, "status");
     if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
         ev.args = engine_with_addresses(e, args, &a);
@@ -618,7 +623,7 @@ uint64_t engine_request(struct engine *e, const struct json *args,
         engine_audit_answer(e, c->id);
     else if (slice_is(op, "key_changed"))
         engine_audit_key(e, c);
-    else
+    else if (!c->metrics || engine_metrics_may(e, c, args))
         engine_step(e, &ev);
     arena_free(&a);
     return ev.request;

@@ -5,6 +5,7 @@
 #include "app/audit_log.h"
 #include "app/engine.h"
 #include "app/project.h"
+#include "base/histogram.h"
 #include "crypto/port.h"
 #include "io/helpers.h"
 #include "io/net.h"
@@ -20,8 +21,9 @@ struct call {
     engine_reply_fn *fn;
     void *ctx;
     struct engine_asker asker;
-    bool status; /* the answer gets what only the engine knows */
-    bool doctor; /* the answer is made from that to `status` */
+    bool status;               /* the answer gets what only the engine knows */
+    bool doctor;               /* the answer is made from that to `status` */
+    bool metrics, openmetrics; /* the same */
 };
 
 /* An answer that waits for the step to be over. */
@@ -37,6 +39,15 @@ struct answer {
 struct audit_wait {
     struct audit_wait *next;
     uint64_t request, seq;
+};
+
+/* For the metrics. */
+struct engine_measured {
+    uint64_t opened_us; /* since the Unix epoch */
+    uint64_t commits;
+    struct histogram sync, checkpoint;
+    /* Of the job that runs; its helper's until that is done. */
+    uint64_t sync_us, checkpoint_us;
 };
 
 struct engine {
@@ -75,6 +86,7 @@ struct engine {
     size_t listening_n;
     uint64_t started_us;
     unsigned resolving; /* programs under way */
+    struct engine_measured measured;
 };
 
 void engine_step(struct engine *e, struct event *ev);
@@ -91,6 +103,17 @@ NODISCARD int engine_open_store(struct engine *e, struct errmsg *why);
 /* What the node does not know of itself: members of `status`, each with its
  * comma. */
 void engine_put_status(const struct engine *e, struct buf *b);
+uint64_t engine_store_bytes(const struct engine *e);
+uint64_t engine_rss_bytes(void);
+
+/* ---- engine_metrics.c ---- */
+
+/* Notes the format; false: there is no such, and the caller is told. */
+bool engine_metrics_may(
+    struct engine *e, struct call *c, const struct json *args);
+/* The answer to `metrics`, from the node's to `status`; lent by either. */
+struct slice engine_metrics_answer(
+    struct engine *e, const struct call *c, struct slice status, struct buf *b);
 
 /* ---- engine_audit.c ---- */
 
