@@ -30,6 +30,7 @@ const struct command *const cli_commands[] = {
     &cmd_verify,
     &cmd_audit,
     &cmd_metrics,
+    &cmd_token,
     &cmd_space,
     &cmd_policy,
     &cmd_put,

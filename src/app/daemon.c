@@ -295,6 +295,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .passphrase = passphrase_find,
         .passphrase_ctx = &source,
         .name = options_str(o, "name"),
+        .tokens = true,
         .relay = strcmp(options_str(o, "role"), "relay") == 0,
         .log = d->log,
         .listen = d->listen,

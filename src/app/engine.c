@@ -484,6 +484,8 @@ int engine_open(
     if (rc == SYNCLINE_OK)
         rc = engine_audit_open(e);
     if (rc == SYNCLINE_OK)
+        rc = engine_tokens_open(e, why);
+    if (rc == SYNCLINE_OK)
         rc = open_udp(e);
     if (rc == SYNCLINE_OK)
         rc = open_node(e, why);
@@ -557,6 +559,7 @@ int engine_close(struct engine *e)
     net_free(e->net);
     engine_store_stop(e);
     engine_audit_close(e);
+    engine_tokens_close(e);
     if (!e->failed) {
         rc = node_close(e->node);
         answer_all(e);
@@ -625,7 +628,8 @@ uint64_t engine_request(struct engine *e, const struct json *args,
         engine_audit_answer(e, c->id);
     else if (slice_is(op, "key_changed"))
         engine_audit_key(e, c);
-    else if (!c->metrics || engine_metrics_may(e, c, args))
+    else if (!engine_tokens_answer(e, c, args) &&
+        (!c->metrics || engine_metrics_may(e, c, args)))
         engine_step(e, &ev);
     arena_free(&a);
     return ev.request;

@@ -2,6 +2,7 @@
 #ifndef SYNCLINE_APP_ENGINE_IMPL_H
 #define SYNCLINE_APP_ENGINE_IMPL_H
 
+#include "app/attempts.h"
 #include "app/audit_log.h"
 #include "app/engine.h"
 #include "app/project.h"
@@ -67,6 +68,8 @@ struct engine {
     struct helper_job sync_job, checkpoint_job, audit_job;
     struct audit_log *audit;
     struct audit_wait *audit_waits;
+    struct tokens *tokens;     /* NULL: none are kept */
+    struct attempts *attempts; /* of who presents some */
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
     bool copied; /* the files are not those that the last stop left */
@@ -126,6 +129,12 @@ void engine_on_audit(struct engine *e, const struct effect *fx);
 /* Of the network: somebody whom we did not let in. */
 void engine_on_refused(void *ctx, const struct netaddr *remote,
     const struct device_id *device, const char *reason);
+/* Somebody whom the hub did not let in. */
+void engine_audit_login(
+    struct engine *e, const struct netaddr *remote, const char *reason);
+/* What somebody asked for; c NULL: nobody. Details are lent. */
+void engine_audit_asked(struct engine *e, const struct call *c,
+    const char *kind, const struct buf *details);
 /* Starts what is due. */
 void engine_audit_turn(struct engine *e);
 /* The op `key_changed`: somebody has put the key under a passphrase, or out. */
@@ -134,6 +143,14 @@ void engine_audit_key(struct engine *e, const struct call *c);
 void engine_audit_answer(struct engine *e, uint64_t request);
 /* Members of `status`, each with its comma. */
 void put_audit_status(const struct engine *e, struct buf *b);
+
+/* ---- engine_tokens.c ---- */
+
+NODISCARD int engine_tokens_open(struct engine *e, struct errmsg *why);
+void engine_tokens_close(struct engine *e);
+/* The ops token_create, token_list, token_revoke; false: it is another. */
+bool engine_tokens_answer(
+    struct engine *e, const struct call *c, const struct json *args);
 
 /* ---- engine_addresses.c ---- */
 
