@@ -613,8 +613,10 @@ uint64_t engine_request(struct engine *e, const struct json *args,
     c->status = slice_is(op, "status");
     c->doctor = slice_is(op, "doctor");
     c->metrics = slice_is(op, "metrics");
-    if (c->doctor || c->metrics)
+    if (c->doctor)
         ev.args = plain_request(&a, "status");
+    else if (c->metrics)
+        ev.args = engine_metrics_request(&a);
     if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
         ev.args = engine_with_addresses(e, args, &a);
     if (e->failed)

@@ -4,17 +4,22 @@
 
 #include "faces/http/http_answer.h"
 #include "faces/http/http_head.h"
+#include "faces/http/ws.h"
 
+#define ECHO_MAX ((size_t)64 * 1024)  /* of a WebSocket that is not read */
 #define PENDING_MAX ((size_t)1 << 20) /* behind a request that waits */
 
 /*  HEAD --> BODY --on_request--> BUSY --respond--> HEAD
  *                                  |--stream--> STREAM --end--> HEAD
+ *                                  `--upgrade--> WEBSOCKET --close--> CLOSING
  *  any of these --refusal, close, failure--> OVER             */
 enum phase {
     PHASE_HEAD,
     PHASE_BODY,
     PHASE_BUSY,
     PHASE_STREAM,
+    PHASE_WEBSOCKET,
+    PHASE_CLOSING, /* we have said so, the other has not */
     PHASE_OVER,
 };
 
@@ -33,6 +38,12 @@ struct http_conn {
     bool has_skipped;
     struct http_head request; /* lends from head: until on_request returns */
     bool is_head, is_old, closes;
+    char key[25]; /* of the WebSocket that is asked for, or "" */
+
+    struct ws *ws;
+    bool is_in_message; /* on_message is at work */
+    bool has_pinged;
+    size_t echoed; /* answers to its pings since it last took something */
 
     uint64_t now_ms;
     uint64_t since_ms; /* in the phase, or for the first byte of a head */
@@ -89,6 +100,7 @@ void http_conn_free(struct http_conn *c)
     if (c == NULL)
         return;
     http_parse_free(c->parse);
+    ws_free(c->ws);
     buf_free(&c->in);
     buf_free(&c->head);
     buf_free(&c->body);
@@ -233,6 +245,19 @@ static bool take_head(struct http_conn *c)
     return false;
 }
 
+/* A WebSocket may be accepted when the head has gone. */
+static void keep_key(struct http_conn *c)
+{
+    const struct http_head *h = &c->request;
+
+    c->key[0] = 0;
+    if (!h->request.is_websocket)
+        return;
+    ENSURE(h->key.len < sizeof c->key);
+    memcpy(c->key, h->key.ptr, h->key.len);
+    c->key[h->key.len] = 0;
+}
+
 static void judge_head(struct http_conn *c)
 {
     struct http_refusal no =
@@ -246,6 +271,7 @@ static void judge_head(struct http_conn *c)
     c->is_head = c->request.request.method == HTTP_HEAD;
     c->is_old = c->request.is_old;
     c->closes = c->request.closes;
+    keep_key(c);
     enter(c, PHASE_BODY);
     if (c->request.awaits_continue && rest(c).len == 0) {
         put_status_line(&c->out, 100);
@@ -283,6 +309,31 @@ static void deliver(struct http_conn *c)
     buf_free(&c->body);
 }
 
+static bool has_websocket(const struct http_conn *c)
+{
+    return c->phase == PHASE_WEBSOCKET || c->phase == PHASE_CLOSING;
+}
+
+/* After what was done with a WebSocket. */
+static void settle(struct http_conn *c, int rc)
+{
+    if (rc != SYNCLINE_OK)
+        drop(c);
+    else if (has_websocket(c) && ws_is_over(c->ws))
+        enter(c, PHASE_OVER);
+}
+
+static void take_frames(struct http_conn *c)
+{
+    struct slice in = rest(c);
+
+    if (c->phase == PHASE_WEBSOCKET)
+        c->since_ms = c->now_ms; /* it lives */
+    c->has_pinged = false;
+    c->taken += in.len;
+    settle(c, ws_feed(c->ws, in));
+}
+
 /* Goes on with what has come as far as it can. */
 static void pump(struct http_conn *c)
 {
@@ -296,6 +347,8 @@ static void pump(struct http_conn *c)
         } else if (c->phase == PHASE_BODY && take_body(c)) {
             deliver(c);
             goes_on = true;
+        } else if (has_websocket(c) && rest(c).len > 0) {
+            take_frames(c);
         }
     }
     buf_consume(&c->in, c->taken);
@@ -314,6 +367,8 @@ static void begin(struct http_conn *c, uint64_t now_ms)
     if (c->is_stale)
         c->since_ms = now_ms;
     c->is_stale = false;
+    if (sent != c->sent || c->out.len == 0)
+        c->echoed = 0;
     if (sent != c->sent || c->out.len == 0 || c->is_sent_stale)
         c->sent_ms = now_ms;
     c->is_sent_stale = false;
@@ -365,16 +420,28 @@ static uint64_t limit_ms(const struct http_conn *c)
         return c->in.len == 0 ? c->limits.idle_ms : c->limits.head_ms;
     case PHASE_BODY:
         return c->limits.body_ms;
+    case PHASE_WEBSOCKET:
+        return c->has_pinged ? 2 * c->limits.ping_ms : c->limits.ping_ms;
+    case PHASE_CLOSING:
+        return c->limits.ping_ms;
     default:
         return 0;
     }
 }
 
-/* Something came while its time was not known, or waits to be taken up. */
+/* An end that nobody has been told of, or bytes that wait to be taken up. */
 static bool is_due(const struct http_conn *c)
 {
-    return (c->phase == PHASE_OVER && c->is_owed) ||
-        (c->phase == PHASE_HEAD && c->is_stale && c->in.len > 0);
+    switch (c->phase) {
+    case PHASE_OVER:
+        return c->is_owed;
+    case PHASE_HEAD:
+        return c->is_stale && c->in.len > 0;
+    case PHASE_WEBSOCKET:
+        return c->in.len > 0;
+    default:
+        return false;
+    }
 }
 
 uint64_t http_conn_deadline_ms(const struct http_conn *c)
@@ -392,10 +459,17 @@ uint64_t http_conn_deadline_ms(const struct http_conn *c)
 
 static void too_late(struct http_conn *c)
 {
-    if (c->phase == PHASE_HEAD && c->in.len == 0)
+    if (c->phase == PHASE_WEBSOCKET && !c->has_pinged) {
+        c->has_pinged = true;
+        settle(c, ws_ping(c->ws));
+    } else if (c->phase == PHASE_WEBSOCKET) {
+        drop(c);
+    } else if (c->phase == PHASE_CLOSING ||
+        (c->phase == PHASE_HEAD && c->in.len == 0)) {
         enter(c, PHASE_OVER);
-    else
+    } else {
         refuse(c, 408, "The request did not come in time.");
+    }
 }
 
 void http_conn_tick(struct http_conn *c, uint64_t now_ms)
@@ -415,7 +489,8 @@ void http_conn_tick(struct http_conn *c, uint64_t now_ms)
 /* May an answer of this phase be given? Not, if it comes too late. */
 static bool is_asked(const struct http_conn *c, enum phase phase)
 {
-    ENSURE(c->phase == phase || c->phase == PHASE_OVER);
+    ENSURE(c->phase == phase || c->phase == PHASE_CLOSING ||
+        c->phase == PHASE_OVER);
     return c->phase == phase;
 }
 
@@ -490,4 +565,86 @@ void http_end(struct http_conn *c)
         written(c, had);
     }
     answered(c);
+}
+
+static int on_ws_send(void *ctx, struct slice bytes)
+{
+    struct http_conn *c = ctx;
+    size_t had = c->out.len;
+
+    if (c->is_calling && !c->is_in_message && c->phase == PHASE_WEBSOCKET)
+        c->echoed += bytes.len;
+    if (c->echoed > ECHO_MAX)
+        return SYNCLINE_ELIMIT;
+    buf_put_slice(&c->out, bytes);
+    written(c, had);
+    return c->phase == PHASE_OVER ? SYNCLINE_ENOMEM : SYNCLINE_OK;
+}
+
+static void on_ws_message(void *ctx, bool text, struct slice message)
+{
+    struct http_conn *c = ctx;
+
+    if (c->phase != PHASE_WEBSOCKET)
+        return;
+    c->is_in_message = true;
+    c->events.on_message(c->events.ctx, c, text, message);
+    c->is_in_message = false;
+}
+
+static int put_upgrade(struct http_conn *c, const char *protocol)
+{
+    struct buf *b = &c->out;
+    int rc;
+
+    put_status_line(b, 101);
+    buf_put_str(b,
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: ");
+    rc = ws_accept(b, slice_str(c->key));
+    buf_put_str(b, "\r\n");
+    if (protocol != NULL)
+        buf_printf(b, "Sec-WebSocket-Protocol: %s\r\n", protocol);
+    buf_put_str(b, "\r\n");
+    return rc;
+}
+
+void http_upgrade(struct http_conn *c, const char *protocol)
+{
+    const struct ws_events events = {
+        .ctx = c, .send = on_ws_send, .on_message = on_ws_message
+    };
+    size_t had = c->out.len;
+    int rc;
+
+    if (!is_asked(c, PHASE_BUSY))
+        return;
+    ENSURE(c->key[0] != 0);
+    rc = put_upgrade(c, protocol);
+    if (rc == SYNCLINE_OK)
+        rc = ws_new(&c->ws, &events, c->limits.message_max);
+    enter(c, PHASE_WEBSOCKET);
+    written(c, had);
+    if (rc != SYNCLINE_OK)
+        drop(c);
+}
+
+void http_send_message(struct http_conn *c, bool text, struct slice message)
+{
+    if (!is_asked(c, PHASE_WEBSOCKET))
+        return;
+    if (c->out.len > c->limits.queue_max)
+        drop(c);
+    else
+        settle(c, ws_send(c->ws, text, message));
+}
+
+void http_close_websocket(
+    struct http_conn *c, uint16_t code, const char *reason)
+{
+    if (is_asked(c, PHASE_WEBSOCKET)) {
+        enter(c, PHASE_CLOSING);
+        settle(c, ws_close(c->ws, code, reason));
+    }
+    c->is_owed = false;
 }

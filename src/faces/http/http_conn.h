@@ -52,6 +52,10 @@ struct http_request {
 /* The value of the only field of that name; SLICE_NONE: there is none, or more
  * than one. */
 struct slice http_field(const struct http_request *r, const char *name);
+/* Is the token, in letters of either size, in the list that all fields of that
+ * name make? */
+bool http_list_has(
+    const struct http_request *r, const char *name, const char *token);
 /* The decoded value of a parameter of the query (`name=value`, '+' is a blank),
  * appended. ENOTFOUND, or EMALFORMED: it is not as percent-encoding has it, or
  * there twice. */
@@ -115,10 +119,12 @@ void http_stream(struct http_conn *c, unsigned status, const char *type,
 void http_send(struct http_conn *c, struct slice piece);
 void http_end(struct http_conn *c);
 
-/* Accepts a WebSocket; protocol NULL: none was chosen. */
+/* Accepts a WebSocket, if the request is_websocket; protocol NULL: none was
+ * chosen of those in Sec-WebSocket-Protocol. */
 void http_upgrade(struct http_conn *c, const char *protocol);
 void http_send_message(struct http_conn *c, bool text, struct slice message);
-/* Ends it in order, with a code of RFC 6455, 7.4. */
+/* Ends it in order, with a code of RFC 6455, 7.4, that is not reserved, and a
+ * reason below 123 bytes, or NULL. Nothing of it is told after that. */
 void http_close_websocket(
     struct http_conn *c, uint16_t code, const char *reason);
 

@@ -33,8 +33,4 @@ struct http_head {
 NODISCARD struct http_refusal http_head_read(struct http_head *out,
     struct http_parse *p, struct buf *head, size_t body_max);
 
-/* Is the token in the list that all fields of that name make? */
-bool http_list_has(
-    const struct http_request *r, const char *name, const char *token);
-
 #endif
