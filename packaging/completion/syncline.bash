@@ -23,6 +23,11 @@ _syncline_members() {
         grep -o '"name":"[^"]*"' | sed 's/^"name":"//;s/"$//'
 }
 
+_syncline_tokens() {
+    syncline token --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | sed 's/^"name":"//;s/"$//'
+}
+
 _syncline_words() { # command, index of the word among all
     case $1:$2 in
     help:2) _syncline_commands ;;
@@ -31,6 +36,14 @@ _syncline_words() { # command, index of the word among all
     space:2) echo list add rm ;;
     clock:2) echo reset ;;
     key:2) echo passphrase ;;
+    log:2) echo level ;;
+    log:3)
+        syncline log --json 2>/dev/null |
+            grep -o '"name":"[^"]*"' | sed 's/^"name":"//;s/"$//'
+        echo error warn info debug default ;;
+    log:4) echo error warn info debug default ;;
+    token:2) echo list create revoke ;;
+    token:3) _syncline_tokens ;;
     put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
         history:2 | restore:2 | conflicts:2 | rescue:2 | policy:2 | verify:2 | \
         space:3)
@@ -62,6 +75,7 @@ _syncline() {
     --role)
         words="admin member reader relay"
         [ "$command" != up ] || words="any relay" ;;
+    --scope) words="read write admin" ;;
     --space) words=$(_syncline_spaces) ;;
     *)
         if [ "$COMP_CWORD" = 1 ]; then

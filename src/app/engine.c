@@ -128,6 +128,8 @@ static void give_answer(struct engine *e, const struct answer *a)
     if (c->doctor) {
         examine(e, json, &b);
         json = buf_slice(&b);
+    } else if (c->metrics) {
+        json = engine_metrics_answer(e, c, json, &b);
     } else if (c->status &&
         slice_has_prefix(json, SLICE_LIT("{\"ok\":true,"))) {
         buf_put_str(&b, "{\"ok\":true,");
@@ -178,6 +180,7 @@ static void carry_out(struct engine *e, const struct effect *fx)
 
     switch (fx->type) {
     case FX_COMMIT:
+        e->measured.commits++;
         break; /* the turn's end syncs it */
     case FX_SEND:
         (void)!net_send(e->net, fx->conn, fx->bytes);
@@ -464,6 +467,7 @@ int engine_open(
         return rc;
     e->opt = *opt;
     e->started_us = clock_mono_us();
+    e->measured.opened_us = clock_wall_us();
     e->dir = strdup(opt->dir);
     if (e->dir != NULL)
         rc = folder_make(opt->dir, why);
@@ -479,6 +483,8 @@ int engine_open(
         rc = engine_store_start(e);
     if (rc == SYNCLINE_OK)
         rc = engine_audit_open(e);
+    if (rc == SYNCLINE_OK)
+        rc = engine_tokens_open(e, why);
     if (rc == SYNCLINE_OK)
         rc = open_udp(e);
     if (rc == SYNCLINE_OK)
@@ -553,6 +559,7 @@ int engine_close(struct engine *e)
     net_free(e->net);
     engine_store_stop(e);
     engine_audit_close(e);
+    engine_tokens_close(e);
     if (!e->failed) {
         rc = node_close(e->node);
         answer_all(e);
@@ -605,8 +612,11 @@ uint64_t engine_request(struct engine *e, const struct json *args,
     c->asker = asker != NULL ? *asker : self;
     c->status = slice_is(op, "status");
     c->doctor = slice_is(op, "doctor");
+    c->metrics = slice_is(op, "metrics");
     if (c->doctor)
         ev.args = plain_request(&a, "status");
+    else if (c->metrics)
+        ev.args = engine_metrics_request(&a);
     if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
         ev.args = engine_with_addresses(e, args, &a);
     if (e->failed)
@@ -618,7 +628,8 @@ uint64_t engine_request(struct engine *e, const struct json *args,
         engine_audit_answer(e, c->id);
     else if (slice_is(op, "key_changed"))
         engine_audit_key(e, c);
-    else
+    else if (!engine_tokens_answer(e, c, args) &&
+        (!c->metrics || engine_metrics_may(e, c, args)))
         engine_step(e, &ev);
     arena_free(&a);
     return ev.request;
@@ -661,12 +672,6 @@ const struct netaddr *engine_listening(const struct engine *e, size_t *n)
 unsigned engine_multicast(const struct engine *e)
 {
     return e->udp == NULL ? 0 : udp_joined(e->udp);
-}
-
-void engine_set_log_level(struct engine *e, enum log_level level)
-{
-    e->opt.log.level = level;
-    node_set_log_level(e->node, level);
 }
 
 int engine_store_status(const struct engine *e)

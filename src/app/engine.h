@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "app/identity_file.h"
+#include "app/tokens.h"
 #include "base/log.h"
 #include "core/json.h"
 #include "core/netaddr.h"
@@ -39,6 +40,7 @@ struct engine_options {
     uint32_t history_keep;
     uint64_t history_age_us;
     uint64_t retention_us, collect_us;
+    bool tokens;             /* keeps those of the hub, in dir */
     bool relay;              /* takes nothing in clear */
     uint64_t clock_bound_us; /* UINT64_MAX: none; 0: the default */
     struct node_limits limits;
@@ -86,6 +88,16 @@ void engine_pace(struct engine *e, uint64_t request, bool paused);
 /* The overlay is beyond its bound: who can should wait for on_room. */
 bool engine_is_full(const struct engine *e);
 
+/* Whom a token lets in by the hub, from an address. EDENIED: there is none such
+ * (or, not counted as a failure, an empty one was presented); ETIMEOUT: it has
+ * expired; EBUSY: too many from there have failed, and nothing is looked at for
+ * *wait_us; EUNSUPPORTED: no tokens are kept. Failures are audited. */
+NODISCARD int engine_admit(struct engine *e, const struct netaddr *from,
+    struct slice presented, struct token_grant *out, uint64_t *wait_us);
+/* The same of who was let in, as long as he stays. */
+NODISCARD int engine_still_admits(
+    const struct engine *e, const char *id, struct token_grant *out);
+
 const char *engine_dir(const struct engine *e);
 /* Where it really listens. */
 const struct netaddr *engine_listening(const struct engine *e, size_t *n);
@@ -96,6 +108,5 @@ int engine_store_status(const struct engine *e);
 const char *engine_audit_trouble(const struct engine *e);
 /* Tells the audit log; details is a canonical JSON object. */
 void engine_audit(struct engine *e, const char *kind, struct slice details);
-void engine_set_log_level(struct engine *e, enum log_level level);
 
 #endif

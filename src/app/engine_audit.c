@@ -112,6 +112,44 @@ void engine_on_refused(void *ctx, const struct netaddr *remote,
     buf_free(&details);
 }
 
+void engine_audit_login(
+    struct engine *e, const struct netaddr *remote, const char *reason)
+{
+    struct audit_entry what = { .wall_us = clock_wall_us(), .kind = "login" };
+    struct buf who = { 0 }, details = { 0 };
+    char ip[NETADDR_TEXT];
+
+    netaddr_format_ip(ip, remote);
+    buf_printf(&who, "{\"address\":\"%s\"}", ip);
+    buf_put_str(&details, "{\"why\":");
+    json_print_string(&details, slice_str(reason), false);
+    buf_put_u8(&details, '}');
+    what.who = buf_slice(&who);
+    what.details = buf_slice(&details);
+    if (buf_status(&who) == 0 && buf_status(&details) == 0)
+        add(e, &what, true);
+    buf_free(&who);
+    buf_free(&details);
+}
+
+void engine_audit_asked(struct engine *e, const struct call *c,
+    const char *kind, const struct buf *details)
+{
+    struct audit_entry what = { .wall_us = clock_wall_us(),
+        .kind = kind,
+        .who = SLICE_LIT("{}"),
+        .details = buf_slice(details) };
+    struct buf who = { 0 };
+
+    if (c != NULL)
+        put_asker(&who, c);
+    if (c != NULL && buf_status(&who) == SYNCLINE_OK)
+        what.who = buf_slice(&who);
+    if (buf_status(details) == SYNCLINE_OK)
+        add(e, &what, false);
+    buf_free(&who);
+}
+
 void engine_audit_key(struct engine *e, const struct call *c)
 {
     struct audit_entry what = { .wall_us = clock_wall_us(), .kind = "key" };

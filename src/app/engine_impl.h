@@ -2,9 +2,11 @@
 #ifndef SYNCLINE_APP_ENGINE_IMPL_H
 #define SYNCLINE_APP_ENGINE_IMPL_H
 
+#include "app/attempts.h"
 #include "app/audit_log.h"
 #include "app/engine.h"
 #include "app/project.h"
+#include "base/histogram.h"
 #include "crypto/port.h"
 #include "io/helpers.h"
 #include "io/net.h"
@@ -20,8 +22,9 @@ struct call {
     engine_reply_fn *fn;
     void *ctx;
     struct engine_asker asker;
-    bool status; /* the answer gets what only the engine knows */
-    bool doctor; /* the answer is made from that to `status` */
+    bool status;               /* the answer gets what only the engine knows */
+    bool doctor;               /* the answer is made from that to `status` */
+    bool metrics, openmetrics; /* the same */
 };
 
 /* An answer that waits for the step to be over. */
@@ -37,6 +40,15 @@ struct answer {
 struct audit_wait {
     struct audit_wait *next;
     uint64_t request, seq;
+};
+
+/* For the metrics. */
+struct engine_measured {
+    uint64_t opened_us; /* since the Unix epoch */
+    uint64_t commits;
+    struct histogram sync, checkpoint;
+    /* Of the job that runs; its helper's until that is done. */
+    uint64_t sync_us, checkpoint_us;
 };
 
 struct engine {
@@ -56,6 +68,8 @@ struct engine {
     struct helper_job sync_job, checkpoint_job, audit_job;
     struct audit_log *audit;
     struct audit_wait *audit_waits;
+    struct tokens *tokens;     /* NULL: none are kept */
+    struct attempts *attempts; /* of who presents some */
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
     bool copied; /* the files are not those that the last stop left */
@@ -75,6 +89,7 @@ struct engine {
     size_t listening_n;
     uint64_t started_us;
     unsigned resolving; /* programs under way */
+    struct engine_measured measured;
 };
 
 void engine_step(struct engine *e, struct event *ev);
@@ -91,6 +106,19 @@ NODISCARD int engine_open_store(struct engine *e, struct errmsg *why);
 /* What the node does not know of itself: members of `status`, each with its
  * comma. */
 void engine_put_status(const struct engine *e, struct buf *b);
+uint64_t engine_store_bytes(const struct engine *e);
+uint64_t engine_rss_bytes(void);
+
+/* ---- engine_metrics.c ---- */
+
+/* What the node is asked. */
+const struct json *engine_metrics_request(struct arena *a);
+/* Notes the format; false: there is no such, and the caller is told. */
+bool engine_metrics_may(
+    struct engine *e, struct call *c, const struct json *args);
+/* The answer to `metrics`, from the node's to `status`; lent by either. */
+struct slice engine_metrics_answer(
+    struct engine *e, const struct call *c, struct slice status, struct buf *b);
 
 /* ---- engine_audit.c ---- */
 
@@ -101,6 +129,12 @@ void engine_on_audit(struct engine *e, const struct effect *fx);
 /* Of the network: somebody whom we did not let in. */
 void engine_on_refused(void *ctx, const struct netaddr *remote,
     const struct device_id *device, const char *reason);
+/* Somebody whom the hub did not let in. */
+void engine_audit_login(
+    struct engine *e, const struct netaddr *remote, const char *reason);
+/* What somebody asked for; c NULL: nobody. Details are lent. */
+void engine_audit_asked(struct engine *e, const struct call *c,
+    const char *kind, const struct buf *details);
 /* Starts what is due. */
 void engine_audit_turn(struct engine *e);
 /* The op `key_changed`: somebody has put the key under a passphrase, or out. */
@@ -109,6 +143,14 @@ void engine_audit_key(struct engine *e, const struct call *c);
 void engine_audit_answer(struct engine *e, uint64_t request);
 /* Members of `status`, each with its comma. */
 void put_audit_status(const struct engine *e, struct buf *b);
+
+/* ---- engine_tokens.c ---- */
+
+NODISCARD int engine_tokens_open(struct engine *e, struct errmsg *why);
+void engine_tokens_close(struct engine *e);
+/* The ops token_create, token_list, token_revoke; false: it is another. */
+bool engine_tokens_answer(
+    struct engine *e, const struct call *c, const struct json *args);
 
 /* ---- engine_addresses.c ---- */
 

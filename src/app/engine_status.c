@@ -6,38 +6,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void engine_put_status(const struct engine *e, struct buf *b)
+uint64_t engine_rss_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    long pages = 0;
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*s %ld", &pages) != 1)
+        pages = 0;
+    (void)fclose(f);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t engine_store_bytes(const struct engine *e)
 {
     static const char *const files[] = { "state.db", "state.db-wal" };
-    const struct net_stats *net = net_stats(e->net);
-    uint64_t store_bytes = 0;
     struct store_file_stats stats;
-    char path[4096], addr[NETADDR_TEXT];
+    uint64_t bytes = 0;
+    char path[4096];
     struct stat st;
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
 
-    if (f != NULL) {
-        if (fscanf(f, "%*s %ld", &pages) != 1)
-            pages = 0;
-        (void)fclose(f);
-    }
     for (int i = 0; i < 2; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", e->dir, files[i]);
         if (stat(path, &st) == 0)
-            store_bytes += (uint64_t)st.st_size;
+            bytes += (uint64_t)st.st_size;
     }
     store_file_stats(e->store, &stats);
-    store_bytes += (stats.segments + stats.spares) * ((uint64_t)16 << 20);
+    return bytes + (stats.segments + stats.spares) * ((uint64_t)16 << 20);
+}
+
+void engine_put_status(const struct engine *e, struct buf *b)
+{
+    const struct net_stats *net = net_stats(e->net);
+    char addr[NETADDR_TEXT];
+
     buf_printf(b,
         "\"uptime_s\":%llu,\"store_bytes\":%llu,\"rss_bytes\":%llu,"
         "\"multicast\":%u,\"refused\":%llu,\"hasty\":%llu,"
         "\"half_open\":%u,\"datagrams_dropped\":%llu,\"listen\":[",
         (unsigned long long)((clock_mono_us() - e->started_us) / 1000000),
-        (unsigned long long)store_bytes,
-        (unsigned long long)pages * (unsigned long long)sysconf(_SC_PAGESIZE),
-        engine_multicast(e), (unsigned long long)net->refused,
-        (unsigned long long)net->hasty, net->half_open,
+        (unsigned long long)engine_store_bytes(e),
+        (unsigned long long)engine_rss_bytes(), engine_multicast(e),
+        (unsigned long long)net->refused, (unsigned long long)net->hasty,
+        net->half_open,
         (unsigned long long)(e->udp != NULL ? udp_dropped(e->udp) : 0));
     for (size_t i = 0; i < e->listening_n; i++) {
         netaddr_format(addr, &e->listening[i]);

@@ -42,7 +42,11 @@ void engine_fail(struct engine *e, const char *why)
 
 static void run_sync(struct helper_job *job)
 {
-    store_file_sync_run(&OWNER(job, sync_job)->sync);
+    struct engine *e = OWNER(job, sync_job);
+    const uint64_t from_us = clock_mono_us();
+
+    store_file_sync_run(&e->sync);
+    e->measured.sync_us = clock_mono_us() - from_us;
 }
 
 static void done_sync(struct helper_job *job)
@@ -51,6 +55,7 @@ static void done_sync(struct helper_job *job)
     struct event ev = { .type = EV_PERSISTED };
 
     e->syncing = false;
+    histogram_add(&e->measured.sync, e->measured.sync_us);
     if (store_file_sync_end(e->store, &e->sync, &ev.commit) != SYNCLINE_OK)
         engine_fail(e,
             "syncing the journal failed; nothing more is accepted "
@@ -63,7 +68,11 @@ static void done_sync(struct helper_job *job)
 
 static void run_checkpoint(struct helper_job *job)
 {
-    store_file_checkpoint_run(OWNER(job, checkpoint_job)->store);
+    struct engine *e = OWNER(job, checkpoint_job);
+    const uint64_t from_us = clock_mono_us();
+
+    store_file_checkpoint_run(e->store);
+    e->measured.checkpoint_us = clock_mono_us() - from_us;
 }
 
 static void done_checkpoint(struct helper_job *job)
@@ -72,6 +81,7 @@ static void done_checkpoint(struct helper_job *job)
     struct errmsg why = { "" };
 
     e->checkpointing = false;
+    histogram_add(&e->measured.checkpoint, e->measured.checkpoint_us);
     if (store_file_checkpoint_end(e->store, &why) == SYNCLINE_OK) {
         e->stuck = false;
     } else if (!e->stuck) {

@@ -8,6 +8,7 @@
 #ifndef SYNCLINE_REPL_NODE_H
 #define SYNCLINE_REPL_NODE_H
 
+#include "base/histogram.h"
 #include "base/log.h"
 #include "core/id.h"
 #include "core/json.h"
@@ -170,7 +171,8 @@ struct effect {
     X(rows_sent)                                                         \
     X(rows_part) /* of them: less than the item */                       \
     X(rows_received)                                                     \
-    X(rows_parked) /* their author was not known yet */                  \
+    X(changes_late) /* that are older than who brought them is here */   \
+    X(rows_parked)  /* their author was not known yet */                 \
     X(changes_refused)                                                   \
     X(commits_signed)                                                    \
     X(writes_grouped) /* several shared a commit */                      \
@@ -306,10 +308,12 @@ struct node_key {
 void node_key(const struct node *n, struct node_key *out);
 bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16]);
 
-void node_set_log_level(struct node *n, enum log_level level);
 const struct device_id *node_device(const struct node *n);
 const struct rid *node_replica(const struct node *n);
 const struct node_counts *node_counts(const struct node *n);
+/* How long changes of others took from their stamp to here; but those that are
+ * counted as changes_late. */
+const struct histogram *node_arrivals(const struct node *n);
 
 /* What a node keeps now, and the most of it that it means to keep. Of lists
  * of one kind on several connections, the longest. */

@@ -13,6 +13,7 @@
  *   conn_early.c what a peer says of spaces that are to come
  *   send.c, feed.c, hold.c   rows and marks out
  *   receive.c, receive_*.c   rows and marks in; acks.c: what is durable where
+ *   arrivals.c  how long changes were on their way
  *   sign.c, proofs.c, sheaves.c, leaves.c, parked.c   signatures (proofs.h)
  *   standing.c  how peers behave, and what they may do
  *   mesh.c      membership as items of `_mesh`
@@ -231,6 +232,7 @@ struct node {
     const char *new_replica; /* why, while the audit log has to be told */
     uint64_t actor_request, actor_conn; /* whose event this is; 0: nobody's */
     struct node_counts counts;
+    struct histogram arrivals;
     struct verified verified[VERIFIED_MAX];
 
     /* The step at hand. */
@@ -272,6 +274,12 @@ static inline bool node_is_mine(const struct node *n, const struct rid *replica)
 {
     return rid_is_of(replica, &n->device);
 }
+
+/* ---- arrivals.c ---- */
+
+/* A row is taken that this space may not have had. */
+void arrivals_note(struct node *n, const struct conn *c, const struct space *sp,
+    const struct item *row);
 
 /* ---- resolve.c ---- */
 

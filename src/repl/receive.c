@@ -205,6 +205,7 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
         (what.state || what.header || st.revisions != revisions)) {
         bool echoed = sp->echoed && !st.existed;
 
+        arrivals_note(n, c, sp, row);
         rc = item_store(n, sp, in->key, &st, space_next_lsn(sp));
         sp->echoed = echoed;
     }

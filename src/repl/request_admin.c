@@ -75,7 +75,7 @@ static int on_spaces(struct admin *q)
 
         if (!space_shown(sp))
             continue;
-        rc = count_conflicts(q->n, sp, &count);
+        rc = count_conflicts(q->n, sp, false, &count);
         if (rc != SYNCLINE_OK) {
             buf_free(&b);
             return rc;
@@ -246,21 +246,38 @@ static int on_policy_set(struct admin *q)
 
 /* ---- the mesh ---- */
 
-/* How far the peer is behind us: entries that its acks do not cover. */
-static bool is_behind(const struct node *n, const struct device_id *d)
+/* Changes of a space that a durable vector, NULL: none, does not cover. */
+static uint64_t lag_in(const struct space *sp, const struct vv *durable)
 {
+    uint64_t lag = 0;
+
+    for (uint32_t i = 0; i < sp->have.n; i++) {
+        const struct dot *mine = &sp->have.e[i];
+        uint64_t its = durable != NULL ? vv_get(durable, &mine->replica) : 0;
+
+        lag += mine->seq > its ? mine->seq - its : 0;
+        lag = lag < SEQ_MAX ? lag : SEQ_MAX;
+    }
+    return lag;
+}
+
+/* How far the peer is behind us: changes that its acks do not cover. */
+static uint64_t lag_of(const struct node *n, const struct device_id *d)
+{
+    uint64_t lag = 0;
+
     for (const struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
-        bool covered = sp->have.n == 0 ||
-            (!access_may_read(n, d, sp) &&
-                !members_carries(n->members, d, &sp->token));
+        const struct vv *durable = NULL;
 
         for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
             if (a->space == sp && device_eq(&a->device, d))
-                covered = vv_geq(&a->durable, &sp->have);
-        if (!covered)
-            return true;
+                durable = &a->durable;
+        if (durable != NULL || access_may_read(n, d, sp) ||
+            members_carries(n->members, d, &sp->token))
+            lag += lag_in(sp, durable);
+        lag = lag < SEQ_MAX ? lag : SEQ_MAX;
     }
-    return false;
+    return lag;
 }
 
 static const char *state_name(
@@ -299,6 +316,7 @@ static void put_peer(struct node *n, struct buf *b, const struct member *m)
 {
     struct conn *c = conn_of(n, &m->device);
     char addr[NETADDR_TEXT] = "none";
+    uint64_t lag = lag_of(n, &m->device);
     struct peer_info info;
 
     if (c != NULL)
@@ -317,8 +335,8 @@ static void put_peer(struct node *n, struct buf *b, const struct member *m)
             (unsigned long long)c->rtt_us, (long long)clock_offset_us(n, c));
     else
         buf_put_str(b, ",\"rtt_us\":null,\"offset_us\":null");
-    buf_printf(b, ",\"behind\":%s,\"parked\":%s,\"copies\":%s",
-        is_behind(n, &m->device) ? "true" : "false",
+    buf_printf(b, ",\"behind\":%s,\"lag\":%llu,\"parked\":%s,\"copies\":%s",
+        lag > 0 ? "true" : "false", (unsigned long long)lag,
         silence_is_parked(n, &m->device) ? "true" : "false",
         twins_run(n, &m->device) ? "true" : "false");
     put_standing(n, b, standing_of(n, &m->device), c);
@@ -363,17 +381,22 @@ static void put_vector(struct buf *b, const struct vv *v)
     buf_put_u8(b, '}');
 }
 
-static int put_space(struct node *n, struct buf *b, struct space *sp)
+/* brief: what is short, and not long in coming. */
+static int put_space(
+    struct node *n, struct buf *b, struct space *sp, bool brief)
 {
     struct conflict_counts count;
-    int rc = count_conflicts(n, sp, &count);
+    int rc = count_conflicts(n, sp, brief, &count);
 
     buf_put_str(b, "{\"name\":");
     json_print_string(b, sp->name, false);
     put_counts(b, sp, &count);
-    buf_printf(b, ",\"fingerprint\":\"%016llx%016llx\",\"vector\":",
+    buf_printf(b, ",\"fingerprint\":\"%016llx%016llx\"",
         (unsigned long long)sp->s.live.hi, (unsigned long long)sp->s.live.lo);
-    put_vector(b, &sp->have);
+    if (!brief) {
+        buf_put_str(b, ",\"vector\":");
+        put_vector(b, &sp->have);
+    }
     buf_put_u8(b, '}');
     return rc;
 }
@@ -427,6 +450,7 @@ static void put_removed(const struct node *n, struct buf *b)
 static int on_status(struct admin *q)
 {
     struct node *n = q->n;
+    const bool brief = json_get_bool(q->args, "brief", false);
     struct buf b = { 0 };
     bool any = false;
     int rc = SYNCLINE_OK;
@@ -455,7 +479,7 @@ static int on_status(struct admin *q)
         if (!space_shown(sp))
             continue;
         buf_put_str(&b, any ? "," : "");
-        rc = put_space(n, &b, sp);
+        rc = put_space(n, &b, sp, brief);
         any = true;
     }
     buf_put_str(&b, "],\"clock\":");

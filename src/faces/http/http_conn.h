@@ -5,16 +5,22 @@
  * One request at a time: what a client sends behind it waits, unparsed, until
  * it is answered. Bodies are whole before on_request, and at most body_max;
  * "100-continue" is answered. Every refusal of the protocol itself (malformed,
- * too large, too slow, an encoding or a version that is not spoken) is an
- * answer with a problem document (RFC 9457) and the end of the connection.
+ * too large, too slow, an encoding or a version that is not spoken, whatever
+ * two readers could understand differently) is an answer with a problem
+ * document (RFC 9457) and the end of the connection.
  * Laws: on_request at most once between answers; every request is answered
  * exactly once, by http_respond, or http_stream ... http_end, or http_upgrade,
  * during on_request or later; on_gone once, if a request is not answered or a
- * stream or a WebSocket is open, and after it no call but http_conn_free. */
+ * stream or a WebSocket is open, and after it no call but http_conn_free (an
+ * answer that comes too late is dropped). Only feed, end and tick call back:
+ * what waited behind a request that is answered elsewhere, and the end of a
+ * connection that failed there, come with the next tick, which is due at once
+ * then. Nobody frees a connection from within a call back. */
 #ifndef SYNCLINE_FACES_HTTP_CONN_H
 #define SYNCLINE_FACES_HTTP_CONN_H
 
 #include "base/buf.h"
+#include "faces/http/http_field.h"
 
 struct http_conn; /* opaque */
 
@@ -32,26 +38,27 @@ enum http_method {
 /* Lent until on_request returns. */
 struct http_request {
     enum http_method method;
-    struct slice path;  /* as it came, percent signs and all, without query */
+    struct slice path;  /* as it came, percent signs and all, without query;
+                           begins with '/', or is the '*' of OPTIONS */
     struct slice query; /* behind the '?'; ptr NULL: there is none */
-    struct slice host;  /* the one Host field, in its own words */
+    struct slice host;  /* the one Host field, in its own words; ptr NULL:
+                           HTTP/1.0, which need not say it */
     struct slice body;
     bool is_websocket; /* asks for it, in every particular of RFC 6455 */
     const struct http_field *fields;
     size_t fields_n;
 };
 
-/* Names in lower case; values without blanks at their ends. */
-struct http_field {
-    struct slice name, value;
-};
-
 /* The value of the only field of that name; SLICE_NONE: there is none, or more
  * than one. */
 struct slice http_field(const struct http_request *r, const char *name);
-/* The decoded value of a parameter of the query (`name=value`), appended.
- * ENOTFOUND, or EMALFORMED: it is not as percent-encoding has it, or there
- * twice. */
+/* Is the token, in letters of either size, in the list that all fields of that
+ * name make? */
+bool http_list_has(
+    const struct http_request *r, const char *name, const char *token);
+/* The decoded value of a parameter of the query (`name=value`, '+' is a blank),
+ * appended. ENOTFOUND, or EMALFORMED: it is not as percent-encoding has it, or
+ * there twice. */
 NODISCARD int http_query(
     const struct http_request *r, const char *name, struct buf *out);
 
@@ -73,6 +80,10 @@ struct http_limits {    /* 0 takes the default in brackets */
     uint64_t head_ms;   /* for a head, from its first byte [10,000] */
     uint64_t body_ms;   /* for a body [60,000] */
     uint64_t idle_ms;   /* between requests [60,000] */
+    size_t queue_max;   /* of a stream or WebSocket that is not read: what is
+                           sent beyond it ends the connection [4 MiB] */
+    uint64_t send_ms;   /* so long may nothing of what is to be sent be taken
+                           [60,000] */
     uint64_t ping_ms;   /* of a WebSocket that says nothing; as long again
                            without an answer ends it [30,000] */
 };
@@ -84,7 +95,8 @@ void http_conn_free(struct http_conn *c); /* NULL is fine */
 void http_conn_set_user(struct http_conn *c, void *user);
 void *http_conn_user(const struct http_conn *c);
 
-/* Takes bytes from the network. */
+/* Takes bytes from the network; while a request waits, or a stream is open, no
+ * more than a MiB of them are kept. */
 void http_conn_feed(struct http_conn *c, struct slice in, uint64_t now_ms);
 /* The peer has ended, or the network has. */
 void http_conn_end(struct http_conn *c);
@@ -92,13 +104,13 @@ void http_conn_tick(struct http_conn *c, uint64_t now_ms);
 uint64_t http_conn_deadline_ms(const struct http_conn *c); /* 0: none */
 /* What is to be sent; whoever has sent some of it consumes it. */
 struct buf *http_conn_out(struct http_conn *c);
-/* Nothing more comes, close when all is sent. */
+/* Nothing more comes, close when all is sent (and tell http_conn_end). */
 bool http_conn_is_over(const struct http_conn *c);
 /* A request waits for its answer, so nothing need be read. */
 bool http_conn_is_busy(const struct http_conn *c);
 
-/* Fields are lines as they are sent, "name: value\r\n" each, or empty. Length
- * and date are set here; to HEAD the body is left out. type NULL: no body. */
+/* Fields are lines as they are sent, "name: value\r\n" each, or empty. The
+ * length is set here; to HEAD the body is left out. type NULL: no body. */
 void http_respond(struct http_conn *c, unsigned status, const char *type,
     struct slice fields, struct slice body);
 /* An answer of unknown length, in pieces. */
@@ -107,10 +119,12 @@ void http_stream(struct http_conn *c, unsigned status, const char *type,
 void http_send(struct http_conn *c, struct slice piece);
 void http_end(struct http_conn *c);
 
-/* Accepts a WebSocket; protocol NULL: none was chosen. */
+/* Accepts a WebSocket, if the request is_websocket; protocol NULL: none was
+ * chosen of those in Sec-WebSocket-Protocol. */
 void http_upgrade(struct http_conn *c, const char *protocol);
 void http_send_message(struct http_conn *c, bool text, struct slice message);
-/* Ends it in order, with a code of RFC 6455, 7.4. */
+/* Ends it in order, with a code of RFC 6455, 7.4, that is not reserved, and a
+ * reason below 123 bytes, or NULL. Nothing of it is told after that. */
 void http_close_websocket(
     struct http_conn *c, uint16_t code, const char *reason);
 

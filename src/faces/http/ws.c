@@ -1,0 +1,230 @@
+#include "faces/http/ws.h"
+
+#include <stdlib.h>
+
+#include <wslay/wslay.h>
+
+#include "base/text.h"
+#include "crypto/sha1.h"
+
+struct ws {
+    struct ws_events events;
+    wslay_event_context_ptr wslay;
+    struct slice in; /* during ws_feed */
+    size_t message_max;
+    struct buf message;
+    unsigned frames; /* of the message */
+    bool is_control; /* the frame that comes */
+    bool is_text;
+    bool is_broken; /* a frame was no frame */
+    int failed;     /* in a callback */
+};
+
+int ws_accept(struct buf *out, struct slice key)
+{
+    uint8_t digest[SHA1_LEN];
+    struct buf said = { 0 };
+    int rc;
+
+    buf_put_slice(&said, key);
+    buf_put_str(&said, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    rc = buf_status(&said);
+    if (rc == SYNCLINE_OK)
+        rc = crypto_sha1(digest, buf_slice(&said));
+    buf_free(&said);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    put_base64(out, SLICE(digest, sizeof digest));
+    buf_put_str(out, "=");
+    return buf_status(out);
+}
+
+static ssize_t on_read(wslay_event_context_ptr wslay, uint8_t *to, size_t max,
+    int flags, void *user)
+{
+    struct ws *w = user;
+    size_t n = w->in.len < max ? w->in.len : max;
+
+    (void)flags;
+    if (n == 0) {
+        wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    memcpy(to, w->in.ptr, n);
+    w->in = slice_from(w->in, n);
+    return (ssize_t)n;
+}
+
+static ssize_t on_write(wslay_event_context_ptr wslay, const uint8_t *p,
+    size_t n, int flags, void *user)
+{
+    struct ws *w = user;
+
+    (void)flags;
+    if (w->failed == SYNCLINE_OK)
+        w->failed = w->events.send(w->events.ctx, SLICE(p, n));
+    if (w->failed == SYNCLINE_OK)
+        return (ssize_t)n;
+    wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
+    return -1;
+}
+
+/* Says why, and hears no more. */
+static void refuse(struct ws *w, enum wslay_status_code code)
+{
+    int rc = wslay_event_queue_close(w->wslay, (uint16_t)code, NULL, 0);
+
+    if (rc != 0 && rc != WSLAY_ERR_NO_MORE_MSG)
+        w->failed = SYNCLINE_ENOMEM;
+    wslay_event_shutdown_read(w->wslay);
+}
+
+static void on_frame(wslay_event_context_ptr wslay,
+    const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
+{
+    struct ws *w = user;
+
+    (void)wslay;
+    w->is_control = wslay_is_ctrl_frame(arg->opcode);
+    if (w->is_control)
+        return;
+    if (arg->opcode != WSLAY_CONTINUATION_FRAME)
+        w->is_text = arg->opcode == WSLAY_TEXT_FRAME;
+    if (++w->frames > WS_FRAGMENTS_MAX)
+        refuse(w, WSLAY_CODE_POLICY_VIOLATION);
+    else if (arg->payload_length > w->message_max - w->message.len)
+        refuse(w, WSLAY_CODE_MESSAGE_TOO_BIG);
+}
+
+static void on_piece(wslay_event_context_ptr wslay,
+    const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user)
+{
+    struct ws *w = user;
+
+    if (w->is_control || !wslay_event_get_read_enabled(wslay))
+        return;
+    buf_put(&w->message, arg->data, arg->data_length);
+    if (buf_status(&w->message) == SYNCLINE_OK)
+        return;
+    w->failed = buf_status(&w->message);
+    wslay_event_shutdown_read(wslay);
+}
+
+static void on_whole(wslay_event_context_ptr wslay,
+    const struct wslay_event_on_msg_recv_arg *arg, void *user)
+{
+    struct ws *w = user;
+
+    if (wslay_is_ctrl_frame(arg->opcode))
+        return;
+    if (w->failed == SYNCLINE_OK && wslay_event_get_read_enabled(wslay))
+        w->events.on_message(w->events.ctx, w->is_text, buf_slice(&w->message));
+    buf_free(&w->message);
+    w->frames = 0;
+}
+
+int ws_new(struct ws **out, const struct ws_events *events, size_t message_max)
+{
+    const struct wslay_event_callbacks callbacks = {
+        .recv_callback = on_read,
+        .send_callback = on_write,
+        .on_frame_recv_start_callback = on_frame,
+        .on_frame_recv_chunk_callback = on_piece,
+        .on_msg_recv_callback = on_whole,
+    };
+    struct ws *w = calloc(1, sizeof *w);
+
+    if (w == NULL)
+        return SYNCLINE_ENOMEM;
+    w->events = *events;
+    w->message_max = message_max;
+    if (wslay_event_context_server_init(&w->wslay, &callbacks, w) != 0) {
+        free(w);
+        return SYNCLINE_ENOMEM;
+    }
+    /* It would take the memory for a frame when its length is told. */
+    wslay_event_config_set_no_buffering(w->wslay, 1);
+    wslay_event_config_set_max_recv_msg_length(w->wslay, message_max);
+    *out = w;
+    return SYNCLINE_OK;
+}
+
+void ws_free(struct ws *w)
+{
+    if (w == NULL)
+        return;
+    wslay_event_context_free(w->wslay);
+    buf_free(&w->message);
+    free(w);
+}
+
+/* Sends what is queued. rc: of the call of wslay before. */
+static int flush(struct ws *w, int rc)
+{
+    if (rc == WSLAY_ERR_NO_MORE_MSG)
+        rc = 0; /* it is closing */
+    if (rc == 0 && w->failed == SYNCLINE_OK)
+        rc = wslay_event_send(w->wslay);
+    if (w->failed == SYNCLINE_OK && rc != 0)
+        w->failed = SYNCLINE_ENOMEM;
+    return w->failed;
+}
+
+/* Of what is wrong with a frame itself wslay only says that it failed, and
+ * would close without a code. */
+static int break_off(struct ws *w)
+{
+    w->is_broken = true;
+    if (!wslay_event_get_close_sent(w->wslay))
+        w->failed =
+            w->events.send(w->events.ctx, SLICE_LIT("\x88\x02\x03\xea"));
+    return w->failed;
+}
+
+int ws_feed(struct ws *w, struct slice in)
+{
+    int rc;
+
+    w->in = in;
+    rc = wslay_event_recv(w->wslay);
+    w->in = SLICE_NONE;
+    if (rc == WSLAY_ERR_CALLBACK_FAILURE && w->failed == SYNCLINE_OK)
+        return break_off(w);
+    return flush(w, rc);
+}
+
+int ws_send(struct ws *w, bool text, struct slice message)
+{
+    const struct wslay_event_msg m = {
+        .opcode = text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME,
+        .msg = message.ptr,
+        .msg_length = message.len,
+    };
+
+    return flush(w, wslay_event_queue_msg(w->wslay, &m));
+}
+
+int ws_ping(struct ws *w)
+{
+    const struct wslay_event_msg m = { .opcode = WSLAY_PING };
+
+    return flush(w, wslay_event_queue_msg(w->wslay, &m));
+}
+
+int ws_close(struct ws *w, uint16_t code, const char *reason)
+{
+    size_t n = reason != NULL ? strlen(reason) : 0;
+    int rc;
+
+    ENSURE(code >= 1000 && code <= 4999 && n < 123);
+    rc = wslay_event_queue_close(w->wslay, code, (const uint8_t *)reason, n);
+    ENSURE(rc != WSLAY_ERR_INVALID_ARGUMENT);
+    return flush(w, rc);
+}
+
+bool ws_is_over(const struct ws *w)
+{
+    return w->is_broken ||
+        (wslay_event_get_close_sent(w->wslay) &&
+            !wslay_event_get_read_enabled(w->wslay));
+}

@@ -1,0 +1,40 @@
+/* ws.h - the frames of one WebSocket (RFC 6455), the server's end, by wslay.
+ *
+ * Pure. Messages come whole and are at most message_max, in at most
+ * WS_FRAGMENTS_MAX frames; pings are answered; what breaks the protocol is
+ * answered by a close. No extensions. */
+#ifndef SYNCLINE_FACES_WS_H
+#define SYNCLINE_FACES_WS_H
+
+#include "base/buf.h"
+
+#define WS_FRAGMENTS_MAX 64
+
+struct ws; /* opaque */
+
+struct ws_events {
+    void *ctx;
+    /* Bytes to be sent. What is not 0 ends it, and comes out again. */
+    int (*send)(void *ctx, struct slice bytes);
+    /* A whole message, lent; may send and close. */
+    void (*on_message)(void *ctx, bool text, struct slice message);
+};
+
+/* The greeting's answer to a key, appended as text. */
+NODISCARD int ws_accept(struct buf *out, struct slice key);
+
+NODISCARD int ws_new(
+    struct ws **out, const struct ws_events *events, size_t message_max);
+void ws_free(struct ws *w); /* NULL is fine */
+
+/* An error of any of these means that it cannot go on. */
+NODISCARD int ws_feed(struct ws *w, struct slice in);
+NODISCARD int ws_send(struct ws *w, bool text, struct slice message);
+NODISCARD int ws_ping(struct ws *w);
+/* code: of RFC 6455, 7.4, and no reserved one; reason: UTF-8, below 123
+ * bytes. */
+NODISCARD int ws_close(struct ws *w, uint16_t code, const char *reason);
+/* Both have said that they close, or the other broke the protocol. */
+bool ws_is_over(const struct ws *w);
+
+#endif
