@@ -253,9 +253,9 @@ int syncline_join(struct syncline *s, const char *code, const char *peer);
 /* *status: a JSON object, see `status` in doc/api.md; the caller's. */
 int syncline_status(struct syncline *s, char **status);
 
-/* Any request of doc/api.md but `watch`, `config` and `stop`. 0 means that
- * there is an answer, which says in `ok` how it went. *answer is the
- * caller's. */
+/* Any request of doc/api.md but `watch` and those that are the daemon's own
+ * (`config`, `log`, `stop` and such). 0 means that there is an answer,
+ * which says in `ok` how it went. *answer is the caller's. */
 int syncline_request(struct syncline *s, const char *request, char **answer);
 
 /* An answer; more: others follow. Lent until it returns. */

@@ -1,9 +1,10 @@
 #include "app/daemon.h"
 
 #include "app/doctor.h"
+#include "app/log_request.h"
+#include "app/log_sink.h"
 #include "app/passphrase.h"
 #include "app/serve.h"
-#include "io/clock.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -27,8 +28,9 @@ struct daemon {
     const struct daemon_options *opt;
     const struct options *options; /* as started */
     struct options *reloaded;      /* since SIGHUP; NULL: never */
+    struct log_sink *sink;
     struct log log;
-    bool log_json;
+    struct log_levels levels; /* as the options say */
     struct engine *engine;
     struct serve *serve;
     uv_signal_t signals[3];
@@ -45,47 +47,19 @@ static const struct options *options_now(const struct daemon *d)
 
 /* ---- the log ---- */
 
-static void write_log(
-    void *ctx, enum log_level level, const char *module, const char *text)
-{
-    const struct daemon *d = ctx;
-    uint64_t now = clock_wall_us();
-    time_t s = (time_t)(now / 1000000);
-    char when[40];
-    struct buf b = { 0 };
-    struct tm tm;
-
-    if (gmtime_r(&s, &tm) == NULL ||
-        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-        when[0] = 0;
-    if (d->log_json) {
-        buf_printf(&b,
-            "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"module\":"
-            "\"%s\",\"text\":",
-            when, (unsigned)(now / 1000 % 1000), log_level_name(level), module);
-        json_print_string(&b, slice_str(text), true);
-        buf_put_str(&b, "}\n");
-    } else {
-        buf_printf(&b, "%s.%03uZ %-5s %s: %s\n", when,
-            (unsigned)(now / 1000 % 1000), log_level_name(level), module, text);
-    }
-    if (buf_status(&b) == SYNCLINE_OK)
-        (void)!write(2, b.ptr, b.len);
-    buf_free(&b);
-}
-
+/* What the options say; what was changed since then is over. */
 static void set_log(struct daemon *d)
 {
-    static const char *const names[] = { "error", "warn", "info", "debug" };
-    const char *level = options_str(options_now(d), "log.level");
+    const struct options *o = options_now(d);
+    const struct log_sink_options opt = {
+        .json = strcmp(options_str(o, "log.format"), "json") == 0
+    };
 
-    d->log.fn = write_log;
-    d->log.ctx = d;
-    d->log_json =
-        strcmp(options_str(options_now(d), "log.format"), "json") == 0;
-    for (int i = 0; i < 4; i++)
-        if (strcmp(level, names[i]) == 0)
-            d->log.level = (enum log_level)i;
+    log_sink_set(d->sink, &opt);
+    /* The option was read by this before. */
+    if (log_levels_parse(&d->levels, slice_str(options_str(o, "log.level")),
+            NULL) == SYNCLINE_OK)
+        log_levels_copy(log_sink_levels(d->sink), &d->levels);
 }
 
 /* ---- addresses ---- */
@@ -194,7 +168,6 @@ static void reload(struct daemon *d)
     options_free(d->reloaded);
     d->reloaded = o;
     set_log(d);
-    engine_set_log_level(d->engine, d->log.level);
     log_line(&d->log, LOG_LEVEL_INFO, "options",
         "configuration read again: log.* is in force now, other options "
         "after a restart");
@@ -230,6 +203,24 @@ static bool answer_config(struct daemon *d, struct buf *out)
     return true;
 }
 
+static bool answer_log(
+    struct daemon *d, const struct json *request, struct buf *out)
+{
+    struct log_levels *levels = log_sink_levels(d->sink);
+    struct buf now = { 0 };
+    bool changed;
+
+    if (!log_request(levels, &d->levels, request, out, &changed))
+        return false;
+    log_levels_print(levels, &now);
+    if (changed && buf_status(&now) == SYNCLINE_OK)
+        log_line(&d->log, LOG_LEVEL_INFO, "daemon",
+            "log.level is %.*s, until the next start or SIGHUP",
+            SLICE_FMT(buf_slice(&now)));
+    buf_free(&now);
+    return true;
+}
+
 static bool on_local(void *ctx, const struct json *request, struct buf *out)
 {
     struct daemon *d = ctx;
@@ -237,6 +228,8 @@ static bool on_local(void *ctx, const struct json *request, struct buf *out)
 
     if (slice_is(op, "config"))
         return answer_config(d, out);
+    if (answer_log(d, request, out))
+        return true;
     if (!slice_is(op, "stop"))
         return false;
     log_line(&d->log, LOG_LEVEL_INFO, "daemon", "stopping, as told");
@@ -391,12 +384,15 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     struct errmsg why = { "" };
     int rc, status;
 
-    if (d == NULL || uv_loop_init(&d->loop) != 0) {
+    if (d == NULL || log_sink_new(&d->sink) != SYNCLINE_OK ||
+        uv_loop_init(&d->loop) != 0) {
+        log_sink_free(d != NULL ? d->sink : NULL);
         free(d);
         return SYNCLINE_ENOMEM;
     }
     d->options = o;
     d->opt = start;
+    d->log = log_sink_log(d->sink);
     set_log(d);
     forbid_cores(d);
     catch_signals(d);
@@ -422,6 +418,7 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     (void)uv_loop_close(&d->loop);
     options_free(d->reloaded);
     status = d->status;
+    log_sink_free(d->sink);
     free(d);
     return status == 0 ? SYNCLINE_OK : SYNCLINE_EIO;
 }

@@ -108,6 +108,5 @@ int engine_store_status(const struct engine *e);
 const char *engine_audit_trouble(const struct engine *e);
 /* Tells the audit log; details is a canonical JSON object. */
 void engine_audit(struct engine *e, const char *kind, struct slice details);
-void engine_set_log_level(struct engine *e, enum log_level level);
 
 #endif

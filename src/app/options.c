@@ -405,7 +405,8 @@ const char *options_str(const struct options *o, const char *name)
     const struct option_value *v = value_of(o, name, &ix);
 
     ENSURE(option_rows[ix].type == OPTION_STR ||
-        option_rows[ix].type == OPTION_ENUM);
+        option_rows[ix].type == OPTION_ENUM ||
+        option_rows[ix].type == OPTION_LOG);
     return v->text != NULL ? v->text : "";
 }
 

@@ -14,7 +14,8 @@ enum option_type {
     OPTION_BOOL,
     OPTION_ENUM,
     OPTION_NAMES, /* a list of words */
-    OPTION_ADDRS  /* a list of host:port */
+    OPTION_ADDRS, /* a list of host:port */
+    OPTION_LOG    /* levels of the log, as text */
 };
 
 struct option_row {

@@ -197,6 +197,7 @@ TEST(how_values_are_written)
         { "discovery", "OFF", "false" },
         { "discovery", "yes", "true" },
         { "log.level", "INFO", "info" },
+        { "log.level", "store=Warning net=trace", "info,net=debug,store=warn" },
         { "interface", "eth0, wlan0", "eth0,wlan0" },
     };
 

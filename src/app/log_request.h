@@ -1,0 +1,16 @@
+/* log_request.h - the ops `log` and `log_level` of the control socket
+ * (doc/api.md): how much is logged, and more or less of it, at once.
+ *
+ * Pure. */
+#ifndef SYNCLINE_APP_LOG_REQUEST_H
+#define SYNCLINE_APP_LOG_REQUEST_H
+
+#include "base/log.h"
+#include "core/json.h"
+
+/* False if it is none of the two. Else out has the answer, and *changed says
+ * whether levels did. configured is what they are at a start. */
+bool log_request(struct log_levels *levels, const struct log_levels *configured,
+    const struct json *request, struct buf *out, bool *changed);
+
+#endif
