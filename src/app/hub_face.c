@@ -17,6 +17,8 @@ struct guest {
     bool slow, over;
 };
 
+_Static_assert(TOKEN_ID_LEN < HUB_TOKEN_ID, "an id has room");
+
 struct hub_face {
     struct hub_face_options opt;
     struct hub *hub;
@@ -51,19 +53,36 @@ static void on_pace(void *ctx, uint64_t request, bool paused)
     engine_pace(f->engine, request, paused);
 }
 
-static int on_check(void *ctx, const struct netaddr *from, struct slice token,
-    struct hub_grant *out, uint64_t *wait_us)
+static void grant_of(const struct hub_face *f, struct hub_grant *out)
 {
     static const enum hub_scope scopes[] = { [TOKEN_READ] = HUB_READ,
         [TOKEN_WRITE] = HUB_WRITE,
         [TOKEN_ADMIN] = HUB_ADMIN };
+
+    *out = (struct hub_grant){ .scope = scopes[f->grant.scope],
+        .spaces = f->grant.spaces,
+        .spaces_n = f->grant.spaces_n };
+    memcpy(out->id, f->grant.id, sizeof f->grant.id);
+}
+
+static int on_check(void *ctx, const struct netaddr *from, struct slice token,
+    struct hub_grant *out, uint64_t *wait_us)
+{
     struct hub_face *f = ctx;
     int rc = engine_admit(f->engine, from, token, &f->grant, wait_us);
 
     if (rc == SYNCLINE_OK)
-        *out = (struct hub_grant){ .scope = scopes[f->grant.scope],
-            .spaces = f->grant.spaces,
-            .spaces_n = f->grant.spaces_n };
+        grant_of(f, out);
+    return rc;
+}
+
+static int on_check_again(void *ctx, const char *id, struct hub_grant *out)
+{
+    struct hub_face *f = ctx;
+    int rc = engine_still_admits(f->engine, id, &f->grant);
+
+    if (rc == SYNCLINE_OK)
+        grant_of(f, out);
     return rc;
 }
 
@@ -203,6 +222,7 @@ int hub_face_start(struct hub_face *f, struct engine *e)
                                    .cancel = on_cancel,
                                    .pace = on_pace,
                                    .check = on_check,
+                                   .check_again = on_check_again,
                                    .wake = on_wake },
         .tcp_port = n > 0 ? at[0].port : 0,
         .hosts = f->opt.hosts,
