@@ -206,6 +206,17 @@ const struct option_row option_rows[] = {
         .choices = "text|json",
         .fallback = "text",
         .help = "text or json, a line each on standard error" },
+    { .name = "log.to",
+        .type = OPTION_ENUM,
+        .value = "T",
+        .choices = "auto|stderr|journal",
+        .fallback = "auto",
+        .help = "auto, stderr or journal; auto: the journal under systemd" },
+    { .name = "log.socket",
+        .type = OPTION_STR,
+        .value = "FILE",
+        .fallback = "/run/systemd/journal/socket",
+        .help = "of the journal" },
 };
 
 const size_t option_rows_n = sizeof option_rows / sizeof option_rows[0];

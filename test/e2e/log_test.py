@@ -2,6 +2,7 @@
 """The daemon's log: formats, levels of modules, what matters to security."""
 
 import json
+import os
 import signal
 import socket
 
@@ -96,6 +97,81 @@ def levels_change_while_it_runs():
         a.process.send_signal(signal.SIGHUP)
         node.wait_for("SIGHUP sets the levels anew",
                       lambda: a.call("log")["levels"] == "warn")
+
+
+class _Journal:
+    """Where systemd's would be."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.entries = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def has(self, **fields):
+        """What has come so far and is so."""
+        while True:
+            try:
+                entry = self.socket.recv(1 << 16, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            tap.check(entry.endswith(b"\n"), "the last field ends")
+            self.entries.append(dict(
+                line.split("=", 1) for line in entry.decode().splitlines()))
+        return [e for e in self.entries
+                if all(e.get(k) == v for k, v in fields.items())]
+
+
+def the_journal_gets_fields():
+    with node.World() as w, _Journal(w.path("journal")) as journal:
+        a, = w.nodes("a", flags=["--log.to", "journal",
+                                 "--log.socket", journal.path])
+        a.do("invite")
+        invite, = node.wait_for("an invite is told", lambda: journal.has(
+            SYNCLINE_MODULE="security", SYNCLINE_EVENT="invite"))
+        tap.equal(invite["PRIORITY"], "6", "priority")
+        tap.equal(invite["SYSLOG_IDENTIFIER"], "syncline", "identifier")
+        tap.check(json.loads(invite["SYNCLINE_DETAILS"])["expires_s"] > 0,
+                  "details")
+        tap.equal(set(json.loads(invite["SYNCLINE_WHO"])), {"pid", "uid"},
+                  "who asked")
+        tap.check(journal.has(SYNCLINE_MODULE="daemon"), "of others, too")
+        tap.equal(a.tail(), "", "standard error")
+
+
+def a_journal_that_is_gone_loses_nothing():
+    with node.World() as w:
+        with _Journal(w.path("journal")) as journal:
+            a, = w.nodes("a", flags=["--log.to", "journal", "--log.format",
+                                     "json", "--log.socket", journal.path])
+        a.do("log", "level", "net", "error")
+        a.do("log", "level", "net", "warn")
+        told = [r["text"] for r in _lines(a)]
+        tap.equal(len([t for t in told if "does not take the log" in t]), 1,
+                  "told once")
+        tap.equal(len([t for t in told if t.startswith("log.level is")]), 2,
+                  "nothing is lost")
+
+
+def who_writes_to_the_journal_is_found_out():
+    with node.World() as w, _Journal(w.path("journal")) as journal:
+        a, b = (w.node(name, "--log.socket", journal.path) for name in "ab")
+        for n in (a, b):
+            with open(n.log, "wb"):
+                pass
+        st = os.stat(a.log)
+        theirs = {"JOURNAL_STREAM": "%d:%d" % (st.st_dev, st.st_ino)}
+        a.start(env=theirs)
+        tap.check(journal.has(SYNCLINE_MODULE="daemon"), "a's stream is it")
+        tap.equal(a.tail(), "", "standard error of a")
+        b.start(env=theirs)
+        tap.holds(b.tail(), "daemon: ready in ")  # it is another file
 
 
 if __name__ == "__main__":
