@@ -174,5 +174,80 @@ def who_writes_to_the_journal_is_found_out():
         tap.holds(b.tail(), "daemon: ready in ")  # it is another file
 
 
+def _key_of(n):
+    """The lines of the device's private key."""
+    with open(os.path.join(n.dir, "identity.pem"), encoding="ascii") as pem:
+        return [line.strip() for line in pem
+                if "-" not in line and len(line) > 20]
+
+
+def _file(w, name, text):
+    with open(w.path(name), "w", encoding="utf-8") as f:
+        f.write(text)
+    return w.path(name)
+
+
+def _write_apart(a, b, key, ours, theirs):
+    """A conflict; both are there again."""
+    b.stop()
+    a.put(key, ours)
+    a.stop()
+    b.start("--peer", "127.0.0.1:1")
+    b.put(key, theirs)
+    a.start("--peer", b.status()["listen"][0])
+    node.wait_for("the conflict is there", lambda: node.conflicts(a))
+
+
+def _use(w, a, b):
+    """What people do with secrets and values; all of these."""
+    code = a.do("invite").strip()
+    wrong = code[:-1] + ("A" if code[-1] != "A" else "B")
+    b.cli("join", wrong)
+    b.do("join", code)
+    secret = a.call("token_create", name="canary", scope="admin")["secret"]
+    values = ["canary-%s-9b1d" % what for what in
+              ("put", "patch", "a", "b", "file", "broken", "gone")]
+    a.put("lamp", {"v": values[0]})
+    a.do("patch", "default", "lamp", json.dumps({"p": values[1]}))
+    b.waits_for("lamp", {"v": values[0], "p": values[1]})
+    _write_apart(a, b, "apart", values[2], values[3])
+    a.do("import", "default",
+         _file(w, "lines", json.dumps({"key": "f", "value": values[4]})))
+    a.cli("put", "default", "lamp", '{"v":"%s"' % values[5])
+    a.put("gone", values[6])
+    a.do("del", "default", "gone")
+    a.do("history", "default", "gone")
+    node.same([a, b])
+    b.refuses("put", "nospace", "k", '"%s"' % values[5])
+    return [code, wrong, secret] + values
+
+
+def no_secret_is_logged_and_no_value():
+    with node.World() as w:
+        a, b = w.nodes("a", "b", flags=["--log.format", "json",
+                                        "--log.level", "debug"])
+        secrets = _key_of(a) + _key_of(b)
+        secrets += _use(w, a, b)
+        words = "canary passphrase 1f"
+        a.do("key", "passphrase", "--passphrase-file",
+             _file(w, "pass", words + "\n"))
+        a.do("rotate")
+        a.stop()
+        a.launch("--passphrase-file", _file(w, "bad", words + "x\n"))
+        tap.equal(a.ends(), 1, "a wrong passphrase")
+        a.start("--passphrase-file", w.path("pass"))
+        a.stop()
+        b.stop()
+        logs = ""
+        for n in (a, b):
+            with open(n.log, encoding="utf-8") as log:
+                logs += log.read()
+        tap.check(any(r["level"] == "debug" for r in _lines(b)),
+                  "everything is logged that can be")
+        for secret in secrets + [words, words + "x"]:
+            tap.check(len(secret) > 8 and secret not in logs,
+                      "%r is logged" % secret)
+
+
 if __name__ == "__main__":
     raise SystemExit(node.main(globals()))
