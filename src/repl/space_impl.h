@@ -276,6 +276,10 @@ bool conflict_hides(const struct conflict_record *c);
  * record it went there, unless that was told of what was hidden. */
 NODISCARD int conflict_in_past(struct node *n, struct space *sp,
     struct slice key, struct slice tail, bool *is);
+/* A relay tells of it without the value of what won, which whoever told it
+ * could not open, and which is known here: it is told again. */
+NODISCARD int conflict_correct(struct node *n, struct space *sp,
+    struct slice tail, const struct conflict_record *told);
 /* A later change had seen both sides. */
 bool conflict_superseded(
     const struct item *it, const struct conflict_record *c);

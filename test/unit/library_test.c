@@ -440,6 +440,11 @@ TEST(what_is_wrong_gets_a_code_and_a_sentence)
     CHECK_OK(syncline_request(a.s, "{\"op\":\"dance\"}", &text));
     CHECK(strstr(text, "\"ok\":false") != NULL);
     syncline_free(text);
+    /* Tokens are the daemon's. */
+    CHECK_OK(syncline_request(
+        a.s, "{\"op\":\"token_create\",\"name\":\"n\"}", &text));
+    CHECK(strstr(text, "EUNSUPPORTED") != NULL);
+    syncline_free(text);
     CHECK(syncline_version()[0] != 0);
     site_remove(&a);
 }
