@@ -51,19 +51,30 @@ static const struct options *options_now(const struct daemon *d)
 
 /* ---- the log ---- */
 
+static enum log_target log_target(const struct options *o)
+{
+    const char *to = options_str(o, "log.to");
+
+    if (strcmp(to, "journal") == 0)
+        return LOG_TO_JOURNAL;
+    return strcmp(to, "stderr") == 0 ? LOG_TO_STDERR : LOG_TO_AUTO;
+}
+
 /* What the options say; what was changed since then is over. */
 static void set_log(struct daemon *d)
 {
     const struct options *o = options_now(d);
-    const struct log_sink_options opt = {
-        .json = strcmp(options_str(o, "log.format"), "json") == 0
-    };
+    const struct log_sink_options opt = { .to = log_target(o),
+        .socket = options_str(o, "log.socket"),
+        .json = strcmp(options_str(o, "log.format"), "json") == 0 };
+    struct errmsg why = { "" };
 
-    log_sink_set(d->sink, &opt);
     /* The option was read by this before. */
     if (log_levels_parse(&d->levels, slice_str(options_str(o, "log.level")),
             NULL) == SYNCLINE_OK)
         log_levels_copy(log_sink_levels(d->sink), &d->levels);
+    if (log_sink_set(d->sink, &opt, &why) != SYNCLINE_OK)
+        log_line(&d->log, LOG_LEVEL_ERROR, "options", "%s", why.text);
 }
 
 /* ---- addresses ---- */
