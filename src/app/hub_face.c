@@ -134,6 +134,17 @@ static bool on_up(void *ctx, uint64_t conn, const struct netaddr *remote)
     return true;
 }
 
+/* What a caller has sent behind a request is looked at when that is answered.
+ */
+static void go_on(struct guest *g)
+{
+    const uint64_t now_us = clock_mono_us();
+    const uint64_t due = http_conn_deadline_ms(hub_conn_http(g->hub));
+
+    if (due != 0 && due <= now_us / 1000)
+        hub_conn_tick(g->hub, now_us);
+}
+
 /* Hands over what there is to send, as much as may wait, and says to both
  * sides whether more may come. */
 static void pump(struct guest *g)
@@ -187,8 +198,10 @@ struct net_guests hub_face_guests(struct hub_face *f)
 
 void hub_face_turn(struct hub_face *f)
 {
-    for (struct guest *g = f->guests; g != NULL; g = g->next)
+    for (struct guest *g = f->guests; g != NULL; g = g->next) {
+        go_on(g);
         pump(g);
+    }
 }
 
 static void on_tick(uv_timer_t *t)
@@ -255,11 +268,12 @@ void hub_face_close(struct hub_face *f)
 {
     if (f == NULL)
         return;
+    f->engine = NULL;
     while (f->guests != NULL) {
-        f->guests->face->engine = NULL;
+        hub_conn_end(f->guests->hub);
         guest_drop(f->guests);
     }
-    if (f->engine != NULL || f->hub != NULL)
+    if (f->hub != NULL)
         uv_close((uv_handle_t *)&f->tick, on_tick_closed);
     else
         hub_face_free(f);

@@ -213,7 +213,8 @@ static void upgrade(struct hub_conn *c, const struct http_request *r)
     struct slice offer = http_field(r, "sec-websocket-protocol");
 
     if (!r->is_websocket) {
-        hub_problem(c, 426, NULL, SLICE_LIT("Upgrade: websocket\r\n"),
+        hub_problem(c, 426, NULL,
+            SLICE_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
             "this is spoken to by WebSocket");
         return;
     }
