@@ -35,12 +35,33 @@ static struct slice join(struct buf *b, const struct slice *texts, size_t n)
     return buf_slice(b);
 }
 
+static bool is_of_one_write(const struct world *w, struct slice value)
+{
+    const struct dot *first = NULL;
+
+    for (uint32_t i = 0; i < w->ledger.changes_n; i++) {
+        const struct led_change *c = &w->ledger.changes[i];
+
+        for (uint32_t j = 0; j < c->cells_n; j++) {
+            if (!slice_eq(c->cells[j].value, value))
+                continue;
+            if (first != NULL && !dot_eq(first, &c->cells[j].first))
+                return false;
+            first = &c->cells[j].first;
+        }
+    }
+    return true;
+}
+
 /* Values that are written once only; others stand for more than one write, as
- * does what two who held it write again, when its author is found out. */
-static bool is_unique(const struct world *w, const struct json *v)
+ * does what who held it writes again, when its author is found out, or may not
+ * write there. */
+static bool is_unique(
+    const struct world *w, const struct json *v, struct slice text)
 {
     return w->forks.n == 0 && v->type != JSON_NULL &&
-        (v->type != JSON_OBJECT || v->n > 0);
+        (v->type != JSON_OBJECT || v->n > 0) &&
+        (!w->opt.roles || is_of_one_write(w, text));
 }
 
 static void check_order(
@@ -53,9 +74,9 @@ static void check_order(
     size_t n = 0;
 
     for (const struct json *s = siblings->first; s != NULL; s = s->next) {
-        if (!is_unique(w, s))
+        if (!is_unique(w, s, print(&text, s)))
             goto out;
-        texts[n++] = arena_dup(&a, print(&text, s));
+        texts[n++] = arena_dup(&a, buf_slice(&text));
     }
     (void)join(&given, texts, n);
     qsort(texts, n, sizeof *texts, text_cmp);

@@ -356,8 +356,9 @@ void machine_start(struct machine *m)
     struct node_options opt = {
         .store = m->port,
         .crypto = &m->crypto,
-        .log = { on_log, m,
-            w->trace.to != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR },
+        .log = { .fn = on_log,
+            .ctx = m,
+            .level = w->trace.to != NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR },
         .port = SIM_PORT,
         .relay = m->relay,
         .seed = prng_next(&m->draw),

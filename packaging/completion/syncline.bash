@@ -36,6 +36,12 @@ _syncline_words() { # command, index of the word among all
     space:2) echo list add rm ;;
     clock:2) echo reset ;;
     key:2) echo passphrase ;;
+    log:2) echo level ;;
+    log:3)
+        syncline log --json 2>/dev/null |
+            grep -o '"name":"[^"]*"' | sed 's/^"name":"//;s/"$//'
+        echo error warn info debug default ;;
+    log:4) echo error warn info debug default ;;
     token:2) echo list create revoke ;;
     token:3) _syncline_tokens ;;
     put:2 | get:2 | del:2 | patch:2 | ls:2 | watch:2 | import:2 | export:2 | \
@@ -65,6 +71,7 @@ _syncline() {
     --profile) words="single ha-addon development" ;;
     --log.level) words="error warn info debug" ;;
     --log.format) words="text json" ;;
+    --log.to) words="auto stderr journal" ;;
     --take) words="winner loser" ;;
     --role)
         words="admin member reader relay"

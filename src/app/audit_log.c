@@ -52,8 +52,44 @@ static void dup_into(struct buf *b, struct slice s)
 
 /* ---- records ---- */
 
+/* What a person should look at; the rest is told, no more. */
+static enum log_level level_of(const char *kind)
+{
+    static const struct {
+        const char *kind;
+        enum log_level level;
+    } others[] = {
+        { "copies", LOG_LEVEL_WARN },
+        { "equivocation", LOG_LEVEL_WARN },
+        { "head-differs", LOG_LEVEL_WARN },
+        { "relay-back", LOG_LEVEL_WARN },
+        { "relay-withholds", LOG_LEVEL_WARN },
+        { AUDIT_BROKEN, LOG_LEVEL_WARN },
+        { AUDIT_DROPPED, LOG_LEVEL_WARN },
+        { AUDIT_ROTATED, LOG_LEVEL_DEBUG },
+        { "collect", LOG_LEVEL_DEBUG },
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(kind, others[i].kind) == 0)
+            return others[i].level;
+    return LOG_LEVEL_INFO;
+}
+
+/* The ordinary log hears of it too, whether or not there is room here. */
+static void tell(const struct audit_log *l, const struct audit_entry *e)
+{
+    const struct log_event event = { .kind = e->kind,
+        .who = e->who,
+        .details = e->details,
+        .repeated = e->repeated };
+
+    log_security(&l->opt.log, level_of(e->kind), &event);
+}
+
 static void compose(struct audit_log *l, const struct audit_entry *e)
 {
+    tell(l, e);
     if (l->gathered.len >= l->opt.wait_bytes ||
         audit_put(&l->gathered, &l->head, e) != SYNCLINE_OK) {
         l->dropped++;

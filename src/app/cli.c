@@ -15,6 +15,7 @@ const struct command *const cli_commands[] = {
     &cmd_status,
     &cmd_doctor,
     &cmd_config,
+    &cmd_log,
     &cmd_invite,
     &cmd_join,
     &cmd_pending,

@@ -1,6 +1,8 @@
 /* cli_print.c - how the commands write: values, tables, figures, notices. */
 #include "app/cli.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -104,44 +106,12 @@ struct slice cli_who(struct cli *c, const struct json *v)
     return cli_printf(c, "%.*s (removed)", SLICE_FMT(name));
 }
 
-/* The next code point of valid UTF-8, and how long it is. */
-static uint32_t code_point(struct slice s, size_t *len)
-{
-    static const uint8_t firsts[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-    uint32_t cp;
-
-    *len = s.ptr[0] < 0x80 ? 1 : s.ptr[0] < 0xe0 ? 2 : s.ptr[0] < 0xf0 ? 3 : 4;
-    if (*len > s.len)
-        *len = 1;
-    cp = s.ptr[0] & firsts[*len];
-    for (size_t i = 1; i < *len; i++)
-        cp = cp << 6 | (s.ptr[i] & 0x3fu);
-    return cp;
-}
-
-static bool is_inert(uint32_t cp)
-{
-    return cp >= 0x20 && (cp < 0x7f || cp > 0x9f) && cp != 0xad &&
-        cp != 0x61c && (cp < 0x200b || cp > 0x200f) &&
-        (cp < 0x2028 || cp > 0x202e) && (cp < 0x2060 || cp > 0x206f) &&
-        cp != 0xfeff && (cp < 0xe0000 || cp > 0xe007f);
-}
-
 struct slice cli_inert(struct cli *c, struct slice text)
 {
     struct buf b = { 0 };
     struct slice out = SLICE_NONE;
 
-    while (text.len > 0) {
-        size_t len;
-        uint32_t cp = code_point(text, &len);
-
-        if (is_inert(cp))
-            buf_put(&b, text.ptr, len);
-        else
-            buf_printf(&b, "\\u%04" PRIx32, cp);
-        text = slice_from(text, len);
-    }
+    put_inert(&b, text);
     if (b.len > 0 && buf_status(&b) == SYNCLINE_OK)
         out = arena_dup(&c->arena, buf_slice(&b));
     buf_free(&b);

@@ -1,9 +1,11 @@
 #include "app/daemon.h"
 
 #include "app/doctor.h"
+#include "app/hub_face.h"
+#include "app/log_request.h"
+#include "app/log_sink.h"
 #include "app/passphrase.h"
 #include "app/serve.h"
-#include "io/clock.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -20,6 +22,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#define HOSTS_MAX 16
 #define ADDRS_MAX 64
 
 struct daemon {
@@ -27,10 +30,13 @@ struct daemon {
     const struct daemon_options *opt;
     const struct options *options; /* as started */
     struct options *reloaded;      /* since SIGHUP; NULL: never */
+    struct log_sink *sink;
     struct log log;
-    bool log_json;
+    struct log_levels levels; /* as the options say */
     struct engine *engine;
     struct serve *serve;
+    struct hub_face *hub; /* NULL: no HTTP */
+    struct slice hosts[HOSTS_MAX];
     uv_signal_t signals[3];
     uv_async_t stop;
     bool stopping;
@@ -45,47 +51,30 @@ static const struct options *options_now(const struct daemon *d)
 
 /* ---- the log ---- */
 
-static void write_log(
-    void *ctx, enum log_level level, const char *module, const char *text)
+static enum log_target log_target(const struct options *o)
 {
-    const struct daemon *d = ctx;
-    uint64_t now = clock_wall_us();
-    time_t s = (time_t)(now / 1000000);
-    char when[40];
-    struct buf b = { 0 };
-    struct tm tm;
+    const char *to = options_str(o, "log.to");
 
-    if (gmtime_r(&s, &tm) == NULL ||
-        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-        when[0] = 0;
-    if (d->log_json) {
-        buf_printf(&b,
-            "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"module\":"
-            "\"%s\",\"text\":",
-            when, (unsigned)(now / 1000 % 1000), log_level_name(level), module);
-        json_print_string(&b, slice_str(text), true);
-        buf_put_str(&b, "}\n");
-    } else {
-        buf_printf(&b, "%s.%03uZ %-5s %s: %s\n", when,
-            (unsigned)(now / 1000 % 1000), log_level_name(level), module, text);
-    }
-    if (buf_status(&b) == SYNCLINE_OK)
-        (void)!write(2, b.ptr, b.len);
-    buf_free(&b);
+    if (strcmp(to, "journal") == 0)
+        return LOG_TO_JOURNAL;
+    return strcmp(to, "stderr") == 0 ? LOG_TO_STDERR : LOG_TO_AUTO;
 }
 
+/* What the options say; what was changed since then is over. */
 static void set_log(struct daemon *d)
 {
-    static const char *const names[] = { "error", "warn", "info", "debug" };
-    const char *level = options_str(options_now(d), "log.level");
+    const struct options *o = options_now(d);
+    const struct log_sink_options opt = { .to = log_target(o),
+        .socket = options_str(o, "log.socket"),
+        .json = strcmp(options_str(o, "log.format"), "json") == 0 };
+    struct errmsg why = { "" };
 
-    d->log.fn = write_log;
-    d->log.ctx = d;
-    d->log_json =
-        strcmp(options_str(options_now(d), "log.format"), "json") == 0;
-    for (int i = 0; i < 4; i++)
-        if (strcmp(level, names[i]) == 0)
-            d->log.level = (enum log_level)i;
+    /* The option was read by this before. */
+    if (log_levels_parse(&d->levels, slice_str(options_str(o, "log.level")),
+            NULL) == SYNCLINE_OK)
+        log_levels_copy(log_sink_levels(d->sink), &d->levels);
+    if (log_sink_set(d->sink, &opt, &why) != SYNCLINE_OK)
+        log_line(&d->log, LOG_LEVEL_ERROR, "options", "%s", why.text);
 }
 
 /* ---- addresses ---- */
@@ -170,6 +159,8 @@ static void on_stop(uv_async_t *a)
     }
     serve_close(d->serve);
     d->serve = NULL;
+    hub_face_close(d->hub);
+    d->hub = NULL;
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     uv_close((uv_handle_t *)&d->stop, NULL);
@@ -194,7 +185,6 @@ static void reload(struct daemon *d)
     options_free(d->reloaded);
     d->reloaded = o;
     set_log(d);
-    engine_set_log_level(d->engine, d->log.level);
     log_line(&d->log, LOG_LEVEL_INFO, "options",
         "configuration read again: log.* is in force now, other options "
         "after a restart");
@@ -230,6 +220,24 @@ static bool answer_config(struct daemon *d, struct buf *out)
     return true;
 }
 
+static bool answer_log(
+    struct daemon *d, const struct json *request, struct buf *out)
+{
+    struct log_levels *levels = log_sink_levels(d->sink);
+    struct buf now = { 0 };
+    bool changed;
+
+    if (!log_request(levels, &d->levels, request, out, &changed))
+        return false;
+    log_levels_print(levels, &now);
+    if (changed && buf_status(&now) == SYNCLINE_OK)
+        log_line(&d->log, LOG_LEVEL_INFO, "daemon",
+            "log.level is %.*s, until the next start or SIGHUP",
+            SLICE_FMT(buf_slice(&now)));
+    buf_free(&now);
+    return true;
+}
+
 static bool on_local(void *ctx, const struct json *request, struct buf *out)
 {
     struct daemon *d = ctx;
@@ -237,6 +245,8 @@ static bool on_local(void *ctx, const struct json *request, struct buf *out)
 
     if (slice_is(op, "config"))
         return answer_config(d, out);
+    if (answer_log(d, request, out))
+        return true;
     if (!slice_is(op, "stop"))
         return false;
     log_line(&d->log, LOG_LEVEL_INFO, "daemon", "stopping, as told");
@@ -251,6 +261,8 @@ static void on_turn(void *ctx)
 
     if (d->serve != NULL)
         serve_flush(d->serve);
+    if (d->hub != NULL)
+        hub_face_turn(d->hub);
 }
 
 static void on_room(void *ctx)
@@ -276,6 +288,23 @@ static struct node_limits limits_of(const struct options *o)
         .write_bytes = options_size(o, "limits.write_bytes"),
         .keys = (uint64_t)options_int(o, "limits.keys"),
     };
+}
+
+static int make_hub(struct daemon *d, struct errmsg *why)
+{
+    const struct options *o = options_now(d);
+    struct hub_face_options opt = { .loop = &d->loop,
+        .hosts = d->hosts,
+        .hosts_n = options_list_n(o, "http.hosts") };
+
+    if (!options_bool(o, "http.enabled"))
+        return SYNCLINE_OK;
+    if (opt.hosts_n > HOSTS_MAX)
+        return errmsg_set(
+            why, SYNCLINE_ELIMIT, "http.hosts: more than %d names", HOSTS_MAX);
+    for (size_t i = 0; i < opt.hosts_n; i++)
+        d->hosts[i] = slice_str(options_list(o, "http.hosts", i));
+    return hub_face_new(&d->hub, &opt);
 }
 
 static int open_engine(struct daemon *d, struct errmsg *why)
@@ -326,7 +355,12 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .turn_ctx = d,
         .on_room = on_room,
         .room_ctx = d };
-    int rc = addresses(d, "listen", d->listen, &opt.listen_n);
+    int rc = make_hub(d, why);
+
+    if (rc == SYNCLINE_OK && d->hub != NULL)
+        opt.guests = hub_face_guests(d->hub);
+    if (rc == SYNCLINE_OK)
+        rc = addresses(d, "listen", d->listen, &opt.listen_n);
 
     if (rc == SYNCLINE_OK && options_list_n(o, "interface") > 1)
         rc = errmsg_set(why, SYNCLINE_EINVAL,
@@ -391,16 +425,21 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     struct errmsg why = { "" };
     int rc, status;
 
-    if (d == NULL || uv_loop_init(&d->loop) != 0) {
+    if (d == NULL || log_sink_new(&d->sink) != SYNCLINE_OK ||
+        uv_loop_init(&d->loop) != 0) {
+        log_sink_free(d != NULL ? d->sink : NULL);
         free(d);
         return SYNCLINE_ENOMEM;
     }
     d->options = o;
     d->opt = start;
+    d->log = log_sink_log(d->sink);
     set_log(d);
     forbid_cores(d);
     catch_signals(d);
     rc = open_engine(d, &why);
+    if (rc == SYNCLINE_OK && d->hub != NULL)
+        rc = hub_face_start(d->hub, d->engine);
     if (rc == SYNCLINE_OK) {
         struct serve_options opt = { .loop = &d->loop,
             .engine = d->engine,
@@ -422,6 +461,7 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     (void)uv_loop_close(&d->loop);
     options_free(d->reloaded);
     status = d->status;
+    log_sink_free(d->sink);
     free(d);
     return status == 0 ? SYNCLINE_OK : SYNCLINE_EIO;
 }

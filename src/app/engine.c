@@ -377,6 +377,7 @@ static int open_net(struct engine *e, struct errmsg *why)
         .identity = e->identity,
         .events = { e, on_admit, on_up, on_frame, on_down, on_plain,
             engine_on_refused },
+        .guests = e->opt.guests,
         .log = e->opt.log,
         .wall_us = clock_wall_us() };
     int rc = net_new(&e->net, &opt);
@@ -613,8 +614,10 @@ uint64_t engine_request(struct engine *e, const struct json *args,
     c->status = slice_is(op, "status");
     c->doctor = slice_is(op, "doctor");
     c->metrics = slice_is(op, "metrics");
-    if (c->doctor || c->metrics)
+    if (c->doctor)
         ev.args = plain_request(&a, "status");
+    else if (c->metrics)
+        ev.args = engine_metrics_request(&a);
     if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
         ev.args = engine_with_addresses(e, args, &a);
     if (e->failed)
@@ -670,12 +673,6 @@ const struct netaddr *engine_listening(const struct engine *e, size_t *n)
 unsigned engine_multicast(const struct engine *e)
 {
     return e->udp == NULL ? 0 : udp_joined(e->udp);
-}
-
-void engine_set_log_level(struct engine *e, enum log_level level)
-{
-    e->opt.log.level = level;
-    node_set_log_level(e->node, level);
 }
 
 int engine_store_status(const struct engine *e)

@@ -111,6 +111,8 @@ uint64_t engine_rss_bytes(void);
 
 /* ---- engine_metrics.c ---- */
 
+/* What the node is asked. */
+const struct json *engine_metrics_request(struct arena *a);
 /* Notes the format; false: there is no such, and the caller is told. */
 bool engine_metrics_may(
     struct engine *e, struct call *c, const struct json *args);

@@ -98,6 +98,15 @@ static int put_answer(
     return rc;
 }
 
+const struct json *engine_metrics_request(struct arena *a)
+{
+    struct json *v = json_new(a, JSON_OBJECT);
+
+    (void)json_add(v, SLICE_LIT("op"), json_new_str(a, SLICE_LIT("status")));
+    (void)json_add(v, SLICE_LIT("brief"), json_new_bool(a, true));
+    return v;
+}
+
 bool engine_metrics_may(
     struct engine *e, struct call *c, const struct json *args)
 {

@@ -8,6 +8,7 @@ void options_print(const struct options *o, const char *name, struct buf *b)
     switch (row->type) {
     case OPTION_STR:
     case OPTION_ENUM:
+    case OPTION_LOG:
         buf_put_str(b, options_str(o, name));
         break;
     case OPTION_BOOL:

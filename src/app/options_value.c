@@ -1,6 +1,7 @@
 /* options_value.c - from text to a value of an option's type, and back. */
 #include "app/options_table.h"
 
+#include "base/log.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -49,6 +50,7 @@ const char *option_wants(enum option_type type)
         [OPTION_NAMES] = "a list of names",
         [OPTION_ADDRS] =
             "a list of addresses, as 192.0.2.7:4748 or [2001:db8::7]:4748",
+        [OPTION_LOG] = "levels, as info or info,net=debug",
     };
 
     return wants[type];
@@ -165,6 +167,23 @@ static int parse_enum(struct option_value *out, const struct option_row *row,
     }
     return errmsg_set(why, SYNCLINE_EINVAL, "\"%.*s\" is none of %s",
         SLICE_FMT(text), row->choices);
+}
+
+static int parse_levels(struct option_value *out, struct slice text,
+    struct arena *a, struct errmsg *why)
+{
+    struct log_levels levels;
+    struct buf b = { 0 };
+    int rc = log_levels_parse(&levels, text, why);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    log_levels_print(&levels, &b);
+    rc = buf_status(&b) == SYNCLINE_OK
+        ? keep_text(&out->text, buf_slice(&b), a, why)
+        : errmsg_set(why, SYNCLINE_ENOMEM, "out of memory");
+    buf_free(&b);
+    return rc;
 }
 
 static int parse_port(
@@ -305,6 +324,8 @@ int option_parse(struct option_value *out, const struct option_row *row,
         return parse_bool(out, row, text, why);
     case OPTION_ENUM:
         return parse_enum(out, row, text, a, why);
+    case OPTION_LOG:
+        return parse_levels(out, text, a, why);
     case OPTION_NAMES:
     case OPTION_ADDRS:
         return parse_list(out, row, text, a, why);

@@ -304,3 +304,42 @@ bool utf8_valid(struct slice s)
     }
     return true;
 }
+
+/* Of one whole sequence. */
+static uint32_t code_point(struct slice s)
+{
+    static const uint8_t firsts[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    uint32_t cp = s.ptr[0] & firsts[s.len];
+
+    for (size_t i = 1; i < s.len; i++)
+        cp = cp << 6 | (s.ptr[i] & 0x3fu);
+    return cp;
+}
+
+static bool is_inert(uint32_t cp)
+{
+    return cp >= 0x20 && (cp < 0x7f || cp > 0x9f) && cp != 0xad &&
+        cp != 0x61c && (cp < 0x200b || cp > 0x200f) &&
+        (cp < 0x2028 || cp > 0x202e) && (cp < 0x2060 || cp > 0x206f) &&
+        cp != 0xfeff && (cp < 0xe0000 || cp > 0xe007f);
+}
+
+void put_inert(struct buf *b, struct slice text)
+{
+    while (text.len > 0) {
+        uint32_t least, cp = text.ptr[0];
+        size_t n = cp < 0x80 ? 1 : utf8_len(text.ptr[0], &least);
+        const bool valid =
+            n > 0 && n <= text.len && utf8_valid(SLICE(text.ptr, n));
+
+        if (valid)
+            cp = code_point(SLICE(text.ptr, n));
+        else
+            n = 1;
+        if (valid && is_inert(cp))
+            buf_put(b, text.ptr, n);
+        else
+            buf_printf(b, "\\u%04x", (unsigned)cp);
+        text = slice_from(text, n);
+    }
+}

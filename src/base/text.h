@@ -31,4 +31,9 @@ NODISCARD int base64url_decode(uint8_t *out, size_t out_len, struct slice text);
  * U+10FFFF. */
 bool utf8_valid(struct slice s);
 
+/* What a stranger may have written, with nothing in it that a terminal acts
+ * on or that begins a line: controls, marks that turn or hide text, and bytes
+ * that are no UTF-8 become \uXXXX. */
+void put_inert(struct buf *b, struct slice text);
+
 #endif

@@ -157,7 +157,9 @@ static int opens(const struct node *n, const struct contender *c, bool *does)
     return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
 }
 
-/* Of two tellings of one conflict a relay keeps the one that can be opened. */
+/* Of two tellings of one conflict a relay keeps the one that can be opened; of
+ * these, as whoever reads them does, the one with what won (the other was told
+ * by who could not open that). */
 static int is_newer(const struct node *n, const struct space *sp,
     const struct conflict_record *c, const struct conflict_record *old,
     bool *newer)
@@ -179,6 +181,9 @@ static int is_newer(const struct node *n, const struct space *sp,
         rc = opens(n, &old->winner, &did);
     if (does != did)
         *newer = does;
+    else if (dot_eq(&c->winner.dot, &old->winner.dot) &&
+        sealed_is_removed(&c->winner) != sealed_is_removed(&old->winner))
+        *newer = sealed_is_removed(&old->winner);
     return rc;
 }
 
@@ -323,6 +328,29 @@ static int tell_again(struct node *n, struct space *sp, struct slice tail)
         return value.ptr == NULL ? SYNCLINE_ENOMEM : SYNCLINE_ECORRUPT;
     c.lsn = space_next_lsn(sp);
     return store_record(n, sp, tail, &c, old_lsn);
+}
+
+int conflict_correct(struct node *n, struct space *sp, struct slice tail,
+    const struct conflict_record *told)
+{
+    struct conflict_record c;
+    struct slice value;
+    struct reader r;
+    int rc;
+
+    if (told->winner.value.ptr != NULL)
+        return SYNCLINE_OK;
+    rc = txn_get(
+        &n->txn, TABLE_CONFLICT, key_item(&n->key, sp->id, tail), &value);
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    r = reader_of(slice_from(value, 8));
+    if (get_conflict_record(&r, &c) != SYNCLINE_OK)
+        return SYNCLINE_ECORRUPT;
+    return c.winner.value.ptr != NULL &&
+            dot_eq(&c.winner.dot, &told->winner.dot)
+        ? tell_again(n, sp, tail)
+        : SYNCLINE_OK;
 }
 
 static int tell_some(struct telling *t, struct space *sp, bool *more)

@@ -308,7 +308,6 @@ struct node_key {
 void node_key(const struct node *n, struct node_key *out);
 bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16]);
 
-void node_set_log_level(struct node *n, enum log_level level);
 const struct device_id *node_device(const struct node *n);
 const struct rid *node_replica(const struct node *n);
 const struct node_counts *node_counts(const struct node *n);

@@ -236,11 +236,6 @@ void node_free(struct node *n)
     free(n);
 }
 
-void node_set_log_level(struct node *n, enum log_level level)
-{
-    n->log.level = level;
-}
-
 const struct device_id *node_device(const struct node *n)
 {
     return &n->device;

@@ -64,7 +64,7 @@ static int remember_loser(struct node *n, struct space *sp, struct slice key,
 }
 
 static int take_conflict(struct node *n, struct space *sp, struct slice tail,
-    struct slice record, struct told *t)
+    struct slice record, bool relayed, struct told *t)
 {
     struct reader r = reader_of(record);
     struct conflict_record c;
@@ -97,6 +97,8 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
                             : conflict_in_past(n, sp, key, tail, &known);
     if (rc == SYNCLINE_OK)
         rc = conflict_join(n, sp, tail, &c, &changed);
+    if (rc == SYNCLINE_OK && relayed && !changed)
+        rc = conflict_correct(n, sp, tail, &c);
     if (PLANTED(TOLD_AGAIN))
         known = false;
     return rc == SYNCLINE_OK && !known && !sp->staged
@@ -140,7 +142,7 @@ static int receive_conflict(struct node *n, struct space *sp,
     rc = is_here(n, sp, clear.tail, clear.bytes, &here);
     if (rc != SYNCLINE_OK || (here && !PLANTED(TOLD_AGAIN)))
         return rc;
-    return take_conflict(n, sp, clear.tail, clear.bytes, t);
+    return take_conflict(n, sp, clear.tail, clear.bytes, by != NULL, t);
 }
 
 static int all_told(

@@ -75,7 +75,7 @@ static int on_spaces(struct admin *q)
 
         if (!space_shown(sp))
             continue;
-        rc = count_conflicts(q->n, sp, &count);
+        rc = count_conflicts(q->n, sp, false, &count);
         if (rc != SYNCLINE_OK) {
             buf_free(&b);
             return rc;
@@ -381,17 +381,22 @@ static void put_vector(struct buf *b, const struct vv *v)
     buf_put_u8(b, '}');
 }
 
-static int put_space(struct node *n, struct buf *b, struct space *sp)
+/* brief: what is short, and not long in coming. */
+static int put_space(
+    struct node *n, struct buf *b, struct space *sp, bool brief)
 {
     struct conflict_counts count;
-    int rc = count_conflicts(n, sp, &count);
+    int rc = count_conflicts(n, sp, brief, &count);
 
     buf_put_str(b, "{\"name\":");
     json_print_string(b, sp->name, false);
     put_counts(b, sp, &count);
-    buf_printf(b, ",\"fingerprint\":\"%016llx%016llx\",\"vector\":",
+    buf_printf(b, ",\"fingerprint\":\"%016llx%016llx\"",
         (unsigned long long)sp->s.live.hi, (unsigned long long)sp->s.live.lo);
-    put_vector(b, &sp->have);
+    if (!brief) {
+        buf_put_str(b, ",\"vector\":");
+        put_vector(b, &sp->have);
+    }
     buf_put_u8(b, '}');
     return rc;
 }
@@ -445,6 +450,7 @@ static void put_removed(const struct node *n, struct buf *b)
 static int on_status(struct admin *q)
 {
     struct node *n = q->n;
+    const bool brief = json_get_bool(q->args, "brief", false);
     struct buf b = { 0 };
     bool any = false;
     int rc = SYNCLINE_OK;
@@ -473,7 +479,7 @@ static int on_status(struct admin *q)
         if (!space_shown(sp))
             continue;
         buf_put_str(&b, any ? "," : "");
-        rc = put_space(n, &b, sp);
+        rc = put_space(n, &b, sp, brief);
         any = true;
     }
     buf_put_str(&b, "],\"clock\":");

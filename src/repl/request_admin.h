@@ -57,13 +57,9 @@ NODISCARD int admin_resolve(struct admin *q);
  * what is in effect and wait for a person; nothing if there are none. */
 NODISCARD int put_siblings(
     struct node *n, struct buf *b, struct space *sp, struct slice key);
-/* How many are open in a space, and how many of them came back with a member
- * whose item had been deleted. */
-struct conflict_counts {
-    uint64_t open, rescue;
-};
+/* brief: as they were lately, where there are many. */
 NODISCARD int count_conflicts(
-    struct node *n, struct space *sp, struct conflict_counts *out);
+    struct node *n, struct space *sp, bool brief, struct conflict_counts *out);
 
 /* ---- request_members.c ---- */
 

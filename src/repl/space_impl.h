@@ -38,6 +38,12 @@ struct policy_rule {
     enum policy policy;
 };
 
+/* How many are open in a space, and how many of them came back with a member
+ * whose item had been deleted; how many records were looked at for that. */
+struct conflict_counts {
+    uint64_t open, rescue, records;
+};
+
 struct space {
     struct space *next;
     uint32_t id;   /* in keys; never used again */
@@ -79,6 +85,9 @@ struct space {
     bool echoed;        /* what this step changed is all as a peer sent it */
     bool adopting;      /* adopt.c */
     struct head *heads; /* at a relay: what devices say (heads.h) */
+    /* For who asks often, and when that was. */
+    struct conflict_counts counted;
+    uint64_t counted_us;
 };
 
 /* A change of V in this step, so that it can be undone or made durable. It
@@ -267,6 +276,10 @@ bool conflict_hides(const struct conflict_record *c);
  * record it went there, unless that was told of what was hidden. */
 NODISCARD int conflict_in_past(struct node *n, struct space *sp,
     struct slice key, struct slice tail, bool *is);
+/* A relay tells of it without the value of what won, which whoever told it
+ * could not open, and which is known here: it is told again. */
+NODISCARD int conflict_correct(struct node *n, struct space *sp,
+    struct slice tail, const struct conflict_record *told);
 /* A later change had seen both sides. */
 bool conflict_superseded(
     const struct item *it, const struct conflict_record *c);

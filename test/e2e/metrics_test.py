@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 
-from node import Refused, World, connections, main, same, wait_for
+from node import (Refused, World, conflicts, connections, free_listen, main,
+                  same, wait_for)
 from tap import Skip, check, equal, holds
 
 MONITORING = os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -117,6 +118,8 @@ def who_is_away_lags_and_what_it_missed_is_no_slow_arrival():
     with World() as w:
         a, b = w.mesh("a", "b")
         same([a, b])
+        wait_for("that b says it has all", lambda: _value(
+            a, "syncline_peer_lag_changes", name="b") == 0)
         b.stop()
         wait_for("that b is gone", lambda: _value(
             a, "syncline_peer_connected", name="b") == 0)
@@ -130,6 +133,33 @@ def who_is_away_lags_and_what_it_missed_is_no_slow_arrival():
         equal(_value(b, "syncline_propagation_seconds_count"), 0, "arrivals")
         wait_for("that b has all", lambda: _value(
             a, "syncline_peer_lag_changes", name="b") == 0)
+
+
+def conflicts_are_counted_now_and_then():
+    with World() as w:
+        a, b = w.mesh("a", "b", listen=free_listen)
+        same([a, b])
+        b.stop()
+        for i in range(3):
+            a.put("k%d" % i, "by a")
+        a.stop()
+        b.start()
+        for i in range(3):
+            b.put("k%d" % i, "by b")
+        a.start()
+        connections([a, b])
+        same([a, b])
+
+        def _open():
+            return _value(a, "syncline_open_conflicts", space="default")
+        wait_for("three conflicts", lambda: _open() == 3)
+        found = sum(_value(n, "syncline_conflicts_total") for n in (a, b))
+        check(found >= 3, "found: %d" % found)
+        a.do("resolve", conflicts(a)[0]["id"], "--take", "loser")
+        wait_for("that one less is counted", lambda: _open() == 2)
+        (space,) = [s for s in a.call("status", brief=True)["spaces"]
+                    if s["name"] == "default"]
+        check("vector" not in space, "brief: %r" % space)
 
 
 def a_name_is_only_a_name():

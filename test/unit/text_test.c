@@ -287,3 +287,27 @@ TEST(utf8_of_every_code_point)
             utf8_valid(SLICE(bytes, n)) == valid, "U+%04X", (unsigned)cp);
     }
 }
+
+/* What a terminal acts on, what hides, and what is no UTF-8. */
+TEST(what_is_inert_stays)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        { "", "" },
+        { "caf\xc3\xa9 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xf0\x9f\x98\x80" },
+        { "a\nb\x1b[2J\x7f", "a\\u000ab\\u001b[2J\\u007f" },
+        { "\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81", "\\u009b\\u202e\\ue0001" },
+        { "\xff\xc3", "\\u00ff\\u00c3" },
+        { "\xe2\x82", "\\u00e2\\u0082" },
+        { "\xed\xa0\x80", "\\u00ed\\u00a0\\u0080" },
+    };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct buf b = { 0 };
+
+        put_inert(&b, slice_str(rows[i].in));
+        CHECK_SLICE(buf_slice(&b), rows[i].out);
+        buf_free(&b);
+    }
+}
