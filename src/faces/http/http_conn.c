@@ -1,8 +1,9 @@
-#include "faces/http/http_conn_impl.h"
+#include "faces/http/http_conn.h"
 
 #include <stdlib.h>
 
 #include "faces/http/http_answer.h"
+#include "faces/http/http_conn_impl.h"
 
 #define PENDING_MAX ((size_t)1 << 20) /* behind a request that waits */
 
