@@ -74,7 +74,9 @@ enum syncline_log_level {
 };
 
 /* A line of the log. May come from any thread that uses the handle. Secrets
- * and values are never logged. */
+ * and values are never logged; what a peer has written may be in the text,
+ * with nothing in it that a terminal acts on. The module "security" tells
+ * what the audit log holds: "KIND DETAILS by WHO", the last two in JSON. */
 typedef void syncline_log_fn(void *ctx, enum syncline_log_level level,
     const char *module, const char *text);
 
@@ -119,6 +121,8 @@ struct syncline_options {
     uint64_t clock_bound_ms; /* a clock further ahead of most others is not
                                 written by (EDENIED) [60,000] */
     int any_clock;           /* it is, whatever it shows */
+    const char *log_levels;  /* "warn,net=debug,security=info": one for all and
+                                those of modules [log_level] */
 };
 
 /* Opens the node in opt->dir, a new one where there is none. The caller owns
@@ -132,6 +136,14 @@ int syncline_open(struct syncline **out, const struct syncline_options *opt);
  * EIO or EFULL: the stop was not clean, nothing that was acknowledged is
  * lost; the handle is freed all the same. */
 int syncline_close(struct syncline *s);
+
+/* More or less is logged from now on: level is "error", "warn", "info",
+ * "debug", or "default", what it was when the handle was opened. module is
+ * one of those that doc/ops.md lists; NULL: all that have no level of their
+ * own, which "default" takes from a module. Any thread and any callback may
+ * call it. EINVAL. */
+int syncline_log_level(
+    struct syncline *s, const char *module, const char *level);
 
 /* ---- running ---- */
 

@@ -71,6 +71,7 @@ _syncline() {
     --profile) words="single ha-addon development" ;;
     --log.level) words="error warn info debug" ;;
     --log.format) words="text json" ;;
+    --log.to) words="auto stderr journal" ;;
     --take) words="winner loser" ;;
     --role)
         words="admin member reader relay"

@@ -1,6 +1,7 @@
 #include "app/daemon.h"
 
 #include "app/doctor.h"
+#include "app/hub_face.h"
 #include "app/log_request.h"
 #include "app/log_sink.h"
 #include "app/passphrase.h"
@@ -21,6 +22,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#define HOSTS_MAX 16
 #define ADDRS_MAX 64
 
 struct daemon {
@@ -33,6 +35,8 @@ struct daemon {
     struct log_levels levels; /* as the options say */
     struct engine *engine;
     struct serve *serve;
+    struct hub_face *hub; /* NULL: no HTTP */
+    struct slice hosts[HOSTS_MAX];
     uv_signal_t signals[3];
     uv_async_t stop;
     bool stopping;
@@ -47,19 +51,30 @@ static const struct options *options_now(const struct daemon *d)
 
 /* ---- the log ---- */
 
+static enum log_target log_target(const struct options *o)
+{
+    const char *to = options_str(o, "log.to");
+
+    if (strcmp(to, "journal") == 0)
+        return LOG_TO_JOURNAL;
+    return strcmp(to, "stderr") == 0 ? LOG_TO_STDERR : LOG_TO_AUTO;
+}
+
 /* What the options say; what was changed since then is over. */
 static void set_log(struct daemon *d)
 {
     const struct options *o = options_now(d);
-    const struct log_sink_options opt = {
-        .json = strcmp(options_str(o, "log.format"), "json") == 0
-    };
+    const struct log_sink_options opt = { .to = log_target(o),
+        .socket = options_str(o, "log.socket"),
+        .json = strcmp(options_str(o, "log.format"), "json") == 0 };
+    struct errmsg why = { "" };
 
-    log_sink_set(d->sink, &opt);
     /* The option was read by this before. */
     if (log_levels_parse(&d->levels, slice_str(options_str(o, "log.level")),
             NULL) == SYNCLINE_OK)
         log_levels_copy(log_sink_levels(d->sink), &d->levels);
+    if (log_sink_set(d->sink, &opt, &why) != SYNCLINE_OK)
+        log_line(&d->log, LOG_LEVEL_ERROR, "options", "%s", why.text);
 }
 
 /* ---- addresses ---- */
@@ -144,6 +159,8 @@ static void on_stop(uv_async_t *a)
     }
     serve_close(d->serve);
     d->serve = NULL;
+    hub_face_close(d->hub);
+    d->hub = NULL;
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     uv_close((uv_handle_t *)&d->stop, NULL);
@@ -244,6 +261,8 @@ static void on_turn(void *ctx)
 
     if (d->serve != NULL)
         serve_flush(d->serve);
+    if (d->hub != NULL)
+        hub_face_turn(d->hub);
 }
 
 static void on_room(void *ctx)
@@ -269,6 +288,23 @@ static struct node_limits limits_of(const struct options *o)
         .write_bytes = options_size(o, "limits.write_bytes"),
         .keys = (uint64_t)options_int(o, "limits.keys"),
     };
+}
+
+static int make_hub(struct daemon *d, struct errmsg *why)
+{
+    const struct options *o = options_now(d);
+    struct hub_face_options opt = { .loop = &d->loop,
+        .hosts = d->hosts,
+        .hosts_n = options_list_n(o, "http.hosts") };
+
+    if (!options_bool(o, "http.enabled"))
+        return SYNCLINE_OK;
+    if (opt.hosts_n > HOSTS_MAX)
+        return errmsg_set(
+            why, SYNCLINE_ELIMIT, "http.hosts: more than %d names", HOSTS_MAX);
+    for (size_t i = 0; i < opt.hosts_n; i++)
+        d->hosts[i] = slice_str(options_list(o, "http.hosts", i));
+    return hub_face_new(&d->hub, &opt);
 }
 
 static int open_engine(struct daemon *d, struct errmsg *why)
@@ -319,7 +355,12 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .turn_ctx = d,
         .on_room = on_room,
         .room_ctx = d };
-    int rc = addresses(d, "listen", d->listen, &opt.listen_n);
+    int rc = make_hub(d, why);
+
+    if (rc == SYNCLINE_OK && d->hub != NULL)
+        opt.guests = hub_face_guests(d->hub);
+    if (rc == SYNCLINE_OK)
+        rc = addresses(d, "listen", d->listen, &opt.listen_n);
 
     if (rc == SYNCLINE_OK && options_list_n(o, "interface") > 1)
         rc = errmsg_set(why, SYNCLINE_EINVAL,
@@ -397,6 +438,8 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     forbid_cores(d);
     catch_signals(d);
     rc = open_engine(d, &why);
+    if (rc == SYNCLINE_OK && d->hub != NULL)
+        rc = hub_face_start(d->hub, d->engine);
     if (rc == SYNCLINE_OK) {
         struct serve_options opt = { .loop = &d->loop,
             .engine = d->engine,

@@ -377,6 +377,7 @@ static int open_net(struct engine *e, struct errmsg *why)
         .identity = e->identity,
         .events = { e, on_admit, on_up, on_frame, on_down, on_plain,
             engine_on_refused },
+        .guests = e->opt.guests,
         .log = e->opt.log,
         .wall_us = clock_wall_us() };
     int rc = net_new(&e->net, &opt);

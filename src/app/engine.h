@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "core/json.h"
 #include "core/netaddr.h"
+#include "io/net.h"
 #include "repl/node.h"
 
 struct engine; /* opaque */
@@ -44,6 +45,7 @@ struct engine_options {
     bool relay;              /* takes nothing in clear */
     uint64_t clock_bound_us; /* UINT64_MAX: none; 0: the default */
     struct node_limits limits;
+    struct net_guests guests; /* zeros: nobody is let in without TLS */
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */
@@ -88,6 +90,11 @@ void engine_pace(struct engine *e, uint64_t request, bool paused);
 /* The overlay is beyond its bound: who can should wait for on_room. */
 bool engine_is_full(const struct engine *e);
 
+/* Of the connections that engine_options.guests was told of; see io/net.h. */
+void engine_guest_send(struct engine *e, uint64_t conn, struct slice bytes);
+size_t engine_guest_queued(const struct engine *e, uint64_t conn);
+void engine_guest_hold(struct engine *e, uint64_t conn, bool held);
+void engine_guest_close(struct engine *e, uint64_t conn, const char *reason);
 /* Whom a token lets in by the hub, from an address. EDENIED: there is none such
  * (or, not counted as a failure, an empty one was presented); ETIMEOUT: it has
  * expired; EBUSY: too many from there have failed, and nothing is looked at for

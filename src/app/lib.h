@@ -44,6 +44,7 @@ struct syncline {
     char *name, *interface;
     syncline_log_fn *log;
     void *log_ctx;
+    struct log_levels levels, first_levels;
     syncline_resolve_fn *resolve;
     void *resolve_ctx;
 

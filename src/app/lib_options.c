@@ -1,5 +1,8 @@
 #include "app/lib.h"
 
+#include "app/log_request.h"
+#include "base/text.h"
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -81,12 +84,19 @@ static int addresses(const char *const *list, struct lib_addrs *out)
 
 /* ---- callbacks ---- */
 
+/* A callback is no terminal, but what it does with the text may be one. */
 static void write_log(
     void *ctx, enum log_level level, const char *module, const char *text)
 {
     const struct syncline *s = ctx;
+    struct buf inert = { 0 };
 
-    s->log(s->log_ctx, (enum syncline_log_level)level, module, text);
+    put_inert(&inert, slice_str(text));
+    buf_put_u8(&inert, 0);
+    if (buf_status(&inert) == SYNCLINE_OK)
+        s->log(s->log_ctx, (enum syncline_log_level)level, module,
+            (const char *)inert.ptr);
+    buf_free(&inert);
 }
 
 static void put_conflict(struct buf *b, struct slice space, struct slice key,
@@ -152,6 +162,38 @@ static int keep_name(struct syncline *s, const char *name)
                            : SYNCLINE_OK;
 }
 
+static int keep_levels(struct syncline *s, const struct syncline_options *o)
+{
+    struct errmsg why = { "" };
+    enum log_level all = (enum log_level)o->log_level;
+
+    if (o->log_levels != NULL) {
+        if (log_levels_parse(&s->levels, slice_str(o->log_levels), &why) !=
+            SYNCLINE_OK)
+            return lib_fail(SYNCLINE_EINVAL, "log_levels: %s", why.text);
+    } else {
+        all = all > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : all;
+        s->levels = (struct log_levels){ .rest = (uint8_t)all };
+    }
+    s->first_levels = s->levels;
+    return SYNCLINE_OK;
+}
+
+int syncline_log_level(
+    struct syncline *s, const char *module, const char *level)
+{
+    struct errmsg why = { "" };
+    int rc;
+
+    if (s == NULL || level == NULL || (module != NULL && module[0] == 0))
+        return lib_fail(SYNCLINE_EINVAL,
+            "a handle and a level are needed, and a module is NULL or named");
+    rc = log_levels_change(&s->levels, &s->first_levels,
+        module != NULL ? slice_str(module) : SLICE_NONE, slice_str(level),
+        &why);
+    return rc == SYNCLINE_OK ? rc : lib_fail(rc, "%s", why.text);
+}
+
 static int keep(struct syncline *s, const struct syncline_options *o)
 {
     int rc = addresses(o->listen, &s->listen);
@@ -167,6 +209,8 @@ static int keep(struct syncline *s, const struct syncline_options *o)
         if (s->interface == NULL)
             rc = lib_fail(SYNCLINE_ENOMEM, "memory ran out");
     }
+    if (rc == SYNCLINE_OK)
+        rc = keep_levels(s, o);
     s->log = o->log;
     s->log_ctx = o->log_ctx;
     s->resolve = o->resolve;
@@ -193,7 +237,7 @@ int lib_options(struct syncline *s, const struct syncline_options *given,
         .name = s->name,
         .log = { .fn = o.log != NULL ? write_log : NULL,
             .ctx = s,
-            .level = (enum log_level)o.log_level },
+            .levels = &s->levels },
         .listen = s->listen.e,
         .listen_n = s->listen.n,
         .peers = s->peers.e,

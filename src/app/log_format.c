@@ -71,3 +71,26 @@ void log_put_json(struct buf *b, const struct log_record *r)
     buf_put_str(b, "}\n");
     buf_free(&sentence);
 }
+
+/* No field has a newline in it: then that is its end. */
+void log_put_journal(struct buf *b, const struct log_record *r)
+{
+    static const char priority[LOG_LEVELS_N] = { '3', '4', '6', '7' };
+    const struct log_event *e = r->event;
+
+    buf_printf(
+        b, "PRIORITY=%c\nSYSLOG_IDENTIFIER=syncline\n", priority[r->level]);
+    buf_printf(b, "SYNCLINE_MODULE=%s\nMESSAGE=%s: ", r->module, r->module);
+    log_put_sentence(b, r);
+    buf_put_u8(b, '\n');
+    if (e == NULL)
+        return;
+    buf_printf(b, "SYNCLINE_EVENT=%s\nSYNCLINE_DETAILS=", e->kind);
+    buf_put_slice(b, e->details);
+    buf_put_str(b, "\nSYNCLINE_WHO=");
+    buf_put_slice(b, e->who);
+    buf_put_u8(b, '\n');
+    if (e->repeated > 0)
+        buf_printf(
+            b, "SYNCLINE_REPEATED=%llu\n", (unsigned long long)e->repeated);
+}

@@ -1,4 +1,5 @@
-/* log_format.h - how a line of the log is written: as text, as JSON.
+/* log_format.h - how a line of the log is written: as text, as JSON, for the
+ * journal of systemd.
  *
  * Pure. Law: a line is one line, and valid UTF-8, whatever a peer has brought
  * into its text. */
@@ -20,6 +21,8 @@ void log_put_text(struct buf *b, const struct log_record *r);
 /* {"time","level","module","text"}, and of an event {"event","details","who"}
  * and maybe "repeated". */
 void log_put_json(struct buf *b, const struct log_record *r);
+/* An entry of the journal's protocol: a field a line. */
+void log_put_journal(struct buf *b, const struct log_record *r);
 /* The sentence alone; an event in words. */
 void log_put_sentence(struct buf *b, const struct log_record *r);
 

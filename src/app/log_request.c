@@ -35,30 +35,37 @@ static bool is_text(const struct json *v)
     return v != NULL && v->type == JSON_STRING;
 }
 
-/* "default": of a module what the rest has, of all what they began with. */
+int log_levels_change(struct log_levels *levels,
+    const struct log_levels *configured, struct slice module, struct slice word,
+    struct errmsg *why)
+{
+    enum log_level level;
+    int rc;
+
+    if (slice_is(word, "default") && module.len > 0)
+        return log_levels_unset(levels, module, why);
+    if (slice_is(word, "default")) {
+        log_levels_copy(levels, configured);
+        return SYNCLINE_OK;
+    }
+    rc = log_level_parse(&level, word, why);
+    return rc == SYNCLINE_OK ? log_levels_set(levels, module, level, why) : rc;
+}
+
 static int change(struct log_levels *levels,
     const struct log_levels *configured, const struct json *request,
     struct errmsg *why)
 {
     const struct json *module = json_get(request, "module");
     const struct slice name = json_get_str(request, "module");
-    const struct slice word = json_get_str(request, "level");
-    enum log_level level;
-    int rc;
 
     if (!is_text(json_get(request, "level")) ||
         (module != NULL && (!is_text(module) || name.len == 0)))
         return errmsg_set(why, SYNCLINE_EINVAL,
             "level (error, warn, info, debug or default) is a text, and so is "
             "module, if there is one");
-    if (slice_is(word, "default") && module != NULL)
-        return log_levels_unset(levels, name, why);
-    if (slice_is(word, "default")) {
-        log_levels_copy(levels, configured);
-        return SYNCLINE_OK;
-    }
-    rc = log_level_parse(&level, word, why);
-    return rc == SYNCLINE_OK ? log_levels_set(levels, name, level, why) : rc;
+    return log_levels_change(
+        levels, configured, name, json_get_str(request, "level"), why);
 }
 
 bool log_request(struct log_levels *levels, const struct log_levels *configured,

@@ -13,4 +13,10 @@
 bool log_request(struct log_levels *levels, const struct log_levels *configured,
     const struct json *request, struct buf *out, bool *changed);
 
+/* What `log_level` does. module SLICE_NONE: all that have no level of their
+ * own. EINVAL, and nothing is changed. */
+NODISCARD int log_levels_change(struct log_levels *levels,
+    const struct log_levels *configured, struct slice module, struct slice word,
+    struct errmsg *why);
+
 #endif

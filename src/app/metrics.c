@@ -341,14 +341,3 @@ const char *metrics_content_type(enum metrics_format format)
         ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
         : "text/plain; version=0.0.4; charset=utf-8";
 }
-
-enum metrics_format metrics_accepted(struct slice accept)
-{
-    static const char want[] = "application/openmetrics-text";
-    const size_t len = sizeof want - 1;
-
-    for (; accept.len >= len; accept = slice_from(accept, 1))
-        if (memcmp(accept.ptr, want, len) == 0)
-            return METRICS_OPENMETRICS;
-    return METRICS_PROMETHEUS;
-}

@@ -48,7 +48,5 @@ void metrics_print(
 
 /* Of the answer over HTTP. */
 const char *metrics_content_type(enum metrics_format format);
-/* What a reader wants, by its header Accept. */
-enum metrics_format metrics_accepted(struct slice accept);
 
 #endif

@@ -202,13 +202,13 @@ static int note_stranger(struct options *o, const char *name)
     return rc;
 }
 
-static int read_variable(
-    struct options *o, const char *entry, bool aliases, struct errmsg *why)
+static int read_variable(struct options *o, const char *entry,
+    enum option_name wanted, struct errmsg *why)
 {
     const char *equals = strchr(entry, '=');
     struct slice name;
     const char *source;
-    bool alias;
+    enum option_name kind;
     size_t ix;
     int rc;
 
@@ -218,16 +218,19 @@ static int read_variable(
     name = arena_dup(&o->arena, SLICE(entry, (size_t)(equals - entry)));
     if (name.ptr == NULL)
         return errmsg_set(why, SYNCLINE_ENOMEM, "out of memory");
-    ix = option_index_env((const char *)name.ptr, &alias);
-    if (alias != aliases)
+    ix = option_index_env((const char *)name.ptr, &kind);
+    if (kind != wanted)
         return SYNCLINE_OK;
     if (ix == option_rows_n)
-        return alias ? SYNCLINE_OK : note_stranger(o, (const char *)name.ptr);
+        return kind != NAME_OURS ? SYNCLINE_OK
+                                 : note_stranger(o, (const char *)name.ptr);
     source = name_source(o, "environment ", (const char *)name.ptr);
     if (source == NULL)
         return errmsg_set(why, SYNCLINE_ENOMEM, "out of memory");
     rc = options_set(
         o, ix, RANK_ENVIRONMENT, source, slice_str(equals + 1), why);
+    if (rc == SYNCLINE_EINVAL && kind == NAME_OF_ANYBODY)
+        return SYNCLINE_OK; /* it was not said to us */
     return rc == SYNCLINE_OK
         ? rc
         : complain(why, rc, "environment ", (const char *)name.ptr);
@@ -235,10 +238,12 @@ static int read_variable(
 
 int options_read_env(struct options *o, char *const *envp, struct errmsg *why)
 {
-    /* The older systems' names first, so that ours win. */
-    for (int aliases = 1; aliases >= 0; aliases--)
+    static const enum option_name order[] = { NAME_OF_ANYBODY, NAME_OLDER,
+        NAME_OURS };
+
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
         for (size_t i = 0; envp[i] != NULL; i++) {
-            int rc = read_variable(o, envp[i], aliases == 1, why);
+            int rc = read_variable(o, envp[i], order[k], why);
             if (rc != SYNCLINE_OK)
                 return rc;
         }

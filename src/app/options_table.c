@@ -194,10 +194,20 @@ const struct option_row option_rows[] = {
         .type = OPTION_STR,
         .value = "FILE",
         .help = "holds the passphrase of the device's key" },
+    { .name = "http.enabled",
+        .type = OPTION_BOOL,
+        .value = "BOOL",
+        .fallback = "true",
+        .help = "answer HTTP on this machine's own addresses" },
+    { .name = "http.hosts",
+        .type = OPTION_NAMES,
+        .value = "H",
+        .help = "a name to be asked for by HTTP beside localhost; may be "
+                "given again" },
     { .name = "log.level",
         .type = OPTION_LOG,
         .value = "L",
-        .aliases = "AICLEANER_LOG_LEVEL",
+        .aliases = "AICLEANER_LOG_LEVEL LOG_LEVEL",
         .fallback = "info",
         .help = "error, warn, info or debug; of a module: info,net=debug" },
     { .name = "log.format",
@@ -206,6 +216,17 @@ const struct option_row option_rows[] = {
         .choices = "text|json",
         .fallback = "text",
         .help = "text or json, a line each on standard error" },
+    { .name = "log.to",
+        .type = OPTION_ENUM,
+        .value = "T",
+        .choices = "auto|stderr|journal",
+        .fallback = "auto",
+        .help = "auto, stderr or journal; auto: the journal under systemd" },
+    { .name = "log.socket",
+        .type = OPTION_STR,
+        .value = "FILE",
+        .fallback = "/run/systemd/journal/socket",
+        .help = "of the journal" },
 };
 
 const size_t option_rows_n = sizeof option_rows / sizeof option_rows[0];
@@ -274,13 +295,19 @@ static bool is_env_of(const char *env, const char *name)
     return *env == 0;
 }
 
-size_t option_index_env(const char *name, bool *alias)
+/* A name without anybody's prefix may be meant for another program. */
+static enum option_name kind_of_name(const char *name)
+{
+    return strcmp(name, "LOG_LEVEL") == 0 ? NAME_OF_ANYBODY : NAME_OLDER;
+}
+
+size_t option_index_env(const char *name, enum option_name *kind)
 {
     static const char prefix[] = "SYNCLINE_";
     const bool ours = strncmp(name, prefix, sizeof prefix - 1) == 0;
     size_t ix = 0;
 
-    *alias = !ours;
+    *kind = ours ? NAME_OURS : kind_of_name(name);
     if (!ours)
         return name[0] >= 'A' && name[0] <= 'Z' ? option_index(slice_str(name))
                                                 : option_rows_n;

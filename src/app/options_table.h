@@ -52,8 +52,11 @@ struct option_value {
 
 /* The index of a row by its name or an alias; option_rows_n if none. */
 size_t option_index(struct slice name);
+/* Names in the environment, in the order in which they count: what stands
+ * behind another one wins. */
+enum option_name { NAME_OF_ANYBODY, NAME_OLDER, NAME_OURS };
 /* The same by the name of an environment variable. */
-size_t option_index_env(const char *name, bool *alias);
+size_t option_index_env(const char *name, enum option_name *kind);
 /* What a profile puts in place of the row's default. */
 const char *option_fallback(const struct option_row *row, const char *profile);
 /* "a duration, as 250ms, 5s, 10m, 1h or 7d" */

@@ -74,15 +74,22 @@ void buf_put_str(struct buf *b, const char *s)
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vprintf(b, fmt, ap);
+    va_end(ap);
+}
+
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+{
     char small[256];
-    va_list ap, again;
+    va_list again;
     uint8_t *to;
     int n;
 
-    va_start(ap, fmt);
     va_copy(again, ap);
     n = vsnprintf(small, sizeof small, fmt, ap);
-    va_end(ap);
     if (n < 0) {
         b->status = b->status != 0 ? b->status : SYNCLINE_EINVAL;
     } else if ((size_t)n < sizeof small) {

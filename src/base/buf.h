@@ -5,6 +5,8 @@
 #ifndef SYNCLINE_BASE_BUF_H
 #define SYNCLINE_BASE_BUF_H
 
+#include <stdarg.h>
+
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -35,6 +37,7 @@ void buf_put_slice(struct buf *b, struct slice s);
 void buf_put_str(struct buf *b, const char *s);
 /* Text of 256 bytes and more needs room for its NUL below the ceiling. */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
 

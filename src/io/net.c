@@ -24,6 +24,8 @@ static void set_defaults(struct net_options *opt)
         opt->half_open_max = 32;
     if (opt->half_open_per_ip == 0)
         opt->half_open_per_ip = 4;
+    if (opt->guests_max == 0)
+        opt->guests_max = 256;
     if (opt->half_open_bytes == 0)
         opt->half_open_bytes = (size_t)64 << 10;
     if (opt->calls_per_s == 0)
@@ -107,7 +109,10 @@ static void end(struct net *n, uint32_t at)
         n->conns + at, n->conns + at + 1, (n->conns_n - at) * sizeof *n->conns);
     if (c->tls != NULL && tls_is_up(c->tls) && c->told)
         n->stats.sessions--;
-    if (!c->told) {
+    if (c->guest) {
+        n->stats.guests--;
+        n->opt.guests.on_down(n->opt.guests.ctx, c->id);
+    } else if (!c->told) {
         n->stats.refused++;
         netaddr_format(ip, &c->remote);
         log_line(&n->opt.log, LOG_LEVEL_DEBUG, "net", "refused %s: %s", ip,
@@ -303,7 +308,7 @@ static uint64_t network_of(const struct netaddr *a)
 }
 
 /* Each handshake costs a signature: only so many a second are begun. */
-static bool too_often(struct net *n, const struct netaddr *remote)
+bool net_is_hasty(struct net *n, const struct netaddr *remote)
 {
     const struct pace_rule all = { n->opt.calls_per_s, 2 * n->opt.calls_per_s };
     const struct pace_rule one = { n->opt.calls_per_ip,
@@ -350,8 +355,7 @@ static void accept_one(struct listener *l)
     c->id = NET_INBOUND | ++n->last_inbound;
     c->remote = remote_of(&c->tcp);
     c->deadline_ms = uv_now(n->opt.loop) + n->opt.handshake_ms;
-    if (too_many(n, &c->remote) || too_often(n, &c->remote) ||
-        insert(n, c) != SYNCLINE_OK) {
+    if (too_many(n, &c->remote) || insert(n, c) != SYNCLINE_OK) {
         n->stats.refused++;
         conn_destroy(c);
         return;
@@ -485,6 +489,36 @@ int net_send(struct net *n, uint64_t conn, struct slice frame)
     return SYNCLINE_OK;
 }
 
+void net_send_bytes(struct net *n, uint64_t conn, struct slice bytes)
+{
+    struct conn *c = find(n, conn);
+
+    if (c == NULL || c->state != CONN_UP || !c->guest)
+        return;
+    buf_put_slice(&c->out, bytes);
+    if (buf_status(&c->out) != SYNCLINE_OK)
+        conn_doom(c, "it does not read, or memory ran out");
+    else
+        net_want_turn(n);
+}
+
+size_t net_queued(const struct net *n, uint64_t conn)
+{
+    const struct conn *c = find(n, conn);
+
+    return c != NULL ? c->out.len + c->writing : 0;
+}
+
+void net_hold(struct net *n, uint64_t conn, bool held)
+{
+    struct conn *c = find(n, conn);
+
+    if (c == NULL || c->held == held)
+        return;
+    c->held = held;
+    conn_set_reading(c);
+}
+
 void net_flush(struct net *n)
 {
     for (uint32_t i = 0; i < n->conns_n; i++)
@@ -516,7 +550,7 @@ void net_recheck(struct net *n)
         struct conn *c = n->conns[i];
 
         /* One that is closing still says why, and nothing else. */
-        if (c->state == CONN_UP &&
+        if (c->state == CONN_UP && !c->guest &&
             !ev->admit(ev->ctx, tls_device(c->tls), c->pairing))
             conn_doom(c, "the device is no longer admitted");
     }

@@ -1,4 +1,5 @@
-/* net.h - authenticated connections that carry frames, on a caller's loop.
+/* net.h - authenticated connections that carry frames, and guests that carry
+ * bytes, on a caller's loop.
  *
  * One listener port serves all comers; the first byte says who: 0x16 is TLS
  * and so a device, a capital letter is HTTP, 0x00 or 0x01 a length followed
@@ -56,10 +57,22 @@ struct net_events {
         const struct device_id *device, const char *reason);
 };
 
+/* Guests: whoever on this machine begins as HTTP does, without TLS. What they
+ * say is not looked at here. on_down once for each that was taken; there is no
+ * other callback for them. */
+struct net_guests {
+    void *ctx;
+    /* False: it is not let in. NULL: nobody is. */
+    bool (*on_up)(void *ctx, uint64_t conn, const struct netaddr *remote);
+    void (*on_bytes)(void *ctx, uint64_t conn, struct slice bytes);
+    void (*on_down)(void *ctx, uint64_t conn);
+};
+
 struct net_options {
     uv_loop_t *loop;                 /* borrowed */
     const struct identity *identity; /* borrowed */
     struct net_events events;
+    struct net_guests guests;
     struct log log;
     uint64_t wall_us; /* dates the certificate */
 
@@ -71,6 +84,7 @@ struct net_options {
     size_t half_open_bytes;    /* taken from one not yet known [64 KiB] */
     uint64_t calls_per_s;      /* inbound, let to a handshake [200] */
     uint64_t calls_per_ip;     /* the same, from one address [20] */
+    uint32_t guests_max;       /* at once [256] */
     size_t queue_max;          /* unsent: beyond it one more frame drops the
                                   connection [4 MiB] */
 };
@@ -82,6 +96,7 @@ struct net_stats {
     uint64_t hasty;     /* of them: before a handshake, for coming too often */
     uint32_t sessions;  /* up now */
     uint32_t half_open; /* inbound, not yet known */
+    uint32_t guests;
 };
 
 NODISCARD int net_new(struct net **out, const struct net_options *opt);
@@ -103,6 +118,12 @@ NODISCARD int net_dial(
  * turn of the loop leaves together. A connection that is gone or is not up
  * is passed over: its on_down is on its way. */
 NODISCARD int net_send(struct net *n, uint64_t conn, struct slice frame);
+/* The same for bytes to a guest. */
+void net_send_bytes(struct net *n, uint64_t conn, struct slice bytes);
+/* Of what was given to either, so much has not left yet. */
+size_t net_queued(const struct net *n, uint64_t conn);
+/* Nothing of it is read, or again. */
+void net_hold(struct net *n, uint64_t conn, bool held);
 /* Sends what is queued now rather than at the turn's end. */
 void net_flush(struct net *n);
 /* Sends what is queued, then closes; no more on_frame comes. */

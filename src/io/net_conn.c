@@ -159,10 +159,20 @@ static void finish(struct conn *c)
 {
     c->shut = true;
     buf_clear(&c->net->wire);
-    tls_shut(c->tls, &c->net->wire);
+    if (!c->guest)
+        tls_shut(c->tls, &c->net->wire);
     if (write_wire(c) != 0 ||
         uv_shutdown(&c->shutting, (uv_stream_t *)&c->tcp, on_shut) != 0)
         conn_doom(c, "%s", "");
+}
+
+/* To the scratch buffer, as it goes over the wire. */
+static int put_wire(struct conn *c, struct slice plain)
+{
+    if (!c->guest)
+        return tls_write(c->tls, plain, &c->net->wire);
+    buf_put_slice(&c->net->wire, plain);
+    return buf_status(&c->net->wire);
 }
 
 void conn_flush(struct conn *c)
@@ -177,8 +187,7 @@ void conn_flush(struct conn *c)
             c->out.len - done < PIECE_MAX ? c->out.len - done : PIECE_MAX;
 
         buf_clear(&c->net->wire);
-        if (tls_write(c->tls, SLICE(c->out.ptr + done, n), &c->net->wire) !=
-            SYNCLINE_OK)
+        if (put_wire(c, SLICE(c->out.ptr + done, n)) != SYNCLINE_OK)
             rc = UV_ENOMEM;
         else
             rc = write_wire(c);
@@ -199,6 +208,8 @@ void conn_pump(struct conn *c)
     size_t off = 0, len = 0;
     int found = 0;
 
+    if (c->guest)
+        return;
     while (c->state == CONN_UP && !c->net->paused && c->wait_ms == 0 &&
         (found = cut_frame(slice_from(buf_slice(&c->in), off), &len)) > 0) {
         ev->on_frame(
@@ -266,11 +277,41 @@ static void refuse_plain(struct conn *c, struct slice first)
     conn_doom(c, "plain text, not TLS");
 }
 
+/* From elsewhere it comes in clear over a network: no. */
+static bool may_be_guest(const struct conn *c, uint8_t first)
+{
+    const struct net *n = c->net;
+
+    return n->opt.guests.on_up != NULL && first >= 'A' && first <= 'Z' &&
+        netaddr_is_loopback(&c->remote) && n->stats.guests < n->opt.guests_max;
+}
+
+static void become_guest(struct conn *c, struct slice first)
+{
+    const struct net_guests *g = &c->net->opt.guests;
+
+    if (!g->on_up(g->ctx, c->id, &c->remote)) {
+        conn_doom(c, "no guests");
+        return;
+    }
+    c->net->stats.half_open--;
+    c->net->stats.guests++;
+    c->guest = true;
+    c->state = CONN_UP;
+    c->deadline_ms = 0;
+    g->on_bytes(g->ctx, c->id, first);
+    conn_set_reading(c);
+}
+
 static void dispatch(struct conn *c, struct slice first)
 {
     uint8_t b = first.ptr[0];
 
-    if (b == 0x16) {
+    if (may_be_guest(c, b)) {
+        become_guest(c, first);
+    } else if (net_is_hasty(c->net, &c->remote)) {
+        conn_doom(c, "it calls too often");
+    } else if (b == 0x16) {
         if (tls_accept(&c->tls, c->net->tls) != SYNCLINE_OK) {
             conn_doom(c, "memory ran out");
             return;
@@ -322,6 +363,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         c->taken += bytes.len;
     if (c->state == CONN_FIRST)
         dispatch(c, bytes);
+    else if (c->guest)
+        c->net->opt.guests.on_bytes(c->net->opt.guests.ctx, c->id, bytes);
     else
         feed(c, bytes);
 }
@@ -339,7 +382,7 @@ void conn_set_reading(struct conn *c)
 {
     bool want = c->state == CONN_FIRST || c->state == CONN_HANDSHAKE ||
         c->state == CONN_CLOSING ||
-        (c->state == CONN_UP && !c->net->paused && c->wait_ms == 0);
+        (c->state == CONN_UP && !c->net->paused && !c->held && c->wait_ms == 0);
     int rc;
 
     if (want == c->reading)

@@ -11,6 +11,7 @@
 #define CALLERS 256 /* remembered; more share a place */
 
 /*  inbound:  FIRST --0x16--> HANDSHAKE --admitted--> UP --net_close--> CLOSING
+ *                 --'A'..'Z', loopback--> UP (a guest)
  *  dialled:  DIALLING -----> HANDSHAKE
  *  from any: --failure--> DOOMED --next turn--> on_down, closed, freed  */
 enum conn_state {
@@ -27,7 +28,9 @@ struct conn {
     uint64_t id;
     enum conn_state state;
     bool inbound, pairing;
-    bool told; /* dialled or was up: owes an on_down */
+    bool guest; /* no TLS, no frames */
+    bool held;  /* not read for now */
+    bool told;  /* dialled or was up: owes an on_down */
     bool reading;
     bool denied; /* for what it is, not for trouble on the way */
     bool shut;   /* everything was sent, and our end of TCP is closed */
@@ -88,6 +91,8 @@ static inline bool conn_is_half_open(const struct conn *c)
 void net_want_turn(struct net *n);
 /* Some deadline has changed. */
 void net_arm(struct net *n);
+/* Does it, counted with this call, call more often than is allowed? */
+bool net_is_hasty(struct net *n, const struct netaddr *remote);
 /* Counts a handle as closed; frees a dying net with its last. */
 void net_handle_closed(struct net *n);
 

@@ -236,6 +236,8 @@ static int on_del(struct asking *q)
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
     if (rc == SYNCLINE_OK)
+        rc = check_context(q, sp, key);
+    if (rc == SYNCLINE_OK)
         rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK && !st.was_alive)
         rc = not_found(q, sp, key);

@@ -29,7 +29,8 @@ QUICK = ["--dial.max", "500ms", "--heartbeat.interval", "1s",
 def surroundings(env=None):
     """This environment without what would configure a node."""
     clean = {k: v for k, v in os.environ.items()
-             if not k.startswith(("SYNCLINE_", "LAN_SYNC_", "AICLEANER_")) or
+             if not k.startswith(("SYNCLINE_", "LAN_SYNC_", "AICLEANER_",
+                                  "LOG_LEVEL")) or
              k == "SYNCLINE_PLANT"}
     clean["TZ"] = "UTC"
     clean.update(env or {})

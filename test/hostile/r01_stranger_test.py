@@ -56,11 +56,16 @@ def nobody_is_at_the_door_while_no_code_is_open():
 
 
 def plain_text_is_closed():
+    """What begins as HTTP does is told that it is none."""
     with peer.scene().unharmed():
-        for first in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\2{}", b"SSH-2.0\r\n"):
+        for first, answer in ((b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 "),
+                              (b"SSH-2.0\r\n\r\n", b"HTTP/1.1 400 "),
+                              (b"\0\0\0\2{}", b"")):
             with peer.tcp(peer.address(peer.scene().victim)) as s:
                 s.sendall(first)
-                tap.equal(_ends(s), b"", "the answer to %r" % first)
+                told = _ends(s)
+                tap.equal(told[:len(answer)], answer, "to %r" % first)
+                tap.equal(bool(told), bool(answer), "to %r" % first)
 
 
 def silent_ones_are_few_and_wait_five_seconds():

@@ -449,6 +449,60 @@ TEST(what_is_wrong_gets_a_code_and_a_sentence)
     site_remove(&a);
 }
 
+/* Lines of the log by module. */
+struct logged {
+    atomic_uint security, others, odd;
+};
+
+static void on_log(void *ctx, enum syncline_log_level level, const char *module,
+    const char *text)
+{
+    struct logged *l = ctx;
+
+    if (text[0] == 0 || strchr(text, '\n') != NULL ||
+        level > SYNCLINE_LOG_DEBUG)
+        atomic_fetch_add(&l->odd, 1);
+    if (strcmp(module, "security") == 0)
+        atomic_fetch_add(&l->security, 1);
+    else
+        atomic_fetch_add(&l->others, 1);
+}
+
+TEST(each_module_of_the_log_has_its_level)
+{
+    struct logged heard = { 0 };
+    struct site a, b;
+    char *code;
+
+    site_make(&a, "a");
+    a.opt.log = on_log;
+    a.opt.log_ctx = &heard;
+    a.opt.log_levels = "error,security=info";
+    site_start(&a);
+    CHECK_UINT(atomic_load(&heard.others), 0);
+    CHECK_OK(syncline_invite(a.s, 0, &code));
+    syncline_free(code);
+    CHECK_UINT(atomic_load(&heard.security), 1);
+    CHECK_OK(syncline_log_level(a.s, "security", "ERROR"));
+    CHECK_OK(syncline_log_level(a.s, "conn", "debug"));
+    site_make(&b, "b");
+    site_start(&b);
+    site_pair(&a, &b);
+    CHECK_UINT(atomic_load(&heard.security), 1);
+    CHECK(atomic_load(&heard.others) > 0);
+    CHECK_OK(syncline_log_level(a.s, NULL, "default"));
+    CHECK_OK(syncline_invite(a.s, 0, &code));
+    syncline_free(code);
+    CHECK_UINT(atomic_load(&heard.security), 2);
+    CHECK_UINT(atomic_load(&heard.odd), 0);
+    check_error(syncline_log_level(a.s, "nte", "debug"), SYNCLINE_EINVAL);
+    check_error(syncline_log_level(a.s, "", "debug"), SYNCLINE_EINVAL);
+    check_error(syncline_log_level(a.s, NULL, "loud"), SYNCLINE_EINVAL);
+    check_error(syncline_log_level(a.s, NULL, NULL), SYNCLINE_EINVAL);
+    site_remove(&b);
+    site_remove(&a);
+}
+
 TEST(options_are_checked_and_may_be_those_of_another_version)
 {
     const char *bad[] = { "not an address:x", NULL };
@@ -462,6 +516,9 @@ TEST(options_are_checked_and_may_be_those_of_another_version)
     a.opt.size = sizeof opt + 1;
     check_error(syncline_open(&a.s, &a.opt), SYNCLINE_EINVAL);
     a.opt.size = sizeof opt;
+    a.opt.log_levels = "nte=debug";
+    check_error(syncline_open(&a.s, &a.opt), SYNCLINE_EINVAL);
+    a.opt.log_levels = NULL;
     a.opt.listen = bad;
     check_error(syncline_open(&a.s, &a.opt), SYNCLINE_EINVAL);
     a.opt.size = offsetof(struct syncline_options, listen); /* an old one */

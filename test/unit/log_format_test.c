@@ -66,6 +66,24 @@ TEST(an_event_keeps_its_members)
         "\"repeated\":2}\n");
 }
 
+TEST(an_entry_of_the_journal)
+{
+    struct log_record r = record(SLICE_LIT("a\nb"));
+
+    check_line(log_put_journal, &r,
+        "PRIORITY=4\nSYSLOG_IDENTIFIER=syncline\nSYNCLINE_MODULE=net\n"
+        "MESSAGE=net: a\\u000ab\n");
+    r = (struct log_record){
+        .level = LOG_LEVEL_INFO, .module = LOG_SECURITY, .event = &invite
+    };
+    check_line(log_put_journal, &r,
+        "PRIORITY=6\nSYSLOG_IDENTIFIER=syncline\nSYNCLINE_MODULE=security\n"
+        "MESSAGE=security: invite, 2 times more {\"expires_s\":600} by "
+        "{\"uid\":0}\nSYNCLINE_EVENT=invite\n"
+        "SYNCLINE_DETAILS={\"expires_s\":600}\nSYNCLINE_WHO={\"uid\":0}\n"
+        "SYNCLINE_REPEATED=2\n");
+}
+
 /* What a peer says of itself cannot begin a line, nor move the cursor. */
 TEST(a_stranger_cannot_write_a_line_of_his_own)
 {

@@ -246,12 +246,3 @@ TEST(memory_that_runs_out_is_told)
     check_alloc_fail_from(-1);
     arena_free(&a);
 }
-
-TEST(who_asks_for_openmetrics_gets_it)
-{
-    CHECK(metrics_accepted(SLICE_LIT("application/openmetrics-text;version="
-                                     "1.0.0,text/plain;q=0.5")) ==
-        METRICS_OPENMETRICS);
-    CHECK(metrics_accepted(SLICE_LIT("text/plain, */*")) == METRICS_PROMETHEUS);
-    CHECK(metrics_accepted(SLICE_NONE) == METRICS_PROMETHEUS);
-}

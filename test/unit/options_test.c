@@ -246,6 +246,49 @@ TEST(names_in_the_environment)
     options_free(o);
 }
 
+/* The level's older names: ours wins, then those of older systems, then what
+ * may be meant for any program, which need not make sense to us. */
+TEST(names_of_the_logs_level)
+{
+    static const struct {
+        const char *env[4];
+        const char *level, *source;
+    } rows[] = {
+        { { "LOG_LEVEL=DEBUG" }, "debug", "environment LOG_LEVEL" },
+        { { "AICLEANER_LOG_LEVEL=WARNING", "LOG_LEVEL=DEBUG" }, "warn",
+            "environment AICLEANER_LOG_LEVEL" },
+        { { "LOG_LEVEL=DEBUG", "AICLEANER_LOG_LEVEL=CRITICAL" }, "error",
+            "environment AICLEANER_LOG_LEVEL" },
+        { { "SYNCLINE_LOG_LEVEL=net=debug", "AICLEANER_LOG_LEVEL=ERROR",
+              "LOG_LEVEL=ERROR" },
+            "info,net=debug", "environment SYNCLINE_LOG_LEVEL" },
+        { { "LOG_LEVEL=7" }, "info", "default" },
+        { { "LOG_LEVEL=hyper::proto=trace" }, "info", "default" },
+        { { "LOG_LEVEL=" }, "info", "default" },
+    };
+    char *const wrong[] = { "AICLEANER_LOG_LEVEL=7", NULL };
+    struct options *o = fresh();
+    struct errmsg why = { "" };
+
+    CHECK_INT(options_read_env(o, wrong, &why), SYNCLINE_EINVAL);
+    CHECK_SLICE(slice_str(why.text),
+        "environment AICLEANER_LOG_LEVEL: \"7\" is none of "
+        "error|warn|info|debug");
+    options_free(o);
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        char *env[4] = { NULL };
+
+        for (size_t k = 0; k < ARRAY_N(env) && rows[i].env[k] != NULL; k++)
+            env[k] = (char *)(uintptr_t)rows[i].env[k];
+        o = fresh();
+        CHECK_OK(options_read_env(o, env, NULL));
+        check_value(o, "log.level", rows[i].level);
+        check_source(o, "log.level", rows[i].source);
+        CHECK_SLICE(slice_str(options_strangers(o)), "");
+        options_free(o);
+    }
+}
+
 TEST(aliases_in_a_file)
 {
     struct options *o = fresh();

@@ -1,0 +1,246 @@
+#include "app/hub_face.h"
+
+#include "faces/http/hub.h"
+#include "io/clock.h"
+
+#include <stdlib.h>
+
+#define QUEUE_HIGH ((size_t)256 << 10)
+#define QUEUE_LOW ((size_t)64 << 10)
+#define TICK_MS 1000
+
+struct guest {
+    struct guest *next;
+    struct hub_face *face;
+    struct hub_conn *hub;
+    uint64_t conn;
+    bool slow, over;
+};
+
+struct hub_face {
+    struct hub_face_options opt;
+    struct hub *hub;
+    struct engine *engine;
+    struct guest *guests;
+    struct token_grant grant; /* lent to the hub for one check */
+    uv_timer_t tick;
+};
+
+/* ---- what the hub asks for ---- */
+
+static uint64_t on_request(
+    void *ctx, const struct json *args, hub_reply_fn *fn, void *fn_ctx)
+{
+    struct hub_face *f = ctx;
+
+    return engine_request(f->engine, args, NULL, fn, fn_ctx);
+}
+
+static void on_cancel(void *ctx, uint64_t request)
+{
+    struct hub_face *f = ctx;
+
+    if (f->engine != NULL)
+        engine_cancel(f->engine, request);
+}
+
+static void on_pace(void *ctx, uint64_t request, bool paused)
+{
+    struct hub_face *f = ctx;
+
+    engine_pace(f->engine, request, paused);
+}
+
+static int on_check(void *ctx, const struct netaddr *from, struct slice token,
+    struct hub_grant *out, uint64_t *wait_us)
+{
+    static const enum hub_scope scopes[] = { [TOKEN_READ] = HUB_READ,
+        [TOKEN_WRITE] = HUB_WRITE,
+        [TOKEN_ADMIN] = HUB_ADMIN };
+    struct hub_face *f = ctx;
+    int rc = engine_admit(f->engine, from, token, &f->grant, wait_us);
+
+    if (rc == SYNCLINE_OK)
+        *out = (struct hub_grant){ .scope = scopes[f->grant.scope],
+            .spaces = f->grant.spaces,
+            .spaces_n = f->grant.spaces_n };
+    return rc;
+}
+
+/* At the turn's end all are looked at anyhow. */
+static void on_wake(void *ctx, void *user)
+{
+    (void)ctx;
+    (void)user;
+}
+
+/* ---- callers ---- */
+
+static void guest_drop(struct guest *g)
+{
+    struct guest **at = &g->face->guests;
+
+    while (*at != g)
+        at = &(*at)->next;
+    *at = g->next;
+    hub_conn_free(g->hub);
+    free(g);
+}
+
+static struct guest *find(struct hub_face *f, uint64_t conn)
+{
+    struct guest *g = f->guests;
+
+    while (g != NULL && g->conn != conn)
+        g = g->next;
+    return g;
+}
+
+static bool on_up(void *ctx, uint64_t conn, const struct netaddr *remote)
+{
+    struct hub_face *f = ctx;
+    struct guest *g = f->engine != NULL ? calloc(1, sizeof *g) : NULL;
+
+    if (g == NULL)
+        return false;
+    g->face = f;
+    g->conn = conn;
+    if (hub_accept(&g->hub, f->hub, remote, g, clock_mono_us()) !=
+        SYNCLINE_OK) {
+        free(g);
+        return false;
+    }
+    g->next = f->guests;
+    f->guests = g;
+    return true;
+}
+
+/* Hands over what there is to send, as much as may wait, and says to both
+ * sides whether more may come. */
+static void pump(struct guest *g)
+{
+    struct engine *e = g->face->engine;
+    struct http_conn *http = hub_conn_http(g->hub);
+    struct buf *out = http_conn_out(http);
+    size_t queued = engine_guest_queued(e, g->conn);
+
+    while (out->len > 0 && queued < QUEUE_HIGH) {
+        size_t n = out->len < QUEUE_HIGH ? out->len : QUEUE_HIGH;
+
+        engine_guest_send(e, g->conn, SLICE(out->ptr, n));
+        buf_consume(out, n);
+        queued += n;
+    }
+    if (!g->slow && (out->len > 0 || queued >= QUEUE_HIGH))
+        hub_conn_pace(g->hub, g->slow = true);
+    else if (g->slow && out->len == 0 && queued <= QUEUE_LOW)
+        hub_conn_pace(g->hub, g->slow = false);
+    engine_guest_hold(
+        e, g->conn, g->slow || http_conn_is_busy(http) || engine_is_full(e));
+    if (!g->over && out->len == 0 && http_conn_is_over(http)) {
+        g->over = true;
+        engine_guest_close(e, g->conn, "all is said");
+    }
+}
+
+static void on_bytes(void *ctx, uint64_t conn, struct slice bytes)
+{
+    struct guest *g = find(ctx, conn);
+
+    if (g != NULL && !g->over)
+        hub_conn_feed(g->hub, bytes, clock_mono_us());
+}
+
+static void on_down(void *ctx, uint64_t conn)
+{
+    struct guest *g = find(ctx, conn);
+
+    if (g == NULL)
+        return;
+    hub_conn_end(g->hub);
+    guest_drop(g);
+}
+
+struct net_guests hub_face_guests(struct hub_face *f)
+{
+    return (struct net_guests){ f, on_up, on_bytes, on_down };
+}
+
+void hub_face_turn(struct hub_face *f)
+{
+    for (struct guest *g = f->guests; g != NULL; g = g->next)
+        pump(g);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct hub_face *f = t->data;
+    uint64_t now_us = clock_mono_us();
+
+    for (struct guest *g = f->guests; g != NULL; g = g->next)
+        hub_conn_tick(g->hub, now_us);
+}
+
+/* ---- beginning and end ---- */
+
+int hub_face_new(struct hub_face **out, const struct hub_face_options *opt)
+{
+    struct hub_face *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        return SYNCLINE_ENOMEM;
+    f->opt = *opt;
+    *out = f;
+    return SYNCLINE_OK;
+}
+
+int hub_face_start(struct hub_face *f, struct engine *e)
+{
+    size_t n;
+    const struct netaddr *at = engine_listening(e, &n);
+    struct hub_options opt = { .port = { .ctx = f,
+                                   .request = on_request,
+                                   .cancel = on_cancel,
+                                   .pace = on_pace,
+                                   .check = on_check,
+                                   .wake = on_wake },
+        .tcp_port = n > 0 ? at[0].port : 0,
+        .hosts = f->opt.hosts,
+        .hosts_n = f->opt.hosts_n,
+        .version = SYNCLINE_VERSION };
+    int rc = hub_new(&f->hub, &opt);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    f->engine = e;
+    (void)uv_timer_init(f->opt.loop, &f->tick);
+    f->tick.data = f;
+    (void)uv_timer_start(&f->tick, on_tick, TICK_MS, TICK_MS);
+    uv_unref((uv_handle_t *)&f->tick);
+    return SYNCLINE_OK;
+}
+
+static void hub_face_free(struct hub_face *f)
+{
+    hub_free(f->hub);
+    free(f);
+}
+
+static void on_tick_closed(uv_handle_t *h)
+{
+    hub_face_free(h->data);
+}
+
+void hub_face_close(struct hub_face *f)
+{
+    if (f == NULL)
+        return;
+    while (f->guests != NULL) {
+        f->guests->face->engine = NULL;
+        guest_drop(f->guests);
+    }
+    if (f->engine != NULL || f->hub != NULL)
+        uv_close((uv_handle_t *)&f->tick, on_tick_closed);
+    else
+        hub_face_free(f);
+}

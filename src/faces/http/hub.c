@@ -1,0 +1,372 @@
+#include "faces/http/hub.h"
+
+#include "faces/http/hub_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- what a request asks of the node ---- */
+
+static struct json *read_param(
+    const struct param *p, struct slice text, struct arena *a)
+{
+    int64_t i = 0;
+
+    if (p->type == PARAM_STR ||
+        (p->type == PARAM_WAIT && slice_is(text, "all")))
+        return json_new_str(a, text);
+    if (p->type == PARAM_BOOL)
+        return text.len == 0 || slice_is(text, "true") || slice_is(text, "1")
+            ? json_new_bool(a, true)
+            : slice_is(text, "false") || slice_is(text, "0")
+            ? json_new_bool(a, false)
+            : NULL;
+    if (text.len == 0 || text.len > 15)
+        return NULL;
+    for (size_t k = 0; k < text.len; k++) {
+        if (text.ptr[k] < '0' || text.ptr[k] > '9')
+            return NULL;
+        i = i * 10 + (text.ptr[k] - '0');
+    }
+    return json_new_int(a, i);
+}
+
+static bool add_query(struct hub_conn *c, const struct http_request *r,
+    const struct route *route, struct json *args, struct arena *a)
+{
+    for (size_t i = 0; i < ROUTE_PARAMS && route->query[i].name != NULL; i++) {
+        const struct param *p = &route->query[i];
+        struct buf b = { 0 };
+        int rc = http_query(r, p->name, &b);
+        struct slice text = arena_dup(a, buf_slice(&b));
+        struct json *v = rc == SYNCLINE_OK ? read_param(p, text, a) : NULL;
+
+        buf_free(&b);
+        if (rc == SYNCLINE_ENOTFOUND)
+            continue;
+        if (v == NULL) {
+            hub_problem(c, 400, "EINVAL", SLICE_NONE, "%s: %s", p->name,
+                rc == SYNCLINE_OK ? "not as it is described in /openapi.json"
+                                  : "there twice, or not percent-encoded");
+            return false;
+        }
+        json_add(args, slice_str(p->name), v);
+    }
+    return true;
+}
+
+static bool is_arg(const struct route *route, struct slice name)
+{
+    for (size_t i = 0; i < ROUTE_PARAMS && route->args[i].name != NULL; i++)
+        if (slice_is(name, route->args[i].name))
+            return true;
+    return false;
+}
+
+static bool add_members(struct hub_conn *c, const struct route *route,
+    const struct json *body, struct json *args)
+{
+    if (body->type != JSON_OBJECT) {
+        hub_problem(c, 400, "EINVAL", SLICE_NONE, "the body must be an object");
+        return false;
+    }
+    for (struct json *v = body->first, *next; v != NULL; v = next) {
+        next = v->next;
+        if (!is_arg(route, v->key)) {
+            hub_problem(c, 400, "EINVAL", SLICE_NONE,
+                "%.*s: no member of this body; see /openapi.json",
+                SLICE_FMT(v->key));
+            return false;
+        }
+        json_add(args, v->key, v);
+    }
+    return true;
+}
+
+static bool add_body(struct hub_conn *c, const struct http_request *r,
+    const struct route *route, struct json *args, struct arena *a)
+{
+    struct errmsg why = { "" };
+    struct json *body = NULL;
+
+    if (route->body == BODY_NONE)
+        return true;
+    if (route->body == BODY_ARGS && r->body.len == 0)
+        return true; /* all of it may be left out */
+    if (json_parse(&body, r->body, JSON_WRAPPED, a, &why) != SYNCLINE_OK) {
+        hub_problem(c, 400, "EMALFORMED", SLICE_NONE, "the body: %s", why.text);
+        return false;
+    }
+    if (route->body == BODY_ARGS)
+        return add_members(c, route, body, args);
+    json_add(args,
+        route->body == BODY_PATCH ? SLICE_LIT("patch") : SLICE_LIT("value"),
+        body);
+    return true;
+}
+
+/* A strong entity tag's inside, or "*"; NONE: it is neither. */
+static struct slice tag_in(struct slice field)
+{
+    if (slice_is(field, "*"))
+        return field;
+    if (field.len < 3 || field.ptr[0] != '"' ||
+        field.ptr[field.len - 1] != '"' ||
+        memchr(field.ptr + 1, '"', field.len - 2) != NULL)
+        return SLICE_NONE;
+    return SLICE(field.ptr + 1, field.len - 2);
+}
+
+/* If-Match, If-None-Match (RFC 9110, 13.1). */
+static bool add_condition(struct hub_conn *c, const struct http_request *r,
+    struct json *args, struct arena *a)
+{
+    const struct slice match = http_field(r, "if-match");
+    const struct slice none = http_field(r, "if-none-match");
+    struct slice tag = match.len > 0 ? tag_in(match)
+        : none.len > 0               ? tag_in(none)
+                                     : SLICE_NONE;
+    const bool is_get = r->method == HTTP_GET || r->method == HTTP_HEAD;
+
+    c->unchanged_if = false;
+    if (match.len == 0 && none.len == 0)
+        return true;
+    if (tag.ptr == NULL || (match.len > 0 && none.len > 0) ||
+        (is_get && (match.len > 0 || tag.len >= sizeof c->etag)) ||
+        (!is_get && none.len > 0 && !slice_is(tag, "*"))) {
+        hub_problem(c, 400, "EINVAL", SLICE_NONE,
+            "If-Match takes one strong ETag or *, If-None-Match one of a GET "
+            "or * of a write");
+        return false;
+    }
+    if (is_get) {
+        c->unchanged_if = true;
+        (void)snprintf(c->etag, sizeof c->etag, "%.*s", SLICE_FMT(tag));
+        return true;
+    }
+    json_add(args, SLICE_LIT("if_context"),
+        json_new_str(a, none.len > 0 ? SLICE_LIT("") : arena_dup(a, tag)));
+    return true;
+}
+
+/* NULL: it has been answered. */
+static struct json *make_args(struct hub_conn *c, const struct http_request *r,
+    const struct matched *m, struct arena *a)
+{
+    struct json *args = json_new(a, JSON_OBJECT);
+    struct slice last = http_field(r, "last-event-id");
+
+    if (args == NULL) {
+        hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
+        return NULL;
+    }
+    if (m->route->op != NULL)
+        json_add(
+            args, SLICE_LIT("op"), json_new_str(a, slice_str(m->route->op)));
+    for (size_t i = 0; i < m->n; i++)
+        json_add(args, m->names[i], json_new_str(a, m->values[i]));
+    if (!add_query(c, r, m->route, args, a))
+        return NULL;
+    if (m->route->answer == ANSWER_STREAM && last.len > 0 &&
+        json_get(args, "from") == NULL)
+        json_add(args, SLICE_LIT("from"), json_new_str(a, arena_dup(a, last)));
+    return args;
+}
+
+/* ---- requests ---- */
+
+/* Which of the two formats a reader of figures wants (`Accept`). */
+static const char *format_wanted(const struct http_request *r)
+{
+    const struct slice want = SLICE_LIT("application/openmetrics-text");
+    struct slice accept = http_field(r, "accept");
+
+    for (; accept.len >= want.len; accept = slice_from(accept, 1))
+        if (slice_has_prefix(accept, want))
+            return "openmetrics";
+    return "prometheus";
+}
+
+static void put_openapi(struct hub_conn *c)
+{
+    struct buf b = { 0 };
+
+    route_put_openapi(&b, c->hub->opt.version);
+    hub_respond(c, 200, "application/json", SLICE_NONE, buf_slice(&b));
+    buf_free(&b);
+}
+
+static void ask(struct hub_conn *c, const struct json *args)
+{
+    const struct hub_port *port = &c->hub->opt.port;
+
+    c->request = port->request(port->ctx, args, hub_on_reply, c);
+    if (c->request == 0)
+        hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
+    else if (c->slow && c->route->answer == ANSWER_STREAM)
+        port->pace(port->ctx, c->request, true);
+}
+
+static void carry_out(struct hub_conn *c, const struct http_request *r,
+    const struct matched *m, struct arena *a)
+{
+    struct json *args = make_args(c, r, m, a);
+
+    if (args == NULL || !hub_guard_access(c, r, m, args) ||
+        !add_body(c, r, m->route, args, a) || !add_condition(c, r, args, a))
+        return;
+    c->route = m->route;
+    if (m->route->answer == ANSWER_OPENAPI) {
+        put_openapi(c);
+        return;
+    }
+    if (m->route->answer == ANSWER_METRICS)
+        json_add(args, SLICE_LIT("format"),
+            json_new_str(a, slice_str(format_wanted(r))));
+    ask(c, args);
+}
+
+static void on_request(
+    void *ctx, struct http_conn *http, const struct http_request *r)
+{
+    struct hub_conn *c = http_conn_user(http);
+    struct matched m = { .n = 0 };
+    struct arena a = { 0 };
+    struct buf allow = { 0 };
+    int rc;
+
+    (void)ctx;
+    if (!hub_guard_origin(c, r))
+        return;
+    rc = route_match(&m, r->method, r->path, &allow, &a);
+    if (rc == SYNCLINE_OK) {
+        carry_out(c, r, &m, &a);
+    } else if (rc == SYNCLINE_EUNSUPPORTED) {
+        struct buf field = { 0 };
+
+        buf_printf(&field, "Allow: %.*s\r\n", (int)allow.len, allow.ptr);
+        hub_problem(
+            c, 405, "EUNSUPPORTED", buf_slice(&field), "not with this method");
+        buf_free(&field);
+    } else if (rc == SYNCLINE_ENOTFOUND) {
+        hub_problem(c, 404, "ENOTFOUND", SLICE_NONE,
+            "there is no such path; /openapi.json lists them");
+    } else {
+        hub_problem(c, rc == SYNCLINE_ENOMEM ? 503 : 400,
+            rc == SYNCLINE_ENOMEM ? "ENOMEM" : "EMALFORMED", SLICE_NONE,
+            "the path is not percent-encoded UTF-8");
+    }
+    buf_free(&allow);
+    arena_free(&a);
+}
+
+static void give_up(struct hub_conn *c)
+{
+    if (c->request != 0)
+        c->hub->opt.port.cancel(c->hub->opt.port.ctx, c->request);
+    c->request = 0;
+    c->streams = false;
+}
+
+static void on_gone(void *ctx, struct http_conn *http)
+{
+    (void)ctx;
+    give_up(http_conn_user(http));
+}
+
+/* No route speaks WebSocket yet, so nothing is upgraded. */
+static void on_message(
+    void *ctx, struct http_conn *http, bool text, struct slice message)
+{
+    (void)ctx;
+    (void)http;
+    (void)text;
+    (void)message;
+}
+
+/* ---- connections ---- */
+
+int hub_new(struct hub **out, const struct hub_options *opt)
+{
+    struct hub *h = calloc(1, sizeof *h);
+
+    if (h == NULL)
+        return SYNCLINE_ENOMEM;
+    h->opt = *opt;
+    h->events = (struct http_events){ h, on_request, on_message, on_gone };
+    *out = h;
+    return SYNCLINE_OK;
+}
+
+void hub_free(struct hub *h)
+{
+    free(h);
+}
+
+int hub_accept(struct hub_conn **out, struct hub *h,
+    const struct netaddr *remote, void *user, uint64_t now_us)
+{
+    static const struct http_limits limits;
+    struct hub_conn *c = calloc(1, sizeof *c);
+    int rc;
+
+    if (c == NULL)
+        return SYNCLINE_ENOMEM;
+    *c = (struct hub_conn){
+        .hub = h, .remote = *remote, .user = user, .now_us = now_us
+    };
+    rc = http_conn_new(&c->http, &h->events, &limits, now_us / 1000);
+    if (rc != SYNCLINE_OK) {
+        free(c);
+        return rc;
+    }
+    http_conn_set_user(c->http, c);
+    *out = c;
+    return SYNCLINE_OK;
+}
+
+void hub_conn_free(struct hub_conn *c)
+{
+    if (c == NULL)
+        return;
+    give_up(c);
+    http_conn_free(c->http);
+    free(c);
+}
+
+void hub_conn_feed(struct hub_conn *c, struct slice in, uint64_t now_us)
+{
+    c->now_us = now_us;
+    http_conn_feed(c->http, in, now_us / 1000);
+}
+
+void hub_conn_end(struct hub_conn *c)
+{
+    http_conn_end(c->http);
+}
+
+/* Whoever reads a stream learns so that it lives, and we that he does. */
+void hub_conn_tick(struct hub_conn *c, uint64_t now_us)
+{
+    c->now_us = now_us;
+    if (c->streams && now_us >= c->beat_us && !c->slow) {
+        http_send(c->http, SLICE_LIT(":\n\n"));
+        c->beat_us = now_us + (uint64_t)15 * 1000 * 1000;
+    }
+    http_conn_tick(c->http, now_us / 1000);
+}
+
+void hub_conn_pace(struct hub_conn *c, bool slow)
+{
+    if (c->slow == slow)
+        return;
+    c->slow = slow;
+    if (c->request != 0 && c->route != NULL &&
+        c->route->answer == ANSWER_STREAM)
+        c->hub->opt.port.pace(c->hub->opt.port.ctx, c->request, slow);
+}
+
+struct http_conn *hub_conn_http(struct hub_conn *c)
+{
+    return c->http;
+}

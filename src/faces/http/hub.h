@@ -1,0 +1,69 @@
+/* hub.h - the HTTP API of a node: who may ask what, and how it is asked of the
+ * node. Pages, metrics and tokens come from outside, through the port.
+ *
+ * Bytes in, bytes out (http_conn.h), requests of doc/api.md through the port;
+ * no socket, no clock, no file. Laws (security.md, R7 to R12): a foreign Host
+ * or Origin is refused before anything else is looked at; whatever tells of
+ * the mesh wants a token, on loopback too; whatever changes something wants
+ * one that may write and a body of JSON; GET changes nothing. */
+#ifndef SYNCLINE_FACES_HTTP_HUB_H
+#define SYNCLINE_FACES_HTTP_HUB_H
+
+#include "core/json.h"
+#include "core/netaddr.h"
+#include "faces/http/http_conn.h"
+
+enum hub_scope { HUB_OPEN, HUB_READ, HUB_WRITE, HUB_ADMIN };
+
+/* What a token is good for; lent until the check's caller returns. */
+struct hub_grant {
+    enum hub_scope scope;
+    const struct slice *spaces; /* NULL: all */
+    size_t spaces_n;
+};
+
+/* As engine_reply_fn: an object, more to follow or not. */
+typedef void hub_reply_fn(void *ctx, struct slice json, bool more);
+
+struct hub_port {
+    void *ctx;
+    /* Never answers from within; 0: no memory, and no answer comes. */
+    uint64_t (*request)(
+        void *ctx, const struct json *args, hub_reply_fn *fn, void *fn_ctx);
+    void (*cancel)(void *ctx, uint64_t request);
+    void (*pace)(void *ctx, uint64_t request, bool paused);
+    /* EDENIED: no such token. ETIMEOUT: it has expired. EBUSY: too many were
+     * wrong from there, none is looked at for *wait_us. */
+    int (*check)(void *ctx, const struct netaddr *from, struct slice token,
+        struct hub_grant *out, uint64_t *wait_us);
+    /* Told when output is there that nobody has been told of. */
+    void (*wake)(void *ctx, void *user);
+};
+
+struct hub_options {
+    struct hub_port port;
+    uint16_t tcp_port;         /* that hosts are named with */
+    const struct slice *hosts; /* names allowed beside those of loopback */
+    size_t hosts_n;
+    const char *version;
+};
+
+struct hub;      /* opaque */
+struct hub_conn; /* opaque: one caller's connection */
+
+/* The options' slices are borrowed. */
+NODISCARD int hub_new(struct hub **out, const struct hub_options *opt);
+void hub_free(struct hub *h); /* after its connections; NULL is fine */
+
+/* user: for port.wake. now in microseconds of a clock that never goes back. */
+NODISCARD int hub_accept(struct hub_conn **out, struct hub *h,
+    const struct netaddr *remote, void *user, uint64_t now_us);
+void hub_conn_free(struct hub_conn *c); /* cancels what it asked for */
+void hub_conn_feed(struct hub_conn *c, struct slice in, uint64_t now_us);
+void hub_conn_end(struct hub_conn *c);
+void hub_conn_tick(struct hub_conn *c, uint64_t now_us);
+/* Its socket takes no more for now, or does again. */
+void hub_conn_pace(struct hub_conn *c, bool slow);
+struct http_conn *hub_conn_http(struct hub_conn *c);
+
+#endif

@@ -1,0 +1,274 @@
+#include "faces/http/hub_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define BEAT_US ((uint64_t)15 * 1000 * 1000)
+
+/* R11: nothing here may be framed, run, guessed or kept. */
+#define FIELDS                                                                \
+    "Cache-Control: no-store\r\n"                                             \
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"                           \
+    "Referrer-Policy: no-referrer\r\n"                                        \
+    "X-Content-Type-Options: nosniff\r\n"
+
+static void all_fields(struct buf *b, struct slice more)
+{
+    buf_put_str(b, FIELDS);
+    buf_put_slice(b, more);
+}
+
+void hub_respond(struct hub_conn *c, unsigned status, const char *type,
+    struct slice fields, struct slice body)
+{
+    struct buf b = { 0 };
+
+    all_fields(&b, fields);
+    c->request = 0;
+    c->route = NULL;
+    http_respond(c->http, status, type, buf_slice(&b), body);
+    buf_free(&b);
+}
+
+static const char *title_of(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *title;
+    } titles[] = { { 400, "Bad Request" }, { 401, "Unauthorized" },
+        { 403, "Forbidden" }, { 404, "Not Found" },
+        { 405, "Method Not Allowed" }, { 408, "Request Timeout" },
+        { 409, "Conflict" }, { 412, "Precondition Failed" },
+        { 413, "Content Too Large" }, { 415, "Unsupported Media Type" },
+        { 421, "Misdirected Request" }, { 422, "Unprocessable Content" },
+        { 429, "Too Many Requests" }, { 500, "Internal Server Error" },
+        { 501, "Not Implemented" }, { 503, "Service Unavailable" },
+        { 504, "Gateway Timeout" }, { 507, "Insufficient Storage" } };
+
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (titles[i].status == status)
+            return titles[i].title;
+    return "Error";
+}
+
+void hub_problem(struct hub_conn *c, unsigned status, const char *code,
+    struct slice fields, const char *fmt, ...)
+{
+    struct buf text = { 0 }, body = { 0 };
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    buf_printf(&body,
+        "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
+        title_of(status), status);
+    json_print_string(&body, buf_slice(&text), false);
+    if (code != NULL)
+        buf_printf(&body, ",\"code\":\"%s\"", code);
+    buf_put_str(&body, "}\n");
+    hub_respond(
+        c, status, "application/problem+json", fields, buf_slice(&body));
+    buf_free(&text);
+    buf_free(&body);
+}
+
+static unsigned status_of(struct slice code)
+{
+    static const struct {
+        const char *code;
+        unsigned status;
+    } all[] = { { "EINVAL", 400 }, { "EMALFORMED", 400 }, { "ELIMIT", 413 },
+        { "ENOTFOUND", 404 }, { "EEXIST", 409 }, { "ECONFLICT", 412 },
+        { "EFULL", 507 }, { "EBUSY", 409 }, { "EDENIED", 403 },
+        { "ECLOSED", 503 }, { "ETIMEOUT", 504 }, { "ENOMEM", 503 },
+        { "EUNSUPPORTED", 501 } };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (slice_is(code, all[i].code))
+            return all[i].status;
+    return 500;
+}
+
+/* `EDENIED` of the node is a refusal of what was asked, not of who asked. */
+static void put_problem(struct hub_conn *c, const struct json *answer)
+{
+    const struct slice code = json_get_str(answer, "code");
+    const struct json *acks = json_get(answer, "acks");
+    char text[16];
+
+    (void)snprintf(text, sizeof text, "%.*s", SLICE_FMT(code));
+    if (acks != NULL && acks->type == JSON_INT)
+        hub_problem(c, status_of(code), text, SLICE_NONE, "%.*s (acks: %lld)",
+            SLICE_FMT(json_get_str(answer, "error")), (long long)acks->i);
+    else
+        hub_problem(c, status_of(code), text, SLICE_NONE, "%.*s",
+            SLICE_FMT(json_get_str(answer, "error")));
+}
+
+/* What is told of an item beside its document. */
+static void put_item_fields(struct buf *b, const struct json *answer)
+{
+    const struct slice device = json_get_str(answer, "device");
+
+    buf_printf(b, "ETag: \"%.*s\"\r\nSyncline-Version: %lld\r\n",
+        SLICE_FMT(json_get_str(answer, "context")),
+        (long long)json_get_int(answer, "version", 0));
+    if (device.len > 0)
+        buf_printf(b, "Syncline-Device: %.*s\r\n", SLICE_FMT(device));
+    buf_printf(b, "Syncline-Time: %lld\r\n",
+        (long long)json_get_int(answer, "time", 0));
+}
+
+static void put_value(struct hub_conn *c, const struct json *answer)
+{
+    struct buf fields = { 0 }, body = { 0 };
+    const struct slice context = json_get_str(answer, "context");
+
+    put_item_fields(&fields, answer);
+    json_print(&body, json_get(answer, "value"), JSON_CANONICAL);
+    buf_put_str(&body, "\n");
+    if (buf_status(&body) != SYNCLINE_OK)
+        hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
+    else if (c->unchanged_if && slice_is(context, c->etag))
+        hub_respond(c, 304, NULL, buf_slice(&fields), SLICE_NONE);
+    else
+        hub_respond(
+            c, 200, "application/json", buf_slice(&fields), buf_slice(&body));
+    buf_free(&fields);
+    buf_free(&body);
+}
+
+static void put_metrics(struct hub_conn *c, const struct json *answer)
+{
+    char type[128];
+
+    (void)snprintf(type, sizeof type, "%.*s",
+        SLICE_FMT(json_get_str(answer, "content_type")));
+    hub_respond(c, 200, type, SLICE_NONE, json_get_str(answer, "text"));
+}
+
+static bool is_connected(const struct json *peer)
+{
+    return slice_is(json_get_str(peer, "state"), "connected");
+}
+
+/* With the names that older programs look for. */
+static void put_health(struct hub_conn *c, const struct json *answer)
+{
+    const struct json *peers = json_get(answer, "peers");
+    const struct json *audit = json_get(answer, "audit");
+    const struct json *trouble = json_get(audit, "trouble");
+    const bool ready = trouble == NULL || trouble->type == JSON_NULL;
+    struct buf b = { 0 };
+    unsigned n = 0;
+
+    for (const struct json *p = peers != NULL ? peers->first : NULL; p != NULL;
+         p = p->next)
+        n += is_connected(p);
+    buf_printf(&b,
+        "{\"status\":\"%s\",\"live\":true,\"ready\":%s,\"instance_id\":\"%.*s\""
+        ",\"connected_clients\":%u,\"model_loaded\":false,\"model\":null,"
+        "\"version\":\"%s\"}\n",
+        ready ? "healthy" : "unhealthy", ready ? "true" : "false",
+        SLICE_FMT(json_get_str(answer, "device")), n, c->hub->opt.version);
+    hub_respond(
+        c, ready ? 200 : 503, "application/json", SLICE_NONE, buf_slice(&b));
+    buf_free(&b);
+}
+
+static void put_object(struct hub_conn *c, struct slice json)
+{
+    struct buf b = { 0 };
+    const struct slice ok = SLICE_LIT("{\"ok\":true");
+
+    buf_put_u8(&b, '{');
+    json = slice_from(json, ok.len);
+    if (json.len > 0 && json.ptr[0] == ',')
+        json = slice_from(json, 1);
+    buf_put_slice(&b, json);
+    buf_put_u8(&b, '\n');
+    hub_respond(c, 200, "application/json", SLICE_NONE, buf_slice(&b));
+    buf_free(&b);
+}
+
+/* ---- streams ---- */
+
+static const char *event_of(const struct json *v)
+{
+    return json_get_bool(v, "live", false)  ? "live"
+        : json_get_bool(v, "resync", false) ? "resync"
+                                            : "change";
+}
+
+static void put_event(struct hub_conn *c, struct slice json)
+{
+    const struct slice more = SLICE_LIT("{\"more\":true,");
+    struct arena a = { 0 };
+    struct json *v = NULL;
+    struct buf b = { 0 };
+
+    if (json_parse(&v, json, JSON_WRAPPED, &a, NULL) == SYNCLINE_OK) {
+        if (!c->streams) {
+            struct buf fields = { 0 };
+
+            all_fields(&fields, SLICE_LIT("X-Accel-Buffering: no\r\n"));
+            c->streams = true;
+            http_stream(c->http, 200, "text/event-stream", buf_slice(&fields));
+            buf_free(&fields);
+        }
+        buf_printf(&b, "id: %.*s\nevent: %s\ndata: {",
+            SLICE_FMT(json_get_str(v, "cursor")), event_of(v));
+        buf_put_slice(&b, slice_from(json, more.len));
+        buf_put_str(&b, "\n\n");
+        http_send(c->http, buf_slice(&b));
+        c->beat_us = c->now_us + BEAT_US;
+    }
+    buf_free(&b);
+    arena_free(&a);
+}
+
+static void end_stream(struct hub_conn *c, struct slice json)
+{
+    struct buf b = { 0 };
+
+    buf_put_str(&b, "event: end\ndata: ");
+    buf_put_slice(&b, json);
+    buf_put_str(&b, "\n\n");
+    http_send(c->http, buf_slice(&b));
+    buf_free(&b);
+    c->streams = false;
+    c->request = 0;
+    c->route = NULL;
+    http_end(c->http);
+}
+
+void hub_on_reply(void *ctx, struct slice json, bool more)
+{
+    struct hub_conn *c = ctx;
+    const struct route *route = c->route;
+    struct arena a = { 0 };
+    struct json *v = NULL;
+
+    if (more) {
+        if (route->answer == ANSWER_STREAM)
+            put_event(c, json);
+    } else if (c->streams) {
+        end_stream(c, json);
+    } else if (json_parse(&v, json, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK) {
+        hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
+    } else if (!json_get_bool(v, "ok", false)) {
+        put_problem(c, v);
+    } else if (route->answer == ANSWER_VALUE) {
+        put_value(c, v);
+    } else if (route->answer == ANSWER_METRICS) {
+        put_metrics(c, v);
+    } else if (route->answer == ANSWER_HEALTH) {
+        put_health(c, v);
+    } else {
+        put_object(c, json);
+    }
+    arena_free(&a);
+    c->hub->opt.port.wake(c->hub->opt.port.ctx, c->user);
+}

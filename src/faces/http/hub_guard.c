@@ -1,0 +1,214 @@
+/* Who may ask at all: hosts, pages of other people, tokens. */
+#include "faces/http/hub_impl.h"
+
+#include "base/plant.h"
+
+#include <stdio.h>
+
+static bool same_text(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        uint8_t x = a.ptr[i], y = b.ptr[i];
+
+        x = x >= 'A' && x <= 'Z' ? (uint8_t)(x + 32) : x;
+        y = y >= 'A' && y <= 'Z' ? (uint8_t)(y + 32) : y;
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
+/* With the port, which may be left out where it is the scheme's own. */
+static bool is_host(const struct hub *h, struct slice host, struct slice name)
+{
+    char port[8];
+    int n = snprintf(port, sizeof port, ":%u", (unsigned)h->opt.tcp_port);
+
+    if (host.len >= name.len && same_text(SLICE(host.ptr, name.len), name)) {
+        struct slice rest = slice_from(host, name.len);
+
+        return slice_eq(rest, SLICE(port, (size_t)n)) ||
+            (rest.len == 0 && h->opt.tcp_port == 80);
+    }
+    return false;
+}
+
+/* By number: that is no name which somebody else could let mean us. */
+static bool is_loopback(const struct hub *h, struct slice host)
+{
+    struct netaddr addr;
+
+    return netaddr_parse(&addr, host, 80, NULL) == SYNCLINE_OK &&
+        netaddr_is_loopback(&addr) && addr.port == h->opt.tcp_port;
+}
+
+static bool is_ours(const struct hub *h, struct slice host)
+{
+    if (is_host(h, host, SLICE_LIT("localhost")) || is_loopback(h, host) ||
+        PLANTED(R07_HOST))
+        return true;
+    for (size_t i = 0; i < h->opt.hosts_n; i++)
+        if (is_host(h, host, h->opt.hosts[i]))
+            return true;
+    return false;
+}
+
+/* A page of this very address, and of no other. */
+static bool is_own_origin(struct slice origin, struct slice host)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct slice scheme = slice_str(schemes[i]);
+
+        if (slice_has_prefix(origin, scheme) &&
+            slice_eq(slice_from(origin, scheme.len), host))
+            return true;
+    }
+    return false;
+}
+
+static size_t count(const struct http_request *r, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->fields_n; i++)
+        n += slice_is(r->fields[i].name, name);
+    return n;
+}
+
+bool hub_guard_origin(struct hub_conn *c, const struct http_request *r)
+{
+    const struct slice origin = http_field(r, "origin");
+    const struct slice site = http_field(r, "sec-fetch-site");
+
+    if (!is_ours(c->hub, r->host)) {
+        hub_problem(c, 421, NULL, SLICE_NONE,
+            "this node does not answer as that host; use http://127.0.0.1:%u, "
+            "or name it by http.hosts",
+            (unsigned)c->hub->opt.tcp_port);
+        return false;
+    }
+    if (PLANTED(R08_ORIGIN))
+        return true;
+    if ((count(r, "origin") > 0 && !is_own_origin(origin, r->host)) ||
+        (count(r, "sec-fetch-site") > 0 && !slice_is(site, "same-origin") &&
+            !slice_is(site, "none"))) {
+        hub_problem(c, 403, "EDENIED", SLICE_NONE,
+            "a page of another site may not ask this node anything");
+        return false;
+    }
+    return true;
+}
+
+/* ---- tokens ---- */
+
+static struct slice bearer(const struct http_request *r)
+{
+    const struct slice scheme = SLICE_LIT("bearer ");
+    struct slice value = http_field(r, "authorization");
+
+    if (value.len <= scheme.len ||
+        !same_text(SLICE(value.ptr, scheme.len), scheme))
+        return SLICE_NONE;
+    value = slice_from(value, scheme.len);
+    while (value.len > 0 && value.ptr[0] == ' ')
+        value = slice_from(value, 1);
+    return value;
+}
+
+static bool check_token(
+    struct hub_conn *c, const struct http_request *r, struct hub_grant *grant)
+{
+    const struct hub_port *port = &c->hub->opt.port;
+    const struct slice token = bearer(r);
+    uint64_t wait_us = 0;
+    char fields[64];
+    int rc = port->check(port->ctx, &c->remote, token, grant, &wait_us);
+
+    if (rc == SYNCLINE_OK)
+        return true;
+    if (rc == SYNCLINE_EBUSY) {
+        (void)snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
+            (unsigned long long)(wait_us / 1000000 + 1));
+        hub_problem(c, 429, "ELIMIT", slice_str(fields),
+            "too many wrong tokens from this address; wait");
+    } else if (token.len == 0) {
+        hub_problem(c, 401, "EDENIED",
+            SLICE_LIT("WWW-Authenticate: Bearer\r\n"),
+            "this wants `Authorization: Bearer TOKEN`; make a token by "
+            "syncline token create");
+    } else {
+        hub_problem(c, 401, "EDENIED",
+            SLICE_LIT("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"),
+            rc == SYNCLINE_ETIMEOUT
+                ? "this token has expired; make another by syncline token "
+                  "create"
+                : "there is no such token; see syncline token list");
+    }
+    return false;
+}
+
+/* What a token of some spaces alone is good for must name one of them. */
+static bool is_of_space(const struct hub_grant *g, const struct json *args)
+{
+    struct slice space = json_get_str(args, "space");
+
+    if (g->spaces == NULL)
+        return true;
+    for (size_t i = 0; i < g->spaces_n; i++)
+        if (space.len > 0 && slice_eq(g->spaces[i], space))
+            return true;
+    return false;
+}
+
+static bool is_json(struct slice type, const struct route *route)
+{
+    static const char *const kinds[] = { "application/json",
+        "application/merge-patch+json" };
+    const size_t n = route->body == BODY_PATCH ? 2 : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        struct slice kind = slice_str(kinds[i]);
+
+        if (type.len >= kind.len &&
+            same_text(SLICE(type.ptr, kind.len), kind) &&
+            (type.len == kind.len || type.ptr[kind.len] == ';' ||
+                type.ptr[kind.len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
+    const struct matched *m, const struct json *args)
+{
+    const struct route *route = m->route;
+    struct hub_grant grant = { .scope = HUB_OPEN };
+
+    if (route->scope == HUB_OPEN)
+        return true;
+    if (PLANTED(R12_TOKEN))
+        grant.scope = HUB_ADMIN;
+    else if (!check_token(c, r, &grant))
+        return false;
+    if (grant.scope < route->scope || !is_of_space(&grant, args)) {
+        static const char *const names[] = { "open", "read", "write", "admin" };
+
+        hub_problem(c, 403, "EDENIED", SLICE_NONE,
+            "this token may not: it takes the scope %s%s", names[route->scope],
+            grant.spaces != NULL ? ", and one of its spaces" : "");
+        return false;
+    }
+    if ((r->body.len > 0 || route->body != BODY_NONE) &&
+        !is_json(http_field(r, "content-type"), route) && !PLANTED(R10_TYPE)) {
+        hub_problem(c, 415, "EUNSUPPORTED",
+            SLICE_LIT("Accept: application/json\r\n"),
+            "the body must be JSON and say so: Content-Type: "
+            "application/json");
+        return false;
+    }
+    return true;
+}

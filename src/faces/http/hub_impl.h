@@ -1,0 +1,46 @@
+/* hub_impl.h - what hub.c, hub_guard.c and hub_answer.c share. */
+#ifndef SYNCLINE_FACES_HTTP_HUB_IMPL_H
+#define SYNCLINE_FACES_HTTP_HUB_IMPL_H
+
+#include "faces/http/route.h"
+
+struct hub {
+    struct hub_options opt;
+    struct http_events events;
+};
+
+struct hub_conn {
+    struct hub *hub;
+    struct http_conn *http;
+    struct netaddr remote;
+    void *user;
+    uint64_t now_us;
+    const struct route *route; /* of the request under way */
+    uint64_t request;          /* asked of the node; 0: nothing */
+    uint64_t beat_us;          /* when a quiet stream says that it lives */
+    bool streams, slow;
+    bool unchanged_if; /* `etag` is what the caller has already */
+    char etag[64];
+};
+
+/* ---- hub_guard.c ---- */
+
+/* R7 and R8. False: it has been answered. */
+bool hub_guard_origin(struct hub_conn *c, const struct http_request *r);
+/* R10 and R12: the token, what it is good for, the kind of body. m is what the
+ * path was found to be. False: it has been answered. */
+bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
+    const struct matched *m, const struct json *args);
+
+/* ---- hub_answer.c ---- */
+
+/* A problem document (RFC 9457). code: of doc/api.md, or NULL. fields: more of
+ * the head, each with its line's end. */
+void hub_problem(struct hub_conn *c, unsigned status, const char *code,
+    struct slice fields, const char *fmt, ...) PRINTF_LIKE(5, 6);
+void hub_respond(struct hub_conn *c, unsigned status, const char *type,
+    struct slice fields, struct slice body);
+/* What the node says, as the route tells it. */
+void hub_on_reply(void *ctx, struct slice json, bool more);
+
+#endif

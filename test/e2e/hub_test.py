@@ -1,0 +1,288 @@
+#!/usr/bin/python3
+"""The HTTP API, by real clients: python3-requests and curl."""
+
+import json
+import os
+import subprocess
+import sys
+
+from hub import Hub, events
+from node import World, conflicts, main, wait_for
+from tap import check, equal, holds
+
+ITEMS = "/v1/spaces/default/items"
+
+
+def items_are_written_and_read():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            told = h.json("PUT", ITEMS + "/lamp", json={"on": True, "n": 1})
+            equal((told["version"], told["changed"]), (1, True), "written")
+            r = h.ask("GET", ITEMS + "/lamp")
+            equal(r.json(), {"n": 1, "on": True}, "the document")
+            equal(r.headers["Syncline-Version"], "1", "its version")
+            h.ask("PATCH", ITEMS + "/lamp", json={"n": None, "x": [1]},
+                  headers={"Content-Type": "application/merge-patch+json"})
+            equal(a.get("lamp"), {"on": True, "x": [1]}, "patched")
+            equal(h.ask("HEAD", ITEMS + "/lamp").text, "", "no body")
+            h.ask("DELETE", ITEMS + "/lamp")
+            told = h.json("GET", ITEMS + "/lamp", 404)
+            equal(told["code"], "ENOTFOUND", "gone")
+            holds(told["detail"], "default/lamp: no such item")
+
+
+def keys_are_whatever_they_are():
+    with World() as w:
+        a, = w.nodes("a")
+        keys = ["a/b c", "ü/%", "history", "a?b=c#d", "..", "x/../y"]
+        with Hub(a) as h:
+            for key in keys:
+                at = ITEMS + "/" + "".join("%%%02x" % b for b in key.encode())
+                h.ask("PUT", at, json=key)
+                equal(h.json("GET", at), key, "its own")
+                equal(a.get(key), key, "in the store")
+            h.ask("PUT", ITEMS + "/plain/slash", json=1)
+            equal(a.get("plain/slash"), 1, "a slash needs no escape")
+            listed = h.json("GET", ITEMS)["items"]
+            equal([i["key"] for i in listed],
+                  sorted(keys + ["plain/slash"], key=str.encode), "all of them")
+
+
+def a_page_follows_a_page():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            h.ask("POST", ITEMS, json={"ops": [
+                {"key": "k%02d" % i, "value": i} for i in range(25)]})
+            seen, after = [], None
+            while True:
+                page = h.json("GET", ITEMS, params={
+                    "prefix": "k", "limit": 10, "values": "true",
+                    **({"after": after} if after else {})})
+                seen += [(i["key"], i["value"]) for i in page["items"]]
+                if not page["more_items"]:
+                    break
+                after = page["items"][-1]["key"]
+            equal(seen, [("k%02d" % i, i) for i in range(25)], "in order")
+            told = h.json("GET", ITEMS + "?limit=many", 400)
+            holds(told["detail"], "limit:")
+
+
+def who_read_before_writes_only_then():
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        with Hub(a) as ha, Hub(b) as hb:
+            ha.ask("PUT", ITEMS + "/x", json=1, headers={"If-None-Match": "*"})
+            told = ha.json("PUT", ITEMS + "/x", 412, json=2,
+                           headers={"If-None-Match": "*"})
+            equal(told["code"], "ECONFLICT", "it was there")
+            tag = ha.ask("GET", ITEMS + "/x").headers["ETag"]
+            b.waits_for("x", 1)
+            equal(hb.ask("GET", ITEMS + "/x").headers["ETag"], tag,
+                  "who has seen the same says the same")
+            ha.ask("GET", ITEMS + "/x", 304, headers={"If-None-Match": tag})
+            hb.ask("PUT", ITEMS + "/x", json=2, headers={"If-Match": tag})
+            a.waits_for("x", 2)
+            for method, more in (("PUT", {"json": 3}),
+                                 ("PATCH", {"json": {"a": 1}}),
+                                 ("DELETE", {})):
+                ha.ask(method, ITEMS + "/x", 412, headers={"If-Match": tag},
+                       **more)
+            equal(a.get("x"), 2, "as it was")
+            ha.ask("DELETE", ITEMS + "/x", headers={"If-Match": "*"})
+            ha.ask("DELETE", ITEMS + "/x", 412, headers={"If-Match": "*"})
+            ha.ask("PUT", ITEMS + "/x", 400, json=1,
+                   headers={"If-Match": 'W/"1"'})
+
+
+def the_past_comes_back():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            for value in (1, 2):
+                h.ask("PUT", ITEMS + "/x", json=value)
+            versions = h.json(
+                "GET", "/v1/spaces/default/history/x")["versions"]
+            equal([v["value"] for v in versions], [1, 2], "both")
+            h.ask("POST", "/v1/spaces/default/restore/x",
+                  json={"version": versions[0]["version"]})
+            equal(a.get("x"), 1, "the first")
+
+
+def changes_are_told_as_they_come():
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        with Hub(a) as h:
+            at = "/v1/spaces/default/watch"
+            with h.ask("GET", at, stream=True) as r:
+                equal(r.headers["Content-Type"], "text/event-stream", "SSE")
+                told = events(r)
+                equal(next(told)[0], "live", "from now")
+                b.put("x", {"from": "b"})
+                name, cursor, data = next(told)
+                equal((name, data["key"], data["value"]),
+                      ("change", "x", {"from": "b"}), "what b wrote")
+            b.put("y", 2)
+            a.waits_for("y", 2)
+            with h.ask("GET", at, stream=True,
+                       headers={"Last-Event-ID": cursor}) as r:
+                told = events(r)
+                name, _, data = next(told)
+                equal((name, data["key"]), ("change", "y"), "what came since")
+            told = h.json("GET", "/v1/spaces/nowhere/watch", 404)
+            holds(told["detail"], "nowhere")
+
+
+def a_conflict_is_settled():
+    with World(relayed=True) as w:
+        a, b = w.mesh("a", "b")
+        a.put("x", 0)
+        b.waits_for("x", 0)
+        w.relay.cut("a")
+        wait_for("they are apart", lambda: not a.connected())
+        a.put("x", "a")
+        b.put("x", "b")
+        w.relay.mend("a")
+        wait_for("a conflict", lambda: conflicts(a))
+        with Hub(a) as h:
+            one, = h.json("GET", "/v1/conflicts")["conflicts"]
+            h.ask("POST", "/v1/conflicts/" + one["id"], json={"take": "loser"})
+            equal(h.json("GET", "/v1/conflicts")["conflicts"], [], "settled")
+            equal(a.get("x"), one["loser"]["value"], "as was chosen")
+
+
+def the_mesh_is_shown_and_changed():
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        with Hub(a) as h:
+            peer, = h.json("GET", "/v1/peers")["peers"]
+            equal((peer["name"], peer["state"]), ("b", "connected"), "b")
+            h.ask("PUT", "/v1/spaces/notes")
+            h.ask("PUT", "/v1/spaces/notes", 409)
+            names = [s["name"] for s in h.json("GET", "/v1/spaces")["spaces"]]
+            check("notes" in names, names)
+            check(h.json("GET", "/v1/verify")["agree"], "they agree")
+            code = h.json("POST", "/v1/invitations",
+                          json={"role": "reader"})["code"]
+            c, = w.nodes("c")
+            c.do("join", code)
+            members = h.json("GET", "/v1/members")["members"]
+            equal(sorted(m["role"] for m in members),
+                  ["admin", "admin", "reader"], "three")
+            h.ask("DELETE", "/v1/members/c")
+            equal(len(h.json("GET", "/v1/members")["members"]), 2, "two")
+            h.ask("DELETE", "/v1/spaces/notes")
+            health = h.json("GET", "/health")
+            equal((health["status"], health["ready"]), ("healthy", True),
+                  "well")
+            equal(health["connected_clients"], 1, "b alone")
+
+
+def every_operation_is_described():
+    """What the document says is answered, and by nothing but what it says."""
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h, Hub(a, "") as nobody:
+            doc = h.json("GET", "/openapi.json")
+            equal(doc["openapi"], "3.1.0", "its version")
+            seen = set()
+            for path, methods in doc["paths"].items():
+                for method, op in methods.items():
+                    check(op["operationId"] not in seen, op["operationId"])
+                    seen.add(op["operationId"])
+                    equal({p["name"] for p in op["parameters"]
+                           if p["in"] == "path"},
+                          {s[1:-1] for s in path.split("/")
+                           if s.startswith("{")}, path)
+                    at = path.replace("{", "").replace("}", "")
+                    r = nobody.session.request(
+                        method, nobody.base + at, timeout=20)
+                    equal(r.status_code,
+                          200 if op.get("security") == [] else 401,
+                          "%s %s" % (method, path))
+                options = h.ask("OPTIONS", at, 405).headers["Allow"]
+                equal(set(options.split(", ")),
+                      {m.upper() for m in methods}, path)
+            check(len(seen) > 30, sorted(seen))
+
+
+def figures_are_told_in_both_formats():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            r = h.ask("GET", "/metrics")
+            holds(r.headers["Content-Type"], "text/plain; version=0.0.4")
+            holds(r.text, "# TYPE syncline_")
+            r = h.ask("GET", "/metrics",
+                      headers={"Accept": "application/openmetrics-text"})
+            holds(r.headers["Content-Type"], "application/openmetrics-text")
+            check(r.text.endswith("# EOF\n"), "its end")
+
+
+def a_token_is_good_for_what_it_says():
+    with World() as w:
+        a, = w.nodes("a")
+        a.do("space", "add", "notes")
+
+        def token(name, *more):
+            return json.loads(a.do("token", "create", "--name", name, *more,
+                                   "--json"))["secret"]
+
+        reader = token("r", "--scope", "read")
+        noter = token("n", "--scope", "write", "--space", "notes")
+        with Hub(a, reader) as h:
+            h.ask("GET", ITEMS)
+            told = h.json("PUT", ITEMS + "/x", 403, json=1)
+            holds(told["detail"], "write")
+            h.ask("GET", "/metrics")
+            h.ask("POST", "/v1/invitations", 403, json={})
+        with Hub(a, noter) as h:
+            h.ask("PUT", "/v1/spaces/notes/items/x", json=1)
+            h.ask("GET", "/v1/spaces/notes/watch", stream=True).close()
+            h.ask("GET", ITEMS, 403)
+            h.ask("GET", "/v1/status", 403)
+            h.ask("GET", "/v1/conflicts", 403)
+            h.ask("GET", "/v1/conflicts?space=notes")
+            h.ask("POST", "/v1/rescue", 403,
+                  json={"space": "notes", "take": "drop", "all": True})
+        a.do("token", "revoke", "r")
+        with Hub(a, reader) as h:
+            h.ask("GET", ITEMS, 401)
+
+
+def curl_gets_along():
+    with World() as w:
+        a, = w.nodes("a")
+        token = os.path.join(a.dir, "token")
+        with open(token) as f:
+            head = "Authorization: Bearer " + f.read().strip()
+
+        def curl(*args):
+            r = subprocess.run(
+                ["curl", "-sS", "--noproxy", "*", "--max-time", "20", "-H",
+                 head, *args], capture_output=True, check=True)
+            return r.stdout.decode()
+
+        at = "http://%s%s/x" % (a.status()["listen"][0], ITEMS)
+        curl("-X", "PUT", "-H", "Content-Type: application/json", "-d",
+             json.dumps({"big": "x" * 100000}), at)
+        equal(json.loads(curl(at)), {"big": "x" * 100000}, "a large one")
+        equal(curl("-o", "/dev/null", "-w", "%{http_code} %{num_connects}",
+                   at, "-o", "/dev/null", at), "200 1200 0", "kept alive")
+
+
+def many_callers_come_and_go():
+    """Each connection anew: HTTP from here costs no handshake, so nobody is
+    told to slow down."""
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            h.session.headers["Connection"] = "close"
+            for _ in range(150):
+                h.ask("GET", "/health")
+            equal(a.status()["hasty"], 0, "nobody was too hasty")
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
