@@ -72,6 +72,12 @@ NODISCARD int carry_rename(struct node *n, struct space *sp);
 /* What a relay sent does not open: it is asked anew after a while that doubles,
  * or when keys have come. Of a row, no mark is believed meanwhile. */
 void carry_unopened(const struct node *n, struct session *s);
+/* The same of a row. What comes of its item after that, until all of it is
+ * asked for anew, tells of the whole as seen and brings the rest: it is left
+ * out, too. */
+NODISCARD int carry_leave_out(
+    const struct node *n, struct session *s, struct slice name);
+bool carry_is_left_out(const struct session *s, struct slice name);
 /* A relay that subscribes: has it what it once said that it has? */
 bool acks_excused(const struct node *n, const struct device_id *device,
     const struct space *sp);

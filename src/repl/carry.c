@@ -4,13 +4,17 @@
  * it, and keeps it sealed (sealed.h). So a device whose role changes between
  * relay and any other forgets what it has of a space, and asks for it anew in
  * the other form (access.c). */
+#include "base/hash.h"
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/border.h"
 
+#include <stdlib.h>
+
 /* So long a session waits that brought what does not open. */
 #define UNOPENED_MIN_US ((uint64_t)5000 * 1000)
 #define UNOPENED_MAX_US ((uint64_t)600 * 1000 * 1000)
+#define LEFT_OUT_MAX 4096 /* items; of more, what opens is taken */
 
 bool carry_is_relay(const struct node *n)
 {
@@ -104,6 +108,42 @@ void carry_unopened(const struct node *n, struct session *s)
     s->pause_us = s->pause_us == 0 ? UNOPENED_MIN_US : 2 * s->pause_us;
     if (s->pause_us > UNOPENED_MAX_US)
         s->pause_us = UNOPENED_MAX_US;
+}
+
+static uint64_t print_of(struct slice name)
+{
+    static const uint8_t key[16] = "syncline-left-01";
+
+    return siphash128(key, name).lo;
+}
+
+bool carry_is_left_out(const struct session *s, struct slice name)
+{
+    const uint64_t print = s->left_out_n > 0 ? print_of(name) : 0;
+
+    for (uint32_t i = 0; i < s->left_out_n; i++)
+        if (s->left_out[i] == print)
+            return true;
+    return false;
+}
+
+int carry_leave_out(const struct node *n, struct session *s, struct slice name)
+{
+    s->leaky = true;
+    carry_unopened(n, s);
+    if (s->left_out_n == LEFT_OUT_MAX || carry_is_left_out(s, name))
+        return SYNCLINE_OK;
+    if (s->left_out_n == s->left_out_cap) {
+        uint32_t cap = s->left_out_cap == 0 ? 16 : 2 * s->left_out_cap;
+        uint64_t *more = realloc(s->left_out, cap * sizeof *more);
+
+        if (more == NULL)
+            return SYNCLINE_ENOMEM;
+        s->left_out = more;
+        s->left_out_cap = cap;
+    }
+    s->left_out[s->left_out_n++] = print_of(name);
+    return SYNCLINE_OK;
 }
 
 /* It may be overwritten by now, or was spoiled on its way. */

@@ -69,6 +69,7 @@ static void session_free(struct conn *c, struct session *s)
     arena_free(&s->horizon_arena);
     arena_free(&s->late_arena);
     heads_free(&s->heads);
+    free(s->left_out);
     free(s);
 }
 

@@ -92,6 +92,9 @@ struct session {
     bool unopened; /* something that came over the border; since then, and it
                       is asked anew after the pause */
     uint64_t unopened_us, pause_us;
+    uint64_t
+        *left_out; /* which items' rows, by a hash of what they are called */
+    uint32_t left_out_n, left_out_cap;
     /* It brought what does not count, by what we know: nothing is taken until
      * it knows as much, or we know more. */
     bool refusing;

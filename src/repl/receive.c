@@ -219,22 +219,18 @@ static int take_sealed(struct node *n, struct conn *c, struct space *sp,
     const struct space_token *token, const struct sealer *by,
     struct row_in *row)
 {
-    struct session *s;
+    const struct slice name = row->key;
+    struct session *s = by != NULL && !sp->staged ? session_of(c, sp) : NULL;
     int rc = by == NULL ? SYNCLINE_OK : border_in(by, row);
 
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK && (s == NULL || !carry_is_left_out(s, name)))
         return take_row(n, c, sp, token, row);
     if (rc == SYNCLINE_ENOMEM || row->item.changes_n == 0)
         return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
     n->counts.rows_unopened++;
     if (sp->staged)
         return REFUSED;
-    s = session_of(c, sp);
-    if (s == NULL)
-        return SYNCLINE_ENOMEM;
-    s->leaky = true;
-    carry_unopened(n, s);
-    return SYNCLINE_OK;
+    return s != NULL ? carry_leave_out(n, s, name) : SYNCLINE_ENOMEM;
 }
 
 static int receive_row(struct node *n, struct conn *c, struct space *sp,

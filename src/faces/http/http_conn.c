@@ -3,56 +3,9 @@
 #include <stdlib.h>
 
 #include "faces/http/http_answer.h"
-#include "faces/http/http_head.h"
-#include "faces/http/ws.h"
+#include "faces/http/http_conn_impl.h"
 
-#define ECHO_MAX ((size_t)64 * 1024)  /* of a WebSocket that is not read */
 #define PENDING_MAX ((size_t)1 << 20) /* behind a request that waits */
-
-/*  HEAD --> BODY --on_request--> BUSY --respond--> HEAD
- *                                  |--stream--> STREAM --end--> HEAD
- *                                  `--upgrade--> WEBSOCKET --close--> CLOSING
- *  any of these --refusal, close, failure--> OVER             */
-enum phase {
-    PHASE_HEAD,
-    PHASE_BODY,
-    PHASE_BUSY,
-    PHASE_STREAM,
-    PHASE_WEBSOCKET,
-    PHASE_CLOSING, /* we have said so, the other has not */
-    PHASE_OVER,
-};
-
-struct http_conn {
-    struct http_events events;
-    struct http_limits limits;
-    void *user;
-    enum phase phase;
-    bool is_calling; /* feed, end or tick is at work */
-    bool is_owed;    /* an on_gone, if it ends now */
-
-    struct http_parse *parse;
-    struct buf in, head, body, out;
-    size_t taken;   /* of in, dropped when the call ends */
-    size_t scanned; /* of what follows, for the end of a head */
-    bool has_skipped;
-    struct http_head request; /* lends from head: until on_request returns */
-    bool is_head, is_old, closes;
-    char key[25]; /* of the WebSocket that is asked for, or "" */
-
-    struct ws *ws;
-    bool is_in_message; /* on_message is at work */
-    bool has_pinged;
-    size_t echoed; /* answers to its pings since it last took something */
-
-    uint64_t now_ms;
-    uint64_t since_ms; /* in the phase, or for the first byte of a head */
-    bool is_stale;     /* since_ms; nobody knew the time */
-    uint64_t added;    /* to out, ever */
-    uint64_t sent;     /* of that, when it was last looked at */
-    uint64_t sent_ms;  /* when that was less, or nothing waited */
-    bool is_sent_stale;
-};
 
 static uint64_t or_default(uint64_t v, uint64_t otherwise)
 {
@@ -133,29 +86,27 @@ bool http_conn_is_busy(const struct http_conn *c)
     return c->phase == PHASE_BUSY;
 }
 
-static void enter(struct http_conn *c, enum phase phase)
+void http_conn_enter(struct http_conn *c, enum phase phase)
 {
     c->phase = phase;
     c->since_ms = c->now_ms;
     c->is_stale = !c->is_calling;
 }
 
-/* Without another word: there is no memory for one, or nobody to read it. */
-static void drop(struct http_conn *c)
+void http_conn_drop(struct http_conn *c)
 {
-    enter(c, PHASE_OVER);
+    http_conn_enter(c, PHASE_OVER);
     c->added -= c->out.len;
     buf_free(&c->out);
 }
 
-/* Every function that writes ends with it: had is the length before. */
-static void written(struct http_conn *c, size_t had)
+void http_conn_written(struct http_conn *c, size_t had)
 {
     c->added += c->out.len - had;
     if (had == 0)
         c->is_sent_stale = !c->is_calling;
     if (buf_status(&c->out) != SYNCLINE_OK)
-        drop(c);
+        http_conn_drop(c);
 }
 
 static void put_type(struct buf *b, const char *type)
@@ -198,21 +149,22 @@ static void refuse(struct http_conn *c, unsigned status, const char *detail)
     put_answer(c, status, "application/problem+json",
         status == 415 ? SLICE_LIT("Accept-Encoding: identity\r\n") : SLICE_NONE,
         buf_slice(&problem));
-    enter(c, PHASE_OVER);
-    written(c, had);
+    http_conn_enter(c, PHASE_OVER);
+    http_conn_written(c, had);
     if (buf_status(&problem) != SYNCLINE_OK)
-        drop(c);
+        http_conn_drop(c);
     buf_free(&problem);
 }
 
-static struct slice rest(const struct http_conn *c)
+struct slice http_conn_rest(const struct http_conn *c)
 {
     return slice_from(buf_slice(&c->in), c->taken);
 }
 
 static void skip_empty_line(struct http_conn *c)
 {
-    if (c->has_skipped || !slice_has_prefix(rest(c), SLICE_LIT("\r\n")))
+    if (c->has_skipped ||
+        !slice_has_prefix(http_conn_rest(c), SLICE_LIT("\r\n")))
         return;
     c->has_skipped = true;
     c->taken += 2;
@@ -226,7 +178,10 @@ static bool take_head(struct http_conn *c)
     int rc;
 
     skip_empty_line(c);
-    in = rest(c);
+    in = http_conn_rest(c);
+    /* What is beyond the limit decides nothing, in whatever pieces it comes. */
+    if (in.len > c->limits.head_max)
+        in.len = c->limits.head_max + 1;
     rc = http_head_scan(in, &c->scanned);
     if (c->scanned > c->limits.head_max) {
         refuse(c, memchr(in.ptr, '\n', c->limits.head_max) == NULL ? 414 : 431,
@@ -241,7 +196,7 @@ static bool take_head(struct http_conn *c)
     c->taken += c->scanned;
     if (buf_status(&c->head) == SYNCLINE_OK)
         return true;
-    drop(c);
+    http_conn_drop(c);
     return false;
 }
 
@@ -272,11 +227,11 @@ static void judge_head(struct http_conn *c)
     c->is_old = c->request.is_old;
     c->closes = c->request.closes;
     keep_key(c);
-    enter(c, PHASE_BODY);
-    if (c->request.awaits_continue && rest(c).len == 0) {
+    http_conn_enter(c, PHASE_BODY);
+    if (c->request.awaits_continue && http_conn_rest(c).len == 0) {
         put_status_line(&c->out, 100);
         buf_put_str(&c->out, "\r\n");
-        written(c, had);
+        http_conn_written(c, had);
     }
 }
 
@@ -284,8 +239,8 @@ static void judge_head(struct http_conn *c)
 static bool take_body(struct http_conn *c)
 {
     size_t used = 0;
-    int rc =
-        http_parse_body(c->parse, rest(c), &used, &c->body, c->limits.body_max);
+    int rc = http_parse_body(
+        c->parse, http_conn_rest(c), &used, &c->body, c->limits.body_max);
 
     c->taken += used;
     if (rc == SYNCLINE_ELIMIT)
@@ -293,7 +248,7 @@ static bool take_body(struct http_conn *c)
     else if (rc == SYNCLINE_EMALFORMED)
         refuse(c, 400, "The chunks of the body are malformed.");
     else if (rc < 0)
-        drop(c);
+        http_conn_drop(c);
     return rc > 0;
 }
 
@@ -301,37 +256,12 @@ static void deliver(struct http_conn *c)
 {
     struct http_request *r = &c->request.request;
 
-    enter(c, PHASE_BUSY);
+    http_conn_enter(c, PHASE_BUSY);
     c->is_owed = true;
     r->body = buf_slice(&c->body);
     c->events.on_request(c->events.ctx, c, r);
     buf_free(&c->head);
     buf_free(&c->body);
-}
-
-static bool has_websocket(const struct http_conn *c)
-{
-    return c->phase == PHASE_WEBSOCKET || c->phase == PHASE_CLOSING;
-}
-
-/* After what was done with a WebSocket. */
-static void settle(struct http_conn *c, int rc)
-{
-    if (rc != SYNCLINE_OK)
-        drop(c);
-    else if (has_websocket(c) && ws_is_over(c->ws))
-        enter(c, PHASE_OVER);
-}
-
-static void take_frames(struct http_conn *c)
-{
-    struct slice in = rest(c);
-
-    if (c->phase == PHASE_WEBSOCKET)
-        c->since_ms = c->now_ms; /* it lives */
-    c->has_pinged = false;
-    c->taken += in.len;
-    settle(c, ws_feed(c->ws, in));
 }
 
 /* Goes on with what has come as far as it can. */
@@ -347,8 +277,8 @@ static void pump(struct http_conn *c)
         } else if (c->phase == PHASE_BODY && take_body(c)) {
             deliver(c);
             goes_on = true;
-        } else if (has_websocket(c) && rest(c).len > 0) {
-            take_frames(c);
+        } else if (http_conn_has_websocket(c) && http_conn_rest(c).len > 0) {
+            http_conn_take_frames(c);
         }
     }
     buf_consume(&c->in, c->taken);
@@ -390,7 +320,7 @@ static void keep(struct http_conn *c, struct slice in)
         c->since_ms = c->now_ms;
     buf_put_slice(&c->in, in);
     if (buf_status(&c->in) != SYNCLINE_OK)
-        drop(c);
+        http_conn_drop(c);
 }
 
 void http_conn_feed(struct http_conn *c, struct slice in, uint64_t now_ms)
@@ -401,7 +331,7 @@ void http_conn_feed(struct http_conn *c, struct slice in, uint64_t now_ms)
     pump(c);
     if (c->in.len > PENDING_MAX &&
         (c->phase == PHASE_BUSY || c->phase == PHASE_STREAM))
-        drop(c);
+        http_conn_drop(c);
     end(c);
 }
 
@@ -409,7 +339,7 @@ void http_conn_end(struct http_conn *c)
 {
     c->is_calling = true;
     if (c->phase != PHASE_OVER)
-        enter(c, PHASE_OVER);
+        http_conn_enter(c, PHASE_OVER);
     end(c);
 }
 
@@ -459,14 +389,11 @@ uint64_t http_conn_deadline_ms(const struct http_conn *c)
 
 static void too_late(struct http_conn *c)
 {
-    if (c->phase == PHASE_WEBSOCKET && !c->has_pinged) {
-        c->has_pinged = true;
-        settle(c, ws_ping(c->ws));
-    } else if (c->phase == PHASE_WEBSOCKET) {
-        drop(c);
+    if (c->phase == PHASE_WEBSOCKET) {
+        http_conn_silence(c);
     } else if (c->phase == PHASE_CLOSING ||
         (c->phase == PHASE_HEAD && c->in.len == 0)) {
-        enter(c, PHASE_OVER);
+        http_conn_enter(c, PHASE_OVER);
     } else {
         refuse(c, 408, "The request did not come in time.");
     }
@@ -480,14 +407,13 @@ void http_conn_tick(struct http_conn *c, uint64_t now_ms)
     pump(c);
     limit = limit_ms(c);
     if (c->out.len > 0 && now_ms >= c->sent_ms + c->limits.send_ms)
-        drop(c);
+        http_conn_drop(c);
     else if (limit != 0 && now_ms >= c->since_ms + limit)
         too_late(c);
     end(c);
 }
 
-/* May an answer of this phase be given? Not, if it comes too late. */
-static bool is_asked(const struct http_conn *c, enum phase phase)
+bool http_conn_is_asked(const struct http_conn *c, enum phase phase)
 {
     ENSURE(c->phase == phase || c->phase == PHASE_CLOSING ||
         c->phase == PHASE_OVER);
@@ -501,7 +427,7 @@ static void answered(struct http_conn *c)
     c->scanned = 0;
     c->has_skipped = false;
     if (c->phase != PHASE_OVER)
-        enter(c, c->closes ? PHASE_OVER : PHASE_HEAD);
+        http_conn_enter(c, c->closes ? PHASE_OVER : PHASE_HEAD);
 }
 
 void http_respond(struct http_conn *c, unsigned status, const char *type,
@@ -510,9 +436,9 @@ void http_respond(struct http_conn *c, unsigned status, const char *type,
     size_t had = c->out.len;
 
     ENSURE(status >= 200 && status <= 599);
-    if (is_asked(c, PHASE_BUSY)) {
+    if (http_conn_is_asked(c, PHASE_BUSY)) {
         put_answer(c, status, type, fields, type != NULL ? body : SLICE_NONE);
-        written(c, had);
+        http_conn_written(c, had);
     }
     answered(c);
 }
@@ -523,7 +449,7 @@ void http_stream(
     size_t had = c->out.len;
 
     ENSURE(status >= 200 && status <= 599 && status != 204 && status != 304);
-    if (!is_asked(c, PHASE_BUSY))
+    if (!http_conn_is_asked(c, PHASE_BUSY))
         return;
     c->closes = c->closes || c->is_old;
     put_status_line(&c->out, status);
@@ -533,18 +459,18 @@ void http_stream(
     if (!c->is_old)
         buf_put_str(&c->out, "Transfer-Encoding: chunked\r\n");
     buf_put_str(&c->out, "\r\n");
-    enter(c, PHASE_STREAM);
-    written(c, had);
+    http_conn_enter(c, PHASE_STREAM);
+    http_conn_written(c, had);
 }
 
 void http_send(struct http_conn *c, struct slice piece)
 {
     size_t had = c->out.len;
 
-    if (!is_asked(c, PHASE_STREAM) || piece.len == 0 || c->is_head)
+    if (!http_conn_is_asked(c, PHASE_STREAM) || piece.len == 0 || c->is_head)
         return;
     if (had > c->limits.queue_max) {
-        drop(c);
+        http_conn_drop(c);
         return;
     }
     if (!c->is_old)
@@ -552,99 +478,17 @@ void http_send(struct http_conn *c, struct slice piece)
     buf_put_slice(&c->out, piece);
     if (!c->is_old)
         buf_put_str(&c->out, "\r\n");
-    written(c, had);
+    http_conn_written(c, had);
 }
 
 void http_end(struct http_conn *c)
 {
     size_t had = c->out.len;
 
-    if (is_asked(c, PHASE_STREAM)) {
+    if (http_conn_is_asked(c, PHASE_STREAM)) {
         if (!c->is_old && !c->is_head)
             buf_put_str(&c->out, "0\r\n\r\n");
-        written(c, had);
+        http_conn_written(c, had);
     }
     answered(c);
-}
-
-static int on_ws_send(void *ctx, struct slice bytes)
-{
-    struct http_conn *c = ctx;
-    size_t had = c->out.len;
-
-    if (c->is_calling && !c->is_in_message && c->phase == PHASE_WEBSOCKET)
-        c->echoed += bytes.len;
-    if (c->echoed > ECHO_MAX)
-        return SYNCLINE_ELIMIT;
-    buf_put_slice(&c->out, bytes);
-    written(c, had);
-    return c->phase == PHASE_OVER ? SYNCLINE_ENOMEM : SYNCLINE_OK;
-}
-
-static void on_ws_message(void *ctx, bool text, struct slice message)
-{
-    struct http_conn *c = ctx;
-
-    if (c->phase != PHASE_WEBSOCKET)
-        return;
-    c->is_in_message = true;
-    c->events.on_message(c->events.ctx, c, text, message);
-    c->is_in_message = false;
-}
-
-static int put_upgrade(struct http_conn *c, const char *protocol)
-{
-    struct buf *b = &c->out;
-    int rc;
-
-    put_status_line(b, 101);
-    buf_put_str(b,
-        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Accept: ");
-    rc = ws_accept(b, slice_str(c->key));
-    buf_put_str(b, "\r\n");
-    if (protocol != NULL)
-        buf_printf(b, "Sec-WebSocket-Protocol: %s\r\n", protocol);
-    buf_put_str(b, "\r\n");
-    return rc;
-}
-
-void http_upgrade(struct http_conn *c, const char *protocol)
-{
-    const struct ws_events events = {
-        .ctx = c, .send = on_ws_send, .on_message = on_ws_message
-    };
-    size_t had = c->out.len;
-    int rc;
-
-    if (!is_asked(c, PHASE_BUSY))
-        return;
-    ENSURE(c->key[0] != 0);
-    rc = put_upgrade(c, protocol);
-    if (rc == SYNCLINE_OK)
-        rc = ws_new(&c->ws, &events, c->limits.message_max);
-    enter(c, PHASE_WEBSOCKET);
-    written(c, had);
-    if (rc != SYNCLINE_OK)
-        drop(c);
-}
-
-void http_send_message(struct http_conn *c, bool text, struct slice message)
-{
-    if (!is_asked(c, PHASE_WEBSOCKET))
-        return;
-    if (c->out.len > c->limits.queue_max)
-        drop(c);
-    else
-        settle(c, ws_send(c->ws, text, message));
-}
-
-void http_close_websocket(
-    struct http_conn *c, uint16_t code, const char *reason)
-{
-    if (is_asked(c, PHASE_WEBSOCKET)) {
-        enter(c, PHASE_CLOSING);
-        settle(c, ws_close(c->ws, code, reason));
-    }
-    c->is_owed = false;
 }

@@ -17,6 +17,7 @@ struct ws {
     bool is_control; /* the frame that comes */
     bool is_text;
     bool is_broken; /* a frame was no frame */
+    bool is_ours;   /* the close: the other's is awaited */
     int failed;     /* in a callback */
 };
 
@@ -115,6 +116,10 @@ static void on_whole(wslay_event_context_ptr wslay,
 {
     struct ws *w = user;
 
+    /* The pong is queued; what comes behind may end all. */
+    if (arg->opcode == WSLAY_PING && wslay_event_send(wslay) != 0 &&
+        w->failed == SYNCLINE_OK)
+        w->failed = SYNCLINE_ENOMEM;
     if (wslay_is_ctrl_frame(arg->opcode))
         return;
     if (w->failed == SYNCLINE_OK && wslay_event_get_read_enabled(wslay))
@@ -219,6 +224,7 @@ int ws_close(struct ws *w, uint16_t code, const char *reason)
     ENSURE(code >= 1000 && code <= 4999 && n < 123);
     rc = wslay_event_queue_close(w->wslay, code, (const uint8_t *)reason, n);
     ENSURE(rc != WSLAY_ERR_INVALID_ARGUMENT);
+    w->is_ours = true;
     return flush(w, rc);
 }
 
@@ -226,5 +232,5 @@ bool ws_is_over(const struct ws *w)
 {
     return w->is_broken ||
         (wslay_event_get_close_sent(w->wslay) &&
-            !wslay_event_get_read_enabled(w->wslay));
+            !(w->is_ours && wslay_event_get_read_enabled(w->wslay)));
 }

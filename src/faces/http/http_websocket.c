@@ -1,0 +1,122 @@
+#include "faces/http/http_conn_impl.h"
+
+#include "faces/http/http_answer.h"
+
+#define ECHO_MAX ((size_t)64 * 1024) /* of a WebSocket that is not read */
+
+bool http_conn_has_websocket(const struct http_conn *c)
+{
+    return c->phase == PHASE_WEBSOCKET || c->phase == PHASE_CLOSING;
+}
+
+/* After what was done with a WebSocket. */
+static void settle(struct http_conn *c, int rc)
+{
+    if (rc != SYNCLINE_OK)
+        http_conn_drop(c);
+    else if (http_conn_has_websocket(c) && ws_is_over(c->ws))
+        http_conn_enter(c, PHASE_OVER);
+}
+
+void http_conn_take_frames(struct http_conn *c)
+{
+    struct slice in = http_conn_rest(c);
+
+    if (c->phase == PHASE_WEBSOCKET)
+        c->since_ms = c->now_ms; /* it lives */
+    c->has_pinged = false;
+    c->taken += in.len;
+    settle(c, ws_feed(c->ws, in));
+}
+
+void http_conn_silence(struct http_conn *c)
+{
+    if (c->has_pinged) {
+        http_conn_drop(c);
+        return;
+    }
+    c->has_pinged = true;
+    settle(c, ws_ping(c->ws));
+}
+
+static int on_ws_send(void *ctx, struct slice bytes)
+{
+    struct http_conn *c = ctx;
+    size_t had = c->out.len;
+
+    if (c->is_calling && !c->is_in_message && c->phase == PHASE_WEBSOCKET)
+        c->echoed += bytes.len;
+    if (c->echoed > ECHO_MAX)
+        return SYNCLINE_ELIMIT;
+    buf_put_slice(&c->out, bytes);
+    http_conn_written(c, had);
+    return c->phase == PHASE_OVER ? SYNCLINE_ENOMEM : SYNCLINE_OK;
+}
+
+static void on_ws_message(void *ctx, bool text, struct slice message)
+{
+    struct http_conn *c = ctx;
+
+    if (c->phase != PHASE_WEBSOCKET)
+        return;
+    c->is_in_message = true;
+    c->events.on_message(c->events.ctx, c, text, message);
+    c->is_in_message = false;
+}
+
+static int put_upgrade(struct http_conn *c, const char *protocol)
+{
+    struct buf *b = &c->out;
+    int rc;
+
+    put_status_line(b, 101);
+    buf_put_str(b,
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: ");
+    rc = ws_accept(b, slice_str(c->key));
+    buf_put_str(b, "\r\n");
+    if (protocol != NULL)
+        buf_printf(b, "Sec-WebSocket-Protocol: %s\r\n", protocol);
+    buf_put_str(b, "\r\n");
+    return rc;
+}
+
+void http_upgrade(struct http_conn *c, const char *protocol)
+{
+    const struct ws_events events = {
+        .ctx = c, .send = on_ws_send, .on_message = on_ws_message
+    };
+    size_t had = c->out.len;
+    int rc;
+
+    if (!http_conn_is_asked(c, PHASE_BUSY))
+        return;
+    ENSURE(c->key[0] != 0);
+    rc = put_upgrade(c, protocol);
+    if (rc == SYNCLINE_OK)
+        rc = ws_new(&c->ws, &events, c->limits.message_max);
+    http_conn_enter(c, PHASE_WEBSOCKET);
+    http_conn_written(c, had);
+    if (rc != SYNCLINE_OK)
+        http_conn_drop(c);
+}
+
+void http_send_message(struct http_conn *c, bool text, struct slice message)
+{
+    if (!http_conn_is_asked(c, PHASE_WEBSOCKET))
+        return;
+    if (c->out.len > c->limits.queue_max)
+        http_conn_drop(c);
+    else
+        settle(c, ws_send(c->ws, text, message));
+}
+
+void http_close_websocket(
+    struct http_conn *c, uint16_t code, const char *reason)
+{
+    if (http_conn_is_asked(c, PHASE_WEBSOCKET)) {
+        http_conn_enter(c, PHASE_CLOSING);
+        settle(c, ws_close(c->ws, code, reason));
+    }
+    c->is_owed = false;
+}
