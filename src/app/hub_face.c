@@ -17,6 +17,8 @@ struct guest {
     bool slow, over;
 };
 
+_Static_assert(TOKEN_ID_LEN < HUB_TOKEN_ID, "an id has room");
+
 struct hub_face {
     struct hub_face_options opt;
     struct hub *hub;
@@ -51,19 +53,36 @@ static void on_pace(void *ctx, uint64_t request, bool paused)
     engine_pace(f->engine, request, paused);
 }
 
-static int on_check(void *ctx, const struct netaddr *from, struct slice token,
-    struct hub_grant *out, uint64_t *wait_us)
+static void grant_of(const struct hub_face *f, struct hub_grant *out)
 {
     static const enum hub_scope scopes[] = { [TOKEN_READ] = HUB_READ,
         [TOKEN_WRITE] = HUB_WRITE,
         [TOKEN_ADMIN] = HUB_ADMIN };
+
+    *out = (struct hub_grant){ .scope = scopes[f->grant.scope],
+        .spaces = f->grant.spaces,
+        .spaces_n = f->grant.spaces_n };
+    memcpy(out->id, f->grant.id, sizeof f->grant.id);
+}
+
+static int on_check(void *ctx, const struct netaddr *from, struct slice token,
+    struct hub_grant *out, uint64_t *wait_us)
+{
     struct hub_face *f = ctx;
     int rc = engine_admit(f->engine, from, token, &f->grant, wait_us);
 
     if (rc == SYNCLINE_OK)
-        *out = (struct hub_grant){ .scope = scopes[f->grant.scope],
-            .spaces = f->grant.spaces,
-            .spaces_n = f->grant.spaces_n };
+        grant_of(f, out);
+    return rc;
+}
+
+static int on_check_again(void *ctx, const char *id, struct hub_grant *out)
+{
+    struct hub_face *f = ctx;
+    int rc = engine_still_admits(f->engine, id, &f->grant);
+
+    if (rc == SYNCLINE_OK)
+        grant_of(f, out);
     return rc;
 }
 
@@ -113,6 +132,17 @@ static bool on_up(void *ctx, uint64_t conn, const struct netaddr *remote)
     g->next = f->guests;
     f->guests = g;
     return true;
+}
+
+/* What a caller has sent behind a request is looked at when that is answered.
+ */
+static void go_on(struct guest *g)
+{
+    const uint64_t now_us = clock_mono_us();
+    const uint64_t due = http_conn_deadline_ms(hub_conn_http(g->hub));
+
+    if (due != 0 && due <= now_us / 1000)
+        hub_conn_tick(g->hub, now_us);
 }
 
 /* Hands over what there is to send, as much as may wait, and says to both
@@ -168,8 +198,10 @@ struct net_guests hub_face_guests(struct hub_face *f)
 
 void hub_face_turn(struct hub_face *f)
 {
-    for (struct guest *g = f->guests; g != NULL; g = g->next)
+    for (struct guest *g = f->guests; g != NULL; g = g->next) {
+        go_on(g);
         pump(g);
+    }
 }
 
 static void on_tick(uv_timer_t *t)
@@ -203,6 +235,7 @@ int hub_face_start(struct hub_face *f, struct engine *e)
                                    .cancel = on_cancel,
                                    .pace = on_pace,
                                    .check = on_check,
+                                   .check_again = on_check_again,
                                    .wake = on_wake },
         .tcp_port = n > 0 ? at[0].port : 0,
         .hosts = f->opt.hosts,
@@ -235,11 +268,12 @@ void hub_face_close(struct hub_face *f)
 {
     if (f == NULL)
         return;
+    f->engine = NULL;
     while (f->guests != NULL) {
-        f->guests->face->engine = NULL;
+        hub_conn_end(f->guests->hub);
         guest_drop(f->guests);
     }
-    if (f->engine != NULL || f->hub != NULL)
+    if (f->hub != NULL)
         uv_close((uv_handle_t *)&f->tick, on_tick_closed);
     else
         hub_face_free(f);

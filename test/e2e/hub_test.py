@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """The HTTP API, by real clients: python3-requests and curl."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+
+import websockets
 
 from hub import Hub, events
 from node import World, conflicts, main, wait_for
@@ -132,6 +135,108 @@ def changes_are_told_as_they_come():
                 equal((name, data["key"]), ("change", "y"), "what came since")
             told = h.json("GET", "/v1/spaces/nowhere/watch", 404)
             holds(told["detail"], "nowhere")
+
+
+class Socket:
+    """python3-websockets, a call at a time."""
+
+    def __init__(self, node, token, path="/v1/socket", **more):
+        self.loop = asyncio.new_event_loop()
+
+        async def dial():
+            return await websockets.connect(
+                "ws://%s%s" % (node.status()["listen"][0], path),
+                subprotocols=["syncline.v1", "bearer." + token], **more)
+
+        self.ws = self._do(dial())
+
+    def _do(self, what):
+        async def bounded():
+            return await asyncio.wait_for(what, 20)
+        return self.loop.run_until_complete(bounded())
+
+    def send(self, **message):
+        self._do(self.ws.send(json.dumps(message)))
+
+    def read(self):
+        return json.loads(self._do(self.ws.recv()))
+
+    def ends(self):
+        self._do(self.ws.wait_closed())
+        return self.ws.close_code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._do(self.ws.close())
+        self.loop.close()
+
+
+def several_watches_share_a_socket():
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        a.do("space", "add", "notes")
+        made = json.loads(a.do("token", "create", "--name", "s", "--space",
+                               "notes", "--space", "default", "--json"))
+        with Socket(a, made["secret"]) as s:
+            equal(s.ws.subprotocol, "syncline.v1", "what is spoken")
+            for i, space in enumerate(("default", "notes")):
+                s.send(id=i, watch={"space": space})
+                told = s.read()
+                equal((told["id"], told["live"]), (i, True), "from now")
+            b.put("x", 1)
+            told = s.read()
+            equal((told["id"], told["key"], told["value"]), (0, "x", 1), "x")
+            a.put("y", 2, space="notes")
+            told = s.read()
+            equal((told["id"], told["key"]), (1, "y"), "y")
+            s.send(id=0, stop=True)
+            equal(s.read(), {"id": 0, "ok": True}, "no more of it")
+            b.put("x", 3)
+            a.waits_for("x", 3)
+            a.put("z", 4, space="notes")
+            equal(s.read()["key"], "z", "of the other alone")
+            s.send(id=2, watch={"space": "_mesh"})
+            equal(s.read()["code"], "EDENIED", "not its space")
+            s.send(id=3, watch={"space": "notes", "op": "stop"})
+            equal(s.read()["code"], "EINVAL", "nothing else goes through")
+            a.do("token", "revoke", "s")
+            equal(s.ends(), 1008, "who is let in no longer is shown out")
+
+
+def who_may_not_gets_no_socket():
+    with World() as w:
+        a, = w.nodes("a")
+        at = a.status()["listen"][0]
+        with open(os.path.join(a.dir, "token")) as f:
+            token = f.read().strip()
+        for status, more, presented in (
+                (401, {}, "wrong"),
+                (403, {"origin": "http://evil.example"}, token)):
+            try:
+                Socket(a, presented, **more)
+                check(False, "it was let in: %s" % more)
+            except websockets.exceptions.InvalidStatusCode as e:
+                equal(e.status_code, status, str(more))
+        with Socket(a, token, origin="http://" + at) as s:
+            s._do(s.ws.send(b"bytes"))
+            equal(s.ends(), 1003, "text is wanted")
+        with Hub(a) as h:
+            h.ask("GET", "/v1/socket", 426)
+
+
+def a_stream_ends_with_its_token():
+    with World() as w:
+        a, = w.nodes("a")
+        made = json.loads(a.do("token", "create", "--name", "s", "--json"))
+        with Hub(a, made["secret"]) as h:
+            with h.ask("GET", "/v1/spaces/default/watch", stream=True) as r:
+                told = events(r)
+                equal(next(told)[0], "live", "from now")
+                a.do("token", "revoke", "s")
+                name, _, data = next(told)
+                equal((name, data["code"]), ("end", "EDENIED"), "the end")
 
 
 def a_conflict_is_settled():

@@ -111,6 +111,27 @@ def without_a_token_nothing_is_told():
             tap.equal(r.status, 401, method)
 
 
+def a_websocket_obeys_as_well():
+    """R9: host, origin and token are looked at before it is one."""
+    scene = peer.scene()
+    a = Asker(scene)
+    asks = {"Connection": "Upgrade", "Upgrade": "websocket",
+            "Sec_WebSocket_Version": "13",
+            "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    with scene.unharmed():
+        for status, token, fields in (
+                (421, a.token, {"Host": "evil.example"}),
+                (403, a.token, {"Origin": "http://evil.example"}),
+                (403, a.token, {"Sec_Fetch_Site": "cross-site"}),
+                (401, None, {}),
+                (401, None, {"Sec_WebSocket_Protocol": "bearer.wrong"}),
+                (101, None, {"Sec_WebSocket_Protocol":
+                             "syncline.v1, bearer." + a.token}),
+                (101, a.token, {})):
+            r = a.ask("GET", "/v1/socket", token, **asks, **fields)
+            tap.equal(r.status, status, str(fields))
+
+
 def tokens_cannot_be_guessed_quickly():
     """Five a minute of one address; others are not hindered."""
     scene = peer.scene()

@@ -207,6 +207,24 @@ static void ask(struct hub_conn *c, const struct json *args)
         port->pace(port->ctx, c->request, true);
 }
 
+static void upgrade(struct hub_conn *c, const struct http_request *r)
+{
+    const struct slice want = SLICE_LIT("syncline.v1");
+    struct slice offer = http_field(r, "sec-websocket-protocol");
+
+    if (!r->is_websocket) {
+        hub_problem(c, 426, NULL,
+            SLICE_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
+            "this is spoken to by WebSocket");
+        return;
+    }
+    while (offer.len > want.len && !slice_has_prefix(offer, want))
+        offer = slice_from(offer, 1);
+    c->route = NULL;
+    c->socket = true;
+    http_upgrade(c->http, slice_has_prefix(offer, want) ? "syncline.v1" : NULL);
+}
+
 static void carry_out(struct hub_conn *c, const struct http_request *r,
     const struct matched *m, struct arena *a)
 {
@@ -216,6 +234,10 @@ static void carry_out(struct hub_conn *c, const struct http_request *r,
         !add_body(c, r, m->route, args, a) || !add_condition(c, r, args, a))
         return;
     c->route = m->route;
+    if (m->route->answer == ANSWER_SOCKET) {
+        upgrade(c, r);
+        return;
+    }
     if (m->route->answer == ANSWER_OPENAPI) {
         put_openapi(c);
         return;
@@ -266,6 +288,7 @@ static void give_up(struct hub_conn *c)
         c->hub->opt.port.cancel(c->hub->opt.port.ctx, c->request);
     c->request = 0;
     c->streams = false;
+    hub_socket_end(c);
 }
 
 static void on_gone(void *ctx, struct http_conn *http)
@@ -274,14 +297,11 @@ static void on_gone(void *ctx, struct http_conn *http)
     give_up(http_conn_user(http));
 }
 
-/* No route speaks WebSocket yet, so nothing is upgraded. */
 static void on_message(
     void *ctx, struct http_conn *http, bool text, struct slice message)
 {
     (void)ctx;
-    (void)http;
-    (void)text;
-    (void)message;
+    hub_socket_take(http_conn_user(http), text, message);
 }
 
 /* ---- connections ---- */
@@ -345,13 +365,34 @@ void hub_conn_end(struct hub_conn *c)
     http_conn_end(c->http);
 }
 
+/* A token that is good no longer ends what it has begun. */
+static void look_at_token(struct hub_conn *c)
+{
+    if (c->token[0] == 0 || (!c->streams && !c->socket) ||
+        hub_guard_again(c, SLICE_NONE))
+        return;
+    c->token[0] = 0;
+    if (c->socket) {
+        hub_socket_end(c);
+        http_close_websocket(c->http, 1008, "the token is good no longer");
+    } else {
+        c->hub->opt.port.cancel(c->hub->opt.port.ctx, c->request);
+        hub_on_reply(c,
+            SLICE_LIT(
+                "{\"ok\":false,\"code\":\"EDENIED\",\"error\":\"the token "
+                "is good no longer\"}"),
+            false);
+    }
+}
+
 /* Whoever reads a stream learns so that it lives, and we that he does. */
 void hub_conn_tick(struct hub_conn *c, uint64_t now_us)
 {
     c->now_us = now_us;
+    look_at_token(c);
     if (c->streams && now_us >= c->beat_us && !c->slow) {
         http_send(c->http, SLICE_LIT(":\n\n"));
-        c->beat_us = now_us + (uint64_t)15 * 1000 * 1000;
+        c->beat_us = now_us + HUB_BEAT_US;
     }
     http_conn_tick(c->http, now_us / 1000);
 }
@@ -364,6 +405,13 @@ void hub_conn_pace(struct hub_conn *c, bool slow)
     if (c->request != 0 && c->route != NULL &&
         c->route->answer == ANSWER_STREAM)
         c->hub->opt.port.pace(c->hub->opt.port.ctx, c->request, slow);
+    hub_socket_pace(c, slow);
+}
+
+/* Of who listens to a stream it is to be heard that he goes. */
+bool hub_conn_is_deaf(const struct hub_conn *c)
+{
+    return c->slow || (http_conn_is_busy(c->http) && !c->streams && !c->socket);
 }
 
 struct http_conn *hub_conn_http(struct hub_conn *c)

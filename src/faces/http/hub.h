@@ -15,8 +15,11 @@
 
 enum hub_scope { HUB_OPEN, HUB_READ, HUB_WRITE, HUB_ADMIN };
 
+#define HUB_TOKEN_ID 16 /* its public name, with a NUL */
+
 /* What a token is good for; lent until the check's caller returns. */
 struct hub_grant {
+    char id[HUB_TOKEN_ID];
     enum hub_scope scope;
     const struct slice *spaces; /* NULL: all */
     size_t spaces_n;
@@ -36,6 +39,8 @@ struct hub_port {
      * wrong from there, none is looked at for *wait_us. */
     int (*check)(void *ctx, const struct netaddr *from, struct slice token,
         struct hub_grant *out, uint64_t *wait_us);
+    /* The same of a token that was good before. */
+    int (*check_again)(void *ctx, const char *id, struct hub_grant *out);
     /* Told when output is there that nobody has been told of. */
     void (*wake)(void *ctx, void *user);
 };
@@ -64,6 +69,8 @@ void hub_conn_end(struct hub_conn *c);
 void hub_conn_tick(struct hub_conn *c, uint64_t now_us);
 /* Its socket takes no more for now, or does again. */
 void hub_conn_pace(struct hub_conn *c, bool slow);
+/* Nothing is to be read of it for now. */
+bool hub_conn_is_deaf(const struct hub_conn *c);
 struct http_conn *hub_conn_http(struct hub_conn *c);
 
 #endif

@@ -3,8 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define BEAT_US ((uint64_t)15 * 1000 * 1000)
-
 /* R11: nothing here may be framed, run, guessed or kept. */
 #define FIELDS                                                                \
     "Cache-Control: no-store\r\n"                                             \
@@ -41,10 +39,11 @@ static const char *title_of(unsigned status)
         { 405, "Method Not Allowed" }, { 408, "Request Timeout" },
         { 409, "Conflict" }, { 412, "Precondition Failed" },
         { 413, "Content Too Large" }, { 415, "Unsupported Media Type" },
-        { 421, "Misdirected Request" }, { 422, "Unprocessable Content" },
-        { 429, "Too Many Requests" }, { 500, "Internal Server Error" },
-        { 501, "Not Implemented" }, { 503, "Service Unavailable" },
-        { 504, "Gateway Timeout" }, { 507, "Insufficient Storage" } };
+        { 421, "Misdirected Request" }, { 426, "Upgrade Required" },
+        { 422, "Unprocessable Content" }, { 429, "Too Many Requests" },
+        { 500, "Internal Server Error" }, { 501, "Not Implemented" },
+        { 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
+        { 507, "Insufficient Storage" } };
 
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (titles[i].status == status)
@@ -223,7 +222,7 @@ static void put_event(struct hub_conn *c, struct slice json)
         buf_put_slice(&b, slice_from(json, more.len));
         buf_put_str(&b, "\n\n");
         http_send(c->http, buf_slice(&b));
-        c->beat_us = c->now_us + BEAT_US;
+        c->beat_us = c->now_us + HUB_BEAT_US;
     }
     buf_free(&b);
     arena_free(&a);

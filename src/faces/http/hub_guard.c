@@ -119,11 +119,31 @@ static struct slice bearer(const struct http_request *r)
     return value;
 }
 
+/* A page cannot set Authorization for a WebSocket: there it offers, behind the
+ * protocol that it wants, one that holds the token (`bearer.TOKEN`). */
+static struct slice token_of(const struct http_request *r)
+{
+    const struct slice mark = SLICE_LIT("bearer.");
+    struct slice offer = http_field(r, "sec-websocket-protocol");
+
+    if (!r->is_websocket || http_field(r, "authorization").len > 0)
+        return bearer(r);
+    for (; offer.len > mark.len; offer = slice_from(offer, 1))
+        if (slice_has_prefix(offer, mark)) {
+            size_t n = mark.len;
+
+            while (n < offer.len && offer.ptr[n] != ',' && offer.ptr[n] != ' ')
+                n++;
+            return SLICE(offer.ptr + mark.len, n - mark.len);
+        }
+    return SLICE_NONE;
+}
+
 static bool check_token(
     struct hub_conn *c, const struct http_request *r, struct hub_grant *grant)
 {
     const struct hub_port *port = &c->hub->opt.port;
-    const struct slice token = bearer(r);
+    const struct slice token = token_of(r);
     uint64_t wait_us = 0;
     char fields[64];
     int rc = port->check(port->ctx, &c->remote, token, grant, &wait_us);
@@ -152,10 +172,8 @@ static bool check_token(
 }
 
 /* What a token of some spaces alone is good for must name one of them. */
-static bool is_of_space(const struct hub_grant *g, const struct json *args)
+static bool is_of_space(const struct hub_grant *g, struct slice space)
 {
-    struct slice space = json_get_str(args, "space");
-
     if (g->spaces == NULL)
         return true;
     for (size_t i = 0; i < g->spaces_n; i++)
@@ -188,13 +206,16 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
     const struct route *route = m->route;
     struct hub_grant grant = { .scope = HUB_OPEN };
 
+    c->token[0] = 0;
     if (route->scope == HUB_OPEN)
         return true;
     if (PLANTED(R12_TOKEN))
         grant.scope = HUB_ADMIN;
     else if (!check_token(c, r, &grant))
         return false;
-    if (grant.scope < route->scope || !is_of_space(&grant, args)) {
+    if (grant.scope < route->scope ||
+        (route->answer != ANSWER_SOCKET &&
+            !is_of_space(&grant, json_get_str(args, "space")))) {
         static const char *const names[] = { "open", "read", "write", "admin" };
 
         hub_problem(c, 403, "EDENIED", SLICE_NONE,
@@ -202,6 +223,7 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
             grant.spaces != NULL ? ", and one of its spaces" : "");
         return false;
     }
+    memcpy(c->token, grant.id, sizeof c->token);
     if ((r->body.len > 0 || route->body != BODY_NONE) &&
         !is_json(http_field(r, "content-type"), route) && !PLANTED(R10_TYPE)) {
         hub_problem(c, 415, "EUNSUPPORTED",
@@ -211,4 +233,14 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
         return false;
     }
     return true;
+}
+
+bool hub_guard_again(struct hub_conn *c, struct slice space)
+{
+    const struct hub_port *port = &c->hub->opt.port;
+    struct hub_grant grant;
+
+    return port->check_again(port->ctx, c->token, &grant) == SYNCLINE_OK &&
+        grant.scope >= HUB_READ &&
+        (space.ptr == NULL || is_of_space(&grant, space));
 }

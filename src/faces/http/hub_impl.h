@@ -4,6 +4,8 @@
 
 #include "faces/http/route.h"
 
+#define HUB_BEAT_US ((uint64_t)15 * 1000 * 1000) /* of a quiet stream */
+
 struct hub {
     struct hub_options opt;
     struct http_events events;
@@ -19,7 +21,10 @@ struct hub_conn {
     uint64_t request;          /* asked of the node; 0: nothing */
     uint64_t beat_us;          /* when a quiet stream says that it lives */
     bool streams, slow;
-    bool unchanged_if; /* `etag` is what the caller has already */
+    bool socket;               /* it speaks WebSocket */
+    struct hub_watch *watches; /* over that */
+    char token[HUB_TOKEN_ID];  /* by which it was let in; "": it was not */
+    bool unchanged_if;         /* `etag` is what the caller has already */
     char etag[64];
 };
 
@@ -31,6 +36,17 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r);
  * path was found to be. False: it has been answered. */
 bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
     const struct matched *m, const struct json *args);
+
+/* Is the token by which it was let in still good, for that space? NONE: for
+ * whatever it was good for. */
+bool hub_guard_again(struct hub_conn *c, struct slice space);
+
+/* ---- hub_socket.c ---- */
+
+void hub_socket_take(struct hub_conn *c, bool text, struct slice message);
+void hub_socket_pace(struct hub_conn *c, bool slow);
+/* Nobody listens any more. */
+void hub_socket_end(struct hub_conn *c);
 
 /* ---- hub_answer.c ---- */
 

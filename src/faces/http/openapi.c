@@ -112,16 +112,17 @@ static void put_responses(struct buf *b, const struct route *r)
         [ANSWER_OBJECT] = "application/json",
         [ANSWER_VALUE] = "application/json",
         [ANSWER_STREAM] = "text/event-stream",
+        [ANSWER_SOCKET] = "application/json",
         [ANSWER_HEALTH] = "application/json",
         [ANSWER_METRICS] = "text/plain",
         [ANSWER_OPENAPI] = "application/json",
     };
 
     buf_printf(b,
-        ",\"responses\":{\"200\":{\"description\":\"it is so\","
+        ",\"responses\":{\"%s\":{\"description\":\"it is so\","
         "\"content\":{\"%s\":{\"schema\":{}}}},\"default\":{\"$ref\":"
         "\"#/components/responses/problem\"}}",
-        types[r->answer]);
+        r->answer == ANSWER_SOCKET ? "101" : "200", types[r->answer]);
 }
 
 static void put_operation(struct buf *b, const struct route *r)

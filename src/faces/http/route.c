@@ -94,6 +94,11 @@ const struct route routes[] = {
             { "from", PARAM_STR,
                 "a cursor, or `start`; left out: from now" } } },
 
+    { HTTP_GET, "/v1/socket", HUB_READ, "watch", BODY_NONE, ANSWER_SOCKET,
+        .id = "socket", .tag = "items",
+        .summary = "Watches over a WebSocket, protocol `syncline.v1`; a page "
+                   "gives its token as another one, `bearer.TOKEN`" },
+
     { HTTP_GET, "/v1/conflicts", HUB_READ, "conflicts", BODY_NONE,
         ANSWER_OBJECT, .id = "listConflicts", .tag = "conflicts",
         .summary = "What lost against a concurrent change",

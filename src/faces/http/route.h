@@ -28,6 +28,7 @@ enum answer_kind {
     ANSWER_OBJECT, /* what the node answers, without `ok` */
     ANSWER_VALUE,  /* its member `value`, with ETag */
     ANSWER_STREAM, /* Server-Sent Events */
+    ANSWER_SOCKET, /* WebSocket */
     ANSWER_HEALTH,
     ANSWER_METRICS,
     ANSWER_OPENAPI,
