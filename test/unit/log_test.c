@@ -128,7 +128,7 @@ TEST(wrong_levels_say_why_and_change_nothing)
         CHECK_INT(rc, rows[i].why == NULL ? SYNCLINE_OK : SYNCLINE_EINVAL);
         if (rows[i].why == NULL)
             continue;
-        CHECK_SAYING(strstr(why.text, rows[i].why) == why.text, why.text);
+        CHECK_SAYING(strstr(why.text, rows[i].why) == why.text, "%s", why.text);
         CHECK_INT(levels.rest, LOG_LEVEL_DEBUG);
     }
 }

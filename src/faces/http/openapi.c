@@ -12,8 +12,9 @@ static void put_schema(struct buf *b, enum param_type type)
 {
     static const char *const schemas[] = { "{\"type\":\"string\"}",
         "{\"type\":\"integer\",\"minimum\":0}", "{\"type\":\"boolean\"}",
-        "{\"oneOf\":[{\"type\":\"integer\",\"minimum\":0},"
-        "{\"const\":\"all\"}]}" };
+        /* clang takes two literals in a row for a comma that is missing */
+        ("{\"oneOf\":[{\"type\":\"integer\",\"minimum\":0},"
+         "{\"const\":\"all\"}]}") };
 
     buf_put_str(b, schemas[type]);
 }
