@@ -22,7 +22,7 @@
 /* That is written as an item of `_mesh`, and as the node's own. */
 #define TWO_RECORDS (2 * EPOCH_RECORD_MAX)
 /* Seeds whose signatures are Ed25519; those of the others are quick. */
-#define REAL_ONE_IN 64
+#define REAL_ONE_IN 128
 
 /* The store is not the node: what it allocates does not fail here. */
 static int disk_get(

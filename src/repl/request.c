@@ -108,14 +108,16 @@ static int context_print(
     const struct node *n, const struct item *it, char out[2 * CONTEXT_LEN + 1])
 {
     uint8_t sum[SHA256_LEN] = { 0 };
+    struct slice print;
     struct buf b = { 0 };
     int rc;
 
     put_varint(&b, it->length);
     put_vv(&b, &it->ctx);
+    print = buf_slice(&b);
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
-        rc = n->opt.crypto->sha256(n->opt.crypto->self, sum, buf_slice(&b));
+        rc = n->opt.crypto->hash(n->opt.crypto->self, sum, &print, 1);
     buf_free(&b);
     hex_encode(out, SLICE(sum, CONTEXT_LEN));
     return rc;
