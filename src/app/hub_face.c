@@ -86,13 +86,6 @@ static int on_check_again(void *ctx, const char *id, struct hub_grant *out)
     return rc;
 }
 
-/* At the turn's end all are looked at anyhow. */
-static void on_wake(void *ctx, void *user)
-{
-    (void)ctx;
-    (void)user;
-}
-
 /* ---- callers ---- */
 
 static void guest_drop(struct guest *g)
@@ -124,8 +117,7 @@ static bool on_up(void *ctx, uint64_t conn, const struct netaddr *remote)
         return false;
     g->face = f;
     g->conn = conn;
-    if (hub_accept(&g->hub, f->hub, remote, g, clock_mono_us()) !=
-        SYNCLINE_OK) {
+    if (hub_accept(&g->hub, f->hub, remote, clock_mono_us()) != SYNCLINE_OK) {
         free(g);
         return false;
     }
@@ -235,8 +227,7 @@ int hub_face_start(struct hub_face *f, struct engine *e)
                                    .cancel = on_cancel,
                                    .pace = on_pace,
                                    .check = on_check,
-                                   .check_again = on_check_again,
-                                   .wake = on_wake },
+                                   .check_again = on_check_again },
         .tcp_port = n > 0 ? at[0].port : 0,
         .hosts = f->opt.hosts,
         .hosts_n = f->opt.hosts_n,

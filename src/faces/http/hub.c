@@ -324,7 +324,7 @@ void hub_free(struct hub *h)
 }
 
 int hub_accept(struct hub_conn **out, struct hub *h,
-    const struct netaddr *remote, void *user, uint64_t now_us)
+    const struct netaddr *remote, uint64_t now_us)
 {
     static const struct http_limits limits;
     struct hub_conn *c = calloc(1, sizeof *c);
@@ -332,9 +332,7 @@ int hub_accept(struct hub_conn **out, struct hub *h,
 
     if (c == NULL)
         return SYNCLINE_ENOMEM;
-    *c = (struct hub_conn){
-        .hub = h, .remote = *remote, .user = user, .now_us = now_us
-    };
+    *c = (struct hub_conn){ .hub = h, .remote = *remote, .now_us = now_us };
     rc = http_conn_new(&c->http, &h->events, &limits, now_us / 1000);
     if (rc != SYNCLINE_OK) {
         free(c);

@@ -41,8 +41,6 @@ struct hub_port {
         struct hub_grant *out, uint64_t *wait_us);
     /* The same of a token that was good before. */
     int (*check_again)(void *ctx, const char *id, struct hub_grant *out);
-    /* Told when output is there that nobody has been told of. */
-    void (*wake)(void *ctx, void *user);
 };
 
 struct hub_options {
@@ -60,9 +58,10 @@ struct hub_conn; /* opaque: one caller's connection */
 NODISCARD int hub_new(struct hub **out, const struct hub_options *opt);
 void hub_free(struct hub *h); /* after its connections; NULL is fine */
 
-/* user: for port.wake. now in microseconds of a clock that never goes back. */
+/* now in microseconds of a clock that never goes back. What there is to say is
+ * in hub_conn_http's buffer after any of these, and after an answer. */
 NODISCARD int hub_accept(struct hub_conn **out, struct hub *h,
-    const struct netaddr *remote, void *user, uint64_t now_us);
+    const struct netaddr *remote, uint64_t now_us);
 void hub_conn_free(struct hub_conn *c); /* cancels what it asked for */
 void hub_conn_feed(struct hub_conn *c, struct slice in, uint64_t now_us);
 void hub_conn_end(struct hub_conn *c);

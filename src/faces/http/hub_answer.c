@@ -269,5 +269,4 @@ void hub_on_reply(void *ctx, struct slice json, bool more)
         put_object(c, json);
     }
     arena_free(&a);
-    c->hub->opt.port.wake(c->hub->opt.port.ctx, c->user);
 }

@@ -15,7 +15,6 @@ struct hub_conn {
     struct hub *hub;
     struct http_conn *http;
     struct netaddr remote;
-    void *user;
     uint64_t now_us;
     const struct route *route; /* of the request under way */
     uint64_t request;          /* asked of the node; 0: nothing */

@@ -51,7 +51,6 @@ static void on_event(void *ctx, struct slice json, bool more)
     tell(c, w->id, json);
     if (!more)
         drop(w);
-    c->hub->opt.port.wake(c->hub->opt.port.ctx, c->user);
 }
 
 static struct hub_watch *find(struct hub_conn *c, int64_t id)

@@ -32,7 +32,6 @@ enum answer_kind {
     ANSWER_HEALTH,
     ANSWER_METRICS,
     ANSWER_OPENAPI,
-    ANSWER_PAGE,
 };
 
 #define ROUTE_PARAMS 8
