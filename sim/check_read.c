@@ -18,17 +18,16 @@ void check_read(struct world *w, struct machine *m, struct slice space,
         ENSURE(
             json_parse(&want, doc, JSON_STRICT, &arena, NULL) == SYNCLINE_OK);
     buf_clear(&text);
-    if (json_get(got, "value") != NULL)
-        json_print(&text, json_get(got, "value"), JSON_CANONICAL);
-    if (w->failed) {
-        /* said already */
-    } else if (want == NULL) {
-        if (rc != SYNCLINE_ENOTFOUND)
-            world_fail(w, "I5", "node %u: %.*s was deleted and reads %.*s",
-                m->ix, SLICE_FMT(key), SLICE_FMT(buf_slice(&text)));
-    } else if (got == NULL || !json_equal(json_get(got, "value"), want)) {
+    if (!w->failed &&
+        (want == NULL
+                ? rc != SYNCLINE_ENOTFOUND
+                : got == NULL || !json_equal(json_get(got, "value"), want))) {
+        if (json_get(got, "value") != NULL)
+            json_print(&text, json_get(got, "value"), JSON_CANONICAL);
         world_fail(w, "I5", "node %u: %.*s was written as %.*s and reads %.*s",
-            m->ix, SLICE_FMT(key), SLICE_FMT(doc), SLICE_FMT(buf_slice(&text)));
+            m->ix, SLICE_FMT(key),
+            SLICE_FMT(want != NULL ? doc : SLICE_LIT("deleted")),
+            SLICE_FMT(buf_slice(&text)));
     }
     buf_free(&text);
     arena_free(&arena);

@@ -97,10 +97,10 @@ static struct cargo *lane_put(struct world *w, struct link *l, unsigned i,
     int type, struct slice bytes, uint64_t delay_us)
 {
     struct lane *lane = &l->lane[i];
-    struct cargo *c = sim_alloc(1, sizeof *c + bytes.len);
+    struct cargo *c = malloc(sizeof *c + bytes.len);
 
-    c->type = (uint8_t)type;
-    c->len = bytes.len;
+    ENSURE(c != NULL);
+    *c = (struct cargo){ .type = (uint8_t)type, .len = bytes.len };
     if (bytes.len > 0)
         memcpy(c->bytes, bytes.ptr, bytes.len);
     c->due_us = w->now_us + delay_us + prng_below(&l->draw, w->net.jitter_us);
