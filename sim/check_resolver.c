@@ -122,6 +122,17 @@ static bool is_one_of(const struct led_change *c, const struct dot *d)
     return false;
 }
 
+/* A result of before, made of some of it: of several that were written again
+ * as one change it is not told which cell came of what. */
+static bool is_of_the_same(
+    const struct led_change *c, const struct led_change *before)
+{
+    for (uint32_t i = 0; i < before->merges_n; i++)
+        if (is_one_of(c, &before->merges[i]))
+            return true;
+    return false;
+}
+
 static bool counts(
     const struct world *w, const struct machine *m, const struct led_change *c)
 {
@@ -166,8 +177,7 @@ void check_merged(
             replaced_by(w, m, change, item, &c->cells[i], &old);
 
         if (by == NULL || !dot_eq(&c->cells[i].first, &c->dot) ||
-            is_one_of(c, &old->first) ||
-            (by->merges_n > 0 && is_one_of(c, &by->merges[0])))
+            is_one_of(c, &old->first) || is_of_the_same(c, by))
             continue;
         world_fail(w, "I11",
             "node %u: the result of a resolver takes the place of %.*s at "
