@@ -4,6 +4,7 @@
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -95,8 +96,12 @@ def who_read_before_writes_only_then():
             equal(a.get("x"), 2, "as it was")
             ha.ask("DELETE", ITEMS + "/x", headers={"If-Match": "*"})
             ha.ask("DELETE", ITEMS + "/x", 412, headers={"If-Match": "*"})
-            ha.ask("PUT", ITEMS + "/x", 400, json=1,
-                   headers={"If-Match": 'W/"1"'})
+            for condition in ('W/"1"', '"a", "b"', "", '"'):
+                ha.ask("PUT", ITEMS + "/x", 400, json=1,
+                       headers={"If-Match": condition})
+            ha.ask("POST", ITEMS, 400, json={"ops": [{"key": "x", "value": 1}]},
+                   headers={"If-Match": tag})
+            ha.ask("GET", ITEMS + "/x", 404)
 
 
 def the_past_comes_back():
@@ -133,6 +138,7 @@ def changes_are_told_as_they_come():
                 told = events(r)
                 name, _, data = next(told)
                 equal((name, data["key"]), ("change", "y"), "what came since")
+            h.ask("HEAD", at, 405)
             told = h.json("GET", "/v1/spaces/nowhere/watch", 404)
             holds(told["detail"], "nowhere")
 
@@ -205,6 +211,50 @@ def several_watches_share_a_socket():
             equal(s.ends(), 1008, "who is let in no longer is shown out")
 
 
+def no_space_named_is_the_default_one():
+    with World() as w:
+        a, = w.nodes("a")
+        a.do("space", "add", "notes")
+        made = json.loads(a.do("token", "create", "--name", "s", "--space",
+                               "notes", "--json"))
+        a.put("secret", 1)
+        with Socket(a, made["secret"]) as s:
+            for i, watch in enumerate(({"from": "start"}, {"space": ""},
+                                       {"space": None}, {"space": ["notes"]},
+                                       {"space": "default"})):
+                s.send(id=i, watch=watch)
+                told = s.read()
+                check(told["code"] in ("EDENIED", "EINVAL"), told)
+
+
+def who_does_not_read_is_not_answered():
+    """Pipelined requests wait, rather than their answers."""
+    with World() as w:
+        a, = w.nodes("a")
+        host, port = a.status()["listen"][0].rsplit(":", 1)
+        n = 2000
+        request = ("GET /openapi.json HTTP/1.1\r\nHost: %s:%s\r\n\r\n" % (
+            host, port)).encode()
+        before = a.status()["rss_bytes"]
+        with socket.create_connection((host, int(port)), 20) as s:
+            s.sendall(request * n)
+            with Hub(a) as h:
+                h.ask("GET", "/health")
+            grown = a.status()["rss_bytes"] - before
+            check(grown < 16 << 20, "it grew by %d MiB" % (grown >> 20))
+            seen = 0
+            with s.makefile("rb") as answers:
+                while seen < n:
+                    length = 0
+                    equal(answers.readline(), b"HTTP/1.1 200 OK\r\n", "status")
+                    for line in iter(answers.readline, b"\r\n"):
+                        if line.lower().startswith(b"content-length:"):
+                            length = int(line.split(b":")[1])
+                    answers.read(length)
+                    seen += 1
+            equal(seen, n, "all of them in the end")
+
+
 def who_may_not_gets_no_socket():
     with World() as w:
         a, = w.nodes("a")
@@ -275,6 +325,12 @@ def the_mesh_is_shown_and_changed():
             members = h.json("GET", "/v1/members")["members"]
             equal(sorted(m["role"] for m in members),
                   ["admin", "admin", "reader"], "three")
+            for path, body in (("/v1/pending", {"for_s": "x"}),
+                               ("/v1/invitations", {"expires_s": 1.5}),
+                               ("/v1/invitations", {"spaces": "notes"}),
+                               ("/v1/invitations", {"unknown": 1})):
+                told = h.json("POST", path, 400, json=body)
+                holds(told["detail"], list(body)[0])
             h.ask("DELETE", "/v1/members/c")
             equal(len(h.json("GET", "/v1/members")["members"]), 2, "two")
             h.ask("DELETE", "/v1/spaces/notes")

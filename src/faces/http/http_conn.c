@@ -5,7 +5,8 @@
 #include "faces/http/http_answer.h"
 #include "faces/http/http_conn_impl.h"
 
-#define PENDING_MAX ((size_t)1 << 20) /* behind a request that waits */
+#define ANSWERS_MAX ((size_t)64 << 10) /* unsent, beyond which none is made */
+#define PENDING_MAX ((size_t)1 << 20)  /* behind a request that waits */
 
 static uint64_t or_default(uint64_t v, uint64_t otherwise)
 {
@@ -264,6 +265,12 @@ static void deliver(struct http_conn *c)
     buf_free(&c->body);
 }
 
+/* Whoever does not read his answers is given no more of them for now. */
+static bool has_room(const struct http_conn *c)
+{
+    return c->out.len < ANSWERS_MAX;
+}
+
 /* Goes on with what has come as far as it can. */
 static void pump(struct http_conn *c)
 {
@@ -271,7 +278,7 @@ static void pump(struct http_conn *c)
 
     while (goes_on) {
         goes_on = false;
-        if (c->phase == PHASE_HEAD && take_head(c)) {
+        if (c->phase == PHASE_HEAD && has_room(c) && take_head(c)) {
             judge_head(c);
             goes_on = true;
         } else if (c->phase == PHASE_BODY && take_body(c)) {
@@ -281,6 +288,7 @@ static void pump(struct http_conn *c)
             http_conn_take_frames(c);
         }
     }
+    c->is_held = c->phase == PHASE_HEAD && !has_room(c);
     buf_consume(&c->in, c->taken);
     c->taken = 0;
     if (c->in.len == 0 || c->phase == PHASE_OVER)
@@ -330,7 +338,7 @@ void http_conn_feed(struct http_conn *c, struct slice in, uint64_t now_ms)
         keep(c, in);
     pump(c);
     if (c->in.len > PENDING_MAX &&
-        (c->phase == PHASE_BUSY || c->phase == PHASE_STREAM))
+        (c->phase == PHASE_BUSY || c->phase == PHASE_STREAM || !has_room(c)))
         http_conn_drop(c);
     end(c);
 }
@@ -366,7 +374,7 @@ static bool is_due(const struct http_conn *c)
     case PHASE_OVER:
         return c->is_owed;
     case PHASE_HEAD:
-        return c->is_stale && c->in.len > 0;
+        return c->in.len > 0 && has_room(c) && (c->is_stale || c->is_held);
     case PHASE_WEBSOCKET:
         return c->in.len > 0;
     default:

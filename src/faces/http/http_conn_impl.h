@@ -45,6 +45,7 @@ struct http_conn {
 
     uint64_t now_ms;
     uint64_t since_ms; /* in the phase, or for the first byte of a head */
+    bool is_held;      /* requests wait until answers are read */
     bool is_stale;     /* since_ms; nobody knew the time */
     uint64_t added;    /* to out, ever */
     uint64_t sent;     /* of that, when it was last looked at */

@@ -55,12 +55,29 @@ static bool add_query(struct hub_conn *c, const struct http_request *r,
     return true;
 }
 
-static bool is_arg(const struct route *route, struct slice name)
+static const struct param *find_arg(
+    const struct route *route, struct slice name)
 {
     for (size_t i = 0; i < ROUTE_PARAMS && route->args[i].name != NULL; i++)
         if (slice_is(name, route->args[i].name))
-            return true;
-    return false;
+            return &route->args[i];
+    return NULL;
+}
+
+static bool is_of_type(const struct json *v, enum param_type type)
+{
+    switch (type) {
+    case PARAM_STR:
+        return v->type == JSON_STRING;
+    case PARAM_INT:
+        return v->type == JSON_INT && v->i >= 0;
+    case PARAM_BOOL:
+        return v->type == JSON_TRUE || v->type == JSON_FALSE;
+    case PARAM_ARRAY:
+        return v->type == JSON_ARRAY;
+    default:
+        return true;
+    }
 }
 
 static bool add_members(struct hub_conn *c, const struct route *route,
@@ -71,11 +88,14 @@ static bool add_members(struct hub_conn *c, const struct route *route,
         return false;
     }
     for (struct json *v = body->first, *next; v != NULL; v = next) {
+        const struct param *p = find_arg(route, v->key);
+
         next = v->next;
-        if (!is_arg(route, v->key)) {
-            hub_problem(c, 400, "EINVAL", SLICE_NONE,
-                "%.*s: no member of this body; see /openapi.json",
-                SLICE_FMT(v->key));
+        if (p == NULL || !is_of_type(v, p->type)) {
+            hub_problem(c, 400, "EINVAL", SLICE_NONE, "%.*s: %s",
+                SLICE_FMT(v->key),
+                p == NULL ? "no member of this body; see /openapi.json"
+                          : "of another type than /openapi.json says");
             return false;
         }
         json_add(args, v->key, v);
@@ -117,26 +137,34 @@ static struct slice tag_in(struct slice field)
     return SLICE(field.ptr + 1, field.len - 2);
 }
 
-/* If-Match, If-None-Match (RFC 9110, 13.1). */
-static bool add_condition(struct hub_conn *c, const struct http_request *r,
-    struct json *args, struct arena *a)
+/* May the request have a condition? */
+static bool is_conditional(const struct route *r)
 {
-    const struct slice match = http_field(r, "if-match");
-    const struct slice none = http_field(r, "if-none-match");
-    struct slice tag = match.len > 0 ? tag_in(match)
-        : none.len > 0               ? tag_in(none)
-                                     : SLICE_NONE;
+    return r->answer == ANSWER_VALUE || slice_is(slice_str(r->op), "put") ||
+        slice_is(slice_str(r->op), "patch") ||
+        slice_is(slice_str(r->op), "del");
+}
+
+/* If-Match, If-None-Match (RFC 9110, 13.1): one of them, once, with one tag. A
+ * condition that is not understood is refused, never passed over. */
+static bool add_condition(struct hub_conn *c, const struct http_request *r,
+    const struct route *route, struct json *args, struct arena *a)
+{
+    const size_t matches = hub_count_fields(r, "if-match");
+    const size_t nones = hub_count_fields(r, "if-none-match");
     const bool is_get = r->method == HTTP_GET || r->method == HTTP_HEAD;
+    struct slice tag;
 
     c->unchanged_if = false;
-    if (match.len == 0 && none.len == 0)
+    if (matches + nones == 0)
         return true;
-    if (tag.ptr == NULL || (match.len > 0 && none.len > 0) ||
-        (is_get && (match.len > 0 || tag.len >= sizeof c->etag)) ||
-        (!is_get && none.len > 0 && !slice_is(tag, "*"))) {
+    tag = tag_in(http_field(r, matches > 0 ? "if-match" : "if-none-match"));
+    if (matches + nones > 1 || tag.ptr == NULL || !is_conditional(route) ||
+        (is_get && (matches > 0 || tag.len >= sizeof c->etag)) ||
+        (!is_get && nones > 0 && !slice_is(tag, "*"))) {
         hub_problem(c, 400, "EINVAL", SLICE_NONE,
-            "If-Match takes one strong ETag or *, If-None-Match one of a GET "
-            "or * of a write");
+            "of one item, If-Match takes one strong ETag or *, If-None-Match "
+            "one of a GET or * of a write");
         return false;
     }
     if (is_get) {
@@ -145,7 +173,7 @@ static bool add_condition(struct hub_conn *c, const struct http_request *r,
         return true;
     }
     json_add(args, SLICE_LIT("if_context"),
-        json_new_str(a, none.len > 0 ? SLICE_LIT("") : arena_dup(a, tag)));
+        json_new_str(a, nones > 0 ? SLICE_LIT("") : arena_dup(a, tag)));
     return true;
 }
 
@@ -209,20 +237,18 @@ static void ask(struct hub_conn *c, const struct json *args)
 
 static void upgrade(struct hub_conn *c, const struct http_request *r)
 {
-    const struct slice want = SLICE_LIT("syncline.v1");
-    struct slice offer = http_field(r, "sec-websocket-protocol");
-
     if (!r->is_websocket) {
         hub_problem(c, 426, NULL,
             SLICE_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
             "this is spoken to by WebSocket");
         return;
     }
-    while (offer.len > want.len && !slice_has_prefix(offer, want))
-        offer = slice_from(offer, 1);
     c->route = NULL;
     c->socket = true;
-    http_upgrade(c->http, slice_has_prefix(offer, want) ? "syncline.v1" : NULL);
+    http_upgrade(c->http,
+        http_list_has(r, "sec-websocket-protocol", "syncline.v1")
+            ? "syncline.v1"
+            : NULL);
 }
 
 static void carry_out(struct hub_conn *c, const struct http_request *r,
@@ -231,11 +257,17 @@ static void carry_out(struct hub_conn *c, const struct http_request *r,
     struct json *args = make_args(c, r, m, a);
 
     if (args == NULL || !hub_guard_access(c, r, m, args) ||
-        !add_body(c, r, m->route, args, a) || !add_condition(c, r, args, a))
+        !add_body(c, r, m->route, args, a) ||
+        !add_condition(c, r, m->route, args, a))
         return;
     c->route = m->route;
     if (m->route->answer == ANSWER_SOCKET) {
         upgrade(c, r);
+        return;
+    }
+    if (m->route->answer == ANSWER_STREAM && r->method == HTTP_HEAD) {
+        hub_problem(c, 405, "EUNSUPPORTED", SLICE_LIT("Allow: GET\r\n"),
+            "a stream has no end, and so no HEAD");
         return;
     }
     if (m->route->answer == ANSWER_OPENAPI) {
@@ -326,7 +358,8 @@ void hub_free(struct hub *h)
 int hub_accept(struct hub_conn **out, struct hub *h,
     const struct netaddr *remote, uint64_t now_us)
 {
-    static const struct http_limits limits;
+    /* A turn tells what it tells, and only then hears that it is too much. */
+    static const struct http_limits limits = { .queue_max = (size_t)64 << 20 };
     struct hub_conn *c = calloc(1, sizeof *c);
     int rc;
 
@@ -406,10 +439,10 @@ void hub_conn_pace(struct hub_conn *c, bool slow)
     hub_socket_pace(c, slow);
 }
 
-/* Of who listens to a stream it is to be heard that he goes. */
+/* Whoever waits for an answer is read, so that it is seen when he goes. */
 bool hub_conn_is_deaf(const struct hub_conn *c)
 {
-    return c->slow || (http_conn_is_busy(c->http) && !c->streams && !c->socket);
+    return c->slow;
 }
 
 struct http_conn *hub_conn_http(struct hub_conn *c)

@@ -70,7 +70,7 @@ static bool is_own_origin(struct slice origin, struct slice host)
     return false;
 }
 
-static size_t count(const struct http_request *r, const char *name)
+size_t hub_count_fields(const struct http_request *r, const char *name)
 {
     size_t n = 0;
 
@@ -93,9 +93,10 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r)
     }
     if (PLANTED(R08_ORIGIN))
         return true;
-    if ((count(r, "origin") > 0 && !is_own_origin(origin, r->host)) ||
-        (count(r, "sec-fetch-site") > 0 && !slice_is(site, "same-origin") &&
-            !slice_is(site, "none"))) {
+    if ((hub_count_fields(r, "origin") > 0 &&
+            !is_own_origin(origin, r->host)) ||
+        (hub_count_fields(r, "sec-fetch-site") > 0 &&
+            !slice_is(site, "same-origin") && !slice_is(site, "none"))) {
         hub_problem(c, 403, "EDENIED", SLICE_NONE,
             "a page of another site may not ask this node anything");
         return false;

@@ -29,6 +29,8 @@ struct hub_conn {
 
 /* ---- hub_guard.c ---- */
 
+/* How often a field is there. */
+size_t hub_count_fields(const struct http_request *r, const char *name);
 /* R7 and R8. False: it has been answered. */
 bool hub_guard_origin(struct hub_conn *c, const struct http_request *r);
 /* R10 and R12: the token, what it is good for, the kind of body. m is what the

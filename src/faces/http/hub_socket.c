@@ -82,6 +82,14 @@ static void refuse(
     buf_free(&b);
 }
 
+/* As the node takes it. */
+static struct slice space_of(const struct json *what)
+{
+    const struct slice space = json_get_str(what, "space");
+
+    return space.len > 0 ? space : SLICE_LIT("default");
+}
+
 static void begin(
     struct hub_conn *c, int64_t id, struct json *what, struct arena *a)
 {
@@ -92,7 +100,7 @@ static void begin(
         refuse(c, id, "ELIMIT", "this number watches already, or there are 64");
         return;
     }
-    if (!hub_guard_again(c, json_get_str(what, "space"))) {
+    if (!hub_guard_again(c, space_of(what))) {
         refuse(c, id, "EDENIED", "this token may not watch that space");
         return;
     }
@@ -134,8 +142,11 @@ static bool is_watch(const struct json *v)
 
     if (v == NULL || v->type != JSON_OBJECT)
         return false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        known += json_get(v, names[i]) != NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct json *m = json_get(v, names[i]);
+
+        known += m != NULL && m->type == JSON_STRING;
+    }
     return known == v->n;
 }
 

@@ -14,7 +14,8 @@ static void put_schema(struct buf *b, enum param_type type)
         "{\"type\":\"integer\",\"minimum\":0}", "{\"type\":\"boolean\"}",
         /* clang takes two literals in a row for a comma that is missing */
         ("{\"oneOf\":[{\"type\":\"integer\",\"minimum\":0},"
-         "{\"const\":\"all\"}]}") };
+         "{\"const\":\"all\"}]}"),
+        "{\"type\":\"array\"}", "{}" };
 
     buf_put_str(b, schemas[type]);
 }
@@ -62,22 +63,9 @@ static void put_parameters(struct buf *b, const struct route *r)
     buf_put_str(b, "]");
 }
 
-/* Members that are said to be an array or any value have no narrower type. */
 static void put_member(struct buf *b, const struct param *p)
 {
-    const bool free_form =
-        strncmp(p->help, "array", 5) == 0 || strcmp(p->name, "value") == 0;
-
-    buf_printf(b, "\"%s\":", p->name);
-    if (free_form) {
-        buf_put_str(b, "{");
-        put_text(b, "description", p->help);
-        if (strncmp(p->help, "array", 5) == 0)
-            buf_put_str(b, ",\"type\":\"array\"");
-        buf_put_str(b, "}");
-        return;
-    }
-    buf_put_str(b, "{\"allOf\":[");
+    buf_printf(b, "\"%s\":{\"allOf\":[", p->name);
     put_schema(b, p->type);
     buf_put_str(b, "],");
     put_text(b, "description", p->help);

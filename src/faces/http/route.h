@@ -8,7 +8,14 @@
 
 #include "faces/http/hub.h"
 
-enum param_type { PARAM_STR, PARAM_INT, PARAM_BOOL, PARAM_WAIT };
+enum param_type {
+    PARAM_STR,
+    PARAM_INT,
+    PARAM_BOOL,
+    PARAM_WAIT,  /* a number, or `all` */
+    PARAM_ARRAY, /* of a body only, as the next */
+    PARAM_ANY,
+};
 
 /* A parameter of the query, or a member of a body's object. */
 struct param {
