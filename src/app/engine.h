@@ -76,6 +76,8 @@ typedef void engine_reply_fn(void *ctx, struct slice json, bool more);
 struct engine_asker {
     uint32_t uid;
     int32_t pid;
+    char token[TOKEN_ID_LEN + 1]; /* by the hub; then the two are of nobody */
+    struct netaddr from;
 };
 
 /* Takes a request (doc/api.md); args are lent until it returns. Its number,

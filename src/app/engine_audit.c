@@ -32,8 +32,16 @@ void engine_audit(struct engine *e, const char *kind, struct slice details)
 
 static void put_asker(struct buf *b, const struct call *c)
 {
-    buf_printf(b, "{\"pid\":%ld,\"uid\":%lu}", (long)c->asker.pid,
-        (unsigned long)c->asker.uid);
+    const struct engine_asker *who = &c->asker;
+    char from[NETADDR_TEXT];
+
+    if (who->token[0] == 0) {
+        buf_printf(b, "{\"pid\":%ld,\"uid\":%lu}", (long)who->pid,
+            (unsigned long)who->uid);
+        return;
+    }
+    netaddr_format_ip(from, &who->from);
+    buf_printf(b, "{\"address\":\"%s\",\"token\":\"%s\"}", from, who->token);
 }
 
 /* Whose request it was, or who is at the other end; else the node's own

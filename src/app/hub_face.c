@@ -3,6 +3,7 @@
 #include "faces/http/hub.h"
 #include "io/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define QUEUE_HIGH ((size_t)256 << 10)
@@ -30,12 +31,16 @@ struct hub_face {
 
 /* ---- what the hub asks for ---- */
 
-static uint64_t on_request(
-    void *ctx, const struct json *args, hub_reply_fn *fn, void *fn_ctx)
+static uint64_t on_request(void *ctx, const struct hub_asker *who,
+    const struct json *args, hub_reply_fn *fn, void *fn_ctx)
 {
     struct hub_face *f = ctx;
+    struct engine_asker asker = {
+        .uid = UINT32_MAX, .pid = -1, .from = *who->from
+    };
 
-    return engine_request(f->engine, args, NULL, fn, fn_ctx);
+    (void)snprintf(asker.token, sizeof asker.token, "%s", who->token);
+    return engine_request(f->engine, args, &asker, fn, fn_ctx);
 }
 
 static void on_cancel(void *ctx, uint64_t request)

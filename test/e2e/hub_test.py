@@ -325,6 +325,12 @@ def the_mesh_is_shown_and_changed():
             members = h.json("GET", "/v1/members")["members"]
             equal(sorted(m["role"] for m in members),
                   ["admin", "admin", "reader"], "three")
+            a.call("audit")
+            with open(os.path.join(a.dir, "audit.log")) as log:
+                invited = [r for r in map(json.loads, log)
+                           if r["kind"] == "invite"][-1]
+            equal(sorted(invited["who"]), ["address", "token"], "by whom")
+            equal(invited["who"]["address"], "127.0.0.1", "where from")
             for path, body in (("/v1/pending", {"for_s": "x"}),
                                ("/v1/invitations", {"expires_s": 1.5}),
                                ("/v1/invitations", {"spaces": "notes"}),

@@ -227,8 +227,9 @@ static void put_openapi(struct hub_conn *c)
 static void ask(struct hub_conn *c, const struct json *args)
 {
     const struct hub_port *port = &c->hub->opt.port;
+    const struct hub_asker who = { c->token, &c->remote };
 
-    c->request = port->request(port->ctx, args, hub_on_reply, c);
+    c->request = port->request(port->ctx, &who, args, hub_on_reply, c);
     if (c->request == 0)
         hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
     else if (c->slow && c->route->answer == ANSWER_STREAM)

@@ -28,11 +28,17 @@ struct hub_grant {
 /* As engine_reply_fn: an object, more to follow or not. */
 typedef void hub_reply_fn(void *ctx, struct slice json, bool more);
 
+/* Who asks, for the audit log: by which token, and where from. */
+struct hub_asker {
+    const char *token; /* its id; "": by none */
+    const struct netaddr *from;
+};
+
 struct hub_port {
     void *ctx;
     /* Never answers from within; 0: no memory, and no answer comes. */
-    uint64_t (*request)(
-        void *ctx, const struct json *args, hub_reply_fn *fn, void *fn_ctx);
+    uint64_t (*request)(void *ctx, const struct hub_asker *who,
+        const struct json *args, hub_reply_fn *fn, void *fn_ctx);
     void (*cancel)(void *ctx, uint64_t request);
     void (*pace)(void *ctx, uint64_t request, bool paused);
     /* EDENIED: no such token. ETIMEOUT: it has expired. EBUSY: too many were

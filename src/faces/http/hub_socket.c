@@ -94,6 +94,7 @@ static void begin(
     struct hub_conn *c, int64_t id, struct json *what, struct arena *a)
 {
     const struct hub_port *port = &c->hub->opt.port;
+    const struct hub_asker who = { c->token, &c->remote };
     struct hub_watch *w;
 
     if (find(c, id) != NULL || count(c) == WATCHES_MAX) {
@@ -112,7 +113,7 @@ static void begin(
     *w = (struct hub_watch){ c->watches, c, id, 0 };
     c->watches = w;
     json_add(what, SLICE_LIT("op"), json_new_str(a, SLICE_LIT("watch")));
-    w->request = port->request(port->ctx, what, on_event, w);
+    w->request = port->request(port->ctx, &who, what, on_event, w);
     if (w->request == 0) {
         drop(w);
         refuse(c, id, "ENOMEM", "memory ran out");
