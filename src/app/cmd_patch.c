@@ -1,4 +1,4 @@
-/* cmd_patch.c - changes fields of an item (RFC 7396). */
+/* cmd_patch.c - changes fields of an item (RFC 7396, RFC 6902). */
 #include "app/cli.h"
 
 enum { WAIT, TIMEOUT };
@@ -25,14 +25,16 @@ static int run(struct cli *c)
             &patch);
     if (rc != CLI_DONE)
         return rc;
-    if (patch->type != JSON_OBJECT)
+    if (patch->type != JSON_OBJECT && patch->type != JSON_ARRAY)
         return cli_usage(c,
             "%s/%s: a patch is an object that names the fields to change, as "
-            "'{\"level\":3}'; `syncline put` replaces the whole value",
+            "'{\"level\":3}', or a list of operations; `syncline put` "
+            "replaces the whole value",
             c->argv[0], c->argv[1]);
     cli_set(c, request, "space", c->argv[0]);
     cli_set(c, request, "key", c->argv[1]);
-    cli_set_json(request, "patch", patch);
+    cli_set_json(
+        request, patch->type == JSON_ARRAY ? "json_patch" : "patch", patch);
     return cli_do(c, request, NULL);
 }
 
@@ -40,8 +42,10 @@ const struct command cmd_patch = {
     .name = "patch",
     .args = "SPACE KEY JSON|- [--wait N|all] [--timeout T]",
     .summary = "change fields of an item",
-    .help = "A JSON merge patch (RFC 7396): fields are set, null removes one, "
-            "the others\nstay as they are.",
+    .help = "An object is a JSON merge patch (RFC 7396): fields are set, null "
+            "removes one, the\nothers stay as they are. A list is a JSON "
+            "Patch (RFC 6902): add, remove, replace,\nmove, copy and test, "
+            "all of them or none.",
     .flags = flags,
     .min = 3,
     .max = 3,

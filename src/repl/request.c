@@ -1,5 +1,6 @@
 /* The local interface, doc/api.md: one handler an op. */
 #include "base/text.h"
+#include "core/json_patch.h"
 #include "repl/access_impl.h"
 #include "repl/group.h"
 #include "repl/request_admin.h"
@@ -202,9 +203,34 @@ static int read_document(struct asking *q, struct space *sp, struct slice key,
     return rc;
 }
 
+static int not_found(struct asking *q, const struct space *sp, struct slice key)
+{
+    return errmsg_set(&q->why, SYNCLINE_ENOTFOUND, "%.*s/%.*s: no such item",
+        SLICE_FMT(sp->name), SLICE_FMT(key));
+}
+
+/* `patch` is an object of RFC 7396, `json_patch` a list of RFC 6902, which
+ * wants something to work upon. */
+static int patched(struct asking *q, const struct space *sp, struct slice key,
+    struct json **doc)
+{
+    const struct json *patch = json_get(q->args, "patch");
+    const struct json *list = json_get(q->args, "json_patch");
+
+    if ((patch == NULL) == (list == NULL))
+        return errmsg_set(&q->why, SYNCLINE_EINVAL,
+            "patch: missing, and so is json_patch; or both are there");
+    if (list != NULL && *doc == NULL)
+        return not_found(q, sp, key);
+    if (list != NULL)
+        return json_patch(doc, *doc, list, &q->n->step, &q->why);
+    *doc = json_merge_patch(*doc, patch, &q->n->step);
+    return *doc != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
 static int on_patch(struct asking *q)
 {
-    struct json *patch = json_get(q->args, "patch"), *doc;
+    struct json *doc = NULL;
     struct stored st;
     struct space *sp = NULL;
     struct slice key;
@@ -212,20 +238,11 @@ static int on_patch(struct asking *q)
 
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
-    if (rc == SYNCLINE_OK && patch == NULL)
-        rc = errmsg_set(&q->why, SYNCLINE_EINVAL, "patch: missing");
     if (rc == SYNCLINE_OK)
         rc = read_document(q, sp, key, &st, &doc);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    doc = json_merge_patch(doc, patch, &q->n->step);
-    return doc != NULL ? write_one(q, sp, key, doc) : SYNCLINE_ENOMEM;
-}
-
-static int not_found(struct asking *q, const struct space *sp, struct slice key)
-{
-    return errmsg_set(&q->why, SYNCLINE_ENOTFOUND, "%.*s/%.*s: no such item",
-        SLICE_FMT(sp->name), SLICE_FMT(key));
+    if (rc == SYNCLINE_OK)
+        rc = patched(q, sp, key, &doc);
+    return rc == SYNCLINE_OK ? write_one(q, sp, key, doc) : rc;
 }
 
 static int on_del(struct asking *q)

@@ -109,8 +109,10 @@ def wrong_usage_is_exit_2_and_no_daemon_3():
                   says="some")
         a.refuses("patch", "default", "lamp", "on",
                   says=["read as JSON", "'\"on\"'"])
-        a.refuses("patch", "default", "lamp", "[1]", code=2,
+        a.refuses("patch", "default", "lamp", "1", code=2,
                   says=["a patch is an object", "`syncline put`"])
+        a.put("lamp", {})
+        a.refuses("patch", "default", "lamp", "[1]", says="patch[0]")
 
 
 def import_stops_at_a_bad_line():

@@ -120,7 +120,9 @@ static bool add_body(struct hub_conn *c, const struct http_request *r,
     if (route->body == BODY_ARGS)
         return add_members(c, route, body, args);
     json_add(args,
-        route->body == BODY_PATCH ? SLICE_LIT("patch") : SLICE_LIT("value"),
+        route->body != BODY_PATCH  ? SLICE_LIT("value")
+            : hub_is_json_patch(r) ? SLICE_LIT("json_patch")
+                                   : SLICE_LIT("patch"),
         body);
     return true;
 }

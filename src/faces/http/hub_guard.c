@@ -183,22 +183,29 @@ static bool is_of_space(const struct hub_grant *g, struct slice space)
     return false;
 }
 
-static bool is_json(struct slice type, const struct route *route)
+static bool is_of_kind(struct slice type, const char *name)
 {
-    static const char *const kinds[] = { "application/json",
-        "application/merge-patch+json" };
-    const size_t n = route->body == BODY_PATCH ? 2 : 1;
+    const struct slice kind = slice_str(name);
 
-    for (size_t i = 0; i < n; i++) {
-        struct slice kind = slice_str(kinds[i]);
+    return type.len >= kind.len && same_text(SLICE(type.ptr, kind.len), kind) &&
+        (type.len == kind.len || type.ptr[kind.len] == ';' ||
+            type.ptr[kind.len] == ' ');
+}
 
-        if (type.len >= kind.len &&
-            same_text(SLICE(type.ptr, kind.len), kind) &&
-            (type.len == kind.len || type.ptr[kind.len] == ';' ||
-                type.ptr[kind.len] == ' '))
-            return true;
-    }
-    return false;
+bool hub_is_json_patch(const struct http_request *r)
+{
+    return is_of_kind(
+        http_field(r, "content-type"), "application/json-patch+json");
+}
+
+static bool is_json(const struct http_request *r, const struct route *route)
+{
+    const struct slice type = http_field(r, "content-type");
+
+    return is_of_kind(type, "application/json") ||
+        (route->body == BODY_PATCH &&
+            (is_of_kind(type, "application/merge-patch+json") ||
+                hub_is_json_patch(r)));
 }
 
 bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
@@ -225,8 +232,8 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
         return false;
     }
     memcpy(c->token, grant.id, sizeof c->token);
-    if ((r->body.len > 0 || route->body != BODY_NONE) &&
-        !is_json(http_field(r, "content-type"), route) && !PLANTED(R10_TYPE)) {
+    if ((r->body.len > 0 || route->body != BODY_NONE) && !is_json(r, route) &&
+        !PLANTED(R10_TYPE)) {
         hub_problem(c, 415, "EUNSUPPORTED",
             SLICE_LIT("Accept: application/json\r\n"),
             "the body must be JSON and say so: Content-Type: "

@@ -38,6 +38,8 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r);
 bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
     const struct matched *m, const struct json *args);
 
+/* Is the body a list of RFC 6902, by its type? */
+bool hub_is_json_patch(const struct http_request *r);
 /* Is the token by which it was let in still good, for that space? NONE: for
  * whatever it was good for. */
 bool hub_guard_again(struct hub_conn *c, struct slice space);

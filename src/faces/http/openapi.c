@@ -72,6 +72,15 @@ static void put_member(struct buf *b, const struct param *p)
     buf_put_str(b, "}");
 }
 
+#define JSON_PATCH                                                             \
+    ",\"application/"                                                          \
+    "json-patch+json\":{\"schema\":{\"type\":\"array\",\"items\":"             \
+    "{\"type\":\"object\",\"required\":[\"op\",\"path\"],\"properties\":{"     \
+    "\"op\":"                                                                  \
+    "{\"enum\":[\"add\",\"remove\",\"replace\",\"move\",\"copy\",\"test\"]},"  \
+    "\"path\":{\"type\":\"string\"},\"from\":{\"type\":\"string\"},\"value\":" \
+    "{}}}}}"
+
 static void put_body(struct buf *b, const struct route *r)
 {
     if (r->body == BODY_NONE)
@@ -81,7 +90,10 @@ static void put_body(struct buf *b, const struct route *r)
         r->body == BODY_PATCH ? "application/merge-patch+json"
                               : "application/json");
     if (r->body != BODY_ARGS) {
-        buf_put_str(b, "{\"schema\":{}}}}");
+        buf_put_str(b, "{\"schema\":{}}");
+        if (r->body == BODY_PATCH)
+            buf_put_str(b, JSON_PATCH);
+        buf_put_str(b, "}}");
         return;
     }
     buf_put_str(b,

@@ -76,7 +76,9 @@ const struct route routes[] = {
         .query = { WAIT } },
     { HTTP_PATCH, "/v1/spaces/{space}/items/{key...}", HUB_WRITE, "patch",
         BODY_PATCH, ANSWER_OBJECT, .id = "patchItem", .tag = "items",
-        .summary = "Change members of an item (RFC 7396)", .query = { WAIT } },
+        .summary = "Change members of an item (RFC 7396), or by a list of "
+                   "operations (RFC 6902)",
+        .query = { WAIT } },
     { HTTP_DELETE, "/v1/spaces/{space}/items/{key...}", HUB_WRITE, "del",
         BODY_NONE, ANSWER_OBJECT, .id = "deleteItem", .tag = "items",
         .summary = "Delete an item", .query = { WAIT } },

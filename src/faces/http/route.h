@@ -27,7 +27,8 @@ struct param {
 enum body_kind {
     BODY_NONE,
     BODY_VALUE, /* the body is the argument `value` */
-    BODY_PATCH, /* merge patch: it is the argument `patch` */
+    BODY_PATCH, /* it is the argument `patch`, or, if its type says that it is
+                   a list of operations, `json_patch` */
     BODY_ARGS,  /* an object, whose members are arguments */
 };
 
