@@ -37,103 +37,99 @@ static void check_patch(const char *doc, const char *patch, const char *want)
 }
 
 /* The examples of the RFC's appendix, and what it leaves to the reader. */
+static const char *const fitting[][3] = {
+    { "{\"foo\":\"bar\"}",
+        "[{\"op\":\"add\",\"path\":\"/baz\",\"value\":\"qux\"}]",
+        "{\"baz\":\"qux\",\"foo\":\"bar\"}" },
+    { "{\"foo\":[\"bar\",\"baz\"]}",
+        "[{\"op\":\"add\",\"path\":\"/foo/1\",\"value\":\"qux\"}]",
+        "{\"foo\":[\"bar\",\"qux\",\"baz\"]}" },
+    { "{\"baz\":\"qux\",\"foo\":\"bar\"}",
+        "[{\"op\":\"remove\",\"path\":\"/baz\"}]", "{\"foo\":\"bar\"}" },
+    { "{\"foo\":[\"bar\",\"qux\",\"baz\"]}",
+        "[{\"op\":\"remove\",\"path\":\"/foo/1\"}]",
+        "{\"foo\":[\"bar\",\"baz\"]}" },
+    { "{\"baz\":\"qux\",\"foo\":\"bar\"}",
+        "[{\"op\":\"replace\",\"path\":\"/baz\",\"value\":\"boo\"}]",
+        "{\"baz\":\"boo\",\"foo\":\"bar\"}" },
+    { "{\"foo\":{\"bar\":\"baz\",\"waldo\":\"fred\"},\"qux\":{\"corge\":"
+      "\"grault\"}}",
+        "[{\"op\":\"move\",\"from\":\"/foo/waldo\",\"path\":\"/qux/"
+        "thud\"}]",
+        "{\"foo\":{\"bar\":\"baz\"},\"qux\":{\"corge\":\"grault\","
+        "\"thud\":\"fred\"}}" },
+    { "{\"foo\":[\"all\",\"grass\",\"cows\",\"eat\"]}",
+        "[{\"op\":\"move\",\"from\":\"/foo/1\",\"path\":\"/foo/3\"}]",
+        "{\"foo\":[\"all\",\"cows\",\"eat\",\"grass\"]}" },
+    { "{\"baz\":\"qux\",\"foo\":[\"a\",2,\"c\"]}",
+        "[{\"op\":\"test\",\"path\":\"/baz\",\"value\":\"qux\"},"
+        "{\"op\":\"test\",\"path\":\"/foo/1\",\"value\":2}]",
+        "{\"baz\":\"qux\",\"foo\":[\"a\",2,\"c\"]}" },
+    { "{\"foo\":\"bar\"}",
+        "[{\"op\":\"add\",\"path\":\"/child\",\"value\":{"
+        "\"grandchild\":{}}}]",
+        "{\"child\":{\"grandchild\":{}},\"foo\":\"bar\"}" },
+    { "{\"foo\":\"bar\"}",
+        "[{\"op\":\"add\",\"path\":\"/baz\",\"value\":\"qux\",\"xyz\":"
+        "123}]",
+        "{\"baz\":\"qux\",\"foo\":\"bar\"}" },
+    { "{\"/\":9,\"~1\":10}",
+        "[{\"op\":\"test\",\"path\":\"/~01\",\"value\":10}]",
+        "{\"/\":9,\"~1\":10}" },
+    { "{\"foo\":[\"bar\"]}",
+        "[{\"op\":\"add\",\"path\":\"/foo/-\",\"value\":[\"abc\","
+        "\"def\"]}]",
+        "{\"foo\":[\"bar\",[\"abc\",\"def\"]]}" },
+    /* The whole document. */
+    { "1", "[{\"op\":\"add\",\"path\":\"\",\"value\":{}}]", "{}" },
+    { "{\"a\":[1]}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"\"}]",
+        "[1]" },
+    { "[1]", "[{\"op\":\"copy\",\"from\":\"\",\"path\":\"/0\"}]", "[[1],1]" },
+    { "2", "[{\"op\":\"replace\",\"path\":\"\",\"value\":null}]", "null" },
+    { "2", "[]", "2" },
+    /* Names. */
+    { "{\"a\":{\"\":1}}", "[{\"op\":\"remove\",\"path\":\"/a/\"}]",
+        "{\"a\":{}}" },
+    { "{}", "[{\"op\":\"add\",\"path\":\"/~1~0\",\"value\":1}]", "{\"/~\":1}" },
+    { "{}", "[{\"op\":\"add\",\"path\":\"/-\",\"value\":1}]", "{\"-\":1}" },
+    { "{\"0\":1}", "[{\"op\":\"replace\",\"path\":\"/0\",\"value\":2}]",
+        "{\"0\":2}" },
+    { "{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/a\",\"value\":2}]",
+        "{\"a\":2}" },
+    /* The end of an array, by both names. */
+    { "[1]", "[{\"op\":\"add\",\"path\":\"/1\",\"value\":2}]", "[1,2]" },
+    { "[]", "[{\"op\":\"add\",\"path\":\"/-\",\"value\":2}]", "[2]" },
+    { "[1,2]",
+        "[{\"op\":\"remove\",\"path\":\"/1\"},"
+        "{\"op\":\"add\",\"path\":\"/-\",\"value\":3}]",
+        "[1,3]" },
+    { "{\"a\":1,\"b\":2}",
+        "[{\"op\":\"remove\",\"path\":\"/b\"},"
+        "{\"op\":\"add\",\"path\":\"/c\",\"value\":3}]",
+        "{\"a\":1,\"c\":3}" },
+    { "[1,2]", "[{\"op\":\"move\",\"from\":\"/0\",\"path\":\"/-\"}]", "[2,1]" },
+    /* Moved to where it is. */
+    { "{\"a\":1}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a\"}]",
+        "{\"a\":1}" },
+    { "{\"a\":1,\"ab\":2}",
+        "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/ab\"}]", "{\"ab\":1}" },
+    /* What is copied is another one from then on. */
+    { "{\"a\":{\"x\":1}}",
+        "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/b\"},"
+        "{\"op\":\"replace\",\"path\":\"/b/x\",\"value\":2}]",
+        "{\"a\":{\"x\":1},\"b\":{\"x\":2}}" },
+    /* Numbers are what they are worth; order of members is nothing. */
+    { "{\"a\":[1,{\"x\":1.0,\"y\":2}]}",
+        "[{\"op\":\"test\",\"path\":\"/a\",\"value\":[1.0,{\"y\":2,\"x\":"
+        "1}]}]",
+        "{\"a\":[1,{\"x\":1.0,\"y\":2}]}" },
+    { "0.0", "[{\"op\":\"test\",\"path\":\"\",\"value\":-0.0}]", "0.0" },
+};
+
 TEST(a_patch_does_what_it_says)
 {
-    static const char *const rows[][3] = {
-        { "{\"foo\":\"bar\"}",
-            "[{\"op\":\"add\",\"path\":\"/baz\",\"value\":\"qux\"}]",
-            "{\"baz\":\"qux\",\"foo\":\"bar\"}" },
-        { "{\"foo\":[\"bar\",\"baz\"]}",
-            "[{\"op\":\"add\",\"path\":\"/foo/1\",\"value\":\"qux\"}]",
-            "{\"foo\":[\"bar\",\"qux\",\"baz\"]}" },
-        { "{\"baz\":\"qux\",\"foo\":\"bar\"}",
-            "[{\"op\":\"remove\",\"path\":\"/baz\"}]", "{\"foo\":\"bar\"}" },
-        { "{\"foo\":[\"bar\",\"qux\",\"baz\"]}",
-            "[{\"op\":\"remove\",\"path\":\"/foo/1\"}]",
-            "{\"foo\":[\"bar\",\"baz\"]}" },
-        { "{\"baz\":\"qux\",\"foo\":\"bar\"}",
-            "[{\"op\":\"replace\",\"path\":\"/baz\",\"value\":\"boo\"}]",
-            "{\"baz\":\"boo\",\"foo\":\"bar\"}" },
-        { "{\"foo\":{\"bar\":\"baz\",\"waldo\":\"fred\"},\"qux\":{\"corge\":"
-          "\"grault\"}}",
-            "[{\"op\":\"move\",\"from\":\"/foo/waldo\",\"path\":\"/qux/"
-            "thud\"}]",
-            "{\"foo\":{\"bar\":\"baz\"},\"qux\":{\"corge\":\"grault\","
-            "\"thud\":\"fred\"}}" },
-        { "{\"foo\":[\"all\",\"grass\",\"cows\",\"eat\"]}",
-            "[{\"op\":\"move\",\"from\":\"/foo/1\",\"path\":\"/foo/3\"}]",
-            "{\"foo\":[\"all\",\"cows\",\"eat\",\"grass\"]}" },
-        { "{\"baz\":\"qux\",\"foo\":[\"a\",2,\"c\"]}",
-            "[{\"op\":\"test\",\"path\":\"/baz\",\"value\":\"qux\"},"
-            "{\"op\":\"test\",\"path\":\"/foo/1\",\"value\":2}]",
-            "{\"baz\":\"qux\",\"foo\":[\"a\",2,\"c\"]}" },
-        { "{\"foo\":\"bar\"}",
-            "[{\"op\":\"add\",\"path\":\"/child\",\"value\":{"
-            "\"grandchild\":{}}}]",
-            "{\"child\":{\"grandchild\":{}},\"foo\":\"bar\"}" },
-        { "{\"foo\":\"bar\"}",
-            "[{\"op\":\"add\",\"path\":\"/baz\",\"value\":\"qux\",\"xyz\":"
-            "123}]",
-            "{\"baz\":\"qux\",\"foo\":\"bar\"}" },
-        { "{\"/\":9,\"~1\":10}",
-            "[{\"op\":\"test\",\"path\":\"/~01\",\"value\":10}]",
-            "{\"/\":9,\"~1\":10}" },
-        { "{\"foo\":[\"bar\"]}",
-            "[{\"op\":\"add\",\"path\":\"/foo/-\",\"value\":[\"abc\","
-            "\"def\"]}]",
-            "{\"foo\":[\"bar\",[\"abc\",\"def\"]]}" },
-        /* The whole document. */
-        { "1", "[{\"op\":\"add\",\"path\":\"\",\"value\":{}}]", "{}" },
-        { "{\"a\":[1]}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"\"}]",
-            "[1]" },
-        { "[1]", "[{\"op\":\"copy\",\"from\":\"\",\"path\":\"/0\"}]",
-            "[[1],1]" },
-        { "2", "[{\"op\":\"replace\",\"path\":\"\",\"value\":null}]", "null" },
-        { "2", "[]", "2" },
-        /* Names. */
-        { "{\"a\":{\"\":1}}", "[{\"op\":\"remove\",\"path\":\"/a/\"}]",
-            "{\"a\":{}}" },
-        { "{}", "[{\"op\":\"add\",\"path\":\"/~1~0\",\"value\":1}]",
-            "{\"/~\":1}" },
-        { "{}", "[{\"op\":\"add\",\"path\":\"/-\",\"value\":1}]", "{\"-\":1}" },
-        { "{\"0\":1}", "[{\"op\":\"replace\",\"path\":\"/0\",\"value\":2}]",
-            "{\"0\":2}" },
-        { "{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/a\",\"value\":2}]",
-            "{\"a\":2}" },
-        /* The end of an array, by both names. */
-        { "[1]", "[{\"op\":\"add\",\"path\":\"/1\",\"value\":2}]", "[1,2]" },
-        { "[]", "[{\"op\":\"add\",\"path\":\"/-\",\"value\":2}]", "[2]" },
-        { "[1,2]",
-            "[{\"op\":\"remove\",\"path\":\"/1\"},"
-            "{\"op\":\"add\",\"path\":\"/-\",\"value\":3}]",
-            "[1,3]" },
-        { "{\"a\":1,\"b\":2}",
-            "[{\"op\":\"remove\",\"path\":\"/b\"},"
-            "{\"op\":\"add\",\"path\":\"/c\",\"value\":3}]",
-            "{\"a\":1,\"c\":3}" },
-        { "[1,2]", "[{\"op\":\"move\",\"from\":\"/0\",\"path\":\"/-\"}]",
-            "[2,1]" },
-        /* Moved to where it is. */
-        { "{\"a\":1}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a\"}]",
-            "{\"a\":1}" },
-        { "{\"a\":1,\"ab\":2}",
-            "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/ab\"}]",
-            "{\"ab\":1}" },
-        /* What is copied is another one from then on. */
-        { "{\"a\":{\"x\":1}}",
-            "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/b\"},"
-            "{\"op\":\"replace\",\"path\":\"/b/x\",\"value\":2}]",
-            "{\"a\":{\"x\":1},\"b\":{\"x\":2}}" },
-        /* Numbers are what they are worth; order of members is nothing. */
-        { "{\"a\":[1,{\"x\":1.0,\"y\":2}]}",
-            "[{\"op\":\"test\",\"path\":\"/a\",\"value\":[1.0,{\"y\":2,\"x\":"
-            "1}]}]",
-            "{\"a\":[1,{\"x\":1.0,\"y\":2}]}" },
-        { "0.0", "[{\"op\":\"test\",\"path\":\"\",\"value\":-0.0}]", "0.0" },
-    };
-
-    for (size_t i = 0; i < ARRAY_N(rows); i++)
-        check_patch(rows[i][0], rows[i][1], rows[i][2]);
+    for (size_t i = 0; i < ARRAY_N(fitting); i++)
+        check_patch(fitting[i][0], fitting[i][1], fitting[i][2]);
 }
 
 static void check_refused(
