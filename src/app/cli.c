@@ -14,6 +14,7 @@ const struct command *const cli_commands[] = {
     &cmd_key,
     &cmd_status,
     &cmd_doctor,
+    &cmd_errors,
     &cmd_config,
     &cmd_log,
     &cmd_invite,

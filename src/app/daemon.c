@@ -238,10 +238,13 @@ static bool answer_log(
     return true;
 }
 
-static bool on_local(void *ctx, const struct json *request, struct buf *out)
+static bool on_local(void *ctx, const struct json *request,
+    const struct engine_asker *who, struct buf *out)
 {
     struct daemon *d = ctx;
     struct slice op = json_get_str(request, "op");
+
+    (void)who;
 
     if (slice_is(op, "config"))
         return answer_config(d, out);
@@ -353,6 +356,8 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .fatal_ctx = d,
         .on_turn = on_turn,
         .turn_ctx = d,
+        .local = on_local,
+        .local_ctx = d,
         .on_room = on_room,
         .room_ctx = d };
     int rc = make_hub(d, why);
@@ -441,11 +446,9 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     if (rc == SYNCLINE_OK && d->hub != NULL)
         rc = hub_face_start(d->hub, d->engine);
     if (rc == SYNCLINE_OK) {
-        struct serve_options opt = { .loop = &d->loop,
-            .engine = d->engine,
-            .log = d->log,
-            .local = on_local,
-            .local_ctx = d };
+        struct serve_options opt = {
+            .loop = &d->loop, .engine = d->engine, .log = d->log
+        };
 
         rc = serve_open(&d->serve, &opt, &why);
     }

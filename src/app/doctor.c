@@ -14,20 +14,46 @@
 #define DISK_LOW ((uint64_t)256 << 20)
 #define DISK_NONE ((uint64_t)16 << 20) /* a segment of the journal */
 
-static void put_check(
-    struct buf *b, const char *name, const char *level, const char *text)
-{
-    bool ok = level == NULL;
+/* Who hears what is found. */
+struct exam {
+    doctor_fn *fn;
+    void *ctx;
+};
 
-    if (b->len > 0 && b->ptr[b->len - 1] == '}')
-        buf_put_u8(b, ',');
-    buf_printf(b, "{\"name\":\"%s\",\"ok\":%s,\"level\":\"%s\",\"text\":", name,
-        ok ? "true" : "false", ok ? "ok" : level);
-    json_print_string(b, slice_str(text), false);
-    buf_put_u8(b, '}');
+static void put_check(const struct exam *x, const char *name, const char *level,
+    const char *what, const char *advice)
+{
+    const struct doctor_finding f = { .name = name,
+        .level = level,
+        .what = what,
+        .advice = advice,
+        .where = SLICE_LIT("{}") };
+
+    x->fn(x->ctx, &f);
 }
 
-static void check_ports(const struct engine *e, struct buf *b)
+/* where names some members of v, sorted: what is not there is left out. */
+static void put_check_of(const struct exam *x, const struct doctor_finding *f,
+    const struct json *v, const char *const *where)
+{
+    struct doctor_finding told = *f;
+    struct buf b = { 0 };
+
+    for (; *where != NULL; where++) {
+        const struct json *m = json_get(v, *where);
+
+        if (m == NULL || m->type != JSON_STRING)
+            continue;
+        buf_printf(&b, "%s\"%s\":", b.len > 0 ? "," : "{", *where);
+        json_print_string(&b, m->s, false);
+    }
+    buf_put_str(&b, b.len > 0 ? "}" : "{}");
+    told.where = buf_status(&b) == 0 ? buf_slice(&b) : SLICE_LIT("{}");
+    x->fn(x->ctx, &told);
+    buf_free(&b);
+}
+
+static void check_ports(const struct engine *e, const struct exam *x)
 {
     const struct netaddr *list;
     char text[256], addr[NETADDR_TEXT];
@@ -38,40 +64,42 @@ static void check_ports(const struct engine *e, struct buf *b)
     for (size_t i = 0; i < n; i++)
         only_loopback = only_loopback && netaddr_is_loopback(&list[i]);
     if (n == 0) {
-        put_check(b, "port", "warn",
-            "listens nowhere: it can dial others, but nobody can dial it");
+        put_check(x, "port", "warn",
+            "listens nowhere: it can dial others, but nobody can dial it",
+            NULL);
         return;
     }
     netaddr_format(addr, &list[0]);
     (void)snprintf(
         text, sizeof text, "listens on %s%s", addr, n > 1 ? " and more" : "");
     if (only_loopback)
-        put_check(b, "port", "warn",
-            "listens on this machine only; use --listen 0.0.0.0:4748 to be "
-            "reached from others");
+        put_check(x, "port", "warn", "listens on this machine only",
+            "use --listen 0.0.0.0:4748 to be reached from others");
     else
-        put_check(b, "port", NULL, text);
+        put_check(x, "port", NULL, text, NULL);
 }
 
-static void check_multicast(const struct engine *e, struct buf *b)
+static void check_multicast(const struct engine *e, const struct exam *x)
 {
     char text[128];
     unsigned n = engine_multicast(e);
 
     if (!e->opt.discovery) {
-        put_check(b, "multicast", NULL,
-            "switched off (discovery: false); members are found by addresses");
+        put_check(x, "multicast", NULL,
+            "switched off (discovery: false); members are found by addresses",
+            NULL);
         return;
     }
     (void)snprintf(text, sizeof text,
         "beacons are heard on %u interface%s and families", n,
         n == 1 ? "" : "s");
     if (n > 0)
-        put_check(b, "multicast", NULL, text);
+        put_check(x, "multicast", NULL, text, NULL);
     else
-        put_check(b, "multicast", "warn",
+        put_check(x, "multicast", "warn",
             "no interface can multicast (a container or add-on without host "
-            "networking?): tell members where others are with --peer A:P");
+            "networking?)",
+            "tell members where others are with --peer A:P");
 }
 
 bool doctor_folder(const char *dir, char *text, size_t size)
@@ -93,45 +121,45 @@ bool doctor_folder(const char *dir, char *text, size_t size)
     return true;
 }
 
-static void check_folder(const struct engine *e, struct buf *b)
+static void check_folder(const struct engine *e, const struct exam *x)
 {
     char text[512];
 
     if (doctor_folder(engine_dir(e), text, sizeof text))
-        put_check(b, "folder", "warn", text);
+        put_check(x, "folder", "warn", text, NULL);
 }
 
-static void check_disk(const struct engine *e, struct buf *b)
+static void check_disk(const struct engine *e, const struct exam *x)
 {
     struct statvfs v;
     uint64_t bytes;
     char text[256];
 
     if (engine_store_status(e) != SYNCLINE_OK) {
-        put_check(b, "store", "error",
+        put_check(x, "store", "error",
             "writing failed (see the log), and nothing more is written until "
-            "the store is opened again; look at the disk, then restart");
+            "the store is opened again",
+            "look at the disk, then restart");
         return;
     }
     if (statvfs(engine_dir(e), &v) != 0) {
-        put_check(b, "disk", "warn", "the free space cannot be told");
+        put_check(x, "disk", "warn", "the free space cannot be told", NULL);
         return;
     }
     bytes = (uint64_t)v.f_bavail * v.f_frsize;
     (void)snprintf(text, sizeof text, "%llu MiB free at %.120s%s",
         (unsigned long long)(bytes >> 20), engine_dir(e),
-        bytes < DISK_NONE ? ": writes are refused (EFULL), or soon will be; "
-                            "make room, a restart is not needed"
+        bytes < DISK_NONE ? ": writes are refused (EFULL), or soon will be"
                           : "");
-    put_check(b, "disk",
+    put_check(x, "disk",
         bytes < DISK_NONE      ? "error"
             : bytes < DISK_LOW ? "warn"
                                : NULL,
-        text);
+        text, bytes < DISK_LOW ? "make room, a restart is not needed" : NULL);
 }
 
 /* A member has closed on us with these words. */
-static void check_membership(const struct json *status, struct buf *b)
+static void check_membership(const struct json *status, const struct exam *x)
 {
     const struct json *removed = json_get(status, "removed");
     struct slice role = json_get_str(status, "role");
@@ -141,36 +169,37 @@ static void check_membership(const struct json *status, struct buf *b)
     if (removed != NULL && removed->type == JSON_OBJECT) {
         (void)snprintf(text, sizeof text,
             "this device was removed from the mesh (%.*s said so): what it "
-            "writes goes to nobody; join a mesh with `syncline join CODE "
-            "--leave`",
+            "writes goes to nobody",
             (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr);
-        put_check(b, "membership", "error", text);
+        put_check(x, "membership", "error", text,
+            "join a mesh with `syncline join CODE --leave`");
         return;
     }
     if (json_get_bool(status, "only_relay", false) &&
         !slice_is(role, "relay")) {
-        put_check(b, "membership", "warn",
+        put_check(x, "membership", "warn",
             "this daemon was started as a relay and takes nothing, but no mesh "
-            "has let it in as one: `syncline invite --role relay` there, "
-            "`syncline join CODE` here; or there `syncline grant NAME --role "
-            "relay`");
+            "has let it in as one",
+            "`syncline invite --role relay` there, `syncline join CODE` here; "
+            "or there `syncline grant NAME --role relay`");
         return;
     }
     (void)snprintf(text, sizeof text, "this device is a member: %.*s",
         (int)(role.len > 20 ? 20 : role.len), (const char *)role.ptr);
-    put_check(b, "membership", NULL, text);
+    put_check(x, "membership", NULL, text, NULL);
 }
 
-static void check_audit(const struct engine *e, struct buf *b)
+static void check_audit(const struct engine *e, const struct exam *x)
 {
     const char *trouble = engine_audit_trouble(e);
 
-    put_check(b, "audit", trouble != NULL ? "error" : NULL,
-        trouble != NULL ? trouble : "the audit log is written");
+    put_check(x, "audit", trouble != NULL ? "error" : NULL,
+        trouble != NULL ? trouble : "the audit log is written", NULL);
 }
 
-static void check_oversize(const struct json *status, struct buf *b)
+static void check_oversize(const struct json *status, const struct exam *x)
 {
+    static const char *const where[] = { "key", "space", NULL };
     const struct json *o = json_get(status, "oversize");
     struct slice space, key;
     char text[320];
@@ -180,16 +209,21 @@ static void check_oversize(const struct json *status, struct buf *b)
     space = json_get_str(o, "space");
     key = json_get_str(o, "key");
     (void)snprintf(text, sizeof text,
-        "%.*s/%.*s is too large to be written here (%llu MiB at once): make it "
-        "smaller, or delete it, on a device that has all of it",
+        "%.*s/%.*s is too large to be written here (%llu MiB at once)",
         (int)space.len, (const char *)space.ptr,
         (int)(key.len > 100 ? 100 : key.len), (const char *)key.ptr,
         (unsigned long long)json_get_int(o, "bytes", 0) >> 20);
-    put_check(b, "size", "error", text);
+    put_check_of(x,
+        &(const struct doctor_finding){ .name = "size",
+            .level = "error",
+            .what = text,
+            .advice = "make it smaller, or delete it, on a device that has all "
+                      "of it" },
+        o, where);
 }
 
 /* What the node makes of all clocks together: it names the wrong one. */
-static void check_clock(const struct json *clock, struct buf *b)
+static void check_clock(const struct json *clock, const struct exam *x)
 {
     char text[1024];
 
@@ -197,13 +231,14 @@ static void check_clock(const struct json *clock, struct buf *b)
         return;
     (void)snprintf(
         text, sizeof text, "%.*s", SLICE_FMT(json_get_str(clock, "verdict")));
-    put_check(
-        b, "clock", json_get_bool(clock, "ok", true) ? NULL : "error", text);
+    put_check(x, "clock", json_get_bool(clock, "ok", true) ? NULL : "error",
+        text, NULL);
 }
 
 /* Whose changes came stamped so: the log of its device tells more. */
-static void check_stamps(const struct json *clock, struct buf *b)
+static void check_stamps(const struct json *clock, const struct exam *x)
 {
+    static const char *const where[] = { "device", "item", "name", NULL };
     const struct json *list = json_get(clock, "stamped");
 
     for (const struct json *s = list != NULL ? list->first : NULL; s != NULL;
@@ -217,13 +252,20 @@ static void check_stamps(const struct json *clock, struct buf *b)
             "a change of %.*s at %.*s is stamped %lld s ahead of this clock",
             SLICE_FMT(name), SLICE_FMT(json_get_str(s, "item")),
             (long long)(json_get_int(s, "ahead_us", 0) / 1000000));
-        put_check(b, "stamps", "error", text);
+        put_check_of(x,
+            &(const struct doctor_finding){ .name = "stamps",
+                .level = "error",
+                .what = text,
+                .advice = "see that its clock is right; the log of its device "
+                          "tells more" },
+            s, where);
     }
 }
 
 /* Two stores wrote as one replica, or a device lies. */
-static void check_forks(const struct json *status, struct buf *b)
+static void check_forks(const struct json *status, const struct exam *x)
 {
+    static const char *const where[] = { "device", "name", "space", NULL };
     const struct json *list = json_get(status, "forks");
 
     for (const struct json *f = list != NULL ? list->first : NULL; f != NULL;
@@ -236,18 +278,23 @@ static void check_forks(const struct json *status, struct buf *b)
         (void)snprintf(text, sizeof text,
             "%.*s signed two different changes as number %lld of one replica "
             "in %.*s; that replica counts there no more from that one on, and "
-            "what it had written was written again. If its folder was copied "
-            "or its disk put back, that is all; else its key is in wrong "
-            "hands: `syncline remove`",
+            "what it had written was written again",
             (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
             (long long)json_get_int(f, "change", 0),
             SLICE_FMT(json_get_str(f, "space")));
-        put_check(b, "fork", "warn", text);
+        put_check_of(x,
+            &(const struct doctor_finding){ .name = "fork",
+                .level = "warn",
+                .what = text,
+                .advice = "if its folder was copied or its disk put back, that "
+                          "is all; else its key is in wrong hands: `syncline "
+                          "remove`" },
+            f, where);
     }
 }
 
 /* What a relay sent and does not open under any key that is held. */
-static void check_unopened(const struct json *status, struct buf *b)
+static void check_unopened(const struct json *status, const struct exam *x)
 {
     const int64_t n = json_get_int(status, "unopened", 0);
     char text[320];
@@ -257,9 +304,10 @@ static void check_unopened(const struct json *status, struct buf *b)
     (void)snprintf(text, sizeof text,
         "%lld rows that came from relays since the start could not be opened: "
         "either a key is still on its way, or somebody has given a relay what "
-        "is none; a connection to another member brings what is missing",
+        "is none",
         (long long)n);
-    put_check(b, "relay", "warn", text);
+    put_check(x, "unopened", "warn", text,
+        "a connection to another member brings what is missing");
 }
 
 static bool has_relay(const struct json *status)
@@ -274,18 +322,19 @@ static bool has_relay(const struct json *status)
 }
 
 /* Of a relay that is none any more nobody needs to hear. */
-static void check_relays(const struct json *status, struct buf *b)
+static void check_relays(const struct json *status, const struct exam *x)
 {
     if (json_get_int(status, "relays_back", 0) > 0 && has_relay(status))
-        put_check(b, "relay", "warn",
+        put_check(x, "relay", "warn",
             "a relay has less than it once had: its disk was lost, or somebody "
-            "put an old one in. It is sent again what it lacks; `syncline "
-            "audit` says which one, and when");
+            "put an old one in. It is sent again what it lacks",
+            "`syncline audit` says which one, and when");
 }
 
 /* By signed words of members, which the relay itself has passed on. */
-static void check_withheld(const struct json *status, struct buf *b)
+static void check_withheld(const struct json *status, const struct exam *x)
 {
+    static const char *const where[] = { "relay", "space", "whose", NULL };
     const struct json *list = json_get(status, "withheld");
     char text[480];
 
@@ -295,17 +344,24 @@ static void check_withheld(const struct json *status, struct buf *b)
 
         (void)snprintf(text, sizeof text,
             missing ? "%.*s: the relay %.*s keeps back what %.*s wrote, for "
-                      "%lld s: let this machine meet another member or use "
-                      "another relay; if that brings it, remove this one"
+                      "%lld s"
                     : "%.*s: what the relay %.*s has brought differs from "
-                      "what %.*s has, for %lld s: let both meet and run "
-                      "`syncline verify`; the relay keeps something back, or "
-                      "somebody has said two things",
+                      "what %.*s has, for %lld s: the relay keeps something "
+                      "back, or somebody has said two things",
             SLICE_FMT(json_get_str(e, "space")),
             SLICE_FMT(json_get_str(e, "relay")),
             SLICE_FMT(json_get_str(e, "whose")),
             (long long)json_get_int(e, "for_s", 0));
-        put_check(b, "relay", "warn", text);
+        put_check_of(x,
+            &(const struct doctor_finding){
+                .name = missing ? "withheld" : "head",
+                .level = "warn",
+                .what = text,
+                .advice = missing
+                    ? "let this machine meet another member or use another "
+                      "relay; if that brings it, remove this one"
+                    : "let both meet and run `syncline verify`" },
+            e, where);
     }
 }
 
@@ -316,7 +372,9 @@ static int64_t number_of(const struct json *peer, const char *name)
     return v != NULL && v->type == JSON_INT ? v->i : 0;
 }
 
-static void check_behaviour(const struct json *peer, struct buf *b)
+static const char *const peer_where[] = { "device", "name", NULL };
+
+static void check_behaviour(const struct json *peer, const struct exam *x)
 {
     struct slice name = json_get_str(peer, "name");
     struct slice why = json_get_str(peer, "broke_last");
@@ -327,37 +385,51 @@ static void check_behaviour(const struct json *peer, struct buf *b)
     if (broke == 0)
         return;
     (void)snprintf(text, sizeof text,
-        "%.*s broke the protocol %lld times since the start (last: %.*s)%s; "
-        "update it, and if it goes on, remove it: `syncline remove`",
+        "%.*s broke the protocol %lld times since the start (last: %.*s)%s",
         (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
         (long long)broke, (int)(why.len > 80 ? 80 : why.len),
         (const char *)why.ptr, ms > 0 ? " and is refused for now" : "");
-    put_check(b, "behaviour", "warn", text);
+    put_check_of(x,
+        &(const struct doctor_finding){ .name = "behaviour",
+            .level = "warn",
+            .what = text,
+            .advice = "update it, and if it goes on, remove it: `syncline "
+                      "remove`" },
+        peer, peer_where);
 }
 
-static void check_peer(const struct json *peer, struct buf *b)
+static void check_peer(const struct json *peer, const struct exam *x)
 {
     struct slice name = json_get_str(peer, "name");
     struct slice state = json_get_str(peer, "state");
     char text[320];
 
     if (json_get_bool(peer, "copies", false)) {
-        (void)snprintf(text, sizeof text, "%.*s runs twice: " COPIES_HELP,
+        (void)snprintf(text, sizeof text, "%.*s runs twice",
             (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr);
-        put_check(b, "copies", "error", text);
+        put_check_of(x,
+            &(const struct doctor_finding){ .name = "copies",
+                .level = "error",
+                .what = text,
+                .advice = COPIES_HELP },
+            peer, peer_where);
         return;
     }
     if (slice_is(state, "connected"))
         return;
-    (void)snprintf(text, sizeof text,
-        "%.*s is not connected (%.*s); is it running, and does a firewall let "
-        "TCP 4748 through?",
+    (void)snprintf(text, sizeof text, "%.*s is not connected (%.*s)",
         (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
         SLICE_FMT(state));
-    put_check(b, "peer", "warn", text);
+    put_check_of(x,
+        &(const struct doctor_finding){ .name = "peer",
+            .level = "warn",
+            .what = text,
+            .advice = "is it running, and does a firewall let TCP 4748 "
+                      "through?" },
+        peer, peer_where);
 }
 
-static void check_rescue(const struct json *status, struct buf *b)
+static void check_rescue(const struct json *status, const struct exam *x)
 {
     const struct json *spaces = json_get(status, "spaces");
     int64_t n = 0;
@@ -368,26 +440,25 @@ static void check_rescue(const struct json *status, struct buf *b)
     if (n == 0)
         return;
     (void)snprintf(text, sizeof text,
-        "%lld edit%s of deleted items wait%s to be taken back or let go: "
-        "syncline rescue",
+        "%lld edit%s of deleted items wait%s to be taken back or let go",
         (long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "");
-    put_check(b, "rescue", "warn", text);
+    put_check(x, "rescue", "warn", text, "syncline rescue");
 }
 
 /* A device that runs twice is let in only in turn: no firewall is to blame. */
-static bool check_copies(const struct json *status, struct buf *b)
+static bool check_copies(const struct json *status, const struct exam *x)
 {
     const bool twice = json_get_bool(status, "copies", false);
 
     if (twice)
-        put_check(b, "copies", "error",
-            "this device runs twice, and is connected only in "
-            "turn: " COPIES_HELP);
+        put_check(x, "copies", "error",
+            "this device runs twice, and is connected only in turn",
+            COPIES_HELP);
     return twice;
 }
 
 /* A replica is for ever; a thousand of them come of something. */
-static void check_replicas(const struct json *space, struct buf *b)
+static void check_replicas(const struct json *space, const struct exam *x)
 {
     const struct json *vector = json_get(space, "vector");
     struct slice name = json_get_str(space, "name");
@@ -397,52 +468,85 @@ static void check_replicas(const struct json *space, struct buf *b)
         return;
     (void)snprintf(text, sizeof text,
         "%.*s has been written to by %u replicas, each of which every member "
-        "keeps for ever: does a machine crash again and again, or make them "
-        "up?",
+        "keeps for ever",
         (int)(name.len > 64 ? 64 : name.len), (const char *)name.ptr,
         (unsigned)vector->n);
-    put_check(b, "replicas", "warn", text);
+    put_check(x, "replicas", "warn", text,
+        "does a machine crash again and again, or make them up?");
+}
+
+/* The mesh as a whole. */
+static void check_peers(const struct json *status, const struct exam *x)
+{
+    const struct json *peers = json_get(status, "peers");
+    const bool twice = check_copies(status, x);
+
+    if (peers == NULL || peers->n == 0)
+        put_check(x, "mesh", "info",
+            json_get_bool(status, "only_relay", false) ? "this relay is alone"
+                                                       : "this device is alone",
+            json_get_bool(status, "only_relay", false)
+                ? "`syncline invite --role relay` on a member and `syncline "
+                  "join CODE` here let it in"
+                : "`syncline invite` here and `syncline join CODE` there make "
+                  "two");
+    for (const struct json *p = peers != NULL ? peers->first : NULL; p != NULL;
+         p = p->next) {
+        if (!twice)
+            check_peer(p, x);
+        check_behaviour(p, x);
+    }
+}
+
+void doctor_look(
+    const struct engine *e, const struct json *status, doctor_fn *fn, void *ctx)
+{
+    const struct exam x = { fn, ctx };
+    const struct json *spaces = json_get(status, "spaces");
+
+    check_ports(e, &x);
+    check_multicast(e, &x);
+    check_folder(e, &x);
+    check_disk(e, &x);
+    check_audit(e, &x);
+    check_oversize(status, &x);
+    check_membership(status, &x);
+    check_rescue(status, &x);
+    check_peers(status, &x);
+    for (const struct json *s = spaces != NULL ? spaces->first : NULL;
+         s != NULL; s = s->next)
+        check_replicas(s, &x);
+    check_clock(json_get(status, "clock"), &x);
+    check_stamps(json_get(status, "clock"), &x);
+    check_forks(status, &x);
+    check_unopened(status, &x);
+    check_relays(status, &x);
+    check_withheld(status, &x);
+}
+
+static void print_finding(void *ctx, const struct doctor_finding *f)
+{
+    const bool ok = f->level == NULL;
+    struct buf *b = ctx, text = { 0 };
+
+    buf_printf(&text, "%s%s%s", f->what, f->advice != NULL ? "; " : "",
+        f->advice != NULL ? f->advice : "");
+    buf_printf(b, "%s{\"name\":\"%s\",\"ok\":%s,\"level\":\"%s\",\"text\":",
+        b->len > 0 ? "," : "", f->name, ok ? "true" : "false",
+        ok ? "ok" : f->level);
+    json_print_string(b, buf_slice(&text), false);
+    buf_put_str(b, ",\"where\":");
+    buf_put_slice(b, f->where);
+    buf_put_u8(b, '}');
+    buf_free(&text);
 }
 
 void doctor_examine(
     const struct engine *e, const struct json *status, struct buf *out)
 {
-    const struct json *peers = json_get(status, "peers");
-    const struct json *spaces = json_get(status, "spaces");
     struct buf b = { 0 };
-    bool twice;
 
-    check_ports(e, &b);
-    check_multicast(e, &b);
-    check_folder(e, &b);
-    check_disk(e, &b);
-    check_audit(e, &b);
-    check_oversize(status, &b);
-    check_membership(status, &b);
-    check_rescue(status, &b);
-    twice = check_copies(status, &b);
-    if (peers == NULL || peers->n == 0)
-        put_check(&b, "mesh", "info",
-            json_get_bool(status, "only_relay", false)
-                ? "this relay is alone; `syncline invite --role relay` on a "
-                  "member and `syncline join CODE` here let it in"
-                : "this device is alone; `syncline invite` here and `syncline "
-                  "join CODE` there make two");
-    for (const struct json *p = peers != NULL ? peers->first : NULL; p != NULL;
-         p = p->next) {
-        if (!twice)
-            check_peer(p, &b);
-        check_behaviour(p, &b);
-    }
-    for (const struct json *s = spaces != NULL ? spaces->first : NULL;
-         s != NULL; s = s->next)
-        check_replicas(s, &b);
-    check_clock(json_get(status, "clock"), &b);
-    check_stamps(json_get(status, "clock"), &b);
-    check_forks(status, &b);
-    check_unopened(status, &b);
-    check_relays(status, &b);
-    check_withheld(status, &b);
+    doctor_look(e, status, print_finding, &b);
     buf_put_str(out, "{\"ok\":true,\"checks\":[");
     buf_put_slice(out, buf_slice(&b));
     buf_put_str(out, "]}");

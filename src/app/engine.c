@@ -1,6 +1,5 @@
 #include "app/engine.h"
 
-#include "app/doctor.h"
 #include "app/engine_impl.h"
 #include "app/identity_file.h"
 #include "app/stop_mark.h"
@@ -47,7 +46,7 @@ static int calls_grow(struct engine *e)
     return SYNCLINE_OK;
 }
 
-static struct call *call_new(struct engine *e, engine_reply_fn *fn, void *ctx)
+struct call *engine_call_new(struct engine *e, engine_reply_fn *fn, void *ctx)
 {
     struct call *c = calloc(1, sizeof *c);
     struct call **at;
@@ -101,18 +100,6 @@ void engine_answer(
     e->answers_end = &a->next;
 }
 
-/* `doctor` is `status` looked at by somebody who knows what is usual. */
-static void examine(const struct engine *e, struct slice status, struct buf *b)
-{
-    struct arena a = { 0 };
-    struct json *v = NULL;
-
-    if (json_parse(&v, status, JSON_STRICT, &a, NULL) != SYNCLINE_OK)
-        v = NULL;
-    doctor_examine(e, v, b);
-    arena_free(&a);
-}
-
 static void give_answer(struct engine *e, const struct answer *a)
 {
     struct call *c = engine_call(e, a->request);
@@ -125,18 +112,10 @@ static void give_answer(struct engine *e, const struct answer *a)
         return; /* cancelled */
     fn = c->fn;
     ctx = c->ctx;
-    if (c->doctor) {
-        examine(e, json, &b);
-        json = buf_slice(&b);
-    } else if (c->metrics) {
-        json = engine_metrics_answer(e, c, json, &b);
-    } else if (c->status &&
-        slice_has_prefix(json, SLICE_LIT("{\"ok\":true,"))) {
-        buf_put_str(&b, "{\"ok\":true,");
-        engine_put_status(e, &b);
-        buf_put_slice(&b, slice_from(json, 11));
-        json = buf_slice(&b);
-    }
+    if (c->view != NULL)
+        json = c->view(e, c, json, &b);
+    if (!a->more)
+        engine_errors_refused(e, c, json);
     if (!a->more)
         call_end(e, a->request);
     fn(ctx, json, a->more);
@@ -322,6 +301,7 @@ static void on_turn(uv_prepare_t *p)
 
     if (e->failed)
         return;
+    engine_errors_turn(e);
     give_answers(e);
     for (int i = 0; i < FLUSHES_A_TURN && node_wants_flush(e->node); i++) {
         struct event ev = { .type = EV_FLUSH };
@@ -343,9 +323,11 @@ static void arm_timer(struct engine *e)
 {
     uint64_t due = node_deadline_us(e->node), now = clock_mono_us();
     uint64_t log_due = audit_log_deadline(e->audit);
+    uint64_t errors_due = engine_errors_deadline(e);
     uint64_t ms;
 
     due = log_due < due ? log_due : due;
+    due = errors_due < due ? errors_due : due;
     ms = due <= now ? 0 : (due - now + 999) / 1000;
 
     if (ms > 60000)
@@ -483,6 +465,8 @@ int engine_open(
     if (rc == SYNCLINE_OK)
         rc = engine_store_start(e);
     if (rc == SYNCLINE_OK)
+        rc = engine_errors_open(e);
+    if (rc == SYNCLINE_OK)
         rc = engine_audit_open(e);
     if (rc == SYNCLINE_OK)
         rc = engine_tokens_open(e, why);
@@ -561,6 +545,7 @@ int engine_close(struct engine *e)
     engine_store_stop(e);
     engine_audit_close(e);
     engine_tokens_close(e);
+    engine_errors_close(e);
     if (!e->failed) {
         rc = node_close(e->node);
         answer_all(e);
@@ -589,52 +574,6 @@ int engine_close(struct engine *e)
 }
 
 /* ---- requests ---- */
-
-static const struct json *plain_request(struct arena *a, const char *op)
-{
-    struct json *v = json_new(a, JSON_OBJECT);
-
-    (void)json_add(v, SLICE_LIT("op"), json_new_str(a, slice_str(op)));
-    return v;
-}
-
-uint64_t engine_request(struct engine *e, const struct json *args,
-    const struct engine_asker *asker, engine_reply_fn *fn, void *ctx)
-{
-    const struct engine_asker self = { .uid = getuid(), .pid = getpid() };
-    struct event ev = { .type = EV_REQUEST, .args = args };
-    struct slice op = json_get_str(args, "op");
-    struct call *c = call_new(e, fn, ctx);
-    struct arena a = { 0 };
-
-    if (c == NULL)
-        return 0;
-    ev.request = c->id;
-    c->asker = asker != NULL ? *asker : self;
-    c->status = slice_is(op, "status");
-    c->doctor = slice_is(op, "doctor");
-    c->metrics = slice_is(op, "metrics");
-    if (c->doctor)
-        ev.args = plain_request(&a, "status");
-    else if (c->metrics)
-        ev.args = engine_metrics_request(&a);
-    if (slice_is(op, "invite") && json_get(args, "addresses") == NULL)
-        ev.args = engine_with_addresses(e, args, &a);
-    if (e->failed)
-        engine_answer(e, c->id,
-            SLICE_LIT("{\"ok\":false,\"code\":\"EIO\",\"error\":\"the store "
-                      "has failed; see the log\"}"),
-            false);
-    else if (slice_is(op, "audit"))
-        engine_audit_answer(e, c->id);
-    else if (slice_is(op, "key_changed"))
-        engine_audit_key(e, c);
-    else if (!engine_tokens_answer(e, c, args) &&
-        (!c->metrics || engine_metrics_may(e, c, args)))
-        engine_step(e, &ev);
-    arena_free(&a);
-    return ev.request;
-}
 
 void engine_cancel(struct engine *e, uint64_t request)
 {

@@ -21,6 +21,17 @@
 
 struct engine; /* opaque */
 
+/* Who asks, for the audit log. */
+struct engine_asker {
+    uint32_t uid;
+    int32_t pid;
+    char token[TOKEN_ID_LEN + 1]; /* by the hub; then the two are of nobody */
+    struct netaddr from;
+};
+
+typedef bool engine_local_fn(void *ctx, const struct json *args,
+    const struct engine_asker *who, struct buf *out);
+
 struct engine_options {
     uv_loop_t *loop;      /* borrowed */
     const char *dir;      /* made if it is not there */
@@ -57,6 +68,10 @@ struct engine_options {
     /* A turn of the loop is over, all its answers are given. */
     void (*on_turn)(void *ctx);
     void *turn_ctx;
+    /* Answers by appending a JSON object what is not asked of the node, or
+     * returns false. NULL: there is nothing such. */
+    engine_local_fn *local;
+    void *local_ctx;
     /* Requests may be given again after engine_is_full() was true. */
     void (*on_room)(void *ctx);
     void *room_ctx;
@@ -71,14 +86,6 @@ int engine_close(struct engine *e);
 /* One answer, a JSON object without its newline; more: others follow. Called
  * on the loop, never from within engine_request. */
 typedef void engine_reply_fn(void *ctx, struct slice json, bool more);
-
-/* Who asks, for the audit log. */
-struct engine_asker {
-    uint32_t uid;
-    int32_t pid;
-    char token[TOKEN_ID_LEN + 1]; /* by the hub; then the two are of nobody */
-    struct netaddr from;
-};
 
 /* Takes a request (doc/api.md); args are lent until it returns. Its number,
  * for the calls below; 0: no memory, and there will be no answer. asker NULL:

@@ -16,6 +16,7 @@
 
 static void add(struct engine *e, const struct audit_entry *what, bool often)
 {
+    engine_errors_audited(e, what);
     if (e->audit != NULL) /* it is not being closed */
         audit_log_add(e->audit, clock_mono_us(), what, often);
 }

@@ -15,6 +15,11 @@
 
 #define ENGINE_LISTEN_MAX 16
 
+struct call;
+/* What is told of what the node has answered; lent by either. */
+typedef struct slice engine_view_fn(
+    struct engine *e, const struct call *c, struct slice answer, struct buf *b);
+
 /* A request that has not had its last answer. */
 struct call {
     struct call *next;
@@ -22,9 +27,9 @@ struct call {
     engine_reply_fn *fn;
     void *ctx;
     struct engine_asker asker;
-    bool status;               /* the answer gets what only the engine knows */
-    bool doctor;               /* the answer is made from that to `status` */
-    bool metrics, openmetrics; /* the same */
+    engine_view_fn *view; /* NULL: as the node says it */
+    bool openmetrics;
+    char op[16];
 };
 
 /* An answer that waits for the step to be over. */
@@ -70,6 +75,7 @@ struct engine {
     struct audit_wait *audit_waits;
     struct tokens *tokens;     /* NULL: none are kept */
     struct attempts *attempts; /* of who presents some */
+    struct engine_errors *errors;
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
     bool copied; /* the files are not those that the last stop left */
@@ -96,6 +102,11 @@ void engine_step(struct engine *e, struct event *ev);
 void engine_answer(
     struct engine *e, uint64_t request, struct slice json, bool more);
 struct call *engine_call(const struct engine *e, uint64_t request);
+/* engine_call_new: NULL on memory. */
+struct call *engine_call_new(struct engine *e, engine_reply_fn *fn, void *ctx);
+/* Answers with b, or with what went wrong, and frees it. */
+void engine_answer_buf(struct engine *e, uint64_t request, struct buf *b,
+    int rc, const struct errmsg *why);
 
 /* ---- engine_key.c ---- */
 
@@ -111,14 +122,11 @@ uint64_t engine_rss_bytes(void);
 
 /* ---- engine_metrics.c ---- */
 
-/* What the node is asked. */
-const struct json *engine_metrics_request(struct arena *a);
-/* Notes the format; false: there is no such, and the caller is told. */
-bool engine_metrics_may(
+/* Notes the format; true: there is no such, and the caller is told. */
+bool engine_metrics_take(
     struct engine *e, struct call *c, const struct json *args);
-/* The answer to `metrics`, from the node's to `status`; lent by either. */
-struct slice engine_metrics_answer(
-    struct engine *e, const struct call *c, struct slice status, struct buf *b);
+/* The answer to `metrics`, from the node's to `status`. */
+engine_view_fn engine_metrics_answer;
 
 /* ---- engine_audit.c ---- */
 
@@ -144,13 +152,33 @@ void engine_audit_answer(struct engine *e, uint64_t request);
 /* Members of `status`, each with its comma. */
 void put_audit_status(const struct engine *e, struct buf *b);
 
+/* ---- engine_errors.c ---- */
+
+NODISCARD int engine_errors_open(struct engine *e);
+/* Writes what is left. */
+void engine_errors_close(struct engine *e);
+/* Starts what is due: an examination, the writing of the list. */
+void engine_errors_turn(struct engine *e);
+uint64_t engine_errors_deadline(const struct engine *e);
+/* An answer, which may be that something was refused. */
+void engine_errors_refused(
+    struct engine *e, const struct call *c, struct slice answer);
+/* What the audit log is told. */
+void engine_errors_audited(struct engine *e, const struct audit_entry *what);
+unsigned engine_errors_n(const struct engine *e);
+/* The ops `errors`, `error_ack`. */
+bool engine_errors_list(
+    struct engine *e, struct call *c, const struct json *args);
+bool engine_errors_ack(
+    struct engine *e, struct call *c, const struct json *args);
+
 /* ---- engine_tokens.c ---- */
 
 NODISCARD int engine_tokens_open(struct engine *e, struct errmsg *why);
 void engine_tokens_close(struct engine *e);
-/* The ops token_create, token_list, token_revoke; false: it is another. */
-bool engine_tokens_answer(
-    struct engine *e, const struct call *c, const struct json *args);
+/* The ops token_create, token_list, token_revoke. */
+bool engine_tokens_take(
+    struct engine *e, struct call *c, const struct json *args);
 
 /* ---- engine_addresses.c ---- */
 

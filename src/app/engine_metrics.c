@@ -47,6 +47,7 @@ static struct metrics_engine look(const struct engine *e)
         .started_us = e->measured.opened_us,
         .datagrams_dropped = e->udp != NULL ? udp_dropped(e->udp) : 0,
         .multicast = engine_multicast(e),
+        .errors_open = engine_errors_n(e),
         .full = e->full,
         .stuck = e->stuck };
 }
@@ -98,16 +99,7 @@ static int put_answer(
     return rc;
 }
 
-const struct json *engine_metrics_request(struct arena *a)
-{
-    struct json *v = json_new(a, JSON_OBJECT);
-
-    (void)json_add(v, SLICE_LIT("op"), json_new_str(a, SLICE_LIT("status")));
-    (void)json_add(v, SLICE_LIT("brief"), json_new_bool(a, true));
-    return v;
-}
-
-bool engine_metrics_may(
+bool engine_metrics_take(
     struct engine *e, struct call *c, const struct json *args)
 {
     struct slice format = json_get_str(args, "format");
@@ -115,12 +107,12 @@ bool engine_metrics_may(
     c->openmetrics = slice_is(format, "openmetrics");
     if (c->openmetrics || json_get(args, "format") == NULL ||
         slice_is(format, "prometheus"))
-        return true;
+        return false;
     engine_answer(e, c->id,
         SLICE_LIT("{\"ok\":false,\"code\":\"EINVAL\",\"error\":\"format: there "
                   "are prometheus and openmetrics\"}"),
         false);
-    return false;
+    return true;
 }
 
 struct slice engine_metrics_answer(

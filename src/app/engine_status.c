@@ -55,6 +55,6 @@ void engine_put_status(const struct engine *e, struct buf *b)
         netaddr_format(addr, &e->listening[i]);
         buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);
     }
-    buf_put_str(b, "],");
+    buf_printf(b, "],\"errors\":{\"open\":%u},", engine_errors_n(e));
     put_audit_status(e, b);
 }

@@ -2,6 +2,7 @@
  * token_list, token_revoke), and by the hub, whom it is to let in. */
 #include "app/engine_impl.h"
 
+#include "app/answer.h"
 #include "base/plant.h"
 #include "crypto/crypto.h"
 #include "io/clock.h"
@@ -119,34 +120,6 @@ int engine_still_admits(
 }
 
 /* ---- requests ---- */
-
-static void put_refusal(struct buf *b, int rc, const struct errmsg *why)
-{
-    static const struct {
-        int rc;
-        const char *name;
-    } names[] = {
-        { SYNCLINE_EINVAL, "EINVAL" },
-        { SYNCLINE_ELIMIT, "ELIMIT" },
-        { SYNCLINE_ENOTFOUND, "ENOTFOUND" },
-        { SYNCLINE_EEXIST, "EEXIST" },
-        { SYNCLINE_EFULL, "EFULL" },
-        { SYNCLINE_EDENIED, "EDENIED" },
-        { SYNCLINE_ENOMEM, "ENOMEM" },
-        { SYNCLINE_EUNSUPPORTED, "EUNSUPPORTED" },
-    };
-    const char *name = "EIO", *text = why->text;
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].rc == rc)
-            name = names[i].name;
-    if (text[0] == 0)
-        text = rc == SYNCLINE_ENOMEM ? "memory ran out" : "it failed";
-    buf_clear(b);
-    buf_printf(b, "{\"ok\":false,\"code\":\"%s\",\"error\":", name);
-    json_print_string(b, slice_str(text), false);
-    buf_put_u8(b, '}');
-}
 
 static int read_spaces(const struct json *args, struct slice *spaces,
     struct token_request *r, struct errmsg *why)
@@ -289,8 +262,8 @@ static int on_revoke(struct engine *e, const struct call *c,
     return SYNCLINE_OK;
 }
 
-bool engine_tokens_answer(
-    struct engine *e, const struct call *c, const struct json *args)
+bool engine_tokens_take(
+    struct engine *e, struct call *c, const struct json *args)
 {
     static const struct {
         const char *op;

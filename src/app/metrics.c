@@ -316,6 +316,13 @@ static void put_trouble(struct metrics_text *t, const struct metrics_view *v)
         t, "kind", "writes-refused", !json_get_bool(clock, "writes", true));
 }
 
+static void put_errors(struct metrics_text *t, const struct metrics_view *v)
+{
+    metric_gauge(t, "syncline_open_errors",
+        "Entries of the list of errors that nobody has acknowledged.",
+        v->engine.errors_open);
+}
+
 void metrics_print(
     struct buf *out, enum metrics_format format, const struct metrics_view *v)
 {
@@ -323,6 +330,7 @@ void metrics_print(
 
     put_process(&t, v);
     put_trouble(&t, v);
+    put_errors(&t, v);
     put_store(&t, v);
     put_network(&t, v);
     put_changes(&t, v);

@@ -28,7 +28,7 @@ struct metrics_engine {
     uint64_t rss_bytes, cpu_us;       /* of the process */
     uint64_t started_us;              /* since the Unix epoch */
     uint64_t datagrams_dropped;
-    unsigned multicast;
+    unsigned multicast, errors_open;
     bool full, stuck; /* writers wait for a checkpoint; the last one failed */
 };
 

@@ -262,7 +262,6 @@ static void take_request(struct client *c, const struct json *v)
     struct serve *s = c->serve;
     struct pending *p = calloc(1, sizeof *p);
     const struct json *id = json_get(v, "id");
-    struct buf local = { 0 };
     uint64_t request;
 
     if (p == NULL) {
@@ -277,12 +276,6 @@ static void take_request(struct client *c, const struct json *v)
     c->asked += p->asks;
     p->next = c->pending;
     c->pending = p;
-    if (s->opt.local != NULL && s->opt.local(s->opt.local_ctx, v, &local)) {
-        put_answer(c, p, buf_slice(&local));
-        pending_drop(c, p);
-        buf_free(&local);
-        return;
-    }
     request = engine_request(s->opt.engine, v, &c->asker, on_reply, p);
     if (request == 0) {
         refuse(c, p, "ENOMEM", "memory ran out");

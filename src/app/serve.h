@@ -1,7 +1,7 @@
 /* serve.h - the control socket: DIR/control.sock, one JSON object a line each
  * way (doc/api.md).
  *
- * Requests go to the engine, but for those that only the daemon can answer.
+ * Requests go to the engine.
  * A client that reads slowly has its streams held back; while the store has
  * no room, nobody's requests are read. */
 #ifndef SYNCLINE_APP_SERVE_H
@@ -11,17 +11,10 @@
 
 struct serve; /* opaque */
 
-/* Called for a request the engine does not know. Returns true if it answered
- * by appending one JSON object to out. */
-typedef bool serve_local_fn(
-    void *ctx, const struct json *request, struct buf *out);
-
 struct serve_options {
     uv_loop_t *loop;
     struct engine *engine;
     struct log log;
-    serve_local_fn *local;
-    void *local_ctx;
 };
 
 NODISCARD int serve_open(

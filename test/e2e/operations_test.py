@@ -5,8 +5,8 @@ import json
 import sys
 
 from hub import Hub
-from node import World, main
-from tap import equal, holds
+from node import World, free_listen, main, wait_for
+from tap import check, equal, holds
 
 ITEMS = "/v1/spaces/default/items"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -49,6 +49,88 @@ def a_list_of_operations_is_carried_out_or_not_at_all():
         a.do("patch", "default", "x", json.dumps(
             [{"op": "remove", "path": "/list/3"}]))
         equal(a.get("x"), now, "by the command line")
+
+
+def _errors(h, code, **params):
+    return [e for e in h.json("GET", "/v1/errors", params=params)["errors"]
+            if e["code"] == code]
+
+
+def what_went_wrong_is_told_until_it_is_over():
+    """A member that is away: seen by looking; it comes back."""
+    quick = ("--heartbeat.interval", "100ms", "--heartbeat.silence", "300ms")
+    with World() as w:
+        a, b = w.mesh("a", "b", flags=quick, listen=free_listen)
+        with Hub(a) as h:
+            equal(_errors(h, "peer", all="true"), [], "all is well")
+            b.stop()
+            wait_for("it is missed", lambda: _errors(h, "peer"))
+            one, = _errors(h, "peer")
+            equal((one["state"], one["level"], one["where"]["name"]),
+                  ("open", "warn", "b"), "the entry")
+            holds(one["what"], "b is not connected")
+            holds(one["advice"], "firewall")
+            check(a.status()["errors"]["open"] >= 1, "status")
+            holds(h.ask("GET", "/metrics").text, "syncline_open_errors 1")
+            holds(a.do("errors"), one["id"], "b is not connected", "-> is it")
+            b.start()
+            wait_for("it is over", lambda: not _errors(h, "peer"))
+            one, = _errors(h, "peer", all="true")
+            equal((one["state"], one["count"]), ("cleared", 1), "the entry")
+
+
+def what_happened_stays_until_somebody_knows():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a, "wrong") as nobody, Hub(a) as h:
+            for _ in range(2):
+                nobody.ask("GET", "/v1/status", 401)
+            one, = _errors(h, "login")
+            equal((one["state"], one["count"], one["where"]),
+                  ("open", 2, {"address": "127.0.0.1"}), "the entry")
+            before = h.json("GET", "/v1/errors")["open"]
+            told = h.json("POST", "/v1/errors/" + one["id"],
+                          json={"by": "Anna"})
+            equal((told["changed"], told["open"]), (1, before - 1), "answer")
+            one, = _errors(h, "login")
+            equal(one["state"], "acknowledged", "its state")
+            holds(one["by"], "Anna (token ")
+            h.ask("POST", "/v1/errors/ffffffff", 404, json={})
+            h.ask("POST", "/v1/errors/" + one["id"], 400, json={"ack": 1})
+        a.stop()
+        a.start()
+        with Hub(a, "wrong") as nobody, Hub(a) as h:
+            again, = _errors(h, "login")
+            equal(again, one, "kept over a restart")
+            nobody.ask("GET", "/v1/status", 401)
+            again, = _errors(h, "login")
+            equal((again["state"], again["count"], again["first"]),
+                  ("open", 3, one["first"]), "it came back")
+        a.kill()
+        a.start()
+        entries = json.loads(a.do("errors", "--json"))["errors"]
+        holds(str([e["code"] for e in entries]), "replica")
+        a.do("errors", "--ack", "all", "--by", "Bert")
+        equal(a.status()["errors"]["open"], 0, "somebody knows of all")
+        a.do("errors", "--reopen", entries[0]["id"])
+        equal(a.status()["errors"]["open"], 1, "but one")
+        a.refuses("errors", "--ack", "x", says="no such entry")
+
+
+def what_is_refused_is_told():
+    with World() as w:
+        a, = w.nodes("a", flags=("--limits.keys", "2"))
+        with Hub(a) as h:
+            for i in range(2):
+                h.ask("PUT", ITEMS + "/%d" % i, json=1)
+            for _ in range(3):
+                h.ask("PUT", ITEMS + "/x", 413, json=1)
+            one, = _errors(h, "refused-limit")
+            equal((one["count"], one["where"]), (3, {"op": "put"}), "counted")
+            h.ask("GET", ITEMS + "/nothing", 404)
+            h.ask("PUT", "/v1/spaces/nowhere/items/x", 404, json=1)
+            equal(len(h.json("GET", "/v1/errors")["errors"]), 1,
+                  "an asker's mistake is none of ours")
 
 
 if __name__ == "__main__":
