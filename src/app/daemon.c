@@ -298,7 +298,8 @@ static int make_hub(struct daemon *d, struct errmsg *why)
     const struct options *o = options_now(d);
     struct hub_face_options opt = { .loop = &d->loop,
         .hosts = d->hosts,
-        .hosts_n = options_list_n(o, "http.hosts") };
+        .hosts_n = options_list_n(o, "http.hosts"),
+        .connections = (size_t)options_int(o, "http.connections") };
 
     if (!options_bool(o, "http.enabled"))
         return SYNCLINE_OK;
@@ -308,6 +309,22 @@ static int make_hub(struct daemon *d, struct errmsg *why)
     for (size_t i = 0; i < opt.hosts_n; i++)
         d->hosts[i] = slice_str(options_list(o, "http.hosts", i));
     return hub_face_new(&d->hub, &opt);
+}
+
+static const char *or_null(const char *s)
+{
+    return s[0] != 0 ? s : NULL;
+}
+
+static struct engine_web_options web_of(const struct daemon *d)
+{
+    const struct options *o = options_now(d);
+
+    return (struct engine_web_options){ .enabled = d->hub != NULL,
+        .cert = or_null(options_str(o, "tls.cert")),
+        .key = or_null(options_str(o, "tls.key")),
+        .hosts = d->hosts,
+        .hosts_n = d->hub != NULL ? options_list_n(o, "http.hosts") : 0 };
 }
 
 static int open_engine(struct daemon *d, struct errmsg *why)
@@ -364,6 +381,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
 
     if (rc == SYNCLINE_OK && d->hub != NULL)
         opt.guests = hub_face_guests(d->hub);
+    opt.web = web_of(d);
     if (rc == SYNCLINE_OK)
         rc = addresses(d, "listen", d->listen, &opt.listen_n);
 

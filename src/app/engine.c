@@ -463,6 +463,8 @@ int engine_open(
     if (rc == SYNCLINE_OK)
         rc = open_net(e, why);
     if (rc == SYNCLINE_OK)
+        rc = engine_web_open(e, why);
+    if (rc == SYNCLINE_OK)
         rc = engine_store_start(e);
     if (rc == SYNCLINE_OK)
         rc = engine_errors_open(e);
@@ -546,6 +548,7 @@ int engine_close(struct engine *e)
     engine_audit_close(e);
     engine_tokens_close(e);
     engine_errors_close(e);
+    engine_web_close(e);
     if (!e->failed) {
         rc = node_close(e->node);
         answer_all(e);

@@ -32,6 +32,14 @@ struct engine_asker {
 typedef bool engine_local_fn(void *ctx, const struct json *args,
     const struct engine_asker *who, struct buf *out);
 
+/* HTTPS for guests. */
+struct engine_web_options {
+    bool enabled;
+    const char *cert, *key;    /* files; NULL: one of our own, in dir */
+    const struct slice *hosts; /* that it is good for, beside what we find */
+    size_t hosts_n;
+};
+
 struct engine_options {
     uv_loop_t *loop;      /* borrowed */
     const char *dir;      /* made if it is not there */
@@ -56,7 +64,8 @@ struct engine_options {
     bool relay;              /* takes nothing in clear */
     uint64_t clock_bound_us; /* UINT64_MAX: none; 0: the default */
     struct node_limits limits;
-    struct net_guests guests; /* zeros: nobody is let in without TLS */
+    struct net_guests guests; /* zeros: nobody but devices is let in */
+    struct engine_web_options web;
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */
@@ -104,6 +113,12 @@ void engine_guest_send(struct engine *e, uint64_t conn, struct slice bytes);
 size_t engine_guest_queued(const struct engine *e, uint64_t conn);
 void engine_guest_hold(struct engine *e, uint64_t conn, bool held);
 void engine_guest_close(struct engine *e, uint64_t conn, const char *reason);
+/* Without what is queued. */
+void engine_guest_drop(struct engine *e, uint64_t conn, const char *reason);
+/* Names of this machine, which those who come by TLS may ask it for. */
+const struct slice *engine_web_hosts(const struct engine *e, size_t *n);
+/* Now and then: is there another certificate to show? */
+void engine_web_look(struct engine *e);
 /* Whom a token lets in by the hub, from an address. EDENIED: there is none such
  * (or, not counted as a failure, an empty one was presented); ETIMEOUT: it has
  * expired; EBUSY: too many from there have failed, and nothing is looked at for

@@ -19,3 +19,8 @@ void engine_guest_close(struct engine *e, uint64_t conn, const char *reason)
 {
     net_close(e->net, conn, reason);
 }
+
+void engine_guest_drop(struct engine *e, uint64_t conn, const char *reason)
+{
+    net_drop(e->net, conn, reason);
+}

@@ -8,10 +8,13 @@
 #include "app/project.h"
 #include "base/histogram.h"
 #include "crypto/port.h"
+#include "crypto/web_cert.h"
 #include "io/helpers.h"
 #include "io/net.h"
 #include "io/udp.h"
 #include "store/store_file.h"
+
+#include <sys/stat.h>
 
 #define ENGINE_LISTEN_MAX 16
 
@@ -56,6 +59,28 @@ struct engine_measured {
     uint64_t sync_us, checkpoint_us;
 };
 
+/* What a file was like when it was looked at last; zeros: it was not there. */
+struct engine_web_file {
+    ino_t ino;
+    off_t size;
+    struct timespec changed;
+};
+
+#define ENGINE_WEB_NAMES 64
+
+/* The certificate for the web. */
+struct engine_web {
+    struct web_cert_facts facts; /* of that which is shown; zeros: none is */
+    struct errmsg trouble;       /* why it is not that which it should be */
+    struct engine_web_file files[2];
+    uint64_t look_us; /* when one of our own is looked at again */
+    /* What it is to be good for: hosts first that we answer as, then others
+     * that it must name, then those that it may. */
+    struct slice names[ENGINE_WEB_NAMES];
+    size_t hosts_n, must_n, names_n;
+    struct arena text;
+};
+
 struct engine {
     struct engine_options opt;
     char *dir;
@@ -76,6 +101,7 @@ struct engine {
     struct tokens *tokens;     /* NULL: none are kept */
     struct attempts *attempts; /* of who presents some */
     struct engine_errors *errors;
+    struct engine_web web;
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
     bool copied; /* the files are not those that the last stop left */
@@ -179,6 +205,14 @@ void engine_tokens_close(struct engine *e);
 /* The ops token_create, token_list, token_revoke. */
 bool engine_tokens_take(
     struct engine *e, struct call *c, const struct json *args);
+
+/* ---- engine_web.c ---- */
+
+/* When the net is open. */
+NODISCARD int engine_web_open(struct engine *e, struct errmsg *why);
+void engine_web_close(struct engine *e);
+/* A member of `status`, with its comma. */
+void engine_put_web(const struct engine *e, struct buf *b);
 
 /* ---- engine_addresses.c ---- */
 

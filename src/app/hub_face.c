@@ -1,5 +1,6 @@
 #include "app/hub_face.h"
 
+#include "base/plant.h"
 #include "faces/http/hub.h"
 #include "io/clock.h"
 
@@ -9,12 +10,16 @@
 #define QUEUE_HIGH ((size_t)256 << 10)
 #define QUEUE_LOW ((size_t)64 << 10)
 #define TICK_MS 1000
+#define UNKNOWN_MAX                                          \
+    16 /* that have shown no token, from one place elsewhere \
+        */
 
 struct guest {
-    struct guest *next;
+    struct guest *next; /* who came before */
     struct hub_face *face;
     struct hub_conn *hub;
     uint64_t conn;
+    struct netaddr remote;
     bool slow, over;
 };
 
@@ -24,7 +29,7 @@ struct hub_face {
     struct hub_face_options opt;
     struct hub *hub;
     struct engine *engine;
-    struct guest *guests;
+    struct guest *guests;     /* who came last is first */
     struct token_grant grant; /* lent to the hub for one check */
     uv_timer_t tick;
 };
@@ -113,16 +118,72 @@ static struct guest *find(struct hub_face *f, uint64_t conn)
     return g;
 }
 
-static bool on_up(void *ctx, uint64_t conn, const struct netaddr *remote)
+/* One machine has all of a /64 for itself. */
+static bool is_same_place(const struct netaddr *a, const struct netaddr *b)
 {
-    struct hub_face *f = ctx;
-    struct guest *g = f->engine != NULL ? calloc(1, sizeof *g) : NULL;
+    return a->family == b->family &&
+        memcmp(a->addr, b->addr, a->family == 6 ? 8 : 4) == 0;
+}
 
+static void send_away(struct guest *g)
+{
+    g->over = true;
+    engine_guest_drop(
+        g->face->engine, g->conn, "it has shown no token, and others came");
+}
+
+/* Who has shown no token keeps out nobody, least of all those of this machine:
+ * where there are too many, who has been there for longest goes. */
+static bool has_room(struct hub_face *f, const struct netaddr *from)
+{
+    const bool far = !netaddr_is_loopback(from);
+    struct guest *far_one = NULL, *near_one = NULL, *same_one = NULL;
+    size_t all = 0, same = 0;
+
+    for (struct guest *g = f->guests; g != NULL; g = g->next) {
+        const bool known = hub_conn_is_known(g->hub);
+
+        if (g->over)
+            continue;
+        all++;
+        if (known)
+            continue;
+        if (netaddr_is_loopback(&g->remote))
+            near_one = g;
+        else
+            far_one = g;
+        if (far && is_same_place(&g->remote, from)) {
+            same_one = g;
+            same++;
+        }
+    }
+    if (same >= UNKNOWN_MAX && !PLANTED(R13_UNKNOWN)) {
+        send_away(same_one);
+        return true;
+    }
+    if (all < f->opt.connections)
+        return true;
+    if (far_one == NULL && (far || near_one == NULL))
+        return false;
+    send_away(far_one != NULL ? far_one : near_one);
+    return true;
+}
+
+static bool on_up(void *ctx, uint64_t conn, const struct net_guest *who)
+{
+    const struct hub_caller caller = { who->remote, who->local, who->secure };
+    struct hub_face *f = ctx;
+    struct guest *g;
+
+    if (f->engine == NULL || !has_room(f, &who->remote))
+        return false;
+    g = calloc(1, sizeof *g);
     if (g == NULL)
         return false;
     g->face = f;
     g->conn = conn;
-    if (hub_accept(&g->hub, f->hub, remote, clock_mono_us()) != SYNCLINE_OK) {
+    g->remote = who->remote;
+    if (hub_accept(&g->hub, f->hub, &caller, clock_mono_us()) != SYNCLINE_OK) {
         free(g);
         return false;
     }
@@ -208,6 +269,8 @@ static void on_tick(uv_timer_t *t)
 
     for (struct guest *g = f->guests; g != NULL; g = g->next)
         hub_conn_tick(g->hub, now_us);
+    if (f->engine != NULL)
+        engine_web_look(f->engine);
 }
 
 /* ---- beginning and end ---- */
@@ -237,7 +300,10 @@ int hub_face_start(struct hub_face *f, struct engine *e)
         .hosts = f->opt.hosts,
         .hosts_n = f->opt.hosts_n,
         .version = SYNCLINE_VERSION };
-    int rc = hub_new(&f->hub, &opt);
+    int rc;
+
+    opt.tls_hosts = engine_web_hosts(e, &opt.tls_hosts_n);
+    rc = hub_new(&f->hub, &opt);
 
     if (rc != SYNCLINE_OK)
         return rc;

@@ -14,6 +14,7 @@ struct hub_face_options {
     uv_loop_t *loop;
     const struct slice *hosts; /* borrowed; that it answers as, too */
     size_t hosts_n;
+    size_t connections; /* that there may be at once */
 };
 
 NODISCARD int hub_face_new(

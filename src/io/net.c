@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/codec.h"
 #include "base/plant.h"
@@ -24,8 +25,14 @@ static void set_defaults(struct net_options *opt)
         opt->half_open_max = 32;
     if (opt->half_open_per_ip == 0)
         opt->half_open_per_ip = 4;
-    if (opt->guests_max == 0)
-        opt->guests_max = 256;
+    if (opt->waiting_max == 0)
+        opt->waiting_max = 32;
+    if (opt->waiting_per_ip == 0)
+        opt->waiting_per_ip = 8;
+    if (opt->silent_max == 0)
+        opt->silent_max = 64;
+    if (opt->silent_per_ip == 0)
+        opt->silent_per_ip = 16;
     if (opt->half_open_bytes == 0)
         opt->half_open_bytes = (size_t)64 << 10;
     if (opt->calls_per_s == 0)
@@ -141,12 +148,26 @@ static void end_doomed(struct net *n)
     }
 }
 
+/* The one that came first is first. */
+static void end_waiting(struct net *n)
+{
+    for (uint32_t i = 0; i < n->conns_n; i++) {
+        struct conn *c = n->conns[i];
+        uint64_t id = c->id;
+
+        if (c->state == CONN_WAITING && net_room(n, &c->remote) == ROOM_NOW)
+            conn_go_on(c);
+        i = position(n, id);
+    }
+}
+
 /* A callback may add connections, so that places move: work goes by id. */
 static void on_turn(uv_idle_t *turn)
 {
     struct net *n = turn->data;
 
     uv_idle_stop(turn);
+    end_waiting(n);
     for (uint32_t i = 0; i < n->conns_n; i++) {
         uint64_t id = n->conns[i]->id;
 
@@ -256,6 +277,12 @@ int net_new(struct net **out, const struct net_options *opt)
     return SYNCLINE_OK;
 }
 
+int net_set_web(
+    struct net *n, struct slice cert, struct slice key, struct errmsg *why)
+{
+    return tls_set_web(n->tls, cert, key, why);
+}
+
 static void on_own_closed(uv_handle_t *handle)
 {
     net_handle_closed(handle->data);
@@ -283,19 +310,68 @@ void net_free(struct net *n)
     uv_close((uv_handle_t *)&n->tick, on_own_closed);
 }
 
-static bool too_many(const struct net *n, const struct netaddr *remote)
-{
-    uint32_t same = 0;
+/* How many are in that state, in all and from that address. */
+struct crowd {
+    uint32_t all, same;
+};
 
-    if (PLANTED(R01_HALF_OPEN))
-        return false;
-    if (n->stats.half_open >= n->opt.half_open_max)
-        return true;
-    for (uint32_t i = 0; i < n->conns_n; i++)
-        if (conn_is_half_open(n->conns[i]) &&
-            netaddr_same_ip(&n->conns[i]->remote, remote))
-            same++;
-    return same >= n->opt.half_open_per_ip;
+static struct crowd crowd_of(
+    const struct net *n, enum conn_state state, const struct netaddr *remote)
+{
+    struct crowd k = { 0 };
+
+    for (uint32_t i = 0; i < n->conns_n; i++) {
+        const struct conn *c = n->conns[i];
+
+        if (!c->inbound || c->state != state)
+            continue;
+        k.all++;
+        k.same += netaddr_same_ip(&c->remote, remote);
+    }
+    return k;
+}
+
+enum net_room net_room(const struct net *n, const struct netaddr *remote)
+{
+    struct crowd k = crowd_of(n, CONN_HANDSHAKE, remote);
+
+    if (PLANTED(R01_HALF_OPEN) ||
+        (k.all < n->opt.half_open_max && k.same < n->opt.half_open_per_ip))
+        return ROOM_NOW;
+    k = crowd_of(n, CONN_WAITING, remote);
+    return k.all < n->opt.waiting_max && k.same < n->opt.waiting_per_ip
+        ? ROOM_LATER
+        : ROOM_NONE;
+}
+
+/* Has it been given something that we have not come to read yet? */
+static bool has_said(const struct conn *c)
+{
+    uv_os_fd_t fd;
+    char b;
+
+    return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 &&
+        recv(fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* For one more who has said nothing yet. Browsers open some such ahead, so that
+ * it must not be them who keep others out, or the next of the same. */
+static void make_room(struct net *n, const struct netaddr *remote)
+{
+    struct crowd k = crowd_of(n, CONN_FIRST, remote);
+    bool of_same = k.same >= n->opt.silent_per_ip;
+
+    if ((!of_same && k.all < n->opt.silent_max) || PLANTED(R01_SILENT))
+        return;
+    for (uint32_t i = 0; i < n->conns_n; i++) {
+        struct conn *c = n->conns[i];
+
+        if (c->inbound && c->state == CONN_FIRST &&
+            (!of_same || netaddr_same_ip(&c->remote, remote)) && !has_said(c)) {
+            conn_doom(c, "it says nothing, and others have come");
+            return;
+        }
+    }
 }
 
 static uint64_t network_of(const struct netaddr *a)
@@ -355,7 +431,8 @@ static void accept_one(struct listener *l)
     c->id = NET_INBOUND | ++n->last_inbound;
     c->remote = remote_of(&c->tcp);
     c->deadline_ms = uv_now(n->opt.loop) + n->opt.handshake_ms;
-    if (too_many(n, &c->remote) || insert(n, c) != SYNCLINE_OK) {
+    make_room(n, &c->remote);
+    if (insert(n, c) != SYNCLINE_OK) {
         n->stats.refused++;
         conn_destroy(c);
         return;
@@ -540,6 +617,14 @@ void net_close(struct net *n, uint64_t conn, const char *reason)
     c->deadline_ms = uv_now(n->opt.loop) + n->opt.linger_ms;
     net_arm(n);
     net_want_turn(n);
+}
+
+void net_drop(struct net *n, uint64_t conn, const char *reason)
+{
+    struct conn *c = find(n, conn);
+
+    if (c != NULL)
+        conn_doom(c, "%s", reason);
 }
 
 void net_recheck(struct net *n)

@@ -2,11 +2,13 @@
  * bytes, on a caller's loop.
  *
  * One listener port serves all comers; the first byte says who: 0x16 is TLS
- * and so a device, a capital letter is HTTP, 0x00 or 0x01 a length followed
- * by JSON. On TLS a frame is its length as u32, little-endian, at most
- * NET_FRAME_MAX, and its bytes.
- * Limits before a peer is known: so many connections at once and a second, in
- * all and from one address, so many bytes, so much time.
+ * and so a device or, by the names that it offers, a guest; a capital letter is
+ * HTTP, 0x00 or 0x01 a length followed by JSON. On TLS a device's frame is its
+ * length as u32, little-endian, at most NET_FRAME_MAX, and its bytes.
+ * Limits before a peer is known: so many handshakes at once and a second, in
+ * all and from one address, so many bytes, so much time. Who would begin one
+ * too many waits, unread. Of those who say nothing at all, which costs next to
+ * nothing, the one who has for longest goes when there are too many.
  * Laws: on_up at most once a connection, and before any on_frame; on_down
  * exactly once for each connection that was up or dialled, net_close
  * included, and nothing after it. Callbacks come from the loop only, never
@@ -57,13 +59,20 @@ struct net_events {
         const struct device_id *device, const char *reason);
 };
 
-/* Guests: whoever on this machine begins as HTTP does, without TLS. What they
+struct net_guest {
+    struct netaddr remote, local; /* both ends */
+    bool secure;                  /* by TLS */
+};
+
+/* Guests: whoever on this machine begins as HTTP does, without TLS, and whoever
+ * by TLS is on the web (tls.h), once there is a certificate for them. What they
  * say is not looked at here. on_down once for each that was taken; there is no
  * other callback for them. */
 struct net_guests {
     void *ctx;
-    /* False: it is not let in. NULL: nobody is. */
-    bool (*on_up)(void *ctx, uint64_t conn, const struct netaddr *remote);
+    /* False: it is not let in. NULL: nobody is. How many there may be is for
+     * who is asked. */
+    bool (*on_up)(void *ctx, uint64_t conn, const struct net_guest *guest);
     void (*on_bytes)(void *ctx, uint64_t conn, struct slice bytes);
     void (*on_down)(void *ctx, uint64_t conn);
 };
@@ -79,12 +88,15 @@ struct net_options {
     /* 0 takes the default in brackets. */
     uint64_t handshake_ms;     /* until a peer must be known [5,000] */
     uint64_t linger_ms;        /* for what is queued at net_close [2,000] */
-    uint32_t half_open_max;    /* inbound, not yet known [32] */
+    uint32_t half_open_max;    /* inbound handshakes at once [32] */
     uint32_t half_open_per_ip; /* the same, from one address [4] */
+    uint32_t waiting_max;      /* would begin one, and are not read [32] */
+    uint32_t waiting_per_ip;   /* [8] */
+    uint32_t silent_max;       /* have sent nothing yet [64] */
+    uint32_t silent_per_ip;    /* [16] */
     size_t half_open_bytes;    /* taken from one not yet known [64 KiB] */
     uint64_t calls_per_s;      /* inbound, let to a handshake [200] */
     uint64_t calls_per_ip;     /* the same, from one address [20] */
-    uint32_t guests_max;       /* at once [256] */
     size_t queue_max;          /* unsent: beyond it one more frame drops the
                                   connection [4 MiB] */
 };
@@ -100,6 +112,9 @@ struct net_stats {
 };
 
 NODISCARD int net_new(struct net **out, const struct net_options *opt);
+/* As tls_set_web; from the first time on there are guests by TLS. */
+NODISCARD int net_set_web(
+    struct net *n, struct slice cert, struct slice key, struct errmsg *why);
 /* Closes everything, without any more callbacks; the memory goes when the
  * loop has run the closing. Not from within a callback of ours. NULL is
  * fine. */
@@ -128,6 +143,8 @@ void net_hold(struct net *n, uint64_t conn, bool held);
 void net_flush(struct net *n);
 /* Sends what is queued, then closes; no more on_frame comes. */
 void net_close(struct net *n, uint64_t conn, const char *reason);
+/* Without what is queued. */
+void net_drop(struct net *n, uint64_t conn, const char *reason);
 /* Membership has changed: closes whom admit() no longer admits. */
 void net_recheck(struct net *n);
 /* Nothing of this one is read for so long, and no frame of it told. */

@@ -159,7 +159,7 @@ static void finish(struct conn *c)
 {
     c->shut = true;
     buf_clear(&c->net->wire);
-    if (!c->guest)
+    if (c->tls != NULL)
         tls_shut(c->tls, &c->net->wire);
     if (write_wire(c) != 0 ||
         uv_shutdown(&c->shutting, (uv_stream_t *)&c->tcp, on_shut) != 0)
@@ -169,7 +169,7 @@ static void finish(struct conn *c)
 /* To the scratch buffer, as it goes over the wire. */
 static int put_wire(struct conn *c, struct slice plain)
 {
-    if (!c->guest)
+    if (c->tls != NULL)
         return tls_write(c->tls, plain, &c->net->wire);
     buf_put_slice(&c->net->wire, plain);
     return buf_status(&c->net->wire);
@@ -247,6 +247,43 @@ static void come_up(struct conn *c)
     n->opt.events.on_up(n->opt.events.ctx, c->id, &peer);
 }
 
+static struct netaddr local_of(const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage sa = { 0 };
+    int len = sizeof sa;
+
+    (void)uv_tcp_getsockname(tcp, (struct sockaddr *)&sa, &len);
+    return netaddr_of((struct sockaddr *)&sa);
+}
+
+static void become_guest(struct conn *c)
+{
+    const struct net_guests *g = &c->net->opt.guests;
+    struct net_guest who = { c->remote, local_of(&c->tcp), c->tls != NULL };
+
+    if (g->on_up == NULL || !g->on_up(g->ctx, c->id, &who)) {
+        conn_doom(c, "no guests");
+        return;
+    }
+    c->net->stats.half_open--;
+    c->net->stats.guests++;
+    c->guest = true;
+    c->state = CONN_UP;
+    c->deadline_ms = 0;
+}
+
+/* What a guest has said by TLS, if there is any of it. */
+static void tell_guest(struct conn *c)
+{
+    const struct net_guests *g = &c->net->opt.guests;
+
+    if (!c->guest || c->state != CONN_UP || c->in.len == 0)
+        return;
+    g->on_bytes(g->ctx, c->id, buf_slice(&c->in));
+    buf_clear(&c->in);
+    trim(&c->in);
+}
+
 static void feed(struct conn *c, struct slice bytes)
 {
     struct errmsg why = { "memory ran out" };
@@ -255,10 +292,18 @@ static void feed(struct conn *c, struct slice bytes)
     buf_clear(&c->net->wire);
     rc = tls_feed(c->tls, bytes, &c->in, &c->net->wire, &why);
     sent = write_wire(c);
-    if (c->state == CONN_HANDSHAKE && tls_is_up(c->tls))
-        come_up(c);
+    if (c->state == CONN_HANDSHAKE && tls_is_up(c->tls)) {
+        if (tls_is_web(c->tls))
+            become_guest(c);
+        else
+            come_up(c);
+        net_want_turn(c->net); /* somebody may wait for the place */
+    }
+    tell_guest(c);
     conn_pump(c);
-    c->denied = rc != SYNCLINE_OK && rc != SYNCLINE_ENOMEM;
+    /* Browsers end it so when they do not trust a certificate. */
+    c->denied =
+        rc != SYNCLINE_OK && rc != SYNCLINE_ENOMEM && !tls_is_web(c->tls);
     if (rc != SYNCLINE_OK)
         conn_doom(c, "%s", why.text);
     else if (sent != 0)
@@ -280,27 +325,46 @@ static void refuse_plain(struct conn *c, struct slice first)
 /* From elsewhere it comes in clear over a network: no. */
 static bool may_be_guest(const struct conn *c, uint8_t first)
 {
-    const struct net *n = c->net;
-
-    return n->opt.guests.on_up != NULL && first >= 'A' && first <= 'Z' &&
-        netaddr_is_loopback(&c->remote) && n->stats.guests < n->opt.guests_max;
+    return c->net->opt.guests.on_up != NULL && first >= 'A' && first <= 'Z' &&
+        (netaddr_is_loopback(&c->remote) || PLANTED(R13_CLEAR));
 }
 
-static void become_guest(struct conn *c, struct slice first)
+static void begin_handshake(struct conn *c, struct slice first)
 {
-    const struct net_guests *g = &c->net->opt.guests;
-
-    if (!g->on_up(g->ctx, c->id, &c->remote)) {
-        conn_doom(c, "no guests");
+    if (tls_accept(&c->tls, c->net->tls) != SYNCLINE_OK) {
+        conn_doom(c, "memory ran out");
         return;
     }
-    c->net->stats.half_open--;
-    c->net->stats.guests++;
-    c->guest = true;
-    c->state = CONN_UP;
-    c->deadline_ms = 0;
-    g->on_bytes(g->ctx, c->id, first);
-    conn_set_reading(c);
+    c->state = CONN_HANDSHAKE;
+    feed(c, first);
+}
+
+static void begin_tls(struct conn *c, struct slice first)
+{
+    switch (net_room(c->net, &c->remote)) {
+    case ROOM_NOW:
+        begin_handshake(c, first);
+        break;
+    case ROOM_LATER:
+        c->state = CONN_WAITING;
+        buf_put_slice(&c->in, first);
+        if (buf_status(&c->in) != SYNCLINE_OK)
+            conn_doom(c, "memory ran out");
+        conn_set_reading(c);
+        break;
+    case ROOM_NONE:
+        conn_doom(c, "too many are at the door");
+        break;
+    }
+}
+
+void conn_go_on(struct conn *c)
+{
+    struct buf first = c->in;
+
+    c->in = (struct buf){ .max = first.max };
+    begin_handshake(c, buf_slice(&first));
+    buf_free(&first);
 }
 
 static void dispatch(struct conn *c, struct slice first)
@@ -308,16 +372,14 @@ static void dispatch(struct conn *c, struct slice first)
     uint8_t b = first.ptr[0];
 
     if (may_be_guest(c, b)) {
-        become_guest(c, first);
+        become_guest(c);
+        if (c->guest)
+            c->net->opt.guests.on_bytes(c->net->opt.guests.ctx, c->id, first);
+        conn_set_reading(c);
     } else if (net_is_hasty(c->net, &c->remote)) {
         conn_doom(c, "it calls too often");
     } else if (b == 0x16) {
-        if (tls_accept(&c->tls, c->net->tls) != SYNCLINE_OK) {
-            conn_doom(c, "memory ran out");
-            return;
-        }
-        c->state = CONN_HANDSHAKE;
-        feed(c, first);
+        begin_tls(c, first);
     } else if ((b >= 'A' && b <= 'Z') || b <= 1) {
         refuse_plain(c, first);
     } else {
@@ -332,9 +394,11 @@ static size_t room_for(const struct conn *c)
 
     if (PLANTED(R01_BYTES))
         return READ_MAX;
-    if (c->state == CONN_UP || c->state == CONN_CLOSING || left > READ_MAX)
+    if (c->state == CONN_UP || c->state == CONN_CLOSING)
         return READ_MAX;
-    return left;
+    if (c->state == CONN_FIRST && left > FIRST_MAX)
+        return FIRST_MAX;
+    return left < READ_MAX ? left : READ_MAX;
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -363,7 +427,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         c->taken += bytes.len;
     if (c->state == CONN_FIRST)
         dispatch(c, bytes);
-    else if (c->guest)
+    else if (c->guest && c->tls == NULL)
         c->net->opt.guests.on_bytes(c->net->opt.guests.ctx, c->id, bytes);
     else
         feed(c, bytes);

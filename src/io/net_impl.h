@@ -8,14 +8,17 @@
 
 #define LISTENERS_MAX 8
 #define READ_MAX 65536
-#define CALLERS 256 /* remembered; more share a place */
+#define CALLERS 256    /* remembered; more share a place */
+#define FIRST_MAX 4096 /* of what somebody says first is read at once */
 
 /*  inbound:  FIRST --0x16--> HANDSHAKE --admitted--> UP --net_close--> CLOSING
- *                 --'A'..'Z', loopback--> UP (a guest)
+ *              | `--too many--> WAITING --room--> HANDSHAKE
+ *              `--'A'..'Z', loopback--> UP (a guest)
  *  dialled:  DIALLING -----> HANDSHAKE
  *  from any: --failure--> DOOMED --next turn--> on_down, closed, freed  */
 enum conn_state {
     CONN_FIRST,     /* its first byte has yet to come */
+    CONN_WAITING,   /* it wants a handshake, others are at it: not read */
     CONN_DIALLING,  /* TCP is not connected yet */
     CONN_HANDSHAKE, /* TLS, peer not admitted yet */
     CONN_UP,
@@ -28,7 +31,7 @@ struct conn {
     uint64_t id;
     enum conn_state state;
     bool inbound, pairing;
-    bool guest; /* no TLS, no frames */
+    bool guest; /* no frames, maybe no TLS */
     bool held;  /* not read for now */
     bool told;  /* dialled or was up: owes an on_down */
     bool reading;
@@ -36,7 +39,8 @@ struct conn {
     bool shut;   /* everything was sent, and our end of TCP is closed */
     struct netaddr remote;
     struct tls_sess *tls;
-    struct buf in;        /* plaintext, less than a frame once it is pumped */
+    struct buf in;        /* plaintext, less than a frame once it is pumped;
+                             what it said first, while it is WAITING */
     struct buf out;       /* frames that are not encrypted yet */
     size_t writing;       /* bytes that libuv holds */
     size_t taken;         /* bytes read before the peer was known */
@@ -82,7 +86,9 @@ struct net {
 
 static inline bool conn_is_half_open(const struct conn *c)
 {
-    return c->inbound && (c->state == CONN_FIRST || c->state == CONN_HANDSHAKE);
+    return c->inbound &&
+        (c->state == CONN_FIRST || c->state == CONN_WAITING ||
+            c->state == CONN_HANDSHAKE);
 }
 
 /* net.c */
@@ -91,6 +97,9 @@ static inline bool conn_is_half_open(const struct conn *c)
 void net_want_turn(struct net *n);
 /* Some deadline has changed. */
 void net_arm(struct net *n);
+/* May this one begin a handshake, or must it wait? */
+enum net_room { ROOM_NOW, ROOM_LATER, ROOM_NONE };
+enum net_room net_room(const struct net *n, const struct netaddr *remote);
 /* Does it, counted with this call, call more often than is allowed? */
 bool net_is_hasty(struct net *n, const struct netaddr *remote);
 /* Counts a handle as closed; frees a dying net with its last. */
@@ -105,6 +114,8 @@ void conn_destroy(struct conn *c);
 /* Its first byte decides; only for accepted ones. */
 void conn_begin(struct conn *c);
 void conn_dial(struct conn *c);
+/* One that was WAITING has room for its handshake now. */
+void conn_go_on(struct conn *c);
 /* Encrypts and writes what is queued, as much as the system takes. */
 void conn_flush(struct conn *c);
 /* Hands whole frames on, unless paused. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -18,6 +19,7 @@
 
 struct tls {
     SSL_CTX *ctx;
+    SSL_CTX *web; /* NULL: nobody is let in from there */
     tls_admit_fn *admit;
     void *admit_ctx;
 };
@@ -27,6 +29,7 @@ struct tls_sess {
     SSL *ssl;
     BIO *from_net, *to_net; /* the SSL's */
     bool inbound, pairing;
+    bool web;    /* no device: it gets another certificate, and shows none */
     bool alpn;   /* one of our names has won */
     bool judged; /* the verify callback has admitted `device` */
     bool up, dead;
@@ -104,6 +107,52 @@ static bool offers(struct slice list, struct slice name)
     return false;
 }
 
+/* The names that the client offers, without the length in front; NONE: it
+ * offers none. */
+static struct slice offered(SSL *ssl)
+{
+    const unsigned char *ext;
+    size_t len;
+
+    if (SSL_client_hello_get0_ext(ssl,
+            TLSEXT_TYPE_application_layer_protocol_negotiation, &ext,
+            &len) != 1 ||
+        len < 2)
+        return SLICE_NONE;
+    return SLICE(ext + 2, len - 2);
+}
+
+/* Before anything is chosen: who shows one of our names gets the device's
+ * certificate, and nobody else on the web. */
+static int on_hello(SSL *ssl, int *alert, void *ctx)
+{
+    struct tls_sess *s = SSL_get_app_data(ssl);
+    struct slice list = offered(ssl);
+
+    (void)alert;
+    (void)ctx;
+    if (s->tls->web == NULL || PLANTED(R02_ALPN) ||
+        offers(list, SLICE_LIT(TLS_ALPN)) ||
+        offers(list, SLICE_LIT(TLS_ALPN_PAIR)) ||
+        (list.len > 0 && !offers(list, SLICE_LIT(TLS_ALPN_WEB))))
+        return SSL_CLIENT_HELLO_SUCCESS; /* on_alpn has the last word */
+    s->web = true;
+    return SSL_set_SSL_CTX(ssl, s->tls->web) != NULL ? SSL_CLIENT_HELLO_SUCCESS
+                                                     : SSL_CLIENT_HELLO_ERROR;
+}
+
+static int on_web_alpn(SSL *ssl, const unsigned char **out,
+    unsigned char *out_len, const unsigned char *in, unsigned in_len, void *ctx)
+{
+    (void)ssl;
+    (void)ctx;
+    if (!offers(SLICE(in, in_len), SLICE_LIT(TLS_ALPN_WEB)))
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = (const unsigned char *)TLS_ALPN_WEB;
+    *out_len = sizeof TLS_ALPN_WEB - 1;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 /* Chooses the protocol, and asks for a certificate only now, since it is a
  * device that calls. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
@@ -177,6 +226,7 @@ int tls_new(struct tls **out, const struct identity *identity, uint64_t wall_us,
     rc = set_identity(t->ctx, identity, wall_us);
     if (rc != SYNCLINE_OK)
         goto fail;
+    SSL_CTX_set_client_hello_cb(t->ctx, on_hello, NULL);
     SSL_CTX_set_alpn_select_cb(t->ctx, on_alpn, NULL);
     SSL_CTX_set_cert_verify_callback(t->ctx, on_verify, NULL);
     *out = t;
@@ -192,7 +242,84 @@ void tls_free(struct tls *t)
     if (t == NULL)
         return;
     SSL_CTX_free(t->ctx);
+    SSL_CTX_free(t->web);
     free(t);
+}
+
+/* A key with a passphrase is refused, not asked for on the terminal. */
+static int no_passphrase(char *to, int room, int writing, void *ctx)
+{
+    (void)to;
+    (void)room;
+    (void)writing;
+    (void)ctx;
+    return -1;
+}
+
+static BIO *lend(struct slice pem)
+{
+    return pem.len > INT_MAX
+        ? NULL
+        : BIO_new_mem_buf(
+              pem.len > 0 ? pem.ptr : (const uint8_t *)"", (int)pem.len);
+}
+
+/* The first is the server's own, the others vouch for it. */
+static bool use_chain(SSL_CTX *ctx, struct slice pem)
+{
+    BIO *bio = lend(pem);
+    X509 *cert =
+        bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+    bool good = cert != NULL && SSL_CTX_use_certificate(ctx, cert) == 1;
+
+    X509_free(cert);
+    while (good &&
+        (cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+        good = SSL_CTX_add0_chain_cert(ctx, cert) == 1;
+        if (!good)
+            X509_free(cert);
+    }
+    BIO_free(bio);
+    return good;
+}
+
+static bool use_key(SSL_CTX *ctx, struct slice pem)
+{
+    BIO *bio = lend(pem);
+    EVP_PKEY *key = bio != NULL
+        ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)
+        : NULL;
+    bool good = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return good;
+}
+
+int tls_set_web(
+    struct tls *t, struct slice cert, struct slice key, struct errmsg *why)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+    int rc = SYNCLINE_OK;
+
+    if (ctx == NULL || !set_rules(ctx))
+        rc = SYNCLINE_ENOMEM;
+    else if (!use_chain(ctx, cert))
+        rc = errmsg_set(
+            why, SYNCLINE_EMALFORMED, "there is no PEM of a certificate");
+    else if (!use_key(ctx, key))
+        rc = errmsg_set(why, SYNCLINE_EMALFORMED,
+            "there is no PEM of a private key without a passphrase, or it is "
+            "not the certificate's");
+    ERR_clear_error();
+    if (rc != SYNCLINE_OK) {
+        SSL_CTX_free(ctx);
+        return rc;
+    }
+    SSL_CTX_set_alpn_select_cb(ctx, on_web_alpn, NULL);
+    SSL_CTX_free(t->web); /* sessions have it as long as they need it */
+    t->web = ctx;
+    return SYNCLINE_OK;
 }
 
 static int sess_new(struct tls_sess **out, struct tls *t, bool inbound)
@@ -322,6 +449,8 @@ static int check_peer(struct tls_sess *s, struct errmsg *why)
         SSL_session_reused(s->ssl))
         return errmsg_set(
             why, SYNCLINE_EDENIED, "TLS: no full handshake of version 1.3");
+    if (s->web)
+        return SYNCLINE_OK;
     if (!has_alpn(s))
         return errmsg_set(
             why, SYNCLINE_EDENIED, "the peer does not speak " TLS_ALPN);
@@ -441,6 +570,11 @@ void tls_shut(struct tls_sess *s, struct buf *wire)
     (void)drain(s, wire);
     ERR_clear_error();
     s->dead = true;
+}
+
+bool tls_is_web(const struct tls_sess *s)
+{
+    return s->web;
 }
 
 bool tls_is_up(const struct tls_sess *s)

@@ -3,6 +3,8 @@ all are joined by a bridge in one more. Links go down, and packets vanish
 between any two, one way or both, all of them or a share: then TCP hangs, where
 a killed process or a relay would close it. Needs root."""
 
+import contextlib
+import ctypes
 import os
 import shutil
 import subprocess
@@ -17,6 +19,12 @@ DEVICE = "lan"
 def ip(*args, check=True):
     return subprocess.run(["ip"] + list(args), check=check,
                           capture_output=True, text=True).stdout
+
+
+def _enter(namespace):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, 0x40000000) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 class Lan:
@@ -74,6 +82,27 @@ class Lan:
     def inside(self, name):
         """What runs a command on that machine."""
         return ["ip", "netns", "exec", self.spaces[name]]
+
+    @contextlib.contextmanager
+    def within(self, name):
+        """This very thread is on that machine: sockets that it makes stay
+        there."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open("/run/netns/" + self.spaces[name], os.O_RDONLY)
+        try:
+            _enter(there)
+            yield
+        finally:
+            _enter(home)
+            os.close(home)
+            os.close(there)
+
+    def add_address(self, name, host):
+        """One more, for somebody who comes from several."""
+        address = "%s.%d" % (NET, host)
+        ip("-n", self.spaces[name], "addr", "add", address + "/24", "dev",
+           DEVICE)
+        return address
 
     def connections(self, name):
         """Both ends of each TCP connection that is open there."""

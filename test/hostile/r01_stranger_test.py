@@ -69,17 +69,14 @@ def plain_text_is_closed():
 
 
 def silent_ones_are_few_and_wait_five_seconds():
-    """Four at once from one address; the members' connections stay."""
+    """The members' connections stay."""
     scene = peer.scene()
     at = peer.address(scene.victim)
     with scene.unharmed():
         started = time.monotonic()
-        idle = [peer.tcp(at, "127.0.0.2") for _ in range(4)]
-        node.wait_for("four are at the door",
-                      lambda: scene.victim.status()["half_open"] == 4)
-        with peer.tcp(at, "127.0.0.2") as fifth:
-            tap.equal(_ends(fifth, 3), b"", "what the fifth gets")
-        tap.check(time.monotonic() < started + 4, "the fifth was let wait")
+        idle = [peer.tcp(at, "127.0.0.2") for _ in range(16)]
+        node.wait_for("sixteen are at the door",
+                      lambda: scene.victim.status()["half_open"] == 16)
         scene.synced()
         for s in idle:
             tap.equal(_ends(s, 15), b"", "what the silent get")
@@ -88,13 +85,48 @@ def silent_ones_are_few_and_wait_five_seconds():
         tap.check(4 < took < 15, "they were closed after %.1f s" % took)
 
 
-def a_door_holds_thirty_two():
+def silent_ones_make_room_for_the_next():
+    """Sixteen of an address, sixty-four in all: who was first goes, so that
+    who has something to say is not kept out."""
     scene = peer.scene()
     at = peer.address(scene.victim)
     with scene.unharmed():
-        crowd = [peer.tcp(at, "127.0.1.%d" % (i // 4 + 1)) for i in range(60)]
-        node.wait_for("the others are refused",
-                      lambda: scene.victim.status()["half_open"] == 32)
+        started = time.monotonic()
+        idle = [peer.tcp(at, "127.0.0.2") for _ in range(20)]
+        for s in idle[:4]:
+            tap.equal(_ends(s, 3), b"", "what the first get")
+        others = [peer.tcp(at, "127.0.2.%d" % (i // 8 + 1)) for i in range(80)]
+        for s in idle[4:12]:
+            tap.equal(_ends(s, 3), b"", "what the next get")
+        tap.check(time.monotonic() < started + 4, "they were let wait")
+        tap.check(scene.victim.status()["half_open"] <= 64, "too many")
+        for s in idle + others:
+            s.close()
+
+
+def a_door_holds_thirty_two():
+    """And as many wait for their places: twelve of an address, if there are
+    so many."""
+    scene = peer.scene()
+    at = peer.address(scene.victim)
+
+    def begins(host):
+        s = peer.tcp(at, host)
+        s.sendall(b"\x16\x03\x01")
+        return s
+
+    def half_open(n):
+        node.wait_for("%d are at the door" % n,
+                      lambda: scene.victim.status()["half_open"] == n, 4)
+
+    with scene.unharmed():
+        same = [begins("127.0.0.4") for _ in range(20)]
+        half_open(12)
+        for s in same:
+            s.close()
+        half_open(0)
+        crowd = [begins("127.0.1.%d" % (i // 4 + 1)) for i in range(100)]
+        half_open(64)
         scene.synced()
         for s in crowd:
             s.close()

@@ -54,8 +54,27 @@ def another_name_is_refused():
             pass
 
 
-def no_name_is_refused():
-    _refused(peer.context(peer.scene().key, None))
+def _web(context, ask):
+    """What the web gets, of whoever comes there."""
+    scene = peer.scene()
+    with scene.unharmed(), context.wrap_socket(
+            peer.tcp(peer.address(scene.victim))) as s:
+        s.settimeout(peer.PATIENCE)
+        s.sendall(ask)
+        got = s.recv(4096).decode()
+        return got.splitlines()[0]
+
+
+def a_members_key_opens_nothing_on_the_web():
+    """Without one of our names he is asked for none, and gets no frame."""
+    key = peer.scene().key
+    hello = b"\x20\0\0\0\x01\x01\x08"
+    for alpn in (None, "http/1.1"):
+        context = peer.context(key, alpn)
+        tap.equal(_web(context, b"GET /v1/status HTTP/1.1\r\nHost: localhost:"
+                       b"%d\r\n\r\n" % peer.address(peer.scene().victim)[1]),
+                  "HTTP/1.1 401 Unauthorized", "a request")
+        tap.equal(_web(context, hello), "HTTP/1.1 400 Bad Request", "a frame")
 
 
 def no_certificate_is_refused():

@@ -229,7 +229,7 @@ static void put_openapi(struct hub_conn *c)
 static void ask(struct hub_conn *c, const struct json *args)
 {
     const struct hub_port *port = &c->hub->opt.port;
-    const struct hub_asker who = { c->token, &c->remote };
+    const struct hub_asker who = { c->token, &c->who.remote };
 
     c->request = port->request(port->ctx, &who, args, hub_on_reply, c);
     if (c->request == 0)
@@ -359,7 +359,7 @@ void hub_free(struct hub *h)
 }
 
 int hub_accept(struct hub_conn **out, struct hub *h,
-    const struct netaddr *remote, uint64_t now_us)
+    const struct hub_caller *who, uint64_t now_us)
 {
     /* A turn tells what it tells, and only then hears that it is too much. */
     static const struct http_limits limits = { .queue_max = (size_t)64 << 20 };
@@ -368,7 +368,7 @@ int hub_accept(struct hub_conn **out, struct hub *h,
 
     if (c == NULL)
         return SYNCLINE_ENOMEM;
-    *c = (struct hub_conn){ .hub = h, .remote = *remote, .now_us = now_us };
+    *c = (struct hub_conn){ .hub = h, .who = *who, .now_us = now_us };
     rc = http_conn_new(&c->http, &h->events, &limits, now_us / 1000);
     if (rc != SYNCLINE_OK) {
         free(c);
@@ -440,6 +440,11 @@ void hub_conn_pace(struct hub_conn *c, bool slow)
         c->route->answer == ANSWER_STREAM)
         c->hub->opt.port.pace(c->hub->opt.port.ctx, c->request, slow);
     hub_socket_pace(c, slow);
+}
+
+bool hub_conn_is_known(const struct hub_conn *c)
+{
+    return c->is_known;
 }
 
 /* Whoever waits for an answer is read, so that it is seen when he goes. */

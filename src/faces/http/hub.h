@@ -52,8 +52,11 @@ struct hub_port {
 struct hub_options {
     struct hub_port port;
     uint16_t tcp_port;         /* that hosts are named with */
-    const struct slice *hosts; /* names allowed beside those of loopback */
+    const struct slice *hosts; /* names allowed beside those of loopback; one
+                                  with a port is meant with that port */
     size_t hosts_n;
+    const struct slice *tls_hosts; /* and by TLS these */
+    size_t tls_hosts_n;
     const char *version;
 };
 
@@ -64,16 +67,23 @@ struct hub_conn; /* opaque: one caller's connection */
 NODISCARD int hub_new(struct hub **out, const struct hub_options *opt);
 void hub_free(struct hub *h); /* after its connections; NULL is fine */
 
+struct hub_caller {
+    struct netaddr remote, local; /* the ends of his connection */
+    bool secure;                  /* it is by TLS */
+};
+
 /* now in microseconds of a clock that never goes back. What there is to say is
  * in hub_conn_http's buffer after any of these, and after an answer. */
 NODISCARD int hub_accept(struct hub_conn **out, struct hub *h,
-    const struct netaddr *remote, uint64_t now_us);
+    const struct hub_caller *who, uint64_t now_us);
 void hub_conn_free(struct hub_conn *c); /* cancels what it asked for */
 void hub_conn_feed(struct hub_conn *c, struct slice in, uint64_t now_us);
 void hub_conn_end(struct hub_conn *c);
 void hub_conn_tick(struct hub_conn *c, uint64_t now_us);
 /* Its socket takes no more for now, or does again. */
 void hub_conn_pace(struct hub_conn *c, bool slow);
+/* Has it ever shown a token that was good? */
+bool hub_conn_is_known(const struct hub_conn *c);
 /* Nothing is to be read of it for now. */
 bool hub_conn_is_deaf(const struct hub_conn *c);
 struct http_conn *hub_conn_http(struct hub_conn *c);

@@ -20,54 +20,68 @@ static bool same_text(struct slice a, struct slice b)
     return true;
 }
 
-/* With the port, which may be left out where it is the scheme's own. */
-static bool is_host(const struct hub *h, struct slice host, struct slice name)
+/* With the port, which may be left out where it is the scheme's own; or word
+ * for word, where the name says a port, as of a proxy before this one. */
+static bool is_host(
+    const struct hub_conn *c, struct slice host, struct slice name)
 {
+    const uint16_t tcp_port = c->hub->opt.tcp_port;
     char port[8];
-    int n = snprintf(port, sizeof port, ":%u", (unsigned)h->opt.tcp_port);
+    int n = snprintf(port, sizeof port, ":%u", (unsigned)tcp_port);
 
+    if (memchr(name.ptr, ':', name.len) != NULL)
+        return same_text(host, name);
     if (host.len >= name.len && same_text(SLICE(host.ptr, name.len), name)) {
         struct slice rest = slice_from(host, name.len);
 
         return slice_eq(rest, SLICE(port, (size_t)n)) ||
-            (rest.len == 0 && h->opt.tcp_port == 80);
+            (rest.len == 0 && tcp_port == (c->who.secure ? 443 : 80));
     }
     return false;
 }
 
-/* By number: that is no name which somebody else could let mean us. */
-static bool is_loopback(const struct hub *h, struct slice host)
+/* By number: that is no name which somebody else could let mean us. Beyond
+ * loopback by the number that he has really reached. */
+static bool is_own_number(const struct hub_conn *c, struct slice host)
 {
     struct netaddr addr;
 
-    return netaddr_parse(&addr, host, 80, NULL) == SYNCLINE_OK &&
-        netaddr_is_loopback(&addr) && addr.port == h->opt.tcp_port;
+    return netaddr_parse(&addr, host, c->who.secure ? 443 : 80, NULL) ==
+        SYNCLINE_OK &&
+        addr.port == c->hub->opt.tcp_port &&
+        (netaddr_is_loopback(&addr) ||
+            (c->who.secure && netaddr_same_ip(&addr, &c->who.local)));
 }
 
-static bool is_ours(const struct hub *h, struct slice host)
+static bool is_any_of(const struct hub_conn *c, struct slice host,
+    const struct slice *names, size_t n)
 {
-    if (is_host(h, host, SLICE_LIT("localhost")) || is_loopback(h, host) ||
-        PLANTED(R07_HOST))
-        return true;
-    for (size_t i = 0; i < h->opt.hosts_n; i++)
-        if (is_host(h, host, h->opt.hosts[i]))
+    for (size_t i = 0; i < n; i++)
+        if (is_host(c, host, names[i]))
             return true;
     return false;
+}
+
+/* What this machine is called on its network is ours by TLS alone: there a page
+ * that somebody else serves by that name would have to show our certificate. */
+static bool is_ours(const struct hub_conn *c, struct slice host)
+{
+    const struct hub_options *opt = &c->hub->opt;
+
+    return is_host(c, host, SLICE_LIT("localhost")) || is_own_number(c, host) ||
+        PLANTED(R07_HOST) || is_any_of(c, host, opt->hosts, opt->hosts_n) ||
+        (c->who.secure && is_any_of(c, host, opt->tls_hosts, opt->tls_hosts_n));
 }
 
 /* A page of this very address, and of no other. */
-static bool is_own_origin(struct slice origin, struct slice host)
+static bool is_own_origin(
+    const struct hub_conn *c, struct slice origin, struct slice host)
 {
-    static const char *const schemes[] = { "http://", "https://" };
+    const struct slice scheme =
+        c->who.secure ? SLICE_LIT("https://") : SLICE_LIT("http://");
 
-    for (size_t i = 0; i < 2; i++) {
-        struct slice scheme = slice_str(schemes[i]);
-
-        if (slice_has_prefix(origin, scheme) &&
-            slice_eq(slice_from(origin, scheme.len), host))
-            return true;
-    }
-    return false;
+    return slice_has_prefix(origin, scheme) &&
+        slice_eq(slice_from(origin, scheme.len), host);
 }
 
 size_t hub_count_fields(const struct http_request *r, const char *name)
@@ -84,17 +98,18 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r)
     const struct slice origin = http_field(r, "origin");
     const struct slice site = http_field(r, "sec-fetch-site");
 
-    if (!is_ours(c->hub, r->host)) {
+    if (!is_ours(c, r->host)) {
         hub_problem(c, 421, NULL, SLICE_NONE,
-            "this node does not answer as that host; use http://127.0.0.1:%u, "
+            "this node does not answer as that host; use "
+            "http%s://127.0.0.1:%u, "
             "or name it by http.hosts",
-            (unsigned)c->hub->opt.tcp_port);
+            c->who.secure ? "s" : "", (unsigned)c->hub->opt.tcp_port);
         return false;
     }
     if (PLANTED(R08_ORIGIN))
         return true;
     if ((hub_count_fields(r, "origin") > 0 &&
-            !is_own_origin(origin, r->host)) ||
+            !is_own_origin(c, origin, r->host)) ||
         (hub_count_fields(r, "sec-fetch-site") > 0 &&
             !slice_is(site, "same-origin") && !slice_is(site, "none"))) {
         hub_problem(c, 403, "EDENIED", SLICE_NONE,
@@ -147,7 +162,7 @@ static bool check_token(
     const struct slice token = token_of(r);
     uint64_t wait_us = 0;
     char fields[64];
-    int rc = port->check(port->ctx, &c->remote, token, grant, &wait_us);
+    int rc = port->check(port->ctx, &c->who.remote, token, grant, &wait_us);
 
     if (rc == SYNCLINE_OK)
         return true;
@@ -232,6 +247,7 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
         return false;
     }
     memcpy(c->token, grant.id, sizeof c->token);
+    c->is_known = true;
     if ((r->body.len > 0 || route->body != BODY_NONE) && !is_json(r, route) &&
         !PLANTED(R10_TYPE)) {
         hub_problem(c, 415, "EUNSUPPORTED",

@@ -14,7 +14,8 @@ struct hub {
 struct hub_conn {
     struct hub *hub;
     struct http_conn *http;
-    struct netaddr remote;
+    struct hub_caller who;
+    bool is_known; /* it has shown a token that was good */
     uint64_t now_us;
     const struct route *route; /* of the request under way */
     uint64_t request;          /* asked of the node; 0: nothing */

@@ -94,7 +94,7 @@ static void begin(
     struct hub_conn *c, int64_t id, struct json *what, struct arena *a)
 {
     const struct hub_port *port = &c->hub->opt.port;
-    const struct hub_asker who = { c->token, &c->remote };
+    const struct hub_asker who = { c->token, &c->who.remote };
     struct hub_watch *w;
 
     if (find(c, id) != NULL || count(c) == WATCHES_MAX) {
