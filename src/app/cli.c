@@ -33,6 +33,7 @@ const struct command *const cli_commands[] = {
     &cmd_audit,
     &cmd_metrics,
     &cmd_token,
+    &cmd_dashboard,
     &cmd_space,
     &cmd_policy,
     &cmd_put,

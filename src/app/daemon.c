@@ -1,5 +1,6 @@
 #include "app/daemon.h"
 
+#include "app/dashboard.h"
 #include "app/doctor.h"
 #include "app/hub_face.h"
 #include "app/log_request.h"
@@ -299,7 +300,9 @@ static int make_hub(struct daemon *d, struct errmsg *why)
     struct hub_face_options opt = { .loop = &d->loop,
         .hosts = d->hosts,
         .hosts_n = options_list_n(o, "http.hosts"),
-        .connections = (size_t)options_int(o, "http.connections") };
+        .connections = (size_t)options_int(o, "http.connections"),
+        .pages = dashboard_pages,
+        .pages_n = dashboard_pages_n };
 
     if (!options_bool(o, "http.enabled"))
         return SYNCLINE_OK;

@@ -129,6 +129,11 @@ NODISCARD int engine_admit(struct engine *e, const struct netaddr *from,
 NODISCARD int engine_still_admits(
     const struct engine *e, const char *id, struct token_grant *out);
 
+/* Whom the two secrets of a session of the dashboard let in: EDENIED,
+ * ETIMEOUT, EUNSUPPORTED. They are no guesses of anybody: not counted. */
+NODISCARD int engine_admit_session(struct engine *e, struct slice cookie,
+    struct slice page, struct token_grant *out);
+
 const char *engine_dir(const struct engine *e);
 /* Where it really listens. */
 const struct netaddr *engine_listening(const struct engine *e, size_t *n);

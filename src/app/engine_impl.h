@@ -6,6 +6,7 @@
 #include "app/audit_log.h"
 #include "app/engine.h"
 #include "app/project.h"
+#include "app/sessions.h"
 #include "base/histogram.h"
 #include "crypto/port.h"
 #include "crypto/web_cert.h"
@@ -102,6 +103,7 @@ struct engine {
     struct attempts *attempts; /* of who presents some */
     struct engine_errors *errors;
     struct engine_web web;
+    struct sessions *sessions; /* of the dashboard; NULL as tokens */
     struct store_sync sync;
     bool syncing, checkpointing, full, failed;
     bool copied; /* the files are not those that the last stop left */
@@ -213,6 +215,14 @@ NODISCARD int engine_web_open(struct engine *e, struct errmsg *why);
 void engine_web_close(struct engine *e);
 /* A member of `status`, with its comma. */
 void engine_put_web(const struct engine *e, struct buf *b);
+/* ---- engine_sessions.c ---- */
+
+/* The ops session_link, session_open, session_close. */
+bool engine_sessions_take(
+    struct engine *e, struct call *c, const struct json *args);
+bool engine_is_session(const char *id);
+NODISCARD int engine_session_still(
+    const struct engine *e, const char *id, struct token_grant *out);
 
 /* ---- engine_addresses.c ---- */
 

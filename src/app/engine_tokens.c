@@ -66,7 +66,9 @@ int engine_tokens_open(struct engine *e, struct errmsg *why)
     e->attempts = calloc(1, sizeof *e->attempts);
     if (e->attempts == NULL)
         return SYNCLINE_ENOMEM;
-    rc = tokens_open(&e->tokens, e->dir, clock_wall_us(), why);
+    rc = sessions_new(&e->sessions);
+    if (rc == SYNCLINE_OK)
+        rc = tokens_open(&e->tokens, e->dir, clock_wall_us(), why);
     if (rc == SYNCLINE_OK && tokens_local_is_new(e->tokens))
         log_line(&e->opt.log, LOG_LEVEL_INFO, "tokens",
             "%s/token is made: an admin's, for programs of this account",
@@ -77,7 +79,9 @@ int engine_tokens_open(struct engine *e, struct errmsg *why)
 void engine_tokens_close(struct engine *e)
 {
     tokens_close(e->tokens);
+    sessions_free(e->sessions);
     free(e->attempts);
+    e->sessions = NULL;
     e->tokens = NULL;
     e->attempts = NULL;
 }
@@ -115,8 +119,11 @@ int engine_admit(struct engine *e, const struct netaddr *from,
 int engine_still_admits(
     const struct engine *e, const char *id, struct token_grant *out)
 {
-    return e->tokens == NULL ? SYNCLINE_EUNSUPPORTED
-                             : tokens_find(e->tokens, id, clock_wall_us(), out);
+    if (e->tokens == NULL)
+        return SYNCLINE_EUNSUPPORTED;
+    return engine_is_session(id)
+        ? engine_session_still(e, id, out)
+        : tokens_find(e->tokens, id, clock_wall_us(), out);
 }
 
 /* ---- requests ---- */

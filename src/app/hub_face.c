@@ -86,6 +86,17 @@ static int on_check(void *ctx, const struct netaddr *from, struct slice token,
     return rc;
 }
 
+static int on_check_session(
+    void *ctx, struct slice cookie, struct slice page, struct hub_grant *out)
+{
+    struct hub_face *f = ctx;
+    int rc = engine_admit_session(f->engine, cookie, page, &f->grant);
+
+    if (rc == SYNCLINE_OK)
+        grant_of(f, out);
+    return rc;
+}
+
 static int on_check_again(void *ctx, const char *id, struct hub_grant *out)
 {
     struct hub_face *f = ctx;
@@ -295,11 +306,14 @@ int hub_face_start(struct hub_face *f, struct engine *e)
                                    .cancel = on_cancel,
                                    .pace = on_pace,
                                    .check = on_check,
+                                   .check_session = on_check_session,
                                    .check_again = on_check_again },
         .tcp_port = n > 0 ? at[0].port : 0,
         .hosts = f->opt.hosts,
         .hosts_n = f->opt.hosts_n,
-        .version = SYNCLINE_VERSION };
+        .version = SYNCLINE_VERSION,
+        .pages = f->opt.pages,
+        .pages_n = f->opt.pages_n };
     int rc;
 
     opt.tls_hosts = engine_web_hosts(e, &opt.tls_hosts_n);

@@ -7,6 +7,7 @@
 #define SYNCLINE_APP_HUB_FACE_H
 
 #include "app/engine.h"
+#include "faces/http/hub.h"
 
 struct hub_face; /* opaque */
 
@@ -14,7 +15,9 @@ struct hub_face_options {
     uv_loop_t *loop;
     const struct slice *hosts; /* borrowed; that it answers as, too */
     size_t hosts_n;
-    size_t connections; /* that there may be at once */
+    size_t connections;           /* that there may be at once */
+    const struct hub_page *pages; /* the dashboard; borrowed */
+    size_t pages_n;
 };
 
 NODISCARD int hub_face_new(

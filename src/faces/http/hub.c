@@ -295,6 +295,8 @@ static void on_request(
     (void)ctx;
     if (!hub_guard_origin(c, r))
         return;
+    if (hub_page(c, r))
+        return;
     rc = route_match(&m, r->method, r->path, &allow, &a);
     if (rc == SYNCLINE_OK) {
         carry_out(c, r, &m, &a);

@@ -34,6 +34,13 @@ struct hub_asker {
     const struct netaddr *from;
 };
 
+/* A file of the dashboard, as it is sent. */
+struct hub_page {
+    const char *path, *type, *etag;
+    bool is_fixed;              /* what changes gets another path */
+    const uint8_t *begin, *end; /* gzip */
+};
+
 struct hub_port {
     void *ctx;
     /* Never answers from within; 0: no memory, and no answer comes. */
@@ -45,7 +52,11 @@ struct hub_port {
      * wrong from there, none is looked at for *wait_us. */
     int (*check)(void *ctx, const struct netaddr *from, struct slice token,
         struct hub_grant *out, uint64_t *wait_us);
-    /* The same of a token that was good before. */
+    /* The same of the two secrets of a session: the browser's and the page's.
+     * EDENIED, ETIMEOUT. */
+    int (*check_session)(void *ctx, struct slice cookie, struct slice page,
+        struct hub_grant *out);
+    /* The same of a token, or session, that was good before. */
     int (*check_again)(void *ctx, const char *id, struct hub_grant *out);
 };
 
@@ -58,6 +69,8 @@ struct hub_options {
     const struct slice *tls_hosts; /* and by TLS these */
     size_t tls_hosts_n;
     const char *version;
+    const struct hub_page *pages; /* borrowed; none: there is no dashboard */
+    size_t pages_n;
 };
 
 struct hub;      /* opaque */

@@ -180,6 +180,30 @@ static void put_health(struct hub_conn *c, const struct json *answer)
     buf_free(&b);
 }
 
+/* The cookie is the browser's alone: no script reads it, no other site's page
+ * has it sent. It takes the other secret to be of use. */
+static void put_session(struct hub_conn *c, const struct json *answer)
+{
+    const struct slice cookie = json_get_str(answer, "cookie");
+    const unsigned port = c->hub->opt.tcp_port;
+    struct buf fields = { 0 }, body = { 0 };
+
+    buf_printf(&fields,
+        "Set-Cookie: " HUB_COOKIE "=%.*s; Path=/; HttpOnly; SameSite=Strict; "
+        "Max-Age=%lld%s\r\n",
+        port, SLICE_FMT(cookie),
+        (long long)json_get_int(answer, "expires_s", 0),
+        c->who.secure ? "; Secure" : "");
+    buf_printf(&body, "{\"expires_s\":%lld,\"session\":",
+        (long long)json_get_int(answer, "expires_s", 0));
+    json_print_string(&body, json_get_str(answer, "session"), false);
+    buf_put_str(&body, "}\n");
+    hub_respond(
+        c, 200, "application/json", buf_slice(&fields), buf_slice(&body));
+    buf_free(&fields);
+    buf_free(&body);
+}
+
 static void put_object(struct hub_conn *c, struct slice json)
 {
     struct buf b = { 0 };
@@ -266,6 +290,8 @@ void hub_on_reply(void *ctx, struct slice json, bool more)
         put_value(c, v);
     } else if (route->answer == ANSWER_METRICS) {
         put_metrics(c, v);
+    } else if (route->answer == ANSWER_SESSION) {
+        put_session(c, v);
     } else if (route->answer == ANSWER_HEALTH) {
         put_health(c, v);
     } else {

@@ -137,13 +137,10 @@ static struct slice bearer(const struct http_request *r)
 
 /* A page cannot set Authorization for a WebSocket: there it offers, behind the
  * protocol that it wants, one that holds the token (`bearer.TOKEN`). */
-static struct slice token_of(const struct http_request *r)
+static struct slice offered(const struct http_request *r, struct slice mark)
 {
-    const struct slice mark = SLICE_LIT("bearer.");
     struct slice offer = http_field(r, "sec-websocket-protocol");
 
-    if (!r->is_websocket || http_field(r, "authorization").len > 0)
-        return bearer(r);
     for (; offer.len > mark.len; offer = slice_from(offer, 1))
         if (slice_has_prefix(offer, mark)) {
             size_t n = mark.len;
@@ -153,6 +150,63 @@ static struct slice token_of(const struct http_request *r)
             return SLICE(offer.ptr + mark.len, n - mark.len);
         }
     return SLICE_NONE;
+}
+
+static struct slice token_of(const struct http_request *r)
+{
+    if (!r->is_websocket || http_field(r, "authorization").len > 0)
+        return bearer(r);
+    return offered(r, SLICE_LIT("bearer."));
+}
+
+/* The value of this node's cookie; NONE: it is not there. */
+static struct slice cookie_of(
+    const struct hub_conn *c, const struct http_request *r)
+{
+    struct slice left = http_field(r, "cookie");
+    char name[24];
+    int n = snprintf(
+        name, sizeof name, HUB_COOKIE "=", (unsigned)c->hub->opt.tcp_port);
+
+    while (left.len > 0) {
+        const uint8_t *end = memchr(left.ptr, ';', left.len);
+        struct slice pair =
+            SLICE(left.ptr, end != NULL ? (size_t)(end - left.ptr) : left.len);
+
+        if (slice_has_prefix(pair, SLICE(name, (size_t)n)))
+            return slice_from(pair, (size_t)n);
+        left = slice_from(left, end != NULL ? pair.len + 1 : left.len);
+        while (left.len > 0 && left.ptr[0] == ' ')
+            left = slice_from(left, 1);
+    }
+    return SLICE_NONE;
+}
+
+/* By a session: what the browser adds by itself, and what the page says. A
+ * write says of which page it is, too; that this is ours was looked at. */
+static bool check_session(struct hub_conn *c, const struct http_request *r,
+    struct slice cookie, struct hub_grant *grant)
+{
+    const struct hub_port *port = &c->hub->opt.port;
+    const struct slice page = r->is_websocket
+        ? offered(r, SLICE_LIT("session."))
+        : http_field(r, "syncline-session");
+    int rc;
+
+    if (r->method != HTTP_GET && r->method != HTTP_HEAD &&
+        hub_count_fields(r, "origin") == 0 && !PLANTED(R10_ORIGIN)) {
+        hub_problem(c, 403, "EDENIED", SLICE_NONE,
+            "who comes by a cookie says of which page: Origin is missing");
+        return false;
+    }
+    rc = port->check_session(port->ctx, cookie, page, grant);
+    if (rc == SYNCLINE_OK)
+        return true;
+    hub_problem(c, 401, "EDENIED", SLICE_LIT("WWW-Authenticate: Bearer\r\n"),
+        rc == SYNCLINE_ETIMEOUT
+            ? "this session is over; sign in by: syncline dashboard"
+            : "there is no such session; sign in by: syncline dashboard");
+    return false;
 }
 
 static bool check_token(
@@ -223,6 +277,18 @@ static bool is_json(const struct http_request *r, const struct route *route)
                 hub_is_json_patch(r)));
 }
 
+static bool check_type(
+    struct hub_conn *c, const struct http_request *r, const struct route *route)
+{
+    if ((r->body.len == 0 && route->body == BODY_NONE) || is_json(r, route) ||
+        PLANTED(R10_TYPE))
+        return true;
+    hub_problem(c, 415, "EUNSUPPORTED",
+        SLICE_LIT("Accept: application/json\r\n"),
+        "the body must be JSON and say so: Content-Type: application/json");
+    return false;
+}
+
 bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
     const struct matched *m, const struct json *args)
 {
@@ -231,10 +297,12 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
 
     c->token[0] = 0;
     if (route->scope == HUB_OPEN)
-        return true;
+        return check_type(c, r, route);
     if (PLANTED(R12_TOKEN))
         grant.scope = HUB_ADMIN;
-    else if (!check_token(c, r, &grant))
+    else if (token_of(r).ptr == NULL && cookie_of(c, r).ptr != NULL
+            ? !check_session(c, r, cookie_of(c, r), &grant)
+            : !check_token(c, r, &grant))
         return false;
     if (grant.scope < route->scope ||
         (route->answer != ANSWER_SOCKET &&
@@ -248,15 +316,7 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
     }
     memcpy(c->token, grant.id, sizeof c->token);
     c->is_known = true;
-    if ((r->body.len > 0 || route->body != BODY_NONE) && !is_json(r, route) &&
-        !PLANTED(R10_TYPE)) {
-        hub_problem(c, 415, "EUNSUPPORTED",
-            SLICE_LIT("Accept: application/json\r\n"),
-            "the body must be JSON and say so: Content-Type: "
-            "application/json");
-        return false;
-    }
-    return true;
+    return check_type(c, r, route);
 }
 
 bool hub_guard_again(struct hub_conn *c, struct slice space)

@@ -30,6 +30,10 @@ struct hub_conn {
 
 /* ---- hub_guard.c ---- */
 
+/* The name of the cookie that a session has: of one port, since a browser
+ * sends what one port has set to all others of the machine. */
+#define HUB_COOKIE "syncline-%u"
+
 /* How often a field is there. */
 size_t hub_count_fields(const struct http_request *r, const char *name);
 /* R7 and R8. False: it has been answered. */
@@ -51,6 +55,11 @@ void hub_socket_take(struct hub_conn *c, bool text, struct slice message);
 void hub_socket_pace(struct hub_conn *c, bool slow);
 /* Nobody listens any more. */
 void hub_socket_end(struct hub_conn *c);
+
+/* ---- hub_page.c ---- */
+
+/* A file of the dashboard. False: there is none of that path. */
+bool hub_page(struct hub_conn *c, const struct http_request *r);
 
 /* ---- hub_answer.c ---- */
 

@@ -20,6 +20,13 @@ const struct route routes[] = {
         .summary = "Is it alive, and ready to take writes?" },
     { HTTP_GET, "/openapi.json", HUB_OPEN, NULL, BODY_NONE, ANSWER_OPENAPI,
         .id = "openapi", .tag = "node", .summary = "This document" },
+    { HTTP_POST, "/v1/session", HUB_OPEN, "session_open", BODY_ARGS,
+        ANSWER_SESSION, .id = "openSession", .tag = "node",
+        .summary = "Sign in to the dashboard by a link of `syncline dashboard`",
+        .args = { { "link", PARAM_STR, "what stands behind `#sign-in=`" } } },
+    { HTTP_DELETE, "/v1/session", HUB_READ, "session_close", BODY_NONE,
+        ANSWER_SESSION, .id = "closeSession", .tag = "node",
+        .summary = "Sign out" },
     { HTTP_GET, "/metrics", HUB_READ, "metrics", BODY_NONE, ANSWER_METRICS,
         .id = "metrics", .tag = "node",
         .summary = "Figures in the Prometheus text format, or OpenMetrics if "

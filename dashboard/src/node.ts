@@ -1,0 +1,85 @@
+// What all pages show of the node: its name, its spaces, open conflicts. It is
+// looked at again after each change that is told, and now and then.
+import { get } from "./api";
+import { signed } from "./session";
+import { State } from "./state";
+
+export interface Space {
+    name: string;
+    items: number;
+    deleted: number;
+    conflicts: number;
+    rescue: number;
+}
+
+export interface Status {
+    device: string;
+    name: string;
+    mesh: string;
+    role: string;
+    uptime_s: number;
+    listen: string[];
+    removed?: { name: string | null; at: number } | null;
+}
+
+export const status = new State<Status | null>(null);
+export const spaces = new State<Space[]>([]);
+// Raised when conflicts may be others than before.
+export const conflictTurn = new State(0);
+
+export function openConflicts(list: Space[]): number {
+    return list.reduce((n, s) => n + s.conflicts, 0);
+}
+
+// Those that people write to.
+export function isOwn(space: Space): boolean {
+    return !space.name.startsWith("_");
+}
+
+let asking = false, again = false;
+
+export function lookAgain(): void {
+    if (asking) {
+        again = true;
+        return;
+    }
+    if (signed.value.is !== "in")
+        return;
+    asking = true;
+    get<{ spaces: Space[] }>("/v1/spaces").then(told => {
+        const before = openConflicts(spaces.value);
+        if (JSON.stringify(told.spaces) !== JSON.stringify(spaces.value))
+            spaces.value = told.spaces;
+        if (openConflicts(told.spaces) !== before)
+            conflictTurn.value++;
+    }, () => {}).finally(() => {
+        asking = false;
+        if (again) {
+            again = false;
+            setTimeout(lookAgain, 150);
+        }
+    });
+}
+
+export function lookAtNode(): void {
+    if (signed.value.is === "in")
+        get<Status>("/v1/status").then(told => {
+            status.value = told;
+        }, () => {});
+}
+
+signed.subscribe(() => {
+    if (signed.value.is === "in") {
+        lookAtNode();
+        lookAgain();
+    } else {
+        status.value = null;
+        spaces.value = [];
+    }
+});
+setInterval(() => {
+    if (document.visibilityState === "visible")
+        lookAgain();
+}, 2000);
+lookAtNode();
+lookAgain();

@@ -1,0 +1,26 @@
+// Which language is spoken: chosen here, else what the browser asks for.
+import { en } from "./en";
+import type { Strings } from "./en";
+
+const KEY = "syncline-language";
+const languages: Record<string, Strings> = { en };
+
+export const languageNames: Record<string, string> = { en: "English" };
+
+function wanted(): string {
+    const chosen = localStorage.getItem(KEY);
+    for (const tag of [chosen ?? "", ...navigator.languages]) {
+        const base = tag.split("-")[0]!.toLowerCase();
+        if (base in languages)
+            return base;
+    }
+    return "en";
+}
+
+export const language = wanted();
+export const t: Strings = languages[language]!;
+
+export function setLanguage(tag: string): void {
+    localStorage.setItem(KEY, tag);
+    location.reload();
+}

@@ -1,0 +1,191 @@
+/* The sessions of the dashboard: a link is asked for at the control socket, and
+ * exchanged by the page that it opens (session_link, session_open,
+ * session_close). */
+#include "app/engine_impl.h"
+
+#include "base/plant.h"
+#include "crypto/crypto.h"
+#include "io/clock.h"
+
+#define ANSWER_ROOM 512
+
+bool engine_is_session(const char *id)
+{
+    return id[0] == 's';
+}
+
+int engine_admit_session(struct engine *e, struct slice cookie,
+    struct slice page, struct token_grant *out)
+{
+    int rc;
+
+    if (e->sessions == NULL)
+        return SYNCLINE_EUNSUPPORTED;
+    *out = (struct token_grant){ .name = "dashboard", .scope = TOKEN_ADMIN };
+    rc = sessions_check(e->sessions, cookie, page, clock_mono_us(), out->id);
+    return rc;
+}
+
+/* A page that is open uses its session: its watches are looked at by this. */
+int engine_session_still(
+    const struct engine *e, const char *id, struct token_grant *out)
+{
+    int rc = sessions_find(e->sessions, id, clock_mono_us());
+
+    *out = (struct token_grant){ .name = "dashboard", .scope = TOKEN_ADMIN };
+    if (rc == SYNCLINE_OK)
+        memcpy(out->id, id, sizeof out->id);
+    return rc;
+}
+
+/* ---- requests ---- */
+
+static void audit(
+    struct engine *e, const struct call *c, const char *kind, const char *id)
+{
+    struct buf b = { 0 };
+
+    if (id != NULL)
+        buf_printf(&b, "{\"id\":\"%s\"}", id);
+    else
+        buf_put_str(&b, "{}");
+    engine_audit_asked(e, c, kind, &b);
+    buf_free(&b);
+}
+
+/* Of the addresses at which it listens one that a browser here reaches. */
+static void put_address(const struct engine *e, struct buf *b)
+{
+    const struct netaddr *best = e->listening_n > 0 ? &e->listening[0] : NULL;
+    char text[NETADDR_TEXT];
+
+    for (size_t i = 0; i < e->listening_n; i++)
+        if (netaddr_is_loopback(&e->listening[i])) {
+            best = &e->listening[i];
+            break;
+        }
+    if (best != NULL && netaddr_is_loopback(best)) {
+        netaddr_format(text, best);
+        buf_put_str(b, text);
+    } else {
+        buf_printf(b, "127.0.0.1:%u", best != NULL ? best->port : 0);
+    }
+}
+
+static int on_link(struct engine *e, const struct call *c,
+    const struct json *args, struct buf *b, struct errmsg *why)
+{
+    char text[SESSION_SECRET_TEXT + 1];
+    int rc;
+
+    (void)args;
+    if (e->listening_n == 0)
+        return errmsg_set(why, SYNCLINE_EUNSUPPORTED,
+            "this node listens nowhere, so that no browser reaches it; give "
+            "it listen");
+    rc = sessions_link(e->sessions, clock_mono_us(), text);
+    if (rc != SYNCLINE_OK)
+        return errmsg_set(why, rc, "no secret could be made");
+    buf_put_str(b, "{\"ok\":true,\"address\":\"");
+    put_address(e, b);
+    buf_printf(b, "\",\"expires_s\":%d,", (int)(SESSION_LINK_US / 1000000));
+    if (e->web.facts.sha256[0] != 0)
+        buf_printf(b, "\"fingerprint\":\"%s\",", e->web.facts.sha256);
+    buf_put_str(b, "\"url\":\"http://");
+    put_address(e, b);
+    buf_printf(b, "/#sign-in=%s\"}", text);
+    crypto_wipe(text, sizeof text);
+    audit(e, c, "session-link", NULL);
+    return SYNCLINE_OK;
+}
+
+static int deny(
+    struct engine *e, const struct call *c, int rc, struct errmsg *why)
+{
+    const uint64_t now = clock_mono_us();
+
+    if (rc == SYNCLINE_ETIMEOUT) {
+        engine_audit_login(e, &c->asker.from, "the sign-in link has expired");
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "this link has expired; make another by: syncline dashboard");
+    }
+    attempts_failed(e->attempts, &c->asker.from, now);
+    engine_audit_login(e, &c->asker.from, "no such sign-in link, or used");
+    return errmsg_set(why, rc,
+        "there is no such link, or it has been used; make another by: "
+        "syncline dashboard");
+}
+
+static int on_open(struct engine *e, const struct call *c,
+    const struct json *args, struct buf *b, struct errmsg *why)
+{
+    const uint64_t now = clock_mono_us();
+    struct session_secrets made;
+    int rc;
+
+    if (attempts_wait_us(e->attempts, &c->asker.from, now) > 0 &&
+        !PLANTED(R12_FAILURES))
+        return errmsg_set(why, SYNCLINE_EBUSY,
+            "too many wrong secrets from this address; wait a minute");
+    rc = sessions_open(e->sessions, json_get_str(args, "link"), now, &made);
+    if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ETIMEOUT)
+        return deny(e, c, rc, why);
+    if (rc != SYNCLINE_OK)
+        return errmsg_set(why, rc, "no secret could be made");
+    buf_printf(b,
+        "{\"ok\":true,\"cookie\":\"%s\",\"expires_s\":%d,\"id\":\"%s\","
+        "\"session\":\"%s\"}",
+        made.cookie, (int)(SESSION_US / 1000000), made.id, made.page);
+    audit(e, c, "session", made.id);
+    crypto_wipe(&made, sizeof made);
+    return SYNCLINE_OK;
+}
+
+static int on_close(struct engine *e, const struct call *c,
+    const struct json *args, struct buf *b, struct errmsg *why)
+{
+    (void)args;
+    if (!engine_is_session(c->asker.token))
+        return errmsg_set(
+            why, SYNCLINE_EINVAL, "only who came by a session can end it");
+    sessions_end(e->sessions, c->asker.token);
+    audit(e, c, "session-ended", c->asker.token);
+    buf_put_str(b, "{\"ok\":true,\"ended\":true}");
+    return SYNCLINE_OK;
+}
+
+bool engine_sessions_take(
+    struct engine *e, struct call *c, const struct json *args)
+{
+    static const struct {
+        const char *op;
+        int (*on)(struct engine *e, const struct call *c,
+            const struct json *args, struct buf *b, struct errmsg *why);
+    } ops[] = {
+        { "session_link", on_link },
+        { "session_open", on_open },
+        { "session_close", on_close },
+    };
+    struct errmsg why = { "" };
+    struct buf b = { 0 };
+    size_t i = 0;
+    int rc;
+
+    while (i < 3 && strcmp(c->op, ops[i].op) != 0)
+        i++;
+    if (i == 3)
+        return false;
+    (void)buf_reserve(&b, ANSWER_ROOM); /* one piece, to be wiped */
+    rc = e->sessions != NULL
+        ? ops[i].on(e, c, args, &b, &why)
+        : errmsg_set(&why, SYNCLINE_EUNSUPPORTED,
+              "this node has no dashboard: that is the daemon's");
+    if (rc == SYNCLINE_OK && buf_status(&b) == SYNCLINE_OK)
+        engine_answer(e, c->id, buf_slice(&b), false);
+    if (b.cap > 0)
+        crypto_wipe(b.ptr, b.cap);
+    if (rc != SYNCLINE_OK || buf_status(&b) != SYNCLINE_OK)
+        engine_answer_buf(e, c->id, &b, rc, &why);
+    buf_free(&b);
+    return true;
+}
