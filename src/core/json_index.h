@@ -1,6 +1,6 @@
 /* json_index.h - an object's members in the order of their keys.
  *
- * Pure. Private to core/json. Law: the order is slice_cmp, equal keys stay
+ * Pure. For who looks up many. Law: the order is slice_cmp, equal keys stay
  * as the text had them, and the cost is O(n log n) whatever the keys are. */
 #ifndef SYNCLINE_CORE_JSON_INDEX_H
 #define SYNCLINE_CORE_JSON_INDEX_H
