@@ -35,7 +35,7 @@ static void check_all(const struct options *o)
     for (size_t ix = 0; options_help(ix, &row); ix++)
         if (strncmp(options_source(o, row.name), "file f:", 7) == 0)
             check_again(o, row.name);
-    ENSURE(options_describe(o, &a) != NULL);
+    ENSURE(options_describe(o, o, &a) != NULL);
     arena_free(&a);
 }
 

@@ -1,5 +1,7 @@
-/* cmd_config.c - the options in force and where each came from. */
+/* cmd_config.c - the options in force, where each came from, and changes. */
 #include "app/cli.h"
+
+#include "app/options_edit.h"
 
 enum { CONFIG };
 
@@ -50,14 +52,14 @@ static int run_here(struct cli *c)
     if (options_strangers(c->options)[0] != 0)
         cli_say(c, "no such option in the environment, passed over: %s",
             options_strangers(c->options));
-    options = options_describe(c->options, &c->arena);
+    options = options_describe(c->options, c->options, &c->arena);
     answer = json_new(&c->arena, JSON_OBJECT);
     if (json_add(answer, SLICE_LIT("options"), options) == NULL)
         return cli_fail(c, "out of memory");
     return c->json ? cli_print_answer(c, answer) : print(c, options);
 }
 
-static int run(struct cli *c)
+static int show(struct cli *c)
 {
     struct errmsg why = { "" };
     struct json *answer;
@@ -73,13 +75,80 @@ static int run(struct cli *c)
                    : print(c, json_get(answer, "options"));
 }
 
+/* ---- changes ---- */
+
+static int change_here(struct cli *c, const struct json *value)
+{
+    struct option_edit edits[OPTION_CHANGES_MAX];
+    struct options *changed = NULL;
+    struct errmsg why = { "" };
+    size_t n;
+    int rc = options_load(c->options, c->flag[CONFIG], &why);
+
+    if (rc == SYNCLINE_OK)
+        rc = options_edits_of(edits, &n, value, &c->arena, &why);
+    if (rc == SYNCLINE_OK)
+        rc = options_change(&changed, c->options, edits, n, &why);
+    options_free(changed);
+    return rc == SYNCLINE_OK ? CLI_DONE : cli_fail(c, "%s", why.text);
+}
+
+/* The daemon's file, by its daemon, which then knows; else the file alone. */
+static int change(struct cli *c, struct json *value)
+{
+    const char *name = options_find(c->argv[1]);
+    struct errmsg why = { "" };
+    struct json *request = cli_request(c, "config_set"), *answer;
+    int rc;
+
+    if (name == NULL)
+        return cli_fail(c,
+            "%.60s: there is no such option; `syncline config` lists them all",
+            c->argv[1]);
+    if (c->flag[CONFIG] != NULL ||
+        control_open(&c->control, c->dir, &why) != SYNCLINE_OK)
+        rc = change_here(c, value);
+    else {
+        cli_set_json(request, "value", value);
+        rc = cli_call(c, request, &answer);
+        if (rc == CLI_DONE && c->json)
+            return cli_print_answer(c, answer);
+        if (rc == CLI_DONE && json_get_bool(answer, "restart", false))
+            (void)fprintf(stderr, "in force from the next start on\n");
+    }
+    return rc;
+}
+
+static int run(struct cli *c)
+{
+    const char *what = c->argc > 0 ? c->argv[0] : "show";
+    struct json *value = json_new(&c->arena, JSON_OBJECT);
+
+    if (strcmp(what, "show") == 0 && c->argc < 2)
+        return show(c);
+    if (strcmp(what, "set") == 0 && c->argc == 3) {
+        cli_set(c, value, c->argv[1], c->argv[2]);
+        return change(c, value);
+    }
+    if (strcmp(what, "unset") == 0 && c->argc == 2) {
+        cli_set_json(value, c->argv[1], json_new(&c->arena, JSON_NULL));
+        return change(c, value);
+    }
+    return cli_usage(c, "wants nothing, `set OPTION VALUE` or `unset OPTION`");
+}
+
 const struct command cmd_config = {
     .name = "config",
-    .args = "[--config FILE] [--OPTION VALUE]...",
-    .summary = "show the options in force and where each came from",
+    .args = "[set OPTION VALUE | unset OPTION] [--config FILE] [--OPTION "
+            "VALUE]...",
+    .summary = "show the options in force and where each came from; change one",
     .help = "With a daemon in the folder: its own. Without one, or with "
-            "options on the\ncommand line: what `syncline up` would take.",
+            "options on the\ncommand line: what `syncline up` would take. "
+            "`set` and `unset` change the file and\nleave all else in it as "
+            "it is; log.* is in force at once, the rest from the next\n"
+            "start on.",
     .flags = flags,
+    .max = 3,
     .takes_options = true,
     .run = run,
 };

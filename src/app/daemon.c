@@ -1,10 +1,11 @@
 #include "app/daemon.h"
 
+#include "app/answer.h"
 #include "app/dashboard.h"
-#include "app/doctor.h"
 #include "app/hub_face.h"
 #include "app/log_request.h"
 #include "app/log_sink.h"
+#include "app/options_edit.h"
 #include "app/passphrase.h"
 #include "app/serve.h"
 
@@ -209,7 +210,7 @@ static void on_signal(uv_signal_t *s, int signum)
 static bool answer_config(struct daemon *d, struct buf *out)
 {
     struct arena a = { 0 };
-    struct json *list = options_describe(options_now(d), &a);
+    struct json *list = options_describe(d->options, options_now(d), &a);
 
     buf_put_str(out, "{\"ok\":true,\"options\":");
     if (list != NULL)
@@ -217,6 +218,55 @@ static bool answer_config(struct daemon *d, struct buf *out)
     else
         out->status = SYNCLINE_ENOMEM;
     buf_put_u8(out, '}');
+    arena_free(&a);
+    return true;
+}
+
+static void audit_config(struct daemon *d, const struct engine_asker *who,
+    const struct option_edit *edits, size_t n)
+{
+    struct arena a = { 0 };
+    struct json *told = json_new(&a, JSON_OBJECT);
+    struct buf b = { 0 };
+
+    for (size_t i = 0; i < n; i++)
+        (void)json_add(told, slice_str(edits[i].name),
+            edits[i].unset ? json_new(&a, JSON_NULL)
+                           : json_new_str(&a, edits[i].text));
+    if (told != NULL)
+        json_print(&b, told, JSON_CANONICAL);
+    if (told != NULL && buf_status(&b) == SYNCLINE_OK)
+        engine_audit_by(d->engine, who, "setting", buf_slice(&b));
+    buf_free(&b);
+    arena_free(&a);
+}
+
+/* The file is changed, and what can be is in force at once. */
+static bool set_config(struct daemon *d, const struct json *request,
+    const struct engine_asker *who, struct buf *out)
+{
+    struct option_edit edits[OPTION_CHANGES_MAX];
+    struct errmsg why = { "" };
+    struct arena a = { 0 };
+    struct options *o = NULL;
+    bool restart = false;
+    size_t n = 0;
+    int rc = options_edits_of(edits, &n, json_get(request, "value"), &a, &why);
+
+    if (rc == SYNCLINE_OK)
+        rc = options_change(&o, options_now(d), edits, n, &why);
+    if (rc == SYNCLINE_OK) {
+        options_free(d->reloaded);
+        d->reloaded = o;
+        set_log(d);
+        audit_config(d, who, edits, n);
+        for (size_t i = 0; i < n; i++)
+            restart = restart || !options_is_live(edits[i].name);
+        buf_printf(out, "{\"ok\":true,\"changed\":%zu,\"restart\":%s}", n,
+            restart ? "true" : "false");
+    } else {
+        put_refusal(out, rc, &why);
+    }
     arena_free(&a);
     return true;
 }
@@ -245,10 +295,10 @@ static bool on_local(void *ctx, const struct json *request,
     struct daemon *d = ctx;
     struct slice op = json_get_str(request, "op");
 
-    (void)who;
-
     if (slice_is(op, "config"))
         return answer_config(d, out);
+    if (slice_is(op, "config_set"))
+        return set_config(d, request, who, out);
     if (answer_log(d, request, out))
         return true;
     if (!slice_is(op, "stop"))

@@ -31,9 +31,8 @@ void engine_audit(struct engine *e, const char *kind, struct slice details)
     add(e, &what, false);
 }
 
-static void put_asker(struct buf *b, const struct call *c)
+static void put_asker(struct buf *b, const struct engine_asker *who)
 {
-    const struct engine_asker *who = &c->asker;
     char from[NETADDR_TEXT];
 
     if (who->token[0] == 0) {
@@ -54,7 +53,7 @@ static void put_who(struct engine *e, const struct effect *fx, struct buf *b)
     char ip[NETADDR_TEXT];
 
     if (c != NULL) {
-        put_asker(b, c);
+        put_asker(b, &c->asker);
     } else if (fx->conn != 0) {
         netaddr_format_ip(ip, &fx->remote);
         buf_printf(b, "{\"address\":\"%s\",\"device\":\"", ip);
@@ -141,22 +140,29 @@ void engine_audit_login(
     buf_free(&details);
 }
 
-void engine_audit_asked(struct engine *e, const struct call *c,
-    const char *kind, const struct buf *details)
+void engine_audit_by(struct engine *e, const struct engine_asker *asker,
+    const char *kind, struct slice details)
 {
     struct audit_entry what = { .wall_us = clock_wall_us(),
         .kind = kind,
         .who = SLICE_LIT("{}"),
-        .details = buf_slice(details) };
+        .details = details };
     struct buf who = { 0 };
 
-    if (c != NULL)
-        put_asker(&who, c);
-    if (c != NULL && buf_status(&who) == SYNCLINE_OK)
+    if (asker != NULL)
+        put_asker(&who, asker);
+    if (asker != NULL && buf_status(&who) == SYNCLINE_OK)
         what.who = buf_slice(&who);
-    if (buf_status(details) == SYNCLINE_OK)
-        add(e, &what, false);
+    add(e, &what, false);
     buf_free(&who);
+}
+
+void engine_audit_asked(struct engine *e, const struct call *c,
+    const char *kind, const struct buf *details)
+{
+    if (buf_status(details) == SYNCLINE_OK)
+        engine_audit_by(
+            e, c != NULL ? &c->asker : NULL, kind, buf_slice(details));
 }
 
 void engine_audit_key(struct engine *e, const struct call *c)
@@ -167,7 +173,7 @@ void engine_audit_key(struct engine *e, const struct call *c)
     bool sealed = false;
     int rc = identity_file_is_sealed(e->dir, &sealed, &why);
 
-    put_asker(&who, c);
+    put_asker(&who, &c->asker);
     if (rc == SYNCLINE_OK)
         rc = buf_status(&who);
     what.who = buf_slice(&who);

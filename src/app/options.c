@@ -17,6 +17,7 @@ struct options {
     const char *config;    /* the file that was named, or NULL */
     const char *strangers; /* NULL: none */
     bool folder_is_settled;
+    struct slice instead; /* the file's text, if it is not read; or NULL */
 };
 
 struct arena *options_arena(struct options *o)
@@ -160,6 +161,11 @@ int options_set(struct options *o, size_t ix, enum option_rank rank,
     return SYNCLINE_OK;
 }
 
+void options_unset(struct options *o, size_t ix)
+{
+    o->value[ix] = (struct option_value){ 0 };
+}
+
 /* Puts in front of why what is wrong where. */
 static int complain(
     struct errmsg *why, int rc, const char *where, const char *name)
@@ -291,12 +297,15 @@ static int read_config(struct options *o, struct errmsg *why)
     int rc;
 
     if (path != NULL)
-        return options_read_file(o, path, why);
+        return o->instead.ptr != NULL
+            ? options_read_yaml(o, o->instead, path, why)
+            : options_read_file(o, path, why);
     path = name_source(o, options_str(o, "dir"), "/syncline.yaml");
     if (path == NULL)
         return errmsg_set(why, SYNCLINE_ENOMEM, "out of memory");
     o->folder_is_settled = true;
-    rc = options_read_file(o, path, why);
+    rc = o->instead.ptr != NULL ? options_read_yaml(o, o->instead, path, why)
+                                : options_read_file(o, path, why);
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
@@ -365,8 +374,8 @@ static int copy_value(struct options *o, size_t ix,
     return rc;
 }
 
-int options_reload(
-    struct options **out, const struct options *from, struct errmsg *why)
+int options_reload_as(struct options **out, const struct options *from,
+    struct slice text, struct errmsg *why)
 {
     const struct options_host host = { from->hostname, from->dir };
     struct options *o = NULL;
@@ -375,13 +384,27 @@ int options_reload(
     for (size_t ix = 0; rc == SYNCLINE_OK && ix < option_rows_n; ix++)
         if (from->value[ix].rank >= RANK_ENVIRONMENT)
             rc = copy_value(o, ix, &from->value[ix], why);
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        o->instead = text;
         rc = options_load(o, from->config, why);
+        o->instead = SLICE_NONE;
+    }
     if (rc == SYNCLINE_OK)
         *out = o;
     else
         options_free(o);
     return rc;
+}
+
+int options_reload(
+    struct options **out, const struct options *from, struct errmsg *why)
+{
+    return options_reload_as(out, from, SLICE_NONE, why);
+}
+
+const char *options_file(const struct options *o)
+{
+    return o->config;
 }
 
 /* What is in force. */

@@ -56,6 +56,12 @@ NODISCARD int options_load(
 NODISCARD int options_reload(
     struct options **out, const struct options *from, struct errmsg *why);
 
+/* The same by a text in the file's place. */
+NODISCARD int options_reload_as(struct options **out,
+    const struct options *from, struct slice text, struct errmsg *why);
+/* The file that was named; NULL: it is DIR/syncline.yaml, if that is there. */
+const char *options_file(const struct options *o);
+
 /* Names in the environment that look like options and are none; "" if there
  * are none. */
 const char *options_strangers(const struct options *o);
@@ -77,9 +83,11 @@ struct option_addr options_addr(
 const char *options_source(const struct options *o, const char *name);
 /* The value as one would write it; appended. */
 void options_print(const struct options *o, const char *name, struct buf *b);
-/* [{name, value, source}] in the table's order; NULL on memory. The strings
- * live as long as o and a both do. */
-struct json *options_describe(const struct options *o, struct arena *a);
+/* [{name, value, source, ...}] (doc/api.md) in the table's order; NULL on
+ * memory. next: as they are from the next start on; o itself, if that is the
+ * same. The strings live as long as all three do. */
+struct json *options_describe(
+    const struct options *o, const struct options *next, struct arena *a);
 
 /* The table, for --help: false when ix is beyond its end. */
 struct option_help {

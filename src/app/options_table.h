@@ -18,6 +18,11 @@ enum option_type {
     OPTION_LOG    /* levels of the log, as text */
 };
 
+/* When a change of the file holds. What could be used to run something, or to
+ * lose the folder, is changed by whoever can edit the file, and by nobody who
+ * only knows a token. */
+enum option_change { OPTION_ON_RESTART, OPTION_AT_ONCE, OPTION_BY_HAND };
+
 struct option_row {
     const char *name;
     const char *value; /* its placeholder in --help */
@@ -27,6 +32,7 @@ struct option_row {
     const char *help;
     int64_t min, max; /* numbers; the port of OPTION_ADDRS is >= min */
     enum option_type type;
+    enum option_change change;
 };
 
 #define OPTIONS_MAX 48
@@ -73,6 +79,10 @@ void option_print_number(struct buf *b, enum option_type type, int64_t number);
  * long as o. */
 NODISCARD int options_set(struct options *o, size_t ix, enum option_rank rank,
     const char *source, struct slice text, struct errmsg *why);
+/* As if nobody had set it. */
+void options_unset(struct options *o, size_t ix);
+/* What a row's type is called, for programs. */
+const char *option_type_name(enum option_type type);
 struct arena *options_arena(struct options *o);
 /* True while the file is read that lies in the folder. */
 bool options_folder_is_settled(const struct options *o);

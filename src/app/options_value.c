@@ -56,6 +56,23 @@ const char *option_wants(enum option_type type)
     return wants[type];
 }
 
+const char *option_type_name(enum option_type type)
+{
+    static const char *const names[] = {
+        [OPTION_STR] = "string",
+        [OPTION_INT] = "integer",
+        [OPTION_DURATION] = "duration",
+        [OPTION_SIZE] = "size",
+        [OPTION_BOOL] = "boolean",
+        [OPTION_ENUM] = "enum",
+        [OPTION_NAMES] = "names",
+        [OPTION_ADDRS] = "addresses",
+        [OPTION_LOG] = "levels",
+    };
+
+    return names[type];
+}
+
 static const struct unit *units_of(enum option_type type)
 {
     if (type == OPTION_DURATION)

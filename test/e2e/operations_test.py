@@ -2,6 +2,7 @@
 """What a page that shows a node needs, over HTTP and by the command line."""
 
 import json
+import os
 import sys
 
 from hub import Hub
@@ -131,6 +132,85 @@ def what_is_refused_is_told():
             h.ask("PUT", "/v1/spaces/nowhere/items/x", 404, json=1)
             equal(len(h.json("GET", "/v1/errors")["errors"]), 1,
                   "an asker's mistake is none of ours")
+
+
+def _option(h, name):
+    one, = [o for o in h.json("GET", "/v1/config")["options"]
+            if o["name"] == name]
+    return one
+
+
+def options_are_changed_while_it_runs():
+    with World() as w:
+        a, = w.nodes("a")
+        file = os.path.join(a.dir, "syncline.yaml")
+        with open(file, "w", encoding="utf-8") as f:
+            f.write("# mine\nlog:\n  format: text # for now\n")
+        os.chmod(file, 0o640)
+        with Hub(a) as h:
+            keep = _option(h, "history.keep")
+            equal({k: keep[k] for k in ("value", "default", "source", "type",
+                                        "min", "max", "takes_effect")},
+                  {"value": 50, "default": "50", "source": "default",
+                   "type": "integer", "min": 0, "max": 1000000,
+                   "takes_effect": "restart"}, "as it is described")
+            equal(_option(h, "log.format")["choices"], ["text", "json"],
+                  "its words")
+            told = h.json("PATCH", "/v1/config", json={"log.format": "json"})
+            equal((told["changed"], told["restart"]), (1, False), "at once")
+            one = _option(h, "log.format")
+            equal((one["value"], one["source"]),
+                  ("json", "file %s:3" % file), "in force")
+            with open(a.log, encoding="utf-8") as log:
+                last = log.read().splitlines()[-1]
+            equal(json.loads(last)["module"], "security", "a line of JSON")
+            told = h.json("PATCH", "/v1/config", json={
+                "history.keep": 7, "peer": ["127.0.0.1:9"]})
+            equal((told["changed"], told["restart"]), (2, True), "later")
+            keep = _option(h, "history.keep")
+            equal((keep["value"], keep["next"]), (50, 7), "not yet")
+            with open(file, encoding="utf-8") as f:
+                equal(f.read(), "# mine\nlog:\n  format: json # for now\n"
+                      "history.keep: 7\npeer: [\"127.0.0.1:9\"]\n",
+                      "the file")
+            equal(os.stat(file).st_mode & 0o777, 0o640, "its mode")
+            for value, code, part in (
+                    ({"history.keep": -1}, 400, "history.keep"),
+                    ({"nothing": 1}, 400, "no such option"),
+                    ({"log.level": "info"}, 403, "flag --log.level"),
+                    ({"resolve.command": "/bin/sh"}, 403, "by hand"),
+                    ({"dir": "/"}, 403, "by hand"),
+                    ({"history.keep": 8, "retention": "soon"}, 400,
+                     "retention"),
+                    ([], 400, "an object")):
+                told = h.json("PATCH", "/v1/config", code, json=value)
+                holds(told["detail"], part)
+            equal(_option(h, "history.keep")["next"], 7, "nothing by half")
+            a.call("audit")
+            with open(os.path.join(a.dir, "audit.log"), encoding="utf-8") as f:
+                last = [r for r in map(json.loads, f)
+                        if r["kind"] == "setting"][-1]
+            equal(last["details"], {"history.keep": "7",
+                                    "peer": "127.0.0.1:9"}, "audited")
+            reader = json.loads(a.do("token", "create", "--name", "r",
+                                     "--json"))["secret"]
+        with Hub(a, reader) as h:
+            h.ask("GET", "/v1/config", 403)
+            h.ask("PATCH", "/v1/config", 403, json={"log.format": "text"})
+        a.do("config", "unset", "peer")
+        a.do("config", "set", "log.format", "text")
+        a.stop()
+        a.do("config", "set", "store.overlay", "16MiB")
+        a.refuses("config", "set", "retention", "soon", says="retention")
+        a.refuses("config", "set", "nothing", "1", says="no such option")
+        a.refuses("config", "set", "retention", code=2, says="wants")
+        with open(file, encoding="utf-8") as f:
+            equal(f.read(), "# mine\nlog:\n  format: text # for now\n"
+                  "history.keep: 7\nstore.overlay: 16MiB\n", "the file")
+        a.start()
+        with Hub(a) as h:
+            equal(_option(h, "history.keep")["value"], 7, "now it is")
+            check("next" not in _option(h, "history.keep"), "and stays")
 
 
 if __name__ == "__main__":

@@ -378,7 +378,7 @@ TEST(what_config_shows)
 {
     struct options *o = fresh();
     struct arena a = { 0 };
-    const struct json *all = options_describe(o, &a), *listen = NULL;
+    const struct json *all = options_describe(o, o, &a), *listen = NULL;
     struct option_help h;
     size_t n = 0;
 

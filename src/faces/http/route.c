@@ -45,6 +45,13 @@ const struct route routes[] = {
         .summary = "Say that somebody knows of it; the id `all`: of all",
         .args = { { "ack", PARAM_BOOL, "false: it is open again [true]" },
             { "by", PARAM_STR, "who knows of it" } } },
+    { HTTP_GET, "/v1/config", HUB_ADMIN, "config", BODY_NONE, ANSWER_OBJECT,
+        .id = "getConfig", .tag = "node",
+        .summary = "Every option: value, default, bounds, where it is from" },
+    { HTTP_PATCH, "/v1/config", HUB_ADMIN, "config_set", BODY_VALUE,
+        ANSWER_OBJECT, .id = "changeConfig", .tag = "node",
+        .summary = "Change options in the configuration file: an object of "
+                   "names and values; null: back to the default" },
     { HTTP_GET, "/v1/audit", HUB_ADMIN, "audit", BODY_NONE, ANSWER_OBJECT,
         .id = "audit", .tag = "node",
         .summary = "Number and hash of the audit log's last record" },
