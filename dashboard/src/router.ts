@@ -21,6 +21,8 @@ export function go(...parts: string[]): void {
     location.hash = href(...parts);
 }
 
-addEventListener("hashchange", () => {
+export function readAgain(): void {
     route.value = read();
-});
+}
+
+addEventListener("hashchange", readAgain);

@@ -2,6 +2,7 @@
 // it is taken out of the address at once and exchanged for a session: a
 // cookie that only the browser holds, and a second secret that this page
 // keeps, which no other port of the machine is told.
+import { readAgain } from "./router";
 import { State } from "./state";
 
 const KEY = "syncline-session";
@@ -59,6 +60,7 @@ export function takeLink(): void {
     if (link === null)
         return;
     history.replaceState(null, "", "/#/items");
+    readAgain(); // of that no page hears
     void exchange(link);
 }
 

@@ -9,18 +9,18 @@ async function the_printed_link_signs_in_once(w) {
     await page.getByText("syncline dashboard").waitFor();
     await shot(page, "sign-in");
     await page.goto(link);
-    await page.getByRole("navigation").waitFor();
+    await page.getByRole("navigation", { name: "Pages" }).waitFor();
     check(!page.url().includes("sign-in"), "the secret stays in the address");
     check(!link.replace(/.*=/, "").includes("/"), "no secret");
     await page.getByText("Live", { exact: true }).waitFor();
     await page.getByText("kitchen").waitFor();
     await page.reload();
-    await page.getByRole("navigation").waitFor();
+    await page.getByRole("navigation", { name: "Pages" }).waitFor();
 
     const other = await w.open(a, { signedOut: true });
     await other.goto(link);
     await other.getByText("it has been used").waitFor();
-    equal(await other.getByRole("navigation").count(), 0, "a second time");
+    equal(await other.getByRole("navigation", { name: "Pages" }).count(), 0, "a second time");
 
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
@@ -39,7 +39,7 @@ async function a_node_that_starts_again_wants_a_new_link(w) {
     await a.start();
     await page.getByText("You are signed out").waitFor();
     await page.goto(await a.link());
-    await page.getByRole("navigation").waitFor();
+    await page.getByRole("navigation", { name: "Pages" }).waitFor();
 }
 
 async function the_keyboard_goes_everywhere(w) {
@@ -58,7 +58,7 @@ async function the_keyboard_goes_everywhere(w) {
     equal(await page.evaluate(() => document.documentElement.dataset.theme),
         "dark", "the theme");
     await page.reload();
-    await page.getByRole("navigation").waitFor();
+    await page.getByRole("navigation", { name: "Pages" }).waitFor();
     equal(await page.evaluate(() => document.documentElement.dataset.theme),
         "dark", "it is kept");
     await page.goto(page.url().replace(/#.*/, "#/nowhere"));
@@ -68,7 +68,7 @@ async function the_keyboard_goes_everywhere(w) {
         await page.setViewportSize({ width: 360, height: 740 });
         return page.getByRole("button", { name: "Menu" }).isVisible();
     });
-    check(!await page.getByRole("navigation").isVisible(), "it is shut");
+    check(!await page.getByRole("navigation", { name: "Pages" }).isVisible(), "it is shut");
     await page.getByRole("button", { name: "Menu" }).click();
     await page.getByRole("link", { name: "Devices" }).click();
     await page.getByRole("heading", { level: 1, name: "Devices" }).waitFor();

@@ -120,6 +120,21 @@ class Node {
         return JSON.parse(await this.do(...args, "--json"));
     }
 
+    // What the HTTP API says, by the token of this account.
+    async api(at, method = "GET", body = undefined) {
+        const r = await fetch(`http://127.0.0.1:${this.port}${at}`, {
+            method, headers: {
+                Authorization: "Bearer "
+                    + readFileSync(join(this.dir, "token"), "utf8").trim(),
+                ...body === undefined ? {}
+                    : { "Content-Type": "application/json" },
+            }, body: body === undefined ? undefined : JSON.stringify(body),
+        });
+        const told = await r.json();
+        check(r.ok, `${method} ${at}: ${r.status} ${told.detail}`);
+        return told;
+    }
+
     put(key, value, space = "default") {
         return this.do("put", space, key, JSON.stringify(value));
     }
@@ -187,7 +202,7 @@ export class World {
         });
         if (!options.signedOut) {
             await page.goto(await node.link());
-            await page.getByRole("navigation").waitFor();
+            await page.locator("main#main").waitFor();
         }
         return page;
     }

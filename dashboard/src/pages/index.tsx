@@ -5,6 +5,10 @@ import type { ComponentChild } from "preact";
 import type { IconName } from "../icons";
 import { t } from "../strings";
 import { Empty, Page } from "../ui";
+import { Conflicts } from "./conflicts";
+import { Devices } from "./devices";
+import { Items } from "./items";
+import { Mesh } from "./mesh";
 
 export interface PageRow {
     name: keyof typeof t.pages;
@@ -24,10 +28,10 @@ function soon(name: keyof typeof t.pages, icon: IconName): PageRow {
 }
 
 export const pages: PageRow[] = [
-    soon("items", "items"),
-    soon("conflicts", "conflicts"),
-    soon("mesh", "mesh"),
-    soon("devices", "devices"),
+    { name: "items", icon: "items", draw: parts => <Items parts={parts} /> },
+    { name: "conflicts", icon: "conflicts", draw: () => <Conflicts /> },
+    { name: "mesh", icon: "mesh", draw: () => <Mesh /> },
+    { name: "devices", icon: "devices", draw: () => <Devices /> },
     soon("errors", "errors"),
     soon("settings", "settings"),
     soon("audit", "audit"),

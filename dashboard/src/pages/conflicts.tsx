@@ -1,0 +1,199 @@
+// Conflicts: both values side by side, and what becomes of them.
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+import { ask, getExact, path } from "../api";
+import { Diff } from "../diff";
+import { JsonEditor, checkJson } from "../editor";
+import { parse, print } from "../json";
+import type { Json } from "../json";
+import { conflictTurn, lookAgain, spaces } from "../node";
+import { href } from "../router";
+import { useValue } from "../state";
+import { t } from "../strings";
+import { Time } from "../time";
+import { Badge, Button, Dialog, Empty, Loading, Page, Problem, Who, say,
+    useAction, useLoad } from "../ui";
+
+interface Side {
+    path: string;
+    value?: Json;
+    deleted?: boolean;
+    large?: boolean;
+    device: string | null;
+    name: string | null;
+    time: number;
+}
+
+interface Conflict {
+    id: string;
+    space: string;
+    key: string;
+    path: string;
+    state: "open" | "superseded" | "resolved";
+    returned?: boolean;
+    winner: Side;
+    loser: Side;
+}
+
+async function settle(c: Conflict, body: string): Promise<void> {
+    await ask("POST", path`/v1/conflicts/${c.id}`, { body });
+    say(t.conflicts.settled);
+    lookAgain();
+    conflictTurn.value++;
+}
+
+function SideView({ side, title, tone, action }: {
+    side: Side; title: string; tone: "ok" | "warn";
+    action: ComponentChildren;
+}) {
+    return (
+        <div class={"side-view " + tone}>
+            <div class="side-head">
+                <Badge tone={tone}>{title}</Badge>
+                <span class="muted small-text">
+                    <Who name={side.name} device={side.device} />
+                    {" · "}<Time us={side.time} />
+                </span>
+            </div>
+            {side.large ? <p class="muted">{t.conflicts.large}</p>
+                : side.deleted || side.value === undefined ? (
+                    <p class="muted">{side.path === "" ? t.conflicts.deleted
+                        : t.conflicts.removedField}</p>
+                ) : (
+                    <pre tabIndex={0} aria-label={title}>
+                        {print(side.value)}</pre>
+                )}
+            {action}
+        </div>
+    );
+}
+
+function Other({ conflict: c, onClose }: {
+    conflict: Conflict; onClose: () => void;
+}) {
+    const [text, setText] = useState(print(c.winner.value) || "null");
+    const { run, busy, why } = useAction(async () => {
+        // As it was written: numbers are not read by this page's language.
+        await settle(c, `{"value":${print(parse(text), 0)}}`);
+        onClose();
+    });
+    return (
+        <Dialog title={t.conflicts.editTitle} onClose={onClose} wide>
+            <form onSubmit={event => {
+                event.preventDefault();
+                run();
+            }}>
+                <div class="dialog-body">
+                    <div class="actions">
+                        <Button small onClick={() =>
+                            setText(print(c.winner.value) || "null")}>
+                            {t.conflicts.useWinner}</Button>
+                        <Button small onClick={() =>
+                            setText(print(c.loser.value) || "null")}>
+                            {t.conflicts.useLoser}</Button>
+                    </div>
+                    <JsonEditor text={text} setText={setText} rows={8}
+                        label={t.conflicts.value} />
+                    {why ? <Problem why={why} /> : null}
+                </div>
+                <footer class="dialog-foot">
+                    <Button onClick={onClose}>{t.cancel}</Button>
+                    <Button kind="main" submit busy={busy}
+                        disabled={!checkJson(text).ok}>{t.save}</Button>
+                </footer>
+            </form>
+        </Dialog>
+    );
+}
+
+function isLong(side: Side): boolean {
+    return print(side.value).includes("\n");
+}
+
+function Card({ conflict: c }: { conflict: Conflict }) {
+    const [editing, setEditing] = useState(false);
+    const [diff, setDiff] = useState(false);
+    const keep = useAction(() => settle(c, '{"take":"winner"}'));
+    const take = useAction(() => settle(c, '{"take":"loser"}'));
+    const open = c.state === "open";
+    const why = keep.why ?? take.why;
+    return (
+        <article class="panel conflict" aria-label={c.key}>
+            <header class="panel-head">
+                <div class="conflict-title">
+                    <h2 class="mono"><a href={href("items", c.space, c.key)}>
+                        {c.key}</a></h2>
+                    <p class="muted small-text">
+                        {c.space}{" · "}{c.path === "" ? t.conflicts.whole
+                            : <>{t.conflicts.field} <code>{c.path}</code></>}
+                    </p>
+                </div>
+                <div class="actions">
+                    {c.returned ? <Badge tone="warn">
+                        {t.conflicts.returned}</Badge> : null}
+                    {open ? null : <Badge>{t.conflicts[c.state]}</Badge>}
+                    {isLong(c.winner) && isLong(c.loser) ? (
+                        <Button small pressed={diff}
+                            onClick={() => setDiff(!diff)}>
+                            {diff ? t.conflicts.hideDiff
+                                : t.conflicts.showDiff}</Button>
+                    ) : null}
+                    {open ? (
+                        <Button small onClick={() => setEditing(true)}>
+                            {t.conflicts.edit}</Button>
+                    ) : null}
+                </div>
+            </header>
+            {why ? <div class="panel-body"><Problem why={why} /></div> : null}
+            {diff ? (
+                <div class="panel-body">
+                    <Diff before={print(c.loser.value)}
+                        after={print(c.winner.value)}
+                        label={t.conflicts.showDiff} />
+                </div>
+            ) : null}
+            <div class="sides">
+                <SideView side={c.winner} title={t.conflicts.inEffect}
+                    tone="ok" action={open ? (
+                        <Button busy={keep.busy} onClick={keep.run}>
+                            {t.conflicts.keep}</Button>
+                    ) : null} />
+                <SideView side={c.loser} title={t.conflicts.lost}
+                    tone="warn" action={open ? (
+                        <Button busy={take.busy} onClick={take.run}>
+                            {t.conflicts.take}</Button>
+                    ) : null} />
+            </div>
+            {editing ? <Other conflict={c} onClose={() =>
+                setEditing(false)} /> : null}
+        </article>
+    );
+}
+
+export function Conflicts() {
+    const [all, setAll] = useState(false);
+    const turn = useValue(conflictTurn);
+    const counts = useValue(spaces).map(s => s.conflicts).join();
+    const { value, why, reload } = useLoad(signal =>
+        getExact<{ conflicts: Conflict[] }>("/v1/conflicts", { all }, signal),
+    [all]);
+    useEffect(reload, [turn, counts]);
+    return (
+        <Page title={t.pages.conflicts} lead={t.conflicts.lead} actions={
+            <label class="check">
+                <input type="checkbox" checked={all}
+                    onChange={e => setAll(e.currentTarget.checked)} />
+                {t.conflicts.showAll}
+            </label>
+        }>
+            {why ? <Problem why={why} retry={reload} /> : null}
+            {!value ? <Loading /> : value.conflicts.length === 0 ? (
+                <div class="panel">
+                    <Empty icon="check" title={t.conflicts.empty}>
+                        {t.conflicts.emptyText}</Empty>
+                </div>
+            ) : value.conflicts.map(c => <Card key={c.id} conflict={c} />)}
+        </Page>
+    );
+}

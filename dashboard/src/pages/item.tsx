@@ -1,0 +1,325 @@
+// One item: its document, which can be written, and its history.
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { ApiError, ask, getExact, isAbort, path, reason, send } from "../api";
+import { Diff } from "../diff";
+import { JsonEditor, checkJson } from "../editor";
+import { Icon } from "../icons";
+import { parse, print } from "../json";
+import type { Json } from "../json";
+import { watch } from "../live";
+import { conflictTurn, lookAgain } from "../node";
+import { go, href } from "../router";
+import { useValue } from "../state";
+import { t } from "../strings";
+import { Time } from "../time";
+import { Badge, Button, Confirm, Empty, Loading, Note, Problem, Tabs, Who, say,
+    useAction } from "../ui";
+
+interface Version {
+    version: number;
+    what: "put" | "delete" | "lost";
+    time: number;
+    device: string | null;
+    name: string | null;
+    path?: string;
+    value?: Json;
+}
+
+interface Loaded {
+    text: string | null; // null: it is deleted, or was never there
+    etag: string;
+    number: string;
+    versions: Version[];
+    conflicts: number;
+}
+
+const at = (space: string, item: string) =>
+    path`/v1/spaces/${space}/items/${item}`;
+
+async function read(space: string, item: string, signal: AbortSignal):
+    Promise<Loaded> {
+    const missing = (e: unknown) => {
+        if (e instanceof ApiError && e.status === 404)
+            return null;
+        throw e;
+    };
+    const [now, past, open] = await Promise.all([
+        ask("GET", at(space, item), { signal }).catch(missing),
+        getExact<{ versions: Version[] }>(
+            path`/v1/spaces/${space}/history/${item}`, {}, signal)
+            .catch(missing),
+        getExact<{ conflicts: unknown[] }>("/v1/conflicts",
+            { space, key: item }, signal),
+    ]);
+    return {
+        text: now ? print(parse(now.text)) : null,
+        etag: now?.headers.get("ETag") ?? "",
+        number: now?.headers.get("Syncline-Version") ?? "",
+        versions: past?.versions ?? [],
+        conflicts: open.conflicts.length,
+    };
+}
+
+function useItem(space: string, item: string) {
+    const [loaded, setLoaded] = useState<Loaded | null>(null);
+    const [why, setWhy] = useState<string | null>(null);
+    const [turn, setTurn] = useState(0);
+    const conflicts = useValue(conflictTurn);
+    useEffect(() => {
+        const abort = new AbortController();
+        read(space, item, abort.signal).then(told => {
+            setLoaded(told);
+            setWhy(null);
+        }, e => {
+            if (!isAbort(e))
+                setWhy(reason(e));
+        });
+        return () => abort.abort();
+    }, [space, item, turn, conflicts]);
+    useEffect(() => watch(space, {
+        change(c) {
+            if (c.key === item)
+                setTurn(n => n + 1);
+        },
+        resync() {
+            setTurn(n => n + 1);
+        },
+    }), [space, item]);
+    return { loaded, why, reload: () => setTurn(n => n + 1) };
+}
+
+// ---- the document ----
+
+function Document({ space, item, loaded, reload }: {
+    space: string; item: string; loaded: Loaded; reload: () => void;
+}) {
+    const now = loaded.text ?? "";
+    const [draft, setDraft] = useState<string | null>(null);
+    const base = useRef({ text: now, etag: loaded.etag });
+    const dirty = draft !== null && draft !== base.current.text;
+    const text = draft ?? now;
+
+    // What is not being written follows what others write.
+    if (!dirty && base.current.etag !== loaded.etag) {
+        base.current = { text: now, etag: loaded.etag };
+        if (draft !== null)
+            setDraft(null);
+    }
+    const moved = dirty && base.current.etag !== loaded.etag;
+
+    const { run, busy, why } = useAction(async () => {
+        await ask("PUT", at(space, item), { body: text, headers:
+            base.current.etag ? { "If-Match": base.current.etag }
+                : { "If-None-Match": "*" } });
+        base.current = { text, etag: "" };
+        setDraft(null);
+        say(t.items.saved);
+        reload();
+    });
+    const checked = checkJson(text);
+    const last = loaded.versions[loaded.versions.length - 1];
+
+    return (
+        <form class="item-body" onSubmit={event => {
+            event.preventDefault();
+            if (checked.ok && dirty)
+                run();
+        }}>
+            {moved ? (
+                <Note tone="warn">
+                    <span>{t.items.moved(last?.name ?? t.unknown)}</span>
+                    <Button small onClick={() => {
+                        base.current = { text: now, etag: loaded.etag };
+                        setDraft(null);
+                    }}>{t.items.takeTheirs}</Button>
+                    <Button small onClick={() => {
+                        base.current = { text: now, etag: loaded.etag };
+                        setDraft(text);
+                    }}>{t.items.keepMine}</Button>
+                </Note>
+            ) : null}
+            <JsonEditor text={text} setText={setDraft}
+                label={t.items.document} rows={14} />
+            {why ? <Problem why={why} /> : null}
+            <div class="form-foot">
+                <Button kind="quiet" disabled={!checked.ok} onClick={() =>
+                    setDraft(print(parse(text)))}>{t.items.format}</Button>
+                <Button disabled={!dirty} onClick={() => setDraft(null)}>
+                    {t.items.discard}</Button>
+                <Button kind="main" submit busy={busy}
+                    disabled={!dirty || !checked.ok || moved}>{t.save}
+                </Button>
+            </div>
+        </form>
+    );
+}
+
+// ---- history ----
+
+function shown(v: Version | undefined): string {
+    return v === undefined || v.what === "delete" ? "" : print(v.value);
+}
+
+// What the item was before a version: lost values are beside its line.
+function before(list: Version[], ix: number): Version | undefined {
+    for (let i = ix - 1; i >= 0; i--)
+        if (list[i]!.what !== "lost")
+            return list[i];
+    return undefined;
+}
+
+const tones = { put: "plain", delete: "bad", lost: "warn" } as const;
+
+function History({ space, item, loaded, reload }: {
+    space: string; item: string; loaded: Loaded; reload: () => void;
+}) {
+    const list = loaded.versions;
+    const [chosen, setChosen] = useState<number | null>(null);
+    const [against, setAgainst] = useState<"before" | "now">("before");
+    const ix = list.findIndex(v => v.version === chosen);
+    const v = list[ix >= 0 ? ix : list.length - 1];
+    const { run, busy, why } = useAction(async () => {
+        await send("POST", path`/v1/spaces/${space}/restore/${item}`,
+            { version: v!.version });
+        say(t.items.restored(v!.version));
+        setChosen(null);
+        reload();
+    });
+    if (!v)
+        return <Empty icon="history" title={t.items.noHistory} />;
+    const last = list[list.length - 1];
+    const isLast = v === last;
+    const other = v.what !== "lost" && (against === "before" || isLast)
+        ? shown(before(list, list.indexOf(v))) : null;
+    const [from, to] = other === null ? [shown(v), shown(last)]
+        : [other, shown(v)];
+
+    return (
+        <div class="history">
+            <ol class="versions" aria-label={t.items.versions}>
+                {[...list].reverse().map(x => (
+                    <li key={x.version}>
+                        <button type="button" aria-pressed={x === v}
+                            onClick={() => setChosen(x.version)}>
+                            <span class="version-line">
+                                <strong>{t.items.version(x.version)}</strong>
+                                {x === last ? <Badge tone="accent">
+                                    {t.items.present}</Badge>
+                                    : x.what !== "put" ? (
+                                        <Badge tone={tones[x.what]}>
+                                            {t.items.what[x.what]}</Badge>
+                                    ) : null}
+                            </span>
+                            <span class="muted small-text">
+                                <Who name={x.name} device={x.device} />
+                                {" · "}<Time us={x.time} />
+                            </span>
+                        </button>
+                    </li>
+                ))}
+            </ol>
+            <div class="version-view">
+                <div class="version-head">
+                    <div class="segments text" role="group"
+                        aria-label={t.items.against}>
+                        {(["before", "now"] as const).map(name => (
+                            <button key={name} type="button"
+                                disabled={isLast && name === "now"
+                                    || v.what === "lost" && name === "before"}
+                                aria-pressed={other !== null
+                                    ? name === "before" : name === "now"}
+                                onClick={() => setAgainst(name)}>
+                                {name === "before" ? t.items.againstBefore
+                                    : t.items.againstNow}</button>
+                        ))}
+                    </div>
+                    {v.what === "delete" || isLast ? null : (
+                        <Button small icon="history" busy={busy}
+                            onClick={run}>{t.items.restore(v.version)}</Button>
+                    )}
+                </div>
+                {why ? <Problem why={why} /> : null}
+                {v.path ? <p class="small-text muted">{t.items.atPath}{" "}
+                    <code>{v.path}</code></p> : null}
+                <Diff before={from} after={to}
+                    label={t.items.version(v.version)} />
+            </div>
+        </div>
+    );
+}
+
+// ---- both ----
+
+export function ItemView({ space, item, tab, back }: {
+    space: string; item: string; tab: "document" | "history"; back: string;
+}) {
+    const { loaded, why, reload } = useItem(space, item);
+    const [removing, setRemoving] = useState(false);
+    const last = loaded?.versions[loaded.versions.length - 1];
+    const gone = loaded !== null && loaded.text === null;
+
+    return (
+        <section class="panel item" aria-label={item}>
+            <div class="item-head">
+                <a class="button quiet small back" href={back}
+                    aria-label={t.items.back}><Icon name="back" /></a>
+                <div class="item-title">
+                    <h2 class="mono">{item}</h2>
+                    <p class="muted small-text">
+                        {last ? (
+                            <>{gone ? t.items.deletedBy : t.items.writtenBy}{" "}
+                                <Who name={last.name} device={last.device} />
+                                {" · "}<Time us={last.time} />
+                                {loaded?.number ? " · " + t.items.version(
+                                    Number(loaded.number)) : ""}</>
+                        ) : null}
+                    </p>
+                </div>
+                {gone || !loaded ? null : (
+                    <Button kind="quiet" small icon="trash"
+                        label={t.items.remove} onClick={() =>
+                            setRemoving(true)} />
+                )}
+            </div>
+            {why ? <Problem why={why} retry={reload} /> : null}
+            {loaded && loaded.conflicts > 0 ? (
+                <div class="item-note">
+                    <Note tone="warn">
+                        <span>{t.units.conflicts(loaded.conflicts)}</span>
+                        <a href={href("conflicts")}>{t.items.settle}</a>
+                    </Note>
+                </div>
+            ) : null}
+            <Tabs label={item} now={tab} tabs={[
+                ["document", t.items.document], ["history", t.items.history],
+            ]} choose={next => next === "history"
+                ? go("items", space, item, "history")
+                : go("items", space, item)} />
+            {!loaded ? <Loading /> : tab === "history" ? (
+                <History space={space} item={item} loaded={loaded}
+                    reload={reload} />
+            ) : gone ? (
+                <Empty icon="file" title={last ? t.items.isDeleted
+                    : t.items.isNone} action={last ? (
+                    <a class="button" href={href("items", space, item,
+                        "history")}>{t.items.history}</a>
+                ) : undefined}>{last ? t.items.isDeletedText : null}</Empty>
+            ) : (
+                <Document space={space} item={item} loaded={loaded}
+                    reload={reload} />
+            )}
+            {removing ? (
+                <Confirm title={t.items.remove} action={t.items.remove}
+                    onClose={() => setRemoving(false)} onDone={async () => {
+                        await ask("DELETE", at(space, item));
+                        say(t.items.removed(item));
+                        lookAgain();
+                        reload();
+                    }}>
+                    <p>{t.items.removeText} <code>{item}</code></p>
+                </Confirm>
+            ) : null}
+        </section>
+    );
+}

@@ -1,0 +1,235 @@
+// The dashboard of three real daemons, as three people use it.
+import { check, equal, run, waitFor } from "./world.mjs";
+
+const items = (node, ...parts) => `http://127.0.0.1:${node.port}/#/items/`
+    + parts.map(encodeURIComponent).join("/");
+
+async function go(page, name) {
+    await page.getByRole("navigation", { name: "Pages" })
+        .getByRole("link", { name }).click();
+    await page.getByRole("heading", { level: 1, name }).waitFor();
+}
+
+async function editor(page) {
+    return page.getByRole("textbox", { name: "Document" });
+}
+
+async function quiet(...pages) {
+    for (const page of pages)
+        equal(page.complaints, [], "the page complains");
+}
+
+// A device is let in by the code that a page shows; what one page writes
+// stands on another's, open on another node, within a second.
+async function devices_pair_and_see_each_other_live(w) {
+    const a = await w.node("kitchen"), b = await w.node("attic");
+    const page = await w.open(a);
+    await page.getByText("Nothing here yet").waitFor();
+    await go(page, "Devices");
+    await page.getByText("No other device yet").waitFor();
+    await page.getByRole("button", { name: "Add a device" }).first().click();
+    await page.getByRole("button", { name: "Make a code" }).click();
+    const command = await page.locator("dialog code").textContent();
+    check(await page.getByRole("img", { name: "The code as a picture" })
+        .isVisible(), "there is a picture");
+    await b.do(...command.replace("syncline ", "").split(" "));
+    await page.getByText("attic has joined").waitFor();
+    await page.locator("dialog").getByRole("button", { name: "Close" }).first()
+        .click();
+    await page.getByText("connected", { exact: true }).waitFor();
+
+    const other = await w.open(b);
+    await other.goto(items(b, "default"));
+    await go(page, "Items");
+    await page.getByRole("button", { name: "New item" }).first().click();
+    await page.getByLabel("Key", { exact: true }).fill("lamp/hall");
+    await page.locator("dialog textarea").fill('{"on": tru}');
+    await page.getByText("Line 1, column 8").waitFor();
+    check(await page.getByRole("button", { name: "Create" }).isDisabled(),
+        "what is no JSON is not written");
+    await page.locator("dialog textarea").fill(
+        '{"on": true, "id": 9007199254740993}');
+    await page.getByRole("button", { name: "Create" }).click();
+    await other.getByText("lamp/").waitFor();
+    equal((await b.do("get", "default", "lamp/hall")).trim(),
+        '{"id":9007199254740993,"on":true}', "to the last digit");
+
+    await other.getByText("lamp/").click();
+    await other.getByRole("link", { name: "hall" }).click();
+    await (await editor(other)).waitFor();
+    const from = Date.now();
+    await (await editor(page)).fill('{"on": false}');
+    await page.getByRole("button", { name: "Save" }).click();
+    await waitFor("the other page shows it", async () =>
+        (await (await editor(other)).inputValue()).includes("false"), 5000);
+    const took = Date.now() - from;
+    check(took < 1000, `it took ${took} ms`);
+    await quiet(page, other);
+}
+
+// Who writes what somebody else has written meanwhile is told, and nothing is
+// lost.
+async function what_changes_while_one_writes_is_told(w) {
+    const a = await w.node("a");
+    await a.put("door", { locked: true });
+    const page = await w.open(a);
+    await page.goto(items(a, "default", "door"));
+    const text = await editor(page);
+    await text.fill('{"locked": false}');
+    await a.put("door", { locked: true, battery: 80 });
+    await page.getByText("has written this item while you were writing")
+        .waitFor();
+    equal(await text.inputValue(), '{"locked": false}', "mine is kept");
+    check(await page.getByRole("button", { name: "Save" }).isDisabled(),
+        "it is decided first");
+    await page.getByRole("button", { name: "Take theirs" }).click();
+    check((await text.inputValue()).includes("80"), "theirs");
+    await quiet(page);
+}
+
+async function history_is_shown_and_restored(w) {
+    const a = await w.node("a");
+    for (const level of [1, 2, 3])
+        await a.put("lamp", { on: true, level });
+    const page = await w.open(a);
+    await page.goto(items(a, "default", "lamp"));
+    await page.getByRole("tab", { name: "History" }).click();
+    await page.getByRole("button", { name: /^Version 2/ }).click();
+    const diff = page.getByRole("group", { name: "Version 2" });
+    equal((await diff.locator(".del").allTextContents()).map(x =>
+        x.replace(/^.*: {3}"/, '"').trim()).length, 1, "one line went");
+    check((await diff.locator(".add").textContent()).includes('"level": 2'),
+        "one came");
+    await page.getByRole("button", { name: "Restore version 2" }).click();
+    await waitFor("it is restored", async () =>
+        (await a.get("lamp")).level === 2);
+    await page.getByRole("button", { name: /^Version 4/ }).waitFor();
+
+    await page.getByRole("button", { name: "Delete item" }).click();
+    await page.locator("dialog").getByRole("button", { name: "Delete item" })
+        .click();
+    await page.getByRole("button", { name: /^Version 5/ }).waitFor();
+    equal(await a.get("lamp"), undefined, "it is gone");
+    await page.getByRole("tab", { name: "Document" }).click();
+    await page.getByText("This item is deleted").waitFor();
+    await page.getByRole("tab", { name: "History" }).click();
+    await page.getByRole("button", { name: /^Version 3/ }).click();
+    await page.getByRole("button", { name: "Restore version 3" }).click();
+    await waitFor("it lives again", async () =>
+        (await a.get("lamp"))?.level === 3);
+    await quiet(page);
+}
+
+// Two that are apart write one field; the badge comes by itself; a person
+// settles it by one side, by the other and by a value of his own.
+async function conflicts_are_settled_by_hand(w) {
+    const a = await w.node("a"), b = await w.node("b");
+    await b.joins(a);
+    const keys = ["one", "two", "three"];
+    for (const key of keys)
+        await a.put(key, { level: 1 });
+    await waitFor("b has them", async () => (await b.get("three")));
+    await b.stop();
+    for (const key of keys)
+        await a.put(key, { level: 7 });
+    await a.stop();
+    await b.start();
+    for (const key of keys)
+        await b.put(key, { level: 2 });
+    const page = await w.open(b);
+    await go(page, "Conflicts");
+    await page.getByText("No open conflicts").waitFor();
+    await a.start();
+    await page.getByLabel("3 open conflicts").waitFor();
+    const card = key => page.getByRole("article", { name: key });
+    await card("one").getByText("In effect").waitFor();
+    equal((await card("one").locator("pre").allTextContents()).sort(),
+        ["2", "7"], "both values");
+    await page.evaluate(() => scrollTo(0, 0));
+    await card("one").getByRole("button", { name: "Take this instead" })
+        .click();
+    await card("one").waitFor({ state: "detached" });
+    await card("two").getByRole("button", { name: "Keep this" }).click();
+    await card("two").waitFor({ state: "detached" });
+    await card("three").getByRole("button", { name: "Write another value" })
+        .click();
+    await page.getByRole("textbox", { name: "Value" }).fill("99");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("No open conflicts").waitFor();
+    await waitFor("no badge is left", async () =>
+        await page.getByLabel(/open conflict/).count() === 0);
+    for (const node of [a, b])
+        await waitFor(`${node.name} has what was chosen`, async () => {
+            const [one, two, three] = await Promise.all(
+                keys.map(key => node.get(key)));
+            return one.level === 7 && two.level === 2 && three.level === 99;
+        });
+    await page.getByLabel("Show settled ones, too").check();
+    await card("one").waitFor();
+    await quiet(page);
+}
+
+// Six digits, a role that is changed, and a device that is shut out.
+async function a_device_asks_is_limited_and_removed(w) {
+    const a = await w.node("a"), b = await w.node("b");
+    const page = await w.open(a);
+    await go(page, "Devices");
+    await page.getByRole("button", { name: "Add a device" }).first().click();
+    await page.getByRole("tab", { name: "By six digits" }).click();
+    await page.getByRole("radio", { name: /^Member/ }).check();
+    await page.getByRole("button", { name: "Let devices ask" }).click();
+    await page.getByText("Devices may ask for another").waitFor();
+    const asking = b.cli("join", "--peer", `127.0.0.1:${a.port}`);
+    await page.getByText("b asks to join").waitFor();
+    const digits = await page.locator(".digits").getAttribute("aria-label");
+    check(/^\d{6}$/.test(digits), `digits: ${digits}`);
+    await page.getByText("has still to say yes").waitFor();
+    await b.do("join", "--yes-digits", digits);
+    await page.getByText("has said yes").waitFor();
+    await page.getByRole("button", { name: "They are the same" }).click();
+    const joined = await asking;
+    check(joined.code === 0, "it joined: " + joined.err);
+    await page.locator("dialog").getByRole("button", { name: "Close" }).first()
+        .click();
+
+    await page.getByRole("button", { name: "Change: b" }).click();
+    await page.getByRole("radio", { name: /^Reader/ }).check();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Reader", { exact: true }).waitFor();
+    await waitFor("b hears of it", async () =>
+        (await b.api("/v1/status")).role === "reader");
+
+    await page.getByRole("button", { name: "Remove: b" }).click();
+    await page.locator("dialog").getByRole("button", { name: "Remove" })
+        .click();
+    await page.getByText("No other device yet").waitFor();
+    await waitFor("nobody is connected", async () =>
+        (await a.connected()).length === 0);
+    await page.getByLabel("Show removed ones, too").check();
+    await page.getByText("removed", { exact: true }).waitFor();
+    await quiet(page);
+}
+
+async function the_mesh_is_shown_as_it_is(w) {
+    const a = await w.node("kitchen"), b = await w.node("north");
+    const c = await w.node("south");
+    await b.joins(a);
+    await c.joins(a);
+    const page = await w.open(a);
+    await go(page, "Mesh");
+    const row = name => page.getByRole("row").filter({ hasText: name });
+    for (const name of ["north", "south"])
+        await row(name).getByText("connected", { exact: true }).waitFor();
+    equal(await page.locator(".graph .node").count(), 3, "three stand there");
+    await page.locator(".graph .link.connected").nth(1).waitFor();
+    await page.getByRole("button", { name: "Compare all data" }).click();
+    await page.getByText("hold the same").waitFor();
+    await c.stop();
+    await row("south").getByText(/not reached|connecting/).first().waitFor();
+    await quiet(page);
+}
+
+await run([devices_pair_and_see_each_other_live,
+    what_changes_while_one_writes_is_told, history_is_shown_and_restored,
+    conflicts_are_settled_by_hand, a_device_asks_is_limited_and_removed,
+    the_mesh_is_shown_as_it_is]);
