@@ -1,6 +1,6 @@
 /* json_number.h - numbers between text and machine.
  *
- * Pure. Private to core/json. Independent of the locale: the texts that
+ * Pure. Independent of the locale: the texts that
  * strtod reads here hold no decimal point, and the one that snprintf writes
  * is skipped whatever it is. */
 #ifndef SYNCLINE_CORE_JSON_NUMBER_H

@@ -41,6 +41,7 @@ OUTSIDE = {
     "llhttp": {"faces"},
     "wslay/": {"faces"},
     "yaml.h": {"files", "app"},
+    "pcre2.h": {"files"},
     "uv.h": {"io", "app"},
     "curl/": {"io"},
     "zstd": {"io"},
