@@ -29,6 +29,7 @@ const struct command *const cli_commands[] = {
     &cmd_remove,
     &cmd_clock,
     &cmd_rotate,
+    &cmd_sync,
     &cmd_verify,
     &cmd_audit,
     &cmd_metrics,

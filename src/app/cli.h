@@ -169,6 +169,6 @@ extern const struct command cmd_approve, cmd_audit, cmd_clock, cmd_config,
     cmd_invite, cmd_join, cmd_key, cmd_log, cmd_ls, cmd_members, cmd_metrics,
     cmd_patch, cmd_peers, cmd_pending, cmd_policy, cmd_put, cmd_remove,
     cmd_rescue, cmd_resolve, cmd_restore, cmd_revoke, cmd_rotate, cmd_space,
-    cmd_status, cmd_stop, cmd_token, cmd_up, cmd_verify, cmd_watch;
+    cmd_status, cmd_stop, cmd_sync, cmd_token, cmd_up, cmd_verify, cmd_watch;
 
 #endif

@@ -302,6 +302,8 @@ static void on_turn(uv_prepare_t *p)
     if (e->failed)
         return;
     engine_errors_turn(e);
+    engine_series_turn(e);
+    engine_sync_turn(e);
     give_answers(e);
     for (int i = 0; i < FLUSHES_A_TURN && node_wants_flush(e->node); i++) {
         struct event ev = { .type = EV_FLUSH };
@@ -324,10 +326,14 @@ static void arm_timer(struct engine *e)
     uint64_t due = node_deadline_us(e->node), now = clock_mono_us();
     uint64_t log_due = audit_log_deadline(e->audit);
     uint64_t errors_due = engine_errors_deadline(e);
+    uint64_t series_due = engine_series_deadline(e);
+    uint64_t sync_due = engine_sync_deadline(e);
     uint64_t ms;
 
     due = log_due < due ? log_due : due;
     due = errors_due < due ? errors_due : due;
+    due = series_due < due ? series_due : due;
+    due = sync_due < due ? sync_due : due;
     ms = due <= now ? 0 : (due - now + 999) / 1000;
 
     if (ms > 60000)
@@ -548,6 +554,8 @@ int engine_close(struct engine *e)
     engine_audit_close(e);
     engine_tokens_close(e);
     engine_errors_close(e);
+    engine_series_close(e);
+    engine_sync_close(e);
     engine_web_close(e);
     if (!e->failed) {
         rc = node_close(e->node);

@@ -102,6 +102,8 @@ struct engine {
     struct tokens *tokens;     /* NULL: none are kept */
     struct attempts *attempts; /* of who presents some */
     struct engine_errors *errors;
+    struct engine_series *series; /* NULL: nobody asks */
+    struct engine_sync *syncs;
     struct engine_web web;
     struct sessions *sessions; /* of the dashboard; NULL as tokens */
     struct store_sync sync;
@@ -199,6 +201,35 @@ bool engine_errors_list(
     struct engine *e, struct call *c, const struct json *args);
 bool engine_errors_ack(
     struct engine *e, struct call *c, const struct json *args);
+
+/* ---- engine_records.c ---- */
+
+/* The op `audit_records`. */
+bool engine_records_take(
+    struct engine *e, struct call *c, const struct json *args);
+
+/* ---- engine_mesh.c ---- */
+
+/* The op `mesh`, from the node's `status`. */
+engine_view_fn engine_mesh_view;
+
+/* ---- engine_series.c ---- */
+
+/* The op `recent`. */
+bool engine_series_take(
+    struct engine *e, struct call *c, const struct json *args);
+void engine_series_turn(struct engine *e);
+uint64_t engine_series_deadline(const struct engine *e);
+void engine_series_close(struct engine *e);
+
+/* ---- engine_sync.c ---- */
+
+/* The op `sync`. */
+bool engine_sync_take(
+    struct engine *e, struct call *c, const struct json *args);
+void engine_sync_turn(struct engine *e);
+uint64_t engine_sync_deadline(const struct engine *e);
+void engine_sync_close(struct engine *e);
 
 /* ---- engine_tokens.c ---- */
 

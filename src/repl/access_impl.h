@@ -72,6 +72,9 @@ NODISCARD int carry_rename(struct node *n, struct space *sp);
 /* What a relay sent does not open: it is asked anew after a while that doubles,
  * or when keys have come. Of a row, no mark is believed meanwhile. */
 void carry_unopened(const struct node *n, struct session *s);
+/* Has it been asked for anew that often, and what it brings now is no news? */
+bool carry_waited(
+    const struct node *n, const struct session *s, unsigned times);
 /* The same of a row. What comes of its item after that, until all of it is
  * asked for anew, tells of the whole as seen and brings the rest: it is left
  * out, too. */

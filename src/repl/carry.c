@@ -99,10 +99,25 @@ int carry_rename(struct node *n, struct space *sp)
 
 /* ---- what does not open ---- */
 
+/* Nothing of the kind has come for long. */
+static bool is_over(const struct node *n, const struct session *s)
+{
+    return !s->unopened && n->now_us > s->unopened_us + 4 * s->pause_us;
+}
+
+bool carry_waited(const struct node *n, const struct session *s, unsigned times)
+{
+    return !is_over(n, s) &&
+        (s->unopened ? s->pause_us / 2 : s->pause_us) >= UNOPENED_MIN_US
+            << (times - 1);
+}
+
 void carry_unopened(const struct node *n, struct session *s)
 {
     if (s->unopened)
         return;
+    if (is_over(n, s))
+        s->pause_us = 0;
     s->unopened = true;
     s->unopened_us = n->now_us;
     s->pause_us = s->pause_us == 0 ? UNOPENED_MIN_US : 2 * s->pause_us;

@@ -213,6 +213,9 @@ int conflict_join(struct node *n, struct space *sp, struct slice tail,
         rc = is_newer(n, sp, c, &old, &newer);
         if (rc != SYNCLINE_OK)
             return rc;
+        /* By a key that is not heard of yet, perhaps: then it comes again. */
+        sp->clipped =
+            sp->clipped || (sp->sealed && !newer && record_cmp(c, &old) > 0);
         if (!newer && (c->state | old.state) == old.state)
             return SYNCLINE_OK;
         now = newer ? *c : old;

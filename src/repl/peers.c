@@ -241,6 +241,21 @@ bool peers_next(
     return true;
 }
 
+void peers_urge(
+    struct peers *p, const struct device_id *device, uint64_t now_us)
+{
+    struct peer *e;
+
+    for (size_t i = 0; (e = entry_at(p, i)) != NULL; i++) {
+        if (is_up(e) || e->dial != 0 || e->addrs_n == 0 ||
+            (device != NULL && (!e->known || !device_eq(&e->device, device))))
+            continue;
+        e->next = 0;
+        e->rounds = 0;
+        e->due_us = now_us;
+    }
+}
+
 uint64_t peers_deadline(const struct peers *p)
 {
     uint64_t due = UINT64_MAX;

@@ -75,6 +75,10 @@ struct peers_dial {
  * none, and conn is not used. */
 NODISCARD bool peers_next(
     struct peers *p, uint64_t now_us, uint64_t conn, struct peers_dial *out);
+/* Whoever is not connected is dialled at once, from its best address on. NULL:
+ * all of them. */
+void peers_urge(
+    struct peers *p, const struct device_id *device, uint64_t now_us);
 /* When peers_next may have one; UINT64_MAX: not before something happens. */
 uint64_t peers_deadline(const struct peers *p);
 

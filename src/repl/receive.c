@@ -349,7 +349,9 @@ static int receive_rows(struct taking *t)
 
     if (rc == SYNCLINE_OK)
         rc = read_rows(t, &rows);
-
+    if (rc == SYNCLINE_OK && t->by != NULL && !t->space->staged)
+        rc =
+            receive_conflicts_ahead(t->node, t->conn, t->space, t->by, f, rows);
     if (rc != SYNCLINE_OK)
         return rc;
     piece_begin(t->node, &t->piece);

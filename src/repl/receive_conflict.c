@@ -162,19 +162,90 @@ static int all_told(
     return SYNCLINE_OK;
 }
 
-static bool was_asked_again(struct conn *c, struct space *sp)
+static bool was_asked_again(
+    const struct node *n, struct conn *c, struct space *sp)
 {
     const struct session *s = sp->staged ? NULL : session_of(c, sp);
 
-    return s != NULL && s->pause_us > 0;
+    return s != NULL && carry_waited(n, s, 1);
+}
+
+/* ---- what lost is under a key that is not held ---- */
+
+static const struct item *row_called(
+    const struct row_in *rows, uint32_t n, struct slice name)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (slice_eq(rows[i].key, name))
+            return &rows[i].item;
+    return NULL;
+}
+
+/* Who wrote it can write it again, and does so once he has heard that the key
+ * does not count; of who has left others do. */
+static bool had_his_turn(
+    const struct node *n, const struct conn *c, const struct rid *author)
+{
+    const struct device_id *device = owner_of(n, author);
+
+    return device == NULL || device_eq(device, &n->device) ||
+        conn_reaches(c, device) || conn_of(n, device) != NULL;
+}
+
+/* A row's context tells of what lost as seen. Taken without its record, what is
+ * written next here would beat it knowingly. So the row waits: for the key; or
+ * if that does not count, for somebody who tells of it under another one. */
+static int wait_for_loser(struct node *n, struct conn *c, struct space *sp,
+    const struct sealed_lock *lock, const struct item *row)
+{
+    struct session *s = session_of(c, sp);
+
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if ((row != NULL && conflict_superseded(row, &lock->record)) ||
+        (!lock->counts && carry_waited(n, s, 2) &&
+            had_his_turn(n, c, &lock->record.loser.dot.replica)))
+        return SYNCLINE_OK;
+    return carry_leave_out(n, s, lock->name);
+}
+
+int receive_conflicts_ahead(struct node *n, struct conn *c, struct space *sp,
+    const struct sealer *by, const struct frame_batch *f,
+    const struct row_in *rows)
+{
+    struct reader r = reader_of(f->conflicts);
+    struct sealed_lock lock;
+    bool locked;
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {
+        struct slice tail = get_bytes(&r);
+        const struct sealed_record record = { tail, get_bytes(&r) };
+
+        rc = r.err != 0 ? SYNCLINE_EMALFORMED
+                        : sealed_record_lock(by, &record, &lock, &locked);
+        if (locked)
+            rc = wait_for_loser(
+                n, c, sp, &lock, row_called(rows, f->rows_n, lock.name));
+    }
+    return rc;
 }
 
 int receive_conflict_whole(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, struct slice tail, struct slice record)
 {
-    struct told told = { .again = was_asked_again(c, sp) };
-    int rc = receive_conflict(n, sp, by, tail, record, &told);
+    struct told told = { .again = was_asked_again(n, c, sp) };
+    const struct sealed_record whole = { tail, record };
+    struct sealed_lock lock;
+    bool locked = false;
+    int rc = by != NULL && !sp->staged
+        ? sealed_record_lock(by, &whole, &lock, &locked)
+        : SYNCLINE_OK;
 
+    if (locked)
+        rc = wait_for_loser(n, c, sp, &lock, NULL);
+    if (rc == SYNCLINE_OK)
+        rc = receive_conflict(n, sp, by, tail, record, &told);
     return rc == SYNCLINE_OK ? all_told(n, c, sp, &told) : rc;
 }
 
@@ -182,7 +253,7 @@ int receive_conflicts(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, const struct frame_batch *f)
 {
     struct reader r = reader_of(f->conflicts);
-    struct told told = { .again = was_asked_again(c, sp) };
+    struct told told = { .again = was_asked_again(n, c, sp) };
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {

@@ -37,6 +37,11 @@ NODISCARD int receive_claim(
  * opens them, or NULL. */
 NODISCARD int receive_conflicts(struct node *n, struct conn *c,
     struct space *sp, const struct sealer *by, const struct frame_batch *f);
+/* Before the rows of a batch that is to be opened: which of them have to wait
+ * for their records. */
+NODISCARD int receive_conflicts_ahead(struct node *n, struct conn *c,
+    struct space *sp, const struct sealer *by, const struct frame_batch *f,
+    const struct row_in *rows);
 NODISCARD int receive_conflict_whole(struct node *n, struct conn *c,
     struct space *sp, const struct sealer *by, struct slice tail,
     struct slice record);

@@ -360,14 +360,38 @@ static void put_peers(struct node *n, struct buf *b)
     buf_put_u8(b, ']');
 }
 
+/* Of all, or of one; and tries now to reach who is not connected. */
+static int tell_peers(struct admin *q, bool dial)
+{
+    const struct slice name = json_get_str(q->args, "peer");
+    const struct member *m = NULL;
+    struct buf b = { 0 };
+    int rc = name.len > 0 ? admin_find_member(q, name, &m) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK && m != NULL && device_eq(&m->device, &q->n->device))
+        rc = errmsg_set(
+            q->why, SYNCLINE_EINVAL, "peer: that is this device itself");
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (dial)
+        peers_urge(q->n->peers, m != NULL ? &m->device : NULL, q->n->now_us);
+    buf_put_str(&b, m != NULL ? "{\"ok\":true,\"peers\":[" : "{\"ok\":true,");
+    if (m != NULL)
+        put_peer(q->n, &b, m);
+    else
+        put_peers(q->n, &b);
+    buf_put_str(&b, m != NULL ? "]}" : "}");
+    return admin_reply(q, &b);
+}
+
 static int on_peers(struct admin *q)
 {
-    struct buf b = { 0 };
+    return tell_peers(q, false);
+}
 
-    buf_put_str(&b, "{\"ok\":true,");
-    put_peers(q->n, &b);
-    buf_put_u8(&b, '}');
-    return admin_reply(q, &b);
+static int on_dial(struct admin *q)
+{
+    return tell_peers(q, true);
 }
 
 static void put_vector(struct buf *b, const struct vv *v)
@@ -516,6 +540,7 @@ static const struct {
     { "policies", on_policies },
     { "policy_set", on_policy_set },
     { "peers", on_peers },
+    { "dial", on_dial },
     { "status", on_status },
     { "members", admin_members },
     { "grant", admin_grant },

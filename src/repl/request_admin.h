@@ -63,6 +63,9 @@ NODISCARD int count_conflicts(
 
 /* ---- request_members.c ---- */
 
+/* By its name, or by at least seven digits of its id. */
+NODISCARD int admin_find_member(
+    struct admin *q, struct slice text, const struct member **out);
 NODISCARD int admin_members(struct admin *q);
 NODISCARD int admin_grant(struct admin *q);
 NODISCARD int admin_revoke(struct admin *q);

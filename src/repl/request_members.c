@@ -14,7 +14,7 @@ static bool names_member(const struct member *m, struct slice text)
         (text.len >= 7 && slice_has_prefix(slice_str(hex), text));
 }
 
-static int find_member(
+int admin_find_member(
     struct admin *q, struct slice text, const struct member **out)
 {
     const struct member *found = NULL;
@@ -206,7 +206,7 @@ static int read_change(
     if (rc == SYNCLINE_OK)
         rc = access_check_heeded(q->n, q->args, q->why);
     return rc == SYNCLINE_OK
-        ? find_member(q, json_get_str(q->args, "device"), m)
+        ? admin_find_member(q, json_get_str(q->args, "device"), m)
         : rc;
 }
 
@@ -333,7 +333,7 @@ int admin_remove(struct admin *q)
     if (rc == SYNCLINE_OK)
         rc = access_check_heeded(q->n, q->args, q->why);
     if (rc == SYNCLINE_OK)
-        rc = find_member(q, json_get_str(q->args, "device"), &m);
+        rc = admin_find_member(q, json_get_str(q->args, "device"), &m);
     if (rc == SYNCLINE_OK && device_eq(&m->device, &q->n->device))
         rc = errmsg_set(q->why, SYNCLINE_EINVAL,
             "this is the device itself; remove it from another one, or join "

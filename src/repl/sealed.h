@@ -64,6 +64,16 @@ NODISCARD int sealed_record_open_loser(const struct sealer *s,
     const struct sealed_record *sealed, struct sealed_record *out,
     struct arena *a);
 
+/* A record of which what lost is under a key that is not held, and V does not
+ * cover it. All of it is borrowed. */
+struct sealed_lock {
+    struct slice name; /* of the item */
+    struct conflict_record record;
+    bool counts; /* the mesh has the key, as far as this node has heard */
+};
+NODISCARD int sealed_record_lock(const struct sealer *s,
+    const struct sealed_record *sealed, struct sealed_lock *out, bool *locked);
+
 /* ---- what names and values are made of ---- */
 
 #define SEALED_NAME_LEN (2 * SHA256_LEN)

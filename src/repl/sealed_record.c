@@ -148,6 +148,29 @@ static int has_key(const struct sealer *s, const struct contender *c, bool *has)
     return rc;
 }
 
+/* What is no record, or shows no key, is nothing that could be opened ever. */
+int sealed_record_lock(const struct sealer *s,
+    const struct sealed_record *sealed, struct sealed_lock *out, bool *locked)
+{
+    const struct contender *loser = &out->record.loser;
+    struct sealed_cell cell;
+    struct buf b = { 0 };
+    int rc = read_record(sealed, &out->name, &out->record);
+
+    *locked = false;
+    if (rc == SYNCLINE_OK && !is_nowhere(loser) &&
+        !vv_covers(&s->space->have, &loser->dot)) {
+        rc = sealed_read_head(&b, loser->value, &cell);
+        *locked = rc == SYNCLINE_OK &&
+            sealer_keys(s, cell.seal.epoch, cell.seal.key_id) == NULL;
+    }
+    buf_free(&b);
+    if (*locked)
+        rc = has_key(s, loser, &out->counts);
+    *locked = *locked && rc == SYNCLINE_OK;
+    return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+}
+
 /* ENOTFOUND: it may be opened yet. */
 static int leave_out(const struct sealer *s, struct contender *winner,
     bool same_path, const struct contender *loser)

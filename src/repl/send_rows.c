@@ -293,6 +293,25 @@ static bool is_record_kept(const struct filling *f, struct slice tail)
         is_kept_from(f, key);
 }
 
+/* Where an index is walked, items do not come in the order in which they were
+ * written: that a conflict is settled is not told before what was written for
+ * that, which would be lost if this node were (all records follow). */
+static int unsettle(const struct filling *f, struct slice *record)
+{
+    uint8_t *open;
+
+    if (f->s->indexing != INDEXING_ITEMS || record->len == 0 ||
+        record->ptr[0] != CONFLICT_RESOLVED)
+        return SYNCLINE_OK;
+    open = arena_alloc(&f->node->step, record->len);
+    if (open == NULL)
+        return SYNCLINE_ENOMEM;
+    memcpy(open, record->ptr, record->len);
+    open[0] = CONFLICT_OPEN;
+    *record = SLICE(open, record->len);
+    return SYNCLINE_OK;
+}
+
 int consider_conflict(struct filling *f, const struct entry *e)
 {
     struct node *n = f->node;
@@ -312,6 +331,9 @@ int consider_conflict(struct filling *f, const struct entry *e)
     }
     r = reader_of(value);
     lsn = get_be64(&r);
+    rc = unsettle(f, &r.in);
+    if (rc != SYNCLINE_OK)
+        return rc;
     out = (struct sealed_record){ e->tail, r.in };
     if (f->by != NULL)
         rc = sealed_record_make(f->by, &out, &out, &n->step);

@@ -213,5 +213,130 @@ def options_are_changed_while_it_runs():
             check("next" not in _option(h, "history.keep"), "and stays")
 
 
+def the_audit_log_is_read_by_pages():
+    with World() as w:
+        a, = w.nodes("a")
+        for i in range(7):
+            a.do("token", "create", "--name", "t%d" % i)
+        a.call("audit")
+        with open(os.path.join(a.dir, "audit.log"), encoding="utf-8") as f:
+            want = [json.loads(line) for line in f]
+        with Hub(a) as h:
+            at = "/v1/audit/records"
+            told = h.json("GET", at)
+            equal(told["records"], want, "all there are")
+            equal((told["newest"], told["more_records"]),
+                  (want[-1]["seq"], False), "no more")
+            equal(h.json("GET", at, params={"limit": 2})["records"],
+                  want[-2:], "the last ones")
+            seen, after = [], 0
+            while True:
+                told = h.json("GET", at, params={"after": after, "limit": 3})
+                seen += told["records"]
+                if not told["more_records"]:
+                    break
+                after = seen[-1]["seq"]
+            equal(seen, want, "page after page")
+            equal(h.json("GET", at, params={"after": 10 ** 9})["records"], [],
+                  "nothing is that new")
+            h.ask("GET", at, 400, params={"limit": 0})
+            h.ask("GET", at, 400, params={"limit": 1001})
+        reader = json.loads(a.do("token", "create", "--name", "r", "--json"))
+        with Hub(a, reader["secret"]) as h:
+            h.ask("GET", at, 403)
+        a.stop()
+        # What was set aside is read, too.
+        os.rename(os.path.join(a.dir, "audit.log"),
+                  os.path.join(a.dir, "audit.log.1"))
+        a.start()
+        with Hub(a) as h:
+            equal(h.json("GET", at, params={"after": 0})["records"][:7],
+                  want[:7], "of the older file")
+
+
+def who_is_away_is_reached_at_once():
+    slow = ("--dial.max", "10m")
+    with World() as w:
+        a, b = w.mesh("a", "b", flags=slow, listen=free_listen)
+        with Hub(a) as h:
+            told = h.json("POST", "/v1/sync", json={})
+            equal((told["synced"], [p["state"] for p in told["peers"]]),
+                  (True, ["synced"]), "it is so")
+            b.stop()
+            for i in range(50):
+                a.put("k%d" % i, i)
+            told = h.json("POST", "/v1/sync", json={"wait_ms": 300})
+            equal((told["synced"], told["peers"][0]["state"]),
+                  (False, "unreachable"), "it is away")
+            check(told["peers"][0]["lag"] > 0, told)
+            wait_for("it is not dialled for a while", lambda: h.json(
+                "GET", "/v1/peers")["peers"][0]["state"] == "waiting")
+            b.start()
+            told = h.json("POST", "/v1/sync", json={"peer": "b"})
+            equal((told["synced"], [p["name"] for p in told["peers"]]),
+                  (True, ["b"]), "reached")
+            equal(b.get("k49"), 49, "b has it")
+            h.ask("POST", "/v1/sync", 404, json={"peer": "nobody"})
+            h.ask("POST", "/v1/sync", 400, json={"peer": "a"})
+            h.ask("POST", "/v1/sync", 400, json={"wait_ms": 10 ** 9})
+        holds(a.do("sync", "--peer", "b", "--wait", "5s"), "b", "synced")
+        b.stop()
+        result = a.cli("sync", "--wait", "100ms")
+        equal(result.code, 1, "it failed")
+        holds(result.out, "unreachable")
+
+
+def a_page_can_draw_the_mesh():
+    with World() as w:
+        a, b, c = w.mesh("a", "b", "c")
+        with Hub(a) as h:
+            told = wait_for("both are measured", lambda: [
+                t for t in (h.json("GET", "/v1/mesh"),)
+                if all(x["rtt_us"] is not None for x in t["links"])])[0]
+            equal(sorted((n["name"], n["self"], n["role"], n["connected"])
+                         for n in told["nodes"]),
+                  [("a", True, "admin", True), ("b", False, "admin", True),
+                   ("c", False, "admin", True)], "nodes")
+            ids = {n["name"]: n["device"] for n in told["nodes"]}
+            equal(sorted((x["from"], x["to"]) for x in told["links"]),
+                  sorted((ids["a"], ids[n]) for n in "bc"), "links")
+            for link in told["links"]:
+                equal(link["state"], "connected", "its state")
+                check(isinstance(link["offset_us"], int), link)
+                check("lag" in link and "address" in link, link)
+            check(told["clock"]["ok"], told)
+
+
+def figures_are_drawn_while_somebody_looks():
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        with Hub(a) as h:
+            at = "/v1/metrics/recent"
+            told = h.json("GET", at)
+            equal((told["time"], told["interval_ms"]), ([], 1000), "it begins")
+            b.put("x", 1)
+            a.put("y", 1)
+            told = wait_for("some samples", lambda: [
+                t for t in (h.json("GET", at),)
+                if sum(t["items_in"]) and sum(t["changes"])])[0]
+            n = len(told["time"])
+            for name, column in told.items():
+                if isinstance(column, list) and name != "peers":
+                    equal(len(column), n, name)
+            equal(sum(told["changes"]), 1, "made here")
+            check(sum(told["commits"]) and sum(told["bytes_in"]) and
+                  sum(told["bytes_out"]), told)
+            check(any(p is not None and p > 0
+                      for p in told["propagation_p99_us"]), told)
+            peer, = told["peers"]
+            equal((peer["name"], len(peer["lag"]), len(peer["rtt_us"])),
+                  ("b", n, n), "b")
+            last = told["time"][-1]
+            told = wait_for("another sample", lambda: [
+                t for t in (h.json("GET", at, params={"since": last}),)
+                if t["time"]])[0]
+            check(told["time"][0] > last, "only what is new")
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))

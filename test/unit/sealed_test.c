@@ -529,6 +529,48 @@ TEST(what_lost_is_told_without_what_won)
     desk_close(&d);
 }
 
+/* What has been dealt with waits for nobody, nor does what is no record. */
+TEST(a_value_that_lost_is_locked_while_its_key_is_not_held)
+{
+    const struct contender loser = side("/a", "1", 1);
+    const struct contender winner = side("/a", "2", 2);
+    struct sealed_record r;
+    struct sealed_lock lock;
+    struct slice name;
+    struct sealer fewer;
+    struct key_id id;
+    struct desk d;
+    bool locked;
+
+    desk_open(&d);
+    fewer = d.sealer;
+    fewer.keys_n = 1;
+    CHECK_OK(sealed_item_name(&d.sealer, KEY, &name, &d.arena));
+    r = under_two(&d, 2, 0, &loser, &winner);
+    CHECK_OK(sealed_record_lock(&d.sealer, &r, &lock, &locked));
+    CHECK(!locked);
+    CHECK_OK(sealed_record_lock(&fewer, &r, &lock, &locked));
+    CHECK(locked && !lock.counts);
+    CHECK_BYTES(lock.name, name);
+    CHECK(dot_eq(&lock.record.loser.dot, &loser.dot));
+    memcpy(id.b, d.keys[2].id, KEY_ID_LEN);
+    CHECK_OK(keyring_note(&d.node->keyring, d.keys[2].epoch, &id, false));
+    CHECK_OK(sealed_record_lock(&fewer, &r, &lock, &locked));
+    CHECK(locked && lock.counts);
+    keyring_free(&d.node->keyring);
+    CHECK_OK(vv_add(&d.clear.have, &loser.dot, &d.arena));
+    CHECK_OK(sealed_record_lock(&fewer, &r, &lock, &locked));
+    CHECK(!locked);
+    d.clear.have = (struct vv){ 0 };
+    r.bytes.len--;
+    CHECK_OK(sealed_record_lock(&fewer, &r, &lock, &locked));
+    CHECK(!locked);
+    r = under_two(&d, 0, 2, &loser, &winner);
+    CHECK_OK(sealed_record_lock(&fewer, &r, &lock, &locked));
+    CHECK(!locked);
+    desk_close(&d);
+}
+
 /* ---- memory ---- */
 
 static int all_of_it(struct desk *d, const struct item *it,

@@ -21,7 +21,7 @@ static struct json *read_param(
             : slice_is(text, "false") || slice_is(text, "0")
             ? json_new_bool(a, false)
             : NULL;
-    if (text.len == 0 || text.len > 15)
+    if (text.len == 0 || text.len > 18)
         return NULL;
     for (size_t k = 0; k < text.len; k++) {
         if (text.ptr[k] < '0' || text.ptr[k] > '9')
