@@ -7,6 +7,7 @@
 #include "app/log_sink.h"
 #include "app/options_edit.h"
 #include "app/passphrase.h"
+#include "app/qr.h"
 #include "app/serve.h"
 
 #include <netdb.h>
@@ -426,6 +427,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .fatal_ctx = d,
         .on_turn = on_turn,
         .turn_ctx = d,
+        .picture = put_qr_json,
         .local = on_local,
         .local_ctx = d,
         .on_room = on_room,

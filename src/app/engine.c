@@ -556,6 +556,7 @@ int engine_close(struct engine *e)
     engine_errors_close(e);
     engine_series_close(e);
     engine_sync_close(e);
+    engine_join_close(e);
     engine_web_close(e);
     if (!e->failed) {
         rc = node_close(e->node);

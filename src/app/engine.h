@@ -81,6 +81,9 @@ struct engine_options {
      * returns false. NULL: there is nothing such. */
     engine_local_fn *local;
     void *local_ctx;
+    /* Appends a text's picture as JSON: {size, rows, svg}. NULL: none are made.
+     */
+    int (*picture)(struct buf *out, struct slice text);
     /* Requests may be given again after engine_is_full() was true. */
     void (*on_room)(void *ctx);
     void *room_ctx;

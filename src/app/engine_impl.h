@@ -32,7 +32,7 @@ struct call {
     void *ctx;
     struct engine_asker asker;
     engine_view_fn *view; /* NULL: as the node says it */
-    bool openmetrics;
+    bool openmetrics, picture;
     char op[16];
 };
 
@@ -104,6 +104,7 @@ struct engine {
     struct engine_errors *errors;
     struct engine_series *series; /* NULL: nobody asks */
     struct engine_sync *syncs;
+    struct engine_join *join; /* NULL: there was none */
     struct engine_web web;
     struct sessions *sessions; /* of the dashboard; NULL as tokens */
     struct store_sync sync;
@@ -201,6 +202,23 @@ bool engine_errors_list(
     struct engine *e, struct call *c, const struct json *args);
 bool engine_errors_ack(
     struct engine *e, struct call *c, const struct json *args);
+
+/* ---- engine_join.c ---- */
+
+/* The op `invite` with its picture. */
+bool engine_invite_take(
+    struct engine *e, struct call *c, const struct json *args);
+engine_view_fn engine_invite_view;
+/* Notes how a `join` is getting on, for the op `join_state`. */
+bool engine_join_take(
+    struct engine *e, struct call *c, const struct json *args);
+engine_view_fn engine_join_view;
+bool engine_join_state(
+    struct engine *e, struct call *c, const struct json *args);
+/* The op `join_cancel`. */
+bool engine_join_cancel(
+    struct engine *e, struct call *c, const struct json *args);
+void engine_join_close(struct engine *e);
 
 /* ---- engine_records.c ---- */
 

@@ -3,7 +3,13 @@
 
 import json
 import os
+import re
 import sys
+import threading
+import time
+import xml.etree.ElementTree
+
+import zbar
 
 from hub import Hub
 from node import World, free_listen, main, wait_for
@@ -336,6 +342,139 @@ def figures_are_drawn_while_somebody_looks():
                 t for t in (h.json("GET", at, params={"since": last}),)
                 if t["time"]])[0]
             check(told["time"][0] > last, "only what is new")
+
+
+def a_page_lets_a_device_in_by_a_code():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        with Hub(a) as ha, Hub(b) as hb:
+            equal(hb.json("GET", "/v1/join")["state"], "none", "not yet")
+            told = ha.json("POST", "/v1/invitations",
+                           json={"qr": True, "expires_s": 60})
+            check(abs(told["expires"] / 1e6 - time.time() - 60) < 10, told)
+            qr = told["qr"]
+            equal({len(r) for r in qr["rows"]}, {qr["size"]}, "a square")
+            equal(len(qr["rows"]), qr["size"], "of rows")
+            equal(_scan(qr), [told["code"]], "as a reader sees it")
+            root = xml.etree.ElementTree.fromstring(qr["svg"])
+            equal(root.get("viewBox"), "0 0 %d %d" % (qr["size"], qr["size"]),
+                  "the drawing")
+            equal(_drawn(root, qr["size"]), qr["rows"], "is the same")
+            hb.ask("POST", "/v1/join", 400, json={"code": "nonsense"})
+            equal(hb.json("GET", "/v1/join")["state"], "failed", "its state")
+            joined = hb.json("POST", "/v1/join", json={"code": told["code"]})
+            equal(joined["name"], "a", "by whom")
+            state = hb.json("GET", "/v1/join")
+            equal((state["state"], state["mesh"]),
+                  ("joined", joined["mesh"]), "its state")
+            members = hb.json("GET", "/v1/members")["members"]
+            equal(sorted(m["name"] for m in members), ["a", "b"], "two")
+            check("qr" not in ha.json("POST", "/v1/invitations", json={}),
+                  "not asked for")
+
+
+def a_page_lets_a_device_in_by_digits():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        peer = a.status()["listen"][0]
+        with Hub(a) as ha, Hub(b) as hb, Hub(b) as waits:
+            ha.ask("POST", "/v1/pending", json={"for_s": 60})
+            asks = threading.Thread(target=lambda: told.append(
+                waits.json("POST", "/v1/join", json={"peer": peer})))
+            told = []
+            asks.start()
+            state = wait_for("digits", lambda: [
+                s for s in (hb.json("GET", "/v1/join"),)
+                if s["state"] == "digits"])[0]
+            one, = ha.json("GET", "/v1/pending")["pending"]
+            equal((one["digits"], one["name"]), (state["digits"], "b"),
+                  "the same on both sides")
+            hb.ask("POST", "/v1/join", 409, json={"peer": peer})
+            equal(hb.json("GET", "/v1/join")["state"], "digits", "as it was")
+            hb.ask("POST", "/v1/join/confirm",
+                   json={"digits": state["digits"]})
+            ha.ask("POST", "/v1/pending/" + one["device"],
+                   json={"role": "member"})
+            asks.join(20)
+            equal([t["name"] for t in told], ["a"], "joined")
+            equal(hb.json("GET", "/v1/join")["state"], "joined", "its state")
+            ha.ask("POST", "/v1/pending/" + one["device"], 404, json={})
+
+
+def a_page_turns_a_device_away():
+    with World() as w:
+        a, b = w.nodes("a", "b")
+        peer = a.status()["listen"][0]
+        with Hub(a) as ha, Hub(b) as hb:
+            hb.ask("DELETE", "/v1/join", 404)
+            for give_up, code in ((False, 403), (True, 503)):
+                ha.ask("POST", "/v1/pending", json={"for_s": 60})
+                with Hub(b) as waits:
+                    told = []
+                    asks = threading.Thread(target=lambda: told.append(
+                        waits.ask("POST", "/v1/join", code,
+                                  json={"peer": peer})))
+                    asks.start()
+                    one, = wait_for("it asks", lambda: ha.json(
+                        "GET", "/v1/pending")["pending"])
+                    if give_up:
+                        hb.ask("DELETE", "/v1/join")
+                    else:
+                        ha.ask("DELETE", "/v1/pending/" + one["device"])
+                    asks.join(20)
+                    equal(len(told), 1, "answered")
+                equal(hb.json("GET", "/v1/join")["state"], "failed", "state")
+                wait_for("nobody is there", lambda: not ha.json(
+                    "GET", "/v1/pending")["pending"])
+
+
+def _drawn(root, size):
+    """The rows that an SVG of runs shows."""
+    rows = [["0"] * size for _ in range(size)]
+    path = root[1].get("d")
+    for x, y, n in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\d+z", path):
+        for i in range(int(n)):
+            rows[int(y)][int(x) + i] = "1"
+    return ["".join(r) for r in rows]
+
+
+def _scan(qr):
+    """What a reader of such pictures sees."""
+    scale, size = 4, qr["size"] * 4
+    pixels = b"".join(bytes(0 if m == "1" else 255 for m in row
+                            for _ in range(scale)) * scale
+                      for row in qr["rows"])
+    found = zbar.Image(size, size, "Y800", pixels)
+    zbar.ImageScanner().scan(found)
+    return [symbol.data for symbol in found]
+
+
+def tokens_logs_and_clocks_are_seen_to():
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        with Hub(a) as h:
+            made = h.json("POST", "/v1/tokens", json={
+                "name": "app", "scope": "write", "spaces": ["default"]})
+            with Hub(a, made["secret"]) as app:
+                app.ask("PUT", ITEMS + "/x", json=1)
+                app.ask("GET", "/v1/tokens", 403)
+                listed = h.json("GET", "/v1/tokens")["tokens"]
+                equal([t["name"] for t in listed], ["local", "app"], "both")
+                check("secret" not in str(listed), listed)
+                h.ask("DELETE", "/v1/tokens/app")
+                app.ask("GET", ITEMS + "/x", 401)
+            h.ask("DELETE", "/v1/tokens/app", 404)
+            told = h.json("PATCH", "/v1/log", json={"level": "warn",
+                                                    "module": "net"})
+            equal([m["level"] for m in told["modules"]
+                   if m["name"] == "net"], ["warn"], "of a module")
+            equal(h.json("GET", "/v1/log")["levels"], told["levels"], "levels")
+            h.ask("PATCH", "/v1/log", 400, json={"level": "loud"})
+            clock = h.json("GET", "/v1/clock")["clock"]
+            check(clock["ok"], clock)
+            epoch = clock["epoch"]
+            equal(h.json("POST", "/v1/clock/reset", json={})["epoch"],
+                  epoch + 1, "a new epoch")
 
 
 if __name__ == "__main__":

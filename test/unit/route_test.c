@@ -104,7 +104,8 @@ static bool changes_nothing(const struct route *r)
     static const char *const ops[] = { "status", "metrics", "doctor", "errors",
         "config", "audit", "audit_records", "spaces", "policies", "ls", "get",
         "history", "watch", "conflicts", "rescue", "peers", "members",
-        "pending", "verify", "clock", "mesh", "recent", "join_state" };
+        "pending", "verify", "clock", "mesh", "recent", "join_state", "log",
+        "token_list" };
 
     for (size_t i = 0; r->op != NULL && i < ARRAY_N(ops); i++)
         if (strcmp(r->op, ops[i]) == 0)
