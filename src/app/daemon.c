@@ -320,6 +320,14 @@ static void on_turn(void *ctx)
         hub_face_turn(d->hub);
 }
 
+static void on_closing(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    if (d->hub != NULL)
+        hub_face_stop(d->hub);
+}
+
 static void on_room(void *ctx)
 {
     struct daemon *d = ctx;
@@ -352,6 +360,7 @@ static int make_hub(struct daemon *d, struct errmsg *why)
         .hosts = d->hosts,
         .hosts_n = options_list_n(o, "http.hosts"),
         .connections = (size_t)options_int(o, "http.connections"),
+        .stall_us = options_us(o, "http.stall"),
         .pages = dashboard_pages,
         .pages_n = dashboard_pages_n };
 
@@ -430,6 +439,8 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .picture = put_qr_json,
         .local = on_local,
         .local_ctx = d,
+        .on_closing = on_closing,
+        .closing_ctx = d,
         .on_room = on_room,
         .room_ctx = d };
     int rc = make_hub(d, why);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define FLUSHES_A_TURN 16
+#define ANSWERS_HIGH ((size_t)1 << 20)
 #define GROUP_MAX 512 /* writes of a turn that share a commit */
 
 /* ---- calls and answers ---- */
@@ -98,6 +99,7 @@ void engine_answer(
         e->answers_end = &e->answers;
     *e->answers_end = a;
     e->answers_end = &a->next;
+    e->answers_bytes += bytes.len;
 }
 
 static void give_answer(struct engine *e, const struct answer *a)
@@ -128,6 +130,7 @@ static void give_answers(struct engine *e)
         struct answer *a = e->answers;
 
         e->answers = a->next;
+        e->answers_bytes -= a->len;
         give_answer(e, a);
         free(a);
     }
@@ -309,6 +312,8 @@ static void on_turn(uv_prepare_t *p)
         struct event ev = { .type = EV_FLUSH };
 
         engine_step(e, &ev);
+        if (e->answers_bytes > ANSWERS_HIGH)
+            give_answers(e); /* whoever has enough says so */
     }
     net_flush(e->net);
     give_answers(e);
@@ -549,7 +554,6 @@ int engine_close(struct engine *e)
     if (e == NULL)
         return rc;
     udp_free(e->udp);
-    net_free(e->net);
     engine_store_stop(e);
     engine_audit_close(e);
     engine_tokens_close(e);
@@ -562,6 +566,12 @@ int engine_close(struct engine *e)
         rc = node_close(e->node);
         answer_all(e);
     }
+    /* As far as they read it: nothing waits for them. */
+    if (e->net != NULL && e->opt.on_closing != NULL) {
+        e->opt.on_closing(e->opt.closing_ctx);
+        net_flush(e->net);
+    }
+    net_free(e->net);
     node_free(e->node);
     e->node = NULL;
     if (e->failed && e->store != NULL) {

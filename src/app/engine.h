@@ -84,6 +84,9 @@ struct engine_options {
     /* Appends a text's picture as JSON: {size, rows, svg}. NULL: none are made.
      */
     int (*picture)(struct buf *out, struct slice text);
+    /* All requests are answered; guests are sent the last that they get. */
+    void (*on_closing)(void *ctx);
+    void *closing_ctx;
     /* Requests may be given again after engine_is_full() was true. */
     void (*on_room)(void *ctx);
     void *room_ctx;
@@ -124,8 +127,9 @@ const struct slice *engine_web_hosts(const struct engine *e, size_t *n);
 void engine_web_look(struct engine *e);
 /* Whom a token lets in by the hub, from an address. EDENIED: there is none such
  * (or, not counted as a failure, an empty one was presented); ETIMEOUT: it has
- * expired; EBUSY: too many from there have failed, and nothing is looked at for
- * *wait_us; EUNSUPPORTED: no tokens are kept. Failures are audited. */
+ * expired; EBUSY: too many from there have failed, and nothing, or from
+ * loopback nothing wrong, is looked at for *wait_us; EUNSUPPORTED: no tokens
+ * are kept. Failures are audited. */
 NODISCARD int engine_admit(struct engine *e, const struct netaddr *from,
     struct slice presented, struct token_grant *out, uint64_t *wait_us);
 /* The same of who was let in, as long as he stays. */

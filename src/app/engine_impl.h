@@ -122,6 +122,7 @@ struct engine {
     size_t calls_cap;
     uint64_t next_call;
     struct answer *answers, **answers_end;
+    size_t answers_bytes;
     struct netaddr listening[ENGINE_LISTEN_MAX];
     size_t listening_n;
     uint64_t started_us;

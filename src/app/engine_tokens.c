@@ -97,12 +97,18 @@ int engine_admit(struct engine *e, const struct netaddr *from,
 
     if (e->tokens == NULL)
         return SYNCLINE_EUNSUPPORTED;
-    wait = attempts_wait_us(e->attempts, from, now);
-    if (wait > 0 && !PLANTED(R12_FAILURES)) {
+    wait = PLANTED(R12_FAILURES) ? 0 : attempts_wait_us(e->attempts, from, now);
+    /* All who use this machine share its address: none of them may shut the
+     * others out, and nobody guesses 256 bits. */
+    rc = wait > 0 && !netaddr_is_loopback(from)
+        ? SYNCLINE_EBUSY
+        : tokens_check(e->tokens, presented, clock_wall_us(), out);
+    if (wait > 0 && rc == SYNCLINE_EDENIED && presented.len > 0)
+        rc = SYNCLINE_EBUSY;
+    if (rc == SYNCLINE_EBUSY) {
         *wait_us = wait;
-        return SYNCLINE_EBUSY;
+        return rc;
     }
-    rc = tokens_check(e->tokens, presented, clock_wall_us(), out);
     /* What has expired was good: nobody has guessed it. */
     if (rc == SYNCLINE_EDENIED && presented.len > 0)
         attempts_failed(e->attempts, from, now);

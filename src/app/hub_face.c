@@ -20,6 +20,8 @@ struct guest {
     struct hub_conn *hub;
     uint64_t conn;
     struct netaddr remote;
+    uint64_t given, read; /* bytes to the net, and of them taken from it */
+    uint64_t read_us;     /* when that was more, or there was nothing */
     bool slow, over;
 };
 
@@ -31,6 +33,7 @@ struct hub_face {
     struct engine *engine;
     struct guest *guests;     /* who came last is first */
     struct token_grant grant; /* lent to the hub for one check */
+    bool stopping;
     uv_timer_t tick;
 };
 
@@ -60,7 +63,14 @@ static void on_pace(void *ctx, uint64_t request, bool paused)
 {
     struct hub_face *f = ctx;
 
-    engine_pace(f->engine, request, paused);
+    if (!f->stopping)
+        engine_pace(f->engine, request, paused);
+}
+
+static uint64_t on_wall_us(void *ctx)
+{
+    (void)ctx;
+    return clock_wall_us();
 }
 
 static void grant_of(const struct hub_face *f, struct hub_grant *out)
@@ -186,7 +196,7 @@ static bool on_up(void *ctx, uint64_t conn, const struct net_guest *who)
     struct hub_face *f = ctx;
     struct guest *g;
 
-    if (f->engine == NULL || !has_room(f, &who->remote))
+    if (f->engine == NULL || f->stopping || !has_room(f, &who->remote))
         return false;
     g = calloc(1, sizeof *g);
     if (g == NULL)
@@ -194,6 +204,7 @@ static bool on_up(void *ctx, uint64_t conn, const struct net_guest *who)
     g->face = f;
     g->conn = conn;
     g->remote = who->remote;
+    g->read_us = clock_mono_us();
     if (hub_accept(&g->hub, f->hub, &caller, clock_mono_us()) != SYNCLINE_OK) {
         free(g);
         return false;
@@ -227,6 +238,7 @@ static void pump(struct guest *g)
         size_t n = out->len < QUEUE_HIGH ? out->len : QUEUE_HIGH;
 
         engine_guest_send(e, g->conn, SLICE(out->ptr, n));
+        g->given += n;
         buf_consume(out, n);
         queued += n;
     }
@@ -273,13 +285,43 @@ void hub_face_turn(struct hub_face *f)
     }
 }
 
+void hub_face_stop(struct hub_face *f)
+{
+    f->stopping = true;
+    for (struct guest *g = f->guests; g != NULL; g = g->next) {
+        hub_conn_stop(g->hub);
+        pump(g);
+        if (!g->over)
+            engine_guest_close(f->engine, g->conn, "the node stops");
+        g->over = true;
+    }
+}
+
+/* It has had something to read for so long, and has read none of it. */
+static bool is_stalled(struct guest *g, uint64_t now_us)
+{
+    const size_t queued = engine_guest_queued(g->face->engine, g->conn);
+
+    if (queued == 0 || g->given - queued != g->read) {
+        g->read = g->given - queued;
+        g->read_us = now_us;
+    }
+    return now_us - g->read_us >= g->face->opt.stall_us &&
+        !PLANTED(R33_STALLED);
+}
+
 static void on_tick(uv_timer_t *t)
 {
     struct hub_face *f = t->data;
     uint64_t now_us = clock_mono_us();
 
-    for (struct guest *g = f->guests; g != NULL; g = g->next)
+    for (struct guest *g = f->guests; g != NULL; g = g->next) {
         hub_conn_tick(g->hub, now_us);
+        if (!g->over && is_stalled(g, now_us)) {
+            g->over = true;
+            engine_guest_drop(f->engine, g->conn, "it has stopped reading");
+        }
+    }
     if (f->engine != NULL)
         engine_web_look(f->engine);
 }
@@ -307,7 +349,8 @@ int hub_face_start(struct hub_face *f, struct engine *e)
                                    .pace = on_pace,
                                    .check = on_check,
                                    .check_session = on_check_session,
-                                   .check_again = on_check_again },
+                                   .check_again = on_check_again,
+                                   .wall_us = on_wall_us },
         .tcp_port = n > 0 ? at[0].port : 0,
         .hosts = f->opt.hosts,
         .hosts_n = f->opt.hosts_n,

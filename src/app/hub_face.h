@@ -16,6 +16,7 @@ struct hub_face_options {
     const struct slice *hosts; /* borrowed; that it answers as, too */
     size_t hosts_n;
     size_t connections;           /* that there may be at once */
+    uint64_t stall_us;            /* who reads nothing for so long, is ended */
     const struct hub_page *pages; /* the dashboard; borrowed */
     size_t pages_n;
 };
@@ -27,6 +28,8 @@ struct net_guests hub_face_guests(struct hub_face *f);
 NODISCARD int hub_face_start(struct hub_face *f, struct engine *e);
 /* The end of a turn: what gathered is sent. */
 void hub_face_turn(struct hub_face *f);
+/* The engine closes: what is open is told so, while that can still be sent. */
+void hub_face_stop(struct hub_face *f);
 /* Nobody is answered any more; after engine_close. The memory goes when the
  * loop has run the closing. NULL is fine. */
 void hub_face_close(struct hub_face *f);

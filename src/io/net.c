@@ -118,6 +118,9 @@ static void end(struct net *n, uint32_t at)
         n->stats.sessions--;
     if (c->guest) {
         n->stats.guests--;
+        netaddr_format(ip, &c->remote);
+        log_line(
+            &n->opt.log, LOG_LEVEL_DEBUG, "net", "guest %s: %s", ip, c->reason);
         n->opt.guests.on_down(n->opt.guests.ctx, c->id);
     } else if (!c->told) {
         n->stats.refused++;

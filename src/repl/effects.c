@@ -76,6 +76,10 @@ int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
     buf_printf(
         &b, "{\"ok\":false,\"code\":\"%s\",\"error\":", node_status_name(rc));
     json_print_string(&b, slice_str(text), false);
+    if (rc == SYNCLINE_ELIMIT && n->again_us > 0)
+        buf_printf(&b, ",\"again_ms\":%llu",
+            (unsigned long long)((n->again_us + 999) / 1000));
+    n->again_us = 0;
     buf_put_str(&b, "}");
     err = buf_status(&b);
     if (err == SYNCLINE_OK)

@@ -159,6 +159,8 @@ struct node {
     struct peers *peers;
     struct standing *standings;
     struct pace wrote, wrote_bytes; /* by local requests */
+    uint64_t
+        again_us; /* when one may be made again that was refused for them */
     struct member_ack *acks;
     uint64_t head_number;            /* of the last one that we have signed */
     uint64_t heads_n;                /* that were taken, ever */

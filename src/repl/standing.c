@@ -246,18 +246,22 @@ int standing_may_write(
     const struct pace_rule bytes = { n->opt.limits.write_bytes,
         n->opt.limits.write_bytes * 2 };
 
+    n->again_us = 0;
     if (space_is_inner(sp) || PLANTED(R21_WRITES))
         return SYNCLINE_OK;
-    if (pace_late_us(&n->wrote_bytes, &bytes, n->now_us) > 0)
+    n->again_us = pace_late_us(&n->wrote_bytes, &bytes, n->now_us);
+    if (n->again_us > 0)
         return errmsg_set(why, SYNCLINE_ELIMIT,
             "this device writes more than %llu bytes a second: wait, or raise "
             "limits.write_bytes",
             (unsigned long long)bytes.rate);
-    if (!pace_may(&n->wrote, &writes, 1, n->now_us))
+    if (!pace_may(&n->wrote, &writes, 1, n->now_us)) {
+        n->again_us = pace_late_us(&n->wrote, &writes, n->now_us);
         return errmsg_set(why, SYNCLINE_ELIMIT,
             "this device writes more than %llu changes a second: wait, or "
             "raise limits.writes",
             (unsigned long long)writes.rate);
+    }
     return SYNCLINE_OK;
 }
 

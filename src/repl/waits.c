@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define WAIT_DEFAULT_MS 10000
+#define WAIT_MAX_MS 3600000
 #define STRANGE_ACKS_MAX 1024 /* of devices that were no members then */
 
 /*  waits (for the disk here, oldest first) --EV_PERSISTED--> answered
@@ -60,8 +61,14 @@ int wait_check(
     const struct node *n, const struct json *args, struct errmsg *why)
 {
     const struct json *want = json_get(args, "wait");
+    const struct json *ms = json_get(args, "wait_ms");
     size_t others = readers_n(n);
 
+    if (ms != NULL &&
+        (ms->type != JSON_INT || ms->i < 0 || ms->i > WAIT_MAX_MS))
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "wait_ms: a number of milliseconds up to %d; nothing was written",
+            WAIT_MAX_MS);
     if (want == NULL || (want->type == JSON_STRING && slice_is(want->s, "all")))
         return SYNCLINE_OK;
     if (want->type != JSON_INT || want->i < 0)

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 
 #define EVENTS_A_TURN 512
+/* Of one watch and of all, but for the event that goes beyond: whoever cannot
+ * take so much must be able to say so before there is more. */
+#define BYTES_OF_ONE ((size_t)256 << 10)
+#define BYTES_OF_ALL ((size_t)8 << 20)
 
 /* Where a watch goes on: after an lsn, or within one after a key. A cursor
  * is "replica:lsn" or "replica:lsn:hex of the key". */
@@ -191,6 +195,7 @@ struct telling {
     struct feed_entry e[EVENTS_A_TURN]; /* not cleared */
     uint32_t n;
     bool more;
+    size_t told; /* bytes, in this turn */
 };
 
 static int gather(void *ctx, struct slice key, struct slice value)
@@ -257,7 +262,7 @@ static void put_event(struct node *n, struct buf *b, const struct watch *w,
     buf_printf(b, ",\"time\":%llu}", time_told(c == NULL ? 0 : c->wall_us));
 }
 
-static int tell_event(struct node *n, struct watch *w,
+static int tell_event(struct node *n, struct watch *w, struct telling *t,
     const struct feed_entry *e, bool last_of_lsn)
 {
     struct buf b = { 0 };
@@ -288,6 +293,7 @@ static int tell_event(struct node *n, struct watch *w,
     if (rc == SYNCLINE_OK)
         rc = fx_reply(n, w->request, buf_slice(&b), true);
     n->counts.watch_events++;
+    t->told += b.len;
     buf_free(&b);
     return rc;
 }
@@ -322,6 +328,7 @@ static int begin_resync(struct node *n, struct watch *w)
 
 static int flush_watch(struct node *n, struct watch *w, struct telling *t)
 {
+    const size_t had = t->told;
     struct buf prefix = { 0 };
     int rc = SYNCLINE_OK;
 
@@ -339,10 +346,14 @@ static int flush_watch(struct node *n, struct watch *w, struct telling *t)
     for (uint32_t i = 0; i < t->n && rc == SYNCLINE_OK; i++) {
         bool last = i + 1 < t->n ? t->e[i + 1].lsn != t->e[i].lsn : !t->more;
 
-        rc = tell_event(n, w, &t->e[i], last);
+        rc = tell_event(n, w, t, &t->e[i], last);
         buf_clear(&w->at);
         buf_put_slice(&w->at, t->e[i].key);
         buf_put_u8(&w->at, 0);
+        if (t->told - had >= BYTES_OF_ONE && i + 1 < t->n) {
+            t->more = true;
+            break;
+        }
     }
     if (rc != SYNCLINE_OK || t->more) {
         n->want_flush = true;
@@ -356,14 +367,35 @@ static int flush_watch(struct node *n, struct watch *w, struct telling *t)
     return rc;
 }
 
+/* The next turn begins behind it. */
+static void go_on_behind(struct node *n, struct watch *w)
+{
+    struct watch *last = w;
+
+    if (w->next == NULL)
+        return;
+    while (last->next != NULL)
+        last = last->next;
+    last->next = n->watches;
+    n->watches = w->next;
+    w->next = NULL;
+}
+
 int watches_flush(struct node *n)
 {
     struct telling t;
     int rc = SYNCLINE_OK;
 
+    t.told = 0;
     for (struct watch *w = n->watches; w != NULL && rc == SYNCLINE_OK;
-         w = w->next)
+         w = w->next) {
         if (!w->paused)
             rc = flush_watch(n, w, &t);
+        if (t.told >= BYTES_OF_ALL) {
+            n->want_flush = true;
+            go_on_behind(n, w);
+            break;
+        }
+    }
     return rc;
 }

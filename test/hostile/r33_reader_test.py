@@ -9,7 +9,7 @@ import threading
 import time
 
 import peer
-from peer import node, tap
+from peer import PATIENCE, node, tap
 
 
 def a_peer_that_does_not_read_is_dropped():
@@ -62,6 +62,53 @@ def a_peer_without_credit_is_sent_a_window():
         except socket.timeout:
             pass
         tap.check(got > 3 << 20, "less than a window: %d" % got)
+
+
+def a_stream_that_nobody_reads_is_ended():
+    """By HTTP: after http.stall. Who reads, and has nothing to read, stays."""
+    with node.World() as world:
+        a = world.node("a", "--http.stall", "1s").start()
+        with open(os.path.join(a.dir, "token"), encoding="ascii") as f:
+            token = f.read().strip()
+        at = peer.address(a)
+
+        def stream():
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.connect(at)
+            s.sendall((
+                "GET /v1/spaces/default/watch?from=start HTTP/1.1\r\n"
+                "Host: %s:%d\r\nAuthorization: Bearer %s\r\n\r\n" % (
+                    *at, token)).encode())
+            s.settimeout(PATIENCE)
+            tap.holds(s.recv(4096).decode(), "200 OK")
+            return s
+
+        def ended():
+            with open(a.log, encoding="utf-8") as log:
+                return "it has stopped reading" in log.read()
+
+        deaf, awake = stream(), stream()
+        reading = threading.Thread(target=lambda: _drain(awake, "last"))
+        reading.start()
+        text = os.urandom(30000).hex()
+        for i in range(150):
+            a.put("key-%d" % i, [i, text])
+        node.wait_for("it is ended", ended)
+        a.put("last", "last")
+        reading.join(PATIENCE)
+        tap.check(not reading.is_alive(), "who reads was told all of it")
+        deaf.close()
+        awake.close()
+
+
+def _drain(s, until):
+    seen = b""
+    while until.encode() not in seen:
+        data = s.recv(65536)
+        if not data:
+            raise AssertionError("it was ended as well")
+        seen = seen[-100:] + data
 
 
 def a_watch_that_is_not_read_is_held_back():

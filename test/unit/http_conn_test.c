@@ -1,5 +1,7 @@
 #include "unit/http_world.h"
 
+#include <stdio.h>
+
 #define HOST "Host: a\r\n"
 #define GET "GET / HTTP/1.1\r\n" HOST "\r\n"
 #define POST(n) "POST / HTTP/1.1\r\n" HOST "Content-Length: " #n "\r\n\r\n"
@@ -174,6 +176,61 @@ TEST(a_body_may_wait_to_be_asked_for)
     CHECK_SLICE(http_world_sent(&w), OK_TEXT);
     http_world_feed(
         &w, "GET / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n\r\n");
+    CHECK_SLICE(http_world_sent(&w), OK_TEXT);
+    http_world_close(&w);
+}
+
+static void refuse_head(struct http_world *w, const struct http_request *r)
+{
+    (void)r;
+    http_respond(w->c, 403, NULL, SLICE_NONE, SLICE_NONE);
+}
+
+/* Who is refused for what his head says is not asked for the body, and what he
+ * sends of it is not kept. */
+TEST(a_body_is_not_taken_of_who_is_refused)
+{
+    static const char *const heads[] = { "Content-Length: 9\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Expect: 100-continue\r\nContent-Length: 9\r\n" };
+
+    for (size_t i = 0; i < ARRAY_N(heads); i++) {
+        struct http_world w;
+        char text[200];
+
+        open_answering(&w);
+        w.judge = refuse_head;
+        (void)snprintf(
+            text, sizeof text, "PUT / HTTP/1.1\r\n" HOST "%s\r\n", heads[i]);
+        http_world_feed(&w, text);
+        CHECK_UINT(w.heads, 1);
+        CHECK_SLICE(http_world_sent(&w),
+            "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n"
+            "Content-Length: 0\r\n\r\n");
+        CHECK(http_conn_is_over(w.c));
+        http_world_feed(&w, "123456789" GET);
+        CHECK_UINT(w.requests, 0);
+        CHECK_UINT(http_conn_out(w.c)->len, 0);
+        http_world_close(&w);
+    }
+}
+
+/* It is shown once, while there is something to decide. */
+TEST(a_head_is_shown_before_its_body)
+{
+    struct http_world w;
+
+    open_answering(&w);
+    http_world_feed(&w, POST(3));
+    CHECK_UINT(w.heads, 1);
+    http_world_feed(&w, "ab");
+    http_world_feed(&w, "c" GET);
+    CHECK_UINT(w.heads, 1);
+    CHECK_UINT(w.requests, 2);
+    CHECK_SLICE(http_world_sent(&w), OK_TEXT OK_TEXT);
+    w.judge = refuse_head; /* a body that is there already costs nothing */
+    http_world_feed(&w, POST(3) "abc");
+    CHECK_UINT(w.heads, 1);
     CHECK_SLICE(http_world_sent(&w), OK_TEXT);
     http_world_close(&w);
 }

@@ -28,6 +28,18 @@ static void on_request(
         w->answer(w, r);
 }
 
+static void on_head(
+    void *ctx, struct http_conn *c, const struct http_request *r)
+{
+    struct http_world *w = ctx;
+
+    CHECK(c == w->c && w->gone == 0);
+    CHECK(r->has_body && r->body.len == 0);
+    w->heads++;
+    if (w->judge != NULL)
+        w->judge(w, r);
+}
+
 static void on_message(
     void *ctx, struct http_conn *c, bool text, struct slice message)
 {
@@ -52,6 +64,7 @@ int http_world_open(struct http_world *w, const struct http_limits *limits)
 {
     const struct http_events events = { .ctx = w,
         .on_request = on_request,
+        .on_head = on_head,
         .on_message = on_message,
         .on_gone = on_gone };
 

@@ -15,8 +15,10 @@ struct http_world {
     struct buf line, fields, body;
     bool is_websocket;
     struct buf messages; /* "t:" or "b:", the message, a line's end */
-    /* Called in on_request, if it is not NULL. */
+    /* Called in on_request, if it is not NULL; and in on_head. */
     void (*answer)(struct http_world *w, const struct http_request *r);
+    void (*judge)(struct http_world *w, const struct http_request *r);
+    unsigned heads;
 };
 
 int http_world_open(struct http_world *w, const struct http_limits *limits);

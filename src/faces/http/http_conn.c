@@ -122,13 +122,20 @@ static void put_close(struct http_conn *c)
         buf_put_str(&c->out, "Connection: close\r\n");
 }
 
+void http_conn_begin_answer(struct http_conn *c, unsigned status)
+{
+    put_status_line(&c->out, status);
+    if (c->events.put_fields != NULL)
+        c->events.put_fields(c->events.ctx, &c->out);
+}
+
 static void put_answer(struct http_conn *c, unsigned status, const char *type,
     struct slice fields, struct slice body)
 {
     bool is_empty = status == 204 || status == 304; /* by what it means */
     struct buf *b = &c->out;
 
-    put_status_line(b, status);
+    http_conn_begin_answer(c, status);
     if (!is_empty)
         put_type(b, type);
     buf_put_slice(b, fields);
@@ -218,7 +225,6 @@ static void judge_head(struct http_conn *c)
 {
     struct http_refusal no =
         http_head_read(&c->request, c->parse, &c->head, c->limits.body_max);
-    size_t had = c->out.len;
 
     if (no.status != 0) {
         refuse(c, no.status, no.detail);
@@ -228,12 +234,8 @@ static void judge_head(struct http_conn *c)
     c->is_old = c->request.is_old;
     c->closes = c->request.closes;
     keep_key(c);
+    c->is_shown = false;
     http_conn_enter(c, PHASE_BODY);
-    if (c->request.awaits_continue && http_conn_rest(c).len == 0) {
-        put_status_line(&c->out, 100);
-        buf_put_str(&c->out, "\r\n");
-        http_conn_written(c, had);
-    }
 }
 
 /* True if the body is whole. */
@@ -251,6 +253,42 @@ static bool take_body(struct http_conn *c)
     else if (rc < 0)
         http_conn_drop(c);
     return rc > 0;
+}
+
+static void ask_for_body(struct http_conn *c)
+{
+    size_t had = c->out.len;
+
+    if (!c->request.awaits_continue || c->body.len > 0 ||
+        http_conn_rest(c).len > 0)
+        return;
+    put_status_line(&c->out, 100);
+    buf_put_str(&c->out, "\r\n");
+    http_conn_written(c, had);
+}
+
+/* More of the body is to come, if it is wanted. Where an answer is given now, a
+ * body follows that is nobody's: nothing can come after it. */
+static void show_head(struct http_conn *c)
+{
+    const bool closes = c->closes;
+
+    c->is_shown = true;
+    if (c->events.on_head != NULL) {
+        c->closes = true;
+        c->phase = PHASE_BUSY;
+        c->is_owed = true;
+        c->events.on_head(c->events.ctx, c, &c->request.request);
+        if (c->phase != PHASE_BUSY) {
+            buf_free(&c->head);
+            buf_free(&c->body);
+            return;
+        }
+        c->phase = PHASE_BODY;
+        c->is_owed = false;
+        c->closes = closes;
+    }
+    ask_for_body(c);
 }
 
 static void deliver(struct http_conn *c)
@@ -284,6 +322,8 @@ static void pump(struct http_conn *c)
         } else if (c->phase == PHASE_BODY && take_body(c)) {
             deliver(c);
             goes_on = true;
+        } else if (c->phase == PHASE_BODY && !c->is_shown) {
+            show_head(c);
         } else if (http_conn_has_websocket(c) && http_conn_rest(c).len > 0) {
             http_conn_take_frames(c);
         }
@@ -460,7 +500,7 @@ void http_stream(
     if (!http_conn_is_asked(c, PHASE_BUSY))
         return;
     c->closes = c->closes || c->is_old;
-    put_status_line(&c->out, status);
+    http_conn_begin_answer(c, status);
     put_type(&c->out, type);
     buf_put_slice(&c->out, fields);
     put_close(c);

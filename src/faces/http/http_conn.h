@@ -3,19 +3,21 @@
  * out, no socket and no clock of its own.
  *
  * One request at a time: what a client sends behind it waits, unparsed, until
- * it is answered. Bodies are whole before on_request, and at most body_max;
- * "100-continue" is answered. Every refusal of the protocol itself (malformed,
- * too large, too slow, an encoding or a version that is not spoken, whatever
- * two readers could understand differently) is an answer with a problem
- * document (RFC 9457) and the end of the connection.
+ * it is answered. Bodies are whole before on_request, and at most body_max; of
+ * one that is not there yet the head is shown first, and whoever is refused
+ * for that is not asked for the body, nor is it taken. Every refusal of the
+ * protocol itself (malformed, too large, too slow, an encoding or a version
+ * that is not spoken, whatever two readers could understand differently) is an
+ * answer with a problem document (RFC 9457) and the end of the connection.
  * Laws: on_request at most once between answers; every request is answered
  * exactly once, by http_respond, or http_stream ... http_end, or http_upgrade,
- * during on_request or later; on_gone once, if a request is not answered or a
- * stream or a WebSocket is open, and after it no call but http_conn_free (an
- * answer that comes too late is dropped). Only feed, end and tick call back:
- * what waited behind a request that is answered elsewhere, and the end of a
- * connection that failed there, come with the next tick, which is due at once
- * then. Nobody frees a connection from within a call back. */
+ * during on_request or later, or by http_respond during on_head; on_gone once,
+ * if a request is not answered or a stream or a WebSocket is open, and after it
+ * no call but http_conn_free (an answer that comes too late is dropped). Only
+ * feed, end and tick call back: what waited behind a request that is answered
+ * elsewhere, and the end of a connection that failed there, come with the next
+ * tick, which is due at once then. Nobody frees a connection from within a call
+ * back. */
 #ifndef SYNCLINE_FACES_HTTP_CONN_H
 #define SYNCLINE_FACES_HTTP_CONN_H
 
@@ -44,6 +46,7 @@ struct http_request {
     struct slice host;  /* the one Host field, in its own words; ptr NULL:
                            HTTP/1.0, which need not say it */
     struct slice body;
+    bool has_body;
     bool is_websocket; /* asks for it, in every particular of RFC 6455 */
     const struct http_field *fields;
     size_t fields_n;
@@ -66,10 +69,16 @@ struct http_events {
     void *ctx;
     void (*on_request)(
         void *ctx, struct http_conn *c, const struct http_request *r);
+    /* The same before its body has come. Answered here, it is over, and so is
+     * the connection; else on_request follows. May be NULL. */
+    void (*on_head)(
+        void *ctx, struct http_conn *c, const struct http_request *r);
     /* A whole message of a WebSocket, lent. */
     void (*on_message)(
         void *ctx, struct http_conn *c, bool text, struct slice message);
     void (*on_gone)(void *ctx, struct http_conn *c);
+    /* Adds lines to the head of each answer, refusals too. May be NULL. */
+    void (*put_fields)(void *ctx, struct buf *head);
 };
 
 struct http_limits {    /* 0 takes the default in brackets */

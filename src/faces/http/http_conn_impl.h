@@ -8,6 +8,7 @@
 #include "faces/http/ws.h"
 
 /*  HEAD --> BODY --on_request--> BUSY --respond--> HEAD
+ *            `--on_head, respond--> OVER
  *                                  |--stream--> STREAM --end--> HEAD
  *                                  `--upgrade--> WEBSOCKET --close--> CLOSING
  *  any of these --refusal, close, failure--> OVER             */
@@ -36,7 +37,8 @@ struct http_conn {
     bool has_skipped;
     struct http_head request; /* lends from head: until on_request returns */
     bool is_head, is_old, closes;
-    char key[25]; /* of the WebSocket that is asked for, or "" */
+    bool is_shown; /* on_head has seen it, or need not */
+    char key[25];  /* of the WebSocket that is asked for, or "" */
 
     struct ws *ws;
     bool is_in_message; /* on_message is at work */
@@ -61,6 +63,8 @@ void http_conn_enter(struct http_conn *c, enum phase phase);
 void http_conn_drop(struct http_conn *c);
 /* Every function that writes ends with it: had is the length before. */
 void http_conn_written(struct http_conn *c, size_t had);
+/* The first lines of an answer. */
+void http_conn_begin_answer(struct http_conn *c, unsigned status);
 /* May an answer of this phase be given? Not, if it comes too late. */
 bool http_conn_is_asked(const struct http_conn *c, enum phase phase);
 

@@ -279,7 +279,7 @@ static struct http_refusal read_framing(struct http_head *h, size_t body_max)
         return refuse(400, "Content-Length is not a length.");
     if (length > body_max)
         return refuse(413, "The body is larger than is taken here.");
-    h->has_body = codings == 1 || length > 0;
+    h->request.has_body = codings == 1 || length > 0;
     return fine;
 }
 
@@ -308,7 +308,7 @@ static struct http_refusal read_expectation(struct http_head *h)
         return fine;
     if (n > 1 || !is_word(http_field(&h->request, "expect"), "100-continue"))
         return refuse(417, "The only expectation met here is 100-continue.");
-    h->awaits_continue = !h->is_old && h->has_body;
+    h->awaits_continue = !h->is_old && h->request.has_body;
     return fine;
 }
 
@@ -332,8 +332,8 @@ static void read_upgrade(struct http_head *h)
     struct http_request *r = &h->request;
 
     h->key = http_field(r, "sec-websocket-key");
-    r->is_websocket = r->method == HTTP_GET && !h->is_old && !h->has_body &&
-        http_list_has(r, "connection", "upgrade") &&
+    r->is_websocket = r->method == HTTP_GET && !h->is_old &&
+        !h->request.has_body && http_list_has(r, "connection", "upgrade") &&
         http_list_has(r, "upgrade", "websocket") &&
         slice_is(http_field(r, "sec-websocket-version"), "13") &&
         is_websocket_key(h->key);

@@ -23,7 +23,6 @@ struct http_head {
     struct http_request request; /* but for the body */
     bool is_old;                 /* HTTP/1.0 */
     bool closes;                 /* nothing comes after it */
-    bool has_body;
     bool awaits_continue;
     struct slice key; /* of a WebSocket */
 };

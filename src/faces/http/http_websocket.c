@@ -69,7 +69,7 @@ static int put_upgrade(struct http_conn *c, const char *protocol)
     struct buf *b = &c->out;
     int rc;
 
-    put_status_line(b, 101);
+    http_conn_begin_answer(c, 101);
     buf_put_str(b,
         "Upgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Accept: ");

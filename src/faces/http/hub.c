@@ -2,7 +2,9 @@
 
 #include "faces/http/hub_impl.h"
 
-#include <stdio.h>
+#include "base/plant.h"
+#include "base/text.h"
+
 #include <stdlib.h>
 
 /* ---- what a request asks of the node ---- */
@@ -39,15 +41,18 @@ static bool add_query(struct hub_conn *c, const struct http_request *r,
         struct buf b = { 0 };
         int rc = http_query(r, p->name, &b);
         struct slice text = arena_dup(a, buf_slice(&b));
-        struct json *v = rc == SYNCLINE_OK ? read_param(p, text, a) : NULL;
+        struct json *v = rc == SYNCLINE_OK && utf8_valid(text)
+            ? read_param(p, text, a)
+            : NULL;
 
         buf_free(&b);
         if (rc == SYNCLINE_ENOTFOUND)
             continue;
         if (v == NULL) {
             hub_problem(c, 400, "EINVAL", SLICE_NONE, "%s: %s", p->name,
-                rc == SYNCLINE_OK ? "not as it is described in /openapi.json"
-                                  : "there twice, or not percent-encoded");
+                rc != SYNCLINE_OK       ? "there twice, or not percent-encoded"
+                    : !utf8_valid(text) ? "not UTF-8"
+                                        : "not as /openapi.json describes it");
             return false;
         }
         json_add(args, slice_str(p->name), v);
@@ -147,8 +152,23 @@ static bool is_conditional(const struct route *r)
         slice_is(slice_str(r->op), "del");
 }
 
-/* If-Match, If-None-Match (RFC 9110, 13.1): one of them, once, with one tag. A
- * condition that is not understood is refused, never passed over. */
+/* Of a GET: what he has is kept until it is known what there is. */
+static bool keep_known(struct hub_conn *c, const struct http_request *r)
+{
+    for (size_t i = 0; i < r->fields_n; i++) {
+        if (!slice_is(r->fields[i].name, "if-none-match"))
+            continue;
+        if (c->known.len > 0)
+            buf_put_u8(&c->known, ',');
+        buf_put_slice(&c->known, r->fields[i].value);
+    }
+    return hub_tags_hold(buf_slice(&c->known), SLICE_NONE) >= 0 &&
+        buf_status(&c->known) == SYNCLINE_OK;
+}
+
+/* If-Match, If-None-Match (RFC 9110, 13.1): of a GET the tags that are there
+ * already, of a write one of them, once, with one tag. A condition that is not
+ * understood is refused, never passed over. */
 static bool add_condition(struct hub_conn *c, const struct http_request *r,
     const struct route *route, struct json *args, struct arena *a)
 {
@@ -157,22 +177,19 @@ static bool add_condition(struct hub_conn *c, const struct http_request *r,
     const bool is_get = r->method == HTTP_GET || r->method == HTTP_HEAD;
     struct slice tag;
 
-    c->unchanged_if = false;
+    buf_free(&c->known);
     if (matches + nones == 0)
         return true;
-    tag = tag_in(http_field(r, matches > 0 ? "if-match" : "if-none-match"));
-    if (matches + nones > 1 || tag.ptr == NULL || !is_conditional(route) ||
-        (is_get && (matches > 0 || tag.len >= sizeof c->etag)) ||
-        (!is_get && nones > 0 && !slice_is(tag, "*"))) {
-        hub_problem(c, 400, "EINVAL", SLICE_NONE,
-            "of one item, If-Match takes one strong ETag or *, If-None-Match "
-            "one of a GET or * of a write");
-        return false;
-    }
-    if (is_get) {
-        c->unchanged_if = true;
-        (void)snprintf(c->etag, sizeof c->etag, "%.*s", SLICE_FMT(tag));
+    if (is_get && matches == 0 && is_conditional(route) && keep_known(c, r))
         return true;
+    buf_free(&c->known);
+    tag = tag_in(http_field(r, matches > 0 ? "if-match" : "if-none-match"));
+    if (is_get || matches + nones > 1 || tag.ptr == NULL ||
+        !is_conditional(route) || (nones > 0 && !slice_is(tag, "*"))) {
+        hub_problem(c, 400, "EINVAL", SLICE_NONE,
+            "of one item: If-None-Match takes ETags or * of a GET, and * of a "
+            "write; If-Match takes one strong ETag or * of a write");
+        return false;
     }
     json_add(args, SLICE_LIT("if_context"),
         json_new_str(a, nones > 0 ? SLICE_LIT("") : arena_dup(a, tag)));
@@ -231,9 +248,13 @@ static void ask(struct hub_conn *c, const struct json *args)
     const struct hub_port *port = &c->hub->opt.port;
     const struct hub_asker who = { c->token, &c->who.remote };
 
+    if (c->is_stopping) {
+        hub_problem(c, 503, "ECLOSED", SLICE_LIT(HUB_LATER), "the node stops");
+        return;
+    }
     c->request = port->request(port->ctx, &who, args, hub_on_reply, c);
     if (c->request == 0)
-        hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
+        hub_problem(c, 503, "ENOMEM", SLICE_LIT(HUB_LATER), "memory ran out");
     else if (c->slow && c->route->answer == ANSWER_STREAM)
         port->pace(port->ctx, c->request, true);
 }
@@ -255,12 +276,9 @@ static void upgrade(struct hub_conn *c, const struct http_request *r)
 }
 
 static void carry_out(struct hub_conn *c, const struct http_request *r,
-    const struct matched *m, struct arena *a)
+    const struct matched *m, struct json *args, struct arena *a)
 {
-    struct json *args = make_args(c, r, m, a);
-
-    if (args == NULL || !hub_guard_access(c, r, m, args) ||
-        !add_body(c, r, m->route, args, a) ||
+    if (!add_body(c, r, m->route, args, a) ||
         !add_condition(c, r, m->route, args, a))
         return;
     c->route = m->route;
@@ -283,39 +301,67 @@ static void carry_out(struct hub_conn *c, const struct http_request *r,
     ask(c, args);
 }
 
+/* Where it leads. False: nowhere, and that has been answered. */
+static bool find_route(struct hub_conn *c, const struct http_request *r,
+    struct matched *m, struct arena *a)
+{
+    struct buf allow = { 0 }, field = { 0 };
+    int rc = route_match(m, r->method, r->path, &allow, a);
+
+    if (rc == SYNCLINE_EUNSUPPORTED) {
+        buf_printf(&field, "Allow: %.*s\r\n", (int)allow.len, allow.ptr);
+        hub_problem(
+            c, 405, "EUNSUPPORTED", buf_slice(&field), "not with this method");
+    } else if (rc == SYNCLINE_ENOTFOUND) {
+        hub_problem(c, 404, "ENOTFOUND", SLICE_NONE,
+            "there is no such path; /openapi.json lists them");
+    } else if (rc != SYNCLINE_OK) {
+        hub_problem(c, rc == SYNCLINE_ENOMEM ? 503 : 400,
+            rc == SYNCLINE_ENOMEM ? "ENOMEM" : "EMALFORMED", SLICE_NONE,
+            "the path is not percent-encoded UTF-8");
+    }
+    buf_free(&allow);
+    buf_free(&field);
+    return rc == SYNCLINE_OK;
+}
+
+/* All that is judged by the head alone. NULL: it has been answered. */
+static struct json *judge_head(struct hub_conn *c, const struct http_request *r,
+    struct matched *m, struct arena *a)
+{
+    struct json *args;
+
+    if (!hub_guard_origin(c, r) || hub_page(c, r) || !find_route(c, r, m, a))
+        return NULL;
+    args = make_args(c, r, m, a);
+    return args != NULL && hub_guard_access(c, r, m, args) ? args : NULL;
+}
+
+/* Before a body is taken in. */
+static void on_head(
+    void *ctx, struct http_conn *http, const struct http_request *r)
+{
+    struct matched m = { .n = 0 };
+    struct arena a = { 0 };
+
+    (void)ctx;
+    if (!PLANTED(R30_BODY))
+        (void)judge_head(http_conn_user(http), r, &m, &a);
+    arena_free(&a);
+}
+
+/* All of it again: a token may have gone while its body came. */
 static void on_request(
     void *ctx, struct http_conn *http, const struct http_request *r)
 {
     struct hub_conn *c = http_conn_user(http);
     struct matched m = { .n = 0 };
     struct arena a = { 0 };
-    struct buf allow = { 0 };
-    int rc;
+    struct json *args = judge_head(c, r, &m, &a);
 
     (void)ctx;
-    if (!hub_guard_origin(c, r))
-        return;
-    if (hub_page(c, r))
-        return;
-    rc = route_match(&m, r->method, r->path, &allow, &a);
-    if (rc == SYNCLINE_OK) {
-        carry_out(c, r, &m, &a);
-    } else if (rc == SYNCLINE_EUNSUPPORTED) {
-        struct buf field = { 0 };
-
-        buf_printf(&field, "Allow: %.*s\r\n", (int)allow.len, allow.ptr);
-        hub_problem(
-            c, 405, "EUNSUPPORTED", buf_slice(&field), "not with this method");
-        buf_free(&field);
-    } else if (rc == SYNCLINE_ENOTFOUND) {
-        hub_problem(c, 404, "ENOTFOUND", SLICE_NONE,
-            "there is no such path; /openapi.json lists them");
-    } else {
-        hub_problem(c, rc == SYNCLINE_ENOMEM ? 503 : 400,
-            rc == SYNCLINE_ENOMEM ? "ENOMEM" : "EMALFORMED", SLICE_NONE,
-            "the path is not percent-encoded UTF-8");
-    }
-    buf_free(&allow);
+    if (args != NULL)
+        carry_out(c, r, &m, args, &a);
     arena_free(&a);
 }
 
@@ -350,7 +396,12 @@ int hub_new(struct hub **out, const struct hub_options *opt)
     if (h == NULL)
         return SYNCLINE_ENOMEM;
     h->opt = *opt;
-    h->events = (struct http_events){ h, on_request, on_message, on_gone };
+    h->events = (struct http_events){ .ctx = h,
+        .on_request = on_request,
+        .on_head = on_head,
+        .on_message = on_message,
+        .on_gone = on_gone,
+        .put_fields = hub_put_date };
     *out = h;
     return SYNCLINE_OK;
 }
@@ -387,6 +438,7 @@ void hub_conn_free(struct hub_conn *c)
         return;
     give_up(c);
     http_conn_free(c->http);
+    buf_free(&c->known);
     free(c);
 }
 
@@ -431,6 +483,14 @@ void hub_conn_tick(struct hub_conn *c, uint64_t now_us)
         c->beat_us = now_us + HUB_BEAT_US;
     }
     http_conn_tick(c->http, now_us / 1000);
+}
+
+void hub_conn_stop(struct hub_conn *c)
+{
+    c->is_stopping = true;
+    hub_socket_end(c);
+    if (c->socket)
+        http_close_websocket(c->http, 1001, "the node stops");
 }
 
 void hub_conn_pace(struct hub_conn *c, bool slow)

@@ -58,6 +58,7 @@ struct hub_port {
         struct hub_grant *out);
     /* The same of a token, or session, that was good before. */
     int (*check_again)(void *ctx, const char *id, struct hub_grant *out);
+    uint64_t (*wall_us)(void *ctx); /* since the Unix epoch */
 };
 
 struct hub_options {
@@ -93,6 +94,9 @@ void hub_conn_free(struct hub_conn *c); /* cancels what it asked for */
 void hub_conn_feed(struct hub_conn *c, struct slice in, uint64_t now_us);
 void hub_conn_end(struct hub_conn *c);
 void hub_conn_tick(struct hub_conn *c, uint64_t now_us);
+/* The node stops, and has answered all that it was asked: what is open says so,
+ * and nothing more is asked. */
+void hub_conn_stop(struct hub_conn *c);
 /* Its socket takes no more for now, or does again. */
 void hub_conn_pace(struct hub_conn *c, bool slow);
 /* Has it ever shown a token that was good? */

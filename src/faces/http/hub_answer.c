@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 /* R11: nothing here may be framed, run, guessed or kept. */
 #define FIELDS                                                                \
@@ -10,6 +11,21 @@
     "Cross-Origin-Resource-Policy: same-origin\r\n"                           \
     "Referrer-Policy: no-referrer\r\n"                                        \
     "X-Content-Type-Options: nosniff\r\n"
+
+/* RFC 9110, 5.6.7, in whatever language this machine speaks. */
+void hub_put_date(void *ctx, struct buf *head)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const struct hub *h = ctx;
+    const time_t now = (time_t)(h->opt.port.wall_us(h->opt.port.ctx) / 1000000);
+    struct tm t;
+
+    if (gmtime_r(&now, &t) != NULL)
+        buf_printf(head, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+            days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon,
+            t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
 
 static void all_fields(struct buf *b, struct slice more)
 {
@@ -95,14 +111,21 @@ static void put_problem(struct hub_conn *c, const struct json *answer)
 {
     const struct slice code = json_get_str(answer, "code");
     const struct json *acks = json_get(answer, "acks");
-    char text[16];
+    const int64_t again_ms = json_get_int(answer, "again_ms", 0);
+    unsigned status = again_ms > 0 ? 429 : status_of(code);
+    char text[16], later[48] = "";
 
     (void)snprintf(text, sizeof text, "%.*s", SLICE_FMT(code));
+    if (again_ms > 0)
+        (void)snprintf(later, sizeof later, "Retry-After: %lld\r\n",
+            (long long)((again_ms + 999) / 1000));
+    else if (status == 503)
+        (void)snprintf(later, sizeof later, HUB_LATER);
     if (acks != NULL && acks->type == JSON_INT)
-        hub_problem(c, status_of(code), text, SLICE_NONE, "%.*s (acks: %lld)",
+        hub_problem(c, status, text, slice_str(later), "%.*s (acks: %lld)",
             SLICE_FMT(json_get_str(answer, "error")), (long long)acks->i);
     else
-        hub_problem(c, status_of(code), text, SLICE_NONE, "%.*s",
+        hub_problem(c, status, text, slice_str(later), "%.*s",
             SLICE_FMT(json_get_str(answer, "error")));
 }
 
@@ -120,6 +143,43 @@ static void put_item_fields(struct buf *b, const struct json *answer)
         (long long)json_get_int(answer, "time", 0));
 }
 
+static struct slice without_blanks(struct slice s)
+{
+    while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+        s = slice_from(s, 1);
+    return s;
+}
+
+/* A weak one says the same here: documents are not altered on their way. */
+int hub_tags_hold(struct slice list, struct slice tag)
+{
+    int held = 0;
+
+    list = without_blanks(list);
+    if (slice_is(list, "*"))
+        return 1;
+    while (list.len > 0) {
+        const uint8_t *end;
+
+        if (slice_has_prefix(list, SLICE_LIT("W/")))
+            list = slice_from(list, 2);
+        if (list.len == 0 || list.ptr[0] != '"')
+            return -1;
+        list = slice_from(list, 1);
+        end = list.len > 0 ? memchr(list.ptr, '"', list.len) : NULL;
+        if (end == NULL)
+            return -1;
+        held |= slice_eq(SLICE(list.ptr, (size_t)(end - list.ptr)), tag);
+        list = without_blanks(slice_from(list, (size_t)(end - list.ptr) + 1));
+        if (list.len == 0)
+            break;
+        if (list.ptr[0] != ',')
+            return -1;
+        list = without_blanks(slice_from(list, 1));
+    }
+    return held;
+}
+
 static void put_value(struct hub_conn *c, const struct json *answer)
 {
     struct buf fields = { 0 }, body = { 0 };
@@ -130,7 +190,7 @@ static void put_value(struct hub_conn *c, const struct json *answer)
     buf_put_str(&body, "\n");
     if (buf_status(&body) != SYNCLINE_OK)
         hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
-    else if (c->unchanged_if && slice_is(context, c->etag))
+    else if (hub_tags_hold(buf_slice(&c->known), context) > 0)
         hub_respond(c, 304, NULL, buf_slice(&fields), SLICE_NONE);
     else
         hub_respond(
@@ -221,6 +281,14 @@ static void put_object(struct hub_conn *c, struct slice json)
 
 /* ---- streams ---- */
 
+/* Its socket is asked at the turn's end whether it takes more. Until then the
+ * node may have much to tell. */
+void hub_pace_after_send(struct hub_conn *c)
+{
+    if (http_conn_out(c->http)->len > HUB_SLOW)
+        hub_conn_pace(c, true);
+}
+
 static const char *event_of(const struct json *v)
 {
     return json_get_bool(v, "live", false)  ? "live"
@@ -250,6 +318,7 @@ static void put_event(struct hub_conn *c, struct slice json)
         buf_put_str(&b, "\n\n");
         http_send(c->http, buf_slice(&b));
         c->beat_us = c->now_us + HUB_BEAT_US;
+        hub_pace_after_send(c);
     }
     buf_free(&b);
     arena_free(&a);

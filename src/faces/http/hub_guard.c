@@ -224,7 +224,8 @@ static bool check_token(
         (void)snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
             (unsigned long long)(wait_us / 1000000 + 1));
         hub_problem(c, 429, "ELIMIT", slice_str(fields),
-            "too many wrong tokens from this address; wait");
+            "too many wrong tokens from this address; wait%s",
+            netaddr_is_loopback(&c->who.remote) ? ", or show a good one" : "");
     } else if (token.len == 0) {
         hub_problem(c, 401, "EDENIED",
             SLICE_LIT("WWW-Authenticate: Bearer\r\n"),
@@ -280,7 +281,7 @@ static bool is_json(const struct http_request *r, const struct route *route)
 static bool check_type(
     struct hub_conn *c, const struct http_request *r, const struct route *route)
 {
-    if ((r->body.len == 0 && route->body == BODY_NONE) || is_json(r, route) ||
+    if ((!r->has_body && route->body == BODY_NONE) || is_json(r, route) ||
         PLANTED(R10_TYPE))
         return true;
     hub_problem(c, 415, "EUNSUPPORTED",

@@ -15,7 +15,8 @@ struct hub_conn {
     struct hub *hub;
     struct http_conn *http;
     struct hub_caller who;
-    bool is_known; /* it has shown a token that was good */
+    bool is_known;    /* it has shown a token that was good */
+    bool is_stopping; /* nothing more is asked */
     uint64_t now_us;
     const struct route *route; /* of the request under way */
     uint64_t request;          /* asked of the node; 0: nothing */
@@ -24,9 +25,11 @@ struct hub_conn {
     bool socket;               /* it speaks WebSocket */
     struct hub_watch *watches; /* over that */
     char token[HUB_TOKEN_ID];  /* by which it was let in; "": it was not */
-    bool unchanged_if;         /* `etag` is what the caller has already */
-    char etag[64];
+    struct buf known; /* entity tags that the caller has already, as they came;
+                         empty: he does not say so */
 };
+
+#define HUB_SLOW ((size_t)1 << 20) /* unsent, and it is told less often */
 
 /* ---- hub_guard.c ---- */
 
@@ -69,6 +72,14 @@ void hub_problem(struct hub_conn *c, unsigned status, const char *code,
     struct slice fields, const char *fmt, ...) PRINTF_LIKE(5, 6);
 void hub_respond(struct hub_conn *c, unsigned status, const char *type,
     struct slice fields, struct slice body);
+/* Who is told so may come again soon. */
+#define HUB_LATER "Retry-After: 5\r\n"
+/* The time, in the head of each answer; ctx is the hub. */
+void hub_put_date(void *ctx, struct buf *head);
+/* It has been given so much that it is told no more until it has read. */
+void hub_pace_after_send(struct hub_conn *c);
+/* Is the entity tag in a list of them (RFC 9110, 13.1.2)? -1: it is no list. */
+int hub_tags_hold(struct slice list, struct slice tag);
 /* What the node says, as the route tells it. */
 void hub_on_reply(void *ctx, struct slice json, bool more);
 

@@ -41,6 +41,7 @@ static void tell(struct hub_conn *c, int64_t id, struct slice object)
     else
         http_close_websocket(c->http, 1011, "memory ran out");
     buf_free(&b);
+    hub_pace_after_send(c);
 }
 
 static void on_event(void *ctx, struct slice json, bool more)
@@ -99,6 +100,10 @@ static void begin(
 
     if (find(c, id) != NULL || count(c) == WATCHES_MAX) {
         refuse(c, id, "ELIMIT", "this number watches already, or there are 64");
+        return;
+    }
+    if (c->is_stopping) {
+        refuse(c, id, "ECLOSED", "the node stops");
         return;
     }
     if (!hub_guard_again(c, space_of(what))) {

@@ -345,6 +345,13 @@ static bool fits(const struct route *r, struct slice path, struct matched *m)
     return path.len == 0 && (is_rest || !ends_in_slash);
 }
 
+/* A stream has no end, and so no HEAD. */
+static bool has_head(const struct route *r)
+{
+    return r->method == HTTP_GET && r->answer != ANSWER_STREAM &&
+        r->answer != ANSWER_SOCKET;
+}
+
 int route_match(struct matched *out, enum http_method method, struct slice path,
     struct buf *allow, struct arena *a)
 {
@@ -360,8 +367,9 @@ int route_match(struct matched *out, enum http_method method, struct slice path,
             m.route = &routes[i];
             break;
         }
-        buf_printf(allow, "%s%s", allow->len > 0 ? ", " : "",
-            http_method_name(routes[i].method));
+        buf_printf(allow, "%s%s%s", allow->len > 0 ? ", " : "",
+            http_method_name(routes[i].method),
+            has_head(&routes[i]) ? ", HEAD" : "");
     }
     if (m.route == NULL)
         return allow->len > 0 ? SYNCLINE_EUNSUPPORTED : SYNCLINE_ENOTFOUND;
