@@ -5,7 +5,7 @@ import { send } from "./api";
 import { Icon } from "./icons";
 import type { IconName } from "./icons";
 import { liveState } from "./live";
-import { openConflicts, spaces, status } from "./node";
+import { openConflicts, openErrors, spaces, status } from "./node";
 import { pages } from "./pages";
 import { href, route } from "./router";
 import { forget } from "./session";
@@ -57,24 +57,44 @@ function LiveMark() {
     );
 }
 
-function NodeName() {
-    const node = useValue(status);
-    return (
-        <div class="node-name">
-            <span class="muted small-text">{t.thisNode}</span>
-            <strong title={node?.device}>{node?.name ?? "…"}</strong>
-            <LiveMark />
-        </div>
-    );
-}
-
 function signOut(): void {
     void send("DELETE", "/v1/session").catch(() => {}).finally(
         () => forget("never"));
 }
 
+function NodeName() {
+    const node = useValue(status);
+    return (
+        <div class="node-name">
+            <div>
+                <span class="muted small-text">{t.thisNode}</span>
+                <strong title={node?.device}>{node?.name ?? "…"}</strong>
+                <LiveMark />
+            </div>
+            <Button kind="quiet" icon="out" small label={t.signOut}
+                onClick={signOut} />
+        </div>
+    );
+}
+
+function Count({ of }: { of: [number, string] | undefined }) {
+    if (!of || of[0] === 0)
+        return null;
+    return (
+        <span class="count">
+            <span aria-hidden="true">{of[0] > 99 ? "99+" : of[0]}</span>
+            <span class="visually-hidden">{of[1]}</span>
+        </span>
+    );
+}
+
 function Nav({ now, onGo }: { now: string; onGo: () => void }) {
-    const open = openConflicts(useValue(spaces));
+    const conflicts = openConflicts(useValue(spaces));
+    const errors = useValue(openErrors);
+    const counts: Record<string, [number, string]> = {
+        conflicts: [conflicts, t.units.conflicts(conflicts)],
+        errors: [errors, t.errors.open(errors)],
+    };
     return (
         <nav aria-label={t.nav}>
             <ul>
@@ -84,11 +104,7 @@ function Nav({ now, onGo }: { now: string; onGo: () => void }) {
                             aria-current={p.name === now ? "page" : undefined}>
                             <Icon name={p.icon} />
                             <span>{t.pages[p.name]}</span>
-                            {p.name === "conflicts" && open > 0 ? (
-                                <span class="count"
-                                    aria-label={t.units.conflicts(open)}>
-                                    {open}</span>
-                            ) : null}
+                            <Count of={counts[p.name]} />
                         </a>
                     </li>
                 ))}
@@ -153,8 +169,6 @@ export function Layout() {
                         <div class="side-tools">
                             <ThemeChoice />
                             <LanguageChoice />
-                            <Button kind="quiet" icon="out" small
-                                label={t.signOut} onClick={signOut} />
                         </div>
                     </div>
                 </div>

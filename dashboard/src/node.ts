@@ -61,6 +61,15 @@ export function lookAgain(): void {
     });
 }
 
+export const openErrors = new State(0);
+
+export function lookAtErrors(): void {
+    if (signed.value.is === "in")
+        get<{ open: number }>("/v1/errors").then(told => {
+            openErrors.value = told.open;
+        }, () => {});
+}
+
 export function lookAtNode(): void {
     if (signed.value.is === "in")
         get<Status>("/v1/status").then(told => {
@@ -72,6 +81,7 @@ signed.subscribe(() => {
     if (signed.value.is === "in") {
         lookAtNode();
         lookAgain();
+        lookAtErrors();
     } else {
         status.value = null;
         spaces.value = [];
@@ -81,5 +91,10 @@ setInterval(() => {
     if (document.visibilityState === "visible")
         lookAgain();
 }, 2000);
+setInterval(() => {
+    if (document.visibilityState === "visible")
+        lookAtErrors();
+}, 3000);
 lookAtNode();
 lookAgain();
+lookAtErrors();

@@ -11,7 +11,7 @@ export interface Series {
     values: (number | null)[];
 }
 
-const HEIGHT = 190;
+const HEIGHT = 180;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function colour(name: string): string {
@@ -33,8 +33,9 @@ function options(width: number, n: number, format: (v: number) => string):
         axes: [
             { ...axis, values: (_u, list) => list.map(s =>
                 new Date(s * 1000).toLocaleTimeString(language, {
-                    hour: "2-digit", minute: "2-digit", second: "2-digit" })),
-            space: 90 },
+                    hour: "2-digit", minute: "2-digit", second: "2-digit",
+                    hour12: false })),
+            space: 80, size: 28 },
             { ...axis, values: (_u, list) => list.map(format), size: 66 },
         ],
         series: [{}, ...Array.from({ length: n }, (_, i) => ({

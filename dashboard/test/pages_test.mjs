@@ -10,6 +10,11 @@ async function go(page, name) {
     await page.getByRole("heading", { level: 1, name }).waitFor();
 }
 
+// Beside a page's name in the menu.
+function badge(page, text) {
+    return page.getByRole("navigation", { name: "Pages" }).getByText(text);
+}
+
 async function editor(page) {
     return page.getByRole("textbox", { name: "Document" });
 }
@@ -140,7 +145,7 @@ async function conflicts_are_settled_by_hand(w) {
     await go(page, "Conflicts");
     await page.getByText("No open conflicts").waitFor();
     await a.start();
-    await page.getByLabel("3 open conflicts").waitFor();
+    await badge(page, "3 open conflicts").waitFor();
     const card = key => page.getByRole("article", { name: key });
     await card("one").getByText("In effect").waitFor();
     equal((await card("one").locator("pre").allTextContents()).sort(),
@@ -157,7 +162,7 @@ async function conflicts_are_settled_by_hand(w) {
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("No open conflicts").waitFor();
     await waitFor("no badge is left", async () =>
-        await page.getByLabel(/open conflict/).count() === 0);
+        await badge(page, /open conflict/).count() === 0);
     for (const node of [a, b])
         await waitFor(`${node.name} has what was chosen`, async () => {
             const [one, two, three] = await Promise.all(
@@ -229,7 +234,88 @@ async function the_mesh_is_shown_as_it_is(w) {
     await quiet(page);
 }
 
+async function an_error_is_shown_and_acknowledged(w) {
+    const a = await w.node("a");
+    const page = await w.open(a);
+    await go(page, "Errors");
+    await page.getByText("Nothing is wrong").waitFor();
+    await fetch(`http://127.0.0.1:${a.port}/v1/status`, {
+        headers: { Authorization: "Bearer sync_wrong" } });
+    await page.getByText("no such token").waitFor();
+    await page.getByText("syncline audit").first().waitFor();
+    await badge(page, "1 open error").waitFor();
+    await page.getByRole("button", { name: "Acknowledge" }).click();
+    await page.getByText("acknowledged by").waitFor();
+    await waitFor("no badge is left", async () =>
+        await badge(page, /open error/).count() === 0);
+    equal((await a.api("/v1/errors")).open, 0, "the node knows it");
+    await page.getByText("All checks").waitFor();
+
+    await go(page, "Audit");
+    const row = page.getByRole("row").filter({ hasText: "login" });
+    await row.getByText("no such token").waitFor();
+    await page.getByLabel("Kind").selectOption("session");
+    await row.waitFor({ state: "detached" });
+    equal(await page.getByRole("row").count(), 2, "its head and the session");
+    await quiet(page);
+}
+
+async function options_and_spaces_are_changed(w) {
+    const a = await w.node("a");
+    const page = await w.open(a);
+    await go(page, "Settings");
+    await page.getByLabel("Find an option").fill("log.level");
+    await page.getByLabel("log.level").fill("loud");
+    await page.getByText("1 unsaved change").waitFor();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").filter({ hasText: "log.level" }).waitFor();
+    await page.getByLabel("log.level").fill("debug");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved, and in force").waitFor();
+    await waitFor("it is", async () => (await a.json("config")).options.find(
+        o => o.name === "log.level").value === "debug");
+    await page.getByLabel("Find an option").fill("history.keep");
+    await page.getByLabel("history.keep").fill("7");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("7 after a restart").waitFor();
+
+    await page.getByLabel("Name of a new space").fill("notes");
+    await page.getByRole("button", { name: "Add space" }).click();
+    await page.getByRole("link", { name: "notes" }).waitFor();
+    await page.getByLabel("Conflicts in notes").selectOption("manual");
+    await waitFor("the policy is set", async () =>
+        (await a.api("/v1/policies?space=notes")).policies.some(p =>
+            p.policy === "manual"));
+    await page.getByRole("button", { name: "Delete the space notes" }).click();
+    await page.locator("dialog").getByRole("button", { name: "Remove" })
+        .click();
+    await page.getByRole("link", { name: "notes" })
+        .waitFor({ state: "detached" });
+    await quiet(page);
+}
+
+// What others chose is text, wherever it is shown.
+async function names_are_inert(w) {
+    const bad = `"><img src=x onerror="document.title='taken'">`;
+    const a = await w.node("a"), b = await w.node(bad);
+    await b.joins(a);
+    await a.put(bad, { [bad]: bad });
+    await a.put(bad, { [bad]: bad + bad });
+    const page = await w.open(a);
+    for (const at of ["items", "items/default/" + encodeURIComponent(bad),
+        "items/default/" + encodeURIComponent(bad) + "/history", "mesh",
+        "devices", "audit"]) {
+        await page.goto(`http://127.0.0.1:${a.port}/#/${at}`);
+        await page.getByText("onerror").first().waitFor();
+        equal(await page.locator("img:not([src='/icon.svg'])").count(), 0,
+            at + ": markup of others");
+    }
+    check(!(await page.title()).includes("taken"), "it ran");
+    await quiet(page);
+}
+
 await run([devices_pair_and_see_each_other_live,
     what_changes_while_one_writes_is_told, history_is_shown_and_restored,
     conflicts_are_settled_by_hand, a_device_asks_is_limited_and_removed,
-    the_mesh_is_shown_as_it_is]);
+    the_mesh_is_shown_as_it_is, an_error_is_shown_and_acknowledged,
+    options_and_spaces_are_changed, names_are_inert]);

@@ -35,13 +35,16 @@ static void put_asker(struct buf *b, const struct engine_asker *who)
 {
     char from[NETADDR_TEXT];
 
-    if (who->token[0] == 0) {
+    if (who->token[0] == 0 && who->uid != UINT32_MAX) {
         buf_printf(b, "{\"pid\":%ld,\"uid\":%lu}", (long)who->pid,
             (unsigned long)who->uid);
         return;
     }
     netaddr_format_ip(from, &who->from);
-    buf_printf(b, "{\"address\":\"%s\",\"token\":\"%s\"}", from, who->token);
+    buf_printf(b, "{\"address\":\"%s\"", from);
+    if (who->token[0] != 0) /* else it is about to be let in */
+        buf_printf(b, ",\"token\":\"%s\"", who->token);
+    buf_put_u8(b, '}');
 }
 
 /* Whose request it was, or who is at the other end; else the node's own

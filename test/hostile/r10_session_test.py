@@ -60,6 +60,9 @@ class Browser:
                   "of this port: " + cookie)
         page = json.loads(r.bytes)["session"]
         tap.check(page not in cookie, "two secrets")
+        told = self.scene.victim.do("audit", "--json").splitlines()[-1]
+        tap.equal(json.loads(told)["who"], {"address": "127.0.0.1"}, told)
+        tap.check(page not in told and cookie not in told, "no secret is told")
         return cookie.split(";")[0], page
 
 

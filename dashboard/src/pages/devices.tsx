@@ -167,6 +167,10 @@ export function Devices() {
     useEvery(2000, reload);
     const shut = () => setOpen(null);
     const isAdmin = node?.role !== "reader" && node?.role !== "member";
+    const rank = (m: Member) => m.self ? 0 : m.removed ? 3
+        : m.connected ? 1 : 2;
+    const sorted = [...value?.members ?? []].sort((a, b) =>
+        rank(a) - rank(b) || nameOf(a).localeCompare(nameOf(b)));
     const others = value?.members.filter(m => !m.self && !m.removed) ?? [];
     return (
         <Page title={t.pages.devices} lead={t.devices.lead} actions={
@@ -182,7 +186,7 @@ export function Devices() {
             <Panel flush>
                 {!value ? <Loading /> : (
                     <ul class="device-list">
-                        {value.members.map(m => (
+                        {sorted.map(m => (
                             <Row key={m.device} member={m} isAdmin={isAdmin}
                                 change={() => setOpen({ is: "change",
                                     member: m })}

@@ -94,10 +94,11 @@ export function Graph({ nodes }: { nodes: GraphNode[] }) {
     const height = nodes.length < 4 ? 220 : nodes.length < 8 ? 340 : 440;
     const at = useLayout(nodes, width || 600, height);
     const self = nodes.find(n => n.self);
+    const letters = width < 480 ? 14 : 22, edge = letters * 4 + 4;
     const place = (id: string) => {
         const b = at.get(id);
         return {
-            x: Math.min(Math.max(b?.x ?? 0, 50), Math.max(width - 50, 50)),
+            x: Math.min(Math.max(b?.x ?? 0, edge), Math.max(width - edge, edge)),
             y: Math.min(Math.max(b?.y ?? 0, 34), height - 52),
         };
     };
@@ -126,8 +127,8 @@ export function Graph({ nodes }: { nodes: GraphNode[] }) {
                         <circle r={n.self ? 24 : 20} />
                         <path class="node-mark" d="M-8-6h16v10h-16zM-4 8h8" />
                         <text class="node-name" y={n.self ? 42 : 38}>
-                            {n.name.length > 20 ? n.name.slice(0, 19) + "…"
-                                : n.name}</text>
+                            {n.name.length > letters
+                                ? n.name.slice(0, letters - 1) + "…" : n.name}</text>
                         <text class="node-note" y={n.self ? 57 : 53}>
                             {note(n)}</text>
                     </g>

@@ -3,12 +3,14 @@
 import type { ComponentChild } from "preact";
 
 import type { IconName } from "../icons";
-import { t } from "../strings";
-import { Empty, Page } from "../ui";
+import type { t } from "../strings";
+import { Audit } from "./audit";
 import { Conflicts } from "./conflicts";
 import { Devices } from "./devices";
+import { Errors } from "./errors";
 import { Items } from "./items";
 import { Mesh } from "./mesh";
+import { Settings } from "./settings";
 
 export interface PageRow {
     name: keyof typeof t.pages;
@@ -17,22 +19,12 @@ export interface PageRow {
     draw: (parts: string[]) => ComponentChild;
 }
 
-function soon(name: keyof typeof t.pages, icon: IconName): PageRow {
-    return {
-        name, icon, draw: () => (
-            <Page title={t.pages[name]}>
-                <Empty icon={icon} title={t.empty.errors} />
-            </Page>
-        ),
-    };
-}
-
 export const pages: PageRow[] = [
     { name: "items", icon: "items", draw: parts => <Items parts={parts} /> },
     { name: "conflicts", icon: "conflicts", draw: () => <Conflicts /> },
     { name: "mesh", icon: "mesh", draw: () => <Mesh /> },
     { name: "devices", icon: "devices", draw: () => <Devices /> },
-    soon("errors", "errors"),
-    soon("settings", "settings"),
-    soon("audit", "audit"),
+    { name: "errors", icon: "errors", draw: () => <Errors /> },
+    { name: "settings", icon: "settings", draw: () => <Settings /> },
+    { name: "audit", icon: "audit", draw: () => <Audit /> },
 ];

@@ -351,6 +351,13 @@ export function Items({ parts }: { parts: string[] }) {
         setFind("");
         setPrefix(asked ?? key.slice(0, key.lastIndexOf("/") + 1));
     }, [space]);
+    // Who came from elsewhere sees the folder that the item is in.
+    useEffect(() => {
+        if (key !== "" && !key.startsWith(prefix)) {
+            setFind("");
+            setPrefix(key.slice(0, key.lastIndexOf("/") + 1));
+        }
+    }, [key]);
     useEffect(() => {
         if (asked !== null)
             setPrefix(asked);

@@ -1,11 +1,14 @@
 // Which language is spoken: chosen here, else what the browser asks for.
 import { en } from "./en";
 import type { Strings } from "./en";
+import { es } from "./es";
 
 const KEY = "syncline-language";
-const languages: Record<string, Strings> = { en };
+const languages: Record<string, Strings> = { en, es };
 
-export const languageNames: Record<string, string> = { en: "English" };
+export const languageNames: Record<string, string> = {
+    en: "English", es: "Español",
+};
 
 function wanted(): string {
     const chosen = localStorage.getItem(KEY);

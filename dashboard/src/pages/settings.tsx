@@ -1,0 +1,308 @@
+// Settings: the spaces of the mesh, and the options of this node.
+import { useEffect, useState } from "preact/hooks";
+
+import { get, path, send } from "../api";
+import { watch } from "../live";
+import { isOwn, lookAgain, spaces } from "../node";
+import { href } from "../router";
+import { useValue } from "../state";
+import { t } from "../strings";
+import { Badge, Button, Confirm, Loading, Note, Page, Panel, Problem, say,
+    useAction, useLoad } from "../ui";
+
+// ---- spaces and what becomes of conflicts in them ----
+
+interface Policy {
+    space: string;
+    prefix: string;
+    policy: string;
+}
+
+const policyNames = ["lww", "merge", "manual", "keep-both", "custom"];
+const lasting = new Set(["default", "config"]);
+
+function PolicyRow({ policy: p, onDone }: {
+    policy: Policy; onDone: () => void;
+}) {
+    const [busy, setBusy] = useState(false);
+    const choose = (policy: string) => {
+        setBusy(true);
+        send("PUT", path`/v1/spaces/${p.space}/policy`,
+            { prefix: p.prefix, policy }).then(() => {
+            say(t.settings.policySet);
+            onDone();
+        }, e => say(String(e.message), true)).finally(() => setBusy(false));
+    };
+    return (
+        <select class="small" value={p.policy} disabled={busy}
+            aria-label={t.settings.policyOf(p.space, p.prefix)}
+            onChange={e => choose(e.currentTarget.value)}>
+            {policyNames.map(name => (
+                <option key={name} value={name}>
+                    {t.settings.policies[name]}</option>
+            ))}
+        </select>
+    );
+}
+
+function AddSpace({ onDone }: { onDone: () => void }) {
+    const [name, setName] = useState("");
+    const { run, busy, why } = useAction(async () => {
+        await send("PUT", path`/v1/spaces/${name}`);
+        say(t.settings.spaceAdded(name));
+        setName("");
+        onDone();
+    });
+    return (
+        <form class="inline-form" onSubmit={event => {
+            event.preventDefault();
+            run();
+        }}>
+            <input value={name} placeholder={t.settings.spaceName}
+                aria-label={t.settings.spaceName} required
+                pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
+                onInput={e => setName(e.currentTarget.value)} />
+            <Button submit busy={busy} disabled={name === ""}>
+                {t.settings.addSpace}</Button>
+            {why ? <Problem why={why} /> : null}
+        </form>
+    );
+}
+
+function Spaces() {
+    const list = useValue(spaces).filter(isOwn);
+    const [removing, setRemoving] = useState<string | null>(null);
+    const { value, why, reload } = useLoad(signal =>
+        get<{ policies: Policy[] }>("/v1/policies", {}, signal), []);
+    const look = () => {
+        reload();
+        lookAgain();
+    };
+    useEffect(() => watch("_spaces", { change: look, resync: look }), []);
+    const of = (space: string): Policy[] => {
+        const found = value?.policies.filter(p => p.space === space) ?? [];
+        return found.some(p => p.prefix === "") ? found
+            : [{ space, prefix: "", policy: "lww" }, ...found];
+    };
+    return (
+        <Panel title={t.settings.spaces} flush>
+            {why ? <Problem why={why} retry={reload} /> : null}
+            <ul class="setting-list">
+                {list.map(s => (
+                    <li key={s.name}>
+                        <div class="setting-text">
+                            <a class="setting-name" href={href("items",
+                                s.name)}>{s.name}</a>
+                            <p class="muted small-text">
+                                {t.units.items(s.items)}</p>
+                        </div>
+                        <div class="setting-value policies">
+                            {of(s.name).map(p => (
+                                <span key={p.prefix} class="policy">
+                                    {p.prefix ? <code>{p.prefix}</code> : null}
+                                    <PolicyRow policy={p} onDone={reload} />
+                                </span>
+                            ))}
+                            {lasting.has(s.name) ? null : (
+                                <Button small kind="quiet" icon="trash"
+                                    label={t.settings.removeSpace(s.name)}
+                                    onClick={() => setRemoving(s.name)} />
+                            )}
+                        </div>
+                    </li>
+                ))}
+            </ul>
+            <div class="panel-foot"><AddSpace onDone={look} /></div>
+            {removing ? (
+                <Confirm title={t.settings.removeSpace(removing)}
+                    action={t.remove} onClose={() => setRemoving(null)}
+                    onDone={async () => {
+                        await send("DELETE", path`/v1/spaces/${removing}`);
+                        look();
+                    }}><p>{t.settings.removeSpaceText}</p></Confirm>
+            ) : null}
+        </Panel>
+    );
+}
+
+// ---- options ----
+
+type Value = string | number | boolean | string[] | null;
+
+interface Option {
+    name: string;
+    value: Value;
+    next?: Value;
+    source: string;
+    type: string;
+    default?: string;
+    help: string;
+    takes_effect: string;
+    by_hand: boolean;
+    choices?: string[];
+    min?: number | string;
+    max?: number | string;
+}
+
+function asText(v: Value | undefined): string {
+    return v === null || v === undefined ? ""
+        : Array.isArray(v) ? v.join(", ") : String(v);
+}
+
+// What is sent for what was typed.
+function fromText(o: Option, text: string): Value {
+    if (text === "")
+        return null;
+    if (o.type === "integer" && /^-?\d+$/.test(text))
+        return Number(text);
+    if (o.type === "boolean")
+        return text === "true";
+    if (o.type === "names" || o.type === "addresses")
+        return text.split(/[\s,]+/).filter(Boolean);
+    return text;
+}
+
+function isFixed(o: Option): boolean {
+    return o.by_hand || /^(flag|environment|env)\b/.test(o.source);
+}
+
+function hint(o: Option): string {
+    const parts = [];
+    if (o.default !== undefined && o.default !== "")
+        parts.push(t.settings.default(o.default));
+    if (o.min !== undefined && o.max !== undefined)
+        parts.push(t.settings.bounds(String(o.min), String(o.max)));
+    if (o.takes_effect === "restart")
+        parts.push(t.settings.restart);
+    return parts.join(" · ");
+}
+
+function Choice({ option: o, text, set }: {
+    option: Option; text: string; set: (text: string) => void;
+}) {
+    const choices = o.type === "boolean" ? ["true", "false"] : o.choices;
+    const shared = {
+        id: "option-" + o.name, "aria-describedby": "help-" + o.name,
+        disabled: isFixed(o),
+    };
+    return choices ? (
+        <select {...shared} value={text}
+            onChange={e => set(e.currentTarget.value)}>
+            {choices.map(c => (
+                <option key={c} value={c}>{o.type === "boolean"
+                    ? c === "true" ? t.settings.on : t.settings.off : c}
+                </option>
+            ))}
+        </select>
+    ) : (
+        <input {...shared} value={text} class="mono" spellcheck={false}
+            inputMode={o.type === "integer" ? "numeric" : undefined}
+            placeholder={o.default ?? ""} autocomplete="off"
+            onInput={e => set(e.currentTarget.value)} />
+    );
+}
+
+function OptionRow({ option: o, text, set, changed }: {
+    option: Option; text: string; set: (text: string) => void;
+    changed: boolean;
+}) {
+    return (
+        <li class={changed ? "changed" : undefined}>
+            <div class="setting-text">
+                <label class="setting-name mono" for={"option-" + o.name}>
+                    {o.name}</label>
+                <p class="muted small-text" id={"help-" + o.name}>
+                    {o.help}{hint(o) ? <><br />{hint(o)}</> : null}</p>
+            </div>
+            <div class="setting-value">
+                <Choice option={o} text={text} set={set} />
+                {o.source !== "default" ? <Badge>{o.source}</Badge> : null}
+                {o.next !== undefined ? <Badge tone="warn">
+                    {t.settings.next(asText(o.next))}</Badge> : null}
+            </div>
+        </li>
+    );
+}
+
+function groupOf(name: string): string {
+    const dot = name.indexOf(".");
+    return dot < 0 ? "" : name.slice(0, dot);
+}
+
+function Options() {
+    const [find, setFind] = useState("");
+    const [drafts, setDrafts] = useState<Record<string, string>>({});
+    const { value, why, reload } = useLoad(signal =>
+        get<{ options: Option[] }>("/v1/config", {}, signal), []);
+    const save = useAction(async () => {
+        const body: Record<string, Value> = {};
+        for (const o of value!.options)
+            if (o.name in drafts)
+                body[o.name] = fromText(o, drafts[o.name]!);
+        const told = await send<{ restart: boolean }>("PATCH", "/v1/config",
+            body);
+        say(told.restart ? t.settings.savedRestart : t.settings.saved);
+        setDrafts({});
+        reload();
+    });
+    if (!value)
+        return why ? <Problem why={why} retry={reload} /> : <Loading />;
+    const now = (o: Option) => asText(o.next ?? o.value);
+    const set = (o: Option, text: string) => setDrafts(before => {
+        const made = { ...before };
+        if (text === now(o))
+            delete made[o.name];
+        else
+            made[o.name] = text;
+        return made;
+    });
+    const shown = value.options.filter(o =>
+        (o.name + " " + o.help).toLowerCase().includes(find.toLowerCase()));
+    const groups = [...new Set(shown.map(o => groupOf(o.name)))];
+    const n = Object.keys(drafts).length;
+    return (
+        <section aria-label={t.settings.options}>
+            <div class="section-head">
+                <h2>{t.settings.options}</h2>
+                <input type="search" value={find} aria-label={t.settings.find}
+                    placeholder={t.settings.find}
+                    onInput={e => setFind(e.currentTarget.value)} />
+            </div>
+            {groups.map(group => (
+                <Panel key={group} title={group || t.settings.general} flush>
+                    <ul class="setting-list">
+                        {shown.filter(o => groupOf(o.name) === group).map(o => (
+                            <OptionRow key={o.name} option={o}
+                                text={drafts[o.name] ?? now(o)}
+                                changed={o.name in drafts}
+                                set={text => set(o, text)} />
+                        ))}
+                    </ul>
+                </Panel>
+            ))}
+            {n > 0 ? (
+                <div class="save-bar">
+                    {save.why ? <Problem why={save.why} /> : (
+                        <span role="status">{t.settings.unsaved(n)}</span>
+                    )}
+                    <Button onClick={() => setDrafts({})}>
+                        {t.items.discard}</Button>
+                    <Button kind="main" busy={save.busy} onClick={save.run}>
+                        {t.save}</Button>
+                </div>
+            ) : null}
+            {value.options.some(o => o.next !== undefined) ? (
+                <Note tone="warn"><span>{t.settings.waiting}</span></Note>
+            ) : null}
+        </section>
+    );
+}
+
+export function Settings() {
+    return (
+        <Page title={t.pages.settings} lead={t.settings.lead}>
+            <Spaces />
+            <Options />
+        </Page>
+    );
+}

@@ -1,0 +1,185 @@
+// How every page looks, wide and narrow, in light and dark: pictures for
+// whoever looks at them are left in the build directory, and a program of
+// people who see to it that all can use a page finds nothing serious.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+
+import { fill } from "./fill.mjs";
+import { check, equal, run, shot, waitFor } from "./world.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve(
+    "axe-core/axe.min.js"), "utf8");
+const HALL = "items/default/lamp%2Fhall";
+const long = "a-key-that-is-much-longer-than-anybody-would-type-by-hand-but-"
+    + "that-a-program-made%2Fwith%2Fparts";
+
+// Each page, and what shows that it is there.
+const pages = [
+    ["items", "items", page => page.getByText("door")],
+    ["items-folder", "items/default//lamp%2F",
+        page => page.getByRole("link", { name: "hall" })],
+    ["item", HALL, page => page.getByRole("textbox", { name: "Document" })],
+    ["item-long", "items/default/" + long,
+        page => page.getByRole("textbox", { name: "Document" })],
+    ["history", HALL + "/history", page => page.locator(".diff")],
+    ["conflicts", "conflicts", page => page.getByText("Overridden").first()],
+    ["mesh", "mesh", page => page.locator(".plot canvas").nth(2)],
+    ["devices", "devices", page => page.getByText("attic-server")],
+    ["errors", "errors", page => page.getByText("no such token")],
+    ["settings", "settings", page => page.getByText("log.level")],
+    ["audit", "audit", page => page.locator("td").getByText("session-link").first()],
+    ["nowhere", "nowhere", page => page.getByText("nothing at this address")],
+];
+
+async function scene(w) {
+    const a = await w.node("kitchen"), b = await w.node("attic-server");
+    const c = await w.node("a-phone-with-a-rather-long-name");
+    await b.joins(a);
+    await c.joins(a);
+    await fill(a);
+    await waitFor("all have it", async () => await b.get("lamp/hall")
+        && await c.get("lamp/hall"));
+    await a.do("space", "add", "notes");
+    await c.stop();
+    await b.stop();
+    await a.put("lamp/kitchen", { on: true, level: 7, colour: "cold" });
+    await a.put("heating/bath", { target: 19, mode: "manual" });
+    await a.stop();
+    await b.start();
+    await b.put("lamp/kitchen", { on: false, level: 2, colour: "warm" });
+    await b.put("heating/bath", { target: 24, mode: "auto" });
+    await a.start();
+    await waitFor("there are conflicts", async () =>
+        (await a.api("/v1/conflicts")).conflicts.length >= 2);
+    await fetch(`http://127.0.0.1:${a.port}/v1/status`, {
+        headers: { Authorization: "Bearer sync_wrong" } });
+    return [a, b];
+}
+
+// By the rules of WCAG 2.2, A and AA.
+async function examine(page, name) {
+    const found = await page.evaluate(async source => {
+        // Not a script of the page's: what the policy for content forbids
+        // there is this tool's own business.
+        const axe = new Function(source + "; return window.axe;")();
+        const told = await axe.run(document, {
+            resultTypes: ["violations"],
+            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
+                "best-practice"],
+        });
+        return told.violations.map(v => ({ id: v.id, impact: v.impact,
+            nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)) }));
+    }, AXE);
+    equal(found.filter(v => v.impact === "serious" || v.impact === "critical"),
+        [], name);
+}
+
+// An examination that finds nothing in what is wrong proves nothing.
+async function finds_what_is_wrong(page) {
+    await page.evaluate(() => {
+        const button = document.createElement("button");
+        button.id = "planted";
+        document.querySelector("main").append(button);
+    });
+    let found = "";
+    await examine(page, "planted").catch(e => found = e.message);
+    check(found.includes("button-name"), "a button without a name: " + found);
+}
+
+async function narrow(page, name) {
+    const { scroll, width } = await page.evaluate(() => ({
+        scroll: document.documentElement.scrollWidth,
+        width: document.documentElement.clientWidth }));
+    check(scroll <= width, `${name}: ${scroll} wide on ${width}`);
+}
+
+async function look(w, a, width, scheme) {
+    const page = await w.open(a, { viewport: { width,
+        height: width < 500 ? 740 : 900 }, colorScheme: scheme,
+    bypassCSP: true });
+    for (const [name, at, there] of pages) {
+        await page.goto(`http://127.0.0.1:${a.port}/#/${at}`);
+        await there(page).waitFor();
+        await shot(page, `${name}-${width}-${scheme}`);
+        await narrow(page, `${name} ${width}`);
+        await examine(page, `${name} ${width} ${scheme}`);
+    }
+    return page;
+}
+
+async function dialogs(page, a, width, scheme) {
+    await page.goto(`http://127.0.0.1:${a.port}/#/devices`);
+    const shown = async name => {
+        await shot(page, `${name}-${width}-${scheme}`);
+        await examine(page, `${name} ${width} ${scheme}`);
+    };
+    await page.getByRole("button", { name: "Add a device" }).first().click();
+    await page.getByRole("button", { name: "Make a code" }).waitFor();
+    await shown("add");
+    await page.getByRole("button", { name: "Make a code" }).click();
+    await page.getByRole("img", { name: "The code as a picture" }).waitFor();
+    await shown("code");
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+    if (width < 500) {
+        await page.getByRole("button", { name: "Menu" }).click();
+        await shown("menu");
+    }
+}
+
+async function every_page_can_be_used_and_is_looked_at(w) {
+    const [a, b] = await scene(w);
+    // Something goes on while it is looked at.
+    let going = true;
+    const traffic = (async () => {
+        for (let level = 0; going; level++) {
+            await b.put("lamp/garden/path", { on: true, level });
+            await new Promise(done => setTimeout(done, 400));
+        }
+    })();
+    try {
+        for (const width of [1440, 360])
+            for (const scheme of ["light", "dark"]) {
+                const page = await look(w, a, width, scheme);
+                await dialogs(page, a, width, scheme);
+                equal(page.complaints, [], "the page complains");
+                await page.context().close();
+            }
+    } finally {
+        going = false;
+        await traffic;
+    }
+}
+
+async function empty_pages_say_what_to_do(w) {
+    const a = await w.node("a");
+    const page = await w.open(a, { bypassCSP: true });
+    for (const [name, text] of [["items", "Nothing here yet"],
+        ["conflicts", "No open conflicts"], ["mesh", "This device is alone"],
+        ["devices", "No other device yet"], ["errors", "Nothing is wrong"]]) {
+        await page.goto(`http://127.0.0.1:${a.port}/#/${name}`);
+        await page.getByText(text).waitFor();
+        await shot(page, `empty-${name}`);
+        await examine(page, `empty ${name}`);
+    }
+    const out = await w.open(a, { signedOut: true, bypassCSP: true });
+    await out.goto(`http://127.0.0.1:${a.port}/`);
+    await out.getByText("syncline dashboard").waitFor();
+    await shot(out, "sign-in");
+    await examine(out, "sign-in");
+    await finds_what_is_wrong(page);
+}
+
+async function it_speaks_spanish_where_that_is_wanted(w) {
+    const a = await w.node("a");
+    const page = await w.open(a, { locale: "es-ES" });
+    await page.getByRole("heading", { level: 1, name: "Elementos" }).waitFor();
+    equal(await page.evaluate(() => document.documentElement.lang), "es",
+        "it says so");
+    await page.getByLabel("Idioma").selectOption("en");
+    await page.getByRole("heading", { level: 1, name: "Items" }).waitFor();
+    equal(page.complaints, [], "the page complains");
+}
+
+await run([every_page_can_be_used_and_is_looked_at, empty_pages_say_what_to_do,
+    it_speaks_spanish_where_that_is_wanted]);
