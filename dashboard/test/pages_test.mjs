@@ -186,7 +186,7 @@ async function a_device_asks_is_limited_and_removed(w) {
     await page.getByText("Devices may ask for another").waitFor();
     const asking = b.cli("join", "--peer", `127.0.0.1:${a.port}`);
     await page.getByText("b asks to join").waitFor();
-    const digits = await page.locator(".digits").getAttribute("aria-label");
+    const digits = await page.locator(".digits").textContent();
     check(/^\d{6}$/.test(digits), `digits: ${digits}`);
     await page.getByText("has still to say yes").waitFor();
     await b.do("join", "--yes-digits", digits);
@@ -294,6 +294,55 @@ async function options_and_spaces_are_changed(w) {
     await quiet(page);
 }
 
+async function a_token_is_made_and_revoked(w) {
+    const a = await w.node("a");
+    const page = await w.open(a);
+    await go(page, "Settings");
+    await page.getByRole("button", { name: "New token" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("app");
+    await page.getByRole("radio", { name: "read and write items" }).check();
+    await page.getByRole("button", { name: "Create" }).click();
+    const secret = await page.locator("dialog code").textContent();
+    const knock = async () => (await fetch(
+        `http://127.0.0.1:${a.port}/v1/status`, {
+            headers: { Authorization: "Bearer " + secret } })).status;
+    equal(await knock(), 200, "it lets in");
+    await page.locator("dialog footer").getByRole("button").click();
+    await page.getByRole("button", { name: "Revoke the token app" }).click();
+    await page.locator("dialog").getByRole("button", { name: "Revoke" })
+        .click();
+    await page.getByText("app is revoked").waitFor();
+    equal(await knock(), 401, "no longer");
+    await quiet(page);
+}
+
+// From the page of the device that joins: by a code, and by digits.
+async function this_device_joins_another_mesh(w) {
+    const a = await w.node("a"), b = await w.node("b"), c = await w.node("c");
+    await b.put("mine", { of: "b" });
+    const page = await w.open(b);
+    await go(page, "Devices");
+    await page.getByRole("button", { name: "Join another mesh" }).click();
+    await page.getByLabel("Code").fill(await a.do("invite", "--no-qr"));
+    await page.getByRole("button", { name: "Join", exact: true }).click();
+    await page.getByText("Joined the mesh of a").waitFor();
+    await waitFor("its item came along", async () => await a.get("mine"));
+
+    await a.do("pending", "--open", "1m");
+    const other = await w.open(c);
+    await go(other, "Devices");
+    await other.getByRole("button", { name: "Join another mesh" }).click();
+    await other.getByRole("tab", { name: "By six digits" }).click();
+    await other.getByLabel("Its address").fill(`127.0.0.1:${a.port}`);
+    await other.getByRole("button", { name: "Ask", exact: true }).click();
+    await other.locator(".digits").waitFor();
+    const digits = await other.locator(".digits").textContent();
+    await other.getByRole("button", { name: "They are the same" }).click();
+    await a.do("approve", digits);
+    await other.getByText("Joined the mesh of a").waitFor();
+    await quiet(page, other);
+}
+
 // What others chose is text, wherever it is shown.
 async function names_are_inert(w) {
     const bad = `"><img src=x onerror="document.title='taken'">`;
@@ -318,4 +367,5 @@ await run([devices_pair_and_see_each_other_live,
     what_changes_while_one_writes_is_told, history_is_shown_and_restored,
     conflicts_are_settled_by_hand, a_device_asks_is_limited_and_removed,
     the_mesh_is_shown_as_it_is, an_error_is_shown_and_acknowledged,
-    options_and_spaces_are_changed, names_are_inert]);
+    options_and_spaces_are_changed, a_token_is_made_and_revoked,
+    this_device_joins_another_mesh, names_are_inert]);

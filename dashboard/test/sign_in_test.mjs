@@ -42,6 +42,28 @@ async function a_node_that_starts_again_wants_a_new_link(w) {
     await page.getByRole("navigation", { name: "Pages" }).waitFor();
 }
 
+async function who_signs_everybody_out_ends_open_pages(w) {
+    const a = await w.node("a");
+    const page = await w.open(a);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await a.do("dashboard", "--sign-out");
+    await page.getByText("You are signed out").waitFor();
+}
+
+// As it is from another machine, with what a person there has accepted.
+async function by_https_it_is_the_same(w) {
+    const a = await w.node("a");
+    const page = await w.open(a, { signedOut: true, ignoreHTTPSErrors: true });
+    await page.goto((await a.link()).replace("http://", "https://"));
+    await page.getByText("Live", { exact: true }).waitFor();
+    const [cookie] = await page.context().cookies();
+    equal([cookie.secure, cookie.httpOnly, cookie.sameSite],
+        [true, true, "Strict"], "its cookie");
+    await a.put("lamp", { on: true });
+    await page.getByText("lamp").waitFor();
+    equal(page.complaints, [], "the page complains");
+}
+
 async function the_keyboard_goes_everywhere(w) {
     const a = await w.node("a");
     const page = await w.open(a);
@@ -75,4 +97,6 @@ async function the_keyboard_goes_everywhere(w) {
 }
 
 await run([the_printed_link_signs_in_once,
-    a_node_that_starts_again_wants_a_new_link, the_keyboard_goes_everywhere]);
+    a_node_that_starts_again_wants_a_new_link,
+    who_signs_everybody_out_ends_open_pages, by_https_it_is_the_same,
+    the_keyboard_goes_everywhere]);

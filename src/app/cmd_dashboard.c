@@ -7,10 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OPEN };
+enum { OPEN, SIGN_OUT };
 
 static const struct cli_flag flags[] = {
     { "open", NULL, "open it in this desktop's browser" },
+    { "sign-out", NULL, "make none, but end all sessions and links" },
     { NULL, NULL, NULL },
 };
 
@@ -43,6 +44,23 @@ static int open_browser(struct cli *c, const char *url)
         : cli_fail(c, "xdg-open failed; open the link yourself");
 }
 
+static int sign_out(struct cli *c)
+{
+    struct json *answer;
+    int rc;
+
+    if (c->flag[OPEN] != NULL)
+        return cli_usage(c, "give --open or --sign-out, not both");
+    rc = cli_call(c, cli_request(c, "session_end_all"), &answer);
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    (void)fprintf(stderr, "%lld sessions have ended\n",
+        (long long)json_get_int(answer, "ended", 0));
+    return CLI_DONE;
+}
+
 static int run(struct cli *c)
 {
     struct json *answer;
@@ -54,6 +72,8 @@ static int run(struct cli *c)
         return cli_fail(c,
             "this syncline was built without its dashboard; see "
             "-Ddashboard in meson_options.txt");
+    if (c->flag[SIGN_OUT] != NULL)
+        return sign_out(c);
     rc = cli_call(c, cli_request(c, "session_link"), &answer);
     if (rc != CLI_DONE)
         return rc;
@@ -78,7 +98,7 @@ static int run(struct cli *c)
 
 const struct command cmd_dashboard = {
     .name = "dashboard",
-    .args = "[--open]",
+    .args = "[--open | --sign-out]",
     .summary = "make a link that opens the dashboard in a browser",
     .help =
         "The link goes to standard output. It signs in one browser, within "

@@ -267,7 +267,7 @@ void engine_web_close(struct engine *e);
 void engine_put_web(const struct engine *e, struct buf *b);
 /* ---- engine_sessions.c ---- */
 
-/* The ops session_link, session_open, session_close. */
+/* The ops session_link, session_open, session_close, session_end_all. */
 bool engine_sessions_take(
     struct engine *e, struct call *c, const struct json *args);
 bool engine_is_session(const char *id);

@@ -136,6 +136,7 @@ static const struct engine_op ops[] = {
     { "session_link", engine_sessions_take, NULL, NULL },
     { "session_open", engine_sessions_take, NULL, NULL },
     { "session_close", engine_sessions_take, NULL, NULL },
+    { "session_end_all", engine_sessions_take, NULL, NULL },
     { "token_create", engine_tokens_take, NULL, NULL },
     { "token_list", engine_tokens_take, NULL, NULL },
     { "token_revoke", engine_tokens_take, NULL, NULL },

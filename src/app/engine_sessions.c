@@ -1,6 +1,6 @@
 /* The sessions of the dashboard: a link is asked for at the control socket, and
  * exchanged by the page that it opens (session_link, session_open,
- * session_close). */
+ * session_close); all are ended there, too (session_end_all). */
 #include "app/engine_impl.h"
 
 #include "base/plant.h"
@@ -53,23 +53,31 @@ static void audit(
     buf_free(&b);
 }
 
-/* Of the addresses at which it listens one that a browser here reaches. */
-static void put_address(const struct engine *e, struct buf *b)
+static bool is_wild(const struct netaddr *a)
 {
-    const struct netaddr *best = e->listening_n > 0 ? &e->listening[0] : NULL;
+    static const uint8_t zeros[sizeof a->addr];
+
+    return memcmp(a->addr, zeros, a->family == 6 ? 16 : 4) == 0;
+}
+
+/* Where a browser reaches it: here, without TLS, if it listens here. */
+static void put_place(const struct engine *e, struct buf *b)
+{
+    const struct netaddr *best = &e->listening[0];
     char text[NETADDR_TEXT];
 
     for (size_t i = 0; i < e->listening_n; i++)
-        if (netaddr_is_loopback(&e->listening[i])) {
+        if (netaddr_is_loopback(&e->listening[i]) ||
+            is_wild(&e->listening[i])) {
             best = &e->listening[i];
             break;
         }
-    if (best != NULL && netaddr_is_loopback(best)) {
-        netaddr_format(text, best);
-        buf_put_str(b, text);
-    } else {
-        buf_printf(b, "127.0.0.1:%u", best != NULL ? best->port : 0);
-    }
+    netaddr_format(text, best);
+    if (is_wild(best))
+        buf_printf(b, "http://127.0.0.1:%u", (unsigned)best->port);
+    else
+        buf_printf(
+            b, "http%s://%s", netaddr_is_loopback(best) ? "" : "s", text);
 }
 
 static int on_link(struct engine *e, const struct call *c,
@@ -79,6 +87,9 @@ static int on_link(struct engine *e, const struct call *c,
     int rc;
 
     (void)args;
+    if (!e->opt.web.enabled)
+        return errmsg_set(why, SYNCLINE_EUNSUPPORTED,
+            "HTTP is switched off (http.enabled: false)");
     if (e->listening_n == 0)
         return errmsg_set(why, SYNCLINE_EUNSUPPORTED,
             "this node listens nowhere, so that no browser reaches it; give "
@@ -86,13 +97,12 @@ static int on_link(struct engine *e, const struct call *c,
     rc = sessions_link(e->sessions, clock_mono_us(), text);
     if (rc != SYNCLINE_OK)
         return errmsg_set(why, rc, "no secret could be made");
-    buf_put_str(b, "{\"ok\":true,\"address\":\"");
-    put_address(e, b);
-    buf_printf(b, "\",\"expires_s\":%d,", (int)(SESSION_LINK_US / 1000000));
+    buf_printf(
+        b, "{\"ok\":true,\"expires_s\":%d,", (int)(SESSION_LINK_US / 1000000));
     if (e->web.facts.sha256[0] != 0)
         buf_printf(b, "\"fingerprint\":\"%s\",", e->web.facts.sha256);
-    buf_put_str(b, "\"url\":\"http://");
-    put_address(e, b);
+    buf_put_str(b, "\"url\":\"");
+    put_place(e, b);
     buf_printf(b, "/#sign-in=%s\"}", text);
     crypto_wipe(text, sizeof text);
     audit(e, c, "session-link", NULL);
@@ -154,6 +164,20 @@ static int on_close(struct engine *e, const struct call *c,
     return SYNCLINE_OK;
 }
 
+static int on_end_all(struct engine *e, const struct call *c,
+    const struct json *args, struct buf *b, struct errmsg *why)
+{
+    size_t n;
+
+    (void)args;
+    (void)why;
+    n = sessions_end_all(e->sessions);
+    if (n > 0)
+        audit(e, c, "session-ended", NULL);
+    buf_printf(b, "{\"ok\":true,\"ended\":%zu}", n);
+    return SYNCLINE_OK;
+}
+
 bool engine_sessions_take(
     struct engine *e, struct call *c, const struct json *args)
 {
@@ -165,15 +189,17 @@ bool engine_sessions_take(
         { "session_link", on_link },
         { "session_open", on_open },
         { "session_close", on_close },
+        { "session_end_all", on_end_all },
     };
+    const size_t n = sizeof ops / sizeof *ops;
     struct errmsg why = { "" };
     struct buf b = { 0 };
     size_t i = 0;
     int rc;
 
-    while (i < 3 && strcmp(c->op, ops[i].op) != 0)
+    while (i < n && strcmp(c->op, ops[i].op) != 0)
         i++;
-    if (i == 3)
+    if (i == n)
         return false;
     (void)buf_reserve(&b, ANSWER_ROOM); /* one piece, to be wiped */
     rc = e->sessions != NULL

@@ -214,3 +214,13 @@ void sessions_end(struct sessions *s, const char *id)
         if (strcmp(s->list[i].id, id) == 0)
             s->list[i] = (struct session){ .made_us = 0 };
 }
+
+size_t sessions_end_all(struct sessions *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < SESSIONS_MAX; i++)
+        n += s->list[i].made_us != 0;
+    *s = (struct sessions){ .links[0].made_us = 0 };
+    return n;
+}

@@ -45,5 +45,7 @@ NODISCARD int sessions_check(struct sessions *s, struct slice cookie,
 NODISCARD int sessions_find(
     const struct sessions *s, const char *id, uint64_t now_us);
 void sessions_end(struct sessions *s, const char *id);
+/* And all links; how many sessions there were. */
+size_t sessions_end_all(struct sessions *s);
 
 #endif

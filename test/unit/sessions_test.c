@@ -138,6 +138,22 @@ TEST(the_one_that_is_used_least_makes_room)
     sessions_free(s);
 }
 
+TEST(all_are_ended_at_once)
+{
+    char link[SESSION_SECRET_TEXT + 1];
+    struct session_secrets a, b;
+
+    CHECK_OK(sessions_new(&s));
+    open_one(T0, &a);
+    open_one(T0, &b);
+    CHECK_OK(sessions_link(s, T0, link));
+    CHECK_INT(sessions_end_all(s), 2);
+    CHECK_INT(check(&a, T0), SYNCLINE_EDENIED);
+    CHECK_INT(sessions_open(s, slice_str(link), T0, &b), SYNCLINE_EDENIED);
+    CHECK_INT(sessions_end_all(s), 0);
+    sessions_free(s);
+}
+
 /* Links are bounded as well: the ninth takes the place of the first. */
 TEST(the_oldest_link_makes_room)
 {

@@ -12,6 +12,7 @@ import { status } from "../node";
 import { fullTime } from "../time";
 import { Button, Code, Dialog, Field, Note, Problem, Tabs, say, useAction,
     useEvery } from "../ui";
+import { Digits } from "./digits";
 import { Terms, noTerms, termsOf } from "./terms";
 import type { TermsNow } from "./terms";
 
@@ -163,10 +164,7 @@ function Asks({ asking: p, terms }: { asking: Asking; terms: TermsNow }) {
             {p.digits ? (
                 <>
                     <p>{t.devices.sameDigits}</p>
-                    <div class="digits" aria-label={p.digits}>
-                        <span>{p.digits.slice(0, 3)}</span>
-                        <span>{p.digits.slice(3)}</span>
-                    </div>
+                    <Digits text={p.digits} />
                 </>
             ) : null}
             <p class="muted small-text" role="status">{p.confirmed

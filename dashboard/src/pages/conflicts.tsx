@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ask, getExact, path } from "../api";
 import { Diff } from "../diff";
 import { JsonEditor, checkJson } from "../editor";
-import { parse, print } from "../json";
+import { isObject, parse, print } from "../json";
 import type { Json } from "../json";
 import { conflictTurn, lookAgain, spaces } from "../node";
 import { href } from "../router";
@@ -69,6 +69,17 @@ function SideView({ side, title, tone, action }: {
     );
 }
 
+// Members of both; where both have one, that in effect.
+function both(winner: Json, loser: Json): Json {
+    if (!isObject(winner) || !isObject(loser))
+        return winner;
+    const made: { [key: string]: Json } = Object.create(null);
+    for (const key of new Set([...Object.keys(loser), ...Object.keys(winner)]))
+        made[key] = !(key in winner) ? loser[key]! : !(key in loser)
+            ? winner[key]! : both(winner[key]!, loser[key]!);
+    return made;
+}
+
 function Other({ conflict: c, onClose }: {
     conflict: Conflict; onClose: () => void;
 }) {
@@ -92,6 +103,11 @@ function Other({ conflict: c, onClose }: {
                         <Button small onClick={() =>
                             setText(print(c.loser.value) || "null")}>
                             {t.conflicts.useLoser}</Button>
+                        {isObject(c.winner.value) && isObject(c.loser.value) ? (
+                            <Button small onClick={() => setText(
+                                print(both(c.winner.value!, c.loser.value!)))}>
+                                {t.conflicts.useBoth}</Button>
+                        ) : null}
                     </div>
                     <JsonEditor text={text} setText={setText} rows={8}
                         label={t.conflicts.value} />

@@ -4,13 +4,14 @@ import { useEffect, useState } from "preact/hooks";
 import { get, path, send } from "../api";
 import { Icon } from "../icons";
 import { watch } from "../live";
-import { lookAtNode, status } from "../node";
+import { status } from "../node";
 import { useValue } from "../state";
 import { t } from "../strings";
 import { Time } from "../time";
-import { Badge, Button, Confirm, Dialog, Empty, Field, Loading, Page, Panel,
-    Problem, Who, say, short, useAction, useEvery, useLoad } from "../ui";
+import { Badge, Button, Confirm, Dialog, Empty, Loading, Page, Panel, Problem,
+    Who, say, short, useAction, useEvery, useLoad } from "../ui";
 import { AddDevice } from "./add_device";
+import { JoinMesh } from "./join_mesh";
 import { Terms, noTerms } from "./terms";
 
 export interface Member {
@@ -60,50 +61,6 @@ function ChangeDialog({ member: m, onClose, onDone }: {
                 <Button kind="main" busy={busy} onClick={run}
                     disabled={noTerms(terms)}>{t.save}</Button>
             </footer>
-        </Dialog>
-    );
-}
-
-function JoinDialog({ onClose }: { onClose: () => void }) {
-    const [code, setCode] = useState("");
-    const [leave, setLeave] = useState(false);
-    const { run, busy, why } = useAction(async () => {
-        const told = await send<{ name?: string }>("POST", "/v1/join",
-            { code: code.trim(), ...leave ? { leave: true } : {} });
-        say(t.devices.joinedMesh(told.name ?? t.unknown));
-        lookAtNode();
-        onClose();
-    });
-    return (
-        <Dialog title={t.devices.joinTitle} onClose={onClose}>
-            <form onSubmit={event => {
-                event.preventDefault();
-                run();
-            }}>
-                <div class="dialog-body">
-                    <p>{t.devices.joinText}</p>
-                    <Field label={t.devices.code}>
-                        {({ id, describedBy }) => (
-                            <textarea id={id} aria-describedby={describedBy}
-                                class="mono" rows={3} spellcheck={false}
-                                value={code} required
-                                onInput={e => setCode(e.currentTarget.value)} />
-                        )}
-                    </Field>
-                    <label class="check">
-                        <input type="checkbox" checked={leave}
-                            onChange={e => setLeave(e.currentTarget.checked)} />
-                        {t.devices.leave}
-                    </label>
-                    {why ? <Problem why={why} /> : null}
-                </div>
-                <footer class="dialog-foot">
-                    <Button onClick={onClose}>{t.cancel}</Button>
-                    <Button kind="main" submit busy={busy}
-                        disabled={code.trim() === ""}>{t.devices.joinIt}
-                    </Button>
-                </footer>
-            </form>
         </Dialog>
     );
 }
@@ -212,7 +169,7 @@ export function Devices() {
             </p>
             {open?.is === "add" ? (
                 <AddDevice onClose={shut} onDone={reload} />
-            ) : open?.is === "join" ? <JoinDialog onClose={shut} />
+            ) : open?.is === "join" ? <JoinMesh onClose={shut} />
                 : open?.is === "change" ? (
                     <ChangeDialog member={open.member} onClose={shut}
                         onDone={reload} />

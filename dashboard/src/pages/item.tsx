@@ -77,15 +77,31 @@ function useItem(space: string, item: string) {
         });
         return () => abort.abort();
     }, [space, item, turn, conflicts]);
-    useEffect(() => watch(space, {
-        change(c) {
-            if (c.key === item)
+    // One that changes all the time is read five times a second, no more.
+    useEffect(() => {
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        let read = 0;
+        const again = () => {
+            if (timer !== undefined)
+                return;
+            timer = setTimeout(() => {
+                timer = undefined;
+                read = Date.now();
                 setTurn(n => n + 1);
-        },
-        resync() {
-            setTurn(n => n + 1);
-        },
-    }), [space, item]);
+            }, Math.max(0, read + 200 - Date.now()));
+        };
+        const end = watch(space, {
+            change(c) {
+                if (c.key === item)
+                    again();
+            },
+            resync: again,
+        });
+        return () => {
+            clearTimeout(timer);
+            end();
+        };
+    }, [space, item]);
     return { loaded, why, reload: () => setTurn(n => n + 1) };
 }
 

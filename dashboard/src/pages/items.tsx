@@ -7,6 +7,7 @@ import { Icon } from "../icons";
 import { print } from "../json";
 import type { Json } from "../json";
 import { watch } from "../live";
+import type { Change } from "../live";
 import { isOwn, lookAgain, spaces } from "../node";
 import { go, href } from "../router";
 import { useValue } from "../state";
@@ -113,32 +114,41 @@ function useListing(space: string, prefix: string, find: string): Listing {
         };
     }, [space, prefix, find, turn]);
 
-    useEffect(() => watch(space, {
-        change(c) {
-            lookAgain();
-            if (!c.key.startsWith(prefix)
-                || !c.key.toLowerCase().includes(find.toLowerCase()))
-                return;
-            setRows(before => {
-                const made = new Map(before);
+    // Many changes at once are one picture: they wait for the next.
+    const waiting = useRef<Change[]>([]);
+    const beyond = useRef("");
+    beyond.current = more ? last.current : "";
+    const take = () => {
+        const list = waiting.current;
+        waiting.current = [];
+        setRows(before => {
+            const made = new Map(before);
+            for (const c of list)
                 if (c.deleted)
                     made.delete(c.key);
-                else
+                else if (!beyond.current || c.key <= beyond.current)
                     made.set(c.key, { key: c.key, version: c.version,
                         value: c.value ?? null });
-                return made;
-            });
-            setFresh(before => new Set(before).add(c.key));
-            setTimeout(() => setFresh(before => {
-                const made = new Set(before);
-                made.delete(c.key);
-                return made;
-            }), 2500);
-        },
-        resync() {
-            setTurn(n => n + 1);
-        },
-    }), [space, prefix, find]);
+            return made;
+        });
+        setFresh(new Set(list.map(c => c.key)));
+        lookAgain();
+    };
+    useEffect(() => {
+        waiting.current = [];
+        return watch(space, {
+            change(c) {
+                if (!c.key.startsWith(prefix)
+                    || !c.key.toLowerCase().includes(find.toLowerCase()))
+                    return;
+                if (waiting.current.push(c) === 1)
+                    setTimeout(take, 40);
+            },
+            resync() {
+                setTurn(n => n + 1);
+            },
+        });
+    }, [space, prefix, find]);
 
     const sorted = useMemo(() => [...rows.values()].sort((a, b) =>
         a.key < b.key ? -1 : 1), [rows]);

@@ -9,6 +9,7 @@ import { useValue } from "../state";
 import { t } from "../strings";
 import { Badge, Button, Confirm, Loading, Note, Page, Panel, Problem, say,
     useAction, useLoad } from "../ui";
+import { Tokens } from "./tokens";
 
 // ---- spaces and what becomes of conflicts in them ----
 
@@ -302,6 +303,7 @@ export function Settings() {
     return (
         <Page title={t.pages.settings} lead={t.settings.lead}>
             <Spaces />
+            <Tokens />
             <Options />
         </Page>
     );

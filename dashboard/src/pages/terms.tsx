@@ -19,11 +19,44 @@ export function termsOf(now: TermsNow): object {
     return { role: now.role, ...now.spaces ? { spaces: now.spaces } : {} };
 }
 
+export function SpaceChoices({ now, set }: {
+    now: string[] | null; set: (next: string[] | null) => void;
+}) {
+    const names = useValue(spaces).filter(isOwn).map(s => s.name);
+    return (
+        <fieldset class="choices">
+            <legend>{t.devices.spaces}</legend>
+            <div class="checks">
+                <label>
+                    <input type="radio" name="which" checked={now === null}
+                        onChange={() => set(null)} />{t.devices.allSpaces}
+                </label>
+                <label>
+                    <input type="radio" name="which" checked={now !== null}
+                        onChange={() => set(["default"])} />
+                    {t.devices.someSpaces}
+                </label>
+            </div>
+            {now === null ? null : (
+                <div class="checks">
+                    {names.map(name => (
+                        <label key={name}>
+                            <input type="checkbox" checked={now.includes(name)}
+                                onChange={e => set(e.currentTarget.checked
+                                    ? [...now, name]
+                                    : now.filter(x => x !== name))} />
+                            {name}
+                        </label>
+                    ))}
+                </div>
+            )}
+        </fieldset>
+    );
+}
+
 export function Terms({ now, set }: {
     now: TermsNow; set: (next: TermsNow) => void;
 }) {
-    const names = useValue(spaces).filter(isOwn).map(s => s.name);
-    const chosen = now.spaces ?? [];
     return (
         <>
             <fieldset class="choices">
@@ -45,40 +78,8 @@ export function Terms({ now, set }: {
                 </div>
             </fieldset>
             {now.role === "admin" ? null : (
-                <fieldset class="choices">
-                    <legend>{t.devices.spaces}</legend>
-                    <div class="checks">
-                        <label>
-                            <input type="radio" name="which"
-                                checked={now.spaces === null}
-                                onChange={() => set({ ...now, spaces: null })}
-                            />{t.devices.allSpaces}
-                        </label>
-                        <label>
-                            <input type="radio" name="which"
-                                checked={now.spaces !== null}
-                                onChange={() => set({ ...now,
-                                    spaces: ["default"] })} />
-                            {t.devices.someSpaces}
-                        </label>
-                    </div>
-                    {now.spaces === null ? null : (
-                        <div class="checks">
-                            {names.map(name => (
-                                <label key={name}>
-                                    <input type="checkbox"
-                                        checked={chosen.includes(name)}
-                                        onChange={e => set({ ...now, spaces:
-                                            e.currentTarget.checked
-                                                ? [...chosen, name]
-                                                : chosen.filter(x =>
-                                                    x !== name) })} />
-                                    {name}
-                                </label>
-                            ))}
-                        </div>
-                    )}
-                </fieldset>
+                <SpaceChoices now={now.spaces}
+                    set={chosen => set({ ...now, spaces: chosen })} />
             )}
         </>
     );
