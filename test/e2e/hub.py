@@ -7,6 +7,9 @@ import requests
 
 PATIENCE = 20
 
+# What was asked and done: (method, path). For who looks whether all was.
+TRAFFIC = set()
+
 
 class Hub:
     def __init__(self, node, token=None):
@@ -33,7 +36,9 @@ class Hub:
         if r.status_code != want:
             raise AssertionError("%s %s: %d, not %d: %s" % (
                 method, path, r.status_code, want, r.text))
-        if r.status_code >= 400 and method != "HEAD":
+        if r.status_code < 400:
+            TRAFFIC.add((method, path.split("?")[0]))
+        elif method != "HEAD":
             problem(r)
         return r
 

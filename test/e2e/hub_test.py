@@ -7,10 +7,11 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import websockets
 
-from hub import Hub, events
+from hub import Hub, TRAFFIC, events
 from node import World, conflicts, main, wait_for
 from tap import check, equal, holds
 
@@ -155,6 +156,7 @@ class Socket:
                 subprotocols=["syncline.v1", "bearer." + token], **more)
 
         self.ws = self._do(dial())
+        TRAFFIC.add(("GET", path))
 
     def _do(self, what):
         async def bounded():
@@ -344,6 +346,7 @@ def the_mesh_is_shown_and_changed():
             equal((health["status"], health["ready"]), ("healthy", True),
                   "well")
             equal(health["connected_clients"], 1, "b alone")
+            check(abs(health["timestamp"] - time.time()) < 60, health)
 
 
 def every_operation_is_described():

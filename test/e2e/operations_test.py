@@ -477,5 +477,60 @@ def tokens_logs_and_clocks_are_seen_to():
                   epoch + 1, "a new epoch")
 
 
+def roles_and_keys_are_changed():
+    with World() as w:
+        a, b = w.mesh("a", "b")
+        with Hub(a) as h:
+            h.ask("PUT", "/v1/spaces/notes")
+            told = h.json("POST", "/v1/members/b/grant",
+                          json={"role": "member"})
+            equal((told["name"], told["role"]), ("b", "member"), "demoted")
+            told = h.json("POST", "/v1/members/b/grant", json={
+                "spaces": ["default", "notes"], "only": True})
+            equal(sorted(told["spaces"]), ["default", "notes"], "of two")
+            told = h.json("POST", "/v1/members/b/revoke",
+                          json={"spaces": ["notes"]})
+            equal(told["spaces"], ["default"], "of one")
+            epoch = h.json("GET", "/v1/status")["epoch"]
+            equal(h.json("POST", "/v1/rotate", json={})["epoch"], epoch + 1,
+                  "another key")
+            h.ask("PUT", "/v1/spaces/default/policy",
+                  json={"prefix": "p/", "policy": "manual"})
+            equal([(p["prefix"], p["policy"]) for p in h.json(
+                "GET", "/v1/policies?space=default")["policies"]][0],
+                  ("p/", "manual"), "the policy")
+            wait_for("b has heard", lambda: b.status()["epoch"] == epoch + 1)
+
+
+def a_page_looks_after_the_node():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            checks = {c["name"]: c for c in h.json(
+                "GET", "/v1/doctor")["checks"]}
+            check(checks["disk"]["ok"], checks)
+            a.do("token", "create", "--name", "t")
+            told = h.json("GET", "/v1/audit")
+            equal((told["seq"], told["trouble"]), (1, None), "one record")
+            equal(h.json("GET", "/v1/rescue")["rescue"], [], "nothing waits")
+            equal(h.json("POST", "/v1/rescue", json={
+                "take": "drop", "all": True})["items"], 0, "of nothing")
+            h.ask("POST", "/v1/rescue", 404, json={
+                "take": "drop", "space": "default", "key": "x"})
+
+
+def a_browser_signs_in_and_out():
+    with World() as w:
+        a, = w.nodes("a")
+        link = a.call("session_link")["url"].split("=")[1]
+        with Hub(a, "") as h:
+            h.session.headers["Origin"] = h.base
+            told = h.json("POST", "/v1/session", json={"link": link})
+            h.session.headers["Syncline-Session"] = told["session"]
+            h.ask("GET", "/v1/config")
+            h.ask("DELETE", "/v1/session")
+            h.ask("GET", "/v1/config", 401)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))

@@ -219,6 +219,7 @@ static void put_health(struct hub_conn *c, const struct json *answer)
     const struct json *peers = json_get(answer, "peers");
     const struct json *audit = json_get(answer, "audit");
     const struct json *trouble = json_get(audit, "trouble");
+    const int64_t us = json_get_int(json_get(answer, "clock"), "time", 0);
     const bool ready = trouble == NULL || trouble->type == JSON_NULL;
     struct buf b = { 0 };
     unsigned n = 0;
@@ -232,8 +233,11 @@ static void put_health(struct hub_conn *c, const struct json *answer)
     if (netaddr_is_loopback(&c->who.remote))
         buf_printf(&b,
             ",\"instance_id\":\"%.*s\",\"connected_clients\":%u,"
-            "\"model_loaded\":false,\"model\":null,\"version\":\"%s\"",
-            SLICE_FMT(json_get_str(answer, "device")), n, c->hub->opt.version);
+            "\"timestamp\":%lld.%06lld,\"model_loaded\":false,\"model\":null,"
+            "\"version\":\"%s\"",
+            SLICE_FMT(json_get_str(answer, "device")), n,
+            (long long)(us / 1000000), (long long)(us % 1000000),
+            c->hub->opt.version);
     buf_put_str(&b, "}\n");
     hub_respond(
         c, ready ? 200 : 503, "application/json", SLICE_NONE, buf_slice(&b));
