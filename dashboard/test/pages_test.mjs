@@ -227,6 +227,8 @@ async function the_mesh_is_shown_as_it_is(w) {
         await row(name).getByText("connected", { exact: true }).waitFor();
     equal(await page.locator(".graph .node").count(), 3, "three stand there");
     await page.locator(".graph .link.connected").nth(1).waitFor();
+    // Under the page's own policy for content, plots are drawn.
+    await page.locator(".plot canvas").nth(2).waitFor();
     await page.getByRole("button", { name: "Compare all data" }).click();
     await page.getByText("hold the same").waitFor();
     await c.stop();

@@ -126,18 +126,30 @@ static int deny(
         "syncline dashboard");
 }
 
+/* As engine_admit: nobody shuts others of this machine out. */
+static int open_by_link(struct engine *e, const struct netaddr *from,
+    struct slice link, uint64_t now, struct session_secrets *out)
+{
+    const bool waits =
+        !PLANTED(R12_FAILURES) && attempts_wait_us(e->attempts, from, now) > 0;
+    int rc = waits && !netaddr_is_loopback(from)
+        ? SYNCLINE_EBUSY
+        : sessions_open(e->sessions, link, now, out);
+
+    return waits && rc == SYNCLINE_EDENIED ? SYNCLINE_EBUSY : rc;
+}
+
 static int on_open(struct engine *e, const struct call *c,
     const struct json *args, struct buf *b, struct errmsg *why)
 {
     const uint64_t now = clock_mono_us();
     struct session_secrets made;
-    int rc;
+    int rc =
+        open_by_link(e, &c->asker.from, json_get_str(args, "link"), now, &made);
 
-    if (attempts_wait_us(e->attempts, &c->asker.from, now) > 0 &&
-        !PLANTED(R12_FAILURES))
-        return errmsg_set(why, SYNCLINE_EBUSY,
-            "too many wrong secrets from this address; wait a minute");
-    rc = sessions_open(e->sessions, json_get_str(args, "link"), now, &made);
+    if (rc == SYNCLINE_EBUSY)
+        return errmsg_set(
+            why, rc, "too many wrong secrets from this address; wait a minute");
     if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ETIMEOUT)
         return deny(e, c, rc, why);
     if (rc != SYNCLINE_OK)
