@@ -72,6 +72,33 @@ async function devices_pair_and_see_each_other_live(w) {
     await quiet(page, other);
 }
 
+// A folder of many keys is one line, behind which others stand; any key is
+// found.
+async function many_keys_are_found(w) {
+    const a = await w.node("a");
+    const ops = Array.from({ length: 1000 }, (_, i) => ({
+        key: `sensor/${i % 3}/k${String(i).padStart(4, "0")}`, value: { i } }));
+    await a.api("/v1/spaces/default/items", "POST", { ops });
+    await a.put("zone", { last: true });
+    const page = await w.open(a);
+    await page.getByText("zone").waitFor();
+    await page.getByText("100 items or more").waitFor();
+    await page.getByText("sensor/").click();
+    for (const name of ["0/", "1/", "2/"])
+        await page.getByText(name, { exact: true }).waitFor();
+    await page.getByText("2/", { exact: true }).click();
+    await page.getByText("k0002").waitFor();
+    equal(await page.locator(".rows li").count(), 100, "a page");
+    await page.getByRole("button", { name: "Show more" }).click();
+    await page.getByText("k0302").waitFor();
+    await page.getByLabel("Find keys").fill("K0998");
+    await page.getByText("k0998").waitFor();
+    equal(await page.locator(".rows li").count(), 1, "that one");
+    await a.put("sensor/2/k0998x", 1);
+    await page.getByText("k0998x").waitFor();
+    await quiet(page);
+}
+
 // Who writes what somebody else has written meanwhile is told, and nothing is
 // lost.
 async function what_changes_while_one_writes_is_told(w) {
@@ -365,7 +392,7 @@ async function names_are_inert(w) {
     await quiet(page);
 }
 
-await run([devices_pair_and_see_each_other_live,
+await run([devices_pair_and_see_each_other_live, many_keys_are_found,
     what_changes_while_one_writes_is_told, history_is_shown_and_restored,
     conflicts_are_settled_by_hand, a_device_asks_is_limited_and_removed,
     the_mesh_is_shown_as_it_is, an_error_is_shown_and_acknowledged,

@@ -1,7 +1,8 @@
 // Items: the keys of a space, and the one that is chosen.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { ask, getExact, isAbort, path, reason } from "../api";
+import { ask as request, getExact, isAbort, path, reason } from "../api";
+import type { Query } from "../api";
 import { JsonEditor, checkJson } from "../editor";
 import { Icon } from "../icons";
 import { print } from "../json";
@@ -27,12 +28,20 @@ interface Listed {
     more_items: boolean;
 }
 
-const PAGE = 300, SCAN = 1000, FOUND_MAX = 200;
+const PAGE = 100, SCAN = 1000, FOUND_MAX = 200, ENTRIES = 100, ASKS_MAX = 40;
+const LAST = "\u{10ffff}"; // sorts behind all that a folder holds
 
 // ---- what is listed ----
 
+interface Part {
+    rows: Row[];
+    partial: string[]; // folders of which not all was looked at
+    next: string | null; // where more is; null: that was all
+}
+
 interface Listing {
     rows: Row[];
+    partial: Set<string>;
     more: boolean;
     loading: boolean;
     why: string | null;
@@ -40,25 +49,61 @@ interface Listing {
     loadMore: () => void;
 }
 
-// All keys of a page that fit, or, where something is looked for, those of
-// all pages that hold it.
-async function readPage(space: string, prefix: string, find: string,
-    after: string, signal: AbortSignal): Promise<Listed> {
-    const at = path`/v1/spaces/${space}/items`;
-    if (!find)
-        return getExact<Listed>(at,
+function ask(space: string, query: Query, signal: AbortSignal):
+    Promise<Listed> {
+    return getExact<Listed>(path`/v1/spaces/${space}/items`, query, signal);
+}
+
+function lastKey(page: Listed): string {
+    return page.items[page.items.length - 1]!.key;
+}
+
+// The folder of a key, seen from a prefix; "": it is in none.
+function folderOf(key: string, prefix: string): string {
+    const cut = key.indexOf("/", prefix.length);
+    return cut < 0 || cut === key.length - 1 ? "" : key.slice(0, cut + 1);
+}
+
+// Of a folder with many keys the first ones are enough: it is one line.
+async function readFolders(space: string, prefix: string, after: string,
+    signal: AbortSignal): Promise<Part> {
+    const rows: Row[] = [], partial: string[] = [];
+    const entries = new Set<string>();
+    for (let asked = 0; asked < ASKS_MAX; asked++) {
+        const page = await ask(space,
             { prefix, after, limit: PAGE, values: true }, signal);
-    const found: Row[] = [];
+        rows.push(...page.items);
+        for (const row of page.items)
+            entries.add(folderOf(row.key, prefix) || row.key);
+        if (!page.more_items)
+            return { rows, partial, next: null };
+        after = lastKey(page);
+        const folder = folderOf(after, prefix);
+        if (folder) {
+            partial.push(folder);
+            after = folder + LAST;
+        }
+        if (entries.size >= ENTRIES)
+            break;
+    }
+    return { rows, partial, next: after };
+}
+
+// All keys that hold a word, as far as there are not too many.
+async function readFound(space: string, prefix: string, find: string,
+    after: string, signal: AbortSignal): Promise<Part> {
+    const rows: Row[] = [];
     const word = find.toLowerCase();
     for (;;) {
-        const page = await getExact<Listed>(at,
-            { prefix, after, limit: SCAN }, signal);
+        const page = await ask(space, { prefix, after, limit: SCAN }, signal);
         for (const row of page.items)
             if (row.key.toLowerCase().includes(word))
-                found.push(row);
-        if (!page.more_items || found.length >= FOUND_MAX)
-            return { items: found, more_items: page.more_items };
-        after = page.items[page.items.length - 1]!.key;
+                rows.push(row);
+        if (!page.more_items)
+            return { rows, partial: [], next: null };
+        after = lastKey(page);
+        if (rows.length >= FOUND_MAX)
+            return { rows, partial: [], next: after };
     }
 }
 
@@ -74,21 +119,21 @@ function merged(rows: Map<string, Row>, items: Row[]): Map<string, Row> {
 
 function useListing(space: string, prefix: string, find: string): Listing {
     const [rows, setRows] = useState(new Map<string, Row>());
-    const [more, setMore] = useState(false);
+    const [partial, setPartial] = useState(new Set<string>());
+    const [next, setNext] = useState<string | null>(null);
     const [loading, setLoading] = useState(true);
     const [why, setWhy] = useState<string | null>(null);
     const [fresh, setFresh] = useState(new Set<string>());
     const [turn, setTurn] = useState(0);
-    const last = useRef("");
 
     const load = (after: string, signal: AbortSignal) => {
         setLoading(true);
-        readPage(space, prefix, find, after, signal).then(page => {
-            setRows(before => merged(after ? before : new Map(), page.items));
-            setMore(page.more_items);
-            const end = page.items[page.items.length - 1];
-            if (end)
-                last.current = end.key;
+        (find ? readFound(space, prefix, find, after, signal)
+            : readFolders(space, prefix, after, signal)).then(part => {
+            setRows(before => merged(after ? before : new Map(), part.rows));
+            setPartial(before => new Set([...after ? before : [],
+                ...part.partial]));
+            setNext(part.next);
             setWhy(null);
             setLoading(false);
         }, e => {
@@ -98,12 +143,6 @@ function useListing(space: string, prefix: string, find: string): Listing {
             }
         });
     };
-
-    useEffect(() => {
-        setRows(new Map());
-        setMore(false);
-        last.current = "";
-    }, [space, prefix, find]);
 
     useEffect(() => {
         const abort = new AbortController();
@@ -117,7 +156,7 @@ function useListing(space: string, prefix: string, find: string): Listing {
     // Many changes at once are one picture: they wait for the next.
     const waiting = useRef<Change[]>([]);
     const beyond = useRef("");
-    beyond.current = more ? last.current : "";
+    beyond.current = next ?? "";
     const take = () => {
         const list = waiting.current;
         waiting.current = [];
@@ -152,37 +191,38 @@ function useListing(space: string, prefix: string, find: string): Listing {
 
     const sorted = useMemo(() => [...rows.values()].sort((a, b) =>
         a.key < b.key ? -1 : 1), [rows]);
-    return { rows: sorted, more, loading, why, fresh,
-        loadMore: () => load(last.current, new AbortController().signal) };
+    return { rows: sorted, partial, more: next !== null, loading, why, fresh,
+        loadMore: () => load(next ?? "", new AbortController().signal) };
 }
 
 // ---- folders: what keys have in common up to a slash ----
 
 type Entry =
-    | { is: "folder"; prefix: string; name: string; n: number; fresh: boolean }
+    | { is: "folder"; prefix: string; name: string; n: number; fresh: boolean;
+        partial: boolean }
     | { is: "item"; row: Row; name: string; fresh: boolean };
 
 function entries(list: Listing, prefix: string, find: string): Entry[] {
     const made: Entry[] = [];
     const folders = new Map<string, Entry & { is: "folder" }>();
     for (const row of list.rows) {
-        const rest = row.key.slice(prefix.length);
-        const cut = find ? -1 : rest.indexOf("/");
+        const within = find ? "" : folderOf(row.key, prefix);
         const fresh = list.fresh.has(row.key);
-        if (cut < 0 || cut === rest.length - 1) {
-            made.push({ is: "item", row, name: rest || row.key, fresh });
+        if (!within) {
+            made.push({ is: "item", row, fresh,
+                name: row.key.slice(prefix.length) || row.key });
             continue;
         }
-        const name = rest.slice(0, cut + 1);
-        const known = folders.get(name);
+        const known = folders.get(within);
         if (known) {
             known.n++;
             known.fresh ||= fresh;
             continue;
         }
-        const folder = { is: "folder" as const, prefix: prefix + name, name,
-            n: 1, fresh };
-        folders.set(name, folder);
+        const folder = { is: "folder" as const, prefix: within, n: 1, fresh,
+            name: within.slice(prefix.length),
+            partial: list.partial.has(within) };
+        folders.set(within, folder);
         made.push(folder);
     }
     return made;
@@ -223,7 +263,9 @@ function ListRow({ entry, space, chosen }: {
                 <span class="row-text">
                     <span class="row-key">{entry.name}</span>
                     <span class="row-value">{entry.is === "folder"
-                        ? t.units.items(entry.n) : preview(entry.row.value)}
+                        ? entry.partial ? t.items.atLeast(entry.n)
+                            : t.units.items(entry.n)
+                        : preview(entry.row.value)}
                     </span>
                 </span>
                 {entry.is === "folder" ? <Icon name="right" /> : null}
@@ -232,24 +274,15 @@ function ListRow({ entry, space, chosen }: {
     );
 }
 
-function List({ space, prefix, chosen, find, setFind, onNew }: {
+// What is listed begins anew with another folder or another word.
+function ListBody({ space, prefix, chosen, find, onNew }: {
     space: string; prefix: string; chosen: string; find: string;
-    setFind: (text: string) => void; onNew: () => void;
+    onNew: () => void;
 }) {
     const list = useListing(space, prefix, find);
     const shown = entries(list, prefix, find);
     return (
-        <section class="panel list" aria-label={t.items.list}>
-            <div class="list-head">
-                <div class="search">
-                    <Icon name="search" />
-                    <input type="search" value={find}
-                        placeholder={t.items.search}
-                        aria-label={t.items.search}
-                        onInput={e => setFind(e.currentTarget.value)} />
-                </div>
-                {prefix ? <Crumbs space={space} prefix={prefix} /> : null}
-            </div>
+        <>
             {list.why ? <Problem why={list.why} /> : null}
             {shown.length > 0 ? (
                 <ul class="rows">
@@ -274,6 +307,28 @@ function List({ space, prefix, chosen, find, setFind, onNew }: {
                         {t.more}</Button>
                 </div>
             ) : null}
+        </>
+    );
+}
+
+function List({ space, prefix, chosen, find, setFind, onNew }: {
+    space: string; prefix: string; chosen: string; find: string;
+    setFind: (text: string) => void; onNew: () => void;
+}) {
+    return (
+        <section class="panel list" aria-label={t.items.list}>
+            <div class="list-head">
+                <div class="search">
+                    <Icon name="search" />
+                    <input type="search" value={find}
+                        placeholder={t.items.search}
+                        aria-label={t.items.search}
+                        onInput={e => setFind(e.currentTarget.value)} />
+                </div>
+                {prefix ? <Crumbs space={space} prefix={prefix} /> : null}
+            </div>
+            <ListBody key={prefix + "\n" + find} space={space}
+                prefix={prefix} chosen={chosen} find={find} onNew={onNew} />
         </section>
     );
 }
@@ -286,7 +341,7 @@ function NewItem({ space, prefix, onClose }: {
     const [key, setKey] = useState(prefix);
     const [text, setText] = useState("{\n  \n}");
     const { run, busy, why } = useAction(async () => {
-        await ask("PUT", path`/v1/spaces/${space}/items/${key}`,
+        await request("PUT", path`/v1/spaces/${space}/items/${key}`,
             { body: text, headers: { "If-None-Match": "*" } });
         say(t.items.created(key));
         onClose();

@@ -80,6 +80,7 @@ export const en = {
         empty: "Nothing here yet",
         emptyText: "An item is a key with a JSON document. What is written "
             + "here is on every device that belongs to the mesh.",
+        atLeast: (n: number) => `${n.toLocaleString("en")} items or more`,
         noneFound: "No key holds that",
         noneFoundText: "Keys of this folder and those below it were looked at.",
         choose: "Choose an item",

@@ -82,6 +82,7 @@ export const es: Strings = {
         empty: "Aún no hay nada",
         emptyText: "Un elemento es una clave con un documento JSON. Lo que se "
             + "escribe aquí está en todos los dispositivos de la malla.",
+        atLeast: n => `${n.toLocaleString("es")} elementos o más`,
         noneFound: "Ninguna clave contiene eso",
         noneFoundText: "Se miraron las claves de esta carpeta y de las que "
             + "contiene.",
