@@ -1,6 +1,6 @@
 // build.mjs OUT - packs the dashboard for the program: one script, one style
-// sheet, the page and its icon, each as gzip, and beside them the assembler
-// file that takes their bytes in and the table in C that names them.
+// sheet, the page and its icon, the same of the pages of the API, each as gzip,
+// and beside them the assembler file that takes their bytes in and the table in C that names them.
 //
 // Equal sources make equal bytes: no time, no name of a machine.
 import { createHash } from "node:crypto";
@@ -18,7 +18,8 @@ function hash(bytes) {
     return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
-const inputs = [join(here, "src/index.html"), join(here, "src/icon.svg")];
+const inputs = ["src/index.html", "src/docs/docs.html", "src/icon.svg"].map(
+    name => join(here, name));
 
 async function bundle(entry, loader) {
     const made = await build({
@@ -45,23 +46,39 @@ async function bundle(entry, loader) {
 
 const script = await bundle("src/main.tsx", {});
 const style = await bundle("src/style.css", {});
+const docsScript = await bundle("src/docs/docs.ts", {});
+const docsStyle = await bundle("src/docs/docs.css", {});
 const icon = readFileSync(join(here, "src/icon.svg"));
 const names = {
-    "app.js": `/app-${hash(script)}.js`,
-    "app.css": `/app-${hash(style)}.css`,
+    "/app.js": `/app-${hash(script)}.js`,
+    "/app.css": `/app-${hash(style)}.css`,
+    "/docs.js": `/docs-${hash(docsScript)}.js`,
+    "/docs.css": `/docs-${hash(docsStyle)}.css`,
 };
-const page = Buffer.from(
-    readFileSync(join(here, "src/index.html"), "utf8")
-        .replace("/app.js", names["app.js"])
-        .replace("/app.css", names["app.css"]));
+
+function pageOf(file) {
+    let text = readFileSync(join(here, file), "utf8");
+    for (const [name, named] of Object.entries(names))
+        text = text.replace(`"${name}"`, `"${named}"`);
+    return Buffer.from(text);
+}
+
+const page = pageOf("src/index.html");
+const docs = pageOf("src/docs/docs.html");
 
 // file, path, type, is its path another when it changes
 const pages = [
     ["index.html.gz", "/", "text/html; charset=utf-8", false, page],
-    ["app.js.gz", names["app.js"], "text/javascript; charset=utf-8", true,
+    ["app.js.gz", names["/app.js"], "text/javascript; charset=utf-8", true,
         script],
-    ["app.css.gz", names["app.css"], "text/css; charset=utf-8", true, style],
+    ["app.css.gz", names["/app.css"], "text/css; charset=utf-8", true, style],
     ["icon.svg.gz", "/icon.svg", "image/svg+xml", false, icon],
+    ["docs.html.gz", "/docs", "text/html; charset=utf-8", false, docs],
+    ["docs.html.gz", "/redoc", "text/html; charset=utf-8", false, docs],
+    ["docs.js.gz", names["/docs.js"], "text/javascript; charset=utf-8", true,
+        docsScript],
+    ["docs.css.gz", names["/docs.css"], "text/css; charset=utf-8", true,
+        docsStyle],
 ];
 
 mkdirSync(out, { recursive: true });

@@ -1,14 +1,10 @@
 // How every page looks, wide and narrow, in light and dark: pictures for
 // whoever looks at them are left in the build directory, and a program of
 // people who see to it that all can use a page finds nothing serious.
-import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
-
+import { examine, narrow } from "./examine.mjs";
 import { fill } from "./fill.mjs";
 import { check, equal, run, shot, waitFor } from "./world.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve(
-    "axe-core/axe.min.js"), "utf8");
 const HALL = "items/default/lamp%2Fhall";
 const long = "a-key-that-is-much-longer-than-anybody-would-type-by-hand-but-"
     + "that-a-program-made%2Fwith%2Fparts";
@@ -56,24 +52,6 @@ async function scene(w) {
     return [a, b];
 }
 
-// By the rules of WCAG 2.2, A and AA.
-async function examine(page, name) {
-    const found = await page.evaluate(async source => {
-        // Not a script of the page's: what the policy for content forbids
-        // there is this tool's own business.
-        const axe = new Function(source + "; return window.axe;")();
-        const told = await axe.run(document, {
-            resultTypes: ["violations"],
-            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
-                "best-practice"],
-        });
-        return told.violations.map(v => ({ id: v.id, impact: v.impact,
-            nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)) }));
-    }, AXE);
-    equal(found.filter(v => v.impact === "serious" || v.impact === "critical"),
-        [], name);
-}
-
 // An examination that finds nothing in what is wrong proves nothing.
 async function finds_what_is_wrong(page) {
     await page.evaluate(() => {
@@ -84,13 +62,6 @@ async function finds_what_is_wrong(page) {
     let found = "";
     await examine(page, "planted").catch(e => found = e.message);
     check(found.includes("button-name"), "a button without a name: " + found);
-}
-
-async function narrow(page, name) {
-    const { scroll, width } = await page.evaluate(() => ({
-        scroll: document.documentElement.scrollWidth,
-        width: document.documentElement.clientWidth }));
-    check(scroll <= width, `${name}: ${scroll} wide on ${width}`);
 }
 
 async function look(w, a, width, scheme) {

@@ -136,6 +136,9 @@ TEST(the_description_is_json)
     route_put_openapi(&b, "0.1");
     CHECK_OK(json_parse(&v, buf_slice(&b), JSON_STRICT, &a, NULL));
     paths = json_get(v, "paths");
+    buf_put_u8(&b, 0);
+    CHECK(strstr((const char *)b.ptr, "(null)") == NULL);
+    b.len--;
     CHECK(paths != NULL && paths->n > 20);
     CHECK(json_get_slice(json_get(paths, "/v1/spaces/{space}/items/{key}"),
               SLICE_LIT("patch")) != NULL);

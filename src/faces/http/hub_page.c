@@ -75,7 +75,9 @@ bool hub_page(struct hub_conn *c, const struct http_request *r)
             put_page(c, r, &opt->pages[i]);
             return true;
         }
-    if (opt->pages_n > 0 || !slice_is(r->path, "/"))
+    if (opt->pages_n > 0 ||
+        (!slice_is(r->path, "/") && !slice_is(r->path, "/docs") &&
+            !slice_is(r->path, "/redoc")))
         return false;
     put_none(c);
     return true;

@@ -113,6 +113,7 @@ static void put_responses(struct buf *b, const struct route *r)
         [ANSWER_VALUE] = "application/json",
         [ANSWER_STREAM] = "text/event-stream",
         [ANSWER_SOCKET] = "application/json",
+        [ANSWER_SESSION] = "application/json",
         [ANSWER_HEALTH] = "application/json",
         [ANSWER_METRICS] = "text/plain",
         [ANSWER_OPENAPI] = "application/json",
