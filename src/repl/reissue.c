@@ -8,13 +8,23 @@
 #include "repl/collect_impl.h"
 #include "repl/proofs.h"
 
+#define TURN_US ((uint64_t)5 * 1000 * 1000)
+#define AUTHORS_TURNS 3
+#define TURNS_MAX 12
+
 enum whose {
     MINE,    /* of this device's lost replicas */
     LEFT,    /* of devices that are members no longer */
     UNKEYED, /* of both, under keys that do not count any more */
+    HELD,    /* the same of anybody */
     FOREIGN, /* of who may not write there */
     LOOKING  /* the same, and nothing is written */
 };
+
+static bool is_of_keys(enum whose whose)
+{
+    return whose == UNKEYED || whose == HELD;
+}
 
 struct reissue {
     struct node *node;
@@ -66,6 +76,8 @@ static bool is_lost(const struct reissue *r, const struct rid *replica)
         return !node_is_mine(n, replica) && owner_of(n, replica) == NULL;
     if (r->whose == UNKEYED)
         return node_is_mine(n, replica) || owner_of(n, replica) == NULL;
+    if (r->whose == HELD)
+        return true;
     return node_is_mine(n, replica) && !rid_eq(replica, &n->replica);
 }
 
@@ -85,7 +97,7 @@ static bool is_orphan(const struct reissue *r, const struct change *c)
 {
     struct dot d = c->dot;
 
-    if (r->whose == UNKEYED)
+    if (is_of_keys(r->whose))
         return is_lost(r, &d.replica) && is_unkeyed(r->node, c);
 
     if (r->whose >= FOREIGN) {
@@ -217,7 +229,7 @@ static int reissue_replica(struct reissue *r, const struct rid *replica)
     if (r->whose >= FOREIGN) {
         from.seq = UINT64_MAX - 1;
         (void)access_clamp_dot(r->node, r->space, &from);
-    } else if (r->whose != UNKEYED) {
+    } else if (!is_of_keys(r->whose)) {
         from.seq = vv_get(&r->space->have, replica);
     }
     from.seq++;
@@ -271,7 +283,7 @@ static int reissue(
         .whose = whose,
         .by = &by,
         .until =
-            whose == UNKEYED ? vv_get(&sp->have, &n->replica) : UINT64_MAX };
+            is_of_keys(whose) ? vv_get(&sp->have, &n->replica) : UINT64_MAX };
     int rc = whose == LOOKING ? SYNCLINE_OK : write_begin(n, sp, &by);
 
     while (rc == SYNCLINE_OK && !(whose == LOOKING && r.wrote)) {
@@ -356,10 +368,27 @@ static int note_rekeying(struct node *n)
     return txn_status(&n->txn);
 }
 
+/* The author goes first, who may have lost it, or be away; then one after the
+ * other of those who have it. */
+static uint64_t my_turn_us(const struct node *n)
+{
+    uint64_t before = 0;
+
+    for (size_t i = 0; i < members_n(n->members) && before < TURNS_MAX; i++) {
+        const struct member *m = members_at(n->members, i);
+
+        before += (m->role == ROLE_MEMBER || m->role == ROLE_ADMIN) &&
+            device_cmp(&m->device, &n->device) < 0;
+    }
+    return n->now_us + (AUTHORS_TURNS + before) * TURN_US;
+}
+
 int rekey_begin(struct node *n)
 {
-    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
+    for (struct space *sp = n->spaces; sp != NULL; sp = sp->next) {
         sp->untold = sp->unkeyed = !space_is_open(sp);
+        sp->held_due_us = space_is_open(sp) ? 0 : my_turn_us(n);
+    }
     return note_rekeying(n);
 }
 
@@ -396,6 +425,26 @@ static bool has_relay(const struct node *n)
     return has;
 }
 
+/* What others wrote matters to relays alone: members have it in clear. */
+static int rekey_held(struct node *n, struct space *sp)
+{
+    bool more = false;
+    int rc = SYNCLINE_OK;
+
+    if (n->now_us < sp->held_due_us)
+        return rc;
+    if (has_relay(n))
+        rc = reissue(n, sp, HELD, &more);
+    if (rc == SYNCLINE_OK && !more)
+        sp->held_due_us = 0;
+    return rc;
+}
+
+static bool may_be_unkeyed(const struct space *sp)
+{
+    return !sp->sealed && (sp->unkeyed || sp->held_due_us > 0);
+}
+
 static int rekey_space(struct node *n, struct space *sp)
 {
     bool more = false;
@@ -408,6 +457,8 @@ static int rekey_space(struct node *n, struct space *sp)
     sp->untold = rc != SYNCLINE_OK;
     if (rc != SYNCLINE_OK || !access_may_write(n, sp))
         return rc;
+    if (!sp->unkeyed)
+        return rekey_held(n, sp);
     rc = reissue(n, sp, UNKEYED, &more);
     sp->unkeyed = rc != SYNCLINE_OK || more;
     return rc;
@@ -423,9 +474,9 @@ int rekey_tick(struct node *n)
         return SYNCLINE_OK;
     for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
          sp = sp->next) {
-        if (sp->unkeyed && !sp->sealed)
+        if (may_be_unkeyed(sp))
             rc = rekey_space(n, sp);
-        any = any || (sp->unkeyed && !sp->sealed);
+        any = any || may_be_unkeyed(sp);
     }
     if (rc == SYNCLINE_OK && !any) {
         n->rekeying = false;

@@ -73,12 +73,13 @@ struct space {
     struct policy_rule *policies; /* longest prefix first */
     uint32_t policies_n;
     struct arena policy_arena;
-    bool reissue;     /* may hold rows of lost replicas of this device */
-    bool reissue_due; /* and the MARK that tells which has come */
-    bool unkeyed;     /* may hold changes under keys that do not count */
-    bool untold;      /* and relays, records of conflicts */
-    bool orphans;     /* may hold rows of devices that have been removed */
-    bool unsaved;     /* its name is not in the store yet */
+    bool reissue;         /* may hold rows of lost replicas of this device */
+    bool reissue_due;     /* and the MARK that tells which has come */
+    bool unkeyed;         /* may hold changes under keys that do not count */
+    bool untold;          /* and relays, records of conflicts */
+    uint64_t held_due_us; /* when those of others are looked at; 0: never */
+    bool orphans;         /* may hold rows of devices that have been removed */
+    bool unsaved;         /* its name is not in the store yet */
     bool touched;
     uint64_t news; /* counts what sessions may have to tell their peers */
     struct space_state undo;
@@ -345,7 +346,8 @@ NODISCARD int reissue_mine(struct node *n, struct space *sp);
 /* And of devices that have been removed. */
 NODISCARD int orphans_tick(struct node *n);
 /* A key that was held does not count any more: what this device, or one that
- * has left, wrote under it is written again, once it may; also later. */
+ * has left, wrote under it is written again, once it may; also later. So is,
+ * some time after that, what others wrote and did not write again. */
 NODISCARD int rekey_begin(struct node *n);
 /* It may hold such changes of lost replicas: the record of a key can have been
  * lost with a disk, and what was written under it not. */
