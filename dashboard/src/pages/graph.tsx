@@ -16,6 +16,7 @@ export interface GraphNode {
     behind: boolean;
     lag: number;
     rtt: number | null;
+    offset: number | null; // of its clock; what is less than a second is none
 }
 
 interface Body extends SimulationNodeDatum {
@@ -73,11 +74,18 @@ function useLayout(nodes: GraphNode[], width: number, height: number):
     return bodies.current;
 }
 
+function isOff(n: GraphNode): boolean {
+    return n.offset !== null && Math.abs(n.offset) >= 1e6;
+}
+
 function note(n: GraphNode): string {
     if (n.self)
         return t.mesh.self;
     if (n.state !== "connected")
         return t.mesh.state[n.state] ?? n.state;
+    if (isOff(n))
+        return t.mesh.clockOff(n.offset! > 0 ? t.mesh.ahead(span(n.offset))
+            : t.mesh.late(span(-n.offset!)));
     return n.behind ? t.units.changes(n.lag) : t.mesh.upToDate;
 }
 
@@ -121,7 +129,7 @@ export function Graph({ nodes }: { nodes: GraphNode[] }) {
                 const p = place(n.id);
                 return (
                     <g key={n.id} class={"node " + (n.self ? "self" : n.state)
-                        + (n.behind && n.state === "connected"
+                        + (n.state === "connected" && (n.behind || isOff(n))
                             ? " behind" : "")}
                     transform={`translate(${p.x} ${p.y})`}>
                         <circle r={n.self ? 24 : 20} />

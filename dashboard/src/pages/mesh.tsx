@@ -172,10 +172,11 @@ export function Mesh() {
     const peers = value?.peers ?? [];
     const nodes = node ? [
         { id: node.device, name: node.name, self: true, state: "self",
-            behind: false, lag: 0, rtt: null },
+            behind: false, lag: 0, rtt: null, offset: null },
         ...peers.map(p => ({ id: p.device, name: p.name || short(p.device),
             self: false, state: p.state, behind: p.behind, lag: p.lag,
-            rtt: p.state === "connected" ? p.rtt_us : null })),
+            rtt: p.state === "connected" ? p.rtt_us : null,
+            offset: p.offset_us })),
     ] : [];
     return (
         <Page title={t.pages.mesh} lead={t.mesh.lead} wide>

@@ -175,6 +175,7 @@ export const en = {
         copies: "runs twice",
         ahead: (span: string) => `${span} ahead`,
         late: (span: string) => `${span} behind`,
+        clockOff: (what: string) => `clock ${what}`,
         exact: "the same",
         verify: "Compare all data",
         verifying: "Comparing",

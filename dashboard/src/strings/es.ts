@@ -178,6 +178,7 @@ export const es: Strings = {
         copies: "funciona dos veces",
         ahead: span => `${span} adelantado`,
         late: span => `${span} atrasado`,
+        clockOff: what => `reloj ${what}`,
         exact: "igual",
         verify: "Comparar todos los datos",
         verifying: "Comparando",
