@@ -198,12 +198,40 @@ static uint32_t count_dead(struct living *l, uint32_t from, uint32_t n)
     return left + count_dead(l, from + k, n - k);
 }
 
+/* A subtree begins at a multiple of its size, unless the tree ends within it.
+ * So from a place on the largest are as large as its lowest bit. */
+static uint32_t count_between(uint64_t from, uint64_t to, uint64_t leaves_n)
+{
+    uint32_t n = 0;
+
+    for (; from < to; n++) {
+        uint64_t size = from > 0 ? from & -from : MERKLE_LEAVES_MAX;
+
+        while (from + size > to && to < leaves_n)
+            size /= 2;
+        from += size;
+    }
+    return n;
+}
+
+static uint32_t count_hashes(const struct proof *p)
+{
+    uint64_t at = 0;
+    uint32_t n = 0;
+
+    for (struct living l = living_of(p); l.from < p->leaves_n;
+         living_next(&l)) {
+        n += count_between(at, l.from, p->leaves_n);
+        at = l.to;
+    }
+    return n + count_between(at, p->leaves_n, p->leaves_n);
+}
+
 int proof_read(struct proof *out, struct slice bytes)
 {
     struct reader r = reader_of(bytes);
     uint8_t version = get_u8(&r);
     struct proof p = { .head.epoch = get_varint(&r) };
-    struct living l;
 
     if (p.head.epoch > 0)
         get_into(&r, p.head.key_id, KEY_ID_LEN);
@@ -216,8 +244,7 @@ int proof_read(struct proof *out, struct slice bytes)
     if (r.err != 0 || version != PROOF_VERSION || p.living_n == 0)
         return SYNCLINE_EMALFORMED;
     p.hashes = r.in;
-    l = living_of(&p);
-    if (p.hashes.len != (size_t)count_dead(&l, 0, p.leaves_n) * SHA256_LEN)
+    if (p.hashes.len != (size_t)count_hashes(&p) * SHA256_LEN)
         return SYNCLINE_EMALFORMED;
     *out = p;
     return SYNCLINE_OK;

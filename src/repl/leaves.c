@@ -56,10 +56,22 @@ int cells_of_changes(
 }
 
 int leaf_salt(
-    struct mac_key *out, const struct node *n, const struct proof_head *head)
+    struct mac_key *out, struct node *n, const struct proof_head *head)
 {
-    return n->opt.crypto->mac_key(
+    int rc;
+
+    if (n->salted.known && memcmp(n->salted.salt, head->salt, SALT_LEN) == 0) {
+        *out = n->salted.key;
+        return SYNCLINE_OK;
+    }
+    rc = n->opt.crypto->mac_key(
         n->opt.crypto->self, out, SLICE(head->salt, SALT_LEN));
+    n->salted.known = rc == SYNCLINE_OK;
+    if (rc == SYNCLINE_OK) {
+        memcpy(n->salted.salt, head->salt, SALT_LEN);
+        n->salted.key = *out;
+    }
+    return rc;
 }
 
 void leaf_maker_init_salted(struct leaf_maker *m, struct node *n,

@@ -44,6 +44,7 @@
 #include "base/pace.h"
 #include "core/hlc.h"
 #include "core/merge.h"
+#include "crypto/envelope.h"
 #include "repl/audit.h"
 #include "repl/beacon.h"
 #include "repl/clock_impl.h"
@@ -236,6 +237,12 @@ struct node {
     struct node_counts counts;
     struct histogram arrivals;
     struct verified verified[VERIFIED_MAX];
+    /* The last salt that was worked up: rows of one commit share it. */
+    struct {
+        bool known;
+        uint8_t salt[SALT_LEN];
+        struct mac_key key;
+    } salted;
 
     /* The step at hand. */
     struct errmsg refusal; /* why what came is not taken */

@@ -57,7 +57,7 @@ void leaf_maker_init_salted(struct leaf_maker *m, struct node *n,
     const struct space *sp, struct slice key, uint64_t length,
     const struct proof_head *head, const struct mac_key *salt);
 NODISCARD int leaf_salt(
-    struct mac_key *out, const struct node *n, const struct proof_head *head);
+    struct mac_key *out, struct node *n, const struct proof_head *head);
 void leaf_maker_free(struct leaf_maker *m);
 /* The change that the next leaves are of. EMALFORMED: it is not sealed as it
  * should be; so of leaf_parts, leaf_make. */

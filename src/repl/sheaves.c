@@ -33,25 +33,54 @@ struct stalk {
     uint32_t sheaf;    /* 0: none, else its number plus one */
 };
 
+/* A row with those of its changes that have proofs. */
+struct swath {
+    const struct row_out *row;
+    struct stalk *stalks;
+    uint32_t n;
+};
+
 struct binding {
     struct arena *arena;
+    struct swath *swaths;
     struct stalk *stalks, **sorted;
     uint32_t n;
     uint32_t *at; /* of each sheaf: where its last part ended */
     struct bound *out;
 };
 
+static int commit_cmp(const struct stalk *x, const struct stalk *y)
+{
+    int c = memcmp(
+        x->change->dot.replica.b, y->change->dot.replica.b, RID_DEVICE_LEN);
+
+    return c != 0
+        ? c
+        : memcmp(x->proof.head.sig, y->proof.head.sig, ED25519_SIG_LEN);
+}
+
+/* By leaves, whatever the rows are called: so most of what a commit wrote makes
+ * one sheaf. */
+static int by_leaf(const void *a, const void *b)
+{
+    const struct swath *x = a, *y = b;
+    int c = (x->n == 0) - (y->n == 0);
+
+    if (c == 0 && x->n > 0)
+        c = commit_cmp(x->stalks, y->stalks);
+    if (c == 0 && x->n > 0)
+        c = (x->stalks->from > y->stalks->from) -
+            (x->stalks->from < y->stalks->from);
+    return c != 0 ? c : (x->row > y->row) - (x->row < y->row);
+}
+
 static int by_commit(const void *a, const void *b)
 {
     const struct stalk *const *x = a, *const *y = b;
-    int c = memcmp((*x)->change->dot.replica.b, (*y)->change->dot.replica.b,
-        RID_DEVICE_LEN);
+    int c = commit_cmp(*x, *y);
 
-    if (c == 0)
-        c = memcmp((*x)->proof.head.sig, (*y)->proof.head.sig, ED25519_SIG_LEN);
-    if (c == 0)
-        c = ((*x)->order > (*y)->order) - ((*x)->order < (*y)->order);
-    return c;
+    return c != 0 ? c
+                  : ((*x)->order > (*y)->order) - ((*x)->order < (*y)->order);
 }
 
 /* May y stand in a sheaf just behind x? */
@@ -62,29 +91,53 @@ static bool follows(const struct stalk *x, const struct stalk *y)
         proof_is_of_one(&x->proof, &y->proof) && x->to <= y->from;
 }
 
+static int make_binding(struct binding *b, uint32_t rows_n, uint32_t changes_n)
+{
+    b->swaths = arena_alloc(b->arena, rows_n * sizeof *b->swaths);
+    b->stalks = arena_alloc(b->arena, (changes_n + 1) * sizeof *b->stalks);
+    b->sorted = arena_alloc(b->arena, (changes_n + 1) * sizeof *b->sorted);
+    b->at = arena_zalloc(b->arena, changes_n / 2 + 1, sizeof *b->at);
+    return b->swaths == NULL || b->stalks == NULL || b->sorted == NULL ||
+            b->at == NULL
+        ? SYNCLINE_ENOMEM
+        : SYNCLINE_OK;
+}
+
+static void gather_row(
+    struct binding *b, const struct row_out *row, struct swath *out)
+{
+    *out = (struct swath){ .row = row, .stalks = &b->stalks[b->n] };
+    for (uint32_t i = 0; i < row->item.changes_n; i++) {
+        struct stalk *s = &b->stalks[b->n];
+
+        *s = (struct stalk){ .change = &row->item.changes[i] };
+        if (proof_read(&s->proof, s->change->proof) != SYNCLINE_OK)
+            continue; /* as of a version before signatures */
+        proof_span(&s->proof, &s->from, &s->to);
+        b->n++;
+        out->n++;
+    }
+}
+
 static int gather(
     struct binding *b, const struct row_out *rows, uint32_t rows_n)
 {
     uint32_t n = 0;
+    int rc;
 
     for (uint32_t i = 0; i < rows_n; i++)
         n += rows[i].item.changes_n;
-    b->stalks = arena_alloc(b->arena, (n + 1) * sizeof *b->stalks);
-    b->sorted = arena_alloc(b->arena, (n + 1) * sizeof *b->sorted);
-    b->at = arena_zalloc(b->arena, n / 2 + 1, sizeof *b->at);
-    if (b->stalks == NULL || b->sorted == NULL || b->at == NULL)
-        return SYNCLINE_ENOMEM;
+    rc = make_binding(b, rows_n, n);
+    if (rc != SYNCLINE_OK)
+        return rc;
     for (uint32_t i = 0; i < rows_n; i++)
-        for (uint32_t k = 0; k < rows[i].item.changes_n; k++) {
-            struct stalk *s = &b->stalks[b->n];
-
-            *s = (struct stalk){ .change = &rows[i].item.changes[k],
-                .order = b->n };
-            if (proof_read(&s->proof, s->change->proof) != SYNCLINE_OK)
-                continue; /* as of a version before signatures */
-            proof_span(&s->proof, &s->from, &s->to);
-            b->sorted[b->n] = s;
-            b->n++;
+        gather_row(b, &rows[i], &b->swaths[i]);
+    qsort(b->swaths, rows_n, sizeof *b->swaths, by_leaf);
+    n = 0;
+    for (uint32_t i = 0; i < rows_n; i++)
+        for (uint32_t k = 0; k < b->swaths[i].n; k++) {
+            b->swaths[i].stalks[k].order = n;
+            b->sorted[n++] = &b->swaths[i].stalks[k];
         }
     qsort(b->sorted, b->n, sizeof *b->sorted, by_commit);
     return SYNCLINE_OK;
@@ -123,9 +176,27 @@ static int put_sheaves(struct binding *b)
     return rc;
 }
 
-/* Proofs become what stands for them. */
-static int put_row(struct binding *b, const struct row_out *row, uint32_t *next)
+/* What stands for a proof. */
+static int put_part(struct binding *b, struct change *c, const struct stalk *s)
 {
+    struct buf bytes = { 0 };
+    int rc;
+
+    put_varint(&bytes, s != NULL ? s->sheaf : 0);
+    if (s != NULL && s->sheaf > 0)
+        sheaf_put_part(&bytes, &s->proof, &b->at[s->sheaf - 1]);
+    else
+        buf_put_slice(&bytes, c->proof);
+    rc = buf_status(&bytes);
+    c->proof = arena_dup(b->arena, buf_slice(&bytes));
+    buf_free(&bytes);
+    return rc == SYNCLINE_OK && c->proof.ptr == NULL ? SYNCLINE_ENOMEM : rc;
+}
+
+static int put_row(struct binding *b, const struct swath *w)
+{
+    const struct row_out *row = w->row;
+    const struct stalk *s = w->stalks, *end = w->stalks + w->n;
     struct item it = row->item;
     struct buf bytes = { 0 };
     int rc = SYNCLINE_OK;
@@ -134,31 +205,14 @@ static int put_row(struct binding *b, const struct row_out *row, uint32_t *next)
     if (it.changes == NULL)
         return SYNCLINE_ENOMEM;
     for (uint32_t i = 0; i < it.changes_n && rc == SYNCLINE_OK; i++) {
-        struct change *c = &it.changes[i];
-        const struct stalk *s = &b->stalks[*next];
+        const bool has = s < end && s->change == &row->item.changes[i];
 
-        *c = row->item.changes[i];
-        if (c->proof.len == 0)
-            continue;
-        buf_clear(&bytes);
-        if (*next < b->n && s->change == &row->item.changes[i]) {
-            ++*next;
-            put_varint(&bytes, s->sheaf);
-            if (s->sheaf > 0)
-                sheaf_put_part(&bytes, &s->proof, &b->at[s->sheaf - 1]);
-            else
-                buf_put_slice(&bytes, c->proof);
-        } else {
-            put_varint(&bytes, 0);
-            buf_put_slice(&bytes, c->proof);
-        }
-        rc = buf_status(&bytes);
-        c->proof = arena_dup(b->arena, buf_slice(&bytes));
-        if (rc == SYNCLINE_OK && c->proof.ptr == NULL)
-            rc = SYNCLINE_ENOMEM;
+        it.changes[i] = row->item.changes[i];
+        if (it.changes[i].proof.len > 0)
+            rc = put_part(b, &it.changes[i], has ? s : NULL);
+        s += has;
     }
     if (rc == SYNCLINE_OK) {
-        buf_clear(&bytes);
         put_item_changes(&bytes, &it);
         buf_put_slice(&bytes, row->rest);
         put_bytes(&b->out->rows, row->key);
@@ -180,13 +234,12 @@ int sheaves_bind(struct bound *out, const struct row_out *rows, uint32_t rows_n,
     struct arena *a)
 {
     struct binding b = { .arena = a, .out = out };
-    uint32_t next = 0;
     int rc = rows_n > 1 ? gather(&b, rows, rows_n) : SYNCLINE_OK;
 
     if (rc == SYNCLINE_OK)
         rc = put_sheaves(&b);
     for (uint32_t i = 0; i < rows_n && rc == SYNCLINE_OK; i++)
-        rc = out->sheaves_n > 0 ? put_row(&b, &rows[i], &next)
+        rc = out->sheaves_n > 0 ? put_row(&b, &b.swaths[i])
                                 : put_as_it_is(out, &rows[i]);
     return rc;
 }
@@ -223,8 +276,7 @@ struct opening {
     uint32_t sheaves_n;
 };
 
-static int read_sheaf(
-    const struct node *n, struct opened *out, struct slice bytes)
+static int read_sheaf(struct node *n, struct opened *out, struct slice bytes)
 {
     int rc = sheaf_read(&out->sheaf, bytes);
 

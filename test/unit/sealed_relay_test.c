@@ -335,10 +335,11 @@ static void arrive(struct node *n, struct space *sp, const struct bound *b,
 }
 
 /* Out under a member's own keys, checked by a relay, in again; the roots of a
- * sheaf are found once on each side, by the tags that are seen. */
+ * sheaf are found once on each side, by the tags that are seen. In whatever
+ * order rows are sent, they come in that of their leaves. */
 TEST(rows_cross_the_border_in_sheaves)
 {
-    struct row_out rows[ITEMS], sealed[ITEMS];
+    struct row_out rows[ITEMS], sealed[ITEMS], mixed[ITEMS];
     struct row_in seen[ITEMS], back[ITEMS];
     struct bound bound = { .sheaves_n = 0 };
     struct prng p = { 8 };
@@ -352,7 +353,9 @@ TEST(rows_cross_the_border_in_sheaves)
     memcpy(sealed, rows, sizeof sealed);
     for (int i = 0; i < ITEMS; i++)
         CHECK_OK(border_out(&by, &sealed[i]));
-    CHECK_OK(sheaves_bind(&bound, sealed, ITEMS, &t.arena));
+    for (int i = 0; i < ITEMS; i++)
+        mixed[i] = sealed[(i + 2) % ITEMS];
+    CHECK_OK(sheaves_bind(&bound, mixed, ITEMS, &t.arena));
     CHECK_UINT(bound.sheaves_n, 1);
     arrive(&t.relay, &t.sealed, &bound, seen);
     arrive(&t.member, &t.clear, &bound, back);
