@@ -34,6 +34,8 @@ static int file_get(
 
     if (n == NULL && has_frozen(s))
         n = omap_get(&s->frozen.tables[t], key);
+    if (n == NULL && t == TABLE_ITEM && bloom_lacks(&s->items, key))
+        return SYNCLINE_ENOTFOUND;
     if (n == NULL)
         return read_failed(s, state_get(s->state, t, key, value));
     if (n->value.ptr == NULL)
@@ -133,6 +135,18 @@ static int file_scan(void *self, enum store_table t, struct slice prefix,
     return rc;
 }
 
+void store_file_apply(struct store_file *s, struct slice ops, uint64_t no)
+{
+    struct slice rest = ops;
+    struct batch_op op;
+    int err = SYNCLINE_OK;
+
+    overlay_apply(&s->active, ops, no);
+    while (batch_next(&rest, &op, &err))
+        if (op.table == TABLE_ITEM && op.value.ptr != NULL)
+            bloom_add(&s->items, op.key);
+}
+
 /* Everything that can fail comes before anything that is seen. */
 static int file_commit(void *self, struct slice ops, uint64_t *no)
 {
@@ -147,7 +161,7 @@ static int file_commit(void *self, struct slice ops, uint64_t *no)
     if (rc == SYNCLINE_OK)
         rc = journal_append(s->journal, ops, no);
     if (rc == SYNCLINE_OK)
-        overlay_apply(&s->active, ops, *no);
+        store_file_apply(s, ops, *no);
     return rc;
 }
 

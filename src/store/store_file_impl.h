@@ -2,6 +2,7 @@
 #ifndef SYNCLINE_STORE_STORE_FILE_IMPL_H
 #define SYNCLINE_STORE_STORE_FILE_IMPL_H
 
+#include "store/bloom.h"
 #include "store/journal.h"
 #include "store/overlay.h"
 #include "store/state.h"
@@ -20,7 +21,8 @@ struct store_file {
     struct journal *journal;
     struct state *state;
     struct overlay active, frozen; /* frozen.last 0: there is none */
-    bool running;                  /* a checkpoint */
+    struct bloom items; /* has all keys of items, here or in the file */
+    bool running;       /* a checkpoint */
     bool syncing;
     bool replaying;   /* the journal's list of segments must stand still */
     bool may_release; /* segments wait for the end of a sync */
@@ -32,5 +34,8 @@ struct store_file {
     struct errmsg run_why; /* likewise */
     struct errmsg *replay_why;
 };
+
+/* What was reserved. */
+void store_file_apply(struct store_file *s, struct slice ops, uint64_t no);
 
 #endif

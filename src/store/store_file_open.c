@@ -11,6 +11,7 @@
 #define CHECKPOINT_BYTES ((size_t)8 << 20)
 #define CHECKPOINT_MS 30000
 #define SPARES_MAX 4
+#define ITEMS_FEW 1000 /* to read their keys at each start */
 #define PATH_ROOM 4200
 
 static void fill_defaults(struct store_file_options *opt)
@@ -75,7 +76,7 @@ static int on_replayed(void *ctx, uint64_t no, struct slice ops)
             s->dir, no);
     if (rc != SYNCLINE_OK)
         return rc;
-    overlay_apply(&s->active, ops, no);
+    store_file_apply(s, ops, no);
     s->replayed++;
     /* A frozen overlay is one that a full disk refused. */
     if (s->frozen.last != 0 ||
@@ -107,6 +108,29 @@ static int replay(struct store_file *s, struct errmsg *why)
     return rc;
 }
 
+/* A store that is filled is asked for many items that it lacks, and to look for
+ * them in the file takes long. Where there are many already, their keys are not
+ * read for that. A failure only makes it slower. */
+static void know_items(struct store_file *s)
+{
+    struct slice key, value;
+    uint32_t n = 0;
+    int rc = bloom_init(&s->items);
+
+    if (rc == SYNCLINE_OK)
+        rc = state_seek(s->state, TABLE_ITEM, SLICE_LIT(""));
+    if (rc != SYNCLINE_OK) {
+        bloom_free(&s->items);
+        return;
+    }
+    while ((rc = state_step(s->state, TABLE_ITEM, &key, &value)) == 1 &&
+        n++ < ITEMS_FEW)
+        bloom_add(&s->items, key);
+    state_unseek(s->state, TABLE_ITEM);
+    if (rc != 0)
+        bloom_free(&s->items);
+}
+
 static int open_all(struct store_file *s, struct errmsg *why)
 {
     struct state_options below = { s->os, s->dir, s->opt.vfs, s->opt.project,
@@ -122,6 +146,7 @@ static int open_all(struct store_file *s, struct errmsg *why)
     if (rc != SYNCLINE_OK)
         return rc;
     s->checkpointed = state_checkpointed(s->state);
+    know_items(s);
     rc = journal_open(&s->journal, &beside, why);
     if (rc == SYNCLINE_OK)
         rc = replay(s, why);
@@ -168,6 +193,7 @@ void store_file_abandon(struct store_file *s)
     state_close(s->state);
     overlay_free(&s->active);
     overlay_free(&s->frozen);
+    bloom_free(&s->items);
     if (s->lock_fd >= 0)
         s->os->close(s->os->self, s->lock_fd);
     free(s->dir);
