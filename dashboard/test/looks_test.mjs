@@ -98,6 +98,60 @@ async function dialogs(page, a, width, scheme) {
     }
 }
 
+// What opens over a page: where, what opens it, and its picture's name.
+const over = [
+    ["new-item", "items", page => page.getByRole("button",
+        { name: "New item" }).first().click()],
+    ["delete", HALL, page => page.getByRole("button",
+        { name: "Delete item" }).click()],
+    ["invalid", HALL, page => page.getByRole("textbox",
+        { name: "Document" }).fill('{\n  "on": yes\n}')],
+    ["resolve", "conflicts", page => page.getByRole("button",
+        { name: "Write another value" }).first().click()],
+    ["change", "devices", async page => {
+        await page.getByRole("button", { name: "Change: attic" }).click();
+        await page.getByRole("radio", { name: /^Reader/ }).check();
+        await page.getByRole("radio", { name: "Only these" }).check();
+    }],
+    ["join", "devices", page => page.getByRole("button",
+        { name: "Join another mesh" }).click()],
+    ["digits", "devices", async page => {
+        await page.getByRole("button", { name: "Add a device" }).first()
+            .click();
+        await page.getByRole("tab", { name: "By six digits" }).click();
+        const asked = page.getByText("Devices may ask for another");
+        await page.getByRole("button", { name: "Let devices ask" }).or(asked)
+            .first().click();
+        await asked.waitFor();
+    }],
+    ["token", "settings", page => page.getByRole("button",
+        { name: "New token" }).click()],
+    ["unsaved", "settings", page => page.getByLabel("log.level")
+        .fill("debug")],
+];
+
+async function what_opens_over_pages_is_looked_at(w) {
+    const [a] = await scene(w);
+    for (const [width, colorScheme] of [[1440, "light"], [360, "dark"]]) {
+        const page = await w.open(a, { viewport: { width,
+            height: width < 500 ? 740 : 900 }, colorScheme, bypassCSP: true });
+        for (const [name, at, open] of over) {
+            await page.goto(`http://127.0.0.1:${a.port}/#/nowhere`);
+            await page.goto(`http://127.0.0.1:${a.port}/#/${at}`);
+            await open(page);
+            await page.locator(name === "invalid" ? ".editor.bad"
+                : name === "unsaved" ? ".save-bar" : "dialog[open]").waitFor();
+            await shot(page, `over-${name}-${width}-${colorScheme}`, false);
+            await narrow(page, `${name} ${width}`);
+            await examine(page, `${name} ${width} ${colorScheme}`);
+            await page.keyboard.press("Escape");
+            await page.locator("dialog").waitFor({ state: "detached" });
+        }
+        equal(page.complaints, [], "the page complains");
+        await page.context().close();
+    }
+}
+
 async function every_page_can_be_used_and_is_looked_at(w) {
     const [a, b] = await scene(w);
     // Something goes on while it is looked at.
@@ -152,5 +206,6 @@ async function it_speaks_spanish_where_that_is_wanted(w) {
     equal(page.complaints, [], "the page complains");
 }
 
-await run([every_page_can_be_used_and_is_looked_at, empty_pages_say_what_to_do,
+await run([every_page_can_be_used_and_is_looked_at,
+    what_opens_over_pages_is_looked_at, empty_pages_say_what_to_do,
     it_speaks_spanish_where_that_is_wanted]);

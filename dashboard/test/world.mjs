@@ -216,12 +216,12 @@ export class World {
 }
 
 // A picture of a page for whoever looks at it, in the build directory.
-export async function shot(page, name) {
+export async function shot(page, name, fullPage = true) {
     if (!SHOTS)
         return;
     mkdirSync(SHOTS, { recursive: true });
     await page.screenshot({ path: join(SHOTS, name + ".png"),
-        fullPage: true });
+        fullPage });
 }
 
 // Runs the stories one after another and prints TAP.
