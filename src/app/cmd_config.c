@@ -145,7 +145,8 @@ const struct command cmd_config = {
     .help = "With a daemon in the folder: its own. Without one, or with "
             "options on the\ncommand line: what `syncline up` would take. "
             "`set` and `unset` change the file and\nleave all else in it as "
-            "it is; log.* is in force at once, the rest from the next\n"
+            "it is; log.*, limits.*, history.*, retention,\ncollect.interval "
+            "and clock.bound are in force at once, the rest from the next\n"
             "start on.",
     .flags = flags,
     .max = 3,

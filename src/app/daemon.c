@@ -80,6 +80,43 @@ static void set_log(struct daemon *d)
         log_line(&d->log, LOG_LEVEL_ERROR, "options", "%s", why.text);
 }
 
+static struct node_limits limits_of(const struct options *o)
+{
+    return (struct node_limits){
+        .frames = (uint64_t)options_int(o, "limits.frames"),
+        .rows = (uint64_t)options_int(o, "limits.rows"),
+        .bytes = options_size(o, "limits.bytes"),
+        .memory = options_size(o, "limits.memory"),
+        .strangers = (uint64_t)options_int(o, "limits.strangers"),
+        .backoff_us = options_us(o, "limits.backoff"),
+        .writes = (uint64_t)options_int(o, "limits.writes"),
+        .write_bytes = options_size(o, "limits.write_bytes"),
+        .keys = (uint64_t)options_int(o, "limits.keys"),
+    };
+}
+
+static struct node_tuning tuning_of(const struct options *o)
+{
+    const uint64_t bound_us = options_us(o, "clock.bound");
+
+    return (struct node_tuning){ .limits = limits_of(o),
+        .history_keep = (uint32_t)options_int(o, "history.keep"),
+        .history_age_us = options_us(o, "history.age"),
+        .retention_us = options_us(o, "retention"),
+        .collect_us = options_us(o, "collect.interval"),
+        .clock_bound_us = bound_us > 0 ? bound_us : UINT64_MAX };
+}
+
+/* What need not wait for a restart. */
+static void apply(struct daemon *d)
+{
+    const struct node_tuning t = tuning_of(options_now(d));
+
+    set_log(d);
+    if (d->engine != NULL)
+        engine_tune(d->engine, &t);
+}
+
 /* ---- addresses ---- */
 
 static int look_up(const struct daemon *d, const char *option,
@@ -187,9 +224,10 @@ static void reload(struct daemon *d)
     }
     options_free(d->reloaded);
     d->reloaded = o;
-    set_log(d);
+    apply(d);
     log_line(&d->log, LOG_LEVEL_INFO, "options",
-        "configuration read again: log.* is in force now, other options "
+        "configuration read again: log.*, limits.*, history.*, retention, "
+        "collect.interval and clock.bound are in force now, other options "
         "after a restart");
 }
 
@@ -259,7 +297,7 @@ static bool set_config(struct daemon *d, const struct json *request,
     if (rc == SYNCLINE_OK) {
         options_free(d->reloaded);
         d->reloaded = o;
-        set_log(d);
+        apply(d);
         audit_config(d, who, edits, n);
         for (size_t i = 0; i < n; i++)
             restart = restart || !options_is_live(edits[i].name);
@@ -338,21 +376,6 @@ static void on_room(void *ctx)
 
 /* ---- starting ---- */
 
-static struct node_limits limits_of(const struct options *o)
-{
-    return (struct node_limits){
-        .frames = (uint64_t)options_int(o, "limits.frames"),
-        .rows = (uint64_t)options_int(o, "limits.rows"),
-        .bytes = options_size(o, "limits.bytes"),
-        .memory = options_size(o, "limits.memory"),
-        .strangers = (uint64_t)options_int(o, "limits.strangers"),
-        .backoff_us = options_us(o, "limits.backoff"),
-        .writes = (uint64_t)options_int(o, "limits.writes"),
-        .write_bytes = options_size(o, "limits.write_bytes"),
-        .keys = (uint64_t)options_int(o, "limits.keys"),
-    };
-}
-
 static int make_hub(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
@@ -394,6 +417,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
     const char *command = options_str(o, "resolve.command");
+    const struct node_tuning tune = tuning_of(o);
     char credential[PATH_MAX];
     struct passphrase_source source = {
         .file = d->opt->passphrase_file, .credentials = true, .terminal = true
@@ -421,14 +445,12 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .heartbeat_us = options_us(o, "heartbeat.interval"),
         .silence_us = options_us(o, "heartbeat.silence"),
         .dial_max_us = options_us(o, "dial.max"),
-        .history_keep = (uint32_t)options_int(o, "history.keep"),
-        .history_age_us = options_us(o, "history.age"),
-        .retention_us = options_us(o, "retention"),
-        .collect_us = options_us(o, "collect.interval"),
-        .clock_bound_us = options_us(o, "clock.bound") > 0
-            ? options_us(o, "clock.bound")
-            : UINT64_MAX,
-        .limits = limits_of(o),
+        .limits = tune.limits,
+        .history_keep = tune.history_keep,
+        .history_age_us = tune.history_age_us,
+        .retention_us = tune.retention_us,
+        .collect_us = tune.collect_us,
+        .clock_bound_us = tune.clock_bound_us,
         .overlay_bytes = options_size(o, "store.overlay"),
         .checkpoint_ms = options_us(o, "store.checkpoint_age") / 1000,
         .resolve_command = command[0] != 0 ? command : NULL,

@@ -620,6 +620,12 @@ bool engine_is_full(const struct engine *e)
     return e->full;
 }
 
+void engine_tune(struct engine *e, const struct node_tuning *t)
+{
+    if (e->node != NULL)
+        node_tune(e->node, t);
+}
+
 const char *engine_dir(const struct engine *e)
 {
     return e->dir;

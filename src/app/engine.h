@@ -141,6 +141,9 @@ NODISCARD int engine_still_admits(
 NODISCARD int engine_admit_session(struct engine *e, struct slice cookie,
     struct slice page, struct token_grant *out);
 
+/* From now on, in place of what the options said. */
+void engine_tune(struct engine *e, const struct node_tuning *t);
+
 const char *engine_dir(const struct engine *e);
 /* Where it really listens. */
 const struct netaddr *engine_listening(const struct engine *e, size_t *n);

@@ -87,6 +87,13 @@ struct node_options {
     struct node_limits limits;
 };
 
+/* What of them may be another while the node runs. */
+struct node_tuning {
+    struct node_limits limits;
+    uint32_t history_keep;
+    uint64_t history_age_us, retention_us, collect_us, clock_bound_us;
+};
+
 enum event_type {
     EV_TIMER,     /* node_deadline_us has come */
     EV_FLUSH,     /* a turn of the loop is over: send what has gathered */
@@ -263,6 +270,8 @@ struct node_counts {
  * durable yet: the shell syncs before it lets anything out). */
 NODISCARD int node_new(struct node **out, const struct node_options *opt,
     uint64_t now_us, uint64_t wall_us, struct errmsg *why);
+/* Between two steps; zeros are the defaults, as in the options. */
+void node_tune(struct node *n, const struct node_tuning *t);
 void node_free(struct node *n); /* NULL is fine; writes nothing */
 
 /* The only door. The node commits to its store by itself, a few batches

@@ -37,6 +37,17 @@ static void set_defaults(struct node_options *o)
     o->clock_bound_us = or_default(o->clock_bound_us, CLOCK_BOUND_US);
 }
 
+void node_tune(struct node *n, const struct node_tuning *t)
+{
+    n->opt.limits = t->limits;
+    n->opt.history_keep = t->history_keep;
+    n->opt.history_age_us = t->history_age_us;
+    n->opt.retention_us = t->retention_us;
+    n->opt.collect_us = t->collect_us;
+    n->opt.clock_bound_us = t->clock_bound_us;
+    set_defaults(&n->opt);
+}
+
 static int check_format(
     struct node *n, bool *fresh, uint64_t *is, struct errmsg *why)
 {

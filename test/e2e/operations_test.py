@@ -154,12 +154,16 @@ def options_are_changed_while_it_runs():
             f.write("# mine\nlog:\n  format: text # for now\n")
         os.chmod(file, 0o640)
         with Hub(a) as h:
-            keep = _option(h, "history.keep")
+            keep = _option(h, "store.overlay")
             equal({k: keep[k] for k in ("value", "default", "source", "type",
                                         "min", "max", "takes_effect")},
-                  {"value": 50, "default": "50", "source": "default",
-                   "type": "integer", "min": 0, "max": 1000000,
+                  {"value": "64MiB", "default": "64MiB", "source": "default",
+                   "type": "size", "min": "1MiB", "max": "4GiB",
                    "takes_effect": "restart"}, "as it is described")
+            equal({k: _option(h, "history.keep")[k] for k in (
+                "value", "type", "max", "takes_effect")},
+                  {"value": 50, "type": "integer", "max": 1000000,
+                   "takes_effect": "at once"}, "a number")
             equal(_option(h, "log.format")["choices"], ["text", "json"],
                   "its words")
             told = h.json("PATCH", "/v1/config", json={"log.format": "json"})
@@ -171,13 +175,13 @@ def options_are_changed_while_it_runs():
                 last = log.read().splitlines()[-1]
             equal(json.loads(last)["module"], "security", "a line of JSON")
             told = h.json("PATCH", "/v1/config", json={
-                "history.keep": 7, "peer": ["127.0.0.1:9"]})
+                "store.overlay": "7MiB", "peer": ["127.0.0.1:9"]})
             equal((told["changed"], told["restart"]), (2, True), "later")
-            keep = _option(h, "history.keep")
-            equal((keep["value"], keep["next"]), (50, 7), "not yet")
+            keep = _option(h, "store.overlay")
+            equal((keep["value"], keep["next"]), ("64MiB", "7MiB"), "not yet")
             with open(file, encoding="utf-8") as f:
                 equal(f.read(), "# mine\nlog:\n  format: json # for now\n"
-                      "history.keep: 7\npeer: [\"127.0.0.1:9\"]\n",
+                      "store.overlay: 7MiB\npeer: [\"127.0.0.1:9\"]\n",
                       "the file")
             equal(os.stat(file).st_mode & 0o777, 0o640, "its mode")
             for value, code, part in (
@@ -191,12 +195,12 @@ def options_are_changed_while_it_runs():
                     ([], 400, "an object")):
                 told = h.json("PATCH", "/v1/config", code, json=value)
                 holds(told["detail"], part)
-            equal(_option(h, "history.keep")["next"], 7, "nothing by half")
+            equal(_option(h, "store.overlay")["next"], "7MiB", "nothing by half")
             a.call("audit")
             with open(os.path.join(a.dir, "audit.log"), encoding="utf-8") as f:
                 last = [r for r in map(json.loads, f)
                         if r["kind"] == "setting"][-1]
-            equal(last["details"], {"history.keep": "7",
+            equal(last["details"], {"store.overlay": "7MiB",
                                     "peer": "127.0.0.1:9"}, "audited")
             reader = json.loads(a.do("token", "create", "--name", "r",
                                      "--json"))["secret"]
@@ -212,11 +216,31 @@ def options_are_changed_while_it_runs():
         a.refuses("config", "set", "retention", code=2, says="wants")
         with open(file, encoding="utf-8") as f:
             equal(f.read(), "# mine\nlog:\n  format: text # for now\n"
-                  "history.keep: 7\nstore.overlay: 16MiB\n", "the file")
+                  "store.overlay: 16MiB\n", "the file")
         a.start()
         with Hub(a) as h:
-            equal(_option(h, "history.keep")["value"], 7, "now it is")
-            check("next" not in _option(h, "history.keep"), "and stays")
+            equal(_option(h, "store.overlay")["value"], "16MiB", "now it is")
+            check("next" not in _option(h, "store.overlay"), "and stays")
+
+
+def limits_hold_as_soon_as_they_are_set():
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            for i in range(5):
+                h.ask("PUT", ITEMS + "/x", json=i)
+            told = h.json("PATCH", "/v1/config", json={
+                "limits.keys": 1, "history.keep": 2})
+            equal(told["restart"], False, "nothing waits")
+            told = h.json("PUT", ITEMS + "/y", 413, json=1)
+            holds(told["detail"], "limits.keys")
+            for i in range(64):  # the past is thinned now and then
+                h.ask("PUT", ITEMS + "/x", json=i)
+            equal(len(h.json("GET", "/v1/spaces/default/history/x")[
+                "versions"]), 3, "two, and the present one")
+            h.ask("PATCH", "/v1/config", json={"limits.keys": None})
+            h.ask("PUT", ITEMS + "/y", json=1)
+            equal(_option(h, "limits.keys")["value"], 1000000, "the default")
 
 
 def the_audit_log_is_read_by_pages():
