@@ -379,6 +379,52 @@ static bool is_under_void(
     return false;
 }
 
+/* The life that a change ends in an item. 0: none. */
+static uint64_t life_ended(
+    const struct loss_check *k, const struct led_change *c, uint32_t item)
+{
+    for (uint32_t j = 0; j < c->cells_n; j++) {
+        const struct led_slot *s = &k->ledger->slots[c->cells[j].slot];
+
+        if (s->item == item && s->is_tomb)
+            return c->cells[j].life;
+    }
+    return 0;
+}
+
+static bool writes_beyond(const struct loss_check *k,
+    const struct led_change *c, uint32_t item, uint64_t life)
+{
+    for (uint32_t j = 0; j < c->cells_n; j++)
+        if (k->ledger->slots[c->cells[j].slot].item == item &&
+            c->cells[j].life > life)
+            return true;
+    return false;
+}
+
+/* Somebody ended its life, having seen it; that was collected, and its author
+ * went back to an old disk. Who has made the item anew had heard of it, if only
+ * by a vector and floors, and beats what the old disk brings back. */
+static bool is_beaten_by_collected(
+    struct loss_check *k, uint32_t change, const struct led_cell *cell)
+{
+    const uint32_t item = k->ledger->slots[cell->slot].item;
+
+    for (uint32_t i = 0; i < k->ledger->changes_n; i++) {
+        const struct led_change *end = &k->ledger->changes[i];
+        const uint64_t life = life_ended(k, end, item);
+
+        if (life <= cell->life || !had_seen(k, i, change, item))
+            continue;
+        for (uint32_t m = 0; m < k->ledger->changes_n; m++)
+            if (ledger_was_told(&k->ledger->changes[m], item, &end->dot) &&
+                writes_beyond(k, &k->ledger->changes[m], item, life) &&
+                counts(k, m, item))
+                return true;
+    }
+    return false;
+}
+
 static void check_change(struct loss_check *k, uint32_t ix)
 {
     const struct led_change *c = &k->ledger->changes[ix];
@@ -395,6 +441,7 @@ static void check_change(struct loss_check *k, uint32_t ix)
         if (is_accounted_for(k, ix, &c->cells[i]) ||
             has_twin(k, ix, &c->cells[i]) || has_echo(k, ix, &c->cells[i]) ||
             has_copy(k, &c->cells[i]) || is_copy_of_half(k, &c->cells[i]) ||
+            is_beaten_by_collected(k, ix, &c->cells[i]) ||
             is_under_void(k, ix, &c->cells[i]))
             continue;
         world_fail(k->world, "I3",

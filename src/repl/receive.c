@@ -372,9 +372,27 @@ static int receive_rows(struct taking *t)
     return rc;
 }
 
+/* Asked anew, a relay tells all its cursors once more. */
+static bool is_stored(
+    struct node *n, const struct conn *c, struct space *sp, uint64_t cursor)
+{
+    struct slice value;
+    struct reader r;
+
+    if (!access_is_across(n, c) ||
+        store_get(&n->opt.store, TABLE_META,
+            key_meta_replica(&n->key, META_CURSOR, sp->id, &c->replica),
+            &value) != SYNCLINE_OK)
+        return false;
+    r = reader_of(value);
+    return get_varint(&r) >= cursor && reader_end(&r) == SYNCLINE_OK;
+}
+
 static int store_cursor(
     struct node *n, struct conn *c, struct space *sp, uint64_t cursor)
 {
+    if (is_stored(n, c, sp, cursor))
+        return SYNCLINE_OK;
     buf_clear(&n->out);
     put_varint(&n->out, cursor);
     txn_put_buf(&n->txn, TABLE_META,

@@ -194,7 +194,8 @@ static bool had_his_turn(
 
 /* A row's context tells of what lost as seen. Taken without its record, what is
  * written next here would beat it knowingly. So the row waits: for the key; or
- * if that does not count, for somebody who tells of it under another one. */
+ * if that does not count, for somebody who tells of it under another one, or
+ * until it is told without what won. */
 static int wait_for_loser(struct node *n, struct conn *c, struct space *sp,
     const struct sealed_lock *lock, const struct item *row)
 {
@@ -203,6 +204,7 @@ static int wait_for_loser(struct node *n, struct conn *c, struct space *sp,
     if (s == NULL)
         return SYNCLINE_ENOMEM;
     if ((row != NULL && conflict_superseded(row, &lock->record)) ||
+        (!lock->counts && !lock->lost && carry_waited(n, s, 1)) ||
         (!lock->counts && carry_waited(n, s, 2) &&
             had_his_turn(n, c, &lock->record.loser.dot.replica)))
         return SYNCLINE_OK;

@@ -64,11 +64,12 @@ NODISCARD int sealed_record_open_loser(const struct sealer *s,
     const struct sealed_record *sealed, struct sealed_record *out,
     struct arena *a);
 
-/* A record of which what lost is under a key that is not held, and V does not
- * cover it. All of it is borrowed. */
+/* A record that is under a key that is not held, and V does not cover what
+ * lost. All of it is borrowed. */
 struct sealed_lock {
     struct slice name; /* of the item */
     struct conflict_record record;
+    bool lost;   /* what lost is; else only what won */
     bool counts; /* the mesh has the key, as far as this node has heard */
 };
 NODISCARD int sealed_record_lock(const struct sealer *s,

@@ -148,26 +148,40 @@ static int has_key(const struct sealer *s, const struct contender *c, bool *has)
     return rc;
 }
 
-/* What is no record, or shows no key, is nothing that could be opened ever. */
+/* What shows no key is nothing that could be opened ever. */
+static int look_at_side(const struct sealer *s, const struct contender *c,
+    bool *locked, bool *counts)
+{
+    struct sealed_cell cell;
+    struct buf b = { 0 };
+    bool has = true;
+    int rc = is_nowhere(c) ? SYNCLINE_EMALFORMED
+                           : sealed_read_head(&b, c->value, &cell);
+
+    *locked = rc == SYNCLINE_OK &&
+        sealer_keys(s, cell.seal.epoch, cell.seal.key_id) == NULL;
+    buf_free(&b);
+    if (*locked)
+        rc = has_key(s, c, &has);
+    *counts = *counts || (*locked && has);
+    return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+}
+
 int sealed_record_lock(const struct sealer *s,
     const struct sealed_record *sealed, struct sealed_lock *out, bool *locked)
 {
-    const struct contender *loser = &out->record.loser;
-    struct sealed_cell cell;
-    struct buf b = { 0 };
+    const struct conflict_record *r = &out->record;
+    bool won = false;
     int rc = read_record(sealed, &out->name, &out->record);
 
-    *locked = false;
-    if (rc == SYNCLINE_OK && !is_nowhere(loser) &&
-        !vv_covers(&s->space->have, &loser->dot)) {
-        rc = sealed_read_head(&b, loser->value, &cell);
-        *locked = rc == SYNCLINE_OK &&
-            sealer_keys(s, cell.seal.epoch, cell.seal.key_id) == NULL;
+    out->counts = out->lost = false;
+    if (rc == SYNCLINE_OK && !is_nowhere(&r->loser) &&
+        !vv_covers(&s->space->have, &r->loser.dot)) {
+        rc = look_at_side(s, &r->loser, &out->lost, &out->counts);
+        if (rc == SYNCLINE_OK)
+            rc = look_at_side(s, &r->winner, &won, &out->counts);
     }
-    buf_free(&b);
-    if (*locked)
-        rc = has_key(s, loser, &out->counts);
-    *locked = *locked && rc == SYNCLINE_OK;
+    *locked = rc == SYNCLINE_OK && (out->lost || won);
     return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
 }
 
