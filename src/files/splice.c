@@ -52,14 +52,13 @@ static void put_gap(struct buf *b, const struct style *st, struct slice space)
 }
 
 /* What parts a new entry from the one before it, as it is between the last
- * two, and how its line begins. */
-static void put_comma(struct splice *s, const struct style *st,
-    const struct part *p, struct slice *indent)
+ * two. */
+static void put_comma(
+    struct splice *s, const struct style *st, const struct part *p)
 {
     const struct part *last = &p->kids[p->v->n - 1];
     struct slice lead = between(s->text, last->from, last->key);
 
-    *indent = indent_at(s->text, last->key);
     if (p->v->n > 1)
         put_gap(s->out, st, between(s->text, last[-1].end, last->from - 1));
     buf_put_u8(s->out, ',');
@@ -70,17 +69,16 @@ static void put_comma(struct splice *s, const struct style *st,
 }
 
 static int put_entry(struct splice *s, const struct style *st,
-    const struct part *p, const struct entry *e, bool first)
+    const struct part *p, const struct entry *e, bool first,
+    struct slice indent)
 {
-    struct slice indent = indent_at(s->text, p->kids[0].key);
-
     if (first)
         buf_put_slice(
             s->out, between(s->text, p->kids[0].from, p->kids[0].key));
     else if (e->old != NULL && e->old != p->kids)
         buf_put_slice(s->out, between(s->text, e->old[-1].end, e->old->key));
     else
-        put_comma(s, st, p, &indent);
+        put_comma(s, st, p);
     if (e->old != NULL) {
         int rc;
 
@@ -99,11 +97,12 @@ static int put_entries(struct splice *s, const struct style *st,
     const struct part *p, const struct entry *e, size_t n)
 {
     struct style own = style_within(st, s->text, p);
+    struct slice indent = indent_at(s->text, p->kids[p->v->n - 1].key);
     int rc = SYNCLINE_OK;
 
     copy_to(s, p->at + 1);
     for (size_t i = 0; i < n && rc == SYNCLINE_OK; i++)
-        rc = put_entry(s, &own, p, &e[i], i == 0);
+        rc = put_entry(s, &own, p, &e[i], i == 0, indent);
     s->at = p->kids[p->v->n - 1].end;
     return rc;
 }
@@ -186,7 +185,8 @@ static int edit(struct splice *s, const struct style *st, const struct part *p,
         return doc->type == JSON_OBJECT ? edit_object(s, st, p, doc)
                                         : edit_array(s, st, p, doc);
     copy_to(s, p->at);
-    style_print(s->out, st, doc, indent_at(s->text, p->at));
+    style_print(s->out, st, doc,
+        is_container(doc) ? indent_at(s->text, p->at) : SLICE_LIT(""));
     s->at = p->end;
     return SYNCLINE_OK;
 }

@@ -2,11 +2,15 @@
 
 struct slice last_line(struct slice s)
 {
-    size_t i = s.len;
+    static const char ends[] = "\n\r";
 
-    while (i > 0 && s.ptr[i - 1] != '\n' && s.ptr[i - 1] != '\r')
-        i--;
-    return SLICE(s.ptr + i, s.len - i);
+    for (size_t i = 0; i < 2 && s.len > 0; i++) {
+        const uint8_t *end = memrchr(s.ptr, ends[i], s.len);
+
+        if (end != NULL)
+            s = SLICE(end + 1, s.len - (size_t)(end + 1 - s.ptr));
+    }
+    return s;
 }
 
 bool has_newline(struct slice s)
