@@ -184,6 +184,9 @@ static int is_newer(const struct node *n, const struct space *sp,
     else if (dot_eq(&c->winner.dot, &old->winner.dot) &&
         sealed_is_removed(&c->winner) != sealed_is_removed(&old->winner))
         *newer = sealed_is_removed(&old->winner);
+    else if (c->read && dot_eq(&c->winner.dot, &old->winner.dot) &&
+        !slice_eq(c->winner.path, old->winner.path))
+        *newer = true; /* who knows better says so (conflict_correct) */
     return rc;
 }
 
@@ -341,8 +344,6 @@ int conflict_correct(struct node *n, struct space *sp, struct slice tail,
     struct reader r;
     int rc;
 
-    if (told->winner.value.ptr != NULL)
-        return SYNCLINE_OK;
     rc = txn_get(
         &n->txn, TABLE_CONFLICT, key_item(&n->key, sp->id, tail), &value);
     if (rc != SYNCLINE_OK)
@@ -350,8 +351,10 @@ int conflict_correct(struct node *n, struct space *sp, struct slice tail,
     r = reader_of(slice_from(value, 8));
     if (get_conflict_record(&r, &c) != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    return c.winner.value.ptr != NULL &&
-            dot_eq(&c.winner.dot, &told->winner.dot)
+    return dot_eq(&c.winner.dot, &told->winner.dot) &&
+            (told->winner.value.ptr == NULL
+                    ? c.winner.value.ptr != NULL
+                    : path_cmp(c.winner.path, told->winner.path) > 0)
         ? tell_again(n, sp, tail)
         : SYNCLINE_OK;
 }

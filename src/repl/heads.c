@@ -170,18 +170,20 @@ static uint64_t next_number(const struct node *n)
 
 static int give(struct node *n, struct conn *c, struct session *s)
 {
-    const struct space *sp = s->space;
+    struct space *sp = s->space;
     struct frame frame = { .type = FRAME_HEAD,
         .head = { .space = sp->token, .device = n->device } };
     struct frame_head *f = &frame.head;
     uint8_t now[SHA256_LEN];
-    bool whole;
+    bool whole, beyond;
     int rc = vv_copy(&f->durable, &sp->durable, &n->step);
 
+    if (rc == SYNCLINE_OK)
+        rc = reissue_is_beyond(n, sp, &beyond);
     if (rc != SYNCLINE_OK)
         return rc;
     vv_meet(&f->durable, &s->claims);
-    whole = vv_eq(&f->durable, &sp->have) && sp->staging == NULL &&
+    whole = vv_eq(&f->durable, &sp->have) && !beyond && sp->staging == NULL &&
         !returns_into(n, sp) && border_opens(n, sp);
     rc = digest(n, sp, f, whole, now);
     if (rc != SYNCLINE_OK ||
@@ -489,6 +491,7 @@ static int look_at_print(struct node *n, const struct conn *c,
     const struct session *s, struct head *h)
 {
     uint8_t mine[HEAD_PRINT_LEN];
+    bool beyond;
     int rc;
 
     if (!has_print(&h->f) || !vv_eq(&s->space->have, &h->f.durable) ||
@@ -504,6 +507,9 @@ static int look_at_print(struct node *n, const struct conn *c,
         h->odd_us = 0;
         return SYNCLINE_OK;
     }
+    rc = reissue_is_beyond(n, s->space, &beyond);
+    if (rc != SYNCLINE_OK || beyond)
+        return rc;
     if (++h->odd_beats < HEAD_BEATS || h->odd_us != 0 || PLANTED(R27_DIFFERS))
         return SYNCLINE_OK;
     h->odd_us = n->now_us;

@@ -27,6 +27,7 @@ struct told {
     bool loaded, changed;
     bool locked; /* some are under keys that are not held */
     bool again;  /* such have been asked for before */
+    bool read;   /* they come from who can read them */
 };
 
 static int told_end(struct node *n, struct space *sp, struct told *t)
@@ -93,6 +94,7 @@ static int take_conflict(struct node *n, struct space *sp, struct slice tail,
         rc = SYNCLINE_EMALFORMED;
     if (rc != SYNCLINE_OK)
         return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EMALFORMED;
+    c.read = t->read;
     rc = conflict_hides(&c) ? conflict_known(n, sp, tail, &known)
                             : conflict_in_past(n, sp, key, tail, &known);
     if (rc == SYNCLINE_OK)
@@ -170,6 +172,14 @@ static bool was_asked_again(
     return s != NULL && carry_waited(n, s, 1);
 }
 
+static struct told told_begin(
+    const struct node *n, struct conn *c, struct space *sp)
+{
+    return (struct told){ .again = was_asked_again(n, c, sp),
+        .read =
+            sp->sealed && members_role(n->members, &c->device) != ROLE_RELAY };
+}
+
 /* ---- what lost is under a key that is not held ---- */
 
 static const struct item *row_called(
@@ -236,7 +246,7 @@ int receive_conflicts_ahead(struct node *n, struct conn *c, struct space *sp,
 int receive_conflict_whole(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, struct slice tail, struct slice record)
 {
-    struct told told = { .again = was_asked_again(n, c, sp) };
+    struct told told = told_begin(n, c, sp);
     const struct sealed_record whole = { tail, record };
     struct sealed_lock lock;
     bool locked = false;
@@ -255,7 +265,7 @@ int receive_conflicts(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, const struct frame_batch *f)
 {
     struct reader r = reader_of(f->conflicts);
-    struct told told = { .again = was_asked_again(n, c, sp) };
+    struct told told = told_begin(n, c, sp);
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {

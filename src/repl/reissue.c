@@ -272,6 +272,24 @@ static int next_replica(
     return rc;
 }
 
+int reissue_is_beyond(struct node *n, struct space *sp, bool *is)
+{
+    const struct reissue r = { .node = n, .space = sp, .whose = MINE };
+    struct dot upto = { .seq = 0 };
+    int rc;
+
+    for (*is = false; !*is;) {
+        struct rid next;
+
+        rc = next_replica(&r, &upto, &next);
+        if (rc != SYNCLINE_OK || rid_is_none(&next))
+            return rc;
+        *is = rid_eq(&next, &upto.replica); /* once more, beyond V */
+        upto = (struct dot){ next, vv_get(&sp->have, &next) };
+    }
+    return SYNCLINE_OK;
+}
+
 /* *any: there is some, if we are looking; else there is more. */
 static int reissue(
     struct node *n, struct space *sp, enum whose whose, bool *any)

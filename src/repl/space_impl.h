@@ -258,6 +258,7 @@ static inline unsigned long long time_told(uint64_t wall_us)
 struct conflict_record {
     uint64_t lsn; /* local */
     uint8_t state;
+    bool read; /* at a relay: it comes from who could read it; not stored */
     uint64_t length;
     struct contender loser, winner;
 };
@@ -278,7 +279,8 @@ bool conflict_hides(const struct conflict_record *c);
 NODISCARD int conflict_in_past(struct node *n, struct space *sp,
     struct slice key, struct slice tail, bool *is);
 /* A relay tells of it without the value of what won, which whoever told it
- * could not open, and which is known here: it is told again. */
+ * could not open, and which is known here, or of another cell of what won, for
+ * it cannot order paths: it is told again. */
 NODISCARD int conflict_correct(struct node *n, struct space *sp,
     struct slice tail, const struct conflict_record *told);
 /* A later change had seen both sides. */
@@ -343,6 +345,8 @@ NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
 
 /* Rows of this device's lost replicas, which nobody vouches for: again. */
 NODISCARD int reissue_mine(struct node *n, struct space *sp);
+/* Are there any beyond V, which nobody else may have? */
+NODISCARD int reissue_is_beyond(struct node *n, struct space *sp, bool *is);
 /* And of devices that have been removed. */
 NODISCARD int orphans_tick(struct node *n);
 /* A key that was held does not count any more: what this device, or one that
