@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@
 
 #define HOSTS_MAX 16
 #define ADDRS_MAX 64
+#define FILES_WANTED 4096
 
 struct daemon {
     uv_loop_t loop;
@@ -523,6 +525,28 @@ static void forbid_cores(const struct daemon *d)
             "core dumps cannot be turned off: %s", strerror(errno));
 }
 
+/* Each caller is one, and so is each peer: what this system starts programs
+ * with is too few for some. */
+static void raise_files(const struct daemon *d)
+{
+    const uint64_t wanted =
+        256 + (uint64_t)options_int(d->options, "http.connections");
+    const uint64_t enough = wanted > FILES_WANTED ? wanted : FILES_WANTED;
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return;
+    if (r.rlim_cur < enough) {
+        r.rlim_cur = r.rlim_max < enough ? r.rlim_max : enough;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < wanted)
+        log_line(&d->log, LOG_LEVEL_WARN, "daemon",
+            "this system lets it open %llu files; http.connections may take "
+            "%llu: raise it (ulimit -n, LimitNOFILE)",
+            (unsigned long long)r.rlim_cur, (unsigned long long)wanted);
+}
+
 static void tell_cores(const struct daemon *d)
 {
     if (d->opt->core_dumps)
@@ -547,6 +571,7 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     d->log = log_sink_log(d->sink);
     set_log(d);
     forbid_cores(d);
+    raise_files(d);
     catch_signals(d);
     rc = open_engine(d, &why);
     if (rc == SYNCLINE_OK && d->hub != NULL)

@@ -15,6 +15,9 @@
 #define IN_MAX (NET_FRAME_MAX + 4 + 4 * READ_MAX)
 #define KEEP_MAX ((size_t)256 << 10) /* a buffer's memory kept while idle */
 #define KEEPALIVE_S 60
+/* Of a guest that does not read, the system would keep megabytes, and nobody
+ * here would notice for long. */
+#define GUEST_SEND_BUFFER (256 << 10)
 
 struct write {
     uv_write_t req;
@@ -260,6 +263,7 @@ static void become_guest(struct conn *c)
 {
     const struct net_guests *g = &c->net->opt.guests;
     struct net_guest who = { c->remote, local_of(&c->tcp), c->tls != NULL };
+    int size = GUEST_SEND_BUFFER;
 
     if (g->on_up == NULL || !g->on_up(g->ctx, c->id, &who)) {
         conn_doom(c, "no guests");
@@ -267,6 +271,7 @@ static void become_guest(struct conn *c)
     }
     c->net->stats.half_open--;
     c->net->stats.guests++;
+    (void)uv_send_buffer_size((uv_handle_t *)&c->tcp, &size);
     c->guest = true;
     c->state = CONN_UP;
     c->deadline_ms = 0;

@@ -27,6 +27,12 @@ def every_measurement_gives_its_figures():
     tap.check(result["floor"]["per_second"] > 0, result["floor"])
     tap.check(result["writes"]["batched_per_second"] > 0, result["writes"])
     tap.check(result["writes"]["single_per_second"] > 0, result["writes"])
+    for which, stalled in (("none", 0), ("tenth", 5)):
+        figures = result["watchers"][which]
+        tap.equal((figures["watchers"], figures["stalled"], figures["told"]),
+                  (50, stalled, 50), "watchers, and writes they were told")
+        tap.equal(figures["seen_us"]["n"], 30 * (50 - stalled), "events")
+        tap.check(figures["acked_us"]["n"] == 30, figures)
     for name, items in (("sync10k", 1000), ("sync100k", 10000)):
         figures = result[name]
         tap.equal(figures["items"], items, "items of %s" % name)

@@ -5,6 +5,7 @@ curl and websockets."""
 import asyncio
 import email.utils
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -152,6 +153,30 @@ def what_is_wrong_with_a_parameter_is_said():
                       "to 3600000", "nothing was written")
             equal(a.get("x"), None, "nothing was written")
             h.ask("PUT", ITEMS + "/x?wait=0&wait_ms=3600000", json=1)
+
+
+def there_may_be_more_callers_than_files_by_default():
+    """The limit that a system starts programs with is raised as far as it
+    may be; where that is not enough, it is said."""
+    with World() as w:
+        a = w.node("a", "--http.connections", "400",
+                   prefix=["sh", "-c", 'ulimit -Sn 200; exec "$@"', "sh"])
+        a.start()
+        host, port = a.status()["listen"][0].rsplit(":", 1)
+        ask = ("GET /health HTTP/1.1\r\nHost: %s:%s\r\n\r\n" % (
+            host, port)).encode()
+        callers = []
+        for _ in range(300):
+            s = socket.create_connection((host, int(port)), 20)
+            callers.append(s)
+            s.sendall(ask)
+            holds(s.recv(4096).decode(), "200 OK")
+        for s in callers:
+            s.close()
+        b = w.node("b", "--http.connections", "400",
+                   prefix=["sh", "-c", 'ulimit -n 500; exec "$@"', "sh"])
+        b.start()
+        holds(b.tail(), "lets it open 500 files")
 
 
 def each_answer_is_dated():
