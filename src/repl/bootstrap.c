@@ -284,6 +284,7 @@ static int end(
     space_unstage(n, sp);
     space_forget_pending(n, sp);
     sp->reissue = true;
+    sp->suspect = n->access_due = true; /* less may count than when it began */
     acks_forget(n, sp);
     heads_free(&sp->heads); /* a relay has not what they say it has */
     buf_clear(&sp->collect_at);
