@@ -53,7 +53,7 @@ static void check_request(const struct http_request *r)
     ENSURE(r->path.len > 0 &&
         (r->path.ptr[0] == '/' ||
             (slice_is(r->path, "*") && r->method == HTTP_OPTIONS)));
-    ENSURE(r->body.len <= BODY_MAX);
+    ENSURE(r->body.len <= BODY_MAX && (r->has_body || r->body.len == 0));
     ENSURE(!r->is_websocket || (r->method == HTTP_GET && r->body.len == 0));
     for (size_t i = 0; i < r->fields_n; i++)
         check_field(&r->fields[i]);
@@ -102,6 +102,17 @@ static void on_request(
         buf_put_u8(&s->said, r->is_websocket);
 }
 
+/* Of a body that is not whole yet; whether it is, depends on the sizes. */
+static void on_head(
+    void *ctx, struct http_conn *c, const struct http_request *r)
+{
+    struct side *s = ctx;
+
+    ENSURE(s->c == c && !s->waits && !s->is_open && s->gone == 0);
+    ENSURE(r->has_body && r->body.len == 0);
+    check_request(r);
+}
+
 static void on_message(
     void *ctx, struct http_conn *c, bool text, struct slice message)
 {
@@ -129,6 +140,7 @@ static void side_open(struct side *s)
 {
     const struct http_events events = { .ctx = s,
         .on_request = on_request,
+        .on_head = on_head,
         .on_message = on_message,
         .on_gone = on_gone };
     const struct http_limits limits = { .head_max = 400,

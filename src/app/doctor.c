@@ -1,6 +1,7 @@
 #include "app/doctor.h"
 
 #include "app/engine_impl.h"
+#include "io/clock.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 #define COPIES_HELP                                          \
     "two copies of one folder are up; stop one, remove its " \
     "identity.pem and store, start it and let it join anew"
+#define DAY_US INT64_C(86400000000)
+#define HTTPS_SOON_US (14 * DAY_US)
 #define DISK_LOW ((uint64_t)256 << 20)
 #define DISK_NONE ((uint64_t)16 << 20) /* a segment of the journal */
 
@@ -475,6 +478,29 @@ static void check_replicas(const struct json *space, const struct exam *x)
         "does a machine crash again and again, or make them up?");
 }
 
+/* One of our own is made anew in time; somebody sees to the others. */
+static void check_https(const struct engine *e, const struct exam *x)
+{
+    const int64_t left_us =
+        (int64_t)e->web.facts.until_us - (int64_t)clock_wall_us();
+    char text[600];
+
+    if (!e->opt.web.enabled)
+        return;
+    if (e->web.trouble.text[0] != 0) {
+        (void)snprintf(text, sizeof text, "HTTPS: %s", e->web.trouble.text);
+        put_check(
+            x, "https", "warn", text, "mend it; it is read again by itself");
+    } else if (left_us < HTTPS_SOON_US) {
+        (void)snprintf(text, sizeof text,
+            left_us < 0 ? "the certificate of HTTPS has expired"
+                        : "the certificate of HTTPS expires in %lld days",
+            (long long)(left_us / DAY_US));
+        put_check(x, "https", "warn", text,
+            "put another one where tls.cert and tls.key say");
+    }
+}
+
 /* The mesh as a whole. */
 static void check_peers(const struct json *status, const struct exam *x)
 {
@@ -505,6 +531,7 @@ void doctor_look(
     const struct json *spaces = json_get(status, "spaces");
 
     check_ports(e, &x);
+    check_https(e, &x);
     check_multicast(e, &x);
     check_folder(e, &x);
     check_disk(e, &x);

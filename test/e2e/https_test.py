@@ -51,6 +51,11 @@ def _shown(n):
         ssl.get_server_certificate(_at(n))))
 
 
+def _shows(n, what, fingerprint):
+    """Asked less often than handshakes of one address are limited to."""
+    wait_for(what, lambda: _shown(n) == fingerprint, pause=0.2)
+
+
 def _health(n, trust):
     with requests.Session() as s:
         s.trust_env = False
@@ -133,6 +138,7 @@ def one_that_others_may_read_is_not_used():
         told = a.status()["https"]
         equal(told["fingerprint"], None, "what is shown")
         holds(told["trouble"], "web.pem: others may read this", "chmod 600")
+        holds(a.cli("doctor").out, "HTTPS: ", "web.pem: others may read this")
         a.put("x", 1)  # and nothing else minds
 
 
@@ -152,10 +158,16 @@ def a_given_one_is_read_again_when_it_changes():
             shutil.copy(cert, s.verify)
             equal(s.get(url, timeout=20).status_code, 200, "before")
             second = _make(cert, key)
-            wait_for("the next is shown", lambda: _shown(a) == second)
+            _shows(a, "the next is shown", second)
             equal(s.get(url, timeout=20).status_code, 200,
                   "whoever is connected stays so")
         equal(_health(a, cert), 200, "by who trusts the next")
+        check("HTTPS" not in a.cli("doctor").out, "nothing is wrong")
+        soon = _make(cert, key, days=5)
+        _shows(a, "one that ends soon is shown", soon)
+        holds(a.cli("doctor").out, "the certificate of HTTPS expires in 4 days")
+        second = _make(cert, key)
+        _shows(a, "and one that does not", second)
         equal(a.process.pid, pid, "without another start")
 
         # What is wrong stays out, and is told.
@@ -166,7 +178,7 @@ def a_given_one_is_read_again_when_it_changes():
         holds(a.status()["https"]["trouble"], "not the certificate's")
         equal(_shown(a), second, "while the last good one is shown")
         os.rename(other, cert)
-        wait_for("both fit again", lambda: _shown(a) == third)
+        _shows(a, "both fit again", third)
         equal(a.status()["https"]["trouble"], None, "nothing is wrong")
         os.chmod(key, 0o644)
         with open(cert, "a") as f:
