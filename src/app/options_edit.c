@@ -258,7 +258,11 @@ static int edit_one(struct buf *out, struct slice text,
         put_value(out, row, e->text);
         buf_put_u8(out, '\n');
     }
-    return buf_status(out);
+    rc = buf_status(out);
+    return rc == SYNCLINE_OK
+        ? rc
+        : errmsg_set(why, rc, "%s: %s", e->name,
+              rc == SYNCLINE_ENOMEM ? "out of memory" : "is no UTF-8");
 }
 
 /* ---- does it say what was wanted? ---- */
@@ -336,6 +340,8 @@ int options_edit(struct buf *out, struct slice text,
 
     buf_put_slice(&now, text);
     rc = buf_status(&now);
+    if (rc != SYNCLINE_OK)
+        (void)errmsg_set(why, rc, "out of memory");
     for (size_t i = 0; i < n && rc == SYNCLINE_OK; i++) {
         struct buf next = { 0 };
 
