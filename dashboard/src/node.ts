@@ -36,6 +36,19 @@ export function isOwn(space: Space): boolean {
     return !space.name.startsWith("_");
 }
 
+// The names of devices, looked up when one comes that is not known.
+const names = new Map<string, string | null>();
+
+export async function nameOf(device: string | null): Promise<string | null> {
+    if (device !== null && !names.has(device)) {
+        const told = await get<{ members: { device: string;
+            name: string | null }[] }>("/v1/members", { all: true });
+        for (const m of told.members)
+            names.set(m.device, m.name);
+    }
+    return device === null ? null : names.get(device) ?? null;
+}
+
 let asking = false, again = false;
 
 export function lookAgain(): void {

@@ -99,6 +99,23 @@ async function many_keys_are_found(w) {
     await quiet(page);
 }
 
+// What would choke an editor is not put into one.
+async function a_large_document_is_told_of(w) {
+    const a = await w.node("a");
+    await a.api("/v1/spaces/default/items/large", "PUT",
+        Object.fromEntries(Array.from({ length: 3000 }, (_, i) =>
+            ["k" + i, "x".repeat(1000)])));
+    await a.put("small", { n: 1 });
+    const page = await w.open(a);
+    await page.getByText("large").click();
+    await page.getByText("too large to be edited").waitFor();
+    await page.getByText("syncline get default large").waitFor();
+    await page.getByText("Written by a").waitFor();
+    await page.getByRole("link", { name: "small" }).click();
+    await (await editor(page)).waitFor();
+    await quiet(page);
+}
+
 // Who writes what somebody else has written meanwhile is told, and nothing is
 // lost.
 async function what_changes_while_one_writes_is_told(w) {
@@ -393,6 +410,7 @@ async function names_are_inert(w) {
 }
 
 await run([devices_pair_and_see_each_other_live, many_keys_are_found,
+    a_large_document_is_told_of,
     what_changes_while_one_writes_is_told, history_is_shown_and_restored,
     conflicts_are_settled_by_hand, a_device_asks_is_limited_and_removed,
     the_mesh_is_shown_as_it_is, an_error_is_shown_and_acknowledged,

@@ -8,13 +8,13 @@ import { Icon } from "../icons";
 import { parse, print } from "../json";
 import type { Json } from "../json";
 import { watch } from "../live";
-import { conflictTurn, lookAgain } from "../node";
+import { conflictTurn, lookAgain, nameOf } from "../node";
 import { go, href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
-import { Time } from "../time";
-import { Badge, Button, Confirm, Empty, Loading, Note, Problem, Tabs, Who, say,
-    useAction } from "../ui";
+import { Time, bytes } from "../time";
+import { Badge, Button, Code, Confirm, Empty, Loading, Note, Problem, Tabs, Who,
+    say, useAction, useLoad } from "../ui";
 
 interface Version {
     version: number;
@@ -29,35 +29,53 @@ interface Version {
 interface Loaded {
     text: string | null; // null: it is deleted, or was never there
     etag: string;
-    number: string;
-    versions: Version[];
+    number: number;
+    last: { device: string | null; name: string | null; time: number } | null;
     conflicts: number;
 }
+
+const LARGE = 1 << 20; // of a text, beyond which nobody edits it here
 
 const at = (space: string, item: string) =>
     path`/v1/spaces/${space}/items/${item}`;
 
-async function read(space: string, item: string, signal: AbortSignal):
-    Promise<Loaded> {
-    const missing = (e: unknown) => {
+function past(space: string, item: string, signal: AbortSignal):
+    Promise<{ versions: Version[] }> {
+    return getExact(path`/v1/spaces/${space}/history/${item}`, {}, signal);
+}
+
+// null: there is none such.
+async function found<T>(asked: Promise<T>): Promise<T | null> {
+    try {
+        return await asked;
+    } catch (e) {
         if (e instanceof ApiError && e.status === 404)
             return null;
         throw e;
-    };
-    const [now, past, open] = await Promise.all([
-        ask("GET", at(space, item), { signal }).catch(missing),
-        getExact<{ versions: Version[] }>(
-            path`/v1/spaces/${space}/history/${item}`, {}, signal)
-            .catch(missing),
+    }
+}
+
+async function read(space: string, item: string, signal: AbortSignal):
+    Promise<Loaded> {
+    const [now, open] = await Promise.all([
+        found(ask("GET", at(space, item), { signal })),
         getExact<{ conflicts: unknown[] }>("/v1/conflicts",
             { space, key: item }, signal),
     ]);
+    const conflicts = open.conflicts.length;
+    if (!now) {
+        const told = await found(past(space, item, signal));
+        const last = told?.versions[told.versions.length - 1] ?? null;
+        return { text: null, etag: "", number: 0, last, conflicts };
+    }
+    const device = now.headers.get("Syncline-Device");
     return {
-        text: now ? print(parse(now.text)) : null,
-        etag: now?.headers.get("ETag") ?? "",
-        number: now?.headers.get("Syncline-Version") ?? "",
-        versions: past?.versions ?? [],
-        conflicts: open.conflicts.length,
+        text: now.text.length > LARGE ? now.text : print(parse(now.text)),
+        etag: now.headers.get("ETag") ?? "",
+        number: Number(now.headers.get("Syncline-Version")),
+        last: { device, name: await nameOf(device),
+            time: Number(now.headers.get("Syncline-Time")) },
+        conflicts,
     };
 }
 
@@ -102,7 +120,7 @@ function useItem(space: string, item: string) {
             end();
         };
     }, [space, item]);
-    return { loaded, why, reload: () => setTurn(n => n + 1) };
+    return { loaded, why, turn, reload: () => setTurn(n => n + 1) };
 }
 
 // ---- the document ----
@@ -134,7 +152,6 @@ function Document({ space, item, loaded, reload }: {
         reload();
     });
     const checked = checkJson(text);
-    const last = loaded.versions[loaded.versions.length - 1];
 
     return (
         <form class="item-body" onSubmit={event => {
@@ -144,7 +161,7 @@ function Document({ space, item, loaded, reload }: {
         }}>
             {moved ? (
                 <Note tone="warn">
-                    <span>{t.items.moved(last?.name ?? t.unknown)}</span>
+                    <span>{t.items.moved(loaded.last?.name ?? t.unknown)}</span>
                     <Button small onClick={() => {
                         base.current = { text: now, etag: loaded.etag };
                         setDraft(null);
@@ -187,10 +204,21 @@ function before(list: Version[], ix: number): Version | undefined {
 
 const tones = { put: "plain", delete: "bad", lost: "warn" } as const;
 
-function History({ space, item, loaded, reload }: {
-    space: string; item: string; loaded: Loaded; reload: () => void;
+function History({ space, item, turn, reload }: {
+    space: string; item: string; turn: number; reload: () => void;
 }) {
-    const list = loaded.versions;
+    const { value, why, reload: again } = useLoad(async signal =>
+        await found(past(space, item, signal)) ?? { versions: [] },
+    [space, item]);
+    useEffect(again, [turn]);
+    return value ? <Versions space={space} item={item} list={value.versions}
+        reload={reload} /> : why ? <Problem why={why} retry={again} />
+        : <Loading />;
+}
+
+function Versions({ space, item, list, reload }: {
+    space: string; item: string; list: Version[]; reload: () => void;
+}) {
     const [chosen, setChosen] = useState<number | null>(null);
     const [against, setAgainst] = useState<"before" | "now">("before");
     const ix = list.findIndex(v => v.version === chosen);
@@ -270,9 +298,9 @@ function History({ space, item, loaded, reload }: {
 export function ItemView({ space, item, tab, back }: {
     space: string; item: string; tab: "document" | "history"; back: string;
 }) {
-    const { loaded, why, reload } = useItem(space, item);
+    const { loaded, why, turn, reload } = useItem(space, item);
     const [removing, setRemoving] = useState(false);
-    const last = loaded?.versions[loaded.versions.length - 1];
+    const last = loaded?.last;
     const gone = loaded !== null && loaded.text === null;
 
     return (
@@ -288,7 +316,7 @@ export function ItemView({ space, item, tab, back }: {
                                 <Who name={last.name} device={last.device} />
                                 {" · "}<Time us={last.time} />
                                 {loaded?.number ? " · " + t.items.version(
-                                    Number(loaded.number)) : ""}</>
+                                    loaded.number) : ""}</>
                         ) : null}
                     </p>
                 </div>
@@ -313,7 +341,7 @@ export function ItemView({ space, item, tab, back }: {
                 ? go("items", space, item, "history")
                 : go("items", space, item)} />
             {!loaded ? <Loading /> : tab === "history" ? (
-                <History space={space} item={item} loaded={loaded}
+                <History space={space} item={item} turn={turn}
                     reload={reload} />
             ) : gone ? (
                 <Empty icon="file" title={last ? t.items.isDeleted
@@ -321,6 +349,12 @@ export function ItemView({ space, item, tab, back }: {
                     <a class="button" href={href("items", space, item,
                         "history")}>{t.items.history}</a>
                 ) : undefined}>{last ? t.items.isDeletedText : null}</Empty>
+            ) : loaded.text!.length > LARGE ? (
+                <div class="item-body">
+                    <Note><span>{t.items.large(bytes(loaded.text!.length))}
+                    </span></Note>
+                    <Code copy>{`syncline get ${space} ${item}`}</Code>
+                </div>
             ) : (
                 <Document space={space} item={item} loaded={loaded}
                     reload={reload} />

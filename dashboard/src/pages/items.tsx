@@ -1,11 +1,11 @@
 // Items: the keys of a space, and the one that is chosen.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { ask as request, getExact, isAbort, path, reason } from "../api";
+import { ask as request, isAbort, path, reason, withQuery } from "../api";
 import type { Query } from "../api";
 import { JsonEditor, checkJson } from "../editor";
 import { Icon } from "../icons";
-import { print } from "../json";
+import { parse, print } from "../json";
 import type { Json } from "../json";
 import { watch } from "../live";
 import type { Change } from "../live";
@@ -20,14 +20,15 @@ import { ItemView } from "./item";
 interface Row {
     key: string;
     version: number;
-    value?: Json;
+    value?: string; // how it begins
 }
 
 interface Listed {
-    items: Row[];
+    items: { key: string; version: number; value?: Json }[];
     more_items: boolean;
 }
 
+const SIZE_MAX = 8 << 20; // of what is read for one list
 const PAGE = 100, SCAN = 1000, FOUND_MAX = 200, ENTRIES = 100, ASKS_MAX = 40;
 const LAST = "\u{10ffff}"; // sorts behind all that a folder holds
 
@@ -49,13 +50,21 @@ interface Listing {
     loadMore: () => void;
 }
 
-function ask(space: string, query: Query, signal: AbortSignal):
-    Promise<Listed> {
-    return getExact<Listed>(path`/v1/spaces/${space}/items`, query, signal);
+async function ask(space: string, query: Query, signal: AbortSignal):
+    Promise<Listed & { size: number }> {
+    const r = await request("GET",
+        withQuery(path`/v1/spaces/${space}/items`, query), { signal });
+    return { ...parse(r.text) as unknown as Listed, size: r.text.length };
 }
 
 function lastKey(page: Listed): string {
     return page.items[page.items.length - 1]!.key;
+}
+
+// What a line shows of a document.
+function cut(value: Json | undefined): string {
+    const text = print(value, 0);
+    return text.length > 120 ? text.slice(0, 120) + "…" : text;
 }
 
 // The folder of a key, seen from a prefix; "": it is in none.
@@ -69,12 +78,14 @@ async function readFolders(space: string, prefix: string, after: string,
     signal: AbortSignal): Promise<Part> {
     const rows: Row[] = [], partial: string[] = [];
     const entries = new Set<string>();
+    let size = 0;
     for (let asked = 0; asked < ASKS_MAX; asked++) {
         const page = await ask(space,
             { prefix, after, limit: PAGE, values: true }, signal);
-        rows.push(...page.items);
-        for (const row of page.items)
+        for (const row of page.items) {
+            rows.push({ ...row, value: cut(row.value) });
             entries.add(folderOf(row.key, prefix) || row.key);
+        }
         if (!page.more_items)
             return { rows, partial, next: null };
         after = lastKey(page);
@@ -83,7 +94,8 @@ async function readFolders(space: string, prefix: string, after: string,
             partial.push(folder);
             after = folder + LAST;
         }
-        if (entries.size >= ENTRIES)
+        size += page.size;
+        if (entries.size >= ENTRIES || size > SIZE_MAX)
             break;
     }
     return { rows, partial, next: after };
@@ -98,7 +110,7 @@ async function readFound(space: string, prefix: string, find: string,
         const page = await ask(space, { prefix, after, limit: SCAN }, signal);
         for (const row of page.items)
             if (row.key.toLowerCase().includes(word))
-                rows.push(row);
+                rows.push({ key: row.key, version: row.version });
         if (!page.more_items)
             return { rows, partial: [], next: null };
         after = lastKey(page);
@@ -167,7 +179,7 @@ function useListing(space: string, prefix: string, find: string): Listing {
                     made.delete(c.key);
                 else if (!beyond.current || c.key <= beyond.current)
                     made.set(c.key, { key: c.key, version: c.version,
-                        value: c.value ?? null });
+                        value: cut(c.value) });
             return made;
         });
         setFresh(new Set(list.map(c => c.key)));
@@ -228,11 +240,6 @@ function entries(list: Listing, prefix: string, find: string): Entry[] {
     return made;
 }
 
-function preview(value: Json | undefined): string {
-    const text = print(value, 0);
-    return text.length > 120 ? text.slice(0, 120) + "…" : text;
-}
-
 function Crumbs({ space, prefix }: { space: string; prefix: string }) {
     const parts = prefix.split("/").filter(Boolean);
     return (
@@ -265,7 +272,7 @@ function ListRow({ entry, space, chosen }: {
                     <span class="row-value">{entry.is === "folder"
                         ? entry.partial ? t.items.atLeast(entry.n)
                             : t.units.items(entry.n)
-                        : preview(entry.row.value)}
+                        : entry.row.value ?? ""}
                     </span>
                 </span>
                 {entry.is === "folder" ? <Icon name="right" /> : null}

@@ -102,6 +102,8 @@ export const en = {
         isDeleted: "This item is deleted",
         isDeletedText: "Each of its versions can be restored.",
         isNone: "There is no such item",
+        large: (size: string) =>
+            `This document has ${size}: too large to be edited here.`,
         settle: "Settle it",
         noHistory: "Nothing is known of its past",
         versions: "Versions",

@@ -105,6 +105,8 @@ export const es: Strings = {
         isDeleted: "Este elemento está borrado",
         isDeletedText: "Cada una de sus versiones se puede restaurar.",
         isNone: "No existe ese elemento",
+        large: size => `Este documento tiene ${size}: demasiado grande para `
+            + "editarlo aquí.",
         settle: "Resolverlo",
         noHistory: "No se sabe nada de su pasado",
         versions: "Versiones",
