@@ -145,15 +145,13 @@ static int opens(const struct node *n, const struct contender *c, bool *does)
 {
     struct sealed_cell cell;
     struct key_id id;
-    struct buf b = { 0 };
-    int rc = sealed_read_cell(&b, c->value, &cell);
+    int rc = sealed_read_cell(c->value, &cell);
 
     if (rc == SYNCLINE_OK && cell.seal.epoch != 0) {
         memcpy(id.b, cell.seal.key_id, KEY_ID_LEN);
         *does =
             *does && keyring_find(&n->keyring, cell.seal.epoch, &id) != NULL;
     }
-    buf_free(&b);
     return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
 }
 

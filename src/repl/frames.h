@@ -12,7 +12,7 @@
 #include "core/vv.h"
 #include "crypto/port.h"
 
-#define PROTOCOL_VERSION 5
+#define PROTOCOL_VERSION 6
 #define FRAME_MAX ((size_t)1 << 20)
 
 enum frame_type {

@@ -21,7 +21,8 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_WELCOME "welcome"   /* records from pairing, of older stores */
 #define META_WELCOMED "welcome/" /* + mesh id, be32: such records */
 #define META_SPACE "space/"      /* + be32: token, name */
-#define META_SEALED "sealed/"    /* + be32: a relay keeps it so */
+#define META_SEALED "sealed/"    /* + be32: a relay keeps it so, in this form */
+#define SEALED_FORM "\1"         /* that of record format 4 was empty */
 #define META_STATE "state/"      /* + be32: counters of a space */
 #define META_SEEN "seen/"        /* + be32, replica: varint seq */
 #define META_CURSOR "cursor/"    /* + be32, replica: varint lsn */

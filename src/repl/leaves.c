@@ -108,7 +108,7 @@ void leaf_maker_free(struct leaf_maker *m)
 static int see_tags(struct leaf_maker *m, const struct change *c, bool *any)
 {
     struct sealed_change seen;
-    int rc = sealed_read_change(&m->context, c, &seen);
+    int rc = sealed_read_change(c, &seen);
 
     if (rc != SYNCLINE_OK)
         return rc;
@@ -166,9 +166,7 @@ static int see_parts(struct leaf_maker *m, const struct cell *cell,
     int rc = SYNCLINE_OK;
 
     if (cell != NULL)
-        rc = m->is_opened_later
-            ? sealed_read_head(&m->context, cell->value, &seen)
-            : sealed_read_cell(&m->context, cell->value, &seen);
+        rc = sealed_read_cell(cell->value, &seen);
     else if (!m->has_tombstone)
         rc = SYNCLINE_EMALFORMED;
     if (rc != SYNCLINE_OK)

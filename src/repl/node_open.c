@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#define RECORD_FORMAT 4
+#define RECORD_FORMAT 5
 #define FORMAT_SIGNED 4 /* and later: what is kept is signed as it is today */
 #define FORMAT_SPACES 4 /* and later: `_spaces` stands beside `_mesh` */
 

@@ -34,8 +34,7 @@ int sealed_place_cmp(const struct cell *a, const struct cell *b);
  * tag: it is made, or a sealed item shows it. */
 struct leaf_maker {
     struct node *node;
-    bool sealed;          /* as its space, unless it is set to something else */
-    bool is_opened_later; /* what it is made of: sealed_read_head does */
+    bool sealed; /* as its space, unless it is set to something else */
     struct mac_key salt;
     struct slice key;
     struct envelope_header h;
@@ -43,7 +42,7 @@ struct leaf_maker {
     struct mac_key tag_begun;
     struct hash_begun leaf_begun;
     bool has_tag_begun, has_leaf_begun;
-    struct buf context;                  /* and whatever is read */
+    struct buf context;
     uint8_t originals[ENVELOPE_TAG_LEN]; /* of the change, if it has any */
     uint8_t tombstone[ENVELOPE_TAG_LEN];
     bool has_tombstone; /* sealed only */

@@ -15,8 +15,8 @@ static int check_contender(struct node *n, const struct space *sp,
         return SYNCLINE_EMALFORMED;
     node_see_stamp(n, &c->stamp);
     rc = clock_look_at(n, sp, key, &c->stamp);
-    if (rc != SYNCLINE_OK || c->value.ptr == NULL)
-        return rc;
+    if (rc != SYNCLINE_OK || c->value.ptr == NULL || sp->sealed)
+        return rc; /* what is sealed was looked at */
     return json_parse(&v, c->value, JSON_STRICT, &n->step, NULL);
 }
 

@@ -69,14 +69,13 @@ static int check_values(struct node *n, const struct item *row, size_t max)
     return rc;
 }
 
-/* Sealed it is a third more, and in each cell stands the key once again. */
+/* Sealed it is more, and in each cell stands the key once again. */
 #define SEALED_AMOUNT_MAX (3 * VALUE_MAX)
 
 /* Removed, and what removes may remove much. */
 static bool is_removed(const struct cell *c, bool sealed)
 {
-    return c->value.ptr == NULL ||
-        (sealed && c->value.len > 1 && c->value.ptr[1] == '1');
+    return c->value.ptr == NULL || (sealed && c->value.ptr[0] == 1);
 }
 
 /* No writer puts more into an item at once; joined ones may hold more. */
@@ -140,8 +139,10 @@ int receive_read_row(struct node *n, struct slice key, struct slice bytes,
         rc = SYNCLINE_EMALFORMED;
     if (rc == SYNCLINE_OK)
         rc = check_amount(n, &out->item, bytes.len, sealed);
-    if (rc == SYNCLINE_OK && form != ROW_TO_OPEN && !PLANTED(R32_ROWS))
-        rc = check_values(n, &out->item, sealed ? VALUE_SEALED_MAX : VALUE_MAX);
+    if (rc == SYNCLINE_OK && !sealed && !PLANTED(R32_ROWS))
+        rc = check_values(n, &out->item, VALUE_MAX);
+    if (rc == SYNCLINE_OK && form == ROW_SEALED)
+        rc = sealed_check(&out->item);
     return rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM ? rc
                                                       : SYNCLINE_EMALFORMED;
 }

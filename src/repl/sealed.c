@@ -64,21 +64,26 @@ int sealed_cell_path(const struct sealer *s, struct slice key,
     return take(&b, rc, out, a);
 }
 
-/* A JSON text of digits and, in base64, what seal holds. */
-static int take_text(struct slice digits, struct buf *seal, int rc,
+/* What is to be sealed, and what stands before it. */
+struct to_seal {
+    const struct envelope_keys *keys;
+    const uint8_t *tag;       /* NULL: the keys' own */
+    struct buf before, plain; /* given back */
+};
+
+static int seal_value(const struct sealer *s, struct to_seal *t,
     struct slice *out, struct arena *a)
 {
-    struct buf b = { 0 };
     struct slice made;
+    int rc = buf_status(&t->plain);
 
-    buf_put_u8(&b, '"');
-    buf_put_slice(&b, digits);
-    put_base64(&b, buf_slice(seal));
-    buf_put_u8(&b, '"');
     if (rc == SYNCLINE_OK)
-        rc = buf_status(seal);
-    buf_free(seal);
-    rc = take(&b, rc, &made, a);
+        rc = buf_status(&t->before);
+    if (rc == SYNCLINE_OK)
+        rc = envelope_seal(
+            &t->before, crypto_of(s), t->keys, t->tag, buf_slice(&t->plain));
+    buf_free(&t->plain);
+    rc = take(&t->before, rc, &made, a);
     if (rc == SYNCLINE_OK && made.len > VALUE_SEALED_MAX)
         return SYNCLINE_ELIMIT;
     if (rc == SYNCLINE_OK)
@@ -86,48 +91,14 @@ static int take_text(struct slice digits, struct buf *seal, int rc,
     return rc;
 }
 
-/* What is to be sealed, and what stands before it. */
-struct to_seal {
-    const struct envelope_keys *keys;
-    const uint8_t *tag; /* NULL: the keys' own */
-    struct slice digits;
-    struct buf before, plain; /* given back */
-};
-
-static int seal_text(const struct sealer *s, struct to_seal *t,
-    struct slice *out, struct arena *a)
-{
-    int rc = buf_status(&t->plain);
-
-    if (rc == SYNCLINE_OK)
-        rc = buf_status(&t->before);
-    if (rc == SYNCLINE_OK)
-        rc = take_text(t->digits, &t->before,
-            envelope_seal(&t->before, crypto_of(s), t->keys, t->tag,
-                buf_slice(&t->plain)),
-            out, a);
-    buf_free(&t->before);
-    buf_free(&t->plain);
-    return rc;
-}
-
 static int cell_value(const struct sealer *s, struct to_seal *t, uint32_t place,
     const struct envelope_content *c, struct slice *out, struct arena *a)
 {
-    struct buf digits = { 0 };
-    int rc;
-
-    buf_put_u8(&digits, c->value.ptr != NULL ? '0' : '1');
-    put_sealed_place(&digits, place);
+    put_sealed_cell(&t->before, c->value.ptr == NULL, place);
     put_bytes(&t->plain, c->key);
     put_bytes(&t->plain, c->path);
     buf_put_slice(&t->plain, c->value);
-    t->digits = buf_slice(&digits);
-    rc = seal_text(s, t, out, a);
-    if (buf_status(&digits) != SYNCLINE_OK)
-        rc = buf_status(&digits);
-    buf_free(&digits);
-    return rc;
+    return seal_value(s, t, out, a);
 }
 
 int sealed_cell_value(const struct sealer *s, const struct envelope_keys *keys,
@@ -217,7 +188,7 @@ static int seal_rest(struct sealing *g, struct turn *t, struct original *out)
     put_bytes(&seal.plain, g->key);
     if (c->originals_n > 0)
         put_change_originals(&seal.plain, c);
-    return seal_text(g->by, &seal, &out->value, g->arena);
+    return seal_value(g->by, &seal, &out->value, g->arena);
 }
 
 static int put_salt(struct change *c, const struct proof *p,

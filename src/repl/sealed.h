@@ -97,17 +97,14 @@ NODISCARD int sealed_cell_open(const struct sealer *s, struct slice value,
 
 /* ---- sealed_read.c: without a key ---- */
 
-/* What is read borrows from the buffer, which is filled anew. */
+/* What is read borrows from what it is read from. EMALFORMED. */
 struct sealed_cell {
     bool removed;
     struct envelope_seal_head seal;
 };
-NODISCARD int sealed_read_cell(
-    struct buf *b, struct slice value, struct sealed_cell *out);
-/* The same of one that is opened later, so that it is looked at then: the
- * seal's own text is left out. */
-NODISCARD int sealed_read_head(
-    struct buf *b, struct slice value, struct sealed_cell *out);
+NODISCARD int sealed_read_cell(struct slice value, struct sealed_cell *out);
+/* What stands before its seal. */
+void put_sealed_cell(struct buf *b, bool removed, uint32_t place);
 
 /* Is it, by what it says of its changes, not in the form that it should be? A
  * row without any is in either. */
@@ -126,16 +123,17 @@ struct sealed_change {
     struct envelope_seal_head seal;
 };
 NODISCARD int sealed_read_change(
-    struct buf *b, const struct change *c, struct sealed_change *out);
+    const struct change *c, struct sealed_change *out);
+/* Can all of an item be read so? */
+NODISCARD int sealed_check(const struct item *it);
 /* What stands before its seal. */
 void put_sealed_change(
     struct buf *b, const uint8_t *originals, const uint8_t *tombstone);
 
-/* Where a cell's leaf stands in its commit: six digits, which sort as numbers
- * do. Short of that: what is no such cell. */
-#define SEALED_PLACE_LEN 6
+/* Where a cell's leaf stands in its commit, in bytes that sort as numbers do.
+ * Short of that: what is no such cell. */
+#define SEALED_PLACE_LEN 3
 struct slice sealed_place_of(const struct cell *c);
-void put_sealed_place(struct buf *b, uint32_t place);
 /* Does a cell tell this place? */
 bool sealed_is_at(const struct cell *c, uint32_t place);
 

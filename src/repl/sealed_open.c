@@ -72,7 +72,7 @@ static int open_seal(struct opening *o, const struct envelope_seal_head *head,
     return rc == SYNCLINE_OK ? kept(buf_slice(&o->plain), plain, o->arena) : rc;
 }
 
-/* head: of what is read, which stands in o->text. */
+/* head: borrows from the value. */
 static int open_content(struct opening *o, struct slice value,
     struct envelope_content *out, struct envelope_seal_head *head,
     const struct envelope_keys **keys)
@@ -81,7 +81,7 @@ static int open_content(struct opening *o, struct slice value,
     struct sealed_cell cell;
     struct slice plain;
     struct reader r;
-    int rc = sealed_read_cell(&o->text, value, &cell);
+    int rc = sealed_read_cell(value, &cell);
 
     if (rc == SYNCLINE_OK)
         rc = open_seal(o, &cell.seal, keys, &plain);
@@ -118,7 +118,7 @@ static int open_rest(struct opening *o, const struct change *from,
     uint8_t own[ENVELOPE_TAG_LEN];
     const struct envelope_keys *keys;
     struct sealed_change rest;
-    int rc = sealed_read_change(&o->text, from, &rest);
+    int rc = sealed_read_change(from, &rest);
 
     if (rc == SYNCLINE_OK)
         rc = open_seal(o, &rest.seal, &keys, plain);

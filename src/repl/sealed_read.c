@@ -1,66 +1,41 @@
-/* What a relay sees: a JSON text,
- *   of a cell     a digit (0 value, 1 removed), six of its leaf's place, a seal
- *   of a change   u8 flags, the tags that they name, a seal
- * where what follows the digits is base64. */
+/* What a relay sees:
+ *   of a cell     u8 0 value, 1 removed; its leaf's place, u24, high end first;
+ *                 a seal
+ *   of a change   u8 flags, the tags that they name, a seal */
 #include "repl/sealed.h"
 
 #include "base/text.h"
 
 enum sealed_flag { SEALED_ORIGINALS = 1, SEALED_TOMBSTONE = 2 };
 
-/* What is between the quotes, less as many digits. */
-static int read_text(struct buf *b, struct slice value, size_t digits)
+#define CELL_HEAD_LEN (1 + SEALED_PLACE_LEN)
+
+int sealed_read_cell(struct slice value, struct sealed_cell *out)
 {
-    buf_clear(b);
-    if (value.len < digits + 2 || value.ptr[0] != '"' ||
-        value.ptr[value.len - 1] != '"')
-        return SYNCLINE_EMALFORMED;
-    return base64_decode(
-        b, SLICE(value.ptr + 1 + digits, value.len - 2 - digits));
-}
-
-int sealed_read_cell(struct buf *b, struct slice value, struct sealed_cell *out)
-{
-    struct sealed_cell c;
-    int rc = read_text(b, value, 1 + SEALED_PLACE_LEN);
-
-    if (rc == SYNCLINE_OK)
-        rc = envelope_read(buf_slice(b), &c.seal);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    c.removed = value.ptr[1] == '1';
-    if (!c.removed && value.ptr[1] != '0')
-        return SYNCLINE_EMALFORMED;
-    *out = c;
-    return SYNCLINE_OK;
-}
-
-/* As much as a head may have, and what must come behind. */
-#define HEAD_BYTES (ENVELOPE_CLEAR_MAX + GCM_TAG_LEN)
-#define HEAD_DIGITS ((size_t)(HEAD_BYTES + 2) / 3 * 4)
-
-int sealed_read_head(struct buf *b, struct slice value, struct sealed_cell *out)
-{
-    const size_t before = 1 + 1 + SEALED_PLACE_LEN, most = before + HEAD_DIGITS;
     struct sealed_cell c;
     int rc;
 
-    if (value.len <= most + 1)
-        return sealed_read_cell(b, value, out);
-    buf_clear(b);
-    rc = base64_decode(b, SLICE(value.ptr + before, HEAD_DIGITS));
+    if (value.len < CELL_HEAD_LEN || value.len > VALUE_SEALED_MAX ||
+        value.ptr[0] > 1)
+        return SYNCLINE_EMALFORMED;
+    c.removed = value.ptr[0] == 1;
+    rc = envelope_read(slice_from(value, CELL_HEAD_LEN), &c.seal);
     if (rc == SYNCLINE_OK)
-        rc = envelope_read(buf_slice(b), &c.seal);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    c.removed = value.ptr[1] == '1';
-    *out = c;
-    return SYNCLINE_OK;
+        *out = c;
+    return rc;
+}
+
+void put_sealed_cell(struct buf *b, bool removed, uint32_t place)
+{
+    buf_put_u8(b, removed);
+    buf_put_u8(b, (uint8_t)(place >> 16));
+    buf_put_u8(b, (uint8_t)(place >> 8));
+    buf_put_u8(b, (uint8_t)place);
 }
 
 bool sealed_is_removed(const struct contender *c)
 {
-    return c->value.len > 1 && c->value.ptr[1] == '1';
+    return c->value.len > 0 && c->value.ptr[0] == 1;
 }
 
 static const uint8_t *get_tag(struct reader *r, bool is_there)
@@ -109,41 +84,32 @@ bool sealed_is_named(struct slice key, const struct item *it)
     return is;
 }
 
-static bool is_sealed_side(struct buf *b, const struct contender *c)
+static bool is_sealed_side(const struct contender *c)
 {
     struct sealed_cell cell;
 
     return c->value.ptr == NULL ||
         (c->path.len == SEALED_PATH_LEN && is_hex(slice_from(c->path, 1)) &&
-            sealed_read_cell(b, c->value, &cell) == SYNCLINE_OK);
+            sealed_read_cell(c->value, &cell) == SYNCLINE_OK);
 }
 
 bool sealed_is_record(struct slice key, const struct contender *loser,
     const struct contender *winner)
 {
-    struct buf b = { 0 };
-    bool is = is_hex(key) && loser->path.len > 0 && is_sealed_side(&b, loser) &&
-        is_sealed_side(&b, winner);
-
-    buf_free(&b);
-    return is;
+    return is_hex(key) && loser->path.len > 0 && is_sealed_side(loser) &&
+        is_sealed_side(winner);
 }
 
-int sealed_read_change(
-    struct buf *b, const struct change *c, struct sealed_change *out)
+int sealed_read_change(const struct change *c, struct sealed_change *out)
 {
-    const struct original *o = c->originals;
     struct sealed_change got;
     struct reader r;
     uint8_t flags;
     int rc;
 
-    if (!is_sealed(c))
+    if (!is_sealed(c) || c->originals->value.len > VALUE_SEALED_MAX)
         return SYNCLINE_EMALFORMED;
-    rc = read_text(b, o->value, 0);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    r = reader_of(buf_slice(b));
+    r = reader_of(c->originals->value);
     flags = get_u8(&r);
     got.originals = get_tag(&r, (flags & SEALED_ORIGINALS) != 0);
     got.tombstone = get_tag(&r, (flags & SEALED_TOMBSTONE) != 0);
@@ -152,6 +118,19 @@ int sealed_read_change(
     rc = envelope_read(r.in, &got.seal);
     if (rc == SYNCLINE_OK)
         *out = got;
+    return rc;
+}
+
+int sealed_check(const struct item *it)
+{
+    struct sealed_change change;
+    struct sealed_cell cell;
+    int rc = SYNCLINE_OK;
+
+    for (uint32_t i = 0; i < it->changes_n && rc == SYNCLINE_OK; i++)
+        rc = sealed_read_change(&it->changes[i], &change);
+    for (uint32_t i = 0; i < it->cells_n && rc == SYNCLINE_OK; i++)
+        rc = sealed_read_cell(it->cells[i].value, &cell);
     return rc;
 }
 
@@ -169,7 +148,7 @@ void put_sealed_change(
 
 struct slice sealed_place_of(const struct cell *c)
 {
-    struct slice from = slice_from(c->value, 2);
+    struct slice from = slice_from(c->value, c->value.len > 0);
 
     return SLICE(
         from.ptr, from.len < SEALED_PLACE_LEN ? from.len : SEALED_PLACE_LEN);
@@ -180,13 +159,5 @@ bool sealed_is_at(const struct cell *c, uint32_t place)
     const uint8_t bytes[] = { (uint8_t)(place >> 16), (uint8_t)(place >> 8),
         (uint8_t)place };
 
-    return hex_is(sealed_place_of(c), SLICE(bytes, sizeof bytes));
-}
-
-void put_sealed_place(struct buf *b, uint32_t place)
-{
-    const uint8_t bytes[] = { (uint8_t)(place >> 16), (uint8_t)(place >> 8),
-        (uint8_t)place };
-
-    put_hex(b, SLICE(bytes, sizeof bytes));
+    return slice_eq(sealed_place_of(c), SLICE(bytes, sizeof bytes));
 }

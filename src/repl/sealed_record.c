@@ -136,15 +136,13 @@ static int has_key(const struct sealer *s, const struct contender *c, bool *has)
 {
     struct sealed_cell cell;
     struct key_id id;
-    struct buf b = { 0 };
-    int rc = sealed_read_cell(&b, c->value, &cell);
+    int rc = sealed_read_cell(c->value, &cell);
 
     *has = rc != SYNCLINE_OK || cell.seal.epoch == 0;
     if (!*has) {
         memcpy(id.b, cell.seal.key_id, KEY_ID_LEN);
         *has = keyring_find(&s->node->keyring, cell.seal.epoch, &id) != NULL;
     }
-    buf_free(&b);
     return rc;
 }
 
@@ -153,14 +151,12 @@ static int look_at_side(const struct sealer *s, const struct contender *c,
     bool *locked, bool *counts)
 {
     struct sealed_cell cell;
-    struct buf b = { 0 };
     bool has = true;
-    int rc = is_nowhere(c) ? SYNCLINE_EMALFORMED
-                           : sealed_read_head(&b, c->value, &cell);
+    int rc =
+        is_nowhere(c) ? SYNCLINE_EMALFORMED : sealed_read_cell(c->value, &cell);
 
     *locked = rc == SYNCLINE_OK &&
         sealer_keys(s, cell.seal.epoch, cell.seal.key_id) == NULL;
-    buf_free(&b);
     if (*locked)
         rc = has_key(s, c, &has);
     *counts = *counts || (*locked && has);

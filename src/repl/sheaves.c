@@ -370,7 +370,6 @@ static int make_leaves(struct opening *o, uint32_t ix)
             leaf_maker_init_salted(&m, o->node, o->space, row->key,
                 row->item.length, &s->sheaf.proof.head, &s->salt);
             m.sealed = o->sealed;
-            m.is_opened_later = o->sealed && !o->space->sealed;
             of = s;
         }
         rc = leaves_make(

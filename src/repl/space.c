@@ -274,7 +274,8 @@ static int load_contents(struct node *n, struct space *sp)
         return rc;
     rc = store_get(&n->opt.store, TABLE_META,
         key_meta_space(&n->key, META_SEALED, sp->id), &value);
-    sp->sealed = rc == SYNCLINE_OK;
+    /* In an older form it is as good as clear: access.c fetches it anew. */
+    sp->sealed = rc == SYNCLINE_OK && slice_is(value, SEALED_FORM);
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         return rc;
     rc = space_load_vector(n, META_SEEN, sp->id, &sp->have);
@@ -436,7 +437,8 @@ static void save_name(struct node *n, const struct space *sp)
         key_meta_space(&n->key, META_SPACE, sp->id), &n->out);
     if (sp->sealed)
         txn_put(&n->txn, TABLE_META,
-            key_meta_space(&n->key, META_SEALED, sp->id), SLICE_LIT(""));
+            key_meta_space(&n->key, META_SEALED, sp->id),
+            SLICE_LIT(SEALED_FORM));
     else
         txn_del(
             &n->txn, TABLE_META, key_meta_space(&n->key, META_SEALED, sp->id));

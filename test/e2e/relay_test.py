@@ -4,6 +4,7 @@
 import base64
 import os
 import re
+import sqlite3
 import sys
 
 from node import World, conflicts, main, same, wait_for
@@ -49,6 +50,11 @@ def _scene(w):
     _apart(w, r, "a", "b")
     _meet_over(r, a, b)
     return a, r, b
+
+
+def _log(n):
+    with open(n.log, encoding="utf-8", errors="replace") as log:
+        return log.read()
 
 
 # ---- looking for canaries ----
@@ -396,6 +402,29 @@ def who_becomes_a_relay_forgets_and_back():
         a.waits_for("of-r", 1)
         b.waits_for("of-r", 1)
         same([a, b, r])
+
+
+def what_an_older_version_kept_is_fetched_anew():
+    """In its form: all that tells of it here is what its spaces say."""
+    with World(relayed=True) as w:
+        a, r, b = _scene(w)
+        a.put("lamp", {"on": 1})
+        b.waits_for("lamp", {"on": 1})
+        b.stop()
+        r.stop()
+        with sqlite3.connect(os.path.join(r.dir, "state.db")) as db:
+            changed = db.execute(
+                "UPDATE meta SET v = x'' WHERE CAST(k AS TEXT) LIKE 'sealed/%'")
+        db.close()
+        check(changed.rowcount > 0, "there are such")
+        r.start()
+        wait_for("it asks for all anew", lambda: (
+            "carries it as a relay from now on" in _log(r)))
+        _meet_over(r, a)
+        b.start()
+        _meet_over(r, b)
+        a.put("lamp", {"on": 2})
+        b.waits_for("lamp", {"on": 2})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ usage: sealed_test.py ENVELOPE_TOOL [ROUNDS [SEED]]
 
 TAP."""
 
-import base64
 import hashlib
 import os
 import random
@@ -166,10 +165,6 @@ def sign(rng, commit, key, item):
 
 # ---- sealing one ----
 
-def text(data, before=b""):
-    return b'"' + before + base64.b64encode(data).rstrip(b"=") + b'"'
-
-
 def name_of(keys, key):
     return keys.tokens(key, b"")[0].hex().encode()
 
@@ -178,9 +173,9 @@ def path_of(keys, key, path):
     return b"/" + keys.tokens(key, path)[1].hex().encode()
 
 
-def cell_text(keys, key, path, value, place, tag=None):
+def cell_value(keys, key, path, value, place, tag=None):
     seal = keys.seal(pre(key) + pre(path) + (value or b""), tag)
-    return text(seal, b"%d%06x" % (value is None, place))
+    return bytes([value is None]) + place.to_bytes(3, "big") + seal
 
 
 def without_salt(proof):
@@ -200,12 +195,12 @@ def seal_change(keys, commit, key, item, ix, cells):
         if kind == TOMBSTONE:
             tomb = tag
             continue
-        cells.append((path_of(keys, key, path), cell_text(
+        cells.append((path_of(keys, key, path), cell_value(
             keys, key, path, None if kind == REMOVED else value, place, tag),
             ix))
     rest = commit.salt + pre(key) + (originals_bytes(c) if told else b"")
     rest = bytes([bool(told) | bool(tomb) << 1]) + told + tomb + keys.seal(rest)
-    return c.but([(c.dot, c.stamp, text(rest))], without_salt(c.proof))
+    return c.but([(c.dot, c.stamp, rest)], without_salt(c.proof))
 
 
 def seal_item(keys, commit, key, item):
@@ -219,20 +214,14 @@ def seal_item(keys, commit, key, item):
 
 # ---- what a relay sees ----
 
-def bare(value, digits):
-    data = value[1 + digits:-1]
-    return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
-
-
 def seen_root(keys, commit, sealed, ix):
     """No key is used: of keys only how long what stands before a tag is."""
     c = sealed.changes[ix]
-    rest = bare(c.originals[0][2], 0)
+    rest = c.originals[0][2]
     tags = [rest[1 + 32 * i:33 + 32 * i] for i in range(2)]
     told = tags.pop(0) if rest[0] & 1 else b""
     before = len(keys.clear(b""))
-    seen = sorted((int(value[2:8], 16), int(value[1:2]),
-                   bare(value, 7)[before:before + 32])
+    seen = sorted((value[1:4], value[0], value[4 + before:36 + before])
                   for _, value, at in sealed.cells if at == ix)
     if rest[0] & 2:
         seen = [(None, TOMBSTONE, tags[0])]
@@ -266,7 +255,7 @@ def seal_side(keys, key, side):
     if path == b"" and value is None:
         return side
     return (dot, stamp, wall, path_of(keys, key, path),
-            cell_text(keys, key, path, value, 0))
+            cell_value(keys, key, path, value, 0))
 
 
 # ---- what is drawn ----
@@ -377,11 +366,11 @@ def what_an_insider_seals_otherwise_is_refused():
     sign(RNG, commit, b"it", item)
     name, sealed = seal_item(keys, commit, b"it", item)
     (path, value, _), = sealed.cells
-    place = int(value[2:8], 16)
-    for bent in ((path, cell_text(keys, b"it", b"/on", b"true", place)),
+    place = int.from_bytes(value[1:4], "big")
+    for bent in ((path, cell_value(keys, b"it", b"/on", b"true", place)),
                  (path_of(keys, b"it", b"/x"), value),
-                 (path, value[:2] + b"%06x" % (place + 1) + value[8:]),
-                 (path, cell_text(keys, b"it", b"/on", b"false", place))):
+                 (path, value[:1] + (place + 1).to_bytes(3, "big") + value[4:]),
+                 (path, cell_value(keys, b"it", b"/on", b"false", place))):
         sealed.cells = [(*bent, 0)]
         tap.equal(TOOL.ask("member", *keys.words(), name, sealed.bytes()),
                   EDENIED)
@@ -427,12 +416,9 @@ def the_example_of_the_page_holds():
     change.proof = make_proof(DEVICE, commit, [made], [True])
     name, sealed = seal_item(keys, commit, b"it", item)
     tap.check(name.decode() in page, "the page shows the name")
-    shown = re.search(r"As a relay keeps it:\n\n```\n(.*?)```", page, re.S)
+    shown = re.search(r"as a relay keeps it:\n\n```\n(.*?)```", page, re.S)
     tap.equal(bytes.fromhex(re.sub(r"#.*", "", shown.group(1))),
               sealed.bytes())
-    for value in (sealed.changes[0].originals[0][2], sealed.cells[0][1]):
-        tap.check(value.decode() in re.sub(r"\n", "", page),
-                  "the page shows " + value.decode())
     tap.equal(TOOL.ask("relay", *keys.words(), b"it", item.bytes()),
               [name, sealed.bytes()])
 

@@ -266,7 +266,7 @@ static const struct {
     struct slice bytes;
 } vectors[] = {
     { "hello", hello,
-        LIT("\1\1\5" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
+        LIT("\1\1\6" MESH R1 "\x08\x07\x06\x05\x04\x03\x02\x01"
             "\x8c\x25\4desk") },
     { "subscribe, from a cursor of 0", subscribe,
         LIT("\2\2" SPACE "\2" R1 "\5" R2 "\xac\2\1\3") },
@@ -473,10 +473,10 @@ static const struct {
     { "a number that is not minimal", LIT("\5\x81\0\1"), SYNCLINE_EMALFORMED },
     { "something behind it", LIT("\5\1\1\0"), SYNCLINE_EMALFORMED },
     { "a hello without a replica",
-        LIT("\1\1\5" MESH X16("\0") X4("\0\0") "\0\0\0"), SYNCLINE_EMALFORMED },
+        LIT("\1\1\6" MESH X16("\0") X4("\0\0") "\0\0\0"), SYNCLINE_EMALFORMED },
     { "a hello with half a replica id",
-        LIT("\1\1\5" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
-    { "a port beyond 65535", LIT("\1\1\5" MESH R1 X4("\0\0") "\x80\x80\4\0"),
+        LIT("\1\1\6" MESH R1 X4("\0\0") "\0\0\1\0"), SYNCLINE_EMALFORMED },
+    { "a port beyond 65535", LIT("\1\1\6" MESH R1 X4("\0\0") "\x80\x80\4\0"),
         SYNCLINE_EMALFORMED },
     { "a vector out of order", LIT("\2\2" SPACE "\2" R2 "\1" R1 "\1\0\0"),
         SYNCLINE_EMALFORMED },
