@@ -13,6 +13,9 @@ struct state {
     sqlite3_stmt *get[TABLE_END], *scan[TABLE_END];            /* reader's */
     sqlite3_stmt *put[TABLE_END], *del[TABLE_END];             /* writer's */
     sqlite3_stmt *begin, *commit, *rollback, *upto, *meta_get; /* writer's */
+    sqlite3_stmt *get_id;  /* reader's: an item by where it stands */
+    int64_t last_id;       /* of the item that was read last */
+    unsigned in_row;       /* so many stood just behind the one before */
     struct buf value;      /* of the last state_get */
     struct buf meta_value; /* of the projector's last look */
     struct buf meta_key;   /* in this write, and what it found: most

@@ -190,8 +190,10 @@ static int prepare(
 static int prepare_table(struct state *st, enum store_table t)
 {
     const char *name = state_tables[t];
-    int rc =
-        prepare(st->reader, &st->get[t], "SELECT v FROM %s WHERE k = ?1", name);
+    int rc = prepare(st->reader, &st->get[t],
+        t == TABLE_ITEM ? "SELECT v, id FROM %s WHERE k = ?1"
+                        : "SELECT v FROM %s WHERE k = ?1",
+        name);
 
     if (rc == SQLITE_OK)
         rc = prepare(st->reader, &st->scan[t],
@@ -218,6 +220,9 @@ static int prepare_all(struct state *st, struct errmsg *why)
 
     for (int t = 0; t < TABLE_END && rc == SQLITE_OK; t++)
         rc = prepare_table(st, (enum store_table)t);
+    if (rc == SQLITE_OK)
+        rc = prepare(st->reader, &st->get_id,
+            "SELECT v, k FROM %s WHERE id = ?1", "items");
     if (rc == SQLITE_OK)
         rc = prepare(st->writer, &st->commit, "COMMIT%s", "");
     if (rc == SQLITE_OK)
@@ -374,6 +379,7 @@ void state_close(struct state *st)
     sqlite3_finalize(st->rollback);
     sqlite3_finalize(st->upto);
     sqlite3_finalize(st->meta_get);
+    sqlite3_finalize(st->get_id);
     /* The reader first: the last to close folds the log into the file, and
      * only the writer may. */
     (void)sqlite3_close(st->reader);
