@@ -323,7 +323,18 @@ async function options_and_spaces_are_changed(w) {
     await page.getByLabel("Find an option").fill("history.keep");
     await page.getByLabel("history.keep").fill("7");
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("7 after a restart").waitFor();
+    await waitFor("it is kept", async () => {
+        const o = (await a.json("config")).options.find(
+            x => x.name === "history.keep");
+        return (o.next ?? o.value) === 7;
+    });
+    const late = (await a.json("config")).options.find(o => !o.by_hand
+        && o.takes_effect === "restart" && o.type === "size"
+        && o.source === "default" && o.value !== "128MiB");
+    await page.getByLabel("Find an option").fill(late.name);
+    await page.getByLabel(late.name).fill("128MiB");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("128MiB after a restart").waitFor();
 
     await page.getByLabel("Name of a new space").fill("notes");
     await page.getByRole("button", { name: "Add space" }).click();
