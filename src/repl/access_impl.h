@@ -75,6 +75,10 @@ void carry_unopened(const struct node *n, struct session *s);
 /* Has it been asked for anew that often, and what it brings now is no news? */
 bool carry_waited(
     const struct node *n, const struct session *s, unsigned times);
+/* It claims what does not open, when it was asked for once more, either: that
+ * may never come, and nothing else is on its way. */
+bool carry_is_stuck(
+    const struct node *n, const struct conn *c, const struct session *s);
 /* The same of a row. What comes of its item after that, until all of it is
  * asked for anew, tells of the whole as seen and brings the rest: it is left
  * out, too. */

@@ -8,6 +8,7 @@
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/border.h"
+#include "repl/proofs.h"
 
 #include <stdlib.h>
 
@@ -110,6 +111,14 @@ bool carry_waited(const struct node *n, const struct session *s, unsigned times)
     return !is_over(n, s) &&
         (s->unopened ? s->pause_us / 2 : s->pause_us) >= UNOPENED_MIN_US
             << (times - 1);
+}
+
+bool carry_is_stuck(
+    const struct node *n, const struct conn *c, const struct session *s)
+{
+    return s->leaky && s->unopened && access_is_across(n, c) &&
+        !carry_is_relay(n) && carry_waited(n, s, 1) &&
+        c->incoming.row.len == 0 && !has_parked(c, s->space);
 }
 
 void carry_unopened(const struct node *n, struct session *s)

@@ -23,6 +23,17 @@ static bool counts(const struct node *n, const struct device_id *device,
     return silence_is_parked(n, &n->device) || !silence_is_parked(n, device);
 }
 
+/* What the peer claims is not here. Will it come, or what of it is on its way
+ * yet? A relay may claim for ever what nobody can open. */
+static bool is_to_come(
+    const struct node *n, const struct conn *c, const struct session *s)
+{
+    const struct space *sp = s->space;
+
+    return !vv_geq(&sp->durable, &s->claims) &&
+        !bootstrap_is_disbelieved(n, c, s) && !carry_is_stuck(n, c, s);
+}
+
 /* A peer that is connected must also have said so here: what it sends is
  * judged by that (session_is_behind). Of whom a row is still to come, parked or
  * not, that row may be older than what would go. Nothing goes while somebody is
@@ -39,9 +50,7 @@ static bool lower_to_sessions(
             s = s->next;
         if (s != NULL && s->bootstrapping == BOOTSTRAP_SENDING)
             return false;
-        if (s != NULL && !session_is_behind(s) &&
-            !vv_geq(&sp->durable, &s->claims) &&
-            !bootstrap_is_disbelieved(n, c, s))
+        if (s != NULL && !session_is_behind(s) && is_to_come(n, c, s))
             return false;
         if (counts(n, &c->device, sp))
             vv_meet(least, s != NULL ? &s->claims : &(struct vv){ 0 });
