@@ -140,6 +140,9 @@ class Relay:
         except OSError:
             return
         else:
+            if self._is_closed(pair):  # since it was looked at
+                forth.close()
+                return
             self.latest = time.monotonic()
             both = self.open.setdefault(pair, set())
             both |= {writer, forth}
