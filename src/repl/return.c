@@ -78,7 +78,7 @@ static int find_unknown(struct keys *k)
 {
     struct node *n = k->node;
     struct buf prefix = { 0 }, from = { 0 };
-    int rc = SYNCLINE_OK;
+    int rc;
 
     (void)key_space(&prefix, k->r->from);
     if (k->r->anew)
@@ -86,8 +86,12 @@ static int find_unknown(struct keys *k)
     (void)key_space(&from, k->r->from);
     do {
         k->skip_to.seq = 0;
-        rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
-            buf_slice(&from), note_unknown, k);
+        rc = buf_status(&prefix);
+        if (rc == SYNCLINE_OK) /* or it would begin at the start for ever */
+            rc = buf_status(&from);
+        if (rc == SYNCLINE_OK)
+            rc = store_scan(&n->opt.store, TABLE_SEEN, buf_slice(&prefix),
+                buf_slice(&from), note_unknown, k);
         if (k->skip_to.seq > 0)
             (void)key_seen(&from, k->r->from, &k->skip_to, SLICE_NONE);
     } while (rc == SYNCLINE_OK && !k->more && k->skip_to.seq > 0);
