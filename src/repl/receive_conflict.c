@@ -5,6 +5,8 @@
 #include "repl/access_impl.h"
 #include "repl/clock_impl.h"
 
+#include <stdlib.h>
+
 static int check_contender(struct node *n, const struct space *sp,
     struct slice key, const struct contender *c)
 {
@@ -261,21 +263,50 @@ int receive_conflict_whole(struct node *n, struct conn *c, struct space *sp,
     return rc == SYNCLINE_OK ? all_told(n, c, sp, &told) : rc;
 }
 
+/* Those of one item stand together, or it would be stored for each. */
+static int by_item(const void *a, const void *b)
+{
+    const struct sealed_record *x = a, *y = b;
+
+    return slice_cmp(x->tail, y->tail);
+}
+
+/* out: NULL, or room for all of them. */
+static int read_records(
+    const struct frame_batch *f, struct sealed_record *out, uint32_t *count)
+{
+    struct reader r = reader_of(f->conflicts);
+    uint32_t n = 0;
+
+    while (n < f->conflicts_n && r.err == 0) {
+        struct slice tail = get_bytes(&r);
+        const struct sealed_record record = { tail, get_bytes(&r) };
+
+        if (out != NULL && r.err == 0)
+            out[n] = record;
+        n += r.err == 0;
+    }
+    *count = n;
+    return r.err != 0 ? SYNCLINE_EMALFORMED : reader_end(&r);
+}
+
 int receive_conflicts(struct node *n, struct conn *c, struct space *sp,
     const struct sealer *by, const struct frame_batch *f)
 {
-    struct reader r = reader_of(f->conflicts);
     struct told told = told_begin(n, c, sp);
-    int rc = SYNCLINE_OK;
+    struct sealed_record *records;
+    uint32_t count;
+    int rc = read_records(f, NULL, &count);
 
-    for (uint32_t i = 0; i < f->conflicts_n && rc == SYNCLINE_OK; i++) {
-        struct slice tail = get_bytes(&r);
-        struct slice record = get_bytes(&r);
-
-        rc = r.err != 0 ? SYNCLINE_EMALFORMED
-                        : receive_conflict(n, sp, by, tail, record, &told);
-    }
-    if (rc == SYNCLINE_OK)
-        rc = all_told(n, c, sp, &told);
-    return rc == SYNCLINE_OK ? reader_end(&r) : rc;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    records = arena_alloc(&n->step, (count + 1) * sizeof *records);
+    if (records == NULL)
+        return SYNCLINE_ENOMEM;
+    (void)read_records(f, records, &count);
+    qsort(records, count, sizeof *records, by_item);
+    for (uint32_t i = 0; i < count && rc == SYNCLINE_OK; i++)
+        rc = receive_conflict(
+            n, sp, by, records[i].tail, records[i].bytes, &told);
+    return rc == SYNCLINE_OK ? all_told(n, c, sp, &told) : rc;
 }
