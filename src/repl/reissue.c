@@ -449,10 +449,13 @@ static int rekey_held(struct node *n, struct space *sp)
     bool more = false;
     int rc = SYNCLINE_OK;
 
+    if (!has_relay(n)) {
+        sp->held_due_us = 0;
+        return rc;
+    }
     if (n->now_us < sp->held_due_us)
         return rc;
-    if (has_relay(n))
-        rc = reissue(n, sp, HELD, &more);
+    rc = reissue(n, sp, HELD, &more);
     if (rc == SYNCLINE_OK && !more)
         sp->held_due_us = 0;
     return rc;
