@@ -74,8 +74,7 @@ async function the_keyboard_goes_everywhere(w) {
         await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "Conflicts" }).waitFor();
-    equal(await page.evaluate(() => document.activeElement.id), "main",
-        "then what is there is read");
+    await page.waitForFunction(() => document.activeElement.id === "main");
     await page.getByRole("button", { name: "Dark" }).click();
     equal(await page.evaluate(() => document.documentElement.dataset.theme),
         "dark", "the theme");

@@ -176,10 +176,10 @@ int sessions_check(struct sessions *s, struct slice cookie, struct slice page,
         return rc;
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         struct session *k = &s->list[i];
-        const bool both = same(k->cookie, first) &
-            (same(k->page, second) | PLANTED(R10_COOKIE));
+        const int both = (int)same(k->cookie, first) &
+            ((int)same(k->page, second) | (int)PLANTED(R10_COOKIE));
 
-        if (both && k->made_us != 0)
+        if (both != 0 && k->made_us != 0)
             found = k;
     }
     if (found == NULL)

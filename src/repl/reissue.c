@@ -285,7 +285,7 @@ int reissue_is_beyond(struct node *n, struct space *sp, bool *is)
         if (rc != SYNCLINE_OK || rid_is_none(&next))
             return rc;
         *is = rid_eq(&next, &upto.replica); /* once more, beyond V */
-        upto = (struct dot){ next, vv_get(&sp->have, &next) };
+        upto = (struct dot){ next, vv_get(&sp->have, &next) + 1 };
     }
     return SYNCLINE_OK;
 }
