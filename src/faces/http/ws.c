@@ -128,22 +128,40 @@ static void on_whole(wslay_event_context_ptr wslay,
     w->frames = 0;
 }
 
+static int on_mask(
+    wslay_event_context_ptr wslay, uint8_t *to, size_t n, void *user)
+{
+    struct ws *w = user;
+
+    if (w->failed == SYNCLINE_OK)
+        w->failed = w->events.mask(w->events.ctx, to, n);
+    if (w->failed == SYNCLINE_OK)
+        return 0;
+    wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
+    return -1;
+}
+
 int ws_new(struct ws **out, const struct ws_events *events, size_t message_max)
 {
     const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_read,
         .send_callback = on_write,
+        .genmask_callback = on_mask,
         .on_frame_recv_start_callback = on_frame,
         .on_frame_recv_chunk_callback = on_piece,
         .on_msg_recv_callback = on_whole,
     };
     struct ws *w = calloc(1, sizeof *w);
+    int rc;
 
     if (w == NULL)
         return SYNCLINE_ENOMEM;
     w->events = *events;
     w->message_max = message_max;
-    if (wslay_event_context_server_init(&w->wslay, &callbacks, w) != 0) {
+    rc = events->mask != NULL
+        ? wslay_event_context_client_init(&w->wslay, &callbacks, w)
+        : wslay_event_context_server_init(&w->wslay, &callbacks, w);
+    if (rc != 0) {
         free(w);
         return SYNCLINE_ENOMEM;
     }
@@ -179,11 +197,24 @@ static int flush(struct ws *w, int rc)
  * would close without a code. */
 static int break_off(struct ws *w)
 {
+    uint8_t frame[] = { 0x88, 0x82, 0, 0, 0, 0, 0x03, 0xea };
+    int rc;
+
     w->is_broken = true;
-    if (!wslay_event_get_close_sent(w->wslay))
+    if (wslay_event_get_close_sent(w->wslay))
+        return w->failed;
+    if (w->events.mask == NULL) {
         w->failed =
             w->events.send(w->events.ctx, SLICE_LIT("\x88\x02\x03\xea"));
-    return w->failed;
+        return w->failed;
+    }
+    rc = w->events.mask(w->events.ctx, frame + 2, 4);
+    frame[6] ^= frame[2];
+    frame[7] ^= frame[3];
+    if (rc == SYNCLINE_OK)
+        rc = w->events.send(w->events.ctx, SLICE(frame, sizeof frame));
+    w->failed = rc;
+    return rc;
 }
 
 int ws_feed(struct ws *w, struct slice in)

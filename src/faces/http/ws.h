@@ -1,4 +1,4 @@
-/* ws.h - the frames of one WebSocket (RFC 6455), the server's end, by wslay.
+/* ws.h - the frames of one WebSocket (RFC 6455), either end, by wslay.
  *
  * Pure. Messages come whole and are at most message_max, in at most
  * WS_FRAGMENTS_MAX frames; pings are answered; what breaks the protocol is
@@ -16,6 +16,9 @@ struct ws_events {
     void *ctx;
     /* Bytes to be sent. What is not 0 ends it, and comes out again. */
     int (*send)(void *ctx, struct slice bytes);
+    /* The client's end, whose frames are masked: n bytes that nobody can
+     * foresee. NULL: it is the server's. */
+    int (*mask)(void *ctx, uint8_t *out, size_t n);
     /* A whole message, lent; may send and close. */
     void (*on_message)(void *ctx, bool text, struct slice message);
 };
