@@ -418,7 +418,9 @@ static int note_settled(void *ctx, struct slice key, struct slice value)
 
     if (get_conflict_record(&r, &c) != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
-    if (c.state != CONFLICT_OPEN ||
+    /* What is there still can lose once more, to somebody who has not seen it.
+     */
+    if (c.state != CONFLICT_OPEN || conflict_loser_is_there(s->item, &c) ||
         (!PLANTED(SETTLES_ALL) && !conflict_superseded(s->item, &c)))
         return SYNCLINE_OK;
     e = arena_zalloc(&s->node->step, 1, sizeof *e);

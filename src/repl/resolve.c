@@ -455,6 +455,24 @@ static bool was_shown(
     return c->originals_n == 0 || slice_eq(path, r->loser.path);
 }
 
+bool conflict_loser_is_there(
+    const struct item *it, const struct conflict_record *r)
+{
+    const struct cell *c = item_find(it, r->loser.path);
+
+    return c != NULL && c->value.ptr != NULL &&
+        dot_eq(&it->changes[c->change].first, &r->loser.dot);
+}
+
+/* What had hidden it was taken away by somebody who need not have seen it. */
+static bool is_unhidden(const struct item *it, const struct conflict_record *r)
+{
+    const struct cell *c = item_find(it, r->winner.path);
+
+    return conflict_loser_is_there(it, r) &&
+        (c == NULL || c->value.ptr == NULL || value_is_empty_object(c->value));
+}
+
 bool conflict_superseded(const struct item *it, const struct conflict_record *r)
 {
     const struct slice paths[2] = { r->loser.path, r->winner.path };
@@ -474,5 +492,5 @@ bool conflict_superseded(const struct item *it, const struct conflict_record *r)
             was_shown(&it->changes[c->change], paths[i], r))
             return true;
     }
-    return false;
+    return is_unhidden(it, r);
 }

@@ -283,8 +283,11 @@ NODISCARD int conflict_in_past(struct node *n, struct space *sp,
  * it cannot order paths: it is told again. */
 NODISCARD int conflict_correct(struct node *n, struct space *sp,
     struct slice tail, const struct conflict_record *told);
-/* A later change had seen both sides. */
+/* A later change had seen both sides, or what lost is hidden no more. */
 bool conflict_superseded(
+    const struct item *it, const struct conflict_record *c);
+/* What lost is in the item, hidden or not. */
+bool conflict_loser_is_there(
     const struct item *it, const struct conflict_record *c);
 /* To everybody: a relay may have them under keys that do not count any more. */
 NODISCARD int conflicts_tell_again(struct node *n, struct space *sp);
