@@ -119,17 +119,58 @@ static size_t held(const struct keyring *ring)
     return count;
 }
 
-/* A key that was held does not count any more. */
-static bool has_dropped(const struct keyring *was, const struct keyring *is)
+static void list_held(struct buf *out, const struct keyring *ring)
 {
-    for (uint32_t i = 0; i < was->n; i++) {
-        const struct keyring_key *k = &was->e[i];
+    buf_clear(out);
+    for (uint32_t i = 0; i < ring->n; i++) {
+        const struct keyring_key *k = &ring->e[i];
 
-        if ((k->whole || k->spaces_n > 0) &&
-            keyring_find(is, k->epoch, &k->id) == NULL)
-            return true;
+        if (k->epoch == 0 || !(k->whole || k->spaces_n > 0))
+            continue;
+        put_varint(out, k->epoch);
+        buf_put(out, k->id.b, KEY_ID_LEN);
     }
-    return false;
+}
+
+static int look_at_list(const struct keyring *ring, struct slice list, bool *is)
+{
+    struct reader r = reader_of(list);
+
+    for (*is = false; r.in.len > 0 && r.err == 0;) {
+        const uint64_t epoch = get_varint(&r);
+        const struct slice id = get_fixed(&r, KEY_ID_LEN);
+        struct key_id of;
+
+        if (r.err != 0)
+            return SYNCLINE_ECORRUPT;
+        memcpy(of.b, id.ptr, KEY_ID_LEN);
+        *is = *is || keyring_find(ring, epoch, &of) == NULL;
+    }
+    return SYNCLINE_OK;
+}
+
+/* A key that was held does not count any more. What was held is in the store:
+ * the records that say so may be there before anybody has acted on them, when
+ * the power goes. */
+static int drop_keys(struct node *n, const struct keyring *ring)
+{
+    const struct slice name = SLICE_LIT(META_KEYS);
+    struct slice was;
+    bool dropped;
+    int rc = txn_get(&n->txn, TABLE_META, name, &was);
+
+    if (rc == SYNCLINE_ENOTFOUND)
+        was = SLICE_LIT("");
+    else if (rc != SYNCLINE_OK)
+        return rc;
+    list_held(&n->out, ring);
+    if (slice_eq(was, buf_slice(&n->out)))
+        return buf_status(&n->out);
+    rc = look_at_list(ring, was, &dropped);
+    txn_put_buf(&n->txn, TABLE_META, name, &n->out);
+    if (rc == SYNCLINE_OK)
+        rc = txn_status(&n->txn);
+    return rc == SYNCLINE_OK && dropped ? rekey_begin(n) : rc;
 }
 
 int epochs_load(struct node *n)
@@ -144,16 +185,16 @@ int epochs_load(struct node *n)
         rc = load_key(n, &ring, epoch, &id);
     if (rc == SYNCLINE_OK)
         rc = unwrap(n, &ring);
+    if (rc == SYNCLINE_OK)
+        rc = drop_keys(n, &ring);
     if (rc != SYNCLINE_OK) {
         keyring_free(&ring);
         return rc;
     }
-    if (has_dropped(&n->keyring, &ring))
-        rc = rekey_begin(n);
     n->keys_came = n->keys_came || held(&ring) > held(&n->keyring);
     keyring_free(&n->keyring);
     n->keyring = ring;
-    return rc == SYNCLINE_OK ? load_beacons(n) : rc;
+    return load_beacons(n);
 }
 
 /* ---- what this node writes ---- */

@@ -37,6 +37,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_OLD "old/"             /* + a key of `_mesh`: document, or empty */
 #define META_FORK "fork/"           /* + hash: evidence, as it was told */
 #define META_REKEY "rekey"          /* changes under keys that do not count */
+#define META_KEYS "keys"            /* ids of those that are held and count */
 #define META_AUDIT "audit"          /* the head of the audit log */
 
 /* Bits of a conflict record's state; a join is their union. */

@@ -175,6 +175,7 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w,
     keyring_free(&n->keyring);
     n->removed_told = false;
     txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REMOVED));
+    txn_del(&n->txn, TABLE_META, SLICE_LIT(META_KEYS));
     if (rc == SYNCLINE_OK)
         rc = members_new(&n->members, n->opt.crypto, &n->mesh);
     if (rc == SYNCLINE_OK)
