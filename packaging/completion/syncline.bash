@@ -51,6 +51,9 @@ _syncline_words() { # command, index of the word among all
     put:3 | get:3 | del:3 | patch:3 | history:3 | restore:3)
         syncline ls "${COMP_WORDS[2]}" --prefix "${COMP_WORDS[3]}" \
             --limit 100 2>/dev/null ;;
+    bind:2 | unbind:2 | versions:2 | rollback:2) compgen -f -- "${COMP_WORDS[2]}" ;;
+    versions:3 | rollback:3)
+        syncline versions "${COMP_WORDS[2]}" 2>/dev/null ;;
     policy:3 | policy:4) echo lww merge manual keep-both custom ;;
     esac
 }
@@ -61,11 +64,11 @@ _syncline() {
 
     COMPREPLY=()
     case $before in
-    --dir)
+    --dir | --files.root)
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return ;;
     --config | --file | --passphrase-file | --old-passphrase-file | \
-        --passphrase.file | --acks | --resolve.command)
+        --passphrase.file | --acks | --resolve.command | --schema)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
     --profile) words="single ha-addon development" ;;
@@ -76,6 +79,8 @@ _syncline() {
     --role)
         words="admin member reader relay"
         [ "$command" != up ] || words="any relay" ;;
+    --prefer) words="file item merge" ;;
+    --format) words="json yaml" ;;
     --scope) words="read write admin" ;;
     --space) words=$(_syncline_spaces) ;;
     *)

@@ -50,6 +50,11 @@ const struct command *const cli_commands[] = {
     &cmd_conflicts,
     &cmd_resolve,
     &cmd_rescue,
+    &cmd_bind,
+    &cmd_unbind,
+    &cmd_bindings,
+    &cmd_versions,
+    &cmd_rollback,
     &cmd_help,
     NULL,
 };

@@ -15,7 +15,7 @@
 
 enum cli_exit { CLI_DONE, CLI_FAILED, CLI_USAGE, CLI_NO_DAEMON };
 
-#define CLI_FLAGS_MAX 8
+#define CLI_FLAGS_MAX 12
 
 struct cli_flag {
     const char *name;  /* NULL ends a list */
@@ -96,6 +96,8 @@ int cli_integer(struct cli *c, const char *text, const char *what, int64_t min,
 /* Strict JSON; where names it in the message. */
 int cli_parse_json(
     struct cli *c, struct slice text, const char *where, struct json **out);
+/* The path of a file that is bound, as the daemon is told it (cmd_bind.c). */
+const char *cli_whole_path(struct cli *c, const char *path);
 /* A whole file ("-": stdin) of up to 64 MiB, in the arena. */
 int cli_read_all(struct cli *c, const char *path, struct slice *out);
 
@@ -163,12 +165,13 @@ void cli_notice_end(struct cli *c);
 void cli_notice_waiting(struct cli *c, int seconds);
 
 /* One file each. */
-extern const struct command cmd_approve, cmd_audit, cmd_clock, cmd_config,
-    cmd_conflicts, cmd_dashboard, cmd_del, cmd_deny, cmd_doctor, cmd_errors,
-    cmd_export, cmd_get, cmd_grant, cmd_help, cmd_history, cmd_import,
-    cmd_invite, cmd_join, cmd_key, cmd_log, cmd_ls, cmd_members, cmd_metrics,
-    cmd_patch, cmd_peers, cmd_pending, cmd_policy, cmd_put, cmd_remove,
-    cmd_rescue, cmd_resolve, cmd_restore, cmd_revoke, cmd_rotate, cmd_space,
-    cmd_status, cmd_stop, cmd_sync, cmd_token, cmd_up, cmd_verify, cmd_watch;
+extern const struct command cmd_approve, cmd_audit, cmd_bind, cmd_bindings,
+    cmd_clock, cmd_config, cmd_conflicts, cmd_dashboard, cmd_del, cmd_deny,
+    cmd_doctor, cmd_errors, cmd_export, cmd_get, cmd_grant, cmd_help,
+    cmd_history, cmd_import, cmd_invite, cmd_join, cmd_key, cmd_log, cmd_ls,
+    cmd_members, cmd_metrics, cmd_patch, cmd_peers, cmd_pending, cmd_policy,
+    cmd_put, cmd_remove, cmd_rescue, cmd_resolve, cmd_restore, cmd_revoke,
+    cmd_rollback, cmd_rotate, cmd_space, cmd_status, cmd_stop, cmd_sync,
+    cmd_token, cmd_unbind, cmd_up, cmd_verify, cmd_versions, cmd_watch;
 
 #endif

@@ -27,6 +27,7 @@
 #endif
 
 #define HOSTS_MAX 16
+#define ROOTS_MAX 16
 #define ADDRS_MAX 64
 #define FILES_WANTED 4096
 
@@ -42,6 +43,7 @@ struct daemon {
     struct serve *serve;
     struct hub_face *hub; /* NULL: no HTTP */
     struct slice hosts[HOSTS_MAX];
+    struct slice roots[ROOTS_MAX];
     uv_signal_t signals[3];
     uv_async_t stop;
     bool stopping;
@@ -415,10 +417,27 @@ static struct engine_web_options web_of(const struct daemon *d)
         .hosts_n = d->hub != NULL ? options_list_n(o, "http.hosts") : 0 };
 }
 
+static int roots_of(struct daemon *d, size_t *n, struct errmsg *why)
+{
+    const struct options *o = options_now(d);
+
+    *n = options_list_n(o, "files.root");
+    if (*n > ROOTS_MAX)
+        return errmsg_set(why, SYNCLINE_ELIMIT,
+            "files.root: more than %d folders", ROOTS_MAX);
+    for (size_t i = 0; i < *n; i++) {
+        d->roots[i] = slice_str(options_list(o, "files.root", i));
+        if (d->roots[i].ptr[0] != '/')
+            return errmsg_set(why, SYNCLINE_EINVAL,
+                "files.root: %.*s: a whole path is needed",
+                SLICE_FMT(d->roots[i]));
+    }
+    return SYNCLINE_OK;
+}
+
 static int open_engine(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
-    const char *command = options_str(o, "resolve.command");
     const struct node_tuning tune = tuning_of(o);
     char credential[PATH_MAX];
     struct passphrase_source source = {
@@ -453,9 +472,11 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .retention_us = tune.retention_us,
         .collect_us = tune.collect_us,
         .clock_bound_us = tune.clock_bound_us,
+        .files_roots = d->roots,
+        .files_max = options_size(o, "files.max"),
         .overlay_bytes = options_size(o, "store.overlay"),
         .checkpoint_ms = options_us(o, "store.checkpoint_age") / 1000,
-        .resolve_command = command[0] != 0 ? command : NULL,
+        .resolve_command = or_null(options_str(o, "resolve.command")),
         .on_fatal = on_fatal,
         .fatal_ctx = d,
         .on_turn = on_turn,
@@ -473,8 +494,9 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         opt.guests = hub_face_guests(d->hub);
     opt.web = web_of(d);
     if (rc == SYNCLINE_OK)
+        rc = roots_of(d, &opt.files_roots_n, why);
+    if (rc == SYNCLINE_OK)
         rc = addresses(d, "listen", d->listen, &opt.listen_n);
-
     if (rc == SYNCLINE_OK && options_list_n(o, "interface") > 1)
         rc = errmsg_set(why, SYNCLINE_EINVAL,
             "interface: only one can be named; name none for all");

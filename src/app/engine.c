@@ -307,6 +307,7 @@ static void on_turn(uv_prepare_t *p)
     engine_errors_turn(e);
     engine_series_turn(e);
     engine_sync_turn(e);
+    engine_files_turn(e);
     give_answers(e);
     for (int i = 0; i < FLUSHES_A_TURN && node_wants_flush(e->node); i++) {
         struct event ev = { .type = EV_FLUSH };
@@ -333,12 +334,14 @@ static void arm_timer(struct engine *e)
     uint64_t errors_due = engine_errors_deadline(e);
     uint64_t series_due = engine_series_deadline(e);
     uint64_t sync_due = engine_sync_deadline(e);
+    uint64_t files_due = engine_files_deadline(e);
     uint64_t ms;
 
     due = log_due < due ? log_due : due;
     due = errors_due < due ? errors_due : due;
     due = series_due < due ? series_due : due;
     due = sync_due < due ? sync_due : due;
+    due = files_due < due ? files_due : due;
     ms = due <= now ? 0 : (due - now + 999) / 1000;
 
     if (ms > 60000)
@@ -487,6 +490,8 @@ int engine_open(
         rc = open_udp(e);
     if (rc == SYNCLINE_OK)
         rc = open_node(e, why);
+    if (rc == SYNCLINE_OK)
+        rc = engine_files_open(e);
     if (rc != SYNCLINE_OK) {
         if (why != NULL && why->text[0] == 0)
             (void)errmsg_set(why, rc, "%s: opening the node failed", opt->dir);
@@ -553,6 +558,7 @@ int engine_close(struct engine *e)
 
     if (e == NULL)
         return rc;
+    engine_files_close(e);
     udp_free(e->udp);
     engine_store_stop(e);
     engine_audit_close(e);

@@ -66,6 +66,9 @@ struct engine_options {
     struct node_limits limits;
     struct net_guests guests; /* zeros: nobody but devices is let in */
     struct engine_web_options web;
+    const struct slice *files_roots; /* below which files may be bound; lent */
+    size_t files_roots_n;
+    size_t files_max; /* bytes of one */
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */

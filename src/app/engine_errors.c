@@ -134,6 +134,7 @@ static void on_status(void *ctx, struct slice answer, bool more)
         error_list_begin(x->list);
         doctor_look(e, v, on_finding, x);
         look_at_store(x);
+        engine_files_conditions(e, x->list);
         for (const struct json *s = spaces ? spaces->first : NULL; s;
              s = s->next)
             look_at_conflicts(x, s);

@@ -104,6 +104,7 @@ struct engine {
     struct engine_errors *errors;
     struct engine_series *series; /* NULL: nobody asks */
     struct engine_sync *syncs;
+    struct engine_files *files;
     struct engine_join *join; /* NULL: there was none */
     struct engine_web web;
     struct sessions *sessions; /* of the dashboard; NULL as tokens */
@@ -203,6 +204,21 @@ bool engine_errors_list(
     struct engine *e, struct call *c, const struct json *args);
 bool engine_errors_ack(
     struct engine *e, struct call *c, const struct json *args);
+
+/* ---- engine_files.c, engine_files_ops.c: bound files ---- */
+
+NODISCARD int engine_files_open(struct engine *e);
+void engine_files_close(struct engine *e);
+void engine_files_turn(struct engine *e);
+uint64_t engine_files_deadline(const struct engine *e);
+/* The ops bind, unbind, bindings, bind_restore, versions, rollback. */
+bool engine_files_take(
+    struct engine *e, struct call *c, const struct json *args);
+/* A member of `status`, with its comma. */
+void engine_put_files(const struct engine *e, struct buf *b);
+/* What is wrong with them, of an examination that is under way. */
+struct error_list;
+void engine_files_conditions(const struct engine *e, struct error_list *l);
 
 /* ---- engine_join.c ---- */
 

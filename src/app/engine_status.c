@@ -56,6 +56,7 @@ void engine_put_status(const struct engine *e, struct buf *b)
         buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", addr);
     }
     buf_printf(b, "],\"errors\":{\"open\":%u},", engine_errors_n(e));
+    engine_put_files(e, b);
     engine_put_web(e, b);
     put_audit_status(e, b);
 }

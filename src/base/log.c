@@ -5,8 +5,8 @@
 #include <string.h>
 
 const char *const log_modules[] = { "access", "audit", "bootstrap", "clock",
-    "conn", "daemon", "discovery", "epochs", "folder", "fork", "http", "hub",
-    "join", "mesh", "net", "node", "options", "peer", "relay", "resolve",
+    "conn", "daemon", "discovery", "epochs", "files", "folder", "fork", "http",
+    "hub", "join", "mesh", "net", "node", "options", "peer", "relay", "resolve",
     LOG_SECURITY, "silence", "store", "tokens", NULL };
 
 _Static_assert(sizeof log_modules / sizeof *log_modules <= LOG_MODULES_MAX,

@@ -1,0 +1,342 @@
+#!/usr/bin/python3
+"""Files that are bound to items, with real daemons and saved as real editors
+save them.
+
+The torture (`saves` below) makes TORTURE_SAVES saves (default 60) on two
+machines with restarts between; script/nightly asks for 1,000."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+from bound import (STYLES, TEXT, Reader, Site, bind, binding, file_of, in_sync,
+                   read, says, trouble, write)
+from node import PROGRAM, Refused, World, main, surroundings, wait_for
+from tap import check, equal, holds, note
+
+SAVES = int(os.environ.get("TORTURE_SAVES", "60"))
+READS = int(os.environ.get("TORTURE_READS", "2000"))
+def a_change_goes_from_file_to_file():
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a), TEXT)
+        bind(a)
+        b.waits_for("app", {"a": 1, "b": 2})
+        bind(b)
+        equal(json.loads(read(file_of(b))), {"a": 1, "b": 2})
+        equal(os.stat(file_of(b)).st_mode & 0o777, 0o600, "mode of a new file")
+        write(file_of(b), '{"a": 7, "b": 2}')
+        wait_for("a has it", lambda: says(file_of(a), {"a": 7, "b": 2}))
+        equal(read(file_of(a)), TEXT.replace("1", "7"), "order and look")
+        equal(read(file_of(a) + ".backup"), TEXT, "the one before")
+        equal(a.status()["files"], {"bound": 1, "troubled": 0})
+
+
+def mode_and_owner_stay():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        write(file_of(a), TEXT)
+        os.chmod(file_of(a), 0o640)
+        if os.geteuid() == 0:
+            os.chown(file_of(a), 12, 34)
+        was = os.stat(file_of(a))
+        bind(a)
+        a.put("app", {"a": 5, "b": 2})
+        wait_for("the file is written",
+                 lambda: says(file_of(a), {"a": 5, "b": 2}))
+        now = os.stat(file_of(a))
+        equal((now.st_mode, now.st_uid, now.st_gid),
+              (was.st_mode, was.st_uid, was.st_gid))
+
+
+def two_machines_that_edit_different_settings_both_win():
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a), TEXT)
+        bind(a)
+        b.waits_for("app", {"a": 1, "b": 2})
+        bind(b)
+        b.stop()
+        write(file_of(a), TEXT.replace("1", "7"))
+        write(file_of(b), '{"b": 9, "a": 1}')
+        a.waits_for("app", {"a": 7, "b": 2})
+        b.start()  # which finds what was edited while it was down
+        for node in (a, b):
+            wait_for("%s has both" % node.name,
+                     lambda n=node: says(file_of(n), {"a": 7, "b": 9}))
+
+
+def every_style_of_saving_is_published_whole():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        write(file_of(a), json.dumps({"n": -1}))
+        bind(a)
+        with_history = []
+        for n, style in enumerate(STYLES):
+            doc = {"n": n, "style": style.__name__, "list": list(range(n))}
+            style(file_of(a), json.dumps(doc, indent=4))
+            a.waits_for("app", doc)
+            equal(json.loads(read(file_of(a))), doc, "the file stays")
+            with_history.append(doc)
+        told = [v["value"] for v in a.call("history", key="app")["versions"]]
+        for doc in told[1:]:
+            check(doc in with_history, "something else was published: %r" % doc)
+
+
+def what_is_torn_is_told_and_not_published():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        write(file_of(a), TEXT)
+        bind(a)
+        write(file_of(a), '{\n    "b": 2,\n    "a": ')
+        holds(trouble(a, "file-invalid"), "line 3")
+        equal(a.get("app"), {"a": 1, "b": 2})
+        errors = [e for e in wait_for(
+            "the list of errors has it",
+            lambda: [e for e in a.call("errors")["errors"]
+                     if e["code"] == "file-invalid"])]
+        equal(errors[0]["where"], {"file": file_of(a)})
+        a.put("app", {"a": 1, "b": 5})
+        write(file_of(a), TEXT.replace("1", "7"))
+        wait_for("both are there",
+                 lambda: says(file_of(a), {"a": 7, "b": 5}))
+        in_sync(a)
+
+
+def a_deletion_stays_here_and_can_be_restored():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        write(file_of(a), TEXT)
+        bind(a)
+        os.unlink(file_of(a))
+        holds(trouble(a, "file-missing"), "bind --restore")
+        equal(a.get("app"), {"a": 1, "b": 2})
+        a.do("bind", "--restore", file_of(a))
+        equal(read(file_of(a)), TEXT)
+
+
+def who_must_say_which_counts_is_asked():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        a.put("app", {"a": 3, "c": 4})
+        write(file_of(a), TEXT)
+        a.refuses("bind", file_of(a), "--key", "app",
+                  says=("3 settings", "/a, /b, /c", "--prefer"))
+        equal(a.call("bindings")["bindings"], [])
+        bind(a, "--prefer", "merge")
+        equal(json.loads(read(file_of(a))), {"a": 3, "b": 2, "c": 4})
+        equal(a.get("app"), {"a": 3, "b": 2, "c": 4})
+        a.refuses("bind", file_of(a), "--key", "app", says="bound already")
+        a.do("unbind", file_of(a))
+        a.refuses("unbind", file_of(a), says="is not bound")
+
+
+def only_regular_files_below_the_roots_are_bound():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        outside = world.path("outside.json")
+        write(outside, TEXT)
+        a.refuses("bind", outside, "--key", "x", says="files.root")
+        os.symlink(outside, file_of(a, "link.json"))
+        a.refuses("bind", file_of(a, "link.json"), "--key", "x",
+                  says="symbolic link")
+        os.link(outside, file_of(a, "hard.json"))
+        a.refuses("bind", file_of(a, "hard.json"), "--key", "x",
+                  says="hard link")
+        os.mkfifo(file_of(a, "pipe.json"))
+        a.refuses("bind", file_of(a, "pipe.json"), "--key", "x",
+                  says="not a regular file")
+        os.symlink(world.folder, file_of(a, "door"))
+        for path in (file_of(a, "door/outside.json"),
+                     file_of(a, "../outside.json")):
+            try:
+                a.call("bind", file=path, key="x")
+                raise AssertionError("%s is bound" % path)
+            except Refused as why:
+                equal(why.code, "EDENIED")
+        write(file_of(a, "big.json"), '"%s"' % ("x" * (1 << 20)))
+        a.refuses("bind", file_of(a, "big.json"), "--key", "x",
+                  says="files.max")
+        equal(a.call("ls")["items"], [])
+        # and a file that becomes a link while it is bound
+        write(file_of(a), TEXT)
+        bind(a)
+        write(outside, '{"secret": 1}')
+        os.unlink(file_of(a))
+        os.symlink(outside, file_of(a))
+        holds(trouble(a, "file-barred"), "symbolic link")
+        a.put("app", {"a": 5})
+        equal(read(outside), '{"secret": 1}')
+        equal(a.get("app"), {"a": 5})
+
+
+def parts_stay_on_their_machine():
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a), '{"host": "a", "net": {"port": 1}, "x": 1}')
+        bind(a, "--local", "/host", "--local", "/net/port")
+        b.waits_for("app", {"x": 1})
+        write(file_of(b), '{"host": "b", "x": 1}')
+        bind(b, "--local", "/host")
+        write(file_of(b), '{"host": "moved", "x": 2}')
+        wait_for("a has x", lambda: says(
+            file_of(a), {"host": "a", "net": {"port": 1}, "x": 2}))
+        equal(json.loads(read(file_of(b)))["host"], "moved")
+
+
+def what_a_schema_forbids_goes_neither_way():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        write(world.path("schema"), json.dumps(
+            {"properties": {"a": {"type": "integer", "maximum": 9}}}))
+        write(file_of(a), TEXT)
+        bind(a, "--schema", world.path("schema"))
+        write(file_of(a), TEXT.replace("1", "10"))
+        holds(trouble(a, "file-refused"), "/a")
+        equal(a.get("app"), {"a": 1, "b": 2})
+        write(file_of(a), TEXT)
+        in_sync(a)
+        a.put("app", {"a": "text", "b": 2})
+        holds(trouble(a, "file-item-refused"), "/a")
+        equal(read(file_of(a)), TEXT)
+
+
+def versions_are_kept_and_rolled_back_to():
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a), TEXT)
+        bind(a, "--versions", "3")
+        for n in range(5):
+            write(file_of(a), TEXT.replace("1", str(n + 10)))
+            a.waits_for("app", {"a": n + 10, "b": 2})
+        wait_for("the last is kept", lambda: json.loads(
+            a.do("versions", file_of(a), "latest"))["a"] == 14)
+        names = a.do("versions", file_of(a)).split()
+        equal(len(names), 3)
+        equal(sorted(names), names)
+        folder = os.path.join(os.path.dirname(file_of(a)), "config_versions")
+        equal(sorted(os.listdir(folder)), names)
+        equal(json.loads(a.do("versions", file_of(a), names[0]))["a"], 12)
+        equal(a.do("rollback", file_of(a), names[0]).strip(), names[0])
+        b.waits_for("app", {"a": 12, "b": 2})
+        equal(read(file_of(a)), TEXT.replace("1", "12"))
+        a.do("rollback", file_of(a), "--to", "0s")
+        a.refuses("rollback", file_of(a), "--to", "7d", says="no version")
+        a.refuses("rollback", file_of(a), "../x", says="no name")
+
+
+def a_command_is_run_and_a_change_that_it_refuses_goes_back():
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a), TEXT)
+        bind(a, "--revert-on-failure", "--timeout", "500ms", "--on-change",
+             "cat > %s/told; grep -q '\"a\": 66' %s && exit 7; "
+             "grep -q '\"a\": 77' %s && sleep 61753; exit 0" % (
+                 world.folder, file_of(a), file_of(a)))
+        b.waits_for("app", {"a": 1, "b": 2})
+        b.put("app", {"a": 2, "b": 2})
+        told = wait_for("the command was run", lambda: os.path.exists(
+            world.path("told")) and read(world.path("told")))
+        equal(json.loads(told), {
+            "file": file_of(a), "space": "default", "key": "app",
+            "changed": ["/a"], "reverted": False})
+        for bad, what in ((66, "status 7"), (77, "longer than 500 ms")):
+            b.put("app", {"a": bad, "b": 3})
+            b.waits_for("app", {"a": 2, "b": 2})
+            holds(trouble(a, "file-command"), what)
+            wait_for("the file is as it was",
+                     lambda: says(file_of(a), {"a": 2, "b": 2}))
+        left = subprocess.run(["pgrep", "-f", "^sleep 61753"],
+                              stdout=subprocess.PIPE, check=False)
+        equal(left.stdout, b"")
+
+
+def yaml_keeps_its_comments():
+    text = "# mine\nlight: on # as ever\npassword: !secret door\n"
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a, "ha.yaml"), text)
+        bind(a, name="ha.yaml", key="ha")
+        b.waits_for("ha", {"light": True, "password": "!secret door"})
+        b.put("ha", {"light": False, "password": "!secret door", "new": [1]})
+        wait_for("the file is written",
+                 lambda: "new" in read(file_of(a, "ha.yaml")))
+        now = read(file_of(a, "ha.yaml"))
+        holds(now, "# mine\n", "# as ever\n", "password: !secret door\n")
+        write(file_of(a, "ha.yaml"), now.replace("[1]", "[2]").replace(
+            "- 1", "- 2"))
+        b.waits_for("ha", {"light": False, "password": "!secret door",
+                           "new": [2]})
+
+
+def a_folder_that_goes_and_comes_back_is_watched_again():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        sub = file_of(a, "sub/app.json")
+        os.makedirs(os.path.dirname(sub))
+        write(sub, TEXT)
+        bind(a, name="sub/app.json")
+        shutil.rmtree(os.path.dirname(sub))
+        trouble(a, "file-missing", "sub/app.json")
+        os.makedirs(os.path.dirname(sub))
+        write(sub, TEXT.replace("1", "7"))
+        a.waits_for("app", {"a": 7, "b": 2})
+
+
+def the_example_runs():
+    here = os.path.dirname(os.path.abspath(__file__))
+    done = subprocess.run(
+        ["sh", os.path.join(here, "../../examples/bind.sh")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        env=surroundings({"SYNCLINE": PROGRAM}), timeout=60)
+    equal(done.returncode, 0, done.stdout.decode())
+    holds(done.stdout.decode(), '"log": { "level": "debug" }')
+
+
+def saves_in_all_styles_on_two_machines_end_in_agreement():
+    """And whoever reads where nobody saves never meets a torn file."""
+    rng = random.Random(int(os.environ.get("SYNCLINE_SEED", "1")))
+    with World() as world:
+        a, b, c = nodes = Site(world, "a", "b", "c").nodes
+        write(file_of(a), json.dumps(
+            {"a": 0, "b": 0, "more": {"x": [0] * 50}}, indent=2))
+        for node in nodes:
+            wait_for("%s has the item" % node.name, lambda n=node: n is a or
+                     n.get("app"))
+            bind(node)
+        reader = Reader(file_of(c))
+        reader.start()
+        last = {"a": 0, "b": 0}
+        for n in range(1, SAVES + 1):
+            node = rng.choice((a, b))
+            style = rng.choice(STYLES)
+            try:
+                doc = json.loads(read(file_of(node)))
+            except FileNotFoundError:
+                raise AssertionError("the file has gone") from None
+            last[node.name] = doc[node.name] = n
+            doc["more"]["x"] = [n] * rng.randrange(1, 200)
+            style(file_of(node), json.dumps(doc, indent=2))
+            time.sleep(rng.choice((0, 0, 0.01, 0.05, 0.2)))
+            if n % 25 == 0:
+                node = rng.choice(nodes)
+                node.stop() if rng.random() < 0.5 else node.kill()
+                node.start()
+        wait_for("all agree", lambda: all(
+            says(file_of(n), node.get("app")) and binding(n)["state"] ==
+            "in sync" for n in nodes) and len(
+                {json.dumps(n.get("app"), sort_keys=True)
+                 for n in nodes}) == 1, 60)
+        equal({k: a.get("app")[k] for k in last}, last, "each one's last save")
+        wait_for("enough reads", lambda: reader.reads >= READS, 600)
+        reader.end()
+        equal(reader.torn, [], "torn files")
+        note("%d saves, %d reads" % (SAVES, reader.reads))
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
