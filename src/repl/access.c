@@ -288,7 +288,7 @@ static int share(struct node *n, struct conn *c, struct space *sp)
     if (!s->asked)
         return conn_open_session(n, c, sp);
     if (s->unopened && n->keys_came && access_is_across(n, c)) {
-        s->leaky = s->unopened = false;
+        carry_cut_short(s);
         return conn_subscribe_anew(n, c, sp);
     }
     return sp->clipped && sp->staging == NULL ? conn_subscribe_anew(n, c, sp)

@@ -72,7 +72,10 @@ NODISCARD int carry_rename(struct node *n, struct space *sp);
 /* What a relay sent does not open: it is asked anew after a while that doubles,
  * or when keys have come. Of a row, no mark is believed meanwhile. */
 void carry_unopened(const struct node *n, struct session *s);
-/* Has it been asked for anew that often, and what it brings now is no news? */
+/* Keys have come: it is asked anew before its time. */
+void carry_cut_short(struct session *s);
+/* Has it been waited for and asked for anew that often, and what it brings now
+ * is no news? */
 bool carry_waited(
     const struct node *n, const struct session *s, unsigned times);
 /* It claims what does not open, when it was asked for once more, either: that

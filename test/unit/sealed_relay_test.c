@@ -3,6 +3,7 @@
 #include "unit/mesh_make.h"
 #include "unit/sealed_make.h"
 
+#include "repl/access_impl.h"
 #include "repl/border.h"
 #include "repl/receive_impl.h"
 #include "repl/send_impl.h"
@@ -523,6 +524,44 @@ TEST(a_member_seals_or_holds_back)
     CHECK_UINT(f.rows_n, 0);
     CHECK_UINT(s.held_n, 1);
     send_forget(&c, &s);
+    trio_close(&t);
+}
+
+/* ---- what does not open ---- */
+
+static bool waited(const struct node *n, const struct session *s, int times)
+{
+    for (unsigned i = 1; i < 4; i++)
+        if (carry_waited(n, s, i) != ((int)i <= times))
+            return false;
+    return true;
+}
+
+TEST(a_wait_that_keys_cut_short_counts_for_none)
+{
+    struct session s = { .space = NULL };
+    struct trio t;
+    struct node *n = &t.member;
+
+    trio_open(&t);
+    n->now_us = 100000000;
+    for (int i = 0; i < 5; i++) {
+        carry_unopened(n, &s);
+        CHECK(waited(n, &s, 0));
+        n->now_us += 1000000;
+        carry_cut_short(&s);
+        CHECK(!s.unopened && waited(n, &s, 0));
+    }
+    for (int i = 0; i < 3; i++) {
+        carry_unopened(n, &s);
+        CHECK(waited(n, &s, i));
+        carry_cut_short(&s);
+        carry_unopened(n, &s);
+        CHECK(waited(n, &s, i));
+        n->now_us += s.pause_us;
+        s.unopened = false; /* it is asked for anew */
+        CHECK(waited(n, &s, i + 1));
+    }
     trio_close(&t);
 }
 
