@@ -364,6 +364,8 @@ int epochs_tick(struct node *n)
 
     n->epochs_due = false;
     rc = see_to_keys(n);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
     n->epochs_due = rc != SYNCLINE_OK;
     return rc;
 }

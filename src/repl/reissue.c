@@ -456,6 +456,8 @@ static int rekey_held(struct node *n, struct space *sp)
     if (n->now_us < sp->held_due_us)
         return rc;
     rc = reissue(n, sp, HELD, &more);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
     if (rc == SYNCLINE_OK && !more)
         sp->held_due_us = 0;
     return rc;
@@ -466,6 +468,17 @@ static bool may_be_unkeyed(const struct space *sp)
     return !sp->sealed && (sp->unkeyed || sp->held_due_us > 0);
 }
 
+static int retell(struct node *n, struct space *sp)
+{
+    int rc = has_relay(n) ? conflicts_tell_again(n, sp) : SYNCLINE_OK;
+
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    sp->untold = rc != SYNCLINE_OK;
+    return rc;
+}
+
+/* What is done is marked so once it is in the store, which may refuse. */
 static int rekey_space(struct node *n, struct space *sp)
 {
     bool more = false;
@@ -473,15 +486,28 @@ static int rekey_space(struct node *n, struct space *sp)
 
     if (!is_at_rest(n, sp))
         return SYNCLINE_OK;
-    if (sp->untold && has_relay(n))
-        rc = conflicts_tell_again(n, sp);
-    sp->untold = rc != SYNCLINE_OK;
+    if (sp->untold)
+        rc = retell(n, sp);
     if (rc != SYNCLINE_OK || !access_may_write(n, sp))
         return rc;
     if (!sp->unkeyed)
         return rekey_held(n, sp);
     rc = reissue(n, sp, UNKEYED, &more);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
     sp->unkeyed = rc != SYNCLINE_OK || more;
+    return rc;
+}
+
+static int rekey_end(struct node *n)
+{
+    int rc;
+
+    txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REKEY));
+    rc = txn_status(&n->txn);
+    if (rc == SYNCLINE_OK)
+        rc = node_commit(n);
+    n->rekeying = rc != SYNCLINE_OK;
     return rc;
 }
 
@@ -499,10 +525,8 @@ int rekey_tick(struct node *n)
             rc = rekey_space(n, sp);
         any = any || may_be_unkeyed(sp);
     }
-    if (rc == SYNCLINE_OK && !any) {
-        n->rekeying = false;
-        txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REKEY));
-    }
+    if (rc == SYNCLINE_OK && !any)
+        rc = rekey_end(n);
     return rc == SYNCLINE_ELIMIT || rc == SYNCLINE_ECLOSED ? SYNCLINE_OK : rc;
 }
 
@@ -523,6 +547,8 @@ int orphans_tick(struct node *n)
             continue;
         sp->orphans = false;
         rc = reissue(n, sp, LEFT, &more);
+        if (rc == SYNCLINE_OK)
+            rc = node_commit(n);
         sp->orphans = sp->orphans || more;
         if (rc != SYNCLINE_OK)
             sp->orphans = true;
