@@ -420,6 +420,8 @@ static int open_node(struct engine *e, struct errmsg *why)
         .port = e->listening_n > 0 ? e->listening[0].port : 0,
         .resolve = e->opt.resolve,
         .resolve_ctx = e->opt.resolve_ctx,
+        .schema = engine_schema,
+        .schema_ctx = e,
         .peers = e->opt.peers,
         .peers_n = e->opt.peers_n,
         .heartbeat_us = e->opt.heartbeat_us,
@@ -580,6 +582,7 @@ int engine_close(struct engine *e)
     net_free(e->net);
     node_free(e->node);
     e->node = NULL;
+    engine_schemas_close(e);
     if (e->failed && e->store != NULL) {
         store_file_abandon(e->store);
     } else if (e->store != NULL) {

@@ -41,6 +41,9 @@ static void on_got(struct bound_file *f, const struct json *v)
     struct buf b = { 0 };
 
     ev.rc = answer_status(v, &why);
+    if (ev.rc == SYNCLINE_OK)
+        (void)errmsg_set(
+            &why, 0, "%.*s", SLICE_FMT(json_get_str(v, "invalid")));
     ev.why = why.text;
     if (ev.rc == SYNCLINE_OK) {
         json_print(&b, json_get(v, "value"), JSON_CANONICAL);
@@ -49,6 +52,7 @@ static void on_got(struct bound_file *f, const struct json *v)
         ev.context = json_get_str(v, "context");
     } else if (ev.rc == SYNCLINE_ENOTFOUND) {
         ev.rc = SYNCLINE_OK;
+        ev.why = NULL;
     }
     (void)!files_step(f, &ev, NULL);
     buf_free(&b);
@@ -147,6 +151,33 @@ static void watch_item(struct bound_file *f)
         f->watch = engine_request(engine_of(f), v, NULL, on_event, f);
     if (f->watch == 0)
         f->rewatch_us = clock_mono_us() + LOOK_US;
+    arena_free(&a);
+}
+
+/* What is forbidden may be another for any item. */
+static void on_schema(void *ctx, struct slice json, bool more)
+{
+    struct engine_files *x = ctx;
+
+    (void)json;
+    if (!more)
+        x->schemas = 0;
+    for (struct bound_file *f = x->first; f != NULL && more; f = f->next)
+        (void)!files_step(
+            f, &(struct binding_event){ .type = BINDING_ITEM_TOUCHED }, NULL);
+}
+
+static void watch_schemas(struct engine_files *x)
+{
+    struct arena a = { 0 };
+    struct json *v = json_new(&a, JSON_OBJECT);
+
+    (void)json_add(v, SLICE_LIT("op"), json_new_str(&a, SLICE_LIT("watch")));
+    (void)json_add(
+        v, SLICE_LIT("space"), json_new_str(&a, SLICE_LIT("_spaces")));
+    if (json_add(v, SLICE_LIT("prefix"),
+            json_new_str(&a, SLICE_LIT("schema/"))) != NULL)
+        x->schemas = engine_request(x->engine, v, NULL, on_schema, x);
     arena_free(&a);
 }
 
@@ -435,6 +466,8 @@ static int wake(struct engine_files *x, struct errmsg *why)
         return errmsg_set(why, rc,
             "no file can be watched: the system has no "
             "more of what that takes (fs.inotify.max_user_instances)");
+    if (x->schemas == 0)
+        watch_schemas(x);
     (void)snprintf(dir, sizeof dir, "%s/bindings", x->engine->dir);
     return folder_make(dir, why);
 }
@@ -585,6 +618,8 @@ void engine_files_close(struct engine *e)
     x->closing = true;
     while (x->first != NULL)
         files_remove(x->first);
+    if (x->schemas != 0)
+        engine_cancel(e, x->schemas);
     dir_watch_free(x->watch);
     helper_stop(x->helper);
     free(x);

@@ -65,6 +65,7 @@ struct engine_files {
     struct helper *helper;
     unsigned n;
     bool closing;
+    uint64_t schemas;      /* the watch that tells of them; 0: none */
     struct errmsg trouble; /* why the list cannot be read; "": it can */
 };
 

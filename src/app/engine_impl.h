@@ -105,7 +105,8 @@ struct engine {
     struct engine_series *series; /* NULL: nobody asks */
     struct engine_sync *syncs;
     struct engine_files *files;
-    struct engine_join *join; /* NULL: there was none */
+    struct engine_schemas *schemas; /* NULL: none was asked for */
+    struct engine_join *join;       /* NULL: there was none */
     struct engine_web web;
     struct sessions *sessions; /* of the dashboard; NULL as tokens */
     struct store_sync sync;
@@ -247,6 +248,11 @@ bool engine_records_take(
 
 /* The op `mesh`, from the node's `status`. */
 engine_view_fn engine_mesh_view;
+
+/* ---- engine_schemas.c ---- */
+
+node_schema_fn engine_schema;
+void engine_schemas_close(struct engine *e);
 
 /* ---- engine_series.c ---- */
 

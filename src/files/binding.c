@@ -308,15 +308,17 @@ static void try_again(struct binding *b)
 static int on_item(struct binding *b, const struct binding_event *ev)
 {
     const enum item_state state = ev->text.ptr != NULL ? ITEM_HERE : ITEM_NONE;
+    char flaw[ERRMSG_MAX];
 
     b->doing = NOTHING;
+    (void)snprintf(flaw, sizeof flaw, "%s", ev->why != NULL ? ev->why : "");
     if (ev->rc != SYNCLINE_OK) {
         binding_set_trouble(b, BINDING_ITEM_REFUSED, ev->why);
         b->item_stale = true;
         try_again(b);
         return SYNCLINE_OK;
     }
-    if (state == b->item_state &&
+    if (state == b->item_state && strcmp(flaw, b->flaw) == 0 &&
         slice_eq(ev->context, buf_slice(&b->context)) &&
         slice_eq(ev->text, buf_slice(&b->item)))
         return SYNCLINE_OK;
@@ -324,6 +326,7 @@ static int on_item(struct binding *b, const struct binding_event *ev)
     if (binding_copy(&b->item, ev->text) != SYNCLINE_OK ||
         binding_copy(&b->context, ev->context) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
+    memcpy(b->flaw, flaw, sizeof b->flaw);
     b->item_state = state;
     b->due = true;
     b->retry_us = 0;

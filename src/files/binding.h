@@ -56,7 +56,8 @@ enum binding_event_type {
     BINDING_BARRED,       /* there is one that is not read: why */
     BINDING_ITEM_TOUCHED, /* the item has changed, or may have */
     BINDING_ITEM,         /* text: its document, and context; neither: there is
-                           none; or rc and why: it cannot be told */
+                           none; why: what forbids to take it; with rc: why
+                           it cannot be told */
     BINDING_PUT,          /* rc, why; ECONFLICT: the item is another by now */
     BINDING_WRITTEN,      /* rc, why; ECONFLICT: the file is another by now */
     BINDING_RAN,          /* rc, why */

@@ -172,6 +172,11 @@ static int take_item(struct view *v, enum errand errand)
     struct errmsg why = { "" };
     int rc = SYNCLINE_OK;
 
+    if (b->flaw[0] != 0) {
+        b->restore = false;
+        binding_set_trouble(b, BINDING_ITEM_REFUSED, b->flaw);
+        return SYNCLINE_OK;
+    }
     if (text.len > 0)
         rc = binding_parse(&from, b, text, v->a, &why);
     if (rc == SYNCLINE_OK)

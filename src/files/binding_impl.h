@@ -38,6 +38,7 @@ struct binding {
     struct buf file;
     enum item_state item_state;
     struct buf item, context;
+    char flaw[ERRMSG_MAX]; /* what forbids to take it; "": nothing does */
     bool item_stale;
 
     bool has_base, has_next;

@@ -9,6 +9,7 @@
  * which admins write:
  *   space/<name>                        true; deleted: hidden everywhere
  *   policy/<space>/<prefix>             a policy's name
+ *   schema/<space>/<prefix>             a JSON Schema
  * What stands in `_mesh` under such a key means nothing: anybody writes there.
  */
 #include "base/plant.h"

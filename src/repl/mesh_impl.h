@@ -21,7 +21,12 @@ struct space *mesh_space_of(const struct node *n, struct slice key);
  * deleted. */
 NODISCARD int mesh_document(
     struct node *n, struct slice key, struct slice *out);
-/* A space or a policy has changed. */
+#define SCHEMA_PREFIX "schema/"
+#define SCHEMA_TEXT_MAX (128 << 10)
+
+/* A schema has changed: rest is what stands behind the prefix (schemas.c). */
+NODISCARD int schemas_refresh(struct node *n, struct slice rest);
+/* A space, a policy or a schema has changed. */
 NODISCARD int mesh_refresh_item(struct node *n, struct slice key);
 /* The same of all that a store of before format 4 had in `_mesh`. */
 NODISCARD int mesh_refresh_old(struct node *n);

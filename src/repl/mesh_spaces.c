@@ -16,7 +16,8 @@
 bool mesh_is_of_spaces(struct slice key)
 {
     return slice_has_prefix(key, SLICE_LIT(SPACE_PREFIX)) ||
-        slice_has_prefix(key, SLICE_LIT(POLICY_PREFIX));
+        slice_has_prefix(key, SLICE_LIT(POLICY_PREFIX)) ||
+        slice_has_prefix(key, SLICE_LIT(SCHEMA_PREFIX));
 }
 
 struct space *mesh_space_of(const struct node *n, struct slice key)
@@ -214,6 +215,8 @@ int mesh_refresh_item(struct node *n, struct slice key)
 
     if (after_prefix(key, POLICY_PREFIX, &rest))
         return refresh_policy_of(n, rest);
+    if (after_prefix(key, SCHEMA_PREFIX, &rest))
+        return schemas_refresh(n, rest);
     if (!after_prefix(key, SPACE_PREFIX, &rest))
         return SYNCLINE_OK;
     rc = mesh_document(n, key, &doc);

@@ -44,6 +44,12 @@ struct node_limits {
         .write_bytes = (uint64_t)64 << 20, .keys = 1000000             \
     }
 
+/* What a schema is, the shell knows: is doc (NULL: nothing is asked of it)
+ * what the schema says it must be? EINVAL, ELIMIT with a sentence. It must
+ * say the same of the same. */
+typedef int node_schema_fn(
+    void *ctx, struct slice schema, const struct json *doc, struct errmsg *why);
+
 struct node_options {
     struct store_port store;          /* borrowed; outlives the node */
     const struct crypto_port *crypto; /* borrowed; holds the identity */
@@ -53,6 +59,8 @@ struct node_options {
     uint64_t seed;     /* for jitter; replica ids come from the crypto port */
     node_resolve_fn *resolve;
     void *resolve_ctx;
+    node_schema_fn *schema; /* NULL: there are none */
+    void *schema_ctx;
     bool copied; /* the store is a copy of what the last stop left, or not
                     known to be that itself: a new replica, though clean */
     const struct netaddr *peers; /* to be dialled always; copied */

@@ -344,6 +344,8 @@ static int on_get(struct asking *q)
         (unsigned long long)st.item.version, context);
     put_author(q->n, &b, &st.last.first, &st.last.stamp, st.last.wall_us);
     rc = put_siblings(q->n, &b, sp, key);
+    if (rc == SYNCLINE_OK)
+        rc = schemas_put_flaw(q->n, &b, sp, key, st.before);
     buf_put_str(&b, "}");
     if (rc != SYNCLINE_OK)
         buf_free(&b);

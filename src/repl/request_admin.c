@@ -208,38 +208,83 @@ static int on_policies(struct admin *q)
         json_print_string(&b, prefix, false);
         buf_printf(&b, ",\"policy\":\"%s\"}", policy_name(p));
     }
-    buf_put_str(&b, "]}");
+    buf_put_u8(&b, ']');
+    schemas_put(&b, sp);
+    buf_put_u8(&b, '}');
     return admin_reply(q, &b);
+}
+
+static int check_policy(struct admin *q, struct space **sp)
+{
+    const struct slice prefix = json_get_str(q->args, "prefix");
+    int rc = admin_find_space(q, json_get_str(q->args, "space"), sp);
+
+    if (rc == SYNCLINE_OK)
+        rc = access_check_admin(q->n, q->why);
+    if (rc == SYNCLINE_OK && prefix.len > 0)
+        rc = key_check(prefix, q->why);
+    return rc;
+}
+
+/* json: ptr NULL for none. */
+static int put_rule(struct admin *q, const char *kind, const struct space *sp,
+    struct slice json)
+{
+    struct buf rest = { 0 };
+    int rc;
+
+    buf_put_u8(&rest, '/');
+    buf_put_slice(&rest, json_get_str(q->args, "prefix"));
+    rc = buf_status(&rest);
+    if (rc == SYNCLINE_OK)
+        rc = put_mesh_key(q, kind, sp->name, buf_slice(&rest), json);
+    buf_free(&rest);
+    return rc;
 }
 
 static int on_policy_set(struct admin *q)
 {
     struct slice text = json_get_str(q->args, "policy");
-    struct slice prefix = json_get_str(q->args, "prefix");
-    struct buf rest = { 0 }, json = { 0 };
+    struct buf json = { 0 };
     enum policy policy;
     struct space *sp;
-    int rc = admin_find_space(q, json_get_str(q->args, "space"), &sp);
+    int rc = check_policy(q, &sp);
 
-    if (rc == SYNCLINE_OK)
-        rc = access_check_admin(q->n, q->why);
     if (rc == SYNCLINE_OK && policy_parse(text, &policy) != SYNCLINE_OK)
         rc = errmsg_set(q->why, SYNCLINE_EINVAL,
             "%.*s: no such policy; there are lww, merge, manual, keep-both "
             "and custom",
             SLICE_FMT(text));
-    if (rc == SYNCLINE_OK && prefix.len > 0)
-        rc = key_check(prefix, q->why);
     if (rc != SYNCLINE_OK)
         return rc;
-    buf_put_u8(&rest, '/');
-    buf_put_slice(&rest, prefix);
     buf_printf(&json, "\"%s\"", policy_name(policy));
-    rc = buf_status(&rest) != 0 ? buf_status(&rest) : buf_status(&json);
+    rc = buf_status(&json);
     if (rc == SYNCLINE_OK)
-        rc = put_mesh_key(
-            q, "policy/", sp->name, buf_slice(&rest), buf_slice(&json));
-    buf_free(&rest);
+        rc = put_rule(q, "policy/", sp, buf_slice(&json));
+    buf_free(&json);
+    return rc;
+}
+
+static int on_schema_set(struct admin *q)
+{
+    const struct json *schema = json_get(q->args, "schema");
+    struct buf json = { 0 };
+    struct space *sp;
+    int rc = check_policy(q, &sp);
+
+    if (rc == SYNCLINE_OK && schema == NULL)
+        rc = errmsg_set(q->why, SYNCLINE_EINVAL,
+            "schema: missing; null: there is none any more");
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (schema->type == JSON_NULL)
+        return put_rule(q, "schema/", sp, SLICE_NONE);
+    json_print(&json, schema, JSON_CANONICAL);
+    rc = buf_status(&json);
+    if (rc == SYNCLINE_OK)
+        rc = schemas_read(q->n, buf_slice(&json), q->why);
+    if (rc == SYNCLINE_OK)
+        rc = put_rule(q, "schema/", sp, buf_slice(&json));
     buf_free(&json);
     return rc;
 }
@@ -539,6 +584,7 @@ static const struct {
     { "space_rm", on_space_rm },
     { "policies", on_policies },
     { "policy_set", on_policy_set },
+    { "schema_set", on_schema_set },
     { "peers", on_peers },
     { "dial", on_dial },
     { "status", on_status },

@@ -46,6 +46,7 @@ bool space_name_is_good(struct slice name)
 static void release(struct space *sp)
 {
     arena_free(&sp->policy_arena);
+    arena_free(&sp->schema_arena);
     arena_free(&sp->collect_arena);
     buf_free(&sp->collect_at);
     free((void *)sp->name.ptr);

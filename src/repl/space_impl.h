@@ -38,6 +38,10 @@ struct policy_rule {
     enum policy policy;
 };
 
+struct schema_rule {
+    struct slice prefix, text;
+};
+
 /* How many are open in a space, and how many of them came back with a member
  * whose item had been deleted; how many records were looked at for that. */
 struct conflict_counts {
@@ -73,6 +77,9 @@ struct space {
     struct policy_rule *policies; /* longest prefix first */
     uint32_t policies_n;
     struct arena policy_arena;
+    struct schema_rule *schemas; /* the same */
+    uint32_t schemas_n;
+    struct arena schema_arena;
     bool reissue;         /* may hold rows of lost replicas of this device */
     bool reissue_due;     /* and the MARK that tells which has come */
     bool unkeyed;         /* may hold changes under keys that do not count */
@@ -181,6 +188,18 @@ void space_unstage(struct node *n, struct space *sp);
 /* A bootstrap on its way in is of the space that it is for. */
 const struct space_token *space_token_of(
     const struct node *n, const struct space *sp);
+/* schemas.c: EINVAL if the schema that the key is under forbids doc. */
+NODISCARD int schemas_check(struct node *n, const struct space *sp,
+    struct slice key, const struct json *doc, struct errmsg *why);
+/* A member with what it forbids of what stands there, if it does. */
+NODISCARD int schemas_put_flaw(struct node *n, struct buf *b,
+    const struct space *sp, struct slice key, struct slice document);
+/* A member with all of a space. */
+void schemas_put(struct buf *b, const struct space *sp);
+/* Can it be one? */
+NODISCARD int schemas_read(
+    struct node *n, struct slice text, struct errmsg *why);
+
 enum policy space_policy(const struct space *sp, struct slice key);
 const char *policy_name(enum policy p);
 NODISCARD int policy_parse(struct slice text, enum policy *out);

@@ -58,6 +58,8 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     before = size_of(&st.item);
     if (op->doc != NULL && !st.was_alive)
         rc = standing_may_make(n, sp, op->key, why);
+    if (rc == SYNCLINE_OK && op->doc != NULL)
+        rc = schemas_check(n, sp, op->key, op->doc, why);
     if (rc != SYNCLINE_OK)
         return rc;
     rc = op->doc != NULL ? item_put(&st.item, op->doc, by, &wrote, &n->step)

@@ -205,6 +205,40 @@ def what_a_schema_forbids_goes_neither_way():
         equal(read(file_of(a)), TEXT)
 
 
+def a_schema_of_a_space_counts_on_all_machines():
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a), TEXT)
+        bind(a)
+        write(world.path("schema"), json.dumps(
+            {"properties": {"b": {"maximum": 9}}}))
+        write(world.path("wrong"), '{"type": 5}')
+        a.refuses("policy", "default", "ap", "--schema", world.path("wrong"),
+                  says="type")
+        a.do("policy", "default", "ap", "--schema", world.path("schema"))
+        holds(wait_for("b has the schema", lambda: (
+            lambda t: t if "maximum" in t else None)(
+                b.do("policy", "default"))), "ap")
+        holds(b.refuses("put", "default", "app", '{"a": 1, "b": 10}'),
+              "/b", "schema")
+        b.do("put", "default", "other", '{"b": 10}')
+        write(file_of(a), TEXT.replace("2", "11"))
+        holds(trouble(a, "file-refused"), "/b")
+        equal(b.get("app"), {"a": 1, "b": 2})
+        write(file_of(a), TEXT)
+        in_sync(a)
+        # What stands there when the schema comes is not taken any more.
+        a.do("policy", "default", "ap", "--schema", "none")
+        wait_for("b has it no more",
+                 lambda: "maximum" not in b.do("policy", "default"))
+        b.put("app", {"a": 1, "b": 12})
+        wait_for("a has it", lambda: says(file_of(a), {"a": 1, "b": 12}))
+        a.do("policy", "default", "ap", "--schema", world.path("schema"))
+        holds(a.call("get", key="app")["invalid"], "/b")
+        b.put("app", {"a": 1, "b": 3})
+        wait_for("a has it", lambda: says(file_of(a), {"a": 1, "b": 3}))
+
+
 def versions_are_kept_and_rolled_back_to():
     with World() as world:
         a, b = Site(world, "a", "b").nodes

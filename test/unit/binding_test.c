@@ -482,6 +482,24 @@ TEST(what_the_schema_forbids_goes_neither_way)
     schema_free(s);
 }
 
+TEST(what_others_may_not_have_written_is_not_taken)
+{
+    struct binding_world w = in_agreement();
+
+    w.flaw = "/b: too large";
+    world_put(&w, "{\"a\":1,\"b\":99}");
+    world_settle(&w);
+    world_check(&w, agreed, "{\"a\":1,\"b\":99}");
+    world_check_trouble(&w, BINDING_ITEM_REFUSED, "too large");
+    w.flaw = NULL; /* the same document: it is allowed now */
+    (void)!world_tell(
+        &w, &(struct binding_event){ .type = BINDING_ITEM_TOUCHED }, NULL);
+    world_settle(&w);
+    no_trouble(&w);
+    CHECK_UINT(w.writes, 1);
+    world_close(&w);
+}
+
 /* ---- failures ---- */
 
 TEST(a_put_that_is_refused_is_tried_again)

@@ -30,6 +30,7 @@ static void do_get(
     struct binding_world *w, struct binding_event *ev, char context[16])
 {
     ev->type = BINDING_ITEM;
+    ev->why = w->flaw;
     if (!w->has_item)
         return;
     (void)snprintf(context, 16, "%u", w->context);

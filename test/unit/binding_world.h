@@ -15,6 +15,7 @@ struct binding_world {
     bool exists, busy;
     struct buf file;
     const char *barred; /* NULL: it can be read */
+    const char *flaw;   /* what forbids to take the item; or NULL */
     /* The item: how often it was changed is its context. */
     bool has_item;
     struct buf item;
