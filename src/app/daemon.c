@@ -1,6 +1,7 @@
 #include "app/daemon.h"
 
 #include "app/answer.h"
+#include "app/config_options.h"
 #include "app/dashboard.h"
 #include "app/hub_face.h"
 #include "app/log_request.h"
@@ -41,7 +42,8 @@ struct daemon {
     struct log_levels levels; /* as the options say */
     struct engine *engine;
     struct serve *serve;
-    struct hub_face *hub; /* NULL: no HTTP */
+    struct hub_face *hub;           /* NULL: no HTTP */
+    struct config_face *configsync; /* NULL: it is off */
     struct slice hosts[HOSTS_MAX];
     struct slice roots[ROOTS_MAX];
     uv_signal_t signals[3];
@@ -205,6 +207,8 @@ static void on_stop(uv_async_t *a)
     d->serve = NULL;
     hub_face_close(d->hub);
     d->hub = NULL;
+    config_face_close(d->configsync);
+    d->configsync = NULL;
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     uv_close((uv_handle_t *)&d->stop, NULL);
@@ -344,6 +348,9 @@ static bool on_local(void *ctx, const struct json *request,
         return set_config(d, request, who, out);
     if (answer_log(d, request, out))
         return true;
+    if (d->configsync != NULL &&
+        config_face_answer(d->configsync, request, out))
+        return true;
     if (!slice_is(op, "stop"))
         return false;
     log_line(&d->log, LOG_LEVEL_INFO, "daemon", "stopping, as told");
@@ -368,6 +375,15 @@ static void on_closing(void *ctx)
 
     if (d->hub != NULL)
         hub_face_stop(d->hub);
+    if (d->configsync != NULL)
+        config_face_stop(d->configsync);
+}
+
+static void put_status(void *ctx, struct buf *b)
+{
+    struct daemon *d = ctx;
+
+    config_face_put_status(d->configsync, b);
 }
 
 static void on_room(void *ctx)
@@ -435,6 +451,36 @@ static int roots_of(struct daemon *d, size_t *n, struct errmsg *why)
     return SYNCLINE_OK;
 }
 
+static int make_faces(struct daemon *d, struct errmsg *why)
+{
+    int rc = make_hub(d, why);
+
+    if (rc == SYNCLINE_OK)
+        rc = config_options_face(
+            &d->configsync, options_now(d), &d->loop, d->log, why);
+    return rc;
+}
+
+static int start_faces(struct daemon *d, struct errmsg *why)
+{
+    int rc = SYNCLINE_OK;
+
+    if (d->hub != NULL)
+        rc = hub_face_start(d->hub, d->engine);
+    if (rc == SYNCLINE_OK && d->configsync != NULL)
+        rc = config_face_start(d->configsync, d->engine, why);
+    return rc;
+}
+
+static int other_addresses(struct daemon *d, struct engine_options *opt)
+{
+    int rc = addresses(d, "peer", d->peers, &opt->peers_n);
+
+    return rc == SYNCLINE_OK
+        ? addresses(d, "advertise", d->advertise, &opt->advertise_n)
+        : rc;
+}
+
 static int open_engine(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
@@ -484,11 +530,13 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .picture = put_qr_json,
         .local = on_local,
         .local_ctx = d,
+        .put_status = put_status,
+        .status_ctx = d,
         .on_closing = on_closing,
         .closing_ctx = d,
         .on_room = on_room,
         .room_ctx = d };
-    int rc = make_hub(d, why);
+    int rc = make_faces(d, why);
 
     if (rc == SYNCLINE_OK && d->hub != NULL)
         opt.guests = hub_face_guests(d->hub);
@@ -501,9 +549,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         rc = errmsg_set(why, SYNCLINE_EINVAL,
             "interface: only one can be named; name none for all");
     if (rc == SYNCLINE_OK)
-        rc = addresses(d, "peer", d->peers, &opt.peers_n);
-    if (rc == SYNCLINE_OK)
-        rc = addresses(d, "advertise", d->advertise, &opt.advertise_n);
+        rc = other_addresses(d, &opt);
     return rc == SYNCLINE_OK ? engine_open(&d->engine, &opt, why) : rc;
 }
 
@@ -596,8 +642,8 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     raise_files(d);
     catch_signals(d);
     rc = open_engine(d, &why);
-    if (rc == SYNCLINE_OK && d->hub != NULL)
-        rc = hub_face_start(d->hub, d->engine);
+    if (rc == SYNCLINE_OK)
+        rc = start_faces(d, &why);
     if (rc == SYNCLINE_OK) {
         struct serve_options opt = {
             .loop = &d->loop, .engine = d->engine, .log = d->log

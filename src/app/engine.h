@@ -87,6 +87,9 @@ struct engine_options {
     /* Appends a text's picture as JSON: {size, rows, svg}. NULL: none are made.
      */
     int (*picture)(struct buf *out, struct slice text);
+    /* More members of `status`, each with its comma. May be NULL. */
+    void (*put_status)(void *ctx, struct buf *b);
+    void *status_ctx;
     /* All requests are answered; guests are sent the last that they get. */
     void (*on_closing)(void *ctx);
     void *closing_ctx;
@@ -148,6 +151,8 @@ NODISCARD int engine_admit_session(struct engine *e, struct slice cookie,
 void engine_tune(struct engine *e, const struct node_tuning *t);
 
 const char *engine_dir(const struct engine *e);
+/* "syncline_" and the device's id, shortened; room for 64. */
+void engine_short_name(const struct engine *e, char *out, size_t room);
 /* Where it really listens. */
 const struct netaddr *engine_listening(const struct engine *e, size_t *n);
 /* Interfaces and families on which beacons are joined. */

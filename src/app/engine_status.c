@@ -59,4 +59,14 @@ void engine_put_status(const struct engine *e, struct buf *b)
     engine_put_files(e, b);
     engine_put_web(e, b);
     put_audit_status(e, b);
+    if (e->opt.put_status != NULL)
+        e->opt.put_status(e->opt.status_ctx, b);
+}
+
+void engine_short_name(const struct engine *e, char *out, size_t room)
+{
+    char id[DEVICE_SHORT_TEXT];
+
+    device_id_format_short(id, identity_device(e->identity));
+    (void)snprintf(out, room, "syncline_%s", id);
 }

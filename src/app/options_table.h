@@ -35,7 +35,7 @@ struct option_row {
     enum option_change change;
 };
 
-#define OPTIONS_MAX 48
+#define OPTIONS_MAX 96
 
 extern const struct option_row option_rows[];
 extern const size_t option_rows_n;

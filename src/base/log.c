@@ -5,9 +5,9 @@
 #include <string.h>
 
 const char *const log_modules[] = { "access", "audit", "bootstrap", "clock",
-    "conn", "daemon", "discovery", "epochs", "files", "folder", "fork", "http",
-    "hub", "join", "mesh", "net", "node", "options", "peer", "relay", "resolve",
-    LOG_SECURITY, "silence", "store", "tokens", NULL };
+    "configsync", "conn", "daemon", "discovery", "epochs", "files", "folder",
+    "fork", "http", "hub", "join", "mesh", "net", "node", "options", "peer",
+    "relay", "resolve", LOG_SECURITY, "silence", "store", "tokens", NULL };
 
 _Static_assert(sizeof log_modules / sizeof *log_modules <= LOG_MODULES_MAX,
     "struct log_levels has room for every module");

@@ -164,10 +164,16 @@ static int check_context(struct asking *q, struct space *sp, struct slice key)
 static int write_one(struct asking *q, struct space *sp, struct slice key,
     const struct json *doc)
 {
+    const struct json *as = json_get(q->args, "as");
     struct write_op op = { .key = key, .doc = doc };
     struct write_result result;
+    struct foreign whose;
     int rc = doc != NULL ? check_depth(q, sp, key, doc) : SYNCLINE_OK;
 
+    if (rc == SYNCLINE_OK && as != NULL) {
+        rc = foreign_read(&whose, as, &q->why);
+        op.as = &whose;
+    }
     if (rc == SYNCLINE_OK)
         rc = check_context(q, sp, key);
     if (rc == SYNCLINE_OK)

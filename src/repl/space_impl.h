@@ -330,9 +330,16 @@ struct merge_sink merging_sink(struct merging *m);
 
 /* ---- write.c ---- */
 
+/* Whom an older system's face writes for. */
+struct foreign {
+    struct slice face, node;
+    uint64_t time_us; /* by its own clock */
+};
+
 struct write_op {
     struct slice key;
-    const struct json *doc; /* NULL: delete */
+    const struct json *doc;   /* NULL: delete */
+    const struct foreign *as; /* NULL: ourselves */
 };
 
 struct write_result {
@@ -360,6 +367,19 @@ NODISCARD int write_cells(
 /* An item as somebody else wrote it, under a dot of ours (joining). */
 NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
     const struct item *old, const struct dot *dot, uint64_t lsn);
+/* ---- foreign.c ---- */
+
+/* Reads {face, node, time}; out lends from it. EINVAL. */
+NODISCARD int foreign_read(
+    struct foreign *out, const struct json *as, struct errmsg *why);
+/* Makes by the author of a write for f into it. ECONFLICT: something newer
+ * stands there. */
+NODISCARD int foreign_author(struct node *n, const struct space *sp,
+    const struct foreign *f, const struct item *it, struct author *by,
+    struct errmsg *why);
+
+/* ---- write.c ---- */
+
 /* Who writes, under the next dot and a new stamp. */
 NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
 

@@ -47,6 +47,7 @@ static int check_size(const struct space *sp, struct slice key,
 static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     const struct author *by, struct write_result *out, struct errmsg *why)
 {
+    struct author self = *by;
     struct stored st;
     bool wrote = false;
     size_t before = 0;
@@ -56,14 +57,16 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
         return errmsg_set(why, rc, "%.*s/%.*s: reading it failed",
             SLICE_FMT(sp->name), SLICE_FMT(op->key));
     before = size_of(&st.item);
-    if (op->doc != NULL && !st.was_alive)
+    if (op->as != NULL)
+        rc = foreign_author(n, sp, op->as, &st.item, &self, why);
+    if (rc == SYNCLINE_OK && op->doc != NULL && !st.was_alive)
         rc = standing_may_make(n, sp, op->key, why);
     if (rc == SYNCLINE_OK && op->doc != NULL)
         rc = schemas_check(n, sp, op->key, op->doc, why);
     if (rc != SYNCLINE_OK)
         return rc;
-    rc = op->doc != NULL ? item_put(&st.item, op->doc, by, &wrote, &n->step)
-                         : item_delete(&st.item, by, &wrote, &n->step);
+    rc = op->doc != NULL ? item_put(&st.item, op->doc, &self, &wrote, &n->step)
+                         : item_delete(&st.item, &self, &wrote, &n->step);
     if (rc == SYNCLINE_ELIMIT)
         return errmsg_set(why, rc,
             "%.*s/%.*s: more than %d fields, or a path of more than %d bytes",

@@ -39,6 +39,7 @@ struct config_sync {
     struct buf plain;       /* now, as it is sent; empty: not printed yet */
     uint64_t batch_us;      /* when those that are due are told; 0: nobody is */
     uint64_t last_us;
+    uint64_t refused; /* when what is being written was begun */
     char told_large[CONFIG_HASH_LEN + 1];
     struct errmsg trouble;
     struct config_sync_counts counts;
@@ -268,6 +269,7 @@ static void begin_write(struct config_sync *s)
         return;
     s->writing = s->next;
     s->next = (struct version){ 0 };
+    s->refused = s->counts.refused;
     w = (struct config_write){ .instance = slice_str(s->writing.sender),
         .time_us = s->writing.time_us,
         .config = s->writing.config };
@@ -433,7 +435,8 @@ void config_sync_written(
     if (rc == SYNCLINE_OK) {
         s->counts.applied++;
         s->last_us = now_us;
-        s->trouble.text[0] = 0;
+        if (s->refused == s->counts.refused)
+            s->trouble.text[0] = 0;
     } else if (rc == SYNCLINE_ECONFLICT) {
         s->counts.older++;
     } else {

@@ -1,0 +1,422 @@
+#include "io/stream.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+
+#include "io/sockaddr.h"
+
+#define BACKLOG 64
+#define READ_MAX 65536
+
+/*  RESOLVING --> CONNECTING --> (TLS) --> OPEN --close--> CLOSING
+ *  any of these --failure, drop--> ENDED, freed when libuv lets go  */
+enum state { RESOLVING, CONNECTING, SHAKING, OPEN, CLOSING, ENDED };
+
+struct stream {
+    uv_tcp_t tcp;
+    struct stream_events events;
+    enum state state;
+    bool is_muted; /* nothing is called back */
+    bool is_held, is_reading;
+    bool is_resolving; /* its request is libuv's */
+    bool is_closed;    /* libuv has let the socket go */
+    uint16_t port;
+    struct tls_client *tls; /* NULL: plain */
+    struct buf plain, wire;
+    size_t writing;
+    uv_getaddrinfo_t resolving;
+    uv_connect_t connecting;
+    struct errmsg why;
+};
+
+struct piece {
+    uv_write_t req;
+    struct stream *stream;
+    size_t len;
+    uint8_t bytes[];
+};
+
+static void free_stream(struct stream *s)
+{
+    if (!s->is_closed || s->is_resolving)
+        return;
+    if (!s->is_muted && s->events.on_end != NULL)
+        s->events.on_end(s->events.ctx, s->why.text);
+    tls_client_free(s->tls);
+    buf_free(&s->plain);
+    buf_free(&s->wire);
+    free(s);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct stream *s = h->data;
+
+    s->is_closed = true;
+    free_stream(s);
+}
+
+static void end(struct stream *s, const char *why)
+{
+    if (s->state == ENDED)
+        return;
+    s->state = ENDED;
+    (void)errmsg_set(&s->why, 0, "%s", why);
+    if (s->is_resolving)
+        (void)uv_cancel((uv_req_t *)&s->resolving);
+    uv_close((uv_handle_t *)&s->tcp, on_closed);
+}
+
+/* ---- sending ---- */
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct piece *p = (struct piece *)req;
+    struct stream *s = p->stream;
+
+    s->writing -= p->len;
+    free(p);
+    if (s->state == ENDED)
+        return;
+    if (status != 0)
+        end(s, uv_strerror(status));
+    else if (s->state == CLOSING && s->writing == 0)
+        end(s, "closed");
+    else if (s->writing == 0 && s->events.on_room != NULL && !s->is_muted)
+        s->events.on_room(s->events.ctx);
+}
+
+static int write_later(struct stream *s, struct slice rest)
+{
+    struct piece *p = malloc(sizeof *p + rest.len);
+    uv_buf_t bytes;
+    int rc;
+
+    if (p == NULL)
+        return UV_ENOMEM;
+    p->stream = s;
+    p->len = rest.len;
+    memcpy(p->bytes, rest.ptr, rest.len);
+    bytes = uv_buf_init((char *)p->bytes, (unsigned)rest.len);
+    rc = uv_write(&p->req, (uv_stream_t *)&s->tcp, &bytes, 1, on_written);
+    if (rc != 0)
+        free(p);
+    else
+        s->writing += rest.len;
+    return rc;
+}
+
+static void write_out(struct stream *s, struct slice bytes)
+{
+    int rc = 0;
+
+    if (bytes.len == 0 || s->state == ENDED)
+        return;
+    if (s->writing == 0) {
+        uv_buf_t b = uv_buf_init((char *)bytes.ptr, (unsigned)bytes.len);
+
+        rc = uv_try_write((uv_stream_t *)&s->tcp, &b, 1);
+        if (rc >= 0)
+            bytes = slice_from(bytes, (size_t)rc);
+        rc = rc >= 0 || rc == UV_EAGAIN ? 0 : rc;
+    }
+    if (rc == 0 && bytes.len > 0)
+        rc = write_later(s, bytes);
+    if (rc != 0)
+        end(s, uv_strerror(rc));
+}
+
+void stream_send(struct stream *s, struct slice bytes)
+{
+    if (s->state != OPEN)
+        return;
+    if (s->tls == NULL) {
+        write_out(s, bytes);
+        return;
+    }
+    if (tls_client_write(s->tls, bytes, &s->wire) != SYNCLINE_OK)
+        end(s, "TLS failed");
+    else
+        write_out(s, buf_slice(&s->wire));
+    buf_clear(&s->wire);
+}
+
+bool stream_is_open(const struct stream *s)
+{
+    return s->state == OPEN;
+}
+
+size_t stream_queued(const struct stream *s)
+{
+    return s->writing;
+}
+
+/* ---- receiving ---- */
+
+static void on_alloc(uv_handle_t *h, size_t wanted, uv_buf_t *out)
+{
+    (void)h;
+    (void)wanted;
+    out->base = malloc(READ_MAX);
+    out->len = out->base != NULL ? READ_MAX : 0;
+}
+
+static void tell_bytes(struct stream *s, struct slice bytes)
+{
+    if (s->state == OPEN && bytes.len > 0 && !s->is_muted)
+        s->events.on_bytes(s->events.ctx, bytes);
+}
+
+static void feed_tls(struct stream *s, struct slice in)
+{
+    struct errmsg why = { "TLS failed" };
+    int rc = tls_client_feed(s->tls, in, &s->plain, &s->wire, &why);
+
+    write_out(s, buf_slice(&s->wire));
+    buf_clear(&s->wire);
+    if (s->state == SHAKING && tls_client_is_up(s->tls)) {
+        s->state = OPEN;
+        if (!s->is_muted)
+            s->events.on_open(s->events.ctx);
+    }
+    tell_bytes(s, buf_slice(&s->plain));
+    buf_clear(&s->plain);
+    if (rc != SYNCLINE_OK)
+        end(s, rc == SYNCLINE_ECLOSED ? "it has closed" : why.text);
+}
+
+static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *b)
+{
+    struct stream *s = h->data;
+
+    if (n < 0 && s->state != ENDED)
+        end(s, n == UV_EOF ? "it has closed" : uv_strerror((int)n));
+    else if (n > 0 && s->tls != NULL && s->state != CLOSING)
+        feed_tls(s, SLICE(b->base, (size_t)n));
+    else if (n > 0)
+        tell_bytes(s, SLICE(b->base, (size_t)n));
+    free(b->base);
+}
+
+static void set_reading(struct stream *s)
+{
+    bool wants = !s->is_held && s->state >= SHAKING && s->state < ENDED;
+
+    if (wants == s->is_reading)
+        return;
+    s->is_reading = wants;
+    if (!wants)
+        (void)uv_read_stop((uv_stream_t *)&s->tcp);
+    else if (uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read) != 0)
+        end(s, "it cannot be read");
+}
+
+void stream_hold(struct stream *s, bool held)
+{
+    s->is_held = held;
+    if (s->state != ENDED)
+        set_reading(s);
+}
+
+void stream_close(struct stream *s)
+{
+    if (s->state == ENDED)
+        return;
+    if (s->state == OPEN && s->writing > 0) {
+        s->state = CLOSING;
+        s->is_held = false; /* so that its end is seen */
+        set_reading(s);
+    } else {
+        end(s, "closed");
+    }
+}
+
+void stream_drop(struct stream *s)
+{
+    s->is_muted = true;
+    end(s, "dropped");
+}
+
+/* ---- calling ---- */
+
+static void on_connected(uv_connect_t *req, int status)
+{
+    struct stream *s = req->data;
+
+    if (s->state == ENDED)
+        return;
+    if (status != 0) {
+        end(s, uv_strerror(status));
+        return;
+    }
+    (void)uv_tcp_nodelay(&s->tcp, 1);
+    s->state = s->tls != NULL ? SHAKING : OPEN;
+    set_reading(s);
+    if (s->tls != NULL)
+        feed_tls(s, SLICE_NONE);
+    else if (s->state == OPEN)
+        s->events.on_open(s->events.ctx);
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
+{
+    struct stream *s = req->data;
+    struct sockaddr_storage to;
+    struct netaddr at;
+    int rc = status;
+
+    s->is_resolving = false;
+    if (s->state == ENDED) {
+        uv_freeaddrinfo(ai);
+        free_stream(s);
+        return;
+    }
+    if (rc == 0) {
+        at = netaddr_of(ai->ai_addr);
+        at.port = s->port;
+        s->connecting.data = s;
+        s->state = CONNECTING;
+        rc = sockaddr_of(&to, &at)
+            ? uv_tcp_connect(&s->connecting, &s->tcp,
+                  (const struct sockaddr *)&to, on_connected)
+            : UV_EINVAL;
+    }
+    uv_freeaddrinfo(ai);
+    if (rc != 0)
+        end(s, uv_strerror(rc));
+}
+
+static int stream_new(struct stream **out, uv_loop_t *loop)
+{
+    struct stream *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    if (uv_tcp_init(loop, &s->tcp) != 0) {
+        free(s);
+        return SYNCLINE_ENOMEM;
+    }
+    s->tcp.data = s;
+    *out = s;
+    return SYNCLINE_OK;
+}
+
+int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
+    uint16_t port, struct tls_roots *roots, const struct stream_events *events)
+{
+    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_ADDRCONFIG };
+    struct stream *s = NULL;
+    int rc = stream_new(&s, loop);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    s->events = *events;
+    s->port = port;
+    s->resolving.data = s;
+    if (roots != NULL)
+        rc = tls_client_new(&s->tls, roots, host);
+    if (rc == SYNCLINE_OK &&
+        uv_getaddrinfo(loop, &s->resolving, on_resolved, host, NULL, &hints) !=
+            0)
+        rc = SYNCLINE_EINVAL;
+    if (rc != SYNCLINE_OK) {
+        stream_drop(s);
+        return rc;
+    }
+    s->is_resolving = true;
+    *out = s;
+    return SYNCLINE_OK;
+}
+
+/* ---- listening ---- */
+
+struct stream_listener {
+    uv_tcp_t tcp;
+    stream_accept_fn *fn;
+    void *ctx;
+};
+
+static void on_come(uv_stream_t *h, int status)
+{
+    struct stream_listener *l = h->data;
+    struct sockaddr_storage from;
+    int len = sizeof from;
+    struct netaddr remote;
+    struct stream *s;
+
+    if (status != 0 || stream_new(&s, h->loop) != SYNCLINE_OK)
+        return;
+    s->state = OPEN;
+    if (uv_accept(h, (uv_stream_t *)&s->tcp) != 0 ||
+        uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&from, &len) != 0) {
+        stream_drop(s);
+        return;
+    }
+    (void)uv_tcp_nodelay(&s->tcp, 1);
+    remote = netaddr_of((const struct sockaddr *)&from);
+    if (!l->fn(l->ctx, s, &remote, &s->events)) {
+        stream_drop(s);
+        return;
+    }
+    set_reading(s);
+}
+
+static void on_listener_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static int bind_to(
+    struct stream_listener *l, const struct netaddr *at, struct netaddr *bound)
+{
+    struct sockaddr_storage sa;
+    int len = sizeof sa, rc;
+
+    if (!sockaddr_of(&sa, at))
+        return UV_EINVAL;
+    rc = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&sa,
+        at->family == 6 ? UV_TCP_IPV6ONLY : 0);
+    if (rc == 0)
+        rc = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_come);
+    if (rc == 0)
+        rc = uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&sa, &len);
+    if (rc == 0)
+        *bound = netaddr_of((const struct sockaddr *)&sa);
+    return rc;
+}
+
+int stream_listen(struct stream_listener **out, uv_loop_t *loop,
+    const struct netaddr *at, stream_accept_fn *fn, void *ctx,
+    struct netaddr *bound, struct errmsg *why)
+{
+    struct stream_listener *l = calloc(1, sizeof *l);
+    char text[NETADDR_TEXT];
+    int rc;
+
+    if (l == NULL)
+        return SYNCLINE_ENOMEM;
+    if (uv_tcp_init(loop, &l->tcp) != 0) {
+        free(l);
+        return SYNCLINE_ENOMEM;
+    }
+    l->tcp.data = l;
+    l->fn = fn;
+    l->ctx = ctx;
+    rc = bind_to(l, at, bound);
+    if (rc != 0) {
+        netaddr_format(text, at);
+        uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+        return errmsg_set(why,
+            rc == UV_EADDRINUSE ? SYNCLINE_EBUSY : SYNCLINE_EIO,
+            "listening on %s failed: %s", text, uv_strerror(rc));
+    }
+    *out = l;
+    return SYNCLINE_OK;
+}
+
+void stream_listener_close(struct stream_listener *l)
+{
+    if (l != NULL)
+        uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+}
