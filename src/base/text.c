@@ -305,6 +305,17 @@ bool utf8_valid(struct slice s)
     return true;
 }
 
+struct slice utf8_cut(struct slice s, size_t max)
+{
+    size_t n = max;
+
+    if (s.len <= max)
+        return s;
+    while (n > 0 && (s.ptr[n] & 0xc0) == 0x80)
+        n--;
+    return SLICE(s.ptr, n);
+}
+
 /* Of one whole sequence. */
 static uint32_t code_point(struct slice s)
 {

@@ -30,6 +30,8 @@ NODISCARD int base64url_decode(uint8_t *out, size_t out_len, struct slice text);
 /* Strict UTF-8 (RFC 3629): no overlong forms, surrogates, or above
  * U+10FFFF. */
 bool utf8_valid(struct slice s);
+/* The beginning, at most max bytes and no half of a character. */
+struct slice utf8_cut(struct slice s, size_t max);
 
 /* What a stranger may have written, with nothing in it that a terminal acts
  * on or that begins a line: controls, marks that turn or hide text, and bytes

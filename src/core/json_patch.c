@@ -1,5 +1,6 @@
 #include "core/json_patch.h"
 
+#include "base/text.h"
 #include "core/json_index.h"
 
 struct patching {
@@ -21,9 +22,10 @@ struct place {
 
 static int wrong(struct patching *p, int rc, struct slice at, const char *what)
 {
+    const struct slice op = utf8_cut(p->op, 16), place = utf8_cut(at, 200);
+
     return errmsg_set(p->why, rc, "patch[%u] %.*s %.*s: %s", p->ix,
-        (int)(p->op.len > 16 ? 16 : p->op.len), (const char *)p->op.ptr,
-        (int)(at.len > 200 ? 200 : at.len), (const char *)at.ptr, what);
+        SLICE_FMT(op), SLICE_FMT(place), what);
 }
 
 /* ---- what it costs ---- */
@@ -35,6 +37,12 @@ static int charge(struct patching *p, uint64_t work)
         ? SYNCLINE_OK
         : wrong(p, SYNCLINE_ELIMIT, p->path,
               "the patch is more work than one may be; make several of it");
+}
+
+/* Of bytes that are compared: a few at a time. */
+static uint64_t compared(size_t len)
+{
+    return 1 + len / 64;
 }
 
 static uint64_t size_of(const struct json *v)
@@ -84,24 +92,28 @@ static int link_of(struct patching *p, struct json *v, struct slice segment,
     struct json ***out)
 {
     struct json **at = &v->first;
-    uint64_t ix;
+    uint64_t wanted;
 
     *out = &p->none;
     if (v->type != JSON_ARRAY && v->type != JSON_OBJECT)
         return SYNCLINE_OK;
     if (v->type == JSON_OBJECT) {
-        for (ix = 0; *at != NULL && !slice_eq((*at)->key, segment); ix++)
-            at = &(*at)->next;
-    } else {
-        const uint64_t wanted = index_of(segment, v->n);
+        uint64_t work = 1;
 
-        if (wanted >= v->n)
-            return SYNCLINE_OK;
-        for (ix = 0; ix < wanted; ix++)
+        while (*at != NULL && !slice_eq((*at)->key, segment)) {
+            work += (*at)->key.len == segment.len ? compared(segment.len) : 1;
             at = &(*at)->next;
+        }
+        *out = at;
+        return charge(p, work + compared(segment.len));
     }
+    wanted = index_of(segment, v->n);
+    if (wanted >= v->n)
+        return SYNCLINE_OK;
+    for (uint64_t i = 0; i < wanted; i++)
+        at = &(*at)->next;
     *out = at;
-    return charge(p, ix + 1);
+    return charge(p, wanted + 1);
 }
 
 static int find_place(struct patching *p, struct slice at, struct place *out)
@@ -159,12 +171,31 @@ static void become(struct json *old, const struct json *v)
     old->next = was.next;
 }
 
+/* Every value below is looked at, and charged before the next one is. */
+static int check_depth_from(
+    struct patching *p, unsigned depth, const struct json *v)
+{
+    int rc = charge(p, 1);
+
+    if (v->type != JSON_ARRAY && v->type != JSON_OBJECT)
+        return rc;
+    if (rc == SYNCLINE_OK && depth >= JSON_DEPTH_MAX)
+        return wrong(p, SYNCLINE_ELIMIT, p->path, "nested too deep");
+    for (v = v->first; v != NULL && rc == SYNCLINE_OK; v = v->next)
+        rc = check_depth_from(p, depth + 1, v);
+    return rc;
+}
+
 static int check_depth(
     struct patching *p, const struct place *at, const struct json *v)
 {
-    return at->depth + json_depth(v) <= JSON_DEPTH_MAX
-        ? SYNCLINE_OK
-        : wrong(p, SYNCLINE_ELIMIT, p->path, "nested too deep");
+    return check_depth_from(p, at->depth, v);
+}
+
+/* Where the last one is not known it is looked for. */
+static int charge_end(struct patching *p, const struct json *list)
+{
+    return charge(p, 1 + (list->last == NULL ? list->n : 0));
 }
 
 static int insert(
@@ -179,8 +210,11 @@ static int insert(
             "no index of this array, nor the one behind its end");
     v->key = SLICE_NONE;
     if (ix == arr->n) {
-        (void)json_append(arr, v);
-        return charge(p, 1);
+        int rc = charge_end(p, arr);
+
+        if (rc == SYNCLINE_OK)
+            (void)json_append(arr, v);
+        return rc;
     }
     for (uint64_t i = 0; i < ix; i++)
         at = &(*at)->next;
@@ -215,11 +249,14 @@ static int add_at(struct patching *p, struct slice path, struct json *v)
     rc = link_of(p, at.parent, at.last, &link);
     if (rc != SYNCLINE_OK)
         return rc;
-    if (*link != NULL)
+    if (*link != NULL) {
         become(*link, v);
-    else
+        return SYNCLINE_OK;
+    }
+    rc = charge_end(p, at.parent);
+    if (rc == SYNCLINE_OK)
         (void)json_add(at.parent, at.last, v);
-    return SYNCLINE_OK;
+    return rc;
 }
 
 static int take_from(struct patching *p, struct slice path, struct json **out)
@@ -236,7 +273,8 @@ static int take_from(struct patching *p, struct slice path, struct json **out)
     *out = *link;
     *link = (*out)->next;
     at.parent->n--;
-    at.parent->last = NULL;
+    if (*link == NULL)
+        at.parent->last = NULL; /* it was the last one */
     return SYNCLINE_OK;
 }
 
@@ -294,7 +332,7 @@ static int same(const struct json *a, const struct json *b, bool *out)
     }
     if ((a->type != JSON_ARRAY && a->type != JSON_OBJECT) ||
         a->type != b->type || a->n != b->n) {
-        *out = json_equal(a, b) && (a->type == b->type);
+        *out = a->type == b->type && a->n == b->n && json_equal(a, b);
         return rc;
     }
     if (a->type == JSON_OBJECT)
@@ -435,6 +473,8 @@ static int carry_out(struct patching *p, const struct json *op)
 
     p->op = json_get_str(op, "op");
     p->path = path != NULL && path->type == JSON_STRING ? path->s : SLICE_NONE;
+    if (charge(p, compared(p->path.len)) != SYNCLINE_OK)
+        return SYNCLINE_ELIMIT;
     if (op->type != JSON_OBJECT || path == NULL || path->type != JSON_STRING)
         return wrong(p, SYNCLINE_EINVAL, p->path,
             "an operation is an object with `op` and `path`");

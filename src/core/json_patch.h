@@ -1,15 +1,15 @@
 /* json_patch.h - JSON Patch (RFC 6902): a list of operations upon a document.
  *
  * Pure. Laws: all of a patch is carried out or nothing; what it costs is
- * bounded by JSON_PATCH_WORK_MAX, however it copies; what comes out is nested
- * no deeper than a document may be. */
+ * bounded by JSON_PATCH_WORK_MAX, however it copies or moves; what comes out is
+ * nested no deeper than a document may be. */
 #ifndef SYNCLINE_CORE_JSON_PATCH_H
 #define SYNCLINE_CORE_JSON_PATCH_H
 
 #include "core/json.h"
 
 #define JSON_PATCH_OPS_MAX 1024
-/* Values and elements passed, bytes copied. */
+/* Values and elements passed or looked at, bytes copied. */
 #define JSON_PATCH_WORK_MAX ((uint64_t)8 << 20)
 
 /* What target becomes; it is left as it is. Errors, with which operation and

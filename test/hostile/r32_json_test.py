@@ -120,5 +120,26 @@ def numbers_come_back_as_they_went():
         tap.equal(value, json.loads(text), text)
 
 
+def a_patch_of_moves_stops_nobody():
+    """A list of a million values that is moved a thousand times is refused
+    after some of it, and nobody waits meanwhile."""
+    scene = peer.scene()
+    doc = b"[[" + b"1," * 999999 + b"1],0]"
+    moves = [{"op": "move", "from": "/%d" % (i % 2), "path": "/%d" % (1 - i % 2)}
+             for i in range(1024)]
+    with scene.unharmed(400 << 20), peer.node.Control(
+            scene.victim.dir) as control:
+        control.send_line(b'{"op":"put","key":"wide","value":' + doc + b"}")
+        tap.check(control.read()["ok"], "the document")
+        began = peer.processor_us(scene.victim.process.pid)
+        control.send_line(json.dumps({"op": "patch", "key": "wide",
+                                      "json_patch": moves}).encode())
+        answer = control.read()
+        took = peer.processor_us(scene.victim.process.pid) - began
+        tap.equal(answer.get("code"), "ELIMIT", "refusal")
+        tap.holds(answer["error"], "more work")
+        tap.check(took < 3000000, "it took %d us" % took)
+
+
 if __name__ == "__main__":
     sys.exit(peer.main(globals()))

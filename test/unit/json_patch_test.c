@@ -1,5 +1,6 @@
 #include "core/json_patch.h"
 
+#include "base/text.h"
 #include "unit/check.h"
 
 #include <stdio.h>
@@ -269,6 +270,96 @@ TEST(a_small_patch_makes_no_large_work)
     memcpy(wide + sizeof wide - 3, "\"]", 3);
     check_many(wide, "{\"op\":\"copy\",\"from\":\"/0\",\"path\":\"/-\"}", 1000,
         "more work");
+}
+
+static void put_list(struct buf *b, unsigned n)
+{
+    buf_put_str(b, "[");
+    for (unsigned i = 0; i < n; i++)
+        buf_put_str(b, i == 0 ? "0" : ",0");
+    buf_put_str(b, "]");
+}
+
+/* How many of these operations are carried out upon that document. */
+static unsigned steps_done(struct slice doc, const char *op, unsigned n)
+{
+    struct arena a = { 0 };
+    struct errmsg why = { "" };
+    struct json *out = NULL, *target = NULL;
+    struct buf b = { 0 };
+    unsigned done = n;
+    int rc;
+
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&b, "%s%s", i == 0 ? "[" : ",", op);
+    buf_put(&b, "]", 2);
+    CHECK_OK(json_parse(&target, doc, JSON_WRAPPED, &a, &why));
+    rc = json_patch(&out, target, parse((const char *)b.ptr, &a), &a, &why);
+    if (rc != SYNCLINE_OK) {
+        CHECK_INT(rc, SYNCLINE_ELIMIT);
+        CHECK_SAYING(strstr(why.text, "more work") != NULL, "%s", why.text);
+        CHECK_INT(sscanf(why.text, "patch[%u]", &done), 1);
+    }
+    buf_free(&b);
+    arena_free(&a);
+    return done;
+}
+
+/* Each value that is looked at counts, however often it is moved. */
+TEST(what_is_moved_is_charged_each_time)
+{
+    const unsigned n = 20000, most = JSON_PATCH_WORK_MAX / n;
+    struct buf doc = { 0 };
+    unsigned done;
+
+    buf_put_str(&doc, "[");
+    put_list(&doc, n);
+    buf_put_str(&doc, ",0]");
+    done = steps_done(buf_slice(&doc),
+        "{\"op\":\"move\",\"from\":\"/0\",\"path\":\"/-\"},"
+        "{\"op\":\"move\",\"from\":\"/1\",\"path\":\"/0\"}",
+        512);
+    CHECK_SAYING(done + 5 > most && done <= most + 5, "%u of %u", done, most);
+    buf_free(&doc);
+}
+
+/* The walk to a list's end counts, and is walked where the end is not known
+ * alone: of 400 times to the last value and away it is half. */
+TEST(the_way_to_a_lists_end_is_charged)
+{
+    const unsigned n = 20000, most = JSON_PATCH_WORK_MAX / n;
+    struct buf doc = { 0 };
+    unsigned done;
+
+    put_list(&doc, n);
+    done = steps_done(buf_slice(&doc),
+        "{\"op\":\"move\",\"from\":\"/19999\",\"path\":\"/-\"}", 1024);
+    CHECK_SAYING(done + 5 > most / 2 && done < most / 2 + 5, "%u", done);
+    done = steps_done(buf_slice(&doc),
+        "{\"op\":\"move\",\"from\":\"/0\",\"path\":\"/-\"}", 1024);
+    CHECK_INT(done, 1024);
+    buf_free(&doc);
+}
+
+/* Of a long pointer as much is told as there is room for, in whole letters. */
+TEST(a_refusal_is_cut_between_letters)
+{
+    struct arena a = { 0 };
+    struct errmsg why = { "" };
+    struct json *out = NULL;
+    struct buf b = { 0 };
+
+    buf_put_str(&b, "[{\"op\":\"xxxxxxxxxxxxxxx\xc3\xbcx\",\"path\":\"/");
+    for (unsigned i = 0; i < 300; i++)
+        buf_put_str(&b, "\xe2\x82\xac");
+    buf_put(&b, "\"}]", 5);
+    CHECK_INT(json_patch(&out, parse("{}", &a), parse((const char *)b.ptr, &a),
+                  &a, &why),
+        SYNCLINE_EINVAL);
+    CHECK(utf8_valid(slice_str(why.text)));
+    CHECK_SAYING(strstr(why.text, "none of add") != NULL, "%s", why.text);
+    buf_free(&b);
+    arena_free(&a);
 }
 
 TEST(a_document_may_be_as_deep_as_any)
