@@ -5,6 +5,7 @@
 #include "app/doctor.h"
 #include "app/error_list.h"
 #include "app/private_file.h"
+#include "base/text.h"
 #include "io/clock.h"
 
 #include <inttypes.h>
@@ -178,9 +179,10 @@ static void note_audited(struct engine_errors *x, const struct told *t,
     struct error_report r = {
         .code = t->kind, .level = t->level, .advice = t->advice
     };
-    const struct slice why = json_get_str(details, "why");
+    const struct slice why =
+        utf8_cut(json_get_str(details, "why"), ERROR_WHAT_MAX);
     struct buf where = { 0 };
-    char what[400];
+    char what[100 + ERROR_WHAT_MAX];
 
     (void)snprintf(what, sizeof what, "%s%s%.*s", t->what,
         why.len > 0 ? ": " : "", SLICE_FMT(why));
@@ -280,13 +282,15 @@ void engine_errors_refused(
         struct error_report r = { .code = all[i].as.kind,
             .level = all[i].as.level,
             .advice = all[i].as.advice };
-        char what[400], where[64];
+        const struct slice said =
+            utf8_cut(json_get_str(v, "error"), ERROR_WHAT_MAX);
+        char what[100 + ERROR_WHAT_MAX], where[64];
 
         if (!slice_is(json_get_str(v, "code"), all[i].code) ||
             (all[i].writes && !is_write(c->op)))
             continue;
-        (void)snprintf(what, sizeof what, "%s: %.*s", all[i].as.what,
-            SLICE_FMT(json_get_str(v, "error")));
+        (void)snprintf(
+            what, sizeof what, "%s: %.*s", all[i].as.what, SLICE_FMT(said));
         (void)snprintf(where, sizeof where, "{\"op\":\"%s\"}", c->op);
         r.what = what;
         r.where = slice_str(where);
@@ -322,7 +326,7 @@ static void put_by(
     const char *open = name.len > 0 ? " (" : "";
     const char *close = name.len > 0 ? ")" : "";
 
-    name.len = name.len < 40 ? name.len : 40;
+    name = utf8_cut(name, 40);
     if (c->asker.token[0] != 0)
         (void)snprintf(out, room, "%.*s%stoken %s%s", SLICE_FMT(name), open,
             c->asker.token, close);
@@ -440,7 +444,7 @@ static void load(struct engine_errors *x)
     int rc = private_file_read(&b, &file, &why);
 
     if (rc == SYNCLINE_OK)
-        rc = error_list_load(x->list, buf_slice(&b));
+        rc = error_list_load(x->list, clock_wall_us(), buf_slice(&b));
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         log_line(&x->engine->opt.log, LOG_LEVEL_WARN, "store",
             "%s: %s; the list begins anew", x->path,

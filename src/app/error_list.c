@@ -1,6 +1,7 @@
 #include "app/error_list.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ static const char *const state_names[] = { "waiting", "open", "acknowledged",
 struct entry {
     char id[ERROR_ID_LEN + 1];
     char code[24], level[8];
-    char what[400], advice[320];
+    char what[ERROR_WHAT_MAX], advice[320];
     char by[BY_MAX]; /* who has acknowledged it */
     enum error_state state;
     bool condition, seen;
@@ -55,12 +56,9 @@ static void touch(struct error_list *l, unsigned how)
 /* As much as there is room for, and no half of a character. */
 static void copy_text(char *out, size_t room, struct slice s)
 {
-    size_t n = s.len < room ? s.len : room - 1;
-
-    while (n > 0 && n < s.len && (s.ptr[n] & 0xc0) == 0x80)
-        n--;
-    memcpy(out, n > 0 ? (const char *)s.ptr : "", n);
-    out[n] = 0;
+    s = utf8_cut(s, room - 1);
+    memcpy(out, s.len > 0 ? (const char *)s.ptr : "", s.len);
+    out[s.len] = 0;
 }
 
 /* ---- entries ---- */
@@ -387,6 +385,13 @@ static uint64_t number(const struct json *v, const char *name)
     return i > 0 ? (uint64_t)i : 0;
 }
 
+static uint64_t time_of(const struct json *v, const char *name, uint64_t now_us)
+{
+    const uint64_t us = number(v, name);
+
+    return us < now_us ? us : now_us;
+}
+
 static bool is_word(struct slice s, size_t room)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -395,44 +400,73 @@ static bool is_word(struct slice s, size_t room)
     return s.len > 0 && s.len < room;
 }
 
-static int load_one(struct error_list *l, const struct json *v)
+static bool read_state(enum error_state *out, struct slice text)
+{
+    for (unsigned i = OPEN; i <= CLEARED; i++)
+        if (slice_is(text, state_names[i])) {
+            *out = (enum error_state)i;
+            return true;
+        }
+    return false;
+}
+
+/* Its name says its code and place, and nothing else has that name. */
+static int add_kept(struct entry **out, struct error_list *l,
+    const struct json *v, const char *code)
+{
+    const struct json *where = json_get(v, "where");
+    struct buf b = { 0 };
+    int rc;
+
+    json_print(&b, where, JSON_CANONICAL);
+    rc = buf_status(&b);
+    if (rc == SYNCLINE_OK &&
+        (b.len > WHERE_MAX || find(l, code, buf_slice(&b)) != NULL ||
+            count_of(l, code) == ERRORS_OF_CODE))
+        rc = SYNCLINE_ECORRUPT;
+    if (rc == SYNCLINE_OK) {
+        *out = add(l, code, buf_slice(&b));
+        rc = *out != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+    }
+    buf_free(&b);
+    return rc == SYNCLINE_OK && !slice_is(json_get_str(v, "id"), (*out)->id)
+        ? SYNCLINE_ECORRUPT
+        : rc;
+}
+
+static int load_one(struct error_list *l, uint64_t now_us, const struct json *v)
 {
     const struct slice code = json_get_str(v, "code");
     const struct slice level = json_get_str(v, "level");
-    const struct slice state = json_get_str(v, "state");
     const struct json *where = json_get(v, "where");
+    enum error_state state;
     struct entry *e = NULL;
-    struct buf b = { 0 };
     char name[sizeof e->code];
+    int rc;
 
     if (!is_word(code, sizeof e->code) || !is_word(level, sizeof e->level) ||
-        where == NULL || where->type != JSON_OBJECT || l->n == ERRORS_MAX)
+        !read_state(&state, json_get_str(v, "state")) || where == NULL ||
+        where->type != JSON_OBJECT || l->n == ERRORS_MAX ||
+        number(v, "first") > number(v, "last") || number(v, "count") == 0)
         return SYNCLINE_ECORRUPT;
-    json_print(&b, where, JSON_CANONICAL);
     copy_text(name, sizeof name, code);
-    if (buf_status(&b) == SYNCLINE_OK && b.len <= WHERE_MAX)
-        e = add(l, name, buf_slice(&b));
-    buf_free(&b);
-    if (e == NULL)
-        return SYNCLINE_ENOMEM;
+    rc = add_kept(&e, l, v, name);
+    if (rc != SYNCLINE_OK)
+        return rc;
     copy_text(e->level, sizeof e->level, level);
     copy_text(e->what, sizeof e->what, json_get_str(v, "what"));
     copy_text(e->advice, sizeof e->advice, json_get_str(v, "advice"));
     copy_text(e->by, sizeof e->by, json_get_str(v, "by"));
-    e->state = OPEN;
-    for (unsigned i = OPEN; i <= CLEARED; i++)
-        if (slice_is(state, state_names[i]))
-            e->state = (enum error_state)i;
+    e->state = state;
     e->condition = json_get_bool(v, "condition", false);
-    e->first_us = e->since_us = number(v, "first");
-    e->last_us = number(v, "last");
+    e->first_us = e->since_us = time_of(v, "first", now_us);
+    e->last_us = time_of(v, "last", now_us);
     e->count = number(v, "count");
-    e->count += e->count == 0;
-    e->changed_us = number(v, "at");
+    e->changed_us = time_of(v, "at", now_us);
     return SYNCLINE_OK;
 }
 
-int error_list_load(struct error_list *l, struct slice text)
+int error_list_load(struct error_list *l, uint64_t now_us, struct slice text)
 {
     struct arena a = { 0 };
     struct json *v = NULL;
@@ -446,7 +480,7 @@ int error_list_load(struct error_list *l, struct slice text)
         rc = SYNCLINE_ECORRUPT;
     for (const struct json *e = list ? list->first : NULL;
          e != NULL && rc == SYNCLINE_OK; e = e->next)
-        rc = load_one(l, e);
+        rc = load_one(l, now_us, e);
     while (rc != SYNCLINE_OK && l->n > 0)
         drop(l, l->n - 1);
     arena_free(&a);

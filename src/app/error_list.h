@@ -18,6 +18,7 @@
 #define ERRORS_MAX 128
 #define ERRORS_OF_CODE 16
 #define ERROR_ID_LEN 8
+#define ERROR_WHAT_MAX 400 /* of what it says, in bytes */
 #define ERROR_CALM_US ((uint64_t)86400 * 1000 * 1000)
 
 struct error_list; /* opaque */
@@ -56,7 +57,9 @@ void error_list_print(const struct error_list *l, struct buf *b, bool all);
 unsigned error_list_changed(const struct error_list *l);
 /* As a file's text, and from then on it counts as saved. */
 void error_list_save(struct error_list *l, struct buf *b);
-/* ECORRUPT: that is no such text, and nothing is taken from it. */
-NODISCARD int error_list_load(struct error_list *l, struct slice text);
+/* ECORRUPT: that is no text which save writes, and nothing is taken from it.
+ * What is later than now, a clock that was wrong has told: it was now. */
+NODISCARD int error_list_load(
+    struct error_list *l, uint64_t now_us, struct slice text);
 
 #endif

@@ -236,7 +236,7 @@ TEST(what_is_saved_loads_as_it_was)
     CHECK_OK(error_list_ack(l, NOON, SLICE_LIT("all"), true, "uid 0", &n));
     error_list_save(l, &saved);
     CHECK_INT(error_list_changed(l), 0);
-    CHECK_OK(error_list_load(again, buf_slice(&saved)));
+    CHECK_OK(error_list_load(again, NOON + SECOND, buf_slice(&saved)));
     error_list_print(l, &first, true);
     error_list_print(again, &second, true);
     CHECK_BYTES(buf_slice(&second), buf_slice(&first));
@@ -263,9 +263,70 @@ TEST(what_is_no_list_is_refused)
         struct error_list *l = list_new();
 
         CHECK_SAYING(
-            error_list_load(l, slice_str(rows[i])) == SYNCLINE_ECORRUPT,
+            error_list_load(l, NOON, slice_str(rows[i])) == SYNCLINE_ECORRUPT,
             "row %zu", i);
         CHECK_INT(told(l, true), 0);
         error_list_free(l);
     }
+}
+
+/* One entry as save writes it, but for what a row says. */
+static void put_kept(struct buf *b, const char *id, const char *state,
+    const char *first, const char *count)
+{
+    buf_printf(b,
+        "{\"id\":\"%s\",\"code\":\"login\",\"level\":\"warn\","
+        "\"state\":\"%s\",\"what\":\"x\",\"advice\":null,"
+        "\"where\":{},\"first\":%s,\"last\":2000,\"count\":%s,"
+        "\"by\":null,\"at\":null,\"condition\":false}",
+        id, state, first, count);
+}
+
+static int load_kept(const char *id, const char *state, const char *first,
+    const char *count, unsigned n)
+{
+    struct error_list *l = list_new();
+    struct buf b = { 0 };
+    int rc;
+
+    buf_put_str(&b, "{\"format\":1,\"errors\":[");
+    for (unsigned i = 0; i < n; i++) {
+        buf_put_str(&b, i > 0 ? "," : "");
+        put_kept(&b, id, state, first, count);
+    }
+    buf_put_str(&b, "]}");
+    rc = error_list_load(l, NOON, buf_slice(&b));
+    CHECK_INT(told(l, true), rc == SYNCLINE_OK ? 1 : 0);
+    buf_free(&b);
+    error_list_free(l);
+    return rc;
+}
+
+/* Nothing is believed that this program has not written. */
+TEST(a_list_that_somebody_has_made_up_is_refused)
+{
+    static const char id[] = "be6b90fd";
+
+    CHECK_OK(load_kept(id, "open", "1000", "1", 1));
+    CHECK_INT(load_kept(id, "open", "1000", "1", 2), SYNCLINE_ECORRUPT);
+    CHECK_INT(load_kept("00000000", "open", "1000", "1", 1), SYNCLINE_ECORRUPT);
+    CHECK_INT(load_kept(id, "new", "1000", "1", 1), SYNCLINE_ECORRUPT);
+    CHECK_INT(load_kept(id, "open", "3000", "1", 1), SYNCLINE_ECORRUPT);
+    CHECK_INT(load_kept(id, "open", "1000", "0", 1), SYNCLINE_ECORRUPT);
+}
+
+/* A clock that was ahead does not hold an entry on top for ever. */
+TEST(what_is_kept_of_the_future_was_now)
+{
+    struct error_list *l = list_new(), *again = list_new();
+    struct error_report r = report("login", "{}");
+    struct buf saved = { 0 };
+
+    error_list_event(l, NOON + 1000 * SECOND, &r);
+    error_list_save(l, &saved);
+    CHECK_OK(error_list_load(again, NOON, buf_slice(&saved)));
+    check_first(again, "open", 1, NOON, NOON);
+    buf_free(&saved);
+    error_list_free(l);
+    error_list_free(again);
 }
