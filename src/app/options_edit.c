@@ -372,7 +372,9 @@ static int text_of(struct slice *out, const struct option_row *row,
     if (v->type == JSON_ARRAY && list) {
         for (const struct json *e = v->first; e != NULL && fits; e = e->next) {
             fits = e->type == JSON_STRING &&
-                (e->s.len == 0 || memchr(e->s.ptr, ',', e->s.len) == NULL);
+                (e->s.len == 0 ||
+                    (memchr(e->s.ptr, ',', e->s.len) == NULL &&
+                        memchr(e->s.ptr, 0, e->s.len) == NULL));
             if (fits)
                 buf_printf(&b, "%s%.*s", b.len > 0 ? "," : "", SLICE_FMT(e->s));
         }

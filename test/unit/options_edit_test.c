@@ -147,6 +147,7 @@ TEST(values_are_what_json_has_for_them)
     check_edits("{\"retention\":null}", SYNCLINE_OK, "");
     check_edits("{\"peer\":[\"a:1,b:2\"]}", SYNCLINE_EINVAL, "peer: wants");
     check_edits("{\"peer\":[1]}", SYNCLINE_EINVAL, "peer: wants");
+    check_edits("{\"peer\":[\"a:1\\u0000b\"]}", SYNCLINE_EINVAL, "peer: wants");
     check_edits("{\"name\":[\"a\"]}", SYNCLINE_EINVAL, "name: wants");
     check_edits("{\"name\":{}}", SYNCLINE_EINVAL, "name: wants");
     check_edits("{\"history.keep\":1.5}", SYNCLINE_EINVAL, "history.keep");
