@@ -10,6 +10,9 @@
 #define QUEUE_HIGH ((size_t)256 << 10)
 #define QUEUE_LOW ((size_t)64 << 10)
 #define TICK_MS 1000
+#define ADMIN_PLACES                                        \
+    8 /* beside http.connections: nobody locks an admin out \
+       */
 #define UNKNOWN_MAX                                          \
     16 /* that have shown no token, from one place elsewhere \
         */
@@ -23,6 +26,7 @@ struct guest {
     uint64_t given, read; /* bytes to the net, and of them taken from it */
     uint64_t read_us;     /* when that was more, or there was nothing */
     bool slow, over;
+    bool admin; /* of the token by which it has its place */
 };
 
 _Static_assert(TOKEN_ID_LEN < HUB_TOKEN_ID, "an id has room");
@@ -117,6 +121,37 @@ static int on_check_again(void *ctx, const char *id, struct hub_grant *out)
     return rc;
 }
 
+static bool is_known(const struct guest *g)
+{
+    return hub_conn_place(g->hub)[0] != 0;
+}
+
+/* Of admins eight are not counted: they have places of their own. */
+static int on_take_place(
+    void *ctx, const struct hub_conn *c, const struct hub_grant *grant)
+{
+    const struct hub_face *f = ctx;
+    const size_t share = (f->opt.connections + 1) / 2;
+    const bool admin = grant->scope == HUB_ADMIN;
+    size_t known = 0, same = 0, admins = 0;
+
+    for (struct guest *g = f->guests; g != NULL; g = g->next) {
+        if (g->hub == c)
+            g->admin = admin;
+        if (g->over || g->hub == c || !is_known(g))
+            continue;
+        known++;
+        admins += g->admin;
+        same += strcmp(hub_conn_place(g->hub), grant->id) == 0;
+    }
+    if (admin || PLANTED(R13_SHARE))
+        return SYNCLINE_OK;
+    if (same >= share)
+        return SYNCLINE_ELIMIT;
+    known -= admins < ADMIN_PLACES ? admins : ADMIN_PLACES;
+    return known < f->opt.connections ? SYNCLINE_OK : SYNCLINE_EBUSY;
+}
+
 /* ---- callers ---- */
 
 static void guest_drop(struct guest *g)
@@ -162,12 +197,10 @@ static bool has_room(struct hub_face *f, const struct netaddr *from)
     size_t all = 0, same = 0;
 
     for (struct guest *g = f->guests; g != NULL; g = g->next) {
-        const bool known = hub_conn_is_known(g->hub);
-
         if (g->over)
             continue;
         all++;
-        if (known)
+        if (is_known(g))
             continue;
         if (netaddr_is_loopback(&g->remote))
             near_one = g;
@@ -182,7 +215,7 @@ static bool has_room(struct hub_face *f, const struct netaddr *from)
         send_away(same_one);
         return true;
     }
-    if (all < f->opt.connections)
+    if (all < f->opt.connections + ADMIN_PLACES)
         return true;
     if (far_one == NULL && (far || near_one == NULL))
         return false;
@@ -350,6 +383,7 @@ int hub_face_start(struct hub_face *f, struct engine *e)
                                    .check = on_check,
                                    .check_session = on_check_session,
                                    .check_again = on_check_again,
+                                   .take_place = on_take_place,
                                    .wall_us = on_wall_us },
         .tcp_port = n > 0 ? at[0].port : 0,
         .hosts = f->opt.hosts,

@@ -529,6 +529,11 @@ void http_send(struct http_conn *c, struct slice piece)
     http_conn_written(c, had);
 }
 
+void http_close_after(struct http_conn *c)
+{
+    c->closes = true;
+}
+
 void http_end(struct http_conn *c)
 {
     size_t had = c->out.len;

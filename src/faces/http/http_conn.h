@@ -127,6 +127,8 @@ void http_stream(struct http_conn *c, unsigned status, const char *type,
     struct slice fields);
 void http_send(struct http_conn *c, struct slice piece);
 void http_end(struct http_conn *c);
+/* The answer under way is the last one: then it is over. */
+void http_close_after(struct http_conn *c);
 
 /* Accepts a WebSocket, if the request is_websocket; protocol NULL: none was
  * chosen of those in Sec-WebSocket-Protocol. */

@@ -465,6 +465,8 @@ static void look_at_token(struct hub_conn *c)
         http_close_websocket(c->http, 1008, "the token is good no longer");
     } else {
         c->hub->opt.port.cancel(c->hub->opt.port.ctx, c->request);
+        if (!PLANTED(R13_ENDED))
+            http_close_after(c->http);
         hub_on_reply(c,
             SLICE_LIT(
                 "{\"ok\":false,\"code\":\"EDENIED\",\"error\":\"the token "
@@ -478,6 +480,7 @@ void hub_conn_tick(struct hub_conn *c, uint64_t now_us)
 {
     c->now_us = now_us;
     look_at_token(c);
+    hub_guard_place(c);
     if (c->streams && now_us >= c->beat_us && !c->slow) {
         http_send(c->http, SLICE_LIT(":\n\n"));
         c->beat_us = now_us + HUB_BEAT_US;
@@ -504,9 +507,9 @@ void hub_conn_pace(struct hub_conn *c, bool slow)
     hub_socket_pace(c, slow);
 }
 
-bool hub_conn_is_known(const struct hub_conn *c)
+const char *hub_conn_place(const struct hub_conn *c)
 {
-    return c->is_known;
+    return c->place;
 }
 
 /* Whoever waits for an answer is read, so that it is seen when he goes. */

@@ -41,6 +41,8 @@ struct hub_page {
     const uint8_t *begin, *end; /* gzip */
 };
 
+struct hub_conn; /* opaque: one caller's connection */
+
 struct hub_port {
     void *ctx;
     /* Never answers from within; 0: no memory, and no answer comes. */
@@ -58,6 +60,10 @@ struct hub_port {
         struct hub_grant *out);
     /* The same of a token, or session, that was good before. */
     int (*check_again)(void *ctx, const char *id, struct hub_grant *out);
+    /* May this connection take a place of that token? ELIMIT: it has as many
+     * as one may. EBUSY: what is left is for admins. */
+    int (*take_place)(
+        void *ctx, const struct hub_conn *c, const struct hub_grant *grant);
     uint64_t (*wall_us)(void *ctx); /* since the Unix epoch */
 };
 
@@ -74,8 +80,7 @@ struct hub_options {
     size_t pages_n;
 };
 
-struct hub;      /* opaque */
-struct hub_conn; /* opaque: one caller's connection */
+struct hub; /* opaque */
 
 /* The options' slices are borrowed. */
 NODISCARD int hub_new(struct hub **out, const struct hub_options *opt);
@@ -99,8 +104,9 @@ void hub_conn_tick(struct hub_conn *c, uint64_t now_us);
 void hub_conn_stop(struct hub_conn *c);
 /* Its socket takes no more for now, or does again. */
 void hub_conn_pace(struct hub_conn *c, bool slow);
-/* Has it ever shown a token that was good? */
-bool hub_conn_is_known(const struct hub_conn *c);
+/* By which token it has its place, for as long as that is good; "": it has
+ * shown none. */
+const char *hub_conn_place(const struct hub_conn *c);
 /* Nothing is to be read of it for now. */
 bool hub_conn_is_deaf(const struct hub_conn *c);
 struct http_conn *hub_conn_http(struct hub_conn *c);

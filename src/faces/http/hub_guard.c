@@ -290,6 +290,29 @@ static bool check_type(
     return false;
 }
 
+/* One that has a place of this token already keeps it. */
+static bool take_place(struct hub_conn *c, const struct hub_grant *grant)
+{
+    const struct hub_port *port = &c->hub->opt.port;
+    int rc = SYNCLINE_OK;
+
+    if (strcmp(c->place, grant->id) != 0)
+        rc = port->take_place(port->ctx, c, grant);
+    if (rc == SYNCLINE_OK) {
+        memcpy(c->place, grant->id, sizeof c->place);
+        return true;
+    }
+    if (rc == SYNCLINE_ELIMIT)
+        hub_problem(c, 429, "ELIMIT", SLICE_LIT(HUB_LATER),
+            "this token has half of all connections (http.connections), more "
+            "are not for one; close some, or watch over one WebSocket");
+    else
+        hub_problem(c, 503, "EBUSY", SLICE_LIT(HUB_LATER),
+            "all connections are taken (http.connections), but those that are "
+            "kept for admins");
+    return false;
+}
+
 bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
     const struct matched *m, const struct json *args)
 {
@@ -315,9 +338,20 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
             grant.spaces != NULL ? ", and one of its spaces" : "");
         return false;
     }
+    if (!take_place(c, &grant))
+        return false;
     memcpy(c->token, grant.id, sizeof c->token);
-    c->is_known = true;
     return check_type(c, r, route);
+}
+
+void hub_guard_place(struct hub_conn *c)
+{
+    const struct hub_port *port = &c->hub->opt.port;
+    struct hub_grant grant;
+
+    if (c->place[0] != 0 && !PLANTED(R13_ENDED) &&
+        port->check_again(port->ctx, c->place, &grant) != SYNCLINE_OK)
+        c->place[0] = 0;
 }
 
 bool hub_guard_again(struct hub_conn *c, struct slice space)

@@ -15,7 +15,6 @@ struct hub_conn {
     struct hub *hub;
     struct http_conn *http;
     struct hub_caller who;
-    bool is_known;    /* it has shown a token that was good */
     bool is_stopping; /* nothing more is asked */
     uint64_t now_us;
     const struct route *route; /* of the request under way */
@@ -24,7 +23,8 @@ struct hub_conn {
     bool streams, slow;
     bool socket;               /* it speaks WebSocket */
     struct hub_watch *watches; /* over that */
-    char token[HUB_TOKEN_ID];  /* by which it was let in; "": it was not */
+    char token[HUB_TOKEN_ID];  /* of what is under way; "": none */
+    char place[HUB_TOKEN_ID];  /* whose place it has; "": nobody's yet */
     struct buf known; /* entity tags that the caller has already, as they came;
                          empty: he does not say so */
 };
@@ -51,6 +51,8 @@ bool hub_is_json_patch(const struct http_request *r);
 /* Is the token by which it was let in still good, for that space? NONE: for
  * whatever it was good for. */
 bool hub_guard_again(struct hub_conn *c, struct slice space);
+/* Who is let in no longer keeps no place. */
+void hub_guard_place(struct hub_conn *c);
 
 /* ---- hub_socket.c ---- */
 
