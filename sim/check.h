@@ -41,6 +41,15 @@ void check_signed(struct world *w, struct machine *m,
     const struct space_token *space, struct slice key, struct slice row,
     const struct item *it);
 
+/* I17: what a bound file is made is a whole document; what is published of one
+ * somebody has saved; at rest it is what its item is, or somebody is told why
+ * not; and what is saved then is in all of them. */
+void check_files_written(
+    struct world *w, const struct machine *m, struct slice text);
+void check_files_published(struct world *w, struct machine *m, bool changed);
+void check_files(struct world *w);
+void check_files_alive(struct world *w);
+
 /* R20: of what a device has said twice under one dot all know, and nothing
  * counts from there on; or one half is gone; nobody else is accused. */
 void check_forks(struct world *w);

@@ -103,8 +103,10 @@ void check_siblings(
 
     check_order(w, m, siblings);
     /* What its author may not have written, or wrote as two at once, is written
-     * again by others, as a value like any other: it may be a result. */
-    if (fault_is_on(&w->faults, FAULT_REMOVE) || w->opt.roles || w->forks.n > 0)
+     * again by others, as a value like any other: it may be a result. So may
+     * what a file still says of an item that was deleted. */
+    if (fault_is_on(&w->faults, FAULT_REMOVE) || w->opt.roles || w->opt.files ||
+        w->forks.n > 0)
         return;
     for (const struct json *s = siblings->first; s != NULL; s = s->next)
         if (omap_get(&w->results, print(&text, s)) != NULL)

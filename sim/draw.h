@@ -26,7 +26,8 @@ enum draw_name {
     DRAW_CLOCK,  /* is that of machine n heeded? */
     DRAW_RESET,  /* of clocks, beside the n-th operation */
     DRAW_RELAYS, /* what befalls them, and who meets only there */
-    DRAW_FORK
+    DRAW_FORK,
+    DRAW_FILES /* machine n's, and who edits one */
 };
 
 static inline struct prng draw_from(

@@ -118,6 +118,8 @@ void faults_draw(struct world *w)
     if ((w->opt.faults >> FAULT_WITHHOLD & 1) != 0 && w->opt.relays > 0 &&
         !fault_is_on(&w->faults, FAULT_SMALL) && !w->opt.by_alloc)
         w->faults.on |= 1u << FAULT_WITHHOLD;
+    if (w->opt.files) /* what it refuses is tried again, minutes later */
+        w->faults.on &= ~(1u << FAULT_CLOCK);
     w->net.fork = 10 + (unsigned)prng_below(&fork, 100);
 }
 

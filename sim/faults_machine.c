@@ -49,6 +49,7 @@ static bool restore(struct world *w, struct machine *m)
     if (w->failed || !machine_disk_save(&m->disk))
         return false;
     m->was_member = m->member;
+    sim_file_backup(m);
     m->copied_at = w->pairing.changes;
     view_save(&w->ledger.views[m->ix]);
     world_note(w, "the disk of machine %u is copied", m->ix);

@@ -86,6 +86,7 @@ void machine_init(struct machine *m, struct world *w, unsigned ix, unsigned id)
         .net_draw = draw_from(w->opt.seed, DRAW_CAST, id),
         .timer_us = UINT64_MAX };
     m->member = ix == 0;
+    sim_file_init(m);
     machine_disk_init(&m->disk, w->opt.on_file, &m->draw);
     m->port = (struct store_port){
         .self = m, .get = disk_get, .scan = disk_scan, .commit = disk_commit
@@ -114,6 +115,7 @@ void machine_close(struct machine *m)
     }
     node_over(m);
     watcher_free(&m->watcher);
+    sim_file_free(m);
     bits_free(&m->changed);
     machine_disk_free(&m->disk);
     identity_free(m->identity);
@@ -411,10 +413,12 @@ void machine_start(struct machine *m)
     world_note(w, "machine %u is up", m->ix);
     synced.commit = machine_disk_last(&m->disk);
     machine_step(m, &synced);
+    sim_file_start(m);
 }
 
 static void switched_off(struct machine *m, bool told)
 {
+    sim_file_down(m, m->failing || !told);
     node_over(m);
     m->failing = false;
     network_machine_down(m, told);
@@ -489,6 +493,7 @@ void machine_restore(struct machine *m)
     ENSURE(m->node == NULL);
     world_note(m->world, "machine %u gets an old copy of its disk", m->ix);
     machine_disk_restore(&m->disk);
+    sim_file_restore(m);
     m->rewound = m->restored = true;
     m->member = m->was_member;
     m->copied = true;
@@ -504,6 +509,7 @@ void machine_wipe(struct machine *m)
     world_note(m->world, "machine %u loses its store", m->ix);
     machine_disk_free(&m->disk);
     machine_disk_init(&m->disk, on_file, &m->draw);
+    sim_file_wipe(m);
     m->history_keep = m->history_least = m->history_late = 0;
     m->wiped = true;
     m->member = false;

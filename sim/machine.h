@@ -10,6 +10,7 @@
 #include "crypto/port.h"
 #include "repl/node.h"
 #include "sim/bits.h"
+#include "sim/files.h"
 #include "sim/clock.h"
 #include "sim/machine_disk.h"
 #include "sim/watcher.h"
@@ -62,6 +63,7 @@ struct machine {
     struct ask *asks;       /* not answered yet */
     struct write *unplaced; /* that wait in the node; see operation.c */
     struct watcher watcher;
+    struct sim_file file;
     uint32_t resolving;     /* questions of its node */
     uint32_t history_keep;  /* the most of its lives on this store */
     uint32_t history_least; /* and the least */

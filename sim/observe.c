@@ -541,6 +541,7 @@ static void judge_touched(struct observer *o)
         const struct led_item *li = &o->ledger->items[t->item];
         struct view_item *vi;
 
+        sim_file_touched(o->machine, t->item);
         view_grow(o->view, o->ledger);
         vi = &o->view->items[t->item];
         load(o, t);

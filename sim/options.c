@@ -31,6 +31,7 @@ static const char usage[] =
     "  --lonely         nobody is paired\n"
     "  --roles          who may what changes, and keys\n"
     "  --relays N       blind relays, 0 to 3; some machines meet only there\n"
+    "  --files          each machine has a file that is bound to an item\n"
     "  --grouped        writes of one turn are one commit, if they can be\n"
     "  --alloc-of SEED  runs SEED without faults, but that the Nth allocation\n"
     "                   fails, for each N of --seeds\n"
@@ -233,6 +234,9 @@ static bool take_option(struct plan *p, int c, const char *arg)
     case 'G':
         p->opt.grouped = true;
         return true;
+    case 'B':
+        p->opt.files = true;
+        return true;
     case 't':
         p->opt.trace = stdout;
         return true;
@@ -370,6 +374,7 @@ static const struct option options[] = {
     { "lonely", no_argument, NULL, 'l' },
     { "roles", no_argument, NULL, 'R' },
     { "grouped", no_argument, NULL, 'G' },
+    { "files", no_argument, NULL, 'B' },
     { "relays", required_argument, NULL, 'L' },
     { "trace", no_argument, NULL, 't' },
     { "story", no_argument, NULL, 'y' },

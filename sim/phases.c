@@ -42,6 +42,8 @@ static void judge_life(struct world *w, struct happening *h)
     if (!w->failed && !w->opt.lonely)
         check_converge(w);
     check_watches(w);
+    check_files_alive(w);
+    check_files(w);
     w->work.over = true;
 }
 
@@ -51,6 +53,7 @@ static void live(struct world *w)
     w->work.phase_us = w->now_us;
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         check_alive_begin(w, &w->machines[i]);
+    sim_file_live(w);
     later(w, LIVE_US, judge_life);
 }
 
@@ -136,6 +139,7 @@ static void judge(struct world *w, struct happening *h)
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++)
         check_ack(w, &w->machines[i]);
     check_watches(w);
+    check_files(w);
     for (unsigned i = 0; i < w->machines_n && !w->failed; i++) {
         check_limits(w, &w->machines[i]);
         check_history(w, &w->machines[i]);
@@ -168,6 +172,7 @@ static void healed(struct world *w)
 {
     const uint64_t loads = (w->opt.ops + TRANSFER_OPS - 1) / TRANSFER_OPS;
 
+    sim_file_finish(w);
     clocks_mended(w);
     later(w,
         HEAL_US + loads * TRANSFER_US + (w->relays.n > 0 ? MEETING_US : 0) +

@@ -69,9 +69,10 @@ void plan_print_line(const struct world_options *opt)
     planting_print();
     if (opt->relays > 0)
         (void)printf(" --relays %u", opt->relays);
-    (void)printf("%s%s%s%s%s", opt->forced ? " --forced" : "",
+    (void)printf("%s%s%s%s%s%s", opt->forced ? " --forced" : "",
         opt->lonely ? " --lonely" : "", opt->roles ? " --roles" : "",
-        opt->grouped ? " --grouped" : "", opt->on_file ? " --store file" : "");
+        opt->grouped ? " --grouped" : "", opt->files ? " --files" : "",
+        opt->on_file ? " --store file" : "");
 }
 
 static void note_failed(

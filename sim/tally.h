@@ -24,6 +24,11 @@
     X(forks_met)                                   \
     X(forks_frozen)                                \
     X(forks_gone)                                  \
+    X(files_saved)                                 \
+    X(files_torn)                                  \
+    X(files_written)                               \
+    X(files_published)                             \
+    X(files_reverted)                              \
     X(conflicts) /* records at rest */
 
 struct sim_counts {

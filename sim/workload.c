@@ -61,6 +61,7 @@ static void next_op(struct world *w, struct happening *h)
     if (m != NULL && !skip_has(w->opt.skip_ops, no)) {
         operation_random(w, m);
         watch_random(w, no);
+        sim_file_act(w, no);
         clocks_act(w, no);
         if (!w->failed)
             check_far(w, m);

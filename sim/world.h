@@ -39,6 +39,7 @@ struct world_options {
     bool roles;         /* who may what changes for certain */
     unsigned relays;    /* beside the machines */
     bool grouped;       /* writes of one turn share a commit */
+    bool files;         /* machines have one bound to an item */
     bool on_file;       /* machines keep the real store, on disks in memory */
     FILE *trace;        /* NULL: none */
     bool story;         /* in words, and less of it */

@@ -34,6 +34,9 @@ static const struct plant_row rows[PLANT_END] = {
         "dropped" },
     [PLANT_M23B] = { "M23b", "the clock does not merge what is far ahead" },
     [PLANT_M25] = { "M25", "what was received is known in memory only" },
+    [PLANT_M28] = { "M28",
+        "what a binding wrote into its file passes for a change of this "
+        "machine" },
     [PLANT_BARE_DEATH] = { "bare-death",
         "a row without a signed change ends the life of an item" },
     [PLANT_ACKS_EARLY] = { "acks-early",

@@ -36,6 +36,7 @@ enum plant {
     PLANT_M23A,
     PLANT_M23B,
     PLANT_M25,
+    PLANT_M28,
     PLANT_BARE_DEATH,
     PLANT_ACKS_EARLY,
     PLANT_AUDIT_SILENT,

@@ -1,5 +1,6 @@
 #include "files/binding.h"
 
+#include "base/plant.h"
 #include "files/binding_impl.h"
 
 #include <stdio.h>
@@ -388,7 +389,8 @@ static int wrote(struct binding *b)
         b->run = b->opt.runs;
         b->reverted = false;
         rc = binding_copy(&b->after, buf_slice(&b->file));
-        return rc == SYNCLINE_OK ? agree(b) : rc;
+        b->has_next = b->has_next && !PLANTED(M28);
+        return rc == SYNCLINE_OK && !PLANTED(M28) ? agree(b) : rc;
     }
     b->has_next = false;
     if (!b->has_base)

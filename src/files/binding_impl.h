@@ -88,7 +88,8 @@ NODISCARD int binding_version(struct json **out, struct binding *b,
 /* The text that says doc, into b->out; text may be empty. */
 NODISCARD int binding_splice(struct binding *b, struct slice text,
     const struct json *doc, struct errmsg *why);
-/* What the file would say of the item's document. file may be NULL. */
+/* What the file would say of the item's document. file may be NULL. EINVAL: it
+ * cannot say so, for the parts that are its own. */
 NODISCARD int binding_keep_local(struct json **out, struct binding *b,
     const struct json *item, const struct json *file, struct errmsg *why);
 NODISCARD int binding_check(

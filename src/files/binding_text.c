@@ -58,11 +58,22 @@ int binding_keep_local(struct json **out, struct binding *b,
     const struct json *item, const struct json *file, struct errmsg *why)
 {
     const struct json *nothing = json_new(&b->arena, JSON_OBJECT);
+    struct json *shared, *theirs;
+    int rc;
 
     if (nothing == NULL)
         return SYNCLINE_ENOMEM;
-    return local_keep(out, item, file != NULL ? file : nothing, &b->opt.local,
+    rc = local_keep(out, item, file != NULL ? file : nothing, &b->opt.local,
         &b->arena, why);
+    if (rc == SYNCLINE_OK)
+        rc = local_strip(&shared, *out, &b->opt.local, &b->arena, why);
+    if (rc == SYNCLINE_OK)
+        rc = local_strip(&theirs, item, &b->opt.local, &b->arena, why);
+    if (rc != SYNCLINE_OK || json_equal(shared, theirs))
+        return rc;
+    return errmsg_set(why, SYNCLINE_EINVAL,
+        "the item has something else than an object where this file has parts "
+        "of its own");
 }
 
 int binding_check(struct binding *b, const struct json *doc, struct errmsg *why)

@@ -455,6 +455,27 @@ static struct schema *number_schema(void)
     return s;
 }
 
+TEST(an_item_that_leaves_no_room_for_local_parts_is_told_and_not_written)
+{
+    static const struct slice here = { (const uint8_t *)"/here", 5 };
+    struct binding_world w = { .opt = { .prefer = PREFER_FILE } };
+
+    w.opt.local = (struct local_parts){ &here, 1 };
+    world_set_file(&w, "{\"a\":1,\"here\":7}");
+    world_start(&w);
+    world_settle(&w);
+    world_put(&w, "5");
+    world_settle(&w);
+    CHECK_INT(w.writes, 0);
+    world_check(&w, "{\"a\":1,\"here\":7}", "5");
+    world_check_trouble(&w, BINDING_ITEM_REFUSED, "parts of its own");
+    world_put(&w, "{\"a\":2}");
+    world_settle(&w);
+    world_check(&w, "{\"a\":2,\"here\":7}", "{\"a\":2}");
+    world_check_trouble(&w, BINDING_ITEM_REFUSED, NULL);
+    world_close(&w);
+}
+
 TEST(what_the_schema_forbids_goes_neither_way)
 {
     struct schema *s = number_schema();
