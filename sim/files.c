@@ -333,7 +333,7 @@ void sim_file_start(struct machine *m)
     ENSURE(binding_new(&f->binding, &opt) == SYNCLINE_OK);
     if (f->record.len > 0 &&
         binding_load(f->binding, buf_slice(&f->record)) != SYNCLINE_OK)
-        world_fail(m->world, "I17", "machine %u cannot read its record", m->ix);
+        world_fail(m->world, "record", "machine %u cannot read its own", m->ix);
     f->timer_us = UINT64_MAX;
     f->touched = false;
     f->quiet_us = m->world->now_us;
