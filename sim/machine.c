@@ -388,17 +388,17 @@ void machine_start(struct machine *m)
     opt.group_max = m->world->opt.grouped ? 4 : 0;
     note_history(m, &opt);
     m->resolving = 0;
-    opt.copied = m->copied;
-    m->copied = false;
     m->failing = false;
     m->life++;
     m->timer_us = UINT64_MAX;
     m->flush_planned = m->syncing = m->checkpointing = false;
     m->paused_until_us = 0;
     sim_clock_reboot(&m->clock, &m->draw, w->now_us);
-    open_disk(m);
+    open_disk(m); /* where a copy may be put in place of what is damaged */
     if (w->failed)
         return;
+    opt.copied = m->copied;
+    m->copied = false;
     rc = node_new(&m->node, &opt, sim_clock_mono(&m->clock, w->now_us),
         sim_clock_wall(&m->clock, w->now_us), &why);
     if (rc != SYNCLINE_OK) {
