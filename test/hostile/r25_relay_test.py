@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """R25, R26: a relay that wants to know, to falsify, to speak for others."""
 
+import base64
 import contextlib
 import os
 import sys
@@ -238,6 +239,34 @@ def what_it_alters_is_refused():
         for row in rows[:3]:
             tap.equal(_brings(scene, row), 0, "as it was")
         for i in range(3):
+            v.waits_for("item-%d" % i, {"n": i})
+
+
+def what_it_cuts_or_pads_is_refused():
+    """Each item short of some of its end, or of a byte within; or with more:
+    bytes behind it, a byte within, all of it twice, base64 as older relays had
+    it. Seals are as long as they are."""
+    with _scene() as scene:
+        v, n = scene.victim, 5
+        rows = _sealed(scene, n)
+        key, item = rows[2]
+        size = len(item)
+        bent = [item[:size - cut] for cut in (1, 2, 16, 17, 64)]
+        bent += [item[:size * i // 12] for i in range(12)]
+        bent += [item[:at] + item[at + 1:]
+                 for at in range(size // 9, size, size // 9)]
+        bent += [item[:at] + b"\0" + item[at:]
+                 for at in range(size // 9, size, size // 9)]
+        bent += [item + b"\0", item + item, base64.b64encode(item)]
+        codes = [_brings(scene, (key, b)) for b in bent]
+        tap.equal({c for c in codes} - {0, peer.EMALFORMED, peer.EDENIED},
+                  set(), "codes of BYE")
+        tap.check(sum(c != 0 for c in codes) > len(codes) // 2,
+                  "who is closed: %r" % codes)
+        tap.equal(v.get("item-2"), None, "what was taken of it")
+        for row in rows:
+            tap.equal(_brings(scene, row), 0, "as it was")
+        for i in range(n):
             v.waits_for("item-%d" % i, {"n": i})
 
 
