@@ -85,6 +85,11 @@ int cli_try(struct cli *c, struct json *request, struct json **answer,
  * a sentence on stderr, if there is one and it is a terminal. */
 int cli_do(struct cli *c, struct json *request, const char *done);
 
+/* Before what cannot be taken back: asks on a terminal, elsewhere only yes
+ * lets it go on. What is about to be done is a sentence without an end. */
+int cli_confirm(struct cli *c, bool yes, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
 /* Reads --wait and --timeout (flags by index) into a request. */
 int cli_set_wait(
     struct cli *c, struct json *request, const char *wait, const char *timeout);

@@ -217,3 +217,22 @@ int cli_read_all(struct cli *c, const char *path, struct slice *out)
     buf_free(&b);
     return rc;
 }
+
+int cli_confirm(struct cli *c, bool yes, const char *fmt, ...)
+{
+    char what[256], line[16];
+    va_list ap;
+
+    if (yes)
+        return CLI_DONE;
+    va_start(ap, fmt);
+    (void)vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    if (isatty(STDIN_FILENO) != 1 || c->json)
+        return cli_usage(c, "%s; --yes says that it is meant", what);
+    (void)fprintf(stderr, "%s; do it? [y/N] ", what);
+    if (fgets(line, sizeof line, stdin) != NULL &&
+        (line[0] == 'y' || line[0] == 'Y'))
+        return CLI_DONE;
+    return cli_fail(c, "nothing was changed");
+}

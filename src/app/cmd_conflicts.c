@@ -26,6 +26,30 @@ static void print_side(
             SLICE_FMT(cli_time(c, json_get_int(side, "time", 0))));
 }
 
+/* Whose value it is by now, of one that is settled. */
+static void print_now(struct cli *c, const struct json *conflict)
+{
+    static const char *const sides[] = { "winner", "loser" };
+    const struct json *now = json_get(conflict, "now");
+    const struct json *value = json_get(now, "value");
+    const struct slice by = cli_who(c, now);
+    const char *whose = "";
+
+    if (now == NULL)
+        return;
+    for (int i = 0; i < 2 && value != NULL; i++)
+        if (json_equal(value, json_get(json_get(conflict, sides[i]), "value")))
+            whose = i == 0 ? "  (the winner's)" : "  (the loser's)";
+    (void)printf("  now     %.*s%s\n",
+        SLICE_FMT(value != NULL                      ? cli_compact(c, value)
+                : json_get_bool(now, "other", false) ? SLICE_LIT("(an item)")
+                                                     : SLICE_LIT("(deleted)")),
+        whose);
+    if (by.len > 0)
+        (void)printf("          by %.*s, %.*s\n", SLICE_FMT(by),
+            SLICE_FMT(cli_time(c, json_get_int(now, "time", 0))));
+}
+
 static void print_conflict(struct cli *c, const struct json *conflict)
 {
     const struct slice state = json_get_str(conflict, "state");
@@ -39,6 +63,7 @@ static void print_conflict(struct cli *c, const struct json *conflict)
         json_get_bool(conflict, "returned", false) ? ", returned" : "");
     print_side(c, "winner", json_get(conflict, "winner"));
     print_side(c, "loser", json_get(conflict, "loser"));
+    print_now(c, conflict);
 }
 
 /* What can be done about them. */
@@ -99,7 +124,10 @@ const struct command cmd_conflicts = {
     .name = "conflicts",
     .args = "[SPACE [KEY]] [--all]",
     .summary = "list values that were written without seeing each other",
-    .help = "Both values of each; the winner is in effect. One is open, "
+    .help = "Both values of each; the winner of an open one is in effect. Of "
+            "one that is settled\n`now` is what is in effect and whose it is; "
+            "`syncline audit` on the machine where\nsomebody chose says who. "
+            "One is open, "
             "resolved (somebody\nchose) or superseded (a later write had seen "
             "both: nothing is to be done).\nReturned is what a member brings "
             "back of an item that was deleted while it was\naway; `syncline "

@@ -107,6 +107,14 @@ static int put_mesh_key(struct admin *q, const char *kind, struct slice name,
     return rc == SYNCLINE_OK ? admin_reply_durable(q, sp, 0) : rc;
 }
 
+static int audit_space(struct node *n, const char *kind, struct slice name)
+{
+    const struct audit_field fields[] = { AUDIT_TEXT("space", name),
+        AUDIT_END };
+
+    return node_audit(n, kind, fields);
+}
+
 static int on_space_add(struct admin *q)
 {
     struct slice name = json_get_str(q->args, "name");
@@ -122,9 +130,9 @@ static int on_space_add(struct admin *q)
         rc = errmsg_set(q->why, SYNCLINE_ELIMIT,
             "%.*s: there are %u spaces, as many as can be made",
             SLICE_FMT(name), spaces_n(q->n));
-    return rc == SYNCLINE_OK
-        ? put_mesh_key(q, "space/", name, SLICE_NONE, SLICE_LIT("true"))
-        : rc;
+    if (rc == SYNCLINE_OK)
+        rc = put_mesh_key(q, "space/", name, SLICE_NONE, SLICE_LIT("true"));
+    return rc == SYNCLINE_OK ? audit_space(q->n, "space", name) : rc;
 }
 
 struct key_list {
@@ -167,9 +175,26 @@ static int delete_items(struct admin *q, struct space *sp)
     return rc;
 }
 
+static int space_removed(struct admin *q, struct slice name, uint64_t items)
+{
+    const struct audit_field fields[] = { AUDIT_TEXT("space", name),
+        AUDIT_NUMBER("items", items), AUDIT_END };
+    struct buf also = { 0 };
+    int rc = node_audit(q->n, "space-removed", fields);
+
+    buf_printf(&also, ",\"items\":%llu", (unsigned long long)items);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&also);
+    if (rc == SYNCLINE_OK)
+        rc = wait_also(q->n, buf_slice(&also));
+    buf_free(&also);
+    return rc;
+}
+
 static int on_space_rm(struct admin *q)
 {
     struct slice name = json_get_str(q->args, "name");
+    uint64_t items = 0;
     struct space *sp;
     int rc = admin_find_space(q, name, &sp);
 
@@ -178,22 +203,17 @@ static int on_space_rm(struct admin *q)
     if (rc == SYNCLINE_OK && space_is_fixed(name))
         rc = errmsg_set(q->why, SYNCLINE_EDENIED,
             "%.*s: this space cannot be removed", SLICE_FMT(name));
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        items = sp->s.alive;
         rc = delete_items(q, sp);
-    return rc == SYNCLINE_OK
-        ? put_mesh_key(q, "space/", name, SLICE_NONE, SLICE_NONE)
-        : rc;
+    }
+    if (rc == SYNCLINE_OK)
+        rc = put_mesh_key(q, "space/", name, SLICE_NONE, SLICE_NONE);
+    return rc == SYNCLINE_OK ? space_removed(q, name, items) : rc;
 }
 
-static int on_policies(struct admin *q)
+static void put_policies(struct buf *b, const struct space *sp, bool *any)
 {
-    struct buf b = { 0 };
-    struct space *sp;
-    int rc = admin_find_space(q, json_get_str(q->args, "space"), &sp);
-
-    if (rc != SYNCLINE_OK)
-        return rc;
-    buf_put_str(&b, "{\"ok\":true,\"policies\":[");
     for (uint32_t i = 0; i <= sp->policies_n; i++) {
         struct slice prefix =
             i < sp->policies_n ? sp->policies[i].prefix : SLICE_NONE;
@@ -202,15 +222,52 @@ static int on_policies(struct admin *q)
 
         if (i == sp->policies_n && i > 0 && sp->policies[i - 1].prefix.len == 0)
             continue; /* the default has been replaced */
-        buf_put_str(&b, i > 0 ? ",{\"space\":" : "{\"space\":");
-        json_print_string(&b, sp->name, false);
-        buf_put_str(&b, ",\"prefix\":");
-        json_print_string(&b, prefix, false);
-        buf_printf(&b, ",\"policy\":\"%s\"}", policy_name(p));
+        buf_put_str(b, *any ? ",{\"space\":" : "{\"space\":");
+        json_print_string(b, sp->name, false);
+        buf_put_str(b, ",\"prefix\":");
+        json_print_string(b, prefix, false);
+        buf_printf(b, ",\"policy\":\"%s\"}", policy_name(p));
+        *any = true;
     }
-    buf_put_u8(&b, ']');
-    schemas_put(&b, sp);
-    buf_put_u8(&b, '}');
+}
+
+/* Of one space, of those that are named, or of all. */
+static bool is_told(const struct admin *q, const struct space *sp)
+{
+    const struct slice name = json_get_str(q->args, "space");
+    const struct json *names = json_get(q->args, "spaces");
+
+    if (!space_shown(sp))
+        return false;
+    if (name.len > 0)
+        return slice_eq(name, sp->name);
+    if (names == NULL || names->type != JSON_ARRAY)
+        return !space_is_inner(sp);
+    for (const struct json *v = names->first; v != NULL; v = v->next)
+        if (v->type == JSON_STRING && slice_eq(v->s, sp->name))
+            return true;
+    return false;
+}
+
+static int on_policies(struct admin *q)
+{
+    struct buf b = { 0 };
+    struct space *sp;
+    bool any = false;
+    int rc = admin_find_space(q, json_get_str(q->args, "space"), &sp);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    buf_put_str(&b, "{\"ok\":true,\"policies\":[");
+    for (sp = q->n->spaces; sp != NULL; sp = sp->next)
+        if (is_told(q, sp))
+            put_policies(&b, sp, &any);
+    buf_put_str(&b, "],\"schemas\":[");
+    any = false;
+    for (sp = q->n->spaces; sp != NULL; sp = sp->next)
+        if (is_told(q, sp))
+            schemas_put(&b, sp, &any);
+    buf_put_str(&b, "]}");
     return admin_reply(q, &b);
 }
 
@@ -261,6 +318,12 @@ static int on_policy_set(struct admin *q)
     rc = buf_status(&json);
     if (rc == SYNCLINE_OK)
         rc = put_rule(q, "policy/", sp, buf_slice(&json));
+    if (rc == SYNCLINE_OK) {
+        const struct audit_field fields[] = { AUDIT_TEXT("space", sp->name),
+            AUDIT_TEXT("policy", slice_str(policy_name(policy))), AUDIT_END };
+
+        rc = node_audit(q->n, "policy", fields);
+    }
     buf_free(&json);
     return rc;
 }
@@ -277,14 +340,18 @@ static int on_schema_set(struct admin *q)
             "schema: missing; null: there is none any more");
     if (rc != SYNCLINE_OK)
         return rc;
-    if (schema->type == JSON_NULL)
-        return put_rule(q, "schema/", sp, SLICE_NONE);
+    if (schema->type == JSON_NULL) {
+        rc = put_rule(q, "schema/", sp, SLICE_NONE);
+        return rc == SYNCLINE_OK ? audit_space(q->n, "schema", sp->name) : rc;
+    }
     json_print(&json, schema, JSON_CANONICAL);
     rc = buf_status(&json);
     if (rc == SYNCLINE_OK)
         rc = schemas_read(q->n, buf_slice(&json), q->why);
     if (rc == SYNCLINE_OK)
         rc = put_rule(q, "schema/", sp, buf_slice(&json));
+    if (rc == SYNCLINE_OK)
+        rc = audit_space(q->n, "schema", sp->name);
     buf_free(&json);
     return rc;
 }

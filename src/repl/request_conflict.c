@@ -164,9 +164,65 @@ static void put_side(struct node *n, struct buf *b, const char *side,
     buf_put_u8(b, '}');
 }
 
-int admin_conflicts(struct admin *q)
+/* What is in effect where they met, and whose it is: of one that is settled. */
+static int put_now(struct node *n, struct buf *b,
+    const struct found_conflict *f, struct subject *about)
+{
+    const struct item *it = &about->st.item;
+    const struct cell *cell;
+    const struct change *by = NULL;
+    int rc = subject_of(n, f, about);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    cell = item_alive(it) ? item_find(it, f->path) : NULL;
+    if (cell != NULL)
+        by = &it->changes[cell->change];
+    else if (!item_alive(it) && it->tomb >= 0)
+        by = &it->changes[it->tomb];
+    buf_put_str(b, ",\"now\":{");
+    if (cell != NULL && cell->value.ptr != NULL) {
+        buf_put_str(b, "\"value\":");
+        buf_put_slice(b, cell->value);
+    } else {
+        buf_put_str(b,
+            cell == NULL && item_alive(it) ? "\"other\":true"
+                                           : "\"deleted\":true");
+    }
+    if (by != NULL) {
+        buf_put_u8(b, ',');
+        put_who(n, b, &by->first.replica);
+        buf_printf(b, ",\"time\":%llu", time_told(by->wall_us));
+    }
+    buf_put_u8(b, '}');
+    return SYNCLINE_OK;
+}
+
+static int put_conflict(struct node *n, struct buf *b,
+    const struct found_conflict *f, enum conflict_state state,
+    struct subject *about)
 {
     static const char *const names[] = { "open", "superseded", "resolved" };
+    int rc = SYNCLINE_OK;
+
+    buf_printf(b, "{\"id\":\"%s\",\"space\":", f->id);
+    json_print_string(b, f->space->name, false);
+    buf_put_str(b, ",\"key\":");
+    json_print_string(b, f->key, false);
+    buf_put_str(b, ",\"path\":");
+    json_print_string(b, f->path, false);
+    buf_printf(b, ",\"state\":\"%s\"%s", names[state],
+        (f->record.state & CONFLICT_RETURNED) != 0 ? ",\"returned\":true" : "");
+    put_side(n, b, "loser", &f->record.loser, false);
+    put_side(n, b, "winner", &f->record.winner, is_left_out(n, f, about));
+    if (state != STATE_OPEN)
+        rc = put_now(n, b, f, about);
+    buf_put_u8(b, '}');
+    return rc;
+}
+
+int admin_conflicts(struct admin *q)
+{
     struct conflict_scan s = { .n = q->n,
         .only_key = json_get_str(q->args, "key") };
     bool all = json_get_bool(q->args, "all", false), any = false;
@@ -188,19 +244,8 @@ int admin_conflicts(struct admin *q)
         rc = state_of(q->n, f, &about, &state);
         if (rc != SYNCLINE_OK || (state != STATE_OPEN && !all))
             continue;
-        buf_printf(&b, "%s{\"id\":\"%s\",\"space\":", any ? "," : "", f->id);
-        json_print_string(&b, f->space->name, false);
-        buf_put_str(&b, ",\"key\":");
-        json_print_string(&b, f->key, false);
-        buf_put_str(&b, ",\"path\":");
-        json_print_string(&b, f->path, false);
-        buf_printf(&b, ",\"state\":\"%s\"%s", names[state],
-            (f->record.state & CONFLICT_RETURNED) != 0 ? ",\"returned\":true"
-                                                       : "");
-        put_side(q->n, &b, "loser", &f->record.loser, false);
-        put_side(q->n, &b, "winner", &f->record.winner,
-            is_left_out(q->n, f, &about));
-        buf_put_u8(&b, '}');
+        buf_put_str(&b, any ? "," : "");
+        rc = put_conflict(q->n, &b, f, state, &about);
         any = true;
     }
     buf_put_str(&b, "]}");
@@ -324,6 +369,17 @@ static int take_side(struct admin *q, const struct found_conflict *f,
     return rc == SYNCLINE_OK ? put_at(q, f, value) : rc;
 }
 
+/* By whom it was settled stands here: a record of a conflict does not say. */
+static int audit_resolve(
+    struct node *n, const struct found_conflict *f, struct slice take)
+{
+    const struct audit_field fields[] = { AUDIT_TEXT("id", slice_str(f->id)),
+        AUDIT_TEXT("space", f->space->name), AUDIT_TEXT("take", take),
+        AUDIT_END };
+
+    return node_audit(n, "resolve", fields);
+}
+
 static int resolve(struct admin *q, const struct found_conflict *f)
 {
     struct slice take = json_get_str(q->args, "take");
@@ -345,8 +401,11 @@ static int resolve(struct admin *q, const struct found_conflict *f)
         rc = conflict_mark_resolved(q->n, f->space, f->tail);
     if (rc == SYNCLINE_OK)
         rc = item_read(q->n, f->space, f->key, &st);
-    return rc == SYNCLINE_OK ? admin_reply_durable(q, f->space, st.item.version)
-                             : rc;
+    if (rc == SYNCLINE_OK)
+        rc = admin_reply_durable(q, f->space, st.item.version);
+    return rc == SYNCLINE_OK
+        ? audit_resolve(q->n, f, take.len > 0 ? take : SLICE_LIT("value"))
+        : rc;
 }
 
 int admin_resolve(struct admin *q)

@@ -143,11 +143,11 @@ int schemas_put_flaw(struct node *n, struct buf *b, const struct space *sp,
     return SYNCLINE_OK;
 }
 
-void schemas_put(struct buf *b, const struct space *sp)
+void schemas_put(struct buf *b, const struct space *sp, bool *any)
 {
-    buf_put_str(b, ",\"schemas\":[");
     for (uint32_t i = 0; i < sp->schemas_n; i++) {
-        buf_put_str(b, i > 0 ? ",{\"space\":" : "{\"space\":");
+        buf_put_str(b, *any ? ",{\"space\":" : "{\"space\":");
+        *any = true;
         json_print_string(b, sp->name, false);
         buf_put_str(b, ",\"prefix\":");
         json_print_string(b, sp->schemas[i].prefix, false);
@@ -155,5 +155,4 @@ void schemas_put(struct buf *b, const struct space *sp)
         buf_put_slice(b, sp->schemas[i].text);
         buf_put_u8(b, '}');
     }
-    buf_put_u8(b, ']');
 }

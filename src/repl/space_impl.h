@@ -195,7 +195,7 @@ NODISCARD int schemas_check(struct node *n, const struct space *sp,
 NODISCARD int schemas_put_flaw(struct node *n, struct buf *b,
     const struct space *sp, struct slice key, struct slice document);
 /* A member with all of a space. */
-void schemas_put(struct buf *b, const struct space *sp);
+void schemas_put(struct buf *b, const struct space *sp, bool *any);
 /* Can it be one? */
 NODISCARD int schemas_read(
     struct node *n, struct slice text, struct errmsg *why);

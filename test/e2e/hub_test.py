@@ -307,6 +307,56 @@ def a_conflict_is_settled():
             h.ask("POST", "/v1/conflicts/" + one["id"], json={"take": "loser"})
             equal(h.json("GET", "/v1/conflicts")["conflicts"], [], "settled")
             equal(a.get("x"), one["loser"]["value"], "as was chosen")
+            told, = h.json("GET", "/v1/conflicts?all=true")["conflicts"]
+            equal((told["state"], told["now"]["value"], told["now"]["name"]),
+                  ("resolved", one["loser"]["value"], "a"), "what is now")
+        a.call("audit")
+        with open(os.path.join(a.dir, "audit.log")) as log:
+            record = [r for r in map(json.loads, log)
+                      if r["kind"] == "resolve"][-1]
+        equal(record["details"], {"id": one["id"], "space": "default",
+                                  "take": "loser"}, "how it was settled")
+        check("token" in record["who"], "by whom")
+        holds(a.do("conflicts", "default", "--all"), "(the loser's)",
+              "by a,")
+
+
+def policies_are_told_of_all_that_a_token_has():
+    with World() as w:
+        a, = w.nodes("a")
+        for space in ("notes", "other"):
+            a.do("space", "add", space)
+        a.do("policy", "notes", "manual")
+        made = json.loads(a.do("token", "create", "--name", "s", "--space",
+                               "notes", "--json"))
+
+        def told(hub, query=""):
+            return {(p["space"], p["policy"]) for p in hub.json(
+                "GET", "/v1/policies" + query)["policies"]}
+        with Hub(a) as h, Hub(a, made["secret"]) as one:
+            equal(told(h), {("config", "lww"), ("default", "lww"), ("notes", "manual"),
+                            ("other", "lww")}, "of all")
+            equal(told(h, "?space=other"), {("other", "lww")}, "of one")
+            equal(told(one), {("notes", "manual")}, "of its own")
+            one.ask("GET", "/v1/policies?space=other", 403)
+            one.ask("GET", "/v1/spaces", 403)
+
+
+def a_space_goes_if_that_is_meant():
+    with World() as w:
+        a, = w.nodes("a")
+        a.do("space", "add", "notes")
+        for i in range(3):
+            a.put("k%d" % i, i, space="notes")
+        a.refuses("space", "rm", "notes", code=2, says="--yes")
+        equal(a.get("k0", space="notes"), 0, "it is still there")
+        holds(a.do("space", "rm", "notes", "--yes"), "notes", "deleted: 3")
+        a.call("audit")
+        with open(os.path.join(a.dir, "audit.log")) as log:
+            told = {r["kind"]: r["details"] for r in map(json.loads, log)}
+        equal((told["space"], told["space-removed"]),
+              ({"space": "notes"}, {"space": "notes", "items": 3}),
+              "the audit log")
 
 
 def the_mesh_is_shown_and_changed():

@@ -612,7 +612,7 @@ def what_the_small_commands_send():
                 (["resolve", "c7", "--value", "[]"],
                  {"op": "resolve", "id": "c7", "value": []}),
                 (["space", "add", "x"], {"op": "space_add", "name": "x"}),
-                (["space", "rm", "x"], {"op": "space_rm", "name": "x"}),
+                (["space", "rm", "x", "--yes"], {"op": "space_rm", "name": "x"}),
                 (["policy", "s", "manual"],
                  {"op": "policy_set", "space": "s", "prefix": "",
                   "policy": "manual"}),

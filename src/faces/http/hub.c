@@ -334,7 +334,7 @@ static struct json *judge_head(struct hub_conn *c, const struct http_request *r,
     if (!hub_guard_origin(c, r) || hub_page(c, r) || !find_route(c, r, m, a))
         return NULL;
     args = make_args(c, r, m, a);
-    return args != NULL && hub_guard_access(c, r, m, args) ? args : NULL;
+    return args != NULL && hub_guard_access(c, r, m, args, a) ? args : NULL;
 }
 
 /* Before a body is taken in. */

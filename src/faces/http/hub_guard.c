@@ -290,6 +290,20 @@ static bool check_type(
     return false;
 }
 
+/* Where no space is named: what may be told of those it has alone. */
+static bool name_spaces(const struct hub_grant *g, const struct route *route,
+    struct json *args, struct arena *a)
+{
+    struct json *names = json_new(a, JSON_ARRAY);
+
+    if (!route->is_of_spaces || json_get(args, "space") != NULL)
+        return false;
+    for (size_t i = 0; names != NULL && i < g->spaces_n; i++)
+        if (json_append(names, json_new_str(a, g->spaces[i])) == NULL)
+            return false;
+    return json_add(args, SLICE_LIT("spaces"), names) != NULL;
+}
+
 /* One that has a place of this token already keeps it. */
 static bool take_place(struct hub_conn *c, const struct hub_grant *grant)
 {
@@ -314,7 +328,7 @@ static bool take_place(struct hub_conn *c, const struct hub_grant *grant)
 }
 
 bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
-    const struct matched *m, const struct json *args)
+    const struct matched *m, struct json *args, struct arena *a)
 {
     const struct route *route = m->route;
     struct hub_grant grant = { .scope = HUB_OPEN };
@@ -330,7 +344,8 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
         return false;
     if (grant.scope < route->scope ||
         (route->answer != ANSWER_SOCKET &&
-            !is_of_space(&grant, json_get_str(args, "space")))) {
+            !is_of_space(&grant, json_get_str(args, "space")) &&
+            !name_spaces(&grant, route, args, a))) {
         static const char *const names[] = { "open", "read", "write", "admin" };
 
         hub_problem(c, 403, "EDENIED", SLICE_NONE,

@@ -44,7 +44,7 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r);
 /* R10 and R12: the token, what it is good for, the kind of body. m is what the
  * path was found to be. False: it has been answered. */
 bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
-    const struct matched *m, const struct json *args);
+    const struct matched *m, struct json *args, struct arena *a);
 
 /* Is the body a list of RFC 6902, by its type? */
 bool hub_is_json_patch(const struct http_request *r);

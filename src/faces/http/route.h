@@ -54,6 +54,7 @@ struct route {
     enum answer_kind answer;
     const char *id, *tag, *summary;
     struct param query[ROUTE_PARAMS], args[ROUTE_PARAMS];
+    bool is_of_spaces; /* it tells of all that a token has, or of `space` */
 };
 
 extern const struct route routes[];
