@@ -143,9 +143,15 @@ def what_is_wrong_with_a_parameter_is_said():
             for query, detail in (
                     ("prefix=%ff", "prefix: not UTF-8"),
                     ("prefix=a&prefix=b", "prefix: there twice, or not"),
+                    ("prefx=a", "prefx: there is no such parameter here; there "
+                     "are prefix, after, limit, values"),
+                    ("%70%ff=1", "the query is not percent-encoded"),
                     ("limit=x", "limit: not as /openapi.json")):
                 told = h.json("GET", ITEMS + "?" + query, 400)
                 holds(told["detail"], detail)
+            holds(h.json("GET", "/v1/status?x", 400)["detail"],
+                  "x: there is no such parameter here; there are none")
+            equal(h.json("GET", ITEMS + "?&limit=1&")["items"], [], "empty")
             for ms in ("3600001", "99999999999"):
                 told = h.json("PUT", ITEMS + "/x?wait=0&wait_ms=" + ms, 400,
                               json=1)
@@ -153,6 +159,28 @@ def what_is_wrong_with_a_parameter_is_said():
                       "to 3600000", "nothing was written")
             equal(a.get("x"), None, "nothing was written")
             h.ask("PUT", ITEMS + "/x?wait=0&wait_ms=3600000", json=1)
+
+
+def a_refusal_has_a_code_and_fits_what_is_missing():
+    """Whoever refuses: the operation, the hub, or the protocol before it."""
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            for method, path, status, code, more in (
+                    ("GET", "/v1/status", 421, "EDENIED",
+                     {"headers": {"Host": "elsewhere.example"}}),
+                    ("GET", "/v1/socket", 426, "EUNSUPPORTED", {}),
+                    ("PUT", ITEMS + "/x", 413, "ELIMIT",
+                     {"data": b" " * (17 << 20), "headers": {
+                         "Content-Type": "application/json"}}),
+                    ("PUT", ITEMS + "/x", 415, "EUNSUPPORTED", {"data": b"1"}),
+                    ("PUT", ITEMS + "/x", 400, "EINVAL", {}),
+                    ("PATCH", ITEMS + "/x", 400, "EINVAL", {}),
+                    ("POST", "/v1/tokens", 400, "EINVAL", {})):
+                told = h.json(method, path, status, **more)
+                equal((told["status"], told["code"]), (status, code),
+                      "%s %s" % (method, path))
+            h.ask("POST", "/v1/invitations")  # all of its body is optional
 
 
 def there_may_be_more_callers_than_files_by_default():

@@ -304,10 +304,10 @@ TEST(a_refusal_is_a_problem_document)
         "HTTP/1.1 415 Unsupported Media Type\r\n"
         "Content-Type: application/problem+json\r\n"
         "Accept-Encoding: identity\r\nConnection: close\r\n"
-        "Content-Length: 122\r\n\r\n"
+        "Content-Length: 144\r\n\r\n"
         "{\"type\":\"about:blank\",\"title\":\"Unsupported Media Type\","
         "\"status\":415,\"detail\":\"The body is compressed; send it as it is."
-        "\"}\n");
+        "\",\"code\":\"EUNSUPPORTED\"}\n");
     http_world_close(&w);
 }
 

@@ -60,10 +60,29 @@ void put_status_line(struct buf *b, unsigned status)
     buf_printf(b, "HTTP/1.1 %u %s\r\n", status, name_of(status));
 }
 
+/* As of doc/api.md. */
+static const char *code_of(unsigned status)
+{
+    switch (status) {
+    case 408:
+        return "ETIMEOUT";
+    case 413:
+    case 414:
+    case 431:
+        return "ELIMIT";
+    case 415:
+    case 501:
+    case 505:
+        return "EUNSUPPORTED";
+    default:
+        return "EMALFORMED";
+    }
+}
+
 void put_problem(struct buf *b, unsigned status, const char *detail)
 {
     buf_printf(b,
         "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,"
-        "\"detail\":\"%s\"}\n",
-        name_of(status), status, detail);
+        "\"detail\":\"%s\",\"code\":\"%s\"}\n",
+        name_of(status), status, detail, code_of(status));
 }

@@ -65,6 +65,11 @@ bool http_list_has(
 NODISCARD int http_query(
     const struct http_request *r, const char *name, struct buf *out);
 
+/* The decoded name of the next parameter, in place of what out had; rest begins
+ * as the query. False: there is no other. One that is not percent-encoded gives
+ * what is no UTF-8. */
+bool http_query_next(struct slice *rest, struct buf *out);
+
 struct http_events {
     void *ctx;
     void (*on_request)(

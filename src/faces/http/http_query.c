@@ -89,3 +89,19 @@ int http_query(const struct http_request *r, const char *name, struct buf *out)
     }
     return is_found ? decode(found, out) : SYNCLINE_ENOTFOUND;
 }
+
+bool http_query_next(struct slice *rest, struct buf *out)
+{
+    while (rest->len > 0) {
+        struct slice one = cut_at(rest, '&');
+        const struct slice name = cut_at(&one, '=');
+
+        if (name.len == 0 && one.len == 0)
+            continue;
+        buf_clear(out);
+        if (decode(name, out) != SYNCLINE_OK)
+            buf_put_u8(out, 0xff);
+        return true;
+    }
+    return false;
+}

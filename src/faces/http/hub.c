@@ -33,6 +33,33 @@ static struct json *read_param(
     return json_new_int(a, i);
 }
 
+/* Nothing that is asked for is passed over. */
+static bool check_query(
+    struct hub_conn *c, const struct http_request *r, const struct route *route)
+{
+    struct slice rest = r->query;
+    struct buf name = { 0 }, known = { 0 };
+    bool all = true;
+
+    for (size_t i = 0; i < ROUTE_PARAMS && route->query[i].name != NULL; i++)
+        buf_printf(&known, "%s%s", i > 0 ? ", " : "", route->query[i].name);
+    while (all && http_query_next(&rest, &name)) {
+        all = route_has_param(route, buf_slice(&name));
+        if (!all && utf8_valid(buf_slice(&name)))
+            hub_problem(c, 400, "EINVAL", SLICE_NONE,
+                "%.*s: there is no such parameter here; %s%.*s",
+                SLICE_FMT(utf8_cut(buf_slice(&name), 60)),
+                known.len > 0 ? "there are " : "there are none",
+                SLICE_FMT(buf_slice(&known)));
+        else if (!all)
+            hub_problem(c, 400, "EMALFORMED", SLICE_NONE,
+                "the query is not percent-encoded UTF-8");
+    }
+    buf_free(&name);
+    buf_free(&known);
+    return all;
+}
+
 static bool add_query(struct hub_conn *c, const struct http_request *r,
     const struct route *route, struct json *args, struct arena *a)
 {
@@ -212,7 +239,7 @@ static struct json *make_args(struct hub_conn *c, const struct http_request *r,
             args, SLICE_LIT("op"), json_new_str(a, slice_str(m->route->op)));
     for (size_t i = 0; i < m->n; i++)
         json_add(args, m->names[i], json_new_str(a, m->values[i]));
-    if (!add_query(c, r, m->route, args, a))
+    if (!check_query(c, r, m->route) || !add_query(c, r, m->route, args, a))
         return NULL;
     if (m->route->answer == ANSWER_STREAM && last.len > 0 &&
         json_get(args, "from") == NULL)
@@ -262,7 +289,7 @@ static void ask(struct hub_conn *c, const struct json *args)
 static void upgrade(struct hub_conn *c, const struct http_request *r)
 {
     if (!r->is_websocket) {
-        hub_problem(c, 426, NULL,
+        hub_problem(c, 426, "EUNSUPPORTED",
             SLICE_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
             "this is spoken to by WebSocket");
         return;

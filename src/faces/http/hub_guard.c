@@ -99,7 +99,7 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r)
     const struct slice site = http_field(r, "sec-fetch-site");
 
     if (!is_ours(c, r->host)) {
-        hub_problem(c, 421, NULL, SLICE_NONE,
+        hub_problem(c, 421, "EDENIED", SLICE_NONE,
             "this node does not answer as that host; use "
             "http%s://127.0.0.1:%u, "
             "or name it by http.hosts",
@@ -281,9 +281,16 @@ static bool is_json(const struct http_request *r, const struct route *route)
 static bool check_type(
     struct hub_conn *c, const struct http_request *r, const struct route *route)
 {
-    if ((!r->has_body && route->body == BODY_NONE) || is_json(r, route) ||
+    const bool needs = route->body == BODY_VALUE || route->body == BODY_PATCH;
+
+    if ((!r->has_body && !needs) || (r->has_body && is_json(r, route)) ||
         PLANTED(R10_TYPE))
         return true;
+    if (!r->has_body) {
+        hub_problem(c, 400, "EINVAL", SLICE_NONE,
+            "this wants a body, of JSON; there is none");
+        return false;
+    }
     hub_problem(c, 415, "EUNSUPPORTED",
         SLICE_LIT("Accept: application/json\r\n"),
         "the body must be JSON and say so: Content-Type: application/json");

@@ -54,7 +54,8 @@ static void put_page(
         slice_eq(SLICE(known.ptr + 1, known.len - 2), slice_str(p->etag))) {
         respond(c, 304, NULL, &fields, SLICE_NONE);
     } else if (!http_list_has(r, "accept-encoding", "gzip")) {
-        hub_problem(c, 406, NULL, SLICE_LIT("Vary: Accept-Encoding\r\n"),
+        hub_problem(c, 406, "EUNSUPPORTED",
+            SLICE_LIT("Vary: Accept-Encoding\r\n"),
             "the dashboard comes as gzip only; ask with Accept-Encoding: gzip");
     } else {
         buf_put_str(&fields, "Content-Encoding: gzip\r\n");

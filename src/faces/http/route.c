@@ -274,6 +274,14 @@ const struct route routes[] = {
 };
 const size_t routes_n = sizeof routes / sizeof *routes;
 
+bool route_has_param(const struct route *r, struct slice name)
+{
+    for (size_t i = 0; i < ROUTE_PARAMS && r->query[i].name != NULL; i++)
+        if (slice_is(name, r->query[i].name))
+            return true;
+    return false;
+}
+
 const char *http_method_name(enum http_method m)
 {
     static const char *const names[] = { "GET", "HEAD", "PUT", "POST", "PATCH",

@@ -72,6 +72,8 @@ struct matched {
 NODISCARD int route_match(struct matched *out, enum http_method method,
     struct slice path, struct buf *allow, struct arena *a);
 
+bool route_has_param(const struct route *r, struct slice name);
+
 const char *http_method_name(enum http_method m);
 
 /* The OpenAPI 3.1 document. */
