@@ -27,6 +27,38 @@ static struct slice shown(struct cli *c, const struct json *value)
     return out;
 }
 
+/* With what it will be, if it waits for that. */
+static struct slice in_force(struct cli *c, const struct json *o)
+{
+    const struct json *next = json_get(o, "next");
+    const struct slice now = shown(c, json_get(o, "value"));
+
+    return next == NULL ? now
+                        : cli_printf(c, "%.*s  (from the next start on: %.*s)",
+                              SLICE_FMT(now), SLICE_FMT(shown(c, next)));
+}
+
+/* One alone: its value, for programs. */
+static int print_one(
+    struct cli *c, const struct json *options, const char *name)
+{
+    const struct json *o = options != NULL ? options->first : NULL;
+    struct slice value;
+
+    while (o != NULL && !slice_is(json_get_str(o, "name"), name))
+        o = o->next;
+    if (o == NULL)
+        return cli_fail(c, "%s: the daemon has no such option", name);
+    if (c->json)
+        return cli_print_json(c, o, JSON_CANONICAL);
+    value = shown(c, json_get(o, "value"));
+    (void)printf("%.*s\n", SLICE_FMT(value));
+    value = shown(c, json_get(o, "next"));
+    if (json_get(o, "next") != NULL)
+        cli_say(c, "from the next start on it is %.*s", SLICE_FMT(value));
+    return CLI_DONE;
+}
+
 static int print(struct cli *c, const struct json *options)
 {
     static const char *const heads[] = { "OPTION", "VALUE", "FROM" };
@@ -35,14 +67,14 @@ static int print(struct cli *c, const struct json *options)
     cli_table_init(&t, c, "lll", heads);
     for (const struct json *o = options ? options->first : NULL; o; o = o->next)
         cli_table_row(&t,
-            (const struct slice[]){ json_get_str(o, "name"),
-                shown(c, json_get(o, "value")), json_get_str(o, "source") });
+            (const struct slice[]){ json_get_str(o, "name"), in_force(c, o),
+                json_get_str(o, "source") });
     cli_table_print(&t);
     return CLI_DONE;
 }
 
 /* What a daemon that is started now would take. */
-static int run_here(struct cli *c)
+static int run_here(struct cli *c, const char *name)
 {
     struct errmsg why = { "" };
     struct json *answer, *options;
@@ -56,10 +88,13 @@ static int run_here(struct cli *c)
     answer = json_new(&c->arena, JSON_OBJECT);
     if (json_add(answer, SLICE_LIT("options"), options) == NULL)
         return cli_fail(c, "out of memory");
+    if (name != NULL)
+        return print_one(c, options, name);
     return c->json ? cli_print_answer(c, answer) : print(c, options);
 }
 
-static int show(struct cli *c)
+/* name NULL: all. */
+static int show(struct cli *c, const char *name)
 {
     struct errmsg why = { "" };
     struct json *answer;
@@ -67,12 +102,21 @@ static int show(struct cli *c)
 
     if (c->option_given || c->flag[CONFIG] != NULL ||
         control_open(&c->control, c->dir, &why) != SYNCLINE_OK)
-        return run_here(c);
+        return run_here(c, name);
     rc = cli_call(c, cli_request(c, "config"), &answer);
     if (rc != CLI_DONE)
         return rc;
+    if (name != NULL)
+        return print_one(c, json_get(answer, "options"), name);
     return c->json ? cli_print_answer(c, answer)
                    : print(c, json_get(answer, "options"));
+}
+
+static int no_option(struct cli *c, const char *name)
+{
+    return cli_fail(c,
+        "%.60s: there is no such option; `syncline config` lists them all",
+        name);
 }
 
 /* ---- changes ---- */
@@ -102,9 +146,7 @@ static int change(struct cli *c, struct json *value)
     int rc;
 
     if (name == NULL)
-        return cli_fail(c,
-            "%.60s: there is no such option; `syncline config` lists them all",
-            c->argv[1]);
+        return no_option(c, c->argv[1]);
     if (c->flag[CONFIG] != NULL ||
         control_open(&c->control, c->dir, &why) != SYNCLINE_OK)
         rc = change_here(c, value);
@@ -125,7 +167,11 @@ static int run(struct cli *c)
     struct json *value = json_new(&c->arena, JSON_OBJECT);
 
     if (strcmp(what, "show") == 0 && c->argc < 2)
-        return show(c);
+        return show(c, NULL);
+    if (strcmp(what, "get") == 0 && c->argc == 2)
+        return options_find(c->argv[1]) != NULL
+            ? show(c, options_find(c->argv[1]))
+            : no_option(c, c->argv[1]);
     if (strcmp(what, "set") == 0 && c->argc == 3) {
         cli_set(c, value, c->argv[1], c->argv[2]);
         return change(c, value);
@@ -134,13 +180,14 @@ static int run(struct cli *c)
         cli_set_json(value, c->argv[1], json_new(&c->arena, JSON_NULL));
         return change(c, value);
     }
-    return cli_usage(c, "wants nothing, `set OPTION VALUE` or `unset OPTION`");
+    return cli_usage(
+        c, "wants nothing, `get OPTION`, `set OPTION VALUE` or `unset OPTION`");
 }
 
 const struct command cmd_config = {
     .name = "config",
-    .args = "[set OPTION VALUE | unset OPTION] [--config FILE] [--OPTION "
-            "VALUE]...",
+    .args = "[get OPTION | set OPTION VALUE | unset OPTION] [--config FILE] "
+            "[--OPTION VALUE]...",
     .summary = "show the options in force and where each came from; change one",
     .help = "With a daemon in the folder: its own. Without one, or with "
             "options on the\ncommand line: what `syncline up` would take. "

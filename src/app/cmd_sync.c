@@ -24,6 +24,43 @@ static int print(struct cli *c, const struct json *answer)
     return CLI_DONE;
 }
 
+/* "b, c": those of a state. */
+static struct slice names_of(
+    struct cli *c, const struct json *answer, const char *state)
+{
+    const struct json *list = json_get(answer, "peers");
+    struct buf b = { 0 };
+    struct slice out;
+
+    for (const struct json *p = list ? list->first : NULL; p; p = p->next) {
+        if (!slice_is(json_get_str(p, "state"), state))
+            continue;
+        buf_put_str(&b, b.len > 0 ? ", " : "");
+        buf_put_slice(&b, cli_inert(c, cli_who(c, p)));
+    }
+    out = arena_dup(&c->arena, buf_slice(&b));
+    buf_free(&b);
+    return out;
+}
+
+static int tell_missing(struct cli *c, const struct json *answer)
+{
+    const struct slice away = names_of(c, answer, "unreachable");
+    const struct slice behind = names_of(c, answer, "behind");
+
+    if (away.len > 0)
+        cli_say(c,
+            "away, and not reached: %.*s; what they lack they get once "
+            "they are back",
+            SLICE_FMT(away));
+    if (behind.len > 0)
+        cli_say(c,
+            "connected, but they do not hold the same yet: %.*s; wait "
+            "longer by --wait",
+            SLICE_FMT(behind));
+    return CLI_FAILED;
+}
+
 static int run(struct cli *c)
 {
     struct json *request = cli_request(c, "sync"), *answer;
@@ -35,13 +72,14 @@ static int run(struct cli *c)
         rc = cli_duration_ms(c, c->flag[WAIT], &ms);
     if (rc == CLI_DONE && c->flag[WAIT] != NULL)
         cli_set_int(c, request, "wait_ms", ms);
+    c->waits_for = "reaching the other members";
     if (rc == CLI_DONE)
         rc = cli_call(c, request, &answer);
     if (rc != CLI_DONE)
         return rc;
     rc = c->json ? cli_print_answer(c, answer) : print(c, answer);
     return rc == CLI_DONE && !json_get_bool(answer, "synced", false)
-        ? CLI_FAILED
+        ? tell_missing(c, answer)
         : rc;
 }
 

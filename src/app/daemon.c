@@ -278,8 +278,11 @@ static void audit_config(struct daemon *d, const struct engine_asker *who,
 
     for (size_t i = 0; i < n; i++)
         (void)json_add(told, slice_str(edits[i].name),
-            edits[i].unset ? json_new(&a, JSON_NULL)
-                           : json_new_str(&a, edits[i].text));
+            edits[i].unset
+                ? json_new(&a, JSON_NULL)
+                : json_new_str(&a,
+                      options_is_text(edits[i].name) ? SLICE_LIT("changed")
+                                                     : edits[i].text));
     if (told != NULL)
         json_print(&b, told, JSON_CANONICAL);
     if (told != NULL && buf_status(&b) == SYNCLINE_OK)

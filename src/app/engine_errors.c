@@ -264,7 +264,7 @@ void engine_errors_refused(
                 "make room, a restart is not needed" } },
         { "ELIMIT", true,
             { "refused-limit", "warn", "a write was beyond a limit",
-                "write less at once, or raise the limit (limits.*)" } },
+                "write less at once" } },
         { "EDENIED", true,
             { "refused-denied", "warn", "a write was refused",
                 "see `syncline members` and `syncline clock`" } },
@@ -292,6 +292,8 @@ void engine_errors_refused(
         (void)snprintf(
             what, sizeof what, "%s: %.*s", all[i].as.what, SLICE_FMT(said));
         (void)snprintf(where, sizeof where, "{\"op\":\"%s\"}", c->op);
+        if (strstr(what, "limits.") != NULL)
+            r.advice = "write less at once, or raise the option that it names";
         r.what = what;
         r.where = slice_str(where);
         error_list_event(e->errors->list, clock_wall_us(), &r);

@@ -79,13 +79,21 @@ static void put_network(struct metrics_text *t, const struct metrics_view *v)
     metric_of(t, "reason", "other",
         n->refused > n->hasty ? n->refused - n->hasty : 0);
     metric_family(t, METRIC_COUNTER, "syncline_received_bytes", "bytes",
-        "Bytes that came, as they cross the wire.");
+        "Bytes that came from peers, as they cross the wire.");
     metric_begin(t);
     metric_end(t, n->bytes_in);
     metric_family(t, METRIC_COUNTER, "syncline_sent_bytes", "bytes",
-        "Bytes that went out, as they cross the wire.");
+        "Bytes that went out to peers, as they cross the wire.");
     metric_begin(t);
     metric_end(t, n->bytes_out);
+    metric_family(t, METRIC_COUNTER, "syncline_http_received_bytes", "bytes",
+        "Bytes that came by HTTP, as they cross the wire.");
+    metric_begin(t);
+    metric_end(t, n->guest_bytes_in);
+    metric_family(t, METRIC_COUNTER, "syncline_http_sent_bytes", "bytes",
+        "Bytes that went out by HTTP, as they cross the wire.");
+    metric_begin(t);
+    metric_end(t, n->guest_bytes_out);
     metric_counter(t, "syncline_datagrams_dropped",
         "Beacons passed over because there were too many.",
         v->engine.datagrams_dropped);

@@ -432,3 +432,11 @@ bool options_is_live(const char *name)
 {
     return option_rows[option_index(slice_str(name))].change == OPTION_AT_ONCE;
 }
+
+bool options_is_text(const char *name)
+{
+    const enum option_type type =
+        option_rows[option_index(slice_str(name))].type;
+
+    return type == OPTION_STR || type == OPTION_NAMES || type == OPTION_ADDRS;
+}

@@ -36,5 +36,7 @@ NODISCARD int options_change(struct options **out, const struct options *from,
 
 /* Does a change of it hold at once, or from the next start on? */
 bool options_is_live(const char *name);
+/* Is it anybody's words, in which a secret may be (a command, a path)? */
+bool options_is_text(const char *name);
 
 #endif

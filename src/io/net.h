@@ -102,9 +102,10 @@ struct net_options {
 };
 
 struct net_stats {
-    uint64_t bytes_in, bytes_out; /* on the wire */
-    uint64_t sessions_total;      /* that were ever up */
-    uint64_t refused;             /* inbound that never came up */
+    uint64_t bytes_in, bytes_out; /* on the wire, but those of guests */
+    uint64_t guest_bytes_in, guest_bytes_out;
+    uint64_t sessions_total; /* that were ever up */
+    uint64_t refused;        /* inbound that never came up */
     uint64_t hasty;     /* of them: before a handshake, for coming too often */
     uint32_t sessions;  /* up now */
     uint32_t half_open; /* inbound, not yet known */

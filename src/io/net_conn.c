@@ -125,7 +125,9 @@ static int write_wire(struct conn *c)
 
     if (rest.len == 0)
         goto out;
-    c->net->stats.bytes_out += rest.len;
+    c->out_n += rest.len;
+    *(c->guest ? &c->net->stats.guest_bytes_out : &c->net->stats.bytes_out) +=
+        rest.len;
     if (c->writing == 0) {
         uv_buf_t bytes = uv_buf_init((char *)wire->ptr, (unsigned)wire->len);
 
@@ -259,6 +261,17 @@ static struct netaddr local_of(const uv_tcp_t *tcp)
     return netaddr_of((struct sockaddr *)&sa);
 }
 
+/* What was sent before it was known who that is, was a guest's, too. */
+static void count_as_guest(struct conn *c)
+{
+    struct net_stats *n = &c->net->stats;
+
+    n->bytes_in -= c->in_n;
+    n->bytes_out -= c->out_n;
+    n->guest_bytes_in += c->in_n;
+    n->guest_bytes_out += c->out_n;
+}
+
 static void become_guest(struct conn *c)
 {
     const struct net_guests *g = &c->net->opt.guests;
@@ -272,6 +285,7 @@ static void become_guest(struct conn *c)
     c->net->stats.half_open--;
     c->net->stats.guests++;
     (void)uv_send_buffer_size((uv_handle_t *)&c->tcp, &size);
+    count_as_guest(c);
     c->guest = true;
     c->state = CONN_UP;
     c->deadline_ms = 0;
@@ -424,7 +438,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
                         : uv_strerror((int)n));
         return;
     }
-    c->net->stats.bytes_in += (uint64_t)n;
+    c->in_n += (uint64_t)n;
+    *(c->guest ? &c->net->stats.guest_bytes_in : &c->net->stats.bytes_in) +=
+        (uint64_t)n;
     bytes = SLICE(buf->base, (size_t)n);
     if (c->state == CONN_CLOSING)
         return;

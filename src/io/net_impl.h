@@ -44,6 +44,7 @@ struct conn {
     struct buf out;       /* frames that are not encrypted yet */
     size_t writing;       /* bytes that libuv holds */
     size_t taken;         /* bytes read before the peer was known */
+    uint64_t in_n, out_n; /* bytes, ever */
     uint64_t deadline_ms; /* of the loop's clock; 0: none */
     uint64_t wait_ms;     /* not read before; 0: now */
     bool broke;           /* a rule of the transport */

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+from hub import Hub
 from node import (Refused, World, conflicts, connections, free_listen, main,
                   same, wait_for)
 from tap import Skip, check, equal, holds
@@ -111,6 +112,17 @@ def numbers_follow_what_happens():
         wait_for("that b says it has all", lambda: _value(
             a, "syncline_peer_lag_changes", name="b") == 0)
         check(_value(a, "syncline_sent_bytes_total") > 1000, "bytes")
+        # What is asked by HTTP is nothing that peers were sent.
+        sent = _value(a, "syncline_sent_bytes_total")
+        by_http = _value(a, "syncline_http_sent_bytes_total")
+        with Hub(a) as h:
+            asked = sum(len(h.ask("GET", "/openapi.json").content)
+                        for _ in range(20))
+        check(asked > 500000, "so much was asked for")
+        check(_value(a, "syncline_http_sent_bytes_total") >= by_http + asked,
+              "of HTTP")
+        check(_value(a, "syncline_sent_bytes_total") < sent + asked / 2,
+              "of peers")
         equal(_value(a, "syncline_trouble"), 0, "trouble")
 
 

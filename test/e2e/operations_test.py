@@ -201,7 +201,13 @@ def options_are_changed_while_it_runs():
                 last = [r for r in map(json.loads, f)
                         if r["kind"] == "setting"][-1]
             equal(last["details"], {"store.overlay": "7MiB",
-                                    "peer": "127.0.0.1:9"}, "audited")
+                                    "peer": "changed"}, "audited")
+            holds(a.do("config"), "7MiB)", "from the next start on")
+            equal(a.do("config", "get", "history.keep").strip(), str(
+                _option(h, "history.keep")["value"]), "one option")
+            equal(json.loads(a.do("config", "get", "store.overlay", "--json"))[
+                "next"], "7MiB", "with what it will be")
+            a.refuses("config", "get", "nothing", says="no such option")
             reader = json.loads(a.do("token", "create", "--name", "r",
                                      "--json"))["secret"]
         with Hub(a, reader) as h:
@@ -312,6 +318,7 @@ def who_is_away_is_reached_at_once():
         holds(a.do("sync", "--peer", "b", "--wait", "5s"), "b", "synced")
         b.stop()
         result = a.cli("sync", "--wait", "100ms")
+        holds(result.err, "away, and not reached: b")
         equal(result.code, 1, "it failed")
         holds(result.out, "unreachable")
 
