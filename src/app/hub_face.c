@@ -280,7 +280,7 @@ static void pump(struct guest *g)
     else if (g->slow && out->len == 0 && queued <= QUEUE_LOW)
         hub_conn_pace(g->hub, g->slow = false);
     engine_guest_hold(
-        e, g->conn, g->slow || http_conn_is_busy(http) || engine_is_full(e));
+        e, g->conn, g->slow || http_conn_has_enough(http) || engine_is_full(e));
     if (!g->over && out->len == 0 && http_conn_is_over(http)) {
         g->over = true;
         engine_guest_close(e, g->conn, "all is said");

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define LS_LIMIT 1000
-#define LS_LIMIT_MAX 10000
+#define LS_MAX 10000
 #define BATCH_OPS_MAX 1024
 #define BATCH_BYTES_MAX ((size_t)512 << 10)
 
@@ -363,10 +363,27 @@ struct listing {
     struct buf b;
     struct arena scratch;
     struct slice after;
-    int64_t limit;
+    int64_t limit, preview;
     bool values, more;
     int64_t n;
 };
+
+/* The first characters of a document, and how long all of it is. */
+static void put_preview(struct listing *l, const struct item *it)
+{
+    struct buf doc = { 0 };
+    size_t n = 0;
+
+    put_document(&doc, it, &l->scratch);
+    for (int64_t left = l->preview; n < doc.len && left > 0; left--)
+        for (n++; n < doc.len && (doc.ptr[n] & 0xc0) == 0x80; n++)
+            ;
+    buf_printf(&l->b, ",\"bytes\":%zu,\"preview\":", doc.len);
+    json_print_string(&l->b, SLICE(doc.ptr, n), false);
+    if (buf_status(&doc) != SYNCLINE_OK)
+        l->b.status = buf_status(&doc);
+    buf_free(&doc);
+}
 
 static int list_item(void *ctx, struct slice key, struct slice value)
 {
@@ -392,6 +409,8 @@ static int list_item(void *ctx, struct slice key, struct slice value)
         buf_put_str(&l->b, ",\"value\":");
         put_document(&l->b, &st.item, &l->scratch);
     }
+    if (l->preview > 0)
+        put_preview(l, &st.item);
     buf_put_u8(&l->b, '}');
     return buf_status(&l->b);
 }
@@ -401,15 +420,18 @@ static int on_ls(struct asking *q)
     struct listing l = { .q = q,
         .after = json_get_str(q->args, "after"),
         .limit = json_get_int(q->args, "limit", LS_LIMIT),
+        .preview = json_get_int(q->args, "preview", 0),
         .values = json_get_bool(q->args, "values", false) };
     struct slice prefix = json_get_str(q->args, "prefix");
     struct buf from = { 0 }, pre = { 0 };
     struct space *sp = NULL;
     int rc = need_space(q, &sp);
 
-    if (rc == SYNCLINE_OK && (l.limit < 1 || l.limit > LS_LIMIT_MAX))
-        rc = errmsg_set(&q->why, SYNCLINE_EINVAL, "limit: must be from 1 to %d",
-            LS_LIMIT_MAX);
+    if (rc == SYNCLINE_OK &&
+        (l.limit < 1 || l.limit > LS_MAX || l.preview < 0 ||
+            l.preview > LS_MAX))
+        rc = errmsg_set(&q->why, SYNCLINE_EINVAL,
+            "limit: must be from 1 to %d; preview: at most that", LS_MAX);
     if (rc != SYNCLINE_OK)
         return rc;
     buf_put_str(&l.b, "{\"ok\":true,\"items\":[");

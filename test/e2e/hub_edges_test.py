@@ -144,7 +144,7 @@ def what_is_wrong_with_a_parameter_is_said():
                     ("prefix=%ff", "prefix: not UTF-8"),
                     ("prefix=a&prefix=b", "prefix: there twice, or not"),
                     ("prefx=a", "prefx: there is no such parameter here; there "
-                     "are prefix, after, limit, values"),
+                     "are prefix, after, limit, values, preview"),
                     ("%70%ff=1", "the query is not percent-encoded"),
                     ("limit=x", "limit: not as /openapi.json")):
                 told = h.json("GET", ITEMS + "?" + query, 400)
@@ -159,6 +159,19 @@ def what_is_wrong_with_a_parameter_is_said():
                       "to 3600000", "nothing was written")
             equal(a.get("x"), None, "nothing was written")
             h.ask("PUT", ITEMS + "/x?wait=0&wait_ms=3600000", json=1)
+
+
+def a_list_shows_how_documents_begin():
+    with World() as w:
+        a, = w.nodes("a")
+        a.put("x", "\u00e4" * 100000)
+        a.put("y", 1)
+        with Hub(a) as h:
+            x, y = h.json("GET", ITEMS + "?preview=10")["items"]
+            equal((x["preview"], x["bytes"], "value" in x),
+                  ('"' + "\u00e4" * 9, 200002, False), "a large one")
+            equal((y["preview"], y["bytes"]), ("1", 1), "a small one")
+            h.ask("GET", ITEMS + "?preview=10001", 400)
 
 
 def a_refusal_has_a_code_and_fits_what_is_missing():

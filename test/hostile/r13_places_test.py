@@ -111,5 +111,33 @@ def a_token_that_is_revoked_gives_its_places_back():
         scene.close()
 
 
+def who_has_gone_waits_for_nothing():
+    """A request that waits for members is given up when its caller goes, and
+    its place is free."""
+    with node.World() as world:
+        scene = Scene(world)
+        other = world.node("b")
+        other.start()
+        other.joins(scene.node)
+        other.kill()
+        node.wait_for("it is alone", lambda: not scene.node.connected())
+        token = json.loads(scene.node.do(
+            "token", "create", "--name", "w", "--scope", "write",
+            "--json"))["secret"]
+        for i in range(PLACES // 2):
+            c = scene.caller(token).c
+            c.request("PUT", "/v1/spaces/default/items/%d"
+                      "?wait=all&wait_ms=60000" % i, body="1", headers={
+                          "Authorization": "Bearer " + token,
+                          "Content-Type": "application/json"})
+        node.wait_for("all are written", lambda: scene.node.get(
+            str(PLACES // 2 - 1)))
+        tap.equal(scene.caller(token).get("/v1/status").status, 429, "full")
+        scene.close()
+        node.wait_for("a place", lambda: scene.caller(token).get(
+            "/v1/status").status == 200, patience=10)
+        scene.close()
+
+
 if __name__ == "__main__":
     sys.exit(peer.main(globals()))

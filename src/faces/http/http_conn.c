@@ -87,6 +87,11 @@ bool http_conn_is_busy(const struct http_conn *c)
     return c->phase == PHASE_BUSY;
 }
 
+bool http_conn_has_enough(const struct http_conn *c)
+{
+    return c->phase == PHASE_BUSY && c->in.len > PENDING_MAX / 4;
+}
+
 void http_conn_enter(struct http_conn *c, enum phase phase)
 {
     c->phase = phase;

@@ -120,8 +120,11 @@ uint64_t http_conn_deadline_ms(const struct http_conn *c); /* 0: none */
 struct buf *http_conn_out(struct http_conn *c);
 /* Nothing more comes, close when all is sent (and tell http_conn_end). */
 bool http_conn_is_over(const struct http_conn *c);
-/* A request waits for its answer, so nothing need be read. */
+/* A request waits for its answer. */
 bool http_conn_is_busy(const struct http_conn *c);
+/* And so much has come behind it that nothing more need be read. Until then it
+ * is read, so that it is seen when the peer goes. */
+bool http_conn_has_enough(const struct http_conn *c);
 
 /* Fields are lines as they are sent, "name: value\r\n" each, or empty. The
  * length is set here; to HEAD the body is left out. type NULL: no body. */

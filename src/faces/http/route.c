@@ -118,7 +118,10 @@ const struct route routes[] = {
         .query = { { "prefix", PARAM_STR, "keys that begin so" },
             { "after", PARAM_STR, "the last key of the page before" },
             { "limit", PARAM_INT, "so many at most [1000]" },
-            { "values", PARAM_BOOL, "with their documents" } } },
+            { "values", PARAM_BOOL, "with their documents" },
+            { "preview", PARAM_INT,
+                "with their documents' first characters, so many, and how "
+                "many bytes they have" } } },
     { HTTP_POST, "/v1/spaces/{space}/items", HUB_WRITE, "batch", BODY_ARGS,
         ANSWER_OBJECT, .id = "writeBatch", .tag = "items",
         .summary = "Write several items, all or nothing", .query = { WAIT },
