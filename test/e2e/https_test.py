@@ -12,6 +12,7 @@ import sys
 
 import requests
 
+from hub import events
 from node import World, main, wait_for
 from tap import Skip, check, equal, holds
 
@@ -157,10 +158,21 @@ def a_given_one_is_read_again_when_it_changes():
             s.verify = w.path("first")
             shutil.copy(cert, s.verify)
             equal(s.get(url, timeout=20).status_code, 200, "before")
+            with open(os.path.join(a.dir, "token")) as f:
+                token = f.read().strip()
+            stream = s.get(
+                "https://localhost:%d/v1/spaces/default/watch" % _at(a)[1],
+                headers={"Authorization": "Bearer " + token}, stream=True,
+                timeout=20)
+            told = events(stream)
+            equal(next(told)[0], "live", "a stream")
             second = _make(cert, key)
             _shows(a, "the next is shown", second)
             equal(s.get(url, timeout=20).status_code, 200,
                   "whoever is connected stays so")
+            a.put("x", 1)
+            equal(next(told)[2]["value"], 1, "and a stream goes on")
+            stream.close()
         equal(_health(a, cert), 200, "by who trusts the next")
         check("HTTPS" not in a.cli("doctor").out, "nothing is wrong")
         soon = _make(cert, key, days=5)

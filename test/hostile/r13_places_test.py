@@ -3,10 +3,14 @@
 not take them all, an admin always gets in, and whoever is let in no longer
 keeps no place."""
 
+import concurrent.futures
 import http.client
 import json
 import os
+import socket
+import ssl
 import sys
+import time
 
 import peer
 from peer import node, tap
@@ -136,6 +140,65 @@ def who_has_gone_waits_for_nothing():
         scene.close()
         node.wait_for("a place", lambda: scene.caller(token).get(
             "/v1/status").status == 200, patience=10)
+        scene.close()
+
+
+def _hello():
+    """What a client says first by TLS."""
+    out = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    tls = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost")
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
+def _dribble(s, data, most):
+    """A byte now and then until it is closed: after how long."""
+    began = time.monotonic()
+    s.settimeout(0.25)
+    for byte in data:
+        if time.monotonic() - began > most:
+            break
+        try:
+            s.sendall(bytes([byte]))
+            if s.recv(1) == b"":
+                return time.monotonic() - began
+        except TimeoutError:
+            pass
+        except (ConnectionError, ssl.SSLError):
+            return time.monotonic() - began
+    raise AssertionError("it was borne for more than %d s" % most)
+
+
+def who_dribbles_is_sent_away():
+    """Half a handshake, or a head of a request by TLS, a byte at a time; who
+    asks in one go meanwhile is answered."""
+    with node.World() as world:
+        scene = Scene(world)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+        def handshake(_):
+            with socket.create_connection(scene.at) as s:
+                return _dribble(s, _hello()[:-1], 10)
+
+        def head(_):
+            with context.wrap_socket(socket.create_connection(scene.at)) as s:
+                s.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+                          b"X-Long: ")
+                return _dribble(s, b"x" * 1000, 16)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            slow = [pool.submit(handshake, i) for i in range(4)]
+            slow += [pool.submit(head, i) for i in range(4)]
+            while not all(f.done() for f in slow):
+                tap.equal(scene.caller(scene.admin).get(
+                    "/v1/status").status, 200, "who asks at once")
+                concurrent.futures.wait(slow, timeout=0.5)
+            for f in slow:
+                f.result()
         scene.close()
 
 
