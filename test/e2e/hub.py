@@ -9,6 +9,8 @@ PATIENCE = 20
 
 # What was asked and done: (method, path). For who looks whether all was.
 TRAFFIC = set()
+# And what was answered: (method, path, text).
+ANSWERS = []
 
 
 class Hub:
@@ -38,6 +40,9 @@ class Hub:
                 method, path, r.status_code, want, r.text))
         if r.status_code < 400:
             TRAFFIC.add((method, path.split("?")[0]))
+            if method != "HEAD" and not more.get("stream") and r.headers.get(
+                    "Content-Type") == "application/json":
+                ANSWERS.append((method, path.split("?")[0], r.text))
         elif method != "HEAD":
             problem(r)
         return r

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The OpenAPI document: it is one, by somebody else's judgement, and each of
 its operations is carried out by the tests of the HTTP API, which are run here
-for that."""
+for that, and answers as it says."""
 
 import json
 import os
@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
+
+import jsonschema
 
 import hub
 import hub_test
@@ -68,8 +70,37 @@ def _operation(paths, method, path):
     return best
 
 
+def _check_answers(doc):
+    """Each answer is as the document says; how many operations had one."""
+    resolver = jsonschema.RefResolver.from_schema(doc)
+    told, schemas = set(), {
+        op["operationId"]: op["responses"]["200"]["content"][
+            "application/json"]["schema"]
+        for methods in doc["paths"].values() for op in methods.values()
+        if "application/json" in op["responses"].get("200", {}).get(
+            "content", ())}
+    for method, path, text in hub.ANSWERS:
+        name = _operation(doc["paths"], method, path)
+        if name == "getItem":
+            continue
+        check("$ref" in schemas[name], "%s: no schema" % name)
+        told.add(name)
+        judge = jsonschema.Draft202012Validator(
+            schemas[name], resolver=resolver)
+        for wrong in judge.iter_errors(json.loads(text)):
+            raise AssertionError("%s at %s: %s" % (
+                name, list(wrong.absolute_path), wrong.message[:300]))
+        known = doc["components"]["schemas"][
+            schemas[name]["$ref"].rpartition("/")[2]]["properties"]
+        more = set(json.loads(text)) - set(known)
+        check(name in ("status", "openapi") or not more,
+              "%s: not described: %s" % (name, more))
+    return told
+
+
 def each_operation_is_carried_out():
     hub.TRAFFIC.clear()
+    hub.ANSWERS.clear()
     for module in (hub_test, operations_test):
         for name, test in vars(module).items():
             if callable(test) and getattr(test, "__module__", "") == \
@@ -79,13 +110,24 @@ def each_operation_is_carried_out():
     with World() as w:
         a, = w.nodes("a")
         with hub.Hub(a) as h:
-            paths = _document(h)["paths"]
+            doc = _document(h)
+            paths = doc["paths"]
     seen = {_operation(paths, method, path) for method, path in hub.TRAFFIC
             if path not in PAGES and method != "HEAD"}
     every = {op["operationId"] for methods in paths.values()
              for op in methods.values()}
     check(seen <= every, "no operation, and answered: %s" % (seen - every))
     equal(sorted(every - seen), [], "operations that no test carries out")
+    told = _check_answers(doc)
+    check(len(told) > 45, "so few answers: %s" % sorted(told))
+    # It can say no.
+    hub.ANSWERS.append(("GET", "/v1/spaces", '{"spaces":[{"name":1}]}'))
+    try:
+        _check_answers(doc)
+    except AssertionError as wrong:
+        holds(str(wrong), "listSpaces")
+    else:
+        raise AssertionError("whatever is answered fits")
 
 
 if __name__ == "__main__":

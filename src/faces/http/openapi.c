@@ -121,9 +121,11 @@ static void put_responses(struct buf *b, const struct route *r)
 
     buf_printf(b,
         ",\"responses\":{\"%s\":{\"description\":\"it is so\","
-        "\"content\":{\"%s\":{\"schema\":{}}}},\"default\":{\"$ref\":"
-        "\"#/components/responses/problem\"}}",
+        "\"content\":{\"%s\":{\"schema\":",
         r->answer == ANSWER_SOCKET ? "101" : "200", types[r->answer]);
+    openapi_put_answer(b, r->id);
+    buf_put_str(
+        b, "}}},\"default\":{\"$ref\":\"#/components/responses/problem\"}}");
 }
 
 static void put_operation(struct buf *b, const struct route *r)
@@ -171,12 +173,16 @@ void route_put_openapi(struct buf *b, const char *version)
         "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Syncline\","
         "\"version\":\"%s\",\"license\":{\"name\":\"see LICENSE\"}},"
         "\"security\":[{\"token\":[]}],\"components\":{\"securitySchemes\":"
-        "{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
+        "{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"}},",
+        version);
+    openapi_put_schemas(b);
+    buf_put_str(b,
+        ","
         "\"responses\":{\"problem\":{\"description\":\"RFC 9457\","
         "\"content\":{\"application/problem+json\":{\"schema\":{\"type\":"
-        "\"object\",\"required\":[\"status\",\"title\",\"detail\"]}}}}}},"
-        "\"paths\":{",
-        version);
+        "\"object\",\"required\":[\"status\",\"title\",\"detail\",\"code\"]}}}}"
+        "}},"
+        "\"paths\":{");
     for (size_t i = 0; i < routes_n; i++) {
         bool more = false;
 

@@ -76,6 +76,11 @@ bool route_has_param(const struct route *r, struct slice name);
 
 const char *http_method_name(enum http_method m);
 
+/* In openapi_schemas.c: what operations answer, and which of them one does;
+ * {}: what is no object of ours. */
+void openapi_put_schemas(struct buf *b);
+void openapi_put_answer(struct buf *b, const char *id);
+
 /* The OpenAPI 3.1 document. */
 void route_put_openapi(struct buf *b, const char *version);
 
