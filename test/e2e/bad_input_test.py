@@ -93,7 +93,7 @@ def an_unknown_space_key_or_version():
                   says=["best", "lww"])
         a.refuses("space", "add", "a b", says="a b")
         a.refuses("space", "add", "default", says="already")
-        a.refuses("space", "rm", "default", says="default")
+        a.refuses("space", "rm", "default", "--yes", says="default")
 
 
 def wrong_usage_is_exit_2_and_no_daemon_3():
