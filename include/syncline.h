@@ -90,6 +90,14 @@ typedef void syncline_log_fn(void *ctx, enum syncline_log_level level,
  * machine. May call no function of this library on the handle. */
 typedef char *syncline_resolve_fn(void *ctx, const char *conflict);
 
+/* A bound file was written, with what came from another machine. changed: a
+ * JSON array of pointers to what is another; reverted: it was put back to
+ * what it was before, since it could not be taken. Not 0: it cannot; then the
+ * change is taken back, everywhere, if the file was bound with "revert". May
+ * call what does not wait. */
+typedef int syncline_file_fn(
+    void *ctx, const char *file, const char *changed, int reverted);
+
 /* Zero in a field takes the default in brackets. Everything is copied but
  * the callbacks' ctx. Write { .size = sizeof(struct syncline_options) }, so
  * that later versions know which fields there are. */
@@ -123,6 +131,11 @@ struct syncline_options {
     int any_clock;           /* it is, whatever it shows */
     const char *log_levels;  /* "warn,net=debug,security=info": one for all and
                                 those of modules [log_level] */
+    const char *const *file_roots; /* folders below which files may be bound;
+                                      NULL-terminated [none] */
+    size_t file_bytes;             /* of the largest one [1 MiB] */
+    syncline_file_fn *on_file;     /* [nobody is told] */
+    void *on_file_ctx;
 };
 
 /* Opens the node in opt->dir, a new one where there is none. The caller owns
@@ -259,6 +272,29 @@ int syncline_invite(struct syncline *s, unsigned expires_s, char **code);
  * Errors: EDENIED (wrong, used or expired code), EMALFORMED (not a code),
  * EEXIST (member already, or of a mesh with others), ETIMEOUT, ... */
 int syncline_join(struct syncline *s, const char *code, const char *peer);
+
+/* ---- configuration files (doc/files.md) ---- */
+
+/* Keeps a file and an item the same from now on, over restarts too. file is a
+ * whole path below one of file_roots. how: NULL, or a JSON object with more of
+ * what `bind` takes (doc/api.md): {"prefer":"item","local":["/host"],
+ * "schema":{...},"versions":20,"revert":true}. Waits until the two have come
+ * to rest. Errors: ECONFLICT (they differ: "prefer"), EDENIED (where the file
+ * is, or what), EEXIST (it is bound), EINVAL, EMALFORMED, ETIMEOUT, ... */
+int syncline_bind(struct syncline *s, const char *file, const char *space,
+    const char *key, const char *how);
+/* ENOTFOUND, also of those below. */
+int syncline_unbind(struct syncline *s, const char *file);
+/* *bindings: a JSON array, with what is wrong with each; the caller's. */
+int syncline_bindings(struct syncline *s, char **bindings);
+/* *names: a JSON array of the kept versions, the oldest first; the
+ * caller's. */
+int syncline_versions(struct syncline *s, const char *file, char **names);
+/* *value: what one says; name may be "latest". The caller's. */
+int syncline_version_value(
+    struct syncline *s, const char *file, const char *name, char **value);
+/* Makes the file that again, everywhere. */
+int syncline_rollback(struct syncline *s, const char *file, const char *name);
 
 /* ---- everything else ---- */
 

@@ -69,6 +69,11 @@ struct engine_options {
     const struct slice *files_roots; /* below which files may be bound; lent */
     size_t files_roots_n;
     size_t files_max; /* bytes of one */
+    /* One was written; not 0: that cannot be taken. changed is JSON. NULL:
+     * nobody is told. */
+    int (*on_file)(
+        void *ctx, const char *file, struct slice changed, bool reverted);
+    void *file_ctx;
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */

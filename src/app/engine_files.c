@@ -373,6 +373,23 @@ static void carry_out(
     }
 }
 
+/* First the program that this is part of, then a command. */
+static void run(struct bound_file *f, const struct binding_effect *fx)
+{
+    const struct engine_options *opt = &engine_of(f)->opt;
+    struct binding_event ev = { .type = BINDING_RAN };
+
+    if (opt->on_file != NULL &&
+        opt->on_file(opt->file_ctx, f->setup.file, fx->text, fx->reverted)) {
+        ev.rc = SYNCLINE_EIO;
+        ev.why = "the program could not take it";
+    } else if (f->setup.on_change != NULL) {
+        reload_run(f, fx->text, fx->reverted);
+        return;
+    }
+    (void)!files_step(f, &ev, NULL);
+}
+
 int files_step(
     struct bound_file *f, const struct binding_event *ev, struct errmsg *why)
 {
@@ -398,7 +415,7 @@ int files_step(
         helper_submit(f->files->helper, &c.job->job);
     }
     if (c.run != NULL)
-        reload_run(f, c.run->text, c.run->reverted);
+        run(f, c.run);
     return rc;
 }
 
@@ -478,7 +495,7 @@ static int make_machine(struct bound_file *f)
         .prefer = f->setup.prefer,
         .local = { f->setup.local, f->setup.local_n },
         .schema = f->schema,
-        .runs = f->setup.on_change != NULL,
+        .runs = f->setup.on_change != NULL || engine_of(f)->opt.on_file != NULL,
         .reverts = f->setup.reverts };
 
     return binding_new(&f->machine, &opt);

@@ -47,6 +47,10 @@ struct syncline {
     struct log_levels levels, first_levels;
     syncline_resolve_fn *resolve;
     void *resolve_ctx;
+    syncline_file_fn *on_file;
+    void *on_file_ctx;
+    struct slice *roots;
+    size_t roots_n;
 
     struct buf text; /* of the answer being given; the loop's */
     bool failed;     /* the store did; the loop's */

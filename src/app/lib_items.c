@@ -327,6 +327,100 @@ static int parse_request(
     return SYNCLINE_OK;
 }
 
+/* ---- files ---- */
+
+/* Members of how beside those that are arguments. */
+static int add_how(struct call *c, const char *how)
+{
+    struct errmsg why = { "" };
+    struct slice copy;
+    struct json *v;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (how == NULL)
+        return SYNCLINE_OK;
+    copy = arena_dup(&c->arena, slice_str(how));
+    if (copy.ptr != NULL)
+        rc = json_parse(&v, copy, JSON_STRICT, &c->arena, &why);
+    if (rc != SYNCLINE_OK)
+        return lib_fail(rc, "how: %s", why.text);
+    if (v->type != JSON_OBJECT)
+        return lib_fail(SYNCLINE_EINVAL, "how: no JSON object");
+    for (struct json *m = v->first, *next; m != NULL; m = next) {
+        next = m->next;
+        if (json_get_slice(c->args, m->key) != NULL)
+            return lib_fail(SYNCLINE_EINVAL,
+                "how: \"%.*s\" is an argument of its own", SLICE_FMT(m->key));
+        m->next = NULL;
+        if (json_add(c->args, m->key, m) == NULL)
+            c->args = NULL;
+    }
+    return SYNCLINE_OK;
+}
+
+int syncline_bind(struct syncline *s, const char *file, const char *space,
+    const char *key, const char *how)
+{
+    struct call c;
+    int rc;
+
+    call_open(&c, "bind");
+    add_str(&c, "file", file);
+    add_str(&c, "space", space);
+    add_str(&c, "key", key);
+    rc = add_how(&c, how);
+    if (rc == SYNCLINE_OK)
+        rc = call_run(s, &c);
+    call_close(&c);
+    return rc;
+}
+
+static int file_call(struct syncline *s, const char *op, const char *file,
+    const char *version, const char *member, char **out)
+{
+    struct call c;
+    int rc;
+
+    call_open(&c, op);
+    add_str(&c, "file", file);
+    add_str(&c, "version", version);
+    rc = call_run(s, &c);
+    if (rc == SYNCLINE_OK && member != NULL)
+        rc = give(json_get(c.answer, member), out);
+    call_close(&c);
+    return rc;
+}
+
+int syncline_unbind(struct syncline *s, const char *file)
+{
+    return file_call(s, "unbind", file, NULL, NULL, NULL);
+}
+
+int syncline_bindings(struct syncline *s, char **bindings)
+{
+    return file_call(s, "bindings", NULL, NULL, "bindings", bindings);
+}
+
+int syncline_versions(struct syncline *s, const char *file, char **names)
+{
+    return file_call(s, "versions", file, NULL, "versions", names);
+}
+
+int syncline_version_value(
+    struct syncline *s, const char *file, const char *name, char **value)
+{
+    if (name == NULL)
+        return lib_fail(SYNCLINE_EINVAL, "name: missing");
+    return file_call(s, "versions", file, name, "value", value);
+}
+
+int syncline_rollback(struct syncline *s, const char *file, const char *name)
+{
+    if (name == NULL)
+        return lib_fail(SYNCLINE_EINVAL, "name: missing");
+    return file_call(s, "rollback", file, name, NULL, NULL);
+}
+
 int syncline_request(struct syncline *s, const char *request, char **answer)
 {
     struct arena a = { 0 };

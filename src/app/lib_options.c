@@ -13,6 +13,7 @@
 #define DEFAULT_PORT 4748
 #define DEFAULT_MEMORY ((size_t)64 << 20)
 #define CHECKPOINT_MS 1000
+#define DEFAULT_FILE ((size_t)1 << 20)
 
 /* ---- addresses ---- */
 
@@ -146,6 +147,47 @@ static struct json *resolve(void *ctx, struct slice space, struct slice key,
     return result;
 }
 
+/* ---- files ---- */
+
+static int keep_roots(struct syncline *s, const char *const *list)
+{
+    size_t n = 0;
+
+    while (list != NULL && list[n] != NULL)
+        n++;
+    s->roots = calloc(n + 1, sizeof *s->roots);
+    if (s->roots == NULL)
+        return lib_fail(SYNCLINE_ENOMEM, "memory ran out");
+    for (size_t i = 0; i < n; i++) {
+        char *copy;
+
+        if (list[i][0] != '/')
+            return lib_fail(SYNCLINE_EINVAL,
+                "file_roots: %s: a whole path is needed", list[i]);
+        copy = strdup(list[i]);
+        if (copy == NULL)
+            return lib_fail(SYNCLINE_ENOMEM, "memory ran out");
+        s->roots[s->roots_n++] = slice_str(copy);
+    }
+    return SYNCLINE_OK;
+}
+
+static int tell_file(
+    void *ctx, const char *file, struct slice changed, bool reverted)
+{
+    const struct syncline *s = ctx;
+    struct buf b = { 0 };
+    int rc = 0;
+
+    buf_put_slice(&b, changed);
+    buf_put_u8(&b, 0);
+    if (buf_status(&b) == SYNCLINE_OK)
+        rc = s->on_file(
+            s->on_file_ctx, file, (const char *)b.ptr, reverted ? 1 : 0);
+    buf_free(&b);
+    return rc;
+}
+
 /* ---- all of it ---- */
 
 static int keep_name(struct syncline *s, const char *name)
@@ -211,6 +253,10 @@ static int keep(struct syncline *s, const struct syncline_options *o)
     }
     if (rc == SYNCLINE_OK)
         rc = keep_levels(s, o);
+    if (rc == SYNCLINE_OK)
+        rc = keep_roots(s, o->file_roots);
+    s->on_file = o->on_file;
+    s->on_file_ctx = o->on_file_ctx;
     s->log = o->log;
     s->log_ctx = o->log_ctx;
     s->resolve = o->resolve;
@@ -258,6 +304,11 @@ int lib_options(struct syncline *s, const struct syncline_options *given,
         .limits = NODE_LIMITS,
         .overlay_bytes = o.memory_bytes == 0 ? DEFAULT_MEMORY : o.memory_bytes,
         .checkpoint_ms = CHECKPOINT_MS,
+        .files_roots = s->roots,
+        .files_roots_n = s->roots_n,
+        .files_max = o.file_bytes == 0 ? DEFAULT_FILE : o.file_bytes,
+        .on_file = o.on_file != NULL ? tell_file : NULL,
+        .file_ctx = s,
         .resolve = o.resolve != NULL ? resolve : NULL,
         .resolve_ctx = s };
     return rc;

@@ -130,6 +130,9 @@ static void free_handle(struct syncline *s)
     buf_free(&s->text);
     free(s->name);
     free(s->interface);
+    for (size_t i = 0; i < s->roots_n; i++)
+        free((void *)s->roots[i].ptr);
+    free(s->roots);
     free(s);
 }
 

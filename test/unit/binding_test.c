@@ -288,8 +288,6 @@ TEST(a_file_that_never_rests_is_published_all_the_same)
     world_close(&w);
 }
 
-/* ---- gone ---- */
-
 TEST(a_file_that_is_deleted_is_no_deletion)
 {
     struct binding_world w = in_agreement();
@@ -412,8 +410,6 @@ TEST(a_record_that_is_none_is_told)
     binding_free(b);
 }
 
-/* ---- local parts ---- */
-
 TEST(local_parts_stay_and_survive)
 {
     const struct slice host = SLICE_LIT("/host");
@@ -438,8 +434,6 @@ TEST(local_parts_stay_and_survive)
     world_check(&w, "{\"host\":\"moved\",\"a\":4}", "{\"a\":4}");
     world_close(&w);
 }
-
-/* ---- schemas ---- */
 
 static struct schema *number_schema(void)
 {
@@ -607,8 +601,6 @@ TEST(a_version_that_is_put_back_is_a_change_as_any_other)
     CHECK_INT(world_tell(&w, &none, &why), SYNCLINE_EINVAL);
     world_close(&w);
 }
-
-/* ---- YAML ---- */
 
 TEST(yaml_keeps_its_comments)
 {
