@@ -1,0 +1,216 @@
+#!/usr/bin/python3
+"""Instances that break the rules of config-sync: they are passed over or
+closed, the daemon goes on, and those who keep the rules notice nothing."""
+
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+
+import instance
+from instance import Client, message
+from node import World, main, wait_for
+from tap import check, equal
+
+GREETING = ("GET /sync HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n")
+
+
+class Scene:
+    """A daemon, an instance that keeps the rules, and what it costs."""
+
+    def __init__(self, *flags):
+        self.world, self.loop = World(), instance.Loop()
+        self.node = self.world.node(
+            "a", "--configsync.server", "true", "--configsync.port", "0",
+            *flags)
+
+    def __enter__(self):
+        self.world.__enter__()
+        self.node.start()
+        self.port = self.status()["server_port"]
+        self.url = "ws://127.0.0.1:%d/sync" % self.port
+        self.honest = Client(self.loop, self.url, "honest", {"x": 0})
+        self.count = 0
+        self.is_well()
+        self.size = self.memory()
+        return self
+
+    def __exit__(self, *why):
+        try:
+            if why[0] is None:
+                self.is_well()
+                check(self.memory() < self.size + (64 << 20), "it has grown")
+        finally:
+            self.world.__exit__(*why)
+            self.loop.close()
+
+    def status(self):
+        return self.node.call("configsync")
+
+    def memory(self):
+        with open("/proc/%d/statm" % self.node.process.pid,
+                  encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def is_well(self):
+        """A change of the honest one arrives, and one of ours comes back."""
+        self.count += 1
+        self.honest.change({"x": self.count})
+        self.node.waits_for("config", {"x": self.count}, "config")
+        self.count += 1
+        self.node.put("config", {"x": self.count}, "config")
+        wait_for("the honest one holds it",
+                 lambda: self.honest.config == {"x": self.count})
+
+    def raw(self, fields=""):
+        s = socket.create_connection(("127.0.0.1", self.port), 10)
+        s.sendall((GREETING % fields).encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += s.recv(1)
+        return s, answer
+
+    def client(self, name="bad"):
+        return Client(self.loop, self.url, name)
+
+
+def what_is_no_message_is_passed_over():
+    with Scene() as s:
+        bad = s.client()
+        words = [b"bytes", "", "{", "[]", "null", "7", '"x"', "\ufeff{}",
+                 '{"type": "config_update"}',
+                 message("config_update", "bad", {"x": 1})[:-1] +
+                 ', "more": 1}',
+                 message("config_update", "bad", {"x": 1})
+                 .replace('"config_hash"', '"hash"'),
+                 "[" * 100000, '{"a":' * 100000, "x" * 100000]
+        for word in words:
+            bad.say(word)
+        # of any type, with nothing to apply
+        for member in ("type", "timestamp", "instance_id", "config_hash"):
+            for value in (None, 7, [], {}, "", 1e300, -1):
+                said = json.loads(message("config_update", "bad", {"y": 1}))
+                said[member] = value
+                if member in ("timestamp", "config_hash"):
+                    said["config_data"] = None
+                if member == "instance_id" and value == "":
+                    continue
+                bad.say(json.dumps(said))
+        wait_for("they are counted",
+                 lambda: s.status()["messages"]["dropped"] == len(words))
+        s.honest.heard.queue.clear()
+
+
+def frames_that_break_the_rules_end_it():
+    def frame(first, second, rest=b""):
+        return bytes([first, second]) + rest
+    for bad, code in [
+            (frame(0x81, 0x05, b"plain"), 1002),  # not masked
+            (frame(0x83, 0x80, b"\0\0\0\0"), 1002),
+            (frame(0xc1, 0x80, b"\0\0\0\0"), 1002),
+            (frame(0x81, 0x82, b"\0\0\0\0\xc3\x28"), 1007),
+            (frame(0x81, 0xff, b"\0\0\0\0\x40\0\0\x01\0\0\0\0x"), 1009)]:
+        with Scene() as s:
+            raw, _ = s.raw()
+            raw.sendall(bad)
+            said = b""
+            while True:
+                piece = raw.recv(65536)
+                if not piece:
+                    break
+                said += piece
+            check(said[-4:-2] == b"\x88\x02" and
+                  said[-2:] == code.to_bytes(2, "big") or
+                  code.to_bytes(2, "big") in said, (bad, said[-16:]))
+            raw.close()
+
+
+def one_byte_more_than_is_taken():
+    with Scene() as s:
+        bad = s.client()
+        text = message("config_update", "bad", {"x": ""})
+        room = instance.LIMIT - len(text)
+        bad.say(text.replace('"x": ""', '"x": "%s"' % ("a" * room)))
+        wait_for("it is taken", lambda: s.status()["updates"]["applied"] >= 2)
+        wait_for("it stands", lambda: len(s.node.get("config", "config")
+                                          ["x"]) == room)
+        try:
+            bad.say(text.replace('"x": ""', '"x": "%s"' % ("a" * (room + 1))))
+        except Exception:  # closed while it was sent
+            pass
+        equal(bad.closed(), 1009, "the code")
+        s.honest.config = {"x": 0}
+        s.size = s.memory()
+
+
+def a_flood_of_updates():
+    with Scene() as s:
+        bad = s.client()
+        for i in range(3000):
+            bad.say(message("config_update", "bad", {"x": i, "y": "z" * 500}))
+        s.node.waits_for("config", {"x": 2999, "y": "z" * 500}, "config")
+        check(s.status()["updates"]["applied"] < 3000, "each was written")
+
+
+def who_reads_nothing_is_ended():
+    with Scene() as s:
+        raw, _ = s.raw()
+        talker = s.client("talker")
+        big = {"x": "v" * (1 << 20)}
+        for i in range(24):
+            big["n"] = i
+            talker.say(message("config_update", "talker", big))
+            s.honest.heard.queue.clear()
+        wait_for("the one that does not read is gone",
+                 lambda: s.status()["callers"] == 2)
+        raw.close()
+        wait_for("the last stands",
+                 lambda: s.node.get("config", "config").get("n") == 23)
+        s.size = s.memory()
+
+
+def a_page_of_the_web_is_refused():
+    with Scene() as s:
+        for field in ("Origin: http://127.0.0.1:%d\r\n" % s.port,
+                      "Origin: null\r\n", "Sec-Fetch-Site: same-origin\r\n"):
+            raw, answer = s.raw(field)
+            check(answer.startswith(b"HTTP/1.1 403"), answer)
+            raw.close()
+        equal(s.status()["turned_away"]["page"], 3, "pages")
+
+
+def who_asks_too_often_waits():
+    with Scene("--configsync.local_exempt", "false") as s:
+        for _ in range(80):
+            h = http.client.HTTPConnection("127.0.0.1", s.port, timeout=10)
+            h.request("GET", "/sync")
+            status = h.getresponse().status
+            h.close()
+            if status == 429:
+                break
+        equal(status, 429, "the last status")
+        wait_for("it is counted",
+                 lambda: s.status()["turned_away"]["rate"] >= 1)
+        h = http.client.HTTPConnection("127.0.0.1", s.port, timeout=10)
+        h.request("GET", "/health")  # is exempt
+        equal(h.getresponse().status, 200, "health")
+        h.close()
+
+
+def many_come_and_say_nothing():
+    with Scene() as s:
+        some = [socket.create_connection(("127.0.0.1", s.port), 10)
+                for _ in range(300)]
+        start = time.monotonic()
+        s.is_well()
+        check(time.monotonic() - start < 5, "it is slow")
+        for one in some:
+            one.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
