@@ -485,6 +485,27 @@ static int edit(struct splicer *s, const struct yaml_part *p,
     return replace(s, p, doc, indent);
 }
 
+static int refuse_all(struct splicer *s, const struct yaml_part *root)
+{
+    return refuse(s, s->first != NULL ? s->first : root,
+        "the text is written in a way in which this cannot be changed, from "
+        "what is");
+}
+
+/* Parts are by lines, and a lone carriage return ends one for the parser: then
+ * one edit may reach into another. */
+static bool are_in_order(const struct splicer *s)
+{
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (s->edits[i].at < at || s->edits[i].end < s->edits[i].at)
+            return false;
+        at = s->edits[i].end;
+    }
+    return true;
+}
+
 /* The text with its edits; they are in its order. */
 static int put_edits(struct buf *out, const struct splicer *s)
 {
@@ -493,7 +514,6 @@ static int put_edits(struct buf *out, const struct splicer *s)
     for (uint32_t i = 0; i < s->n; i++) {
         const struct yaml_edit *e = &s->edits[i];
 
-        ENSURE(e->at >= at && e->end >= e->at);
         buf_put(out, s->text.ptr + at, e->at - at);
         buf_put_slice(out, e->text);
         at = e->end;
@@ -504,10 +524,9 @@ static int put_edits(struct buf *out, const struct splicer *s)
 }
 
 /* What names share, and tags that are none, show only now. */
-static int check(const struct splicer *s, const struct yaml_part *root,
+static int check(struct splicer *s, const struct yaml_part *root,
     struct slice text, const struct json *doc)
 {
-    const struct yaml_part *p = s->first != NULL ? s->first : root;
     struct yaml_part now;
     int rc = yaml_tree(&now, text, s->arena, NULL);
 
@@ -515,9 +534,7 @@ static int check(const struct splicer *s, const struct yaml_part *root,
         return rc;
     if (rc == SYNCLINE_OK && json_equal(now.v, doc))
         return SYNCLINE_OK;
-    return refuse(s, p,
-        "the text is written in a way in which this cannot be changed, from "
-        "what is");
+    return refuse_all(s, root);
 }
 
 static int splice(struct splicer *s, struct buf *made,
@@ -536,6 +553,8 @@ static int splice(struct splicer *s, struct buf *made,
     }
     (void)find_style(s, root, &unit, &dash);
     rc = edit(s, root, doc, 0);
+    if (rc == SYNCLINE_OK && !are_in_order(s))
+        rc = refuse_all(s, root);
     if (rc == SYNCLINE_OK)
         rc = put_edits(made, s);
     if (rc == SYNCLINE_OK && s->n > 0)
