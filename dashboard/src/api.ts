@@ -2,6 +2,7 @@
 import { parse } from "./json";
 import type { Json } from "./json";
 import { forget, secret } from "./session";
+import { t } from "./strings";
 
 export class ApiError extends Error {
     constructor(readonly status: number, readonly code: string,
@@ -53,6 +54,9 @@ export async function ask(method: string, at: string, more: More = {}):
         body: more.body ?? null,
         signal: more.signal ?? null,
         cache: "no-store",
+    }).catch((why: unknown) => {
+        throw isAbort(why) ? why
+            : new ApiError(0, "EUNREACHABLE", t.unreachable);
     });
     const text = await r.text();
     if (r.status === 401)

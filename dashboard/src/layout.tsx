@@ -13,7 +13,8 @@ import { useValue } from "./state";
 import { language, languageNames, setLanguage, t } from "./strings";
 import { theme, themes } from "./theme";
 import type { Theme } from "./theme";
-import { Button, Empty, Page, Toasts } from "./ui";
+import { leave, leaving, stay } from "./unsaved";
+import { Button, Confirm, Empty, Page, Toasts } from "./ui";
 
 const themeIcons: Record<Theme, IconName> = {
     system: "system", light: "sun", dark: "moon",
@@ -113,6 +114,17 @@ function Nav({ now, onGo }: { now: string; onGo: () => void }) {
     );
 }
 
+function Leaving() {
+    const to = useValue(leaving);
+    return to === null ? null : (
+        <Confirm title={t.unsaved.title} action={t.unsaved.leave}
+            cancel={t.unsaved.stay} onClose={stay}
+            onDone={() => Promise.resolve(leave())}>
+            <p>{t.unsaved.text}</p>
+        </Confirm>
+    );
+}
+
 function NotFound() {
     return (
         <Page title={t.notFound.title}>
@@ -128,6 +140,7 @@ export function Layout() {
     const live = useValue(liveState);
     const [open, setOpen] = useState(false);
     const main = useRef<HTMLElement>(null);
+    const menu = useRef<HTMLButtonElement>(null);
     const first = useRef(true);
     const name = parts[0] || "items";
     const page = pages.find(p => p.name === name);
@@ -149,12 +162,17 @@ export function Layout() {
                 event.preventDefault();
                 main.current?.focus();
             }}>{t.skip}</a>
-            <header class="side">
+            <header class="side" onKeyDown={event => {
+                if (event.key !== "Escape" || !open)
+                    return;
+                setOpen(false);
+                menu.current?.focus();
+            }}>
                 <div class="brand">
                     <img src="/icon.svg" alt="" width="28" height="28" />
                     <span>{t.name}</span>
                     <span class="menu-button">
-                        <button type="button" class="button quiet"
+                        <button type="button" class="button quiet" ref={menu}
                             aria-expanded={open} aria-controls="menu"
                             aria-label={t.menu}
                             onClick={() => setOpen(!open)}>
@@ -179,6 +197,7 @@ export function Layout() {
                 ) : null}
                 {page ? page.draw(parts.slice(1)) : <NotFound />}
             </main>
+            <Leaving />
             <Toasts />
         </div>
     );

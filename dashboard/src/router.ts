@@ -1,6 +1,7 @@
 // Pages by the address's fragment: `#/items/default/lamp`. Each part between
 // slashes is percent-encoded, so that a key is one part whatever it holds.
 import { State } from "./state";
+import { isUnsaved, leaving } from "./unsaved";
 
 function read(): string[] {
     const parts = location.hash.replace(/^#\/?/, "").split("/");
@@ -21,8 +22,21 @@ export function go(...parts: string[]): void {
     location.hash = href(...parts);
 }
 
+let shown = location.hash;
+
 export function readAgain(): void {
+    shown = location.hash;
     route.value = read();
 }
 
-addEventListener("hashchange", readAgain);
+addEventListener("hashchange", () => {
+    const to = location.hash;
+    if (to === shown)
+        return;
+    if (isUnsaved()) {
+        history.replaceState(null, "", shown || "#/");
+        leaving.value = to;
+    } else {
+        readAgain();
+    }
+});

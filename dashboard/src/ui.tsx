@@ -189,9 +189,17 @@ export function Dialog({ title, onClose, children, wide }: Kids & {
     const id = useId();
     useEffect(() => {
         const at = dialog.current;
+        const before = document.activeElement;
         if (at && !at.open)
             at.showModal();
-        return () => at?.close();
+        return () => {
+            at?.close();
+            // What opened it may have gone with what was done.
+            if (before instanceof HTMLElement && before.isConnected)
+                before.focus();
+            else
+                document.getElementById("main")?.focus();
+        };
     }, []);
     return (
         <dialog ref={dialog} class={wide ? "wide" : undefined}
@@ -214,9 +222,10 @@ export function Dialog({ title, onClose, children, wide }: Kids & {
     );
 }
 
-export function Confirm({ title, action, onDone, onClose, children }: Kids & {
-    title: string; action: string; onDone: () => Promise<void>;
-    onClose: () => void;
+export function Confirm({ title, action, cancel, onDone, onClose, children }:
+Kids & {
+    title: string; action: string; cancel?: string;
+    onDone: () => Promise<void>; onClose: () => void;
 }) {
     const { run, busy, why } = useAction(async () => {
         await onDone();
@@ -229,7 +238,7 @@ export function Confirm({ title, action, onDone, onClose, children }: Kids & {
                 {why ? <Problem why={why} /> : null}
             </div>
             <footer>
-                <Button onClick={onClose}>{t.cancel}</Button>
+                <Button onClick={onClose}>{cancel ?? t.cancel}</Button>
                 <Button kind="danger" busy={busy} onClick={run}>{action}
                 </Button>
             </footer>

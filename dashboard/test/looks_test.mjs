@@ -135,10 +135,17 @@ async function what_opens_over_pages_is_looked_at(w) {
     for (const [width, colorScheme] of [[1440, "light"], [360, "dark"]]) {
         const page = await w.open(a, { viewport: { width,
             height: width < 500 ? 740 : 900 }, colorScheme, bypassCSP: true });
+        let unsaved = false;
         for (const [name, at, open] of over) {
             await page.goto(`http://127.0.0.1:${a.port}/#/nowhere`);
+            if (unsaved) {
+                await page.getByRole("dialog").waitFor();
+                await shot(page, `over-leaving-${width}-${colorScheme}`, false);
+                await page.getByRole("button", { name: "Discard it" }).click();
+            }
             await page.goto(`http://127.0.0.1:${a.port}/#/${at}`);
             await open(page);
+            unsaved = name === "invalid";
             await page.locator(name === "invalid" ? ".editor.bad"
                 : name === "unsaved" ? ".save-bar" : "dialog[open]").waitFor();
             await shot(page, `over-${name}-${width}-${colorScheme}`, false);

@@ -343,6 +343,11 @@ async function options_and_spaces_are_changed(w) {
     await waitFor("the policy is set", async () =>
         (await a.api("/v1/policies?space=notes")).policies.some(p =>
             p.policy === "manual"));
+    await page.reload();
+    await waitFor("and shown of that space", async () =>
+        await page.getByLabel("Conflicts in notes").inputValue() === "manual");
+    equal(await page.getByLabel("Conflicts in default").inputValue(), "lww",
+        "and of no other");
     await page.getByRole("button", { name: "Delete the space notes" }).click();
     await page.locator("dialog").getByRole("button", { name: "Remove" })
         .click();
@@ -400,6 +405,31 @@ async function this_device_joins_another_mesh(w) {
     await quiet(page, other);
 }
 
+// Who has written something is asked before it is gone.
+async function what_is_not_saved_is_not_lost(w) {
+    const a = await w.node("a");
+    await a.put("lamp", { on: true });
+    const page = await w.open(a);
+    await page.goto(items(a, "default", "lamp"));
+    await (await editor(page)).fill('{"on": false}');
+    await page.getByRole("navigation", { name: "Pages" })
+        .getByRole("link", { name: "Audit" }).click();
+    const asked = page.getByRole("dialog", { name: "Leave without saving?" });
+    await asked.getByRole("button", { name: "Stay" }).click();
+    equal(await (await editor(page)).inputValue(), '{"on": false}', "it stays");
+    check(page.url().endsWith("/lamp"), "the address stays: " + page.url());
+    await page.getByRole("navigation", { name: "Pages" })
+        .getByRole("link", { name: "Audit" }).click();
+    await asked.getByRole("button", { name: "Discard it" }).click();
+    await page.getByRole("heading", { level: 1, name: "Audit" }).waitFor();
+    await page.goto(items(a, "default", "lamp"));
+    await (await editor(page)).fill('{"on": 1}');
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved").first().waitFor();
+    await go(page, "Audit");
+    await quiet(page);
+}
+
 // What others chose is text, wherever it is shown.
 async function names_are_inert(w) {
     const bad = `"><img src=x onerror="document.title='taken'">`;
@@ -422,7 +452,8 @@ async function names_are_inert(w) {
 
 await run([devices_pair_and_see_each_other_live, many_keys_are_found,
     a_large_document_is_told_of,
-    what_changes_while_one_writes_is_told, history_is_shown_and_restored,
+    what_changes_while_one_writes_is_told, what_is_not_saved_is_not_lost,
+    history_is_shown_and_restored,
     conflicts_are_settled_by_hand, a_device_asks_is_limited_and_removed,
     the_mesh_is_shown_as_it_is, an_error_is_shown_and_acknowledged,
     options_and_spaces_are_changed, a_token_is_made_and_revoked,

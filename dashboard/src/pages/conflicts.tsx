@@ -44,7 +44,7 @@ async function settle(c: Conflict, body: string): Promise<void> {
 }
 
 function SideView({ side, title, tone, action }: {
-    side: Side; title: string; tone: "ok" | "warn";
+    side: Side; title: string; tone: "ok" | "warn" | "plain";
     action: ComponentChildren;
 }) {
     return (
@@ -162,6 +162,13 @@ function Card({ conflict: c }: { conflict: Conflict }) {
                 </div>
             </header>
             {why ? <div class="panel-body"><Problem why={why} /></div> : null}
+            {c.state === "open" ? null : (
+                <div class="panel-body">
+                    <p class="muted small-text">{t.conflicts.how[c.state]}{" "}
+                        <a href={href("items", c.space, c.key, "history")}>
+                            {t.conflicts.now}</a></p>
+                </div>
+            )}
             {diff ? (
                 <div class="panel-body">
                     <Diff before={print(c.loser.value)}
@@ -170,8 +177,9 @@ function Card({ conflict: c }: { conflict: Conflict }) {
                 </div>
             ) : null}
             <div class="sides">
-                <SideView side={c.winner} title={t.conflicts.inEffect}
-                    tone="ok" action={open ? (
+                <SideView side={c.winner} title={open ? t.conflicts.inEffect
+                    : t.conflicts.won}
+                    tone={open ? "ok" : "plain"} action={open ? (
                         <Button busy={keep.busy} onClick={keep.run}>
                             {t.conflicts.keep}</Button>
                     ) : null} />

@@ -13,6 +13,7 @@ import { go, href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
 import { Time, bytes } from "../time";
+import { useUnsaved } from "../unsaved";
 import { Badge, Button, Code, Confirm, Empty, Loading, Note, Problem, Tabs, Who,
     say, useAction, useLoad } from "../ui";
 
@@ -133,6 +134,7 @@ function Document({ space, item, loaded, reload }: {
     const base = useRef({ text: now, etag: loaded.etag });
     const dirty = draft !== null && draft !== base.current.text;
     const text = draft ?? now;
+    useUnsaved(dirty);
 
     // What is not being written follows what others write.
     if (!dirty && base.current.etag !== loaded.etag) {

@@ -7,6 +7,7 @@ import { isOwn, lookAgain, spaces } from "../node";
 import { href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
+import { useUnsaved } from "../unsaved";
 import { Badge, Button, Confirm, Loading, Note, Page, Panel, Problem, say,
     useAction, useLoad } from "../ui";
 import { Tokens } from "./tokens";
@@ -73,15 +74,18 @@ function AddSpace({ onDone }: { onDone: () => void }) {
 function Spaces() {
     const list = useValue(spaces).filter(isOwn);
     const [removing, setRemoving] = useState<string | null>(null);
-    const { value, why, reload } = useLoad(signal =>
-        get<{ policies: Policy[] }>("/v1/policies", {}, signal), []);
+    const names = list.map(s => s.name);
+    const { value, why, reload } = useLoad(async signal =>
+        (await Promise.all(names.map(space => get<{ policies: Policy[] }>(
+            "/v1/policies", { space }, signal)))).flatMap(x => x.policies),
+    [names.join()]);
     const look = () => {
         reload();
         lookAgain();
     };
     useEffect(() => watch("_spaces", { change: look, resync: look }), []);
     const of = (space: string): Policy[] => {
-        const found = value?.policies.filter(p => p.space === space) ?? [];
+        const found = value?.filter(p => p.space === space) ?? [];
         return found.some(p => p.prefix === "") ? found
             : [{ space, prefix: "", policy: "lww" }, ...found];
     };
@@ -235,6 +239,7 @@ function Options() {
     const [drafts, setDrafts] = useState<Record<string, string>>({});
     const { value, why, reload } = useLoad(signal =>
         get<{ options: Option[] }>("/v1/config", {}, signal), []);
+    useUnsaved(Object.keys(drafts).length > 0);
     const save = useAction(async () => {
         const body: Record<string, Value> = {};
         for (const o of value!.options)

@@ -42,10 +42,17 @@ export const en = {
         command: "syncline dashboard",
         then: "and open the link that it prints. It is good once, for five "
             + "minutes.",
-        failed: "That link could not be used",
+        failed: "That link could not be used: the node does not answer",
         over: "You are signed out",
         overText: "The session has ended, or the node has been started again.",
     },
+    unsaved: {
+        title: "Leave without saving?",
+        text: "What you have written here is not saved yet.",
+        leave: "Discard it",
+        stay: "Stay",
+    },
+    unreachable: "The node does not answer. Is it running?",
     notFound: {
         title: "No such page",
         text: "There is nothing at this address.",
@@ -129,6 +136,13 @@ export const en = {
         field: "Field",
         inEffect: "In effect",
         lost: "Overridden",
+        won: "Stood at that time",
+        how: {
+            superseded: "Settled by a later write, whose author had seen both.",
+            resolved: "Settled by a person, or by what the space's policy "
+                + "says.",
+        },
+        now: "What is in effect now, and what was before",
         keep: "Keep this",
         take: "Take this instead",
         edit: "Write another value",

@@ -44,10 +44,17 @@ export const es: Strings = {
         command: "syncline dashboard",
         then: "y abra el enlace que muestra. Sirve una vez, durante cinco "
             + "minutos.",
-        failed: "No se pudo usar ese enlace",
+        failed: "No se pudo usar ese enlace: el nodo no responde",
         over: "La sesión está cerrada",
         overText: "La sesión ha terminado o el nodo se ha reiniciado.",
     },
+    unsaved: {
+        title: "¿Salir sin guardar?",
+        text: "Lo que ha escrito aquí no está guardado todavía.",
+        leave: "Descartarlo",
+        stay: "Quedarse",
+    },
+    unreachable: "El nodo no responde. ¿Está en marcha?",
     notFound: {
         title: "No existe esa página",
         text: "No hay nada en esta dirección.",
@@ -132,6 +139,14 @@ export const es: Strings = {
         field: "Campo",
         inEffect: "En vigor",
         lost: "Vencido",
+        won: "Valía entonces",
+        how: {
+            superseded: "Resuelto por una escritura posterior, cuyo autor "
+                + "había visto ambos.",
+            resolved: "Resuelto por una persona, o por la política del "
+                + "espacio.",
+        },
+        now: "Lo que vale ahora, y lo que valía antes",
         keep: "Mantener este",
         take: "Tomar este",
         edit: "Escribir otro valor",
