@@ -152,15 +152,16 @@ def a_given_one_is_read_again_when_it_changes():
         equal(_shown(a), first, "it is shown")
         equal(a.status()["https"]["own"], False, "and is not its own")
         pid = a.process.pid
-        with requests.Session() as s:
-            s.trust_env = False
+        # A session gives its one free connection to the stream: two of them.
+        with requests.Session() as s, requests.Session() as other:
+            s.trust_env = other.trust_env = False
             url = "https://localhost:%d/health" % _at(a)[1]
-            s.verify = w.path("first")
+            s.verify = other.verify = w.path("first")
             shutil.copy(cert, s.verify)
             equal(s.get(url, timeout=20).status_code, 200, "before")
             with open(os.path.join(a.dir, "token")) as f:
                 token = f.read().strip()
-            stream = s.get(
+            stream = other.get(
                 "https://localhost:%d/v1/spaces/default/watch" % _at(a)[1],
                 headers={"Authorization": "Bearer " + token}, stream=True,
                 timeout=20)
