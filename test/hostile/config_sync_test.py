@@ -9,6 +9,9 @@ import socket
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "e2e"))
+
 import instance
 from instance import Client, message
 from node import World, main, wait_for
