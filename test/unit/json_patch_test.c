@@ -352,7 +352,7 @@ TEST(a_refusal_is_cut_between_letters)
     buf_put_str(&b, "[{\"op\":\"xxxxxxxxxxxxxxx\xc3\xbcx\",\"path\":\"/");
     for (unsigned i = 0; i < 300; i++)
         buf_put_str(&b, "\xe2\x82\xac");
-    buf_put(&b, "\"}]", 5);
+    buf_put(&b, "\"}]", 4);
     CHECK_INT(json_patch(&out, parse("{}", &a), parse((const char *)b.ptr, &a),
                   &a, &why),
         SYNCLINE_EINVAL);
