@@ -1,0 +1,260 @@
+#include "faces/lansync/message.h"
+
+#include "base/text.h"
+
+static const char *const members[LAN_MEMBERS] = {
+    [LAN_TYPE] = "message_type",
+    [LAN_PAYLOAD] = "payload",
+    [LAN_ID] = "message_id",
+    [LAN_TIMESTAMP] = "timestamp",
+    [LAN_NONCE] = "nonce",
+    [LAN_SIGNATURE] = "signature",
+    [LAN_SOURCE] = "source",
+    [LAN_DESTINATION] = "destination",
+};
+
+static const char *const types[LAN_TYPES] = {
+    [LAN_DISCOVERY_BROADCAST] = "DISCOVERY_BROADCAST",
+    [LAN_DISCOVERY_RESPONSE] = "DISCOVERY_RESPONSE",
+    [LAN_AUTH_REQUEST] = "AUTH_REQUEST",
+    [LAN_AUTH_RESPONSE] = "AUTH_RESPONSE",
+    [LAN_AUTH_CHALLENGE] = "AUTH_CHALLENGE",
+    [LAN_SYNC_REQUEST] = "SYNC_REQUEST",
+    [LAN_SYNC_RESPONSE] = "SYNC_RESPONSE",
+    [LAN_SYNC_DATA] = "SYNC_DATA",
+    [LAN_SYNC_ACK] = "SYNC_ACK",
+    [LAN_SYNC_COMPLETE] = "SYNC_COMPLETE",
+    [LAN_HEARTBEAT] = "HEARTBEAT",
+    [LAN_ERROR] = "ERROR",
+};
+
+/* In the order of their names, as signed bytes have them. */
+static const enum lan_member sorted[] = { LAN_DESTINATION, LAN_ID, LAN_TYPE,
+    LAN_NONCE, LAN_PAYLOAD, LAN_SOURCE, LAN_TIMESTAMP };
+
+#define SORTED_N (sizeof sorted / sizeof sorted[0])
+
+const char *lan_type_name(enum lan_type type)
+{
+    return types[type];
+}
+
+enum lan_type lan_type_of(struct slice name)
+{
+    int i = 1;
+
+    while (i < LAN_TYPES && !slice_is(name, types[i]))
+        i++;
+    return i < LAN_TYPES ? (enum lan_type)i : LAN_OTHER;
+}
+
+/* ---- reading ---- */
+
+/* The second generation takes a number, too, and one written in digits. */
+static int number_of(const struct json *v)
+{
+    int n = 0;
+
+    if (v->type == JSON_INT)
+        return v->i > 0 && v->i < LAN_TYPES ? (int)v->i : 0;
+    if (v->type != JSON_STRING || v->s.len == 0 || v->s.len > 2)
+        return 0;
+    for (size_t i = 0; i < v->s.len; i++) {
+        if (v->s.ptr[i] < '0' || v->s.ptr[i] > '9')
+            return 0;
+        n = 10 * n + (v->s.ptr[i] - '0');
+    }
+    return n < LAN_TYPES ? n : 0;
+}
+
+static int take_type(
+    struct lan_message *out, const struct json *v, struct errmsg *why)
+{
+    int n;
+
+    if (v == NULL)
+        return errmsg_set(why, SYNCLINE_EINVAL, "it has no message_type");
+    n = number_of(v);
+    if (n > 0) {
+        out->type = (enum lan_type)n;
+        out->name = slice_str(types[n]);
+    } else if (v->type == JSON_STRING && v->s.len > 0) {
+        out->type = lan_type_of(v->s);
+        out->name = v->s;
+    } else {
+        return errmsg_set(
+            why, SYNCLINE_EMALFORMED, "message_type: no name and no number");
+    }
+    return SYNCLINE_OK;
+}
+
+static void take_members(struct lan_message *out, const struct json *v)
+{
+    out->looks = LAN_SECOND;
+    for (const struct json *m = v->first; m != NULL; m = m->next) {
+        int i = 0;
+
+        while (i < LAN_MEMBERS && !slice_is(m->key, members[i]))
+            i++;
+        if (i == LAN_MEMBERS)
+            continue;
+        if (m->type != JSON_NULL)
+            out->member[i] = m;
+        else if (i == LAN_SIGNATURE || i == LAN_DESTINATION)
+            out->looks = LAN_FIRST;
+    }
+}
+
+int lan_message_read(struct lan_message *out, struct slice text,
+    struct arena *a, struct errmsg *why)
+{
+    struct json *v = NULL;
+    int rc = json_parse(&v, text, JSON_TOLERANT, a, why);
+
+    *out = (struct lan_message){ .type = LAN_OTHER };
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (v->type != JSON_OBJECT)
+        return errmsg_set(why, SYNCLINE_EMALFORMED, "no object");
+    take_members(out, v);
+    rc = take_type(out, out->member[LAN_TYPE], why);
+    v = (struct json *)out->member[LAN_PAYLOAD];
+    if (rc == SYNCLINE_OK && (v == NULL || v->type != JSON_OBJECT)) {
+        out->member[LAN_PAYLOAD] = json_new(a, JSON_OBJECT);
+        if (out->member[LAN_PAYLOAD] == NULL)
+            return SYNCLINE_ENOMEM;
+    }
+    return rc;
+}
+
+struct slice lan_text(const struct lan_message *m, enum lan_member which)
+{
+    const struct json *v = m->member[which];
+
+    return v != NULL && v->type == JSON_STRING ? v->s : SLICE_NONE;
+}
+
+struct slice lan_payload_text(const struct lan_message *m, const char *key)
+{
+    return json_get_str(m->member[LAN_PAYLOAD], key);
+}
+
+struct slice lan_sender(const struct lan_message *m)
+{
+    return json_get_str(m->member[LAN_SOURCE], "node_id");
+}
+
+/* ---- writing ---- */
+
+static void put_value(struct buf *b, const struct lan_message *m,
+    enum lan_member which, enum json_style style)
+{
+    if (which == LAN_TYPE)
+        json_print_string(b, m->name, style != JSON_CANONICAL);
+    else if (m->member[which] != NULL)
+        json_print(b, m->member[which], style);
+    else
+        buf_put_str(b, "null");
+}
+
+void lan_message_put_signed(
+    struct buf *b, const struct lan_message *m, enum lan_dialect d)
+{
+    const bool first = d == LAN_FIRST;
+    const char *between = "{";
+
+    for (size_t i = 0; i < SORTED_N; i++) {
+        if (m->member[sorted[i]] == NULL && sorted[i] != LAN_TYPE && !first)
+            continue;
+        buf_printf(
+            b, first ? "%s\"%s\": " : "%s\"%s\":", between, members[sorted[i]]);
+        put_value(b, m, sorted[i], first ? JSON_SORTED_PLAIN : JSON_CANONICAL);
+        between = first ? ", " : ",";
+    }
+    buf_put_u8(b, '}');
+}
+
+static void put_member(struct buf *b, const struct lan_message *m,
+    enum lan_member which, struct slice signature)
+{
+    buf_printf(b, "%s\"%s\": ", which == LAN_TYPE ? "{" : ", ", members[which]);
+    if (which == LAN_SIGNATURE && signature.ptr != NULL)
+        json_print_string(b, signature, true);
+    else if (which == LAN_SIGNATURE)
+        buf_put_str(b, "null");
+    else
+        put_value(b, m, which, JSON_PLAIN);
+}
+
+void lan_message_put(struct buf *b, const struct lan_message *m,
+    enum lan_dialect d, struct slice signature)
+{
+    size_t at = b->len, len;
+
+    buf_put(b, "\0\0\0\0", LAN_FRAME_HEAD);
+    for (int i = 0; i < LAN_MEMBERS; i++) {
+        bool is_there = i == LAN_TYPE ||
+            (i == LAN_SIGNATURE ? signature.ptr != NULL : m->member[i] != NULL);
+
+        if (is_there || d == LAN_FIRST)
+            put_member(b, m, (enum lan_member)i, signature);
+    }
+    buf_put_u8(b, '}');
+    if (buf_status(b) != SYNCLINE_OK)
+        return;
+    len = b->len - at - LAN_FRAME_HEAD;
+    for (unsigned i = 0; i < LAN_FRAME_HEAD; i++)
+        b->ptr[at + i] = (uint8_t)(len >> (24 - 8 * i));
+}
+
+uint32_t lan_frame_len(const uint8_t head[LAN_FRAME_HEAD])
+{
+    return (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 |
+        (uint32_t)head[2] << 8 | (uint32_t)head[3];
+}
+
+/* ---- signatures ---- */
+
+int lan_message_sign(char out[LAN_SIGNATURE_LEN + 1],
+    const struct lan_message *m, enum lan_dialect d, const struct mac_key *key)
+{
+    uint8_t mac[SHA256_LEN];
+    struct buf b = { 0 };
+    struct slice text;
+    int rc;
+
+    lan_message_put_signed(&b, m, d);
+    rc = buf_status(&b);
+    text = buf_slice(&b);
+    if (rc == SYNCLINE_OK)
+        rc = crypto_mac(mac, key, &text, 1);
+    if (rc == SYNCLINE_OK)
+        hex_encode(out, SLICE(mac, sizeof mac));
+    buf_free(&b);
+    return rc;
+}
+
+int lan_message_verify(enum lan_dialect *out, const struct lan_message *m,
+    enum lan_dialect likely, const struct mac_key *key)
+{
+    struct slice said = lan_text(m, LAN_SIGNATURE);
+    const enum lan_dialect first = likely != LAN_UNDECIDED ? likely : m->looks;
+    const enum lan_dialect order[] = { first,
+        first == LAN_FIRST ? LAN_SECOND : LAN_FIRST };
+    char want[LAN_SIGNATURE_LEN + 1];
+
+    *out = LAN_UNDECIDED;
+    for (size_t i = 0; i < 2 && said.len == LAN_SIGNATURE_LEN; i++) {
+        int rc = lan_message_sign(want, m, order[i], key);
+
+        if (rc == SYNCLINE_EINVAL || rc == SYNCLINE_EMALFORMED)
+            continue; /* that dialect cannot say it */
+        if (rc != SYNCLINE_OK)
+            return rc;
+        if (crypto_equal(said, SLICE(want, LAN_SIGNATURE_LEN))) {
+            *out = order[i];
+            break;
+        }
+    }
+    return SYNCLINE_OK;
+}

@@ -1,0 +1,301 @@
+#include "faces/lansync/protocol.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "faces/lansync/moment.h"
+#include "faces/lansync/nonces.h"
+
+#define FAR_MAX 4096 /* messages of clocks that are far ahead */
+
+struct lan_protocol {
+    struct lan_protocol_options opt;
+    char *id, *name;
+    struct mac_key key;
+    struct nonces *near, *far;
+    uint32_t far_n;
+};
+
+static int make_nonces(struct lan_protocol *p)
+{
+    uint64_t ahead_us = p->opt.ahead_us > 0 ? p->opt.ahead_us : p->opt.ttl_us;
+    uint8_t seed[16];
+    int rc = p->opt.random(p->opt.ctx, seed, sizeof seed);
+
+    if (rc == SYNCLINE_OK)
+        rc = nonces_new(&p->near, p->opt.ttl_us + ahead_us, seed);
+    if (rc == SYNCLINE_OK)
+        rc = nonces_new(&p->far, UINT64_MAX / 2, seed);
+    return rc;
+}
+
+int lan_protocol_new(
+    struct lan_protocol **out, const struct lan_protocol_options *opt)
+{
+    struct lan_protocol *p = calloc(1, sizeof *p);
+    int rc;
+
+    if (p == NULL)
+        return SYNCLINE_ENOMEM;
+    p->opt = *opt;
+    p->opt.key = SLICE_NONE;
+    if (p->opt.ttl_us == 0)
+        p->opt.ttl_us = LAN_TTL_US;
+    p->id = strdup(opt->node_id);
+    p->name = strdup(opt->node_name);
+    rc = p->id != NULL && p->name != NULL ? crypto_mac_key(&p->key, opt->key)
+                                          : SYNCLINE_ENOMEM;
+    if (rc == SYNCLINE_OK)
+        rc = make_nonces(p);
+    if (rc != SYNCLINE_OK) {
+        lan_protocol_free(p);
+        return rc;
+    }
+    *out = p;
+    return SYNCLINE_OK;
+}
+
+void lan_protocol_free(struct lan_protocol *p)
+{
+    if (p == NULL)
+        return;
+    nonces_free(p->near);
+    nonces_free(p->far);
+    crypto_wipe(&p->key, sizeof p->key);
+    free(p->id);
+    free(p->name);
+    free(p);
+}
+
+const char *lan_protocol_node(const struct lan_protocol *p)
+{
+    return p->id;
+}
+
+/* ---- making ---- */
+
+int lan_uuid(struct lan_protocol *p, char out[LAN_UUID_LEN + 1])
+{
+    static const uint8_t groups[] = { 4, 2, 2, 2, 6 };
+    const uint8_t *from;
+    uint8_t b[16];
+    int rc = p->opt.random(p->opt.ctx, b, sizeof b);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    from = b;
+    for (size_t i = 0; i < sizeof groups; i++) {
+        hex_encode(out, SLICE(from, groups[i]));
+        out += 2 * groups[i];
+        from += groups[i];
+        if (i + 1 < sizeof groups)
+            *out++ = '-';
+    }
+    return SYNCLINE_OK;
+}
+
+static struct json text_value(struct slice key, struct slice s)
+{
+    return (struct json){ .type = JSON_STRING, .key = key, .s = s };
+}
+
+/* All of it lives as long as the call. */
+struct parts {
+    char id[LAN_UUID_LEN + 1], nonce[LAN_NONCE_LEN + 1];
+    struct buf time;
+    struct json vid, vtime, vnonce, payload, source, node, name;
+};
+
+static int fill(
+    struct lan_protocol *p, struct parts *v, const char *id, uint64_t now_us)
+{
+    uint8_t nonce[LAN_NONCE_LEN / 2];
+    int rc = p->opt.random(p->opt.ctx, nonce, sizeof nonce);
+
+    if (rc == SYNCLINE_OK && id == NULL)
+        rc = lan_uuid(p, v->id);
+    hex_encode(v->nonce, SLICE(nonce, sizeof nonce));
+    moment_put(&v->time, now_us);
+    v->vid = text_value(SLICE_NONE, slice_str(id != NULL ? id : v->id));
+    v->vtime = text_value(SLICE_NONE, buf_slice(&v->time));
+    v->vnonce = text_value(SLICE_NONE, slice_str(v->nonce));
+    v->payload = (struct json){ .type = JSON_OBJECT };
+    v->name = text_value(SLICE_LIT("node_name"), slice_str(p->name));
+    v->node = text_value(SLICE_LIT("node_id"), slice_str(p->id));
+    v->node.next = &v->name;
+    v->source = (struct json){ .type = JSON_OBJECT, .n = 2, .first = &v->node };
+    return rc == SYNCLINE_OK ? buf_status(&v->time) : rc;
+}
+
+int lan_protocol_put(struct lan_protocol *p, struct buf *out,
+    const struct lan_draft *draft, enum lan_dialect d, uint64_t now_us)
+{
+    char signature[LAN_SIGNATURE_LEN + 1];
+    struct slice said = SLICE_NONE;
+    struct parts v = { .id = "" };
+    const char *name = lan_type_name(draft->type);
+    const struct lan_message m = { .type = draft->type,
+        .name = name != NULL ? slice_str(name) : draft->name,
+        .member = { [LAN_PAYLOAD] =
+                        draft->payload != NULL ? draft->payload : &v.payload,
+            [LAN_ID] = &v.vid,
+            [LAN_TIMESTAMP] = &v.vtime,
+            [LAN_NONCE] = &v.vnonce,
+            [LAN_SOURCE] = &v.source,
+            [LAN_DESTINATION] = draft->destination } };
+    int rc = fill(p, &v, draft->id, now_us);
+
+    if (d == LAN_UNDECIDED)
+        d = LAN_SECOND;
+    if (rc == SYNCLINE_OK && !draft->is_unsigned) {
+        rc = lan_message_sign(signature, &m, d, &p->key);
+        said = SLICE(signature, LAN_SIGNATURE_LEN);
+    }
+    if (rc == SYNCLINE_OK) {
+        lan_message_put(out, &m, d, said);
+        rc = buf_status(out);
+    }
+    buf_free(&v.time);
+    return rc;
+}
+
+/* ---- judging ---- */
+
+/* What is not there at all, receivers fill in. */
+static bool is_empty(const struct lan_message *m, enum lan_member which)
+{
+    const struct json *v = m->member[which];
+
+    return v != NULL && v->type == JSON_STRING && v->s.len == 0;
+}
+
+static int check_members(
+    const struct lan_message *m, enum lan_dialect d, struct errmsg *why)
+{
+    static const struct {
+        enum lan_member which;
+        const char *first, *second;
+    } needed[] = {
+        { LAN_ID, "Missing message ID", "message_id" },
+        { LAN_TIMESTAMP, "Missing timestamp", "timestamp" },
+        { LAN_NONCE, "Missing nonce", "nonce" },
+    };
+    char text[64] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        const char *name = needed[i].second;
+
+        if (!is_empty(m, needed[i].which))
+            continue;
+        if (d == LAN_FIRST)
+            return errmsg_set(why, SYNCLINE_EINVAL, "%s", needed[i].first);
+        if (len > 0) {
+            memcpy(text + len, ", ", 2);
+            len += 2;
+        }
+        memcpy(text + len, name, strlen(name));
+        len += strlen(name);
+    }
+    if (len == 0)
+        return SYNCLINE_OK;
+    return errmsg_set(
+        why, SYNCLINE_EINVAL, "Missing required fields: %s", text);
+}
+
+static int say_expired(const struct lan_message *m, enum lan_dialect d,
+    const char *first, struct errmsg *why)
+{
+    struct buf b = { .max = 256 };
+    const struct json *v = m->member[LAN_TIMESTAMP];
+
+    if (d == LAN_FIRST)
+        return errmsg_set(why, SYNCLINE_ETIMEOUT, "%s", first);
+    if (v->type == JSON_STRING)
+        buf_put_slice(&b, utf8_cut(v->s, 64));
+    else
+        json_print(&b, v, JSON_CANONICAL);
+    errmsg_set(
+        why, 0, "Message expired (timestamp: %.*s)", SLICE_FMT(buf_slice(&b)));
+    buf_free(&b);
+    return SYNCLINE_ETIMEOUT;
+}
+
+static int check_time(const struct lan_protocol *p, const struct lan_message *m,
+    enum lan_dialect d, uint64_t now_us, uint64_t *at_us, struct errmsg *why)
+{
+    const struct json *v = m->member[LAN_TIMESTAMP];
+
+    *at_us = now_us;
+    if (v == NULL)
+        return SYNCLINE_OK;
+    if (v->type != JSON_STRING || moment_read(at_us, v->s) != SYNCLINE_OK)
+        return say_expired(m, d, "Invalid timestamp format", why);
+    if (now_us > *at_us && now_us - *at_us > p->opt.ttl_us)
+        return say_expired(m, d, "Message expired", why);
+    if (p->opt.ahead_us > 0 && *at_us > now_us &&
+        *at_us - now_us > p->opt.ahead_us)
+        return say_expired(m, d, "Message expired", why);
+    return SYNCLINE_OK;
+}
+
+static int check_replay(struct lan_protocol *p, const struct lan_message *m,
+    enum lan_dialect d, uint64_t at_us, uint64_t now_us, struct errmsg *why)
+{
+    struct slice nonce = lan_text(m, LAN_NONCE);
+    bool is_far = at_us > now_us && at_us - now_us > p->opt.ttl_us &&
+        p->opt.ahead_us == 0;
+    int rc;
+
+    if (is_far && p->far_n >= FAR_MAX)
+        return errmsg_set(why, SYNCLINE_ELIMIT,
+            "Too many messages of clocks that are far ahead");
+    rc = nonces_see(is_far ? p->far : p->near, nonce, now_us);
+    p->far_n += is_far && rc == SYNCLINE_OK;
+    if (rc == SYNCLINE_ELIMIT)
+        return errmsg_set(why, rc, "Too many messages");
+    if (rc != SYNCLINE_EEXIST)
+        return rc;
+    if (d == LAN_FIRST)
+        return errmsg_set(why, rc, "Possible replay attack detected");
+    return errmsg_set(why, rc, "Possible replay attack detected (nonce: %.*s)",
+        SLICE_FMT(utf8_cut(nonce, 64)));
+}
+
+/* Whoever makes up what is missing has signed something else. */
+static bool is_whole(const struct lan_message *m)
+{
+    return lan_text(m, LAN_ID).len > 0 && lan_text(m, LAN_NONCE).len > 0 &&
+        m->member[LAN_TIMESTAMP] != NULL;
+}
+
+int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
+    bool needs_signature, uint64_t now_us, enum lan_dialect *d,
+    struct errmsg *why)
+{
+    enum lan_dialect tongue = *d != LAN_UNDECIDED ? *d : m->looks, found;
+    uint64_t at_us;
+    int rc = check_members(m, tongue, why);
+
+    if (rc == SYNCLINE_OK)
+        rc = check_time(p, m, tongue, now_us, &at_us, why);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (lan_text(m, LAN_SIGNATURE).len == 0)
+        return needs_signature
+            ? errmsg_set(why, SYNCLINE_ENOTFOUND, "Message not signed")
+            : SYNCLINE_OK;
+    found = LAN_UNDECIDED;
+    if (is_whole(m))
+        rc = lan_message_verify(&found, m, *d, &p->key);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (found == LAN_UNDECIDED)
+        return needs_signature
+            ? errmsg_set(why, SYNCLINE_EDENIED, "Invalid message signature")
+            : SYNCLINE_OK;
+    *d = found;
+    return check_replay(p, m, tongue, at_us, now_us, why);
+}
