@@ -82,26 +82,13 @@ static void on_event(struct config_face *f, const struct json *v)
 {
     const struct json *value = json_get(v, "value");
     int64_t time_us = json_get_int(v, "time", 0);
-    char before[CONFIG_HASH_LEN + 1];
 
     if (!slice_is(json_get_str(v, "key"), f->key))
         return;
-    (void)snprintf(before, sizeof before, "%s", config_sync_hash(f->sync));
     if (config_sync_stands(f->sync, value, time_us > 0 ? (uint64_t)time_us : 0,
-            clock_wall_us()) != SYNCLINE_OK) {
+            clock_wall_us()) != SYNCLINE_OK)
         log_line(&f->log, LOG_LEVEL_ERROR, "configsync",
             "memory ran out: instances are not told of a change");
-        return;
-    }
-    if (value != NULL && f->is_live && f->opt.on_update != NULL &&
-        strcmp(before, config_sync_hash(f->sync)) != 0) {
-        struct buf b = { 0 };
-
-        json_print(&b, value, JSON_CANONICAL);
-        if (buf_status(&b) == SYNCLINE_OK)
-            f->opt.on_update(f->opt.update_ctx, buf_slice(&b));
-        buf_free(&b);
-    }
 }
 
 static void on_watch(void *ctx, struct slice answer, bool more)
@@ -240,7 +227,7 @@ static void put_status(const struct config_face *f, struct buf *b)
     buf_put_str(b, "],\"last_sync_time\":");
     message_put_time(b, config_sync_last_us(f->sync));
     buf_printf(b, ",\"config_versions\":%zu",
-        f->opt.versions != NULL ? f->opt.versions(f->opt.versions_ctx) : 0);
+        engine_versions_n(f->engine, slice_str(f->space), slice_str(f->key)));
     buf_put_str(b, ",\"space\":");
     json_print_string(b, slice_str(f->space), false);
     buf_put_str(b, ",\"key\":");

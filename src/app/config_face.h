@@ -33,12 +33,6 @@ struct config_face_options {
     struct rate_options rate;
     uint64_t batch_us, heartbeat_us, dial_max_us;
     bool adopts; /* sync.h */
-    /* What stands has changed; lent. May be NULL. */
-    void (*on_update)(void *ctx, struct slice config);
-    void *update_ctx;
-    /* How many versions are kept of it. NULL: nobody knows. */
-    size_t (*versions)(void *ctx);
-    void *versions_ctx;
 };
 
 NODISCARD int config_face_new(

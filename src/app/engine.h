@@ -73,7 +73,10 @@ struct engine_options {
      * nobody is told. */
     int (*on_file)(
         void *ctx, const char *file, struct slice changed, bool reverted);
-    void *file_ctx;
+    /* One has come to agree with its item, by whichever of the two: json is
+     * what it says. NULL: nobody is told. */
+    void (*on_kept)(void *ctx, const char *file, struct slice json);
+    void *file_ctx; /* of both */
     size_t overlay_bytes;
     uint64_t checkpoint_ms;
     const char *resolve_command; /* NULL: none */
@@ -154,6 +157,10 @@ NODISCARD int engine_admit_session(struct engine *e, struct slice cookie,
 
 /* From now on, in place of what the options said. */
 void engine_tune(struct engine *e, const struct node_tuning *t);
+
+/* How many versions are kept of the files that are bound to an item. */
+size_t engine_versions_n(
+    const struct engine *e, struct slice space, struct slice key);
 
 const char *engine_dir(const struct engine *e);
 /* "syncline_" and the device's id, shortened; room for 64. */

@@ -257,6 +257,15 @@ static void log_kept(const struct file_job *j)
             j->why.text);
 }
 
+/* Once it is there, and is what its item says. */
+static void tell_kept(const struct file_job *j)
+{
+    const struct engine_options *opt = &engine_of(j->file)->opt;
+
+    if (opt->on_kept != NULL && j->keeps && !j->file->gone && j->kept.len > 0)
+        opt->on_kept(opt->file_ctx, j->file->setup.file, buf_slice(&j->kept));
+}
+
 static void done_job(struct helper_job *job)
 {
     struct file_job *j =
@@ -269,12 +278,15 @@ static void done_job(struct helper_job *job)
 
     f->jobs--;
     log_kept(j);
+    if (j->versions_n != VERSIONS_UNKNOWN)
+        f->versions_n = j->versions_n;
     ev.type = j->writes               ? BINDING_WRITTEN
         : j->rc == SYNCLINE_OK        ? BINDING_READ
         : j->rc == SYNCLINE_ENOTFOUND ? BINDING_GONE
                                       : BINDING_BARRED;
     if (!f->gone && (j->writes || j->reads))
         (void)!files_step(f, &ev, NULL);
+    tell_kept(j);
     files_job_free(j);
     if (f->gone && f->jobs == 0)
         files_free(f);
@@ -440,35 +452,6 @@ struct bound_file *files_find(struct engine_files *x, struct slice file)
     return f;
 }
 
-static bool same_folder(const struct bound_file *a, const struct bound_file *b)
-{
-    const char *x = strrchr(a->setup.file, '/');
-    const char *y = strrchr(b->setup.file, '/');
-
-    return x - a->setup.file == y - b->setup.file &&
-        memcmp(a->setup.file, b->setup.file, (size_t)(x - a->setup.file)) == 0;
-}
-
-/* As the older system has it, if nobody else's are there. */
-static int choose_versions_at(struct engine_files *x, struct bound_file *f)
-{
-    const char *name = strrchr(f->setup.file, '/') + 1;
-    char at[PATH_MAX];
-
-    if (f->setup.versions_at != NULL)
-        return SYNCLINE_OK;
-    f->setup.versions_at = FILE_VERSIONS_FOLDER;
-    for (const struct bound_file *o = x->first; o != NULL; o = o->next)
-        if (!o->gone && same_folder(o, f) &&
-            strcmp(o->setup.versions_at, FILE_VERSIONS_FOLDER) == 0) {
-            (void)snprintf(at, sizeof at, "%s/%s", FILE_VERSIONS_FOLDER, name);
-            f->setup.versions_at =
-                (const char *)arena_dup(&f->text, slice_str(at)).ptr;
-            return f->setup.versions_at != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
-        }
-    return SYNCLINE_OK;
-}
-
 /* What of the engine is needed once there is a file. */
 static int wake(struct engine_files *x, struct errmsg *why)
 {
@@ -496,7 +479,8 @@ static int make_machine(struct bound_file *f)
         .local = { f->setup.local, f->setup.local_n },
         .schema = f->schema,
         .runs = f->setup.on_change != NULL || engine_of(f)->opt.on_file != NULL,
-        .reverts = f->setup.reverts };
+        .reverts = f->setup.reverts,
+        .ascii = f->setup.ascii };
 
     return binding_new(&f->machine, &opt);
 }
@@ -523,7 +507,7 @@ int files_add(struct engine_files *x, struct bound_file *f, struct errmsg *why)
         *why = no_place;
     }
     if (rc == SYNCLINE_OK)
-        rc = choose_versions_at(x, f);
+        rc = files_versions_place(x, f);
     if (rc == SYNCLINE_OK)
         rc = make_machine(f);
     if (rc != SYNCLINE_OK) {

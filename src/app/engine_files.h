@@ -15,12 +15,14 @@
 
 #define FILES_BOUND_MAX 256
 #define FILES_ID_LEN 16
+#define VERSIONS_UNKNOWN SIZE_MAX
 
 /* What a person said. All text is in the arena of the bound file. */
 struct file_setup {
     const char *root, *path; /* as of a config_file */
     const char *file;        /* its whole name */
-    const char *versions_at; /* folder of its versions */
+    const char *versions_at; /* folder of its versions: beside it, or whole */
+    const char *versions_root, *versions_path; /* of a whole one */
     const char *space, *key;
     const char *on_change; /* NULL: nothing is run */
     struct slice schema;   /* its text; empty: none */
@@ -28,7 +30,7 @@ struct file_setup {
     size_t local_n;
     uint32_t timeout_ms, versions;
     enum binding_prefer prefer;
-    bool yaml, reverts;
+    bool yaml, reverts, ascii;
 };
 
 struct reload;
@@ -56,6 +58,7 @@ struct bound_file {
     uint64_t asker, asked_until_us;
     char asked[12]; /* his op */
     char rolled[VERSION_NAME_SIZE];
+    size_t versions_n; /* when it was looked last */
 };
 
 struct engine_files {
@@ -104,7 +107,8 @@ struct file_job {
     bool newest, shows;
     uint64_t request;
     /* What came of it. */
-    struct buf out;
+    struct buf out, kept; /* as JSON, what is kept */
+    size_t versions_n;    /* may be VERSIONS_UNKNOWN */
     bool busy;
     int rc, keep_rc;
     struct errmsg why, keep_why;
@@ -125,6 +129,10 @@ void files_put_setup(struct buf *b, const struct bound_file *f);
 void files_record_path(const struct bound_file *f, char *out, size_t size);
 /* Finds its root; EDENIED. */
 NODISCARD int files_place(struct bound_file *f, struct errmsg *why);
+/* Where its versions are, if nobody has said: as the older system has it, if
+ * nobody else's are there. */
+NODISCARD int files_versions_place(
+    struct engine_files *x, struct bound_file *f);
 
 /* ---- reload_command.c ---- */
 

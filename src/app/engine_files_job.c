@@ -17,6 +17,7 @@ struct file_job *files_job_new(struct bound_file *f, enum job_kind kind)
     j->file = f;
     j->kind = kind;
     j->job.run = files_job_run;
+    j->versions_n = VERSIONS_UNKNOWN;
     files_record_path(f, j->record_path, sizeof j->record_path);
     return j;
 }
@@ -30,13 +31,16 @@ void files_job_free(struct file_job *j)
     buf_free(&j->expected);
     buf_free(&j->version);
     buf_free(&j->out);
+    buf_free(&j->kept);
     free(j);
 }
 
 static struct file_versions versions_of(const struct bound_file *f)
 {
     return (struct file_versions){ .file = &f->at,
-        .folder = f->setup.versions_at,
+        .root = f->setup.versions_root,
+        .folder = f->setup.versions_root != NULL ? f->setup.versions_path
+                                                 : f->setup.versions_at,
         .keep = f->setup.versions };
 }
 
@@ -74,13 +78,22 @@ static int as_json(struct buf *out, const struct file_job *j)
 static void keep(struct file_job *j)
 {
     const struct file_versions v = versions_of(j->file);
-    struct buf b = { 0 };
 
-    j->keep_rc = as_json(&b, j);
+    j->keep_rc = as_json(&j->kept, j);
     if (j->keep_rc == SYNCLINE_OK)
-        j->keep_rc =
-            file_versions_keep(&v, buf_slice(&b), j->wall_us, &j->keep_why);
-    buf_free(&b);
+        j->keep_rc = file_versions_keep(
+            &v, buf_slice(&j->kept), j->wall_us, &j->keep_why);
+}
+
+static void count_versions(struct file_job *j)
+{
+    const struct file_versions v = versions_of(j->file);
+    struct version *all;
+    struct arena a = { 0 };
+
+    if (file_versions_list(&v, &all, &j->versions_n, &a, NULL) != SYNCLINE_OK)
+        j->versions_n = VERSIONS_UNKNOWN;
+    arena_free(&a);
 }
 
 static void run_step(struct file_job *j)
@@ -101,6 +114,7 @@ static void run_step(struct file_job *j)
         keep(j);
     if (j->reads)
         j->rc = config_file_read(&j->out, &j->busy, &j->file->at, &j->why);
+    count_versions(j);
 }
 
 static void run_list(struct file_job *j)

@@ -59,7 +59,9 @@ static int no_root(const struct bound_file *f, struct errmsg *why)
         opt->files_roots_n > 1 ? ", ..." : "");
 }
 
-int files_place(struct bound_file *f, struct errmsg *why)
+/* ENOTFOUND: it is below none of them. */
+static int find_root(struct bound_file *f, const char *file,
+    const char **at_root, const char **path)
 {
     const struct engine_options *opt = &f->files->engine->opt;
     char real[PATH_MAX], root[PATH_MAX];
@@ -69,21 +71,64 @@ int files_place(struct bound_file *f, struct errmsg *why)
 
         (void)snprintf(
             root, sizeof root, "%.*s", SLICE_FMT(opt->files_roots[i]));
-        rest = below(root, f->setup.file);
+        rest = below(root, file);
         if (rest == NULL && realpath(root, real) != NULL)
-            rest = below(real, f->setup.file);
+            rest = below(real, file);
         if (rest == NULL || !config_path_ok(rest))
             continue;
-        f->setup.root = keep(f, root);
-        f->setup.path = keep(f, rest);
-        if (f->setup.root == NULL || f->setup.path == NULL)
-            return SYNCLINE_ENOMEM;
-        f->at = (struct config_file){
-            .root = f->setup.root, .path = f->setup.path, .max = opt->files_max
-        };
-        return SYNCLINE_OK;
+        *at_root = keep(f, root);
+        *path = keep(f, rest);
+        return *at_root != NULL && *path != NULL ? SYNCLINE_OK
+                                                 : SYNCLINE_ENOMEM;
     }
-    return no_root(f, why);
+    return SYNCLINE_ENOTFOUND;
+}
+
+int files_place(struct bound_file *f, struct errmsg *why)
+{
+    struct file_setup *s = &f->setup;
+    int rc = find_root(f, s->file, &s->root, &s->path);
+
+    if (rc == SYNCLINE_ENOTFOUND)
+        return no_root(f, why);
+    if (rc == SYNCLINE_OK && s->versions_at != NULL && s->versions_at[0] == '/')
+        rc = find_root(f, s->versions_at, &s->versions_root, &s->versions_path);
+    if (rc == SYNCLINE_ENOTFOUND)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "versions_at: %s: not below a folder that files.root names",
+            s->versions_at);
+    f->at = (struct config_file){
+        .root = s->root, .path = s->path, .max = f->files->engine->opt.files_max
+    };
+    return rc;
+}
+
+static bool same_folder(const struct bound_file *a, const struct bound_file *b)
+{
+    const char *x = strrchr(a->setup.file, '/');
+    const char *y = strrchr(b->setup.file, '/');
+
+    return x - a->setup.file == y - b->setup.file &&
+        memcmp(a->setup.file, b->setup.file, (size_t)(x - a->setup.file)) == 0;
+}
+
+int files_versions_place(struct engine_files *x, struct bound_file *f)
+{
+    const char *name = strrchr(f->setup.file, '/') + 1;
+    char at[PATH_MAX];
+
+    if (f->setup.versions_at != NULL)
+        return SYNCLINE_OK;
+    f->setup.versions_at = FILE_VERSIONS_FOLDER;
+    for (const struct bound_file *o = x->first; o != NULL; o = o->next)
+        if (!o->gone && same_folder(o, f) &&
+            strcmp(o->setup.versions_at, FILE_VERSIONS_FOLDER) == 0) {
+            (void)snprintf(at, sizeof at, "%s/%s", FILE_VERSIONS_FOLDER, name);
+            f->setup.versions_at =
+                (const char *)arena_dup(&f->text, slice_str(at)).ptr;
+            return f->setup.versions_at != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+        }
+    return SYNCLINE_OK;
 }
 
 /* ---- what is said of it ---- */
@@ -211,7 +256,8 @@ static int take_versions_at(
     int rc = take_text(f, &f->setup.versions_at, v, "versions_at", false, why);
 
     if (rc == SYNCLINE_OK && f->setup.versions_at != NULL &&
-        !config_path_ok(f->setup.versions_at))
+        !config_path_ok(
+            f->setup.versions_at + (f->setup.versions_at[0] == '/')))
         return errmsg_set(why, SYNCLINE_EINVAL, "versions_at: no such folder");
     return rc;
 }
@@ -250,6 +296,7 @@ int files_setup(struct bound_file *f, const struct json *v, struct errmsg *why)
         rc = take_number(
             &f->setup.versions, v, "versions", VERSIONS, VERSIONS_MAX, why);
     f->setup.reverts = json_get_bool(v, "revert", false);
+    f->setup.ascii = json_get_bool(v, "ascii", false);
     if (rc == SYNCLINE_OK)
         rc = take_local(f, v, why);
     if (rc == SYNCLINE_OK)
@@ -281,9 +328,10 @@ void files_put_setup(struct buf *b, const struct bound_file *f)
     put_text(b, "versions_at", s->versions_at);
     buf_printf(b,
         ",\"format\":\"%s\",\"prefer\":\"%s\",\"revert\":%s,\"timeout_ms\":%u,"
-        "\"versions\":%u,\"local\":[",
+        "\"versions\":%u,\"ascii\":%s,\"local\":[",
         s->yaml ? "yaml" : "json", prefers[s->prefer],
-        s->reverts ? "true" : "false", s->timeout_ms, s->versions);
+        s->reverts ? "true" : "false", s->timeout_ms, s->versions,
+        s->ascii ? "true" : "false");
     for (size_t i = 0; i < s->local_n; i++) {
         buf_put_str(b, i > 0 ? "," : "");
         json_print_string(b, s->local[i], false);

@@ -379,6 +379,19 @@ bool engine_files_take(
 
 /* ---- what others are told ---- */
 
+size_t engine_versions_n(
+    const struct engine *e, struct slice space, struct slice key)
+{
+    const struct bound_file *f = e->files != NULL ? e->files->first : NULL;
+    size_t n = 0;
+
+    for (; f != NULL; f = f->next)
+        if (!f->gone && slice_is(space, f->setup.space) &&
+            slice_is(key, f->setup.key))
+            n += f->versions_n;
+    return n;
+}
+
 void engine_put_files(const struct engine *e, struct buf *b)
 {
     unsigned troubled = 0, n = 0;

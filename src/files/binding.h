@@ -34,6 +34,8 @@ enum binding_prefer {
 
 struct binding_options {
     bool yaml;
+    bool ascii; /* a JSON file that is made anew is written as the older system
+                   does: ASCII, and no line's end behind it */
     enum binding_prefer prefer;
     struct local_parts local;    /* copied */
     const struct schema *schema; /* lent; NULL: any document is valid */

@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+/* What a text is like that the older system has written. */
+#define OLDER_LOOK "{\n  \"\\u00e9\": 0\n}"
+
 static bool is_blank(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -49,6 +52,8 @@ int binding_splice(struct binding *b, struct slice text, const struct json *doc,
     int rc;
 
     buf_clear(&b->out);
+    if (text.len == 0 && b->opt.ascii)
+        text = SLICE_LIT(OLDER_LOOK);
     rc = b->opt.yaml ? yaml_splice(&b->out, text, doc, &b->arena, why)
                      : splice_json(&b->out, text, doc, &b->arena, why);
     return rc == SYNCLINE_OK ? buf_status(&b->out) : rc;

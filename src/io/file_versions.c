@@ -61,12 +61,22 @@ static int step_into(int *at, const char *name, const struct stat *st)
     return next >= 0 ? 0 : -1;
 }
 
+static int open_root(const struct file_versions *v, int *fd, struct errmsg *why)
+{
+    if (v->root == NULL)
+        return config_file_folder(v->file, fd, why);
+    *fd = open(v->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd >= 0)
+        return SYNCLINE_OK;
+    return errno == ENOENT ? SYNCLINE_ENOTFOUND : fail(why, v->root);
+}
+
 /* st: of the file; NULL: the folder is not made. ENOTFOUND. */
 static int open_folder(const struct file_versions *v, int *fd,
     const struct stat *st, struct errmsg *why)
 {
     const char *rest = v->folder;
-    int at, rc = config_file_folder(v->file, &at, why);
+    int at, rc = open_root(v, &at, why);
 
     while (rc == SYNCLINE_OK && *rest != 0) {
         const size_t n = strcspn(rest, "/");

@@ -1,7 +1,8 @@
-/* file_versions.h - what a configuration file was before, kept beside it.
+/* file_versions.h - what a configuration file was before, kept beside it, or
+ * where somebody has said.
  *
- * Blocks. By the names of files/versions.h, in a folder beside the file, and
- * as JSON: so the older system keeps and reads them. Law: what is kept is
+ * Blocks. By the names of files/versions.h, in a folder of their own, and as
+ * JSON: so the older system keeps and reads them. Law: what is kept is
  * whole, and of what was kept last the newest stay. */
 #ifndef SYNCLINE_IO_FILE_VERSIONS_H
 #define SYNCLINE_IO_FILE_VERSIONS_H
@@ -14,7 +15,8 @@
 
 struct file_versions {
     const struct config_file *file;
-    const char *folder; /* beside the file; as config_file.path */
+    const char *root;   /* a folder; NULL: the one that the file is in */
+    const char *folder; /* below it; as config_file.path */
     unsigned keep;
 };
 

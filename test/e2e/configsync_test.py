@@ -4,12 +4,13 @@ that call it, hubs that it calls, and several Synclines behind one item."""
 
 import http.client
 import json
+import os
 import sys
 import time
 
 import instance
 from instance import Client, Hub, md5, message
-from node import World, main, wait_for
+from node import Refused, World, main, wait_for
 from tap import check, equal
 
 CONFIG = {"zeta": 1.0, "alpha": [True, None, 1e-07, "\u00f1", "\U0001f600"],
@@ -293,6 +294,44 @@ def what_is_offered_and_what_the_older_names_set():
         a.start()
         a.do("status")
         check("configsync" not in a.status(), "it is off by default")
+
+
+def the_file_of_the_item_is_as_theirs_and_its_versions_are_counted():
+    with World() as w:
+        etc, base = w.path("etc"), w.path("base")
+        os.mkdir(etc)
+        os.mkdir(base)
+        a = w.node("a", "--files.root", "%s,%s" % (etc, base),
+                   "--configsync.server", "true", "--configsync.port", "0")
+        a.start()
+        path = os.path.join(etc, "config.json")
+        kept = os.path.join(base, "config_versions")
+
+        def count():
+            return a.call("configsync")["config_versions"]
+        try:
+            a.call("bind", file=path, space="config", key="config",
+                   versions_at="/etc/config_versions")
+        except Refused as why:
+            equal(why.code, "EDENIED", "elsewhere")
+        a.call("bind", file=path, space="config", key="config", versions=3,
+               ascii=True, versions_at=kept)
+        equal(count(), 0, "before there is one")
+        a.put("config", {"a": {}, "b": [1, "\u00f1"]}, "config")
+        wait_for("the file is written", lambda: os.path.exists(path))
+        with open(path, "rb") as f:
+            equal(f.read(), json.dumps(
+                {"a": {}, "b": [1, "\u00f1"]}, indent=2).encode(), "the file")
+        for i in range(4):
+            a.put("config", {"i": i}, "config")
+            wait_for("it is kept", lambda i=i: '"i": %d' % i in open(
+                os.path.join(kept, max(os.listdir(kept)))).read())
+        wait_for("they are counted", lambda: count() == 3)
+        equal(len(os.listdir(kept)), 3, "in the folder")
+        equal(len(a.call("versions", file=path)["versions"]), 3, "told")
+        a.stop()
+        a.start()
+        wait_for("still", lambda: count() == 3)
 
 
 def a_large_configuration():
