@@ -1,0 +1,416 @@
+#include "faces/lansync/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "faces/lansync/link_impl.h"
+
+#define WAIT_US UINT64_C(10000000)
+
+/* ---- saying ---- */
+
+void link_log(struct lan_link *l, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+
+    if (l->opt.events.log == NULL)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    l->opt.events.log(l->opt.events.ctx, text);
+}
+
+void link_close(struct lan_link *l, const char *why)
+{
+    if (l->state == LAN_OVER)
+        return;
+    l->state = LAN_OVER;
+    wait_end(l, SYNCLINE_ECLOSED);
+    l->opt.events.close(l->opt.events.ctx, why);
+}
+
+int lan_link_send(
+    struct lan_link *l, const struct lan_draft *draft, uint64_t now_us)
+{
+    int rc;
+
+    if (l->state == LAN_OVER)
+        return SYNCLINE_ECLOSED;
+    buf_clear(&l->out);
+    rc = lan_protocol_put(l->opt.protocol, &l->out, draft, l->dialect, now_us);
+    if (rc == SYNCLINE_OK && l->out.len > l->opt.message_max + LAN_FRAME_HEAD)
+        rc = SYNCLINE_ELIMIT;
+    if (rc == SYNCLINE_OK)
+        l->opt.events.send(l->opt.events.ctx, buf_slice(&l->out));
+    return rc;
+}
+
+/* What cannot be said to somebody who waits for it ends the connection. */
+static void say(struct lan_link *l, enum lan_type type, struct json *payload,
+    uint64_t now_us)
+{
+    const struct lan_draft draft = { .type = type, .payload = payload };
+
+    if (lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
+        link_close(l, "an answer could not be made");
+}
+
+void link_refuse(struct lan_link *l, const struct lan_message *m,
+    const char *text, const char *code, uint64_t now_us)
+{
+    struct json *payload = json_new(&l->arena, JSON_OBJECT);
+    const struct json *id =
+        m == NULL ? NULL : json_get(m->member[LAN_PAYLOAD], "request_id");
+
+    json_add(
+        payload, SLICE_LIT("error"), json_new_str(&l->arena, slice_str(text)));
+    json_add(payload, SLICE_LIT("message"),
+        json_new_str(&l->arena, slice_str(text)));
+    json_add(
+        payload, SLICE_LIT("code"), json_new_str(&l->arena, slice_str(code)));
+    if (id != NULL)
+        json_add(payload, SLICE_LIT("request_id"), json_copy(id, &l->arena));
+    say(l, LAN_ERROR, payload, now_us);
+}
+
+/* ---- hearing ---- */
+
+static bool is_public(enum lan_type type)
+{
+    return type == LAN_AUTH_REQUEST || type == LAN_HEARTBEAT;
+}
+
+static bool is_sync(enum lan_type type)
+{
+    return type >= LAN_SYNC_REQUEST && type <= LAN_SYNC_COMPLETE;
+}
+
+static void refuse_undecodable(
+    struct lan_link *l, const struct lan_message *m, int rc, uint64_t now_us)
+{
+    if (!l->opt.is_server) {
+        link_log(l, "what is no message was passed over");
+        return;
+    }
+    if (rc == SYNCLINE_EMALFORMED)
+        link_refuse(l, m, "Invalid message format", "decode_error", now_us);
+    else
+        link_refuse(l, m, "Internal server error", "internal_error", now_us);
+}
+
+/* A type that nobody has heard of; the generations say so differently. */
+static bool is_stranger(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    enum lan_dialect d = l->dialect != LAN_UNDECIDED ? l->dialect : m->looks;
+    const struct lan_link_events *ev = &l->opt.events;
+
+    if (m->type != LAN_OTHER ||
+        (ev->knows != NULL && ev->knows(ev->ctx, m->name)))
+        return false;
+    refuse_undecodable(
+        l, m, d == LAN_FIRST ? SYNCLINE_EINVAL : SYNCLINE_EMALFORMED, now_us);
+    return true;
+}
+
+static void refuse_invalid(struct lan_link *l, const struct lan_message *m,
+    int rc, const struct errmsg *why, uint64_t now_us)
+{
+    struct errmsg text = { "" };
+
+    if (!l->opt.is_server) {
+        link_log(l, "a message was passed over: %s", why->text);
+        if (rc == SYNCLINE_EDENIED && l->state == LAN_GREETING)
+            link_close(l, "it signs with another key than ours");
+        return;
+    }
+    if (l->dialect == LAN_FIRST) {
+        link_refuse(l, m, why->text, "validation_failed", now_us);
+        link_close(l, why->text);
+        return;
+    }
+    errmsg_set(&text, 0, "Invalid message: %.400s", why->text);
+    link_refuse(l, m, text.text, "generic_error", now_us);
+    if (rc == SYNCLINE_EDENIED)
+        link_close(l, why->text);
+}
+
+/* Before anything that it said was signed, its dialect is a guess. */
+static int check(struct lan_link *l, const struct lan_message *m,
+    uint64_t now_us, struct errmsg *why)
+{
+    bool needs_signature = l->opt.is_server
+        ? l->opt.needs_auth && !is_public(m->type)
+        : m->type != LAN_HEARTBEAT;
+    enum lan_dialect d = l->dialect;
+    int rc = lan_protocol_check(
+        l->opt.protocol, m, needs_signature, now_us, &d, why);
+
+    if (d != LAN_UNDECIDED)
+        l->dialect = d;
+    else if (l->dialect == LAN_UNDECIDED && l->opt.is_server)
+        l->dialect = m->looks;
+    return rc;
+}
+
+static void keep_name(char out[LAN_PEER_MAX], struct slice s)
+{
+    s = utf8_cut(s, LAN_PEER_MAX - 1);
+    if (s.len > 0)
+        memcpy(out, s.ptr, s.len);
+    out[s.len] = 0;
+}
+
+static void handle(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    const struct lan_link_events *ev = &l->opt.events;
+    char text[96];
+    int rc;
+
+    if (wait_answered(l, m))
+        return;
+    rc = ev->on_message(ev->ctx, m);
+    if (l->state == LAN_OVER || rc == SYNCLINE_OK || !l->opt.is_server)
+        return;
+    if (rc == SYNCLINE_EUNSUPPORTED) {
+        (void)snprintf(text, sizeof text, "Unsupported message type: %.*s",
+            (int)(m->name.len < 64 ? m->name.len : 64), m->name.ptr);
+        link_refuse(l, m, text, "unsupported_type", now_us);
+    } else {
+        link_refuse(l, m, "Internal server error", "internal_error", now_us);
+    }
+}
+
+/* Was it let in, as far as this type needs it? */
+static bool is_let_in(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    if (!l->opt.is_server || l->state == LAN_OPEN || is_public(m->type))
+        return true;
+    if (l->opt.needs_auth) {
+        link_refuse(l, m, "Authentication required", "auth_required", now_us);
+        if (l->dialect == LAN_FIRST)
+            link_close(l, "it was not let in");
+        return false;
+    }
+    if (l->dialect == LAN_FIRST || !is_sync(m->type))
+        return true;
+    link_refuse(l, m, "Authentication required", "unauthorized", now_us);
+    return false;
+}
+
+static void take(struct lan_link *l, struct slice text, uint64_t now_us)
+{
+    struct errmsg why = { "" };
+    struct lan_message m;
+    int rc = lan_message_read(&m, text, &l->arena, NULL);
+
+    if (rc == SYNCLINE_ENOMEM) {
+        link_close(l, "memory ran out");
+        return;
+    }
+    if (rc != SYNCLINE_OK) {
+        refuse_undecodable(l, NULL, rc, now_us);
+        return;
+    }
+    if (is_stranger(l, &m, now_us))
+        return;
+    rc = check(l, &m, now_us, &why);
+    if (rc == SYNCLINE_ENOMEM) {
+        link_close(l, "memory ran out");
+    } else if (rc != SYNCLINE_OK) {
+        refuse_invalid(l, &m, rc, &why, now_us);
+    } else if (is_let_in(l, &m, now_us)) {
+        if (l->node[0] == 0) {
+            keep_name(l->node, lan_sender(&m));
+            keep_name(l->name, json_get_str(m.member[LAN_SOURCE], "node_name"));
+        }
+        if (m.type == LAN_HEARTBEAT)
+            heartbeat_came(l, &m, now_us);
+        else if (m.type == LAN_AUTH_REQUEST && l->opt.is_server)
+            auth_asked(l, &m, now_us);
+        else if (!auth_answered(l, &m, now_us))
+            handle(l, &m, now_us);
+    }
+}
+
+/* ---- frames ---- */
+
+/* How much of the input was one; 0: it is not whole yet. */
+static size_t take_frame(struct lan_link *l, struct slice in, uint64_t now_us)
+{
+    size_t len;
+
+    if (in.len < LAN_FRAME_HEAD)
+        return 0;
+    len = lan_frame_len(in.ptr);
+    if (len > l->opt.message_max) {
+        link_close(l, "a message longer than is allowed");
+        return 0;
+    }
+    if (in.len - LAN_FRAME_HEAD < len)
+        return 0;
+    arena_reset(&l->arena);
+    take(l, SLICE(in.ptr + LAN_FRAME_HEAD, len), now_us);
+    return LAN_FRAME_HEAD + len;
+}
+
+void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us)
+{
+    struct slice in = bytes;
+    size_t n;
+
+    if (l->state == LAN_OVER)
+        return;
+    l->heard_us = now_us;
+    if (l->in.len > 0) {
+        buf_put_slice(&l->in, bytes);
+        in = buf_slice(&l->in);
+    }
+    while (l->state != LAN_OVER && (n = take_frame(l, in, now_us)) > 0)
+        in = slice_from(in, n);
+    if (l->state == LAN_OVER)
+        return;
+    if (l->in.len > 0)
+        buf_consume(&l->in, l->in.len - in.len);
+    else
+        buf_put_slice(&l->in, in);
+    if (buf_status(&l->in) != SYNCLINE_OK)
+        link_close(l, "memory ran out");
+}
+
+/* ---- beginning and end ---- */
+
+int lan_link_new(
+    struct lan_link **out, const struct lan_link_options *opt, uint64_t now_us)
+{
+    struct lan_link *l = calloc(1, sizeof *l);
+    int rc;
+
+    if (l == NULL)
+        return SYNCLINE_ENOMEM;
+    l->opt = *opt;
+    l->dialect = opt->dialect;
+    l->state = opt->is_server ? LAN_GUEST : LAN_GREETING;
+    l->last = &l->waiting;
+    l->heard_us = now_us;
+    if (l->opt.message_max == 0)
+        l->opt.message_max = LAN_MESSAGE_MAX;
+    if (l->opt.auth_us == 0)
+        l->opt.auth_us = WAIT_US;
+    if (l->opt.request_us == 0)
+        l->opt.request_us = WAIT_US;
+    if (opt->heartbeat_us > 0)
+        l->heartbeat_due_us = now_us + opt->heartbeat_us;
+    rc = auth_keep(l);
+    if (rc != SYNCLINE_OK) {
+        lan_link_free(l);
+        return rc;
+    }
+    *out = l;
+    return SYNCLINE_OK;
+}
+
+void lan_link_free(struct lan_link *l)
+{
+    if (l == NULL)
+        return;
+    while (l->waiting != NULL) {
+        struct lan_waiting *next = l->waiting->next;
+
+        free(l->waiting);
+        l->waiting = next;
+    }
+    auth_free(l);
+    buf_free(&l->in);
+    buf_free(&l->out);
+    arena_free(&l->arena);
+    free(l);
+}
+
+void lan_link_begin(struct lan_link *l, uint64_t now_us)
+{
+    auth_begin(l, now_us);
+}
+
+void link_open(struct lan_link *l, uint64_t now_us)
+{
+    (void)now_us;
+    l->auth_due_us = 0;
+    if (l->state == LAN_OVER || l->state == LAN_OPEN)
+        return;
+    l->state = LAN_OPEN;
+    if (l->opt.events.on_open != NULL)
+        l->opt.events.on_open(l->opt.events.ctx);
+}
+
+void lan_link_end(struct lan_link *l)
+{
+    if (l->state == LAN_OVER)
+        return;
+    l->state = LAN_OVER;
+    wait_end(l, SYNCLINE_ECLOSED);
+}
+
+/* ---- time ---- */
+
+void lan_link_tick(struct lan_link *l, uint64_t now_us)
+{
+    arena_reset(&l->arena);
+    if (l->state != LAN_OVER)
+        auth_tick(l, now_us);
+    if (l->state != LAN_OVER)
+        wait_tick(l, now_us);
+    if (l->state != LAN_OVER && l->opt.silence_us > 0 &&
+        now_us >= l->heard_us + l->opt.silence_us)
+        link_close(l, "it has said nothing for too long");
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+uint64_t lan_link_deadline(const struct lan_link *l)
+{
+    if (l->state == LAN_OVER)
+        return 0;
+    return least(least(l->auth_due_us, wait_deadline(l)),
+        l->opt.silence_us > 0 ? l->heard_us + l->opt.silence_us : 0);
+}
+
+/* ---- questions ---- */
+
+bool lan_link_is_open(const struct lan_link *l)
+{
+    return l->state == LAN_OPEN;
+}
+
+bool lan_link_is_over(const struct lan_link *l)
+{
+    return l->state == LAN_OVER;
+}
+
+enum lan_dialect lan_link_dialect(const struct lan_link *l)
+{
+    return l->dialect;
+}
+
+const char *lan_link_node(const struct lan_link *l)
+{
+    return l->node;
+}
+
+const char *lan_link_name(const struct lan_link *l)
+{
+    return l->name;
+}
+
+const char *lan_link_session(const struct lan_link *l)
+{
+    return l->session.len > 0 ? (const char *)l->session.ptr : "";
+}

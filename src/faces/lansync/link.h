@@ -1,0 +1,108 @@
+/* link.h - one connection between two LAN-sync nodes, at either end: frames in
+ * and out, who may say what, answers that are waited for, heartbeats.
+ *
+ * Pure: no socket, no clock; bytes go in and come out by the events.
+ *
+ *     server  GUEST ---AUTH_REQUEST---> OPEN       either ---> OVER
+ *     client  GREETING --AUTH_RESPONSE-> OPEN
+ *
+ * Laws: nothing but a request to be let in and a heartbeat is heard of who was
+ * not let in; what is not signed, changed, old or said before is heard of
+ * nobody; all that is sent is signed, in the dialect of the other side. A
+ * heartbeat that asks for nothing is never answered: nodes of the first
+ * generation answer each, for ever. After `close` nothing more is called. No
+ * event may free the link. */
+#ifndef SYNCLINE_FACES_LANSYNC_LINK_H
+#define SYNCLINE_FACES_LANSYNC_LINK_H
+
+#include "faces/lansync/protocol.h"
+
+#define LAN_MESSAGE_MAX ((size_t)16 << 20)
+#define LAN_WAITING_MAX 1024 /* answers that are waited for at once */
+#define LAN_AUTH_FAILURES 5  /* then the connection goes */
+
+struct lan_link; /* opaque */
+
+struct lan_answer {
+    int rc; /* 0: m is the answer; ETIMEOUT, ECLOSED, or the other side said
+               no, and m is its ERROR */
+    const struct lan_message *m; /* or NULL */
+};
+
+struct lan_link_events {
+    void *ctx;
+    void (*send)(void *ctx, struct slice bytes);
+    /* What was sent before it may leave yet. */
+    void (*close)(void *ctx, const char *why);
+    /* May who asks for it come in? A server's; NULL: everybody. What auth_data
+     * is to say is written to *data, from a. */
+    bool (*authenticate)(void *ctx, const struct lan_message *m,
+        struct json **data, struct arena *a);
+    /* The other side was let in, or we were. */
+    void (*on_open)(void *ctx);
+    /* Is there somebody for a type that is none of the twelve? May be NULL. */
+    bool (*knows)(void *ctx, struct slice name);
+    /* A message that counts and that nobody waits for. EUNSUPPORTED: there is
+     * nobody for such; others: it went wrong. Both are told to who sent it. */
+    int (*on_message)(void *ctx, const struct lan_message *m);
+    void (*on_answer)(void *ctx, uint64_t request, const struct lan_answer *a);
+    /* Something to be logged. May be NULL. */
+    void (*log)(void *ctx, const char *text);
+};
+
+enum lan_auth {
+    LAN_BY_NOTHING, /* a client that asks for nothing */
+    LAN_BY_TOKEN,   /* says its token: whoever listens has it */
+    LAN_BY_PROOF    /* proves the key; between nodes that both can */
+};
+
+struct lan_link_options {
+    struct lan_protocol *protocol; /* borrowed, outlives the link */
+    struct lan_link_events events;
+    bool is_server;
+    bool needs_auth;    /* server: who is not let in is heard of nothing */
+    enum lan_auth auth; /* client */
+    struct slice token; /* client; copied */
+    struct slice key;   /* for challenges; copied. Empty: none */
+    enum lan_dialect dialect;     /* known from before */
+    size_t message_max;           /* 0: LAN_MESSAGE_MAX */
+    uint64_t auth_us, request_us; /* 0: 10 s */
+    uint64_t heartbeat_us;        /* 0: none are sent */
+    uint64_t silence_us; /* server: who says nothing so long goes; 0: stays */
+    uint64_t session_us; /* how long session tokens count; 0: none are given */
+};
+
+NODISCARD int lan_link_new(
+    struct lan_link **out, const struct lan_link_options *opt, uint64_t now_us);
+void lan_link_free(struct lan_link *l); /* NULL is fine; nothing is called */
+
+/* A client says who it is. */
+void lan_link_begin(struct lan_link *l, uint64_t now_us);
+void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us);
+void lan_link_tick(struct lan_link *l, uint64_t now_us);
+uint64_t lan_link_deadline(const struct lan_link *l); /* 0: none */
+/* The connection has ended: who waits is told. */
+void lan_link_end(struct lan_link *l);
+
+/* ECLOSED: it is over; EMALFORMED: the dialect cannot say it. */
+NODISCARD int lan_link_send(
+    struct lan_link *l, const struct lan_draft *draft, uint64_t now_us);
+/* The same, and an answer is waited for: on_answer, once. request_id is added
+ * to the payload, and data_id to that of SYNC_DATA. ELIMIT: too many wait. */
+NODISCARD int lan_link_request(struct lan_link *l,
+    const struct lan_draft *draft, uint64_t now_us, uint64_t *request);
+/* Answers m by a message of that type: its request_id, and sync_id, are added
+ * to the payload, whose members are the caller's to lend. */
+NODISCARD int lan_link_reply(struct lan_link *l, const struct lan_message *m,
+    enum lan_type type, struct json *payload, uint64_t now_us);
+
+bool lan_link_is_open(const struct lan_link *l);
+bool lan_link_is_over(const struct lan_link *l);
+enum lan_dialect lan_link_dialect(const struct lan_link *l);
+/* Of the other side; "" until it has said it. */
+const char *lan_link_node(const struct lan_link *l);
+const char *lan_link_name(const struct lan_link *l);
+/* What the server gave a client that was let in by a challenge; "" if none. */
+const char *lan_link_session(const struct lan_link *l);
+
+#endif

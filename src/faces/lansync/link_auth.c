@@ -1,0 +1,380 @@
+/* Who may come in. The older nodes say the key itself, as a token; whoever can
+ * prove that he has it without saying it may do that instead, and is given a
+ * token that counts for a while. */
+#include "base/text.h"
+#include "faces/lansync/link_impl.h"
+#include "faces/lansync/token.h"
+
+#include <stdlib.h>
+
+#define US UINT64_C(1000000)
+#define CLIENT_VERSION "1.0.0"
+#define PROOF_FOR "lan-sync challenge"
+#define SESSION_FOR "lan-sync session"
+
+int auth_keep(struct lan_link *l)
+{
+    const struct lan_link_options *opt = &l->opt;
+    const uint8_t *end =
+        opt->token.len > 0 ? memchr(opt->token.ptr, 0, opt->token.len) : NULL;
+
+    if (end != NULL)
+        return SYNCLINE_EINVAL;
+    l->token = malloc(opt->token.len + 1);
+    if (l->token == NULL)
+        return SYNCLINE_ENOMEM;
+    if (opt->token.len > 0)
+        memcpy(l->token, opt->token.ptr, opt->token.len);
+    l->token[opt->token.len] = 0;
+    buf_put_slice(&l->key, opt->key);
+    l->opt.key = buf_slice(&l->key);
+    l->opt.token = slice_str(l->token);
+    return buf_status(&l->key);
+}
+
+static void wipe(struct buf *b)
+{
+    if (b->len > 0)
+        crypto_wipe(b->ptr, b->len);
+    buf_free(b);
+}
+
+void auth_free(struct lan_link *l)
+{
+    if (l->token != NULL)
+        crypto_wipe(l->token, strlen(l->token));
+    free(l->token);
+    wipe(&l->key);
+    wipe(&l->session);
+}
+
+/* ---- what is said ---- */
+
+static void add_text(
+    struct lan_link *l, struct json *to, const char *key, struct slice s)
+{
+    json_add(to, slice_str(key), json_new_str(&l->arena, s));
+}
+
+static void send_as(struct lan_link *l, enum lan_type type,
+    struct json *payload, const char *id, uint64_t now_us)
+{
+    const struct lan_draft draft = {
+        .type = type, .payload = payload, .id = id
+    };
+
+    if (payload == NULL || lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
+        link_close(l, "memory ran out");
+}
+
+/* HMAC of the challenge under the key, by whom. */
+static int prove(const struct lan_link *l, uint8_t out[SHA256_LEN],
+    const uint8_t challenge[LAN_CHALLENGE_LEN], struct slice node)
+{
+    const struct slice parts[] = { SLICE_LIT(PROOF_FOR "\0"),
+        SLICE(challenge, LAN_CHALLENGE_LEN), node };
+    struct mac_key key;
+    int rc = crypto_mac_key(&key, l->opt.key);
+
+    if (rc == SYNCLINE_OK)
+        rc = crypto_mac(out, &key, parts, 3);
+    crypto_wipe(&key, sizeof key);
+    return rc;
+}
+
+/* ---- a client ---- */
+
+static struct json *request_to_come_in(struct lan_link *l, uint64_t now_us)
+{
+    struct json *payload = json_new(&l->arena, JSON_OBJECT);
+
+    if (l->opt.auth == LAN_BY_TOKEN)
+        add_text(l, payload, "token", l->opt.token);
+    else
+        add_text(l, payload, "method", SLICE_LIT("challenge"));
+    add_text(l, payload, "request_id", slice_str(l->auth_id));
+    json_add(payload, SLICE_LIT("timestamp"),
+        json_new_int(&l->arena, (int64_t)(now_us / US)));
+    add_text(l, payload, "client_version", SLICE_LIT(CLIENT_VERSION));
+    return payload;
+}
+
+void auth_begin(struct lan_link *l, uint64_t now_us)
+{
+    arena_reset(&l->arena);
+    if (l->opt.auth == LAN_BY_NOTHING) {
+        link_open(l, now_us);
+        return;
+    }
+    if (lan_uuid(l->opt.protocol, l->auth_id) != SYNCLINE_OK) {
+        link_close(l, "memory ran out");
+        return;
+    }
+    l->auth_due_us = now_us + l->opt.auth_us;
+    send_as(
+        l, LAN_AUTH_REQUEST, request_to_come_in(l, now_us), l->auth_id, now_us);
+}
+
+static void answer_challenge(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    struct slice node = slice_str(lan_protocol_node(l->opt.protocol));
+    struct json *payload = json_new(&l->arena, JSON_OBJECT);
+    uint8_t challenge[LAN_CHALLENGE_LEN], proof[SHA256_LEN];
+    char hex[2 * SHA256_LEN + 1];
+
+    if (l->opt.auth != LAN_BY_PROOF ||
+        hex_decode(challenge, sizeof challenge,
+            lan_payload_text(m, "challenge")) != SYNCLINE_OK) {
+        link_log(l, "a challenge that nobody had asked for");
+        return;
+    }
+    if (prove(l, proof, challenge, node) != SYNCLINE_OK ||
+        lan_uuid(l->opt.protocol, l->auth_id) != SYNCLINE_OK) {
+        link_close(l, "memory ran out");
+        return;
+    }
+    hex_encode(hex, SLICE(proof, sizeof proof));
+    add_text(l, payload, "challenge", lan_payload_text(m, "challenge"));
+    add_text(l, payload, "response", slice_str(hex));
+    add_text(l, payload, "request_id", slice_str(l->auth_id));
+    send_as(l, LAN_AUTH_REQUEST, payload, l->auth_id, now_us);
+}
+
+static void keep_session(struct lan_link *l, const struct lan_message *m)
+{
+    struct slice token = json_get_str(
+        json_get(m->member[LAN_PAYLOAD], "auth_data"), "session_token");
+
+    if (token.len == 0)
+        return;
+    buf_clear(&l->session);
+    buf_put_slice(&l->session, token);
+    buf_put_u8(&l->session, 0);
+    if (buf_status(&l->session) != SYNCLINE_OK)
+        buf_free(&l->session);
+}
+
+static void close_refused(struct lan_link *l, const struct lan_message *m)
+{
+    struct errmsg why = { "" };
+    struct slice text = lan_payload_text(m, "error");
+
+    if (text.len == 0)
+        text = lan_payload_text(m, "message");
+    errmsg_set(
+        &why, 0, "it does not let us in: %.*s", SLICE_FMT(utf8_cut(text, 200)));
+    link_close(l, why.text);
+}
+
+/* A server of the second generation fails while it says yes, and while it says
+ * no: what comes next will tell. */
+static bool is_unknown_outcome(const struct lan_message *m)
+{
+    return m->type == LAN_ERROR &&
+        slice_is(lan_payload_text(m, "code"), "internal_error");
+}
+
+bool auth_answered(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    struct slice id = lan_payload_text(m, "request_id");
+
+    if (l->opt.is_server)
+        return false;
+    if (m->type == LAN_AUTH_CHALLENGE) {
+        if (l->state == LAN_GREETING && slice_is(id, l->auth_id))
+            answer_challenge(l, m, now_us);
+        return true;
+    }
+    if (m->type != LAN_AUTH_RESPONSE && m->type != LAN_ERROR)
+        return false;
+    if (l->state != LAN_GREETING || (id.len > 0 && !slice_is(id, l->auth_id)) ||
+        (m->type == LAN_ERROR && id.len == 0))
+        return m->type == LAN_AUTH_RESPONSE;
+    if (json_get_bool(m->member[LAN_PAYLOAD], "success", false) ||
+        is_unknown_outcome(m)) {
+        keep_session(l, m);
+        link_open(l, now_us);
+    } else {
+        close_refused(l, m);
+    }
+    return true;
+}
+
+/* Servers of the first generation that ask for nothing say nothing. */
+void auth_tick(struct lan_link *l, uint64_t now_us)
+{
+    if (l->auth_due_us == 0 || now_us < l->auth_due_us)
+        return;
+    link_log(l, "it does not say whether it lets us in: we go on");
+    link_open(l, now_us);
+}
+
+/* ---- a server ---- */
+
+static int session_secret(
+    const struct lan_link *l, char out[2 * SHA256_LEN + 1])
+{
+    const struct slice text = SLICE_LIT(SESSION_FOR);
+    uint8_t mac[SHA256_LEN];
+    struct mac_key key;
+    int rc = crypto_mac_key(&key, l->opt.key);
+
+    if (rc == SYNCLINE_OK)
+        rc = crypto_mac(mac, &key, &text, 1);
+    if (rc == SYNCLINE_OK)
+        hex_encode(out, SLICE(mac, sizeof mac));
+    crypto_wipe(&key, sizeof key);
+    crypto_wipe(mac, sizeof mac);
+    return rc;
+}
+
+/* A token for whoever has proved the key: that node, for a while. */
+static int put_session(
+    struct lan_link *l, struct json *data, struct slice node, uint64_t now_us)
+{
+    uint64_t end_s = (now_us + l->opt.session_us) / US;
+    struct json *claims = json_new(&l->arena, JSON_OBJECT);
+    char secret[2 * SHA256_LEN + 1] = "";
+    struct buf token = { 0 };
+    struct slice kept;
+    int rc = session_secret(l, secret);
+
+    add_text(l, claims, "sub", node);
+    json_add(claims, SLICE_LIT("iat"),
+        json_new_int(&l->arena, (int64_t)(now_us / US)));
+    json_add(claims, SLICE_LIT("exp"), json_new_int(&l->arena, (int64_t)end_s));
+    if (rc == SYNCLINE_OK && claims == NULL)
+        rc = SYNCLINE_ENOMEM;
+    if (rc == SYNCLINE_OK)
+        rc = lan_token_put(&token, claims, slice_str(secret));
+    kept = rc == SYNCLINE_OK ? arena_dup(&l->arena, buf_slice(&token))
+                             : SLICE_NONE;
+    if (kept.ptr != NULL) {
+        add_text(l, data, "session_token", kept);
+        json_add(data, SLICE_LIT("expires_in"),
+            json_new_int(&l->arena, (int64_t)(l->opt.session_us / US)));
+    }
+    crypto_wipe(secret, sizeof secret);
+    buf_free(&token);
+    return rc;
+}
+
+static bool is_session(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    char secret[2 * SHA256_LEN + 1];
+    struct json *claims = NULL;
+    bool is = l->opt.session_us > 0 && l->key.len > 0 &&
+        session_secret(l, secret) == SYNCLINE_OK &&
+        lan_token_read(&claims, lan_payload_text(m, "token"), slice_str(secret),
+            now_us, &l->arena) == SYNCLINE_OK &&
+        slice_eq(json_get_str(claims, "sub"), lan_sender(m));
+
+    crypto_wipe(secret, sizeof secret);
+    return is;
+}
+
+/* A challenge counts once. */
+static bool is_proof(struct lan_link *l, const struct lan_message *m)
+{
+    uint8_t said[LAN_CHALLENGE_LEN], proof[SHA256_LEN], want[SHA256_LEN];
+    bool was_challenged = l->is_challenged;
+
+    l->is_challenged = false;
+    return was_challenged &&
+        hex_decode(said, sizeof said, lan_payload_text(m, "challenge")) ==
+        SYNCLINE_OK &&
+        crypto_equal(SLICE(said, sizeof said),
+            SLICE(l->challenge, sizeof l->challenge)) &&
+        hex_decode(proof, sizeof proof, lan_payload_text(m, "response")) ==
+        SYNCLINE_OK &&
+        prove(l, want, l->challenge, lan_sender(m)) == SYNCLINE_OK &&
+        crypto_equal(SLICE(proof, sizeof proof), SLICE(want, sizeof want));
+}
+
+static bool may_come_in(struct lan_link *l, const struct lan_message *m,
+    struct json **data, uint64_t now_us)
+{
+    const struct lan_link_events *ev = &l->opt.events;
+    struct slice token = lan_payload_text(m, "token");
+
+    if (json_get(m->member[LAN_PAYLOAD], "response") != NULL)
+        return is_proof(l, m) &&
+            (l->opt.session_us == 0 ||
+                put_session(l, *data, lan_sender(m), now_us) == SYNCLINE_OK);
+    if (is_session(l, m, now_us))
+        return true;
+    if (ev->authenticate != NULL)
+        return ev->authenticate(ev->ctx, m, data, &l->arena);
+    return l->key.len > 0 && crypto_equal(token, buf_slice(&l->key));
+}
+
+static const struct json *id_of(struct lan_link *l, const struct lan_message *m)
+{
+    const struct json *id = json_get(m->member[LAN_PAYLOAD], "request_id");
+
+    return id != NULL ? id : json_new_str(&l->arena, lan_text(m, LAN_ID));
+}
+
+static void challenge(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    struct json *payload = json_new(&l->arena, JSON_OBJECT);
+    char hex[2 * LAN_CHALLENGE_LEN + 1];
+
+    if (crypto_random(l->challenge, sizeof l->challenge) != SYNCLINE_OK) {
+        link_close(l, "no random bytes");
+        return;
+    }
+    l->is_challenged = true;
+    hex_encode(hex, SLICE(l->challenge, sizeof l->challenge));
+    add_text(l, payload, "challenge", slice_str(hex));
+    json_add(payload, SLICE_LIT("timestamp"),
+        json_new_int(&l->arena, (int64_t)(now_us / US)));
+    json_add(
+        payload, SLICE_LIT("request_id"), json_copy(id_of(l, m), &l->arena));
+    send_as(l, LAN_AUTH_CHALLENGE, payload, NULL, now_us);
+}
+
+static void answer(struct lan_link *l, const struct lan_message *m, bool is_in,
+    struct json *data, uint64_t now_us)
+{
+    struct json *payload = json_new(&l->arena, JSON_OBJECT);
+
+    json_add(payload, SLICE_LIT("success"), json_new_bool(&l->arena, is_in));
+    add_text(l, payload, "status",
+        is_in ? SLICE_LIT("success") : SLICE_LIT("error"));
+    if (is_in) {
+        json_add(payload, SLICE_LIT("auth_data"), data);
+    } else {
+        add_text(l, payload, "error", SLICE_LIT("Invalid credentials"));
+        add_text(l, payload, "message", SLICE_LIT("Invalid credentials"));
+    }
+    json_add(
+        payload, SLICE_LIT("request_id"), json_copy(id_of(l, m), &l->arena));
+    send_as(l, LAN_AUTH_RESPONSE, payload, NULL, now_us);
+}
+
+void auth_asked(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    struct json *data = json_new(&l->arena, JSON_OBJECT);
+    bool is_in;
+
+    if (slice_is(lan_payload_text(m, "method"), "challenge") &&
+        l->key.len > 0) {
+        challenge(l, m, now_us);
+        return;
+    }
+    is_in = data != NULL && may_come_in(l, m, &data, now_us);
+    answer(l, m, is_in, data, now_us);
+    if (is_in) {
+        link_open(l, now_us);
+        return;
+    }
+    link_log(l, "somebody without the right token asked to come in");
+    if (++l->failures >= LAN_AUTH_FAILURES)
+        link_close(l, "it asked too often to come in");
+}

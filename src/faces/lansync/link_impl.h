@@ -1,0 +1,77 @@
+/* link_impl.h - what link.c (frames, rules), link_auth.c (who may come in) and
+ * link_wait.c (answers, heartbeats) share. */
+#ifndef SYNCLINE_FACES_LANSYNC_LINK_IMPL_H
+#define SYNCLINE_FACES_LANSYNC_LINK_IMPL_H
+
+#include "faces/lansync/link.h"
+
+#define LAN_CHALLENGE_LEN 32 /* bytes */
+#define LAN_PEER_MAX 256
+
+enum lan_state { LAN_GUEST, LAN_GREETING, LAN_OPEN, LAN_OVER };
+
+struct lan_waiting {
+    struct lan_waiting *next;
+    uint64_t number, due_us;
+    char id[LAN_UUID_LEN + 1];
+};
+
+struct lan_link {
+    struct lan_link_options opt;
+    enum lan_state state;
+    enum lan_dialect dialect;
+    struct buf in, out; /* what is no whole frame yet; what is being sent */
+    struct arena arena; /* of one message */
+    char node[LAN_PEER_MAX], name[LAN_PEER_MAX];
+    uint64_t heard_us;
+
+    /* link_auth.c */
+    char *token;
+    struct buf key;
+    char auth_id[LAN_UUID_LEN + 1]; /* client: the request that is under way */
+    uint64_t auth_due_us;           /* 0: it is not waited for */
+    uint8_t challenge[LAN_CHALLENGE_LEN];
+    bool is_challenged;
+    unsigned failures;
+    struct buf session;
+
+    /* link_wait.c */
+    struct lan_waiting *waiting, **last;
+    uint32_t waiting_n;
+    uint64_t next_number;
+    uint64_t heartbeat_due_us; /* 0: none is due */
+    char heartbeat_id[LAN_UUID_LEN + 1];
+    bool is_answering; /* it answers heartbeats, so that a missing one tells */
+    unsigned missed;
+};
+
+void link_log(struct lan_link *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void link_close(struct lan_link *l, const char *why);
+/* An ERROR about m, which may be NULL. */
+void link_refuse(struct lan_link *l, const struct lan_message *m,
+    const char *text, const char *code, uint64_t now_us);
+void link_open(struct lan_link *l, uint64_t now_us);
+
+/* ---- link_auth.c ---- */
+
+NODISCARD int auth_keep(struct lan_link *l);
+void auth_free(struct lan_link *l);
+void auth_begin(struct lan_link *l, uint64_t now_us);
+void auth_asked(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us);
+/* Client: an answer while it waits to be let in; false: it is none. */
+bool auth_answered(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us);
+void auth_tick(struct lan_link *l, uint64_t now_us);
+
+/* ---- link_wait.c ---- */
+
+/* True: m is what somebody waited for, and he was told. */
+bool wait_answered(struct lan_link *l, const struct lan_message *m);
+void wait_end(struct lan_link *l, int rc);
+void wait_tick(struct lan_link *l, uint64_t now_us);
+uint64_t wait_deadline(const struct lan_link *l);
+void heartbeat_came(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us);
+
+#endif
