@@ -77,7 +77,8 @@ static int list(struct cli *c)
 /* ---- settling ---- */
 
 struct total {
-    int64_t items, values;
+    int64_t items, values, refused;
+    struct json *why;
 };
 
 /* The daemon takes some at a time. */
@@ -99,6 +100,8 @@ static int settle(struct cli *c, struct total *done)
         done->items += json_get_int(answer, "items", 0);
         done->values += json_get_int(answer, "values", 0);
         more = json_get_bool(answer, "more_items", false);
+        done->refused = json_get_int(answer, "refused", 0);
+        done->why = json_get(answer, "why");
     }
     return rc;
 }
@@ -116,9 +119,19 @@ static int check(struct cli *c)
     return CLI_DONE;
 }
 
+/* They wait as before. */
+static int tell_refused(struct cli *c, const struct total *done)
+{
+    if (done->refused == 0 || done->why == NULL)
+        return CLI_DONE;
+    return cli_fail(c, "%lld item%s stayed; the first: %.*s",
+        (long long)done->refused, done->refused == 1 ? "" : "s",
+        SLICE_FMT(done->why->s));
+}
+
 static int run(struct cli *c)
 {
-    struct total done = { 0, 0 };
+    struct total done = { 0, 0, 0, NULL };
     int rc;
 
     if (c->flag[APPLY] == NULL && c->flag[DROP] == NULL) {
@@ -139,7 +152,7 @@ static int run(struct cli *c)
             (long long)done.values, done.values == 1 ? "" : "s",
             (long long)done.items, done.items == 1 ? "" : "s",
             c->flag[APPLY] != NULL ? "written back" : "let go");
-    return CLI_DONE;
+    return tell_refused(c, &done);
 }
 
 const struct command cmd_rescue = {

@@ -563,7 +563,7 @@ static int restore_entry(struct asking *q, struct space *sp, struct slice key,
     const struct history_entry *e)
 {
     struct leaf leaf = { e->path, e->value };
-    struct cells_write w = { .key = key, .leaves = { &leaf, 1, 1 } };
+    struct cells_write w = { key, { &leaf, 1, 1 }, .why = &q->why };
     struct write_result result = { { q->n->replica, 0 }, 0, 0 };
     struct json *doc;
     struct stored st;

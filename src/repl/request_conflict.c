@@ -348,7 +348,7 @@ int leaves_at(struct node *n, struct slice path, const struct json *value,
 static int put_at(
     struct admin *q, const struct found_conflict *f, const struct json *value)
 {
-    struct cells_write w = { .key = f->key };
+    struct cells_write w = { .key = f->key, .why = q->why };
     bool wrote;
     int rc = leaves_at(q->n, f->path, value, &w.leaves);
 

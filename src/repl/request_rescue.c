@@ -160,16 +160,12 @@ static int collect_values(struct admin *q, const struct found_conflict *f,
 struct layer {
     struct space *space;
     struct cells_write write;
+    struct item *trial; /* NULL: they are written */
+    struct author by;   /* of a trial */
 };
 
-static int flush_layer(struct admin *q, struct layer *l)
+static int say_why(struct admin *q, const struct layer *l, int rc)
 {
-    bool wrote;
-    int rc = SYNCLINE_OK;
-
-    if (l->write.leaves.n > 0)
-        rc = write_cells(q->n, l->space, &l->write, &wrote);
-    l->write.leaves.n = 0;
     if (rc == SYNCLINE_ELIMIT)
         return errmsg_set(q->why, rc,
             "%.*s/%.*s: these values cannot all be written: the item would "
@@ -180,6 +176,20 @@ static int flush_layer(struct admin *q, struct layer *l)
             "this store was rolled back and is becoming a new replica; try "
             "again");
     return rc;
+}
+
+static int flush_layer(struct admin *q, struct layer *l)
+{
+    bool wrote;
+    int rc = SYNCLINE_OK;
+
+    if (l->write.leaves.n > 0 && l->trial != NULL)
+        rc =
+            item_write(l->trial, &l->write.leaves, &l->by, &wrote, &q->n->step);
+    else if (l->write.leaves.n > 0)
+        rc = write_cells(q->n, l->space, &l->write, &wrote);
+    l->write.leaves.n = 0;
+    return say_why(q, l, rc);
 }
 
 static bool nests(const struct leaves *l, struct slice path)
@@ -229,28 +239,51 @@ static int add_value(
 
 /* One change, or a few where newer values stand above or below older ones:
  * those come after. */
-static int write_back(struct admin *q, const struct found_conflict *f,
-    const struct found_conflict *end)
+static int write_back(struct admin *q, struct layer *l,
+    const struct found_conflict *f, const struct found_conflict *end)
 {
-    struct layer l = { .space = f->space, .write = { .key = f->key } };
     struct values v;
     int rc = collect_values(q, f, end, &v);
 
     for (uint32_t i = 0; rc == SYNCLINE_OK && i < v.n; i++) {
-        rc = add_value(q, &l, v.e[i]);
+        rc = add_value(q, l, v.e[i]);
         if (rc == SYNCLINE_OK && q->n->txn.batch.ops.len > BYTES_MAX)
             rc = errmsg_set(q->why, SYNCLINE_ELIMIT,
                 "%.*s/%.*s: more than fits one batch; take its values back "
                 "one by one, with `syncline resolve`",
                 SLICE_FMT(f->space->name), SLICE_FMT(f->key));
     }
-    return rc == SYNCLINE_OK ? flush_layer(q, &l) : rc;
+    return rc == SYNCLINE_OK ? flush_layer(q, l) : rc;
+}
+
+/* What the item would be is asked of its schema, not what it is half way. */
+static int try_back(struct admin *q, const struct found_conflict *f,
+    const struct found_conflict *end)
+{
+    struct layer l = { .space = f->space, .write = { .key = f->key } };
+    struct stored st;
+    int rc = SYNCLINE_OK;
+
+    if (f->space->schemas_n == 0)
+        return SYNCLINE_OK;
+    rc = write_begin(q->n, f->space, &l.by);
+    if (rc != SYNCLINE_OK)
+        return say_why(q, &l, rc);
+    rc = item_read(q->n, f->space, f->key, &st);
+    l.trial = &st.item;
+    if (rc == SYNCLINE_OK)
+        rc = write_back(q, &l, f, end);
+    return rc == SYNCLINE_OK
+        ? schemas_check_item(q->n, f->space, f->key, &st.item, q->why)
+        : rc;
 }
 
 static int settle(struct admin *q, const struct found_conflict *f,
     const struct found_conflict *end, bool apply)
 {
-    int rc = apply ? write_back(q, f, end) : SYNCLINE_OK;
+    struct layer l = { .space = f->space,
+        .write = { .key = f->key, .was_tried = true } };
+    int rc = apply ? write_back(q, &l, f, end) : SYNCLINE_OK;
 
     for (; f != end && rc == SYNCLINE_OK; f = f->next)
         rc = conflict_mark_resolved(q->n, f->space, f->tail);
@@ -262,14 +295,29 @@ static int settle(struct admin *q, const struct found_conflict *f,
 struct settled {
     struct space *space;
     uint64_t version; /* of the last item */
-    uint32_t items, values;
+    uint32_t items, values, refused;
     bool more;
+    struct errmsg why; /* of the first that was refused */
 };
+
+/* Of all items those that their schemas forbid are left where they are; of
+ * one that was named, it is an error. */
+static int may_settle(struct admin *q, const struct found_conflict *f,
+    const struct found_conflict *end, bool all, struct settled *out)
+{
+    int rc = try_back(q, f, end);
+
+    if (rc != SYNCLINE_EINVAL || !all)
+        return rc;
+    if (out->refused++ == 0)
+        out->why = *q->why;
+    return rc;
+}
 
 /* As many items as one batch should hold, of one space: whoever waits for
  * other members waits for that. */
 static int settle_some(struct admin *q, const struct found_conflict *f,
-    bool apply, struct settled *out)
+    bool apply, bool all, struct settled *out)
 {
     struct stored st;
     int rc = SYNCLINE_OK;
@@ -283,9 +331,17 @@ static int settle_some(struct admin *q, const struct found_conflict *f,
             out->more = true;
             return SYNCLINE_OK;
         }
+        if (apply)
+            rc = may_settle(q, f, end, all, out);
+        if (rc == SYNCLINE_EINVAL && all) {
+            rc = SYNCLINE_OK;
+            f = end;
+            continue;
+        }
         out->space = f->space;
         out->items++;
-        rc = settle(q, f, end, apply);
+        if (rc == SYNCLINE_OK)
+            rc = settle(q, f, end, apply);
         if (rc == SYNCLINE_OK)
             rc = item_read(q->n, f->space, f->key, &st);
         if (rc == SYNCLINE_OK)
@@ -313,6 +369,10 @@ static int answer(struct admin *q, const struct settled *s)
 
     buf_printf(&also, ",\"items\":%u,\"values\":%u,\"more_items\":%s", s->items,
         s->values, s->more ? "true" : "false");
+    if (s->refused > 0) {
+        buf_printf(&also, ",\"refused\":%u,\"why\":", s->refused);
+        json_print_string(&also, slice_str(s->why.text), false);
+    }
     if (rc == SYNCLINE_OK)
         rc = buf_status(&also);
     if (rc == SYNCLINE_OK)
@@ -347,7 +407,7 @@ int admin_rescue_apply(struct admin *q)
             "lists what does",
             SLICE_FMT(done.space->name), SLICE_FMT(s.only_key));
     if (rc == SYNCLINE_OK)
-        rc = settle_some(q, s.list, slice_is(take, "apply"), &done);
+        rc = settle_some(q, s.list, slice_is(take, "apply"), all, &done);
     if (rc == SYNCLINE_OK)
         rc = audit_rescue(q->n, &done, take);
     return rc == SYNCLINE_OK ? answer(q, &done) : rc;

@@ -84,7 +84,8 @@ static int mark_resolved(struct node *n, struct space *sp, struct slice key,
 /* ---- keep-both ---- */
 
 /* The loser becomes an item beside the winner. Every node that sees the
- * conflict writes the same thing under the loser's stamp. */
+ * conflict writes the same thing under the loser's stamp. Where a schema
+ * forbids it, the conflict stays open: somebody has to look. */
 static int settle_keep_both(struct node *n, const struct unsettled *u)
 {
     const struct contender *l = &u->conflict.loser;
@@ -109,6 +110,8 @@ static int settle_keep_both(struct node *n, const struct unsettled *u)
         rc = write_cells(n, u->space, &w, &wrote);
     buf_free(&key);
     buf_free(&tail);
+    if (rc == SYNCLINE_EINVAL)
+        return SYNCLINE_OK;
     return rc == SYNCLINE_OK
         ? mark_resolved(n, u->space, u->key, l->path, &l->dot)
         : rc;
@@ -249,8 +252,10 @@ static int apply_result(struct node *n, struct space *sp, struct slice key,
         leaf.value.len > VALUE_MAX - path.len)
         return SYNCLINE_OK; /* no leaf holds that: it stays open */
     w.leaves = (struct leaves){ &leaf, 1, 1 };
-    n->counts.resolvers_applied++;
     rc = write_cells(n, sp, &w, &wrote);
+    if (rc == SYNCLINE_EINVAL)
+        return SYNCLINE_OK; /* a schema forbids it: it stays open */
+    n->counts.resolvers_applied++;
     return rc == SYNCLINE_OK ? mark_resolved(n, sp, key, path, loser) : rc;
 }
 

@@ -124,18 +124,40 @@ int schemas_check(struct node *n, const struct space *sp, struct slice key,
     return SYNCLINE_OK;
 }
 
+static int check_text(struct node *n, const struct space *sp, struct slice key,
+    struct slice document, struct errmsg *why)
+{
+    struct json *doc;
+    int rc = json_parse(&doc, document, JSON_STRICT, &n->step, NULL);
+
+    return rc == SYNCLINE_OK ? schemas_check(n, sp, key, doc, why) : rc;
+}
+
+int schemas_check_item(struct node *n, const struct space *sp, struct slice key,
+    const struct item *it, struct errmsg *why)
+{
+    struct buf document = { 0 };
+    int rc;
+
+    if (sp->schemas_n == 0 || !item_alive(it))
+        return SYNCLINE_OK;
+    put_document(&document, it, &n->step);
+    rc = buf_status(&document);
+    if (rc == SYNCLINE_OK)
+        rc = check_text(n, sp, key, buf_slice(&document), why);
+    buf_free(&document);
+    return rc;
+}
+
 int schemas_put_flaw(struct node *n, struct buf *b, const struct space *sp,
     struct slice key, struct slice document)
 {
     struct errmsg why = { "" };
-    struct json *doc;
     int rc;
 
     if (sp->schemas_n == 0)
         return SYNCLINE_OK;
-    rc = json_parse(&doc, document, JSON_STRICT, &n->step, NULL);
-    if (rc == SYNCLINE_OK)
-        rc = schemas_check(n, sp, key, doc, &why);
+    rc = check_text(n, sp, key, document, &why);
     if (rc != SYNCLINE_EINVAL)
         return rc;
     buf_put_str(b, ",\"invalid\":");

@@ -191,6 +191,9 @@ const struct space_token *space_token_of(
 /* schemas.c: EINVAL if the schema that the key is under forbids doc. */
 NODISCARD int schemas_check(struct node *n, const struct space *sp,
     struct slice key, const struct json *doc, struct errmsg *why);
+/* The same of what an item has become, before it is stored. */
+NODISCARD int schemas_check_item(struct node *n, const struct space *sp,
+    struct slice key, const struct item *it, struct errmsg *why);
 /* A member with what it forbids of what stands there, if it does. */
 NODISCARD int schemas_put_flaw(struct node *n, struct buf *b,
     const struct space *sp, struct slice key, struct slice document);
@@ -353,7 +356,8 @@ NODISCARD int write_local(struct node *n, struct space *sp,
     const struct write_op *ops, uint32_t ops_n, struct write_result *out,
     struct errmsg *why);
 /* Cells of one item as one change; with a stamp of their own if given.
- * Cells that are there already, with equal stamp and value, are left out. */
+ * Cells that are there already, with equal stamp and value, are left out.
+ * EINVAL: a schema forbids it; nothing was stored. */
 struct cells_write {
     struct slice key;
     struct leaves leaves;
@@ -361,6 +365,8 @@ struct cells_write {
     uint64_t wall_us;          /* of that stamp */
     const struct original *originals;
     uint32_t originals_n;
+    bool was_tried;     /* no schema is asked any more */
+    struct errmsg *why; /* of a schema */
 };
 NODISCARD int write_cells(
     struct node *n, struct space *sp, const struct cells_write *w, bool *wrote);

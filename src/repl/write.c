@@ -187,6 +187,8 @@ int write_cells(
     }
     rc = item_write(&st.item, &leaves, &by, wrote, &n->step);
     *wrote = *wrote || wrote_apart;
+    if (rc == SYNCLINE_OK && *wrote && !w->was_tried)
+        rc = schemas_check_item(n, sp, w->key, &st.item, w->why);
     if (rc == SYNCLINE_OK && *wrote)
         rc = item_store(n, sp, w->key, &st, space_next_lsn(sp));
     if (rc == SYNCLINE_OK && *wrote)

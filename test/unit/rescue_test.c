@@ -205,6 +205,41 @@ TEST(values_go_into_an_item_that_is_there_again)
     trio_remove(&t);
 }
 
+/* A schema is asked of what the item becomes, not of what it is half way: what
+ * is older here is a number where an object is wanted. */
+TEST(what_a_schema_forbids_is_not_taken_back)
+{
+    static const char schema[] =
+        "{\"op\":\"schema_set\",\"space\":\"default\",\"prefix\":\"\","
+        "\"schema\":{\"properties\":{\"a\":{\"type\":\"object\"},"
+        "\"l\":{\"maximum\":9}}}}";
+    struct trio t;
+
+    trio_up(&t);
+    deletes(&t.a, "lamp");
+    deletes(&t.a, "fan");
+    CHECK_OK(syncline_put(t.b.s, NULL, "lamp", "{\"a\":1}"));
+    CHECK_OK(syncline_put(t.c.s, NULL, "lamp", "{\"a\":{\"b\":2},\"l\":5}"));
+    CHECK_OK(syncline_put(t.b.s, NULL, "fan", "{\"l\":10,\"m\":1}"));
+    trio_join(&t);
+    await_values(&t.a, ALL, 5);
+    check_says(&t.a, schema, "\"ok\":true");
+    check_says(&t.a,
+        "{\"op\":\"rescue_apply\",\"key\":\"fan\",\"take\":\"apply\"}",
+        "default/fan: the space's schema forbids it: /l: ");
+    CHECK_UINT(values_of(&t.a, ALL), 5);
+    check_says(&t.a,
+        "{\"op\":\"rescue_apply\",\"all\":true,\"take\":\"apply\"}",
+        "\"items\":1,\"values\":3,\"more_items\":false,\"refused\":1,"
+        "\"why\":\"default/fan: the space's schema forbids it: /l: ");
+    check_value(t.a.s, "lamp", "{\"a\":{\"b\":2},\"l\":5}");
+    check_says(&t.a, "{\"op\":\"get\",\"key\":\"fan\"}", "ENOTFOUND");
+    CHECK_UINT(values_of(&t.a, ALL), 2);
+    check_says(&t.a, "{\"op\":\"rescue_apply\",\"all\":true,\"take\":\"drop\"}",
+        "\"items\":1,\"values\":2,\"more_items\":false}");
+    trio_remove(&t);
+}
+
 static void batch_many(struct site *x, unsigned from, unsigned n, bool gone)
 {
     char *ops = malloc(n * 48 + 3), *at = ops;

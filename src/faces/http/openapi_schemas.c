@@ -32,7 +32,8 @@ static const struct {
     { "Conflicts", "listConflicts", "conflicts:[]@Conflict" },
     { "Rescue", "listRescue", "rescue:[]{}" },
     { "Rescued", "applyRescue",
-        "changed:b version:i acks:i items:i values:i more_items:b" },
+        "changed:b version:i acks:i items:i values:i more_items:b refused?:i "
+        "why?:s" },
     { "Space", "",
         "name:s items:i deleted:i conflicts:i rescue:i fingerprint?:s "
         "vector?:{}" },
