@@ -3,9 +3,27 @@
 #include "repl/access_impl.h"
 
 #define NAME_MAX_LEN 1024
+/* Of what others count; beyond it there is room for all that is written yet. */
+#define VERSION_MAX ((uint64_t)1 << 53)
+
+static int read_strategy(
+    enum foreign_strategy *out, struct slice name, struct errmsg *why)
+{
+    static const char *const names[] = { "join", "local", "remote" };
+
+    for (int i = 0; i < 3; i++)
+        if (slice_is(name, names[i]) || (i == 0 && name.len == 0)) {
+            *out = (enum foreign_strategy)i;
+            return SYNCLINE_OK;
+        }
+    return errmsg_set(why, SYNCLINE_EINVAL,
+        "as: strategy: \"join\", \"local\" or \"remote\"");
+}
 
 int foreign_read(struct foreign *out, const struct json *as, struct errmsg *why)
 {
+    int64_t version = json_get_int(as, "version", 0);
+
     *out = (struct foreign){ .face = json_get_str(as, "face"),
         .node = json_get_str(as, "node") };
     if (out->face.len == 0 || out->face.len > NAME_MAX_LEN ||
@@ -13,7 +31,10 @@ int foreign_read(struct foreign *out, const struct json *as, struct errmsg *why)
         return errmsg_set(
             why, SYNCLINE_EINVAL, "as: needs a face, a node and a time");
     out->time_us = (uint64_t)json_get_int(as, "time", 0);
-    return SYNCLINE_OK;
+    if (version > 0)
+        out->version =
+            (uint64_t)version < VERSION_MAX ? (uint64_t)version : VERSION_MAX;
+    return read_strategy(&out->strategy, json_get_str(as, "strategy"), why);
 }
 
 static int foreign_stamp(
@@ -28,24 +49,132 @@ static int foreign_stamp(
     return rc;
 }
 
+static bool is_behind(const struct item *it, const struct stamp *stamp)
+{
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        if (stamp_cmp(&it->changes[i].stamp, stamp) > 0)
+            return true;
+    return false;
+}
+
 int foreign_author(struct node *n, const struct space *sp,
     const struct foreign *f, const struct item *it, struct author *by,
-    struct errmsg *why)
+    bool *apart, struct errmsg *why)
 {
     struct stamp stamp;
+    bool is_late;
     int rc = foreign_stamp(n, f, &stamp);
 
     if (rc != SYNCLINE_OK)
         return rc;
-    for (uint32_t i = 0; i < it->changes_n; i++)
-        if (stamp_cmp(&it->changes[i].stamp, &stamp) > 0)
-            return errmsg_set(
-                why, SYNCLINE_ECONFLICT, "it was written before what stands");
+    is_late = is_behind(it, &stamp);
+    *apart = f->version > 0 && it->length > 0 &&
+        (is_late || f->version <= it->version);
+    if (*apart && f->strategy == FOREIGN_WINS) {
+        *apart = false;
+        return SYNCLINE_OK;
+    }
+    if (f->version == 0 ? is_late : *apart && f->strategy == FOREIGN_LOSES)
+        return errmsg_set(
+            why, SYNCLINE_ECONFLICT, "it was written before what stands");
     by->wall_us = f->time_us;
     /* Had it lost to a removed field that is gone since, nobody here would
      * know: then it is written as of now. */
-    if (!space_outlived(sp, &stamp))
+    if (*apart || !space_outlived(sp, &stamp))
         by->stamp = stamp;
     node_see_stamp(n, &by->stamp);
     return SYNCLINE_OK;
+}
+
+/* ---- whoever had not seen what stands ---- */
+
+struct search {
+    const struct stamp *stamp;
+    bool found;
+};
+
+static int look_at_record(void *ctx, struct slice key, struct slice value)
+{
+    struct search *s = ctx;
+    struct reader r = reader_of(slice_from(value, 8));
+    struct conflict_record c;
+    int rc = get_conflict_record(&r, &c);
+
+    (void)key;
+    s->found = rc == SYNCLINE_OK && stamp_cmp(&c.loser.stamp, s->stamp) == 0;
+    return rc == SYNCLINE_OK ? s->found : rc;
+}
+
+/* It is said again and again until somebody has heard it, and by others. */
+static int was_told(struct node *n, const struct space *sp, struct slice key,
+    const struct stamp *stamp, bool *told)
+{
+    struct search s = { stamp, false };
+    struct buf prefix = { 0 };
+    int rc;
+
+    (void)key_conflict_of(&prefix, sp->id, key);
+    rc = buf_status(&prefix);
+    if (rc == SYNCLINE_OK)
+        rc = store_scan(&n->opt.store, TABLE_CONFLICT, buf_slice(&prefix),
+            SLICE_NONE, look_at_record, &s);
+    buf_free(&prefix);
+    *told = s.found;
+    return rc;
+}
+
+/* The end of its life, by somebody who had seen nothing of it. */
+static int join_end(struct node *n, struct space *sp, const struct write_op *op,
+    const struct author *by, struct stored *st)
+{
+    struct merging m = { n, sp, op->key, st, false, NULL };
+    struct merge_sink sink = merging_sink(&m);
+    const struct change c = { .dot = by->dot,
+        .first = by->dot,
+        .stamp = by->stamp,
+        .wall_us = by->wall_us };
+    struct merge_result what;
+    struct item row;
+    uint32_t ix;
+    int rc;
+
+    item_init(&row);
+    row.length = st->item.length + 1;
+    row.version = op->as->version;
+    rc = item_add_change(&row, &c, &ix, &n->step);
+    row.tomb = ix;
+    if (rc == SYNCLINE_OK)
+        rc = vv_add(&row.ctx, &by->dot, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_normalise(&row, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_join(&st->item, &row, &sp->have, &sink, &what, &n->step);
+    return rc == SYNCLINE_OK
+        ? item_store(n, sp, op->key, st, space_next_lsn(sp))
+        : rc;
+}
+
+int foreign_join(struct node *n, struct space *sp, const struct write_op *op,
+    const struct author *by, struct stored *st, bool *wrote)
+{
+    size_t before = n->txn.batch.ops.len;
+    struct item theirs;
+    bool made, told;
+    int rc = was_told(n, sp, op->key, &by->stamp, &told);
+
+    *wrote = false;
+    if (rc != SYNCLINE_OK || told)
+        return rc;
+    if (op->doc == NULL) {
+        if (item_alive(&st->item))
+            rc = join_end(n, sp, op, by, st);
+    } else {
+        item_init(&theirs);
+        rc = item_put(&theirs, op->doc, by, &made, &n->step);
+        theirs.version = op->as->version;
+        if (rc == SYNCLINE_OK)
+            rc = write_replay(n, sp, op->key, &theirs, &by->dot, 0);
+    }
+    *wrote = n->txn.batch.ops.len > before;
+    return rc;
 }

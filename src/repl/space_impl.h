@@ -333,10 +333,21 @@ struct merge_sink merging_sink(struct merging *m);
 
 /* ---- write.c ---- */
 
+enum foreign_strategy {
+    FOREIGN_JOINS, /* as the space's policies say */
+    FOREIGN_LOSES, /* what stands here stays */
+    FOREIGN_WINS   /* it is written as of now */
+};
+
 /* Whom an older system's face writes for. */
 struct foreign {
     struct slice face, node;
     uint64_t time_us; /* by its own clock */
+    /* By its own count, beyond which ours goes then; 0: it counts nothing.
+     * Whoever counts has seen what stands here if his count and his time are
+     * beyond it. */
+    uint64_t version;
+    enum foreign_strategy strategy; /* if he has not */
 };
 
 struct write_op {
@@ -370,19 +381,26 @@ struct cells_write {
 };
 NODISCARD int write_cells(
     struct node *n, struct space *sp, const struct cells_write *w, bool *wrote);
-/* An item as somebody else wrote it, under a dot of ours (joining). */
+/* An item as somebody else wrote it, under a dot of ours (joining). lsn 0: the
+ * next one, if it writes anything. */
 NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
     const struct item *old, const struct dot *dot, uint64_t lsn);
 /* ---- foreign.c ---- */
 
-/* Reads {face, node, time}; out lends from it. EINVAL. */
+/* Reads {face, node, time, version, strategy}; out lends from it. EINVAL. */
 NODISCARD int foreign_read(
     struct foreign *out, const struct json *as, struct errmsg *why);
-/* Makes by the author of a write for f into it. ECONFLICT: something newer
- * stands there. */
+/* Makes by the author of a write for f into it; *apart: f had not seen what
+ * stands, and is to be joined with it. ECONFLICT: it is not to be written. */
 NODISCARD int foreign_author(struct node *n, const struct space *sp,
     const struct foreign *f, const struct item *it, struct author *by,
-    struct errmsg *why);
+    bool *apart, struct errmsg *why);
+/* As the write of a member would be: field by field the later value stands, the
+ * other is a conflict; a deletion beats what it meets. *wrote: there was
+ * something in it that was not here. */
+NODISCARD int foreign_join(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by, struct stored *st,
+    bool *wrote);
 
 /* ---- write.c ---- */
 

@@ -49,7 +49,7 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
 {
     struct author self = *by;
     struct stored st;
-    bool wrote = false;
+    bool wrote = false, apart = false;
     size_t before = 0;
     int rc = item_load(n, sp, op->key, &st);
 
@@ -58,13 +58,18 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
             SLICE_FMT(sp->name), SLICE_FMT(op->key));
     before = size_of(&st.item);
     if (op->as != NULL)
-        rc = foreign_author(n, sp, op->as, &st.item, &self, why);
+        rc = foreign_author(n, sp, op->as, &st.item, &self, &apart, why);
     if (rc == SYNCLINE_OK && op->doc != NULL && !st.was_alive)
         rc = standing_may_make(n, sp, op->key, why);
     if (rc == SYNCLINE_OK && op->doc != NULL)
         rc = schemas_check(n, sp, op->key, op->doc, why);
     if (rc != SYNCLINE_OK)
         return rc;
+    if (apart) {
+        rc = foreign_join(n, sp, op, &self, &st, &wrote);
+        out->changed += wrote;
+        return rc;
+    }
     rc = op->doc != NULL ? item_put(&st.item, op->doc, &self, &wrote, &n->step)
                          : item_delete(&st.item, &self, &wrote, &n->step);
     if (rc == SYNCLINE_ELIMIT)
@@ -74,6 +79,8 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     if (rc == SYNCLINE_OK && wrote)
         rc = check_size(sp, op->key, &st.item, before, why);
     if (rc == SYNCLINE_OK && wrote) {
+        if (op->as != NULL && op->as->version > st.item.version)
+            st.item.version = op->as->version;
         out->changed++;
         out->dot = by->dot;
         rc = item_store(n, sp, op->key, &st, space_next_lsn(sp));
@@ -269,5 +276,7 @@ int write_replay(struct node *n, struct space *sp, struct slice key,
     if (rc == SYNCLINE_OK)
         rc = item_join(&st.item, &row, &sp->have, &sink, &what, &n->step);
     n->counts.items_replayed++;
-    return rc == SYNCLINE_OK ? item_store(n, sp, key, &st, lsn) : rc;
+    if (rc != SYNCLINE_OK)
+        return rc;
+    return item_store(n, sp, key, &st, lsn > 0 ? lsn : space_next_lsn(sp));
 }

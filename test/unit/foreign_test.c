@@ -1,0 +1,183 @@
+/* What older systems' faces write: by their authors' clocks and counts. */
+#include "unit/lone_node.h"
+
+#include "base/text.h"
+
+#define DAY_US UINT64_C(86400000000)
+#define THEN_US (UINT64_C(1700000000000000) - DAY_US)
+
+static void check_shows(
+    const struct lone *w, const char *key, const char *want, uint64_t version)
+{
+    struct space *sp = space_by_name(w->node, SLICE_LIT("default"));
+    struct stored st;
+
+    CHECK_OK(item_load(w->node, sp, slice_str(key), &st));
+    CHECK_SLICE(st.before, want);
+    CHECK_UINT(st.item.version, version);
+}
+
+struct counting {
+    unsigned open, returned;
+};
+
+static int count(void *ctx, struct slice key, struct slice value)
+{
+    struct counting *c = ctx;
+    struct reader r = reader_of(slice_from(value, 8));
+    struct conflict_record record;
+
+    (void)key;
+    CHECK_OK(get_conflict_record(&r, &record));
+    c->open += (record.state & CONFLICT_RETURNED) == 0;
+    c->returned += (record.state & CONFLICT_RETURNED) != 0;
+    return SYNCLINE_OK;
+}
+
+static struct counting conflicts(const struct lone *w)
+{
+    struct space *sp = space_by_name(w->node, SLICE_LIT("default"));
+    struct counting c = { 0 };
+    struct buf prefix = { 0 };
+
+    CHECK_OK(store_scan(&w->port, TABLE_CONFLICT, key_space(&prefix, sp->id),
+        SLICE_NONE, count, &c));
+    buf_free(&prefix);
+    return c;
+}
+
+static const char *strategy = "join";
+
+/* In the so manieth tenth of a day, by so many versions. */
+static void put(
+    struct lone *w, const char *value, unsigned tenth, unsigned version)
+{
+    struct buf b = { 0 };
+
+    buf_printf(&b,
+        "{\"op\":\"%s\",\"key\":\"k\",%s%s%s\"as\":{\"face\":\"lansync\","
+        "\"node\":\"n\",\"time\":%llu,\"version\":%u,\"strategy\":\"%s\"}}%c",
+        value != NULL ? "put" : "del", value != NULL ? "\"value\":" : "",
+        value != NULL ? value : "", value != NULL ? "," : "",
+        (unsigned long long)(THEN_US + tenth * DAY_US / 10), version, strategy,
+        0);
+    CHECK_OK(buf_status(&b));
+    ask(w, (const char *)b.ptr);
+    buf_free(&b);
+}
+
+/* Versions go on from where the other side's are, beyond a deletion, too. */
+TEST(their_versions_are_ours)
+{
+    struct lone w;
+
+    lone_open(&w);
+    put(&w, "{\"a\":1}", 1, 7);
+    check_shows(&w, "k", "{\"a\":1}", 7);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":2}}");
+    check_shows(&w, "k", "{\"a\":2}", 8);
+    put(&w, "{\"a\":3}", 2, 9); /* a day before what stands */
+    check_shows(&w, "k", "{\"a\":2}", 9);
+    CHECK_UINT(conflicts(&w).open, 1);
+    lone_close(&w);
+}
+
+TEST(the_later_of_two_that_saw_each_other_stands)
+{
+    struct lone w;
+
+    lone_open(&w);
+    put(&w, "{\"a\":1,\"b\":1}", 1, 1);
+    put(&w, "{\"a\":2}", 2, 2);
+    check_shows(&w, "k", "{\"a\":2}", 2);
+    CHECK_UINT(conflicts(&w).open, 0);
+    put(&w, NULL, 3, 3);
+    check_shows(&w, "k", "", 3);
+    put(&w, "{\"a\":4}", 4, 4);
+    check_shows(&w, "k", "{\"a\":4}", 4);
+    CHECK_UINT(conflicts(&w).open + conflicts(&w).returned, 0);
+    lone_close(&w);
+}
+
+/* Whatever comes first, both fields are there, and of one that both wrote the
+ * later value, with a conflict. */
+TEST(two_that_had_not_seen_each_other_are_joined)
+{
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct lone w;
+
+        lone_open(&w);
+        put(&w, "{\"a\":1,\"n\":0}", 1, 1);
+        if (turn == 0)
+            put(&w, "{\"a\":2,\"b\":2,\"n\":0}", 2, 2);
+        else
+            put(&w, "{\"a\":3,\"c\":3,\"n\":0}", 3, 2);
+        if (turn == 0)
+            put(&w, "{\"a\":3,\"c\":3,\"n\":0}", 3, 2);
+        else
+            put(&w, "{\"a\":2,\"b\":2,\"n\":0}", 2, 2);
+        check_shows(&w, "k", "{\"a\":3,\"b\":2,\"c\":3,\"n\":0}", 2);
+        CHECK_UINT(conflicts(&w).open, 1);
+        lone_close(&w);
+    }
+}
+
+/* Even if what it meets is later; and what comes late to a deleted item waits
+ * to be rescued. */
+TEST(a_deletion_beats_what_had_not_seen_it)
+{
+    struct lone w;
+
+    lone_open(&w);
+    put(&w, "{\"a\":1}", 3, 3);
+    put(&w, NULL, 1, 2);
+    check_shows(&w, "k", "", 3);
+    CHECK_UINT(conflicts(&w).open, 1);
+    put(&w, "{\"a\":5}", 5, 3);
+    check_shows(&w, "k", "", 3);
+    CHECK_UINT(conflicts(&w).returned, 1);
+    put(&w, "{\"a\":6}", 6, 4); /* it has seen the deletion */
+    check_shows(&w, "k", "{\"a\":6}", 4);
+    lone_close(&w);
+}
+
+/* Older systems say what they have until somebody acknowledges it, and more
+ * than one node of the mesh may hear it. */
+TEST(what_is_said_again_is_no_news)
+{
+    struct lone w;
+    uint64_t lsn;
+
+    lone_open(&w);
+    put(&w, "{\"a\":2}", 2, 2);
+    put(&w, "{\"a\":1,\"b\":1}", 1, 2);
+    check_shows(&w, "k", "{\"a\":2,\"b\":1}", 2);
+    lsn = space_by_name(w.node, SLICE_LIT("default"))->s.lsn;
+    put(&w, "{\"a\":1,\"b\":1}", 1, 2);
+    put(&w, "{\"a\":2}", 2, 2);
+    CHECK_UINT(conflicts(&w).open, 1);
+    CHECK_UINT(space_by_name(w.node, SLICE_LIT("default"))->s.lsn, lsn);
+    put(&w, NULL, 3, 3);
+    lsn = space_by_name(w.node, SLICE_LIT("default"))->s.lsn;
+    put(&w, NULL, 3, 3);
+    CHECK_UINT(space_by_name(w.node, SLICE_LIT("default"))->s.lsn, lsn);
+    lone_close(&w);
+}
+
+TEST(one_side_may_be_right_always)
+{
+    struct lone w;
+
+    lone_open(&w);
+    strategy = "local";
+    put(&w, "{\"a\":1}", 1, 2);
+    put(&w, "{\"a\":2}", 2, 2);
+    check_shows(&w, "k", "{\"a\":1}", 2);
+    put(&w, "{\"a\":2}", 2, 3);
+    check_shows(&w, "k", "{\"a\":2}", 3);
+    strategy = "remote";
+    put(&w, "{\"a\":3}", 1, 1);
+    check_shows(&w, "k", "{\"a\":3}", 4);
+    strategy = "join";
+    lone_close(&w);
+}
