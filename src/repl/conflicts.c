@@ -155,9 +155,21 @@ static int opens(const struct node *n, const struct contender *c, bool *does)
     return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
 }
 
+/* Of two cells of one change that won who can read their paths tells the one
+ * that all members do (conflict_correct), but where he could not open it: then
+ * he tells no path, or the same one without the value. */
+static bool tells_better(const struct conflict_record *c,
+    const struct conflict_record *old, bool larger)
+{
+    const bool without = sealed_is_removed(&c->winner);
+
+    if (!slice_eq(c->winner.path, old->winner.path))
+        return c->read ? c->winner.path.len > 0 : larger;
+    return without != sealed_is_removed(&old->winner) ? !without : larger;
+}
+
 /* Of two tellings of one conflict a relay keeps the one that can be opened; of
- * these, as whoever reads them does, the one with what won (the other was told
- * by who could not open that). */
+ * these, as whoever reads them does, the one with what won. */
 static int is_newer(const struct node *n, const struct space *sp,
     const struct conflict_record *c, const struct conflict_record *old,
     bool *newer)
@@ -179,12 +191,8 @@ static int is_newer(const struct node *n, const struct space *sp,
         rc = opens(n, &old->winner, &did);
     if (does != did)
         *newer = does;
-    else if (dot_eq(&c->winner.dot, &old->winner.dot) &&
-        sealed_is_removed(&c->winner) != sealed_is_removed(&old->winner))
-        *newer = sealed_is_removed(&old->winner);
-    else if (c->read && dot_eq(&c->winner.dot, &old->winner.dot) &&
-        !slice_eq(c->winner.path, old->winner.path))
-        *newer = true; /* who knows better says so (conflict_correct) */
+    else if (dot_eq(&c->winner.dot, &old->winner.dot))
+        *newer = tells_better(c, old, *newer);
     return rc;
 }
 
@@ -350,9 +358,8 @@ int conflict_correct(struct node *n, struct space *sp, struct slice tail,
     if (get_conflict_record(&r, &c) != SYNCLINE_OK)
         return SYNCLINE_ECORRUPT;
     return dot_eq(&c.winner.dot, &told->winner.dot) &&
-            (told->winner.value.ptr == NULL
-                    ? c.winner.value.ptr != NULL
-                    : path_cmp(c.winner.path, told->winner.path) > 0)
+            (path_cmp(c.winner.path, told->winner.path) > 0 ||
+                (told->winner.value.ptr == NULL && c.winner.value.ptr != NULL))
         ? tell_again(n, sp, tail)
         : SYNCLINE_OK;
 }
