@@ -1,8 +1,8 @@
 #include "app/config_options.h"
 
-#define LISTEN_MAX 8
-#define ADMIT_MAX 16
-#define PEERS_MAX 32
+#define LISTEN_MAX OPTIONS_BIND_MAX
+#define ADMIT_MAX OPTIONS_ADMIT_MAX
+#define PEERS_MAX OPTIONS_INSTANCES_MAX
 #define US UINT64_C(1000000)
 
 struct lists {

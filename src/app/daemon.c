@@ -27,9 +27,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-#define HOSTS_MAX 16
 #define ROOTS_MAX 16
-#define ADDRS_MAX 64
 #define FILES_WANTED 4096
 
 struct daemon {
@@ -44,13 +42,14 @@ struct daemon {
     struct serve *serve;
     struct hub_face *hub;           /* NULL: no HTTP */
     struct config_face *configsync; /* NULL: it is off */
-    struct slice hosts[HOSTS_MAX];
+    struct slice hosts[OPTIONS_HOSTS_MAX];
     struct slice roots[ROOTS_MAX];
     uv_signal_t signals[3];
     uv_async_t stop;
     bool stopping;
     int status;
-    struct netaddr listen[ADDRS_MAX], peers[ADDRS_MAX], advertise[ADDRS_MAX];
+    struct netaddr listen[OPTIONS_ADDRS_MAX], peers[OPTIONS_ADDRS_MAX],
+        advertise[OPTIONS_ADDRS_MAX];
 };
 
 static const struct options *options_now(const struct daemon *d)
@@ -159,9 +158,9 @@ static int addresses(
     const struct options *o = options_now(d);
 
     *n = options_list_n(o, option);
-    if (*n > ADDRS_MAX) {
+    if (*n > OPTIONS_ADDRS_MAX) {
         log_line(&d->log, LOG_LEVEL_ERROR, "options",
-            "%s: more than %d addresses", option, ADDRS_MAX);
+            "%s: more than %d addresses", option, OPTIONS_ADDRS_MAX);
         return SYNCLINE_ELIMIT;
     }
     for (size_t i = 0; i < *n; i++) {
@@ -412,9 +411,9 @@ static int make_hub(struct daemon *d, struct errmsg *why)
 
     if (!options_bool(o, "http.enabled"))
         return SYNCLINE_OK;
-    if (opt.hosts_n > HOSTS_MAX)
-        return errmsg_set(
-            why, SYNCLINE_ELIMIT, "http.hosts: more than %d names", HOSTS_MAX);
+    if (opt.hosts_n > OPTIONS_HOSTS_MAX)
+        return errmsg_set(why, SYNCLINE_ELIMIT,
+            "http.hosts: more than %d names", OPTIONS_HOSTS_MAX);
     for (size_t i = 0; i < opt.hosts_n; i++)
         d->hosts[i] = slice_str(options_list(o, "http.hosts", i));
     return hub_face_new(&d->hub, &opt);

@@ -14,6 +14,13 @@
 
 #define OPTIONS_PORT 4748
 
+/* So many of a list a daemon takes. */
+#define OPTIONS_ADDRS_MAX 64
+#define OPTIONS_HOSTS_MAX 16
+#define OPTIONS_BIND_MAX 8
+#define OPTIONS_ADMIT_MAX 16
+#define OPTIONS_INSTANCES_MAX 32
+
 struct options; /* opaque */
 
 /* What defaults depend on; strings are copied. */

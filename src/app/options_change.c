@@ -3,6 +3,7 @@
 #include "app/options_edit.h"
 
 #include "app/options_table.h"
+#include "base/plant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@ static int check_allowed(
     const size_t ix = option_index(slice_str(e->name));
     const char *source = options_source(from, e->name);
 
-    if (option_rows[ix].change == OPTION_BY_HAND)
+    if (option_rows[ix].change == OPTION_BY_HAND && !PLANTED(R10_BY_HAND))
         return errmsg_set(why, SYNCLINE_EDENIED,
             "%s: is changed by hand only, in the configuration file or on the "
             "command line",
@@ -108,7 +109,9 @@ static int write_file(const char *path, struct slice text,
     const struct stat *was, struct errmsg *why)
 {
     char temp[PATH_MAX];
-    int n = snprintf(temp, sizeof temp, "%s.new", path), fd;
+    int n = snprintf(
+            temp, sizeof temp, PLANTED(R10_TORN) ? "%s" : "%s.new", path),
+        fd;
     bool done;
 
     if (n < 0 || (size_t)n >= sizeof temp)
@@ -149,6 +152,8 @@ int options_change(struct options **out, const struct options *from,
     if (rc == SYNCLINE_OK)
         rc = options_reload_as(&changed, from,
             edited.len > 0 ? buf_slice(&edited) : SLICE_LIT(""), why);
+    if (rc == SYNCLINE_OK)
+        rc = options_check_start(changed, edits, n, why);
     if (rc == SYNCLINE_OK)
         rc = write_file(path, buf_slice(&edited), &st, why);
     if (rc == SYNCLINE_OK)

@@ -1,6 +1,7 @@
 #include "app/options_edit.h"
 
 #include "app/options_table.h"
+#include "base/plant.h"
 
 #include <stdio.h>
 #include <yaml.h>
@@ -374,7 +375,8 @@ static int text_of(struct slice *out, const struct option_row *row,
             fits = e->type == JSON_STRING &&
                 (e->s.len == 0 ||
                     (memchr(e->s.ptr, ',', e->s.len) == NULL &&
-                        memchr(e->s.ptr, 0, e->s.len) == NULL));
+                        (PLANTED(R10_NUL) ||
+                            memchr(e->s.ptr, 0, e->s.len) == NULL)));
             if (fits)
                 buf_printf(&b, "%s%.*s", b.len > 0 ? "," : "", SLICE_FMT(e->s));
         }

@@ -34,6 +34,11 @@ NODISCARD int options_edits_of(struct option_edit edits[OPTION_CHANGES_MAX],
 NODISCARD int options_change(struct options **out, const struct options *from,
     const struct option_edit *edits, size_t n, struct errmsg *why);
 
+/* Would a start take what has been changed? EINVAL, ELIMIT: which, and why
+ * not. */
+NODISCARD int options_check_start(const struct options *o,
+    const struct option_edit *edits, size_t n, struct errmsg *why);
+
 /* Does a change of it hold at once, or from the next start on? */
 bool options_is_live(const char *name);
 /* Is it anybody's words, in which a secret may be (a command, a path)? */

@@ -18,9 +18,9 @@ enum option_type {
     OPTION_LOG    /* levels of the log, as text */
 };
 
-/* When a change of the file holds. What could be used to run something, or to
- * lose the folder, is changed by whoever can edit the file, and by nobody who
- * only knows a token. */
+/* When a change of the file holds. What could be used to run something, to read
+ * a file, or to lose the folder, is changed by whoever can edit the file, and
+ * by nobody who only knows a token; so is what sets one of these (profile). */
 enum option_change { OPTION_ON_RESTART, OPTION_AT_ONCE, OPTION_BY_HAND };
 
 struct option_row {

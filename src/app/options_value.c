@@ -228,6 +228,14 @@ static bool has_bracket(struct slice host)
         memchr(host.ptr, ']', host.len) != NULL;
 }
 
+static bool has_control(struct slice host)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if (host.ptr[i] < 0x20 || host.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
 /* host, host:port, [v6], [v6]:port; a bare v6 address has many colons. */
 static int split_addr(struct slice text, struct slice *host, struct slice *port)
 {
@@ -265,7 +273,7 @@ static int parse_addr(struct option_item *out, const struct option_row *row,
 
     out->addr.port = OPTIONS_PORT;
     if (split_addr(text, &host, &port) != SYNCLINE_OK || host.len == 0 ||
-        has_bracket(host) ||
+        has_bracket(host) || has_control(host) ||
         (port.len > 0 && parse_port(&out->addr.port, row, port)))
         return errmsg_set(why, SYNCLINE_EINVAL,
             "\"%.*s\" is not an address, as 192.0.2.7:4748 or "
