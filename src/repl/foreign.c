@@ -123,6 +123,13 @@ static int was_told(struct node *n, const struct space *sp, struct slice key,
     return rc;
 }
 
+/* Beyond what either had, so that both take what has become of it. */
+static uint64_t version_beyond(const struct item *it, const struct foreign *f)
+{
+    return item_next_version(
+        it->version > f->version ? it->version : f->version);
+}
+
 /* The end of its life, by somebody who had seen nothing of it. */
 static int join_end(struct node *n, struct space *sp, const struct write_op *op,
     const struct author *by, struct stored *st)
@@ -140,7 +147,7 @@ static int join_end(struct node *n, struct space *sp, const struct write_op *op,
 
     item_init(&row);
     row.length = st->item.length + 1;
-    row.version = op->as->version;
+    row.version = version_beyond(&st->item, op->as);
     rc = item_add_change(&row, &c, &ix, &n->step);
     row.tomb = ix;
     if (rc == SYNCLINE_OK)
@@ -154,16 +161,34 @@ static int join_end(struct node *n, struct space *sp, const struct write_op *op,
         : rc;
 }
 
+/* Both say the same: nobody has lost anything. */
+static int is_same(const struct stored *st, const struct json *doc, bool *same)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    *same = false;
+    if (doc == NULL || !st->was_alive)
+        return SYNCLINE_OK;
+    json_print(&b, doc, JSON_CANONICAL);
+    rc = buf_status(&b);
+    *same = rc == SYNCLINE_OK && slice_eq(buf_slice(&b), st->before);
+    buf_free(&b);
+    return rc;
+}
+
 int foreign_join(struct node *n, struct space *sp, const struct write_op *op,
     const struct author *by, struct stored *st, bool *wrote)
 {
     size_t before = n->txn.batch.ops.len;
     struct item theirs;
-    bool made, told;
-    int rc = was_told(n, sp, op->key, &by->stamp, &told);
+    bool made, same, told = false;
+    int rc = is_same(st, op->doc, &same);
 
     *wrote = false;
-    if (rc != SYNCLINE_OK || told)
+    if (rc == SYNCLINE_OK && !same)
+        rc = was_told(n, sp, op->key, &by->stamp, &told);
+    if (rc != SYNCLINE_OK || same || told)
         return rc;
     if (op->doc == NULL) {
         if (item_alive(&st->item))
@@ -171,7 +196,7 @@ int foreign_join(struct node *n, struct space *sp, const struct write_op *op,
     } else {
         item_init(&theirs);
         rc = item_put(&theirs, op->doc, by, &made, &n->step);
-        theirs.version = op->as->version;
+        theirs.version = version_beyond(&st->item, op->as);
         if (rc == SYNCLINE_OK)
             rc = write_replay(n, sp, op->key, &theirs, &by->dot, 0);
     }

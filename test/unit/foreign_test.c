@@ -77,7 +77,7 @@ TEST(their_versions_are_ours)
     ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":2}}");
     check_shows(&w, "k", "{\"a\":2}", 8);
     put(&w, "{\"a\":3}", 2, 9); /* a day before what stands */
-    check_shows(&w, "k", "{\"a\":2}", 9);
+    check_shows(&w, "k", "{\"a\":2}", 10);
     CHECK_UINT(conflicts(&w).open, 1);
     lone_close(&w);
 }
@@ -116,7 +116,7 @@ TEST(two_that_had_not_seen_each_other_are_joined)
             put(&w, "{\"a\":3,\"c\":3,\"n\":0}", 3, 2);
         else
             put(&w, "{\"a\":2,\"b\":2,\"n\":0}", 2, 2);
-        check_shows(&w, "k", "{\"a\":3,\"b\":2,\"c\":3,\"n\":0}", 2);
+        check_shows(&w, "k", "{\"a\":3,\"b\":2,\"c\":3,\"n\":0}", 3);
         CHECK_UINT(conflicts(&w).open, 1);
         lone_close(&w);
     }
@@ -131,13 +131,13 @@ TEST(a_deletion_beats_what_had_not_seen_it)
     lone_open(&w);
     put(&w, "{\"a\":1}", 3, 3);
     put(&w, NULL, 1, 2);
-    check_shows(&w, "k", "", 3);
+    check_shows(&w, "k", "", 4);
     CHECK_UINT(conflicts(&w).open, 1);
     put(&w, "{\"a\":5}", 5, 3);
-    check_shows(&w, "k", "", 3);
+    check_shows(&w, "k", "", 5);
     CHECK_UINT(conflicts(&w).returned, 1);
-    put(&w, "{\"a\":6}", 6, 4); /* it has seen the deletion */
-    check_shows(&w, "k", "{\"a\":6}", 4);
+    put(&w, "{\"a\":6}", 6, 6); /* it has seen the deletion */
+    check_shows(&w, "k", "{\"a\":6}", 6);
     lone_close(&w);
 }
 
@@ -151,7 +151,7 @@ TEST(what_is_said_again_is_no_news)
     lone_open(&w);
     put(&w, "{\"a\":2}", 2, 2);
     put(&w, "{\"a\":1,\"b\":1}", 1, 2);
-    check_shows(&w, "k", "{\"a\":2,\"b\":1}", 2);
+    check_shows(&w, "k", "{\"a\":2,\"b\":1}", 3);
     lsn = space_by_name(w.node, SLICE_LIT("default"))->s.lsn;
     put(&w, "{\"a\":1,\"b\":1}", 1, 2);
     put(&w, "{\"a\":2}", 2, 2);

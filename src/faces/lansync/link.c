@@ -385,6 +385,11 @@ uint64_t lan_link_deadline(const struct lan_link *l)
 
 /* ---- questions ---- */
 
+int lan_link_uuid(struct lan_link *l, char out[LAN_UUID_LEN + 1])
+{
+    return lan_uuid(l->opt.protocol, out);
+}
+
 bool lan_link_is_open(const struct lan_link *l)
 {
     return l->state == LAN_OPEN;

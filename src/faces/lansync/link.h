@@ -96,6 +96,8 @@ NODISCARD int lan_link_request(struct lan_link *l,
 NODISCARD int lan_link_reply(struct lan_link *l, const struct lan_message *m,
     enum lan_type type, struct json *payload, uint64_t now_us);
 
+/* An id for what is said; see lan_uuid. */
+NODISCARD int lan_link_uuid(struct lan_link *l, char out[LAN_UUID_LEN + 1]);
 bool lan_link_is_open(const struct lan_link *l);
 bool lan_link_is_over(const struct lan_link *l);
 enum lan_dialect lan_link_dialect(const struct lan_link *l);

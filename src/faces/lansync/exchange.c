@@ -1,0 +1,429 @@
+#include "faces/lansync/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "faces/lansync/exchange_impl.h"
+
+#define BATCH_BYTES ((size_t)1 << 20)
+#define TRIES_MAX 3
+
+struct lan_side *side_of(struct lan_exchange *x, uint64_t number)
+{
+    struct lan_side *s = x->sides;
+
+    while (s != NULL && s->number != number)
+        s = s->next;
+    return s;
+}
+
+void side_log(struct lan_side *s, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+
+    if (s->x->port.log == NULL)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    s->x->port.log(s->x->port.ctx, text);
+}
+
+static void side_free(struct lan_side *s)
+{
+    arena_free(&s->gathering.arena);
+    arena_free(&s->sent.arena);
+    omap_free(&s->told);
+    free(s);
+}
+
+int lan_exchange_new(struct lan_exchange **out,
+    const struct lan_exchange_port *port, const char *node)
+{
+    struct lan_exchange *x = calloc(1, sizeof *x);
+
+    if (x == NULL)
+        return SYNCLINE_ENOMEM;
+    x->port = *port;
+    x->node = strdup(node);
+    if (x->node == NULL) {
+        free(x);
+        return SYNCLINE_ENOMEM;
+    }
+    *out = x;
+    return SYNCLINE_OK;
+}
+
+void lan_exchange_free(struct lan_exchange *x)
+{
+    if (x == NULL)
+        return;
+    while (x->sides != NULL) {
+        struct lan_side *next = x->sides->next;
+
+        queries_drop(x, x->sides->number);
+        jobs_drop(x, x->sides->number);
+        side_free(x->sides);
+        x->sides = next;
+    }
+    while (x->jobs != NULL) {
+        struct lan_job *next = x->jobs->next;
+
+        free(x->jobs);
+        x->jobs = next;
+    }
+    omap_free(&x->authors);
+    free(x->node);
+    free(x);
+}
+
+/* ---- what was told ---- */
+
+/* Of a state: its version and value. */
+static void hash_of(
+    struct hash128 *h, uint64_t version, const struct json *value)
+{
+    struct buf b = { 0 };
+
+    *h = (struct hash128){ 0 };
+    hash128_add_word(h, version);
+    if (value != NULL)
+        json_print(&b, value, JSON_CANONICAL);
+    hash128_add(h, buf_slice(&b));
+    if (buf_status(&b) != SYNCLINE_OK)
+        *h = (struct hash128){ 0 };
+    buf_free(&b);
+}
+
+/* Forgetting means an echo too many, and no more. */
+static void remember(struct omap *m, struct slice key, struct slice value)
+{
+    if (m->n >= TOLD_MAX)
+        omap_clear(m);
+    if (omap_put(m, key, value) != SYNCLINE_OK)
+        omap_clear(m);
+}
+
+void side_told(
+    struct lan_side *s, const struct lan_item *item, const struct json *value)
+{
+    struct hash128 h;
+
+    hash_of(&h, item->version, value);
+    remember(&s->told, item->id, SLICE(&h, sizeof h));
+    remember(&s->x->authors, item->id, item->node);
+}
+
+bool side_was_told(const struct lan_side *s, const struct json *event)
+{
+    const struct omap_node *n = omap_get(&s->told, json_get_str(event, "key"));
+    struct hash128 h;
+
+    if (n == NULL)
+        return false;
+    hash_of(&h, (uint64_t)json_get_int(event, "version", 0),
+        json_get(event, "value"));
+    return slice_eq(n->value, SLICE(&h, sizeof h));
+}
+
+/* ---- batches ---- */
+
+bool event_item(struct lan_exchange *x, struct lan_item *out,
+    const struct json *event, struct arena *a)
+{
+    const struct json *value = json_get(event, "value");
+    const struct omap_node *author;
+
+    *out = (struct lan_item){ .id = json_get_str(event, "key"),
+        .type = SLICE_LIT(LAN_ITEM_TYPE),
+        .node = slice_str(x->node),
+        .time_us = (uint64_t)json_get_int(event, "time", 0),
+        .version = (uint64_t)json_get_int(event, "version", 1),
+        .is_deleted = value == NULL };
+    author = omap_get(&x->authors, out->id);
+    if (author != NULL)
+        out->node = author->value;
+    return value == NULL || lan_item_of(out, value, a) == SYNCLINE_OK;
+}
+
+int batch_add(struct lan_batch *b, const struct lan_item *item)
+{
+    struct json *made, *kept;
+
+    if (b->items == NULL)
+        b->items = json_new(&b->arena, JSON_ARRAY);
+    made = lan_item_make(item, &b->arena);
+    kept = made != NULL ? json_copy(made, &b->arena) : NULL;
+    if (json_append(b->items, kept) == NULL)
+        return SYNCLINE_ENOMEM;
+    b->bytes = b->arena.used;
+    return SYNCLINE_OK;
+}
+
+void batch_clear(struct lan_batch *b)
+{
+    arena_reset(&b->arena);
+    b->items = NULL;
+    b->bytes = 0;
+}
+
+void batch_note(struct lan_batch *b, const struct json *event)
+{
+    struct slice cursor = json_get_str(event, "cursor");
+
+    if (cursor.len > 0 && cursor.len < LAN_CURSOR_MAX) {
+        memcpy(b->cursor, cursor.ptr, cursor.len);
+        b->cursor[cursor.len] = 0;
+    }
+}
+
+static bool is_full(const struct lan_batch *b)
+{
+    return b->items != NULL &&
+        (b->items->n >= LAN_BATCH_MAX || b->bytes >= BATCH_BYTES);
+}
+
+/* ---- pushing ---- */
+
+void side_keep(struct lan_side *s)
+{
+    s->x->port.keep(s->x->port.ctx, s->node, s->acked, s->asked);
+}
+
+static void give_up(struct lan_side *s, const char *why)
+{
+    s->is_deaf = true;
+    s->x->port.unwatch(s->x->port.ctx, s->number);
+    side_log(s, "%s takes no items: %s", s->node, why);
+}
+
+/* The same items under the same id, so that who has them already knows. */
+static void send_batch(struct lan_side *s, uint64_t now_us)
+{
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    struct json *items = json_new(&a, JSON_ARRAY);
+    const struct lan_draft draft = {
+        .type = LAN_SYNC_DATA, .payload = payload, .id = s->push_id
+    };
+    int rc = SYNCLINE_ENOMEM;
+
+    if (items != NULL) {
+        *items = *s->sent.items;
+        json_add(payload, SLICE_LIT("data_id"),
+            json_new_str(&a, slice_str(s->push_id)));
+        json_add(payload, SLICE_LIT("request_id"),
+            json_new_str(&a, slice_str(s->push_id)));
+        if (json_add(payload, SLICE_LIT("items"), items) != NULL)
+            rc = lan_link_request(s->link, &draft, now_us, &s->push_request);
+    }
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
+        give_up(s, "a message could not be made");
+    arena_free(&a);
+}
+
+void side_push(struct lan_side *s, uint64_t now_us)
+{
+    struct lan_batch emptied = s->sent;
+
+    if (s->is_deaf || s->push_request != 0)
+        return;
+    if (s->gathering.items == NULL) {
+        if (strcmp(s->acked, s->gathering.cursor) != 0) {
+            memcpy(s->acked, s->gathering.cursor, sizeof s->acked);
+            side_keep(s);
+        }
+        return;
+    }
+    batch_clear(&emptied);
+    s->sent = s->gathering;
+    memcpy(emptied.cursor, s->sent.cursor, sizeof emptied.cursor);
+    s->gathering = emptied;
+    s->tries = 0;
+    s->x->counts.pushed += s->sent.items->n;
+    if (lan_link_uuid(s->link, s->push_id) != SYNCLINE_OK)
+        give_up(s, "no random bytes");
+    else
+        send_batch(s, now_us);
+    if (s->is_paused) {
+        s->is_paused = false;
+        s->x->port.pace(s->x->port.ctx, s->number, false);
+    }
+}
+
+static void push_event(
+    struct lan_side *s, const struct json *event, uint64_t now_us)
+{
+    struct arena a = { 0 };
+    struct lan_item item;
+    int rc = SYNCLINE_OK;
+
+    if (json_get_bool(event, "resync", false))
+        s->gathering.cursor[0] = 0;
+    if (json_get(event, "key") != NULL && !side_was_told(s, event))
+        rc = event_item(s->x, &item, event, &a)
+            ? batch_add(&s->gathering, &item)
+            : SYNCLINE_ENOMEM;
+    arena_free(&a);
+    if (rc != SYNCLINE_OK) {
+        give_up(s, "memory ran out");
+        return;
+    }
+    batch_note(&s->gathering, event);
+    s->is_live = s->is_live || json_get_bool(event, "live", false);
+    if (s->is_live || is_full(&s->gathering))
+        side_push(s, now_us);
+    if (is_full(&s->gathering) && !s->is_paused && !s->is_deaf) {
+        s->is_paused = true;
+        s->x->port.pace(s->x->port.ctx, s->number, true);
+    }
+}
+
+static void pushed(
+    struct lan_side *s, const struct lan_answer *a, uint64_t now_us)
+{
+    s->push_request = 0;
+    if (a->rc == SYNCLINE_OK) {
+        s->x->counts.acked += s->sent.items->n;
+        s->has_acked = true;
+        memcpy(s->acked, s->sent.cursor, sizeof s->acked);
+        batch_clear(&s->sent);
+        side_keep(s);
+        side_push(s, now_us);
+    } else if (a->rc == SYNCLINE_ECLOSED) {
+        return;
+    } else if (++s->tries < TRIES_MAX ||
+        (s->has_acked && a->rc == SYNCLINE_ETIMEOUT)) {
+        send_batch(s, now_us);
+    } else {
+        give_up(s,
+            a->rc == SYNCLINE_ETIMEOUT ? "it answers nothing"
+                                       : "it refuses them");
+    }
+}
+
+/* ---- asking ---- */
+
+void side_pull(struct lan_side *s, uint64_t now_us)
+{
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_SYNC_REQUEST,
+        .payload = payload };
+
+    if (s->asked[0] != 0)
+        json_add(
+            payload, SLICE_LIT("since"), json_new_str(&a, slice_str(s->asked)));
+    json_add(payload, SLICE_LIT("limit"), json_new_int(&a, LAN_BATCH_MAX));
+    if (payload == NULL ||
+        lan_link_request(s->link, &draft, now_us, &s->pull_request) !=
+            SYNCLINE_OK)
+        s->pull_request = 0;
+    arena_free(&a);
+}
+
+/* Who knows nothing of items says so, or nothing. */
+static void pulled(
+    struct lan_side *s, const struct lan_answer *a, uint64_t now_us)
+{
+    s->pull_request = 0;
+    if (a->rc == SYNCLINE_OK &&
+        json_get(a->m->member[LAN_PAYLOAD], "items") != NULL &&
+        take_items(s, a->m, true, now_us) != SYNCLINE_OK)
+        side_log(s, "what %s has answered could not be taken", s->node);
+}
+
+/* ---- events in ---- */
+
+int lan_exchange_open(struct lan_exchange *x, uint64_t number,
+    struct lan_link *link, uint64_t now_us)
+{
+    struct lan_side *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return SYNCLINE_ENOMEM;
+    s->x = x;
+    s->number = number;
+    s->link = link;
+    (void)snprintf(s->node, sizeof s->node, "%s", lan_link_node(link));
+    x->port.recall(x->port.ctx, s->node, s->acked, s->asked);
+    memcpy(s->gathering.cursor, s->acked, sizeof s->acked);
+    s->next = x->sides;
+    x->sides = s;
+    side_pull(s, now_us);
+    x->port.watch(x->port.ctx, number, s->acked);
+    return SYNCLINE_OK;
+}
+
+void lan_exchange_close(struct lan_exchange *x, uint64_t number)
+{
+    struct lan_side **at = &x->sides, *s;
+
+    while (*at != NULL && (*at)->number != number)
+        at = &(*at)->next;
+    s = *at;
+    if (s == NULL)
+        return;
+    *at = s->next;
+    if (!s->is_deaf)
+        x->port.unwatch(x->port.ctx, number);
+    queries_drop(x, number);
+    jobs_drop(x, number);
+    side_free(s);
+}
+
+int lan_exchange_take(struct lan_exchange *x, uint64_t number,
+    const struct lan_message *m, uint64_t now_us)
+{
+    struct lan_side *s = side_of(x, number);
+
+    if (s == NULL)
+        return SYNCLINE_EUNSUPPORTED;
+    if (m->type == LAN_SYNC_REQUEST)
+        return query_begin(s, m, now_us);
+    if (m->type == LAN_SYNC_DATA)
+        return take_items(s, m, false, now_us);
+    return m->type == LAN_SYNC_ACK || m->type == LAN_SYNC_RESPONSE ||
+            m->type == LAN_SYNC_COMPLETE
+        ? SYNCLINE_OK /* too late */
+        : SYNCLINE_EUNSUPPORTED;
+}
+
+bool lan_exchange_answered(struct lan_exchange *x, uint64_t number,
+    uint64_t request, const struct lan_answer *a, uint64_t now_us)
+{
+    struct lan_side *s = side_of(x, number);
+
+    if (s != NULL && request == s->push_request)
+        pushed(s, a, now_us);
+    else if (s != NULL && request == s->pull_request)
+        pulled(s, a, now_us);
+    else
+        return false;
+    return true;
+}
+
+void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
+    const struct json *event, uint64_t now_us)
+{
+    struct lan_side *s = side_of(x, watch);
+
+    if (s != NULL) {
+        if (!s->is_deaf)
+            push_event(s, event, now_us);
+        return;
+    }
+    for (struct lan_query *q = x->queries; q != NULL; q = q->next)
+        if (q->watch == watch) {
+            query_event(q, event, now_us);
+            return;
+        }
+}
+
+const struct lan_exchange_counts *lan_exchange_counts(
+    const struct lan_exchange *x)
+{
+    return &x->counts;
+}

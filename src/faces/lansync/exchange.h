@@ -1,0 +1,74 @@
+/* exchange.h - the items of one space and those of LAN-sync nodes, kept the
+ * same over links: what changes here is pushed and acknowledged, what they
+ * push is written and acknowledged, and each side may ask for all that it
+ * lacks.
+ *
+ * Pure. The space is behind the port: a watch of it for each link that is
+ * pushed to, and one for each answer to a question. Laws:
+ * - What is acknowledged was written; what was not is pushed again.
+ * - No echo: what a node has told of is not told to it again, as long as it is
+ *   what has become of the item.
+ * - A node that is away is told, when it comes back, what it has not
+ *   acknowledged, deletions too. */
+#ifndef SYNCLINE_FACES_LANSYNC_EXCHANGE_H
+#define SYNCLINE_FACES_LANSYNC_EXCHANGE_H
+
+#include "faces/lansync/item.h"
+#include "faces/lansync/link.h"
+
+#define LAN_BATCH_MAX 100
+#define LAN_CURSOR_MAX 4096
+
+struct lan_exchange; /* opaque */
+
+struct lan_exchange_port {
+    void *ctx;
+    /* Begins a watch of the space behind a cursor that a watch has told ("":
+     * all that is there); its events go to lan_exchange_event. */
+    void (*watch)(void *ctx, uint64_t watch, const char *from);
+    void (*pace)(void *ctx, uint64_t watch, bool paused);
+    void (*unwatch)(void *ctx, uint64_t watch);
+    /* lan_exchange_written answers, later. value NULL: it is deleted. */
+    void (*write)(void *ctx, uint64_t token, const struct lan_item *item,
+        const struct json *value);
+    /* What is known of a node from before: how far it has acknowledged, and
+     * how far we have asked; and to be known from now on. Room for
+     * LAN_CURSOR_MAX. */
+    void (*recall)(void *ctx, const char *node, char *acked, char *asked);
+    void (*keep)(
+        void *ctx, const char *node, const char *acked, const char *asked);
+    void (*log)(void *ctx, const char *text); /* may be NULL */
+};
+
+struct lan_exchange_counts {
+    uint64_t pushed, acked, taken, refused, asked, answered; /* items */
+};
+
+/* node: our own name, of items that were written here; copied. */
+NODISCARD int lan_exchange_new(struct lan_exchange **out,
+    const struct lan_exchange_port *port, const char *node);
+void lan_exchange_free(struct lan_exchange *x); /* NULL is fine */
+
+/* link is open; number: one that nobody has. */
+NODISCARD int lan_exchange_open(struct lan_exchange *x, uint64_t number,
+    struct lan_link *link, uint64_t now_us);
+/* After lan_link_end, or where the link has closed; it is not used again. */
+void lan_exchange_close(struct lan_exchange *x, uint64_t number);
+
+/* on_message of a link: EUNSUPPORTED if it is nothing about items. */
+int lan_exchange_take(struct lan_exchange *x, uint64_t number,
+    const struct lan_message *m, uint64_t now_us);
+/* on_answer of a link; false: somebody else has asked. */
+bool lan_exchange_answered(struct lan_exchange *x, uint64_t number,
+    uint64_t request, const struct lan_answer *a, uint64_t now_us);
+/* Of a watch: an event as doc/api.md has it. */
+void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
+    const struct json *event, uint64_t now_us);
+/* The write is done, or why not. */
+void lan_exchange_written(struct lan_exchange *x, uint64_t token, int rc,
+    const char *why, uint64_t now_us);
+
+const struct lan_exchange_counts *lan_exchange_counts(
+    const struct lan_exchange *x);
+
+#endif

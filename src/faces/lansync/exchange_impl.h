@@ -1,0 +1,105 @@
+/* exchange_impl.h - what exchange.c (links, what is told and asked) and
+ * exchange_take.c (what comes) share. */
+#ifndef SYNCLINE_FACES_LANSYNC_EXCHANGE_IMPL_H
+#define SYNCLINE_FACES_LANSYNC_EXCHANGE_IMPL_H
+
+#include "base/omap.h"
+#include "faces/lansync/exchange.h"
+
+#define TOLD_MAX 10000 /* what a node has told of; then it is forgotten */
+
+/* Items on their way to a node. */
+struct lan_batch {
+    struct arena arena;
+    struct json *items; /* an array; NULL: there is none */
+    size_t bytes;
+    char cursor[LAN_CURSOR_MAX]; /* of the last event that is in it */
+};
+
+struct lan_side {
+    struct lan_side *next;
+    struct lan_exchange *x;
+    uint64_t number; /* of the link, and of the watch */
+    struct lan_link *link;
+    char node[256];
+    char acked[LAN_CURSOR_MAX], asked[LAN_CURSOR_MAX];
+
+    struct lan_batch gathering, sent;
+    uint64_t push_request; /* 0: none is on its way */
+    char push_id[LAN_UUID_LEN + 1];
+    unsigned tries;
+    bool is_deaf; /* it acknowledges nothing */
+    bool has_acked, is_live, is_paused;
+    struct omap told; /* key: a hash of what it has told */
+
+    uint64_t pull_request;
+    char next_point[LAN_CURSOR_MAX]; /* of the answer that is being written */
+    bool next_more;
+};
+
+/* A message whose items are being written. */
+struct lan_job {
+    struct lan_job *next;
+    uint64_t side; /* 0: it is gone */
+    uint64_t token;
+    uint32_t left; /* items that are not written yet */
+    uint32_t taken, refused;
+    bool is_pull; /* the answer to a question of ours */
+    char request_id[256], data_id[256];
+    char why[200];
+};
+
+/* The answer to a question, while it is gathered. */
+struct lan_query {
+    struct lan_query *next;
+    struct lan_exchange *x;
+    uint64_t watch, side;
+    uint64_t limit, since_us;
+    char request_id[256], sync_id[256];
+    struct lan_batch batch;
+};
+
+struct lan_exchange {
+    struct lan_exchange_port port;
+    char *node;
+    struct lan_side *sides;
+    struct lan_job *jobs;
+    struct lan_query *queries;
+    uint32_t jobs_n, queries_n;
+    uint64_t next_token, next_query;
+    struct omap authors; /* key: the node that has written it there */
+    struct lan_exchange_counts counts;
+};
+
+struct lan_side *side_of(struct lan_exchange *x, uint64_t number);
+void side_log(struct lan_side *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Sends what was gathered, if nothing is on its way. */
+void side_push(struct lan_side *s, uint64_t now_us);
+void side_pull(struct lan_side *s, uint64_t now_us);
+void side_keep(struct lan_side *s);
+/* It has told of this. */
+void side_told(
+    struct lan_side *s, const struct lan_item *item, const struct json *value);
+
+/* Is the event what it has told, and nothing more? */
+bool side_was_told(const struct lan_side *s, const struct json *event);
+
+/* An event as an item, if it is one. False: memory ran out. */
+bool event_item(struct lan_exchange *x, struct lan_item *out,
+    const struct json *event, struct arena *a);
+NODISCARD int batch_add(struct lan_batch *b, const struct lan_item *item);
+void batch_clear(struct lan_batch *b);
+void batch_note(struct lan_batch *b, const struct json *event);
+
+/* ---- exchange_take.c ---- */
+
+NODISCARD int take_items(struct lan_side *s, const struct lan_message *m,
+    bool is_pull, uint64_t now_us);
+int query_begin(
+    struct lan_side *s, const struct lan_message *m, uint64_t now_us);
+void query_event(
+    struct lan_query *q, const struct json *event, uint64_t now_us);
+void queries_drop(struct lan_exchange *x, uint64_t side);
+void jobs_drop(struct lan_exchange *x, uint64_t side);
+
+#endif

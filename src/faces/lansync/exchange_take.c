@@ -1,0 +1,333 @@
+/* What LAN-sync nodes tell and ask. */
+#include "faces/lansync/exchange_impl.h"
+#include "faces/lansync/moment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define JOBS_MAX 64    /* messages that are being written at once */
+#define QUERIES_MAX 64 /* questions that are being answered at once */
+#define ITEMS_MAX 10000
+#define QUERY_BIT ((uint64_t)1 << 63) /* their watches, apart from links' */
+
+static void keep_text(char *out, size_t room, struct slice s)
+{
+    size_t n = s.len < room ? s.len : room - 1;
+
+    if (n > 0)
+        memcpy(out, s.ptr, n);
+    out[n] = 0;
+}
+
+static void add_text(
+    struct json *to, const char *key, const char *text, struct arena *a)
+{
+    if (text[0] != 0)
+        json_add(to, slice_str(key), json_new_str(a, slice_str(text)));
+}
+
+/* ---- what is told ---- */
+
+static struct lan_job *job_of(struct lan_exchange *x, uint64_t token)
+{
+    struct lan_job *j = x->jobs;
+
+    while (j != NULL && j->token != token)
+        j = j->next;
+    return j;
+}
+
+static void job_drop(struct lan_exchange *x, struct lan_job *job)
+{
+    struct lan_job **at = &x->jobs;
+
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
+    x->jobs_n--;
+    free(job);
+}
+
+void jobs_drop(struct lan_exchange *x, uint64_t side)
+{
+    for (struct lan_job *j = x->jobs; j != NULL; j = j->next)
+        if (j->side == side)
+            j->side = 0; /* its writes are under way */
+}
+
+/* Where the link has closed meanwhile, all of it begins again. */
+static void say(
+    struct lan_side *s, const struct lan_draft *draft, uint64_t now_us)
+{
+    int rc = draft->payload != NULL ? lan_link_send(s->link, draft, now_us)
+                                    : SYNCLINE_ENOMEM;
+
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
+        side_log(s, "%s: a %s could not be made", s->node,
+            lan_type_name(draft->type));
+}
+
+static void acknowledge(
+    struct lan_side *s, const struct lan_job *job, uint64_t now_us)
+{
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_SYNC_ACK, .payload = payload };
+
+    add_text(payload, "status", "processed", &a);
+    add_text(payload, "data_id", job->data_id, &a);
+    add_text(payload, "ack_id", job->data_id, &a);
+    add_text(payload, "request_id", job->request_id, &a);
+    json_add(
+        payload, SLICE_LIT("items"), json_new_int(&a, (int64_t)job->taken));
+    if (job->refused > 0) {
+        json_add(payload, SLICE_LIT("refused"),
+            json_new_int(&a, (int64_t)job->refused));
+        add_text(payload, "error", job->why, &a);
+    }
+    say(s, &draft, now_us);
+    arena_free(&a);
+}
+
+/* All that was asked for is here: the next question goes on behind it. */
+static void go_on(struct lan_side *s, uint64_t now_us)
+{
+    if (s->next_point[0] == 0)
+        return;
+    memcpy(s->asked, s->next_point, sizeof s->asked);
+    side_keep(s);
+    if (s->next_more)
+        side_pull(s, now_us);
+}
+
+static void job_done(
+    struct lan_exchange *x, struct lan_job *job, uint64_t now_us)
+{
+    struct lan_side *s = job->side != 0 ? side_of(x, job->side) : NULL;
+
+    if (s != NULL && job->is_pull)
+        go_on(s, now_us);
+    else if (s != NULL)
+        acknowledge(s, job, now_us);
+    job_drop(x, job);
+}
+
+static void note_refusal(
+    struct lan_side *s, struct lan_job *job, struct slice id, const char *why)
+{
+    job->refused++;
+    s->x->counts.refused++;
+    (void)snprintf(job->why, sizeof job->why, "%.*s: %.150s",
+        (int)(id.len < 40 ? id.len : 40), (const char *)id.ptr, why);
+    side_log(s, "%s: an item is not taken: %s", s->node, job->why);
+}
+
+static void take_item(
+    struct lan_side *s, struct lan_job *job, const struct json *v)
+{
+    struct errmsg why = { "" };
+    struct arena a = { 0 };
+    struct lan_item item;
+    const struct json *value = NULL;
+    int rc = lan_item_read(&item, v, &a, &why);
+
+    if (rc == SYNCLINE_OK && item.node.len == 0)
+        item.node = slice_str(s->node);
+    if (rc == SYNCLINE_OK && !item.is_deleted) {
+        value = lan_item_value(&item, &a);
+        rc = value != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+    }
+    if (rc == SYNCLINE_OK) {
+        side_told(s, &item, value);
+        job->left++;
+        s->x->port.write(s->x->port.ctx, job->token, &item, value);
+    } else {
+        note_refusal(s, job, json_get_str(v, "item_id"),
+            why.text[0] != 0 ? why.text : "memory ran out");
+    }
+    arena_free(&a);
+}
+
+static struct lan_job *job_new(struct lan_side *s, const struct lan_message *m)
+{
+    struct lan_job *job = calloc(1, sizeof *job);
+
+    if (job == NULL)
+        return NULL;
+    job->side = s->number;
+    job->token = ++s->x->next_token;
+    keep_text(job->request_id, sizeof job->request_id,
+        lan_payload_text(m, "request_id"));
+    keep_text(
+        job->data_id, sizeof job->data_id, lan_payload_text(m, "data_id"));
+    job->next = s->x->jobs;
+    s->x->jobs = job;
+    s->x->jobs_n++;
+    return job;
+}
+
+/* Without items it is something else that they say: it is acknowledged. */
+int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
+    uint64_t now_us)
+{
+    const struct json *payload = m->member[LAN_PAYLOAD];
+    const struct json *items = json_get(payload, "items");
+    struct lan_job *job;
+
+    if (items != NULL && (items->type != JSON_ARRAY || items->n > ITEMS_MAX))
+        return SYNCLINE_EMALFORMED;
+    if (s->x->jobs_n >= JOBS_MAX)
+        return SYNCLINE_EBUSY;
+    job = job_new(s, m);
+    if (job == NULL)
+        return SYNCLINE_ENOMEM;
+    job->is_pull = is_pull;
+    if (is_pull) {
+        keep_text(
+            s->next_point, sizeof s->next_point, json_get_str(payload, "next"));
+        s->next_more = json_get_bool(payload, "more", false) && items->n > 0;
+    }
+    job->left = 1; /* until all are on their way */
+    for (const struct json *v = items != NULL ? items->first : NULL; v != NULL;
+         v = v->next)
+        take_item(s, job, v);
+    if (--job->left == 0)
+        job_done(s->x, job, now_us);
+    return SYNCLINE_OK;
+}
+
+/* Something newer stands there: then it was told, and lost. */
+void lan_exchange_written(struct lan_exchange *x, uint64_t token, int rc,
+    const char *why, uint64_t now_us)
+{
+    struct lan_job *job = job_of(x, token);
+    struct lan_side *s;
+
+    if (job == NULL)
+        return;
+    s = job->side != 0 ? side_of(x, job->side) : NULL;
+    if (rc == SYNCLINE_OK || rc == SYNCLINE_ECONFLICT ||
+        rc == SYNCLINE_ENOTFOUND) {
+        job->taken++;
+        x->counts.taken++;
+    } else if (s != NULL) {
+        note_refusal(s, job, SLICE_NONE, why);
+    }
+    if (--job->left == 0)
+        job_done(x, job, now_us);
+}
+
+/* ---- what is asked ---- */
+
+static void query_drop(struct lan_exchange *x, struct lan_query *query)
+{
+    struct lan_query **at = &x->queries;
+
+    while (*at != query)
+        at = &(*at)->next;
+    *at = query->next;
+    x->queries_n--;
+    arena_free(&query->batch.arena);
+    free(query);
+}
+
+void queries_drop(struct lan_exchange *x, uint64_t side)
+{
+    struct lan_query *q = x->queries;
+
+    while (q != NULL) {
+        struct lan_query *next = q->next;
+
+        if (q->side == side) {
+            x->port.unwatch(x->port.ctx, q->watch);
+            query_drop(x, q);
+        }
+        q = next;
+    }
+}
+
+/* A point that one of our answers named, or a time; else from the start. */
+int query_begin(
+    struct lan_side *s, const struct lan_message *m, uint64_t now_us)
+{
+    const struct json *payload = m->member[LAN_PAYLOAD];
+    struct slice since = json_get_str(payload, "since");
+    int64_t limit = json_get_int(payload, "limit", LAN_BATCH_MAX);
+    char from[LAN_CURSOR_MAX];
+    struct lan_query *q;
+
+    (void)now_us;
+    if (s->x->queries_n >= QUERIES_MAX)
+        return SYNCLINE_EBUSY;
+    q = calloc(1, sizeof *q);
+    if (q == NULL)
+        return SYNCLINE_ENOMEM;
+    q->x = s->x;
+    q->watch = ++s->x->next_query | QUERY_BIT;
+    q->side = s->number;
+    q->limit =
+        limit > 0 && limit < LAN_BATCH_MAX ? (uint64_t)limit : LAN_BATCH_MAX;
+    keep_text(
+        q->request_id, sizeof q->request_id, lan_payload_text(m, "request_id"));
+    keep_text(q->sync_id, sizeof q->sync_id, lan_payload_text(m, "sync_id"));
+    if (moment_read(&q->since_us, since) == SYNCLINE_OK)
+        since = SLICE_NONE;
+    keep_text(from, sizeof from, since);
+    memcpy(q->batch.cursor, from, sizeof q->batch.cursor);
+    q->next = s->x->queries;
+    s->x->queries = q;
+    s->x->queries_n++;
+    s->x->counts.asked++;
+    s->x->port.watch(s->x->port.ctx, q->watch, from);
+    return SYNCLINE_OK;
+}
+
+static void query_answer(
+    struct lan_query *q, struct lan_side *s, bool more, uint64_t now_us)
+{
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    struct json *items = json_new(&a, JSON_ARRAY);
+    struct json *data = json_new(&a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_SYNC_RESPONSE,
+        .payload = payload };
+
+    if (items != NULL && q->batch.items != NULL)
+        *items = *q->batch.items;
+    s->x->counts.answered += items != NULL ? items->n : 0;
+    add_text(payload, "status", "success", &a);
+    json_add(data, SLICE_LIT("items"),
+        json_new_int(&a, items != NULL ? items->n : 0));
+    json_add(payload, SLICE_LIT("data"), data);
+    json_add(payload, SLICE_LIT("items"), items);
+    add_text(payload, "next", q->batch.cursor, &a);
+    json_add(payload, SLICE_LIT("more"), json_new_bool(&a, more));
+    add_text(payload, "request_id", q->request_id, &a);
+    add_text(payload, "sync_id", q->sync_id, &a);
+    say(s, &draft, now_us);
+    arena_free(&a);
+}
+
+void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
+{
+    struct lan_exchange *x = q->x;
+    struct lan_side *s = side_of(x, q->side);
+    bool is_live = json_get_bool(event, "live", false);
+    struct arena a = { 0 };
+    struct lan_item item;
+    int rc = SYNCLINE_OK;
+
+    if (json_get(event, "key") != NULL && !side_was_told(s, event)) {
+        rc = event_item(x, &item, event, &a) ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+        if (rc == SYNCLINE_OK && item.time_us >= q->since_us)
+            rc = batch_add(&q->batch, &item);
+    }
+    arena_free(&a);
+    batch_note(&q->batch, event);
+    if (rc == SYNCLINE_OK && !is_live &&
+        (q->batch.items == NULL || q->batch.items->n < q->limit))
+        return;
+    x->port.unwatch(x->port.ctx, q->watch);
+    query_answer(q, s, !is_live, now_us);
+    query_drop(x, q);
+}
