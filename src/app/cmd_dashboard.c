@@ -66,12 +66,12 @@ static int run(struct cli *c)
     char text[256];
     int rc;
 
+    if (c->flag[SIGN_OUT] != NULL)
+        return sign_out(c);
     if (dashboard_pages_n == 0)
         return cli_fail(c,
             "this syncline was built without its dashboard; see "
             "-Ddashboard in meson_options.txt");
-    if (c->flag[SIGN_OUT] != NULL)
-        return sign_out(c);
     if (c->flag[OPEN] != NULL && !has_desktop())
         return cli_fail(c,
             "there is no desktop here; leave out --open, and "

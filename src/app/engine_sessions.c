@@ -148,8 +148,8 @@ static int on_open(struct engine *e, const struct call *c,
         open_by_link(e, &c->asker.from, json_get_str(args, "link"), now, &made);
 
     if (rc == SYNCLINE_EBUSY)
-        return errmsg_set(
-            why, rc, "too many wrong secrets from this address; wait a minute");
+        return errmsg_set(why, SYNCLINE_ELIMIT,
+            "too many wrong secrets from this address; wait a minute");
     if (rc == SYNCLINE_EDENIED || rc == SYNCLINE_ETIMEOUT)
         return deny(e, c, rc, why);
     if (rc != SYNCLINE_OK)

@@ -106,19 +106,28 @@ static unsigned status_of(struct slice code)
     return 500;
 }
 
+/* As wrong tokens are: who signs in by wrong links is told to wait. */
+static bool is_of_many_tries(const struct hub_conn *c, struct slice code)
+{
+    return c->route->answer == ANSWER_SESSION && slice_is(code, "ELIMIT");
+}
+
 /* `EDENIED` of the node is a refusal of what was asked, not of who asked. */
 static void put_problem(struct hub_conn *c, const struct json *answer)
 {
     const struct slice code = json_get_str(answer, "code");
     const struct json *acks = json_get(answer, "acks");
     const int64_t again_ms = json_get_int(answer, "again_ms", 0);
-    unsigned status = again_ms > 0 ? 429 : status_of(code);
+    unsigned status =
+        again_ms > 0 || is_of_many_tries(c, code) ? 429 : status_of(code);
     char text[16], later[48] = "";
 
     (void)snprintf(text, sizeof text, "%.*s", SLICE_FMT(code));
     if (again_ms > 0)
         (void)snprintf(later, sizeof later, "Retry-After: %lld\r\n",
             (long long)((again_ms + 999) / 1000));
+    else if (status == 429)
+        (void)snprintf(later, sizeof later, "Retry-After: 60\r\n");
     else if (status == 503)
         (void)snprintf(later, sizeof later, HUB_LATER);
     if (acks != NULL && acks->type == JSON_INT)
