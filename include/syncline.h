@@ -296,6 +296,129 @@ int syncline_version_value(
 /* Makes the file that again, everywhere. */
 int syncline_rollback(struct syncline *s, const char *file, const char *name);
 
+/* ---- configuration sync (doc/config-sync.md) ---- */
+
+/* Keeps an application's configuration file the same as those of config-sync
+ * instances, and of the machines that the node beneath it is paired with. It
+ * is made once, and may be started and stopped many times; there is a node,
+ * with a thread of its own, from start to stop.
+ *
+ * Every function may be called from any thread, but start, stop and free by
+ * one at a time. In a callback, the node's too, all of them may be called but
+ * these three, which fail with SYNCLINE_EBUSY then. */
+struct syncline_config; /* opaque */
+
+#define SYNCLINE_ANY_PORT (-1)
+
+/* As of syncline_options: zeros take the default in brackets, everything is
+ * copied, size is sizeof(struct syncline_config_options). */
+struct syncline_config_options {
+    size_t size;
+    const char *path; /* of the file; it need not be there yet, its folder must.
+                         JSON, or YAML if it is named so; needed */
+    const char *base_dir;     /* a folder that is there: "config_versions" in it
+                                 has what the file was, "syncline" the node's
+                                 store [that of the file] */
+    int server;               /* serves instances, at ws://HOST:PORT/sync */
+    int port;                 /* for that, 1 to 65535, or SYNCLINE_ANY_PORT:
+                                 one that is free [8765] */
+    const char *const *bind;  /* addresses for that, without a port, of which
+                                 each is in clear and asks nobody who he is;
+                                 NULL-terminated [127.0.0.1] */
+    const char *const *admit; /* networks that may come: "local", "any",
+                                 "192.0.2.0/24" [local] */
+    const char *const *peers; /* instances to call: "ws://HOST:8765/sync",
+                                 "wss://HOST/sync" [none] */
+    const char *ca;        /* PEM of the authorities for wss [the system's] */
+    const char *instance;  /* our id among them [of the device's] */
+    int no_adopt;          /* where there is no file yet, nothing that comes
+                              is taken, as the older system has it */
+    uint32_t versions;     /* of the file that are kept, 1,000 at most [10] */
+    uint32_t rate;         /* requests a minute of one address, and ten [60] */
+    uint32_t rate_block_s; /* who asks more often waits so long [120] */
+    int rate_local;        /* holds for private networks, too */
+    uint64_t heartbeat_ms; /* between two of them [30,000] */
+    uint64_t dial_max_ms;  /* between tries to reach a peer [60,000] */
+    const struct syncline_options *node; /* what else the node is to be like:
+                                            its log, where it listens for those
+                                            it is paired with, its store. With
+                                            file_bytes 0 the file may have 4 MiB
+                                            [listens nowhere, finds nobody] */
+};
+
+/* Makes one, which does nothing yet. The caller owns *out. Errors: EINVAL,
+ * ENOTFOUND (a folder), ELIMIT (more than 32 peers, 16 networks, 8 addresses),
+ * ENOMEM. */
+int syncline_config_new(
+    struct syncline_config **out, const struct syncline_config_options *opt);
+/* The same for a machine that is alone: neither server nor peers. base_dir and
+ * node are as in the options, NULL too; also of the two below. */
+int syncline_config_single(struct syncline_config **out, const char *path,
+    const char *base_dir, const struct syncline_options *node);
+/* The same for an add-on of Home Assistant. options: its options, a JSON
+ * object as in /data/options.json, of which sync_port, peer_urls,
+ * enable_sync_server [if there are peers], rate_limit_requests_per_minute,
+ * rate_limit_block_duration (in seconds), rate_limit_whitelist_local and
+ * sync_bind (an address, or a list of such) are understood, and others passed
+ * over; NULL: none. EMALFORMED too (no JSON). */
+int syncline_config_ha_addon(struct syncline_config **out, const char *path,
+    const char *base_dir, const char *options,
+    const struct syncline_options *node);
+/* The same for developers: a server on this machine, at port 8765, short
+ * times, 50 versions. */
+int syncline_config_development(struct syncline_config **out, const char *path,
+    const char *base_dir, const struct syncline_options *node);
+/* Are these options of an add-on, by the rules of the older system: sync_port,
+ * peer_urls (which begin with ws://) and enable_sync_server must be there.
+ * Errors: EINVAL (syncline_error names the option), EMALFORMED, ENOMEM. */
+int syncline_config_check(const char *options);
+
+/* The file is kept in sync from now on: waits until it is what the others last
+ * said to this machine, or they are to be told. A file that has never been
+ * so counts as written now. Errors: EBUSY (it runs; another process has
+ * base_dir, or the port), EMALFORMED (the file is no JSON; later that is told
+ * in the log), EDENIED (it is a link, or cannot be read), ETIMEOUT, those of
+ * syncline_open; then nothing runs. */
+int syncline_config_start(struct syncline_config *c);
+/* Ends that; fine if it does not run. EIO, EFULL as of syncline_close. */
+int syncline_config_stop(struct syncline_config *c);
+/* Stops it and frees it, NULL too. */
+int syncline_config_free(struct syncline_config *c);
+
+/* config: all that the file says now, a JSON text, lent until it returns. */
+typedef void syncline_config_fn(void *ctx, const char *config);
+
+/* fn is called on the node's thread once after each start, if there is a
+ * configuration, and each time the file says something else, whoever has
+ * changed it: it has been written, and kept as a version, by then. Changes that
+ * follow on each other fast may be told as one. For as long as c is there;
+ * all that were given are called, in their order. ENOMEM. */
+int syncline_config_on_update(
+    struct syncline_config *c, syncline_config_fn *fn, void *ctx);
+
+/* Tells all instances of what stands here, whatever they know. Does not wait
+ * for them. ECLOSED: it does not run. */
+int syncline_config_force(struct syncline_config *c);
+/* *status: a JSON object; the caller's. Its members are running, instance_id
+ * (null before the first start, if it was not named), server_enabled,
+ * server_port (null: none), peer_count, peer_urls, last_sync_time (seconds
+ * since 1970 of the last update of others that was taken, by this machine's
+ * clock; 0: none since the start) and config_versions (how many are kept). */
+int syncline_config_status(struct syncline_config *c, char **status);
+
+/* What the file was; also while it does not run. *names: a JSON array, the
+ * oldest first; the caller's. Errors: EIO, EDENIED, ENOMEM. */
+int syncline_config_versions(struct syncline_config *c, char **names);
+/* *value: what one said; name may be "latest". The caller's. Errors: EINVAL
+ * (no name of one), ENOTFOUND, EMALFORMED (it was damaged), and the same. */
+int syncline_config_version(
+    struct syncline_config *c, const char *name, char **value);
+
+/* The node beneath, for all else: to pair it, to read its history. Lent until
+ * stop, which no other call on it must outlast; NULL: it does not run. The
+ * configuration is the item "config" of the space "config". */
+struct syncline *syncline_config_node(struct syncline_config *c);
+
 /* ---- everything else ---- */
 
 /* *status: a JSON object, see `status` in doc/api.md; the caller's. */

@@ -8,6 +8,7 @@
 #ifndef SYNCLINE_APP_LIB_H
 #define SYNCLINE_APP_LIB_H
 
+#include "app/config_face.h"
 #include "app/engine.h"
 
 #include <pthread.h>
@@ -52,6 +53,9 @@ struct syncline {
     struct slice *roots;
     size_t roots_n;
 
+    struct config_face *face;       /* NULL: none; the loop's */
+    struct syncline_config *config; /* whose node it is; NULL: nobody's */
+
     struct buf text; /* of the answer being given; the loop's */
     bool failed;     /* the store did; the loop's */
     int close_rc;    /* how the engine closed */
@@ -86,6 +90,14 @@ void lib_orphan_watches(struct syncline *s);
  * from both. */
 NODISCARD int lib_options(struct syncline *s,
     const struct syncline_options *given, struct engine_options *out);
+
+struct log lib_log(struct syncline *s);
+
+/* ---- lib_config.c ---- */
+
+/* A file has come to agree with its item; on the loop. */
+void lib_config_kept(
+    struct syncline_config *c, const char *file, struct slice json);
 
 /* ---- lib_calls.c ---- */
 

@@ -264,6 +264,13 @@ static int keep(struct syncline *s, const struct syncline_options *o)
     return rc;
 }
 
+struct log lib_log(struct syncline *s)
+{
+    return (struct log){
+        .fn = s->log != NULL ? write_log : NULL, .ctx = s, .levels = &s->levels
+    };
+}
+
 int lib_options(struct syncline *s, const struct syncline_options *given,
     struct engine_options *out)
 {
@@ -281,9 +288,7 @@ int lib_options(struct syncline *s, const struct syncline_options *given,
     rc = keep(s, &o);
     *out = (struct engine_options){ .dir = o.dir,
         .name = s->name,
-        .log = { .fn = o.log != NULL ? write_log : NULL,
-            .ctx = s,
-            .levels = &s->levels },
+        .log = lib_log(s),
         .listen = s->listen.e,
         .listen_n = s->listen.n,
         .peers = s->peers.e,

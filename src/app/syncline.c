@@ -94,6 +94,8 @@ static void stop_engine(struct syncline *s)
 {
     s->close_rc = engine_close(s->engine);
     s->engine = NULL;
+    config_face_close(s->face);
+    s->face = NULL;
     lib_refuse_all(s, SYNCLINE_ECLOSED, "the node has stopped");
     uv_close((uv_handle_t *)&s->wake, NULL);
 }
@@ -198,6 +200,52 @@ static int init_handle(struct syncline *s)
     return SYNCLINE_OK;
 }
 
+/* ---- config-sync ---- */
+
+static bool on_local(void *ctx, const struct json *request,
+    const struct engine_asker *who, struct buf *out)
+{
+    struct syncline *s = ctx;
+
+    (void)who;
+    return s->face != NULL && config_face_answer(s->face, request, out);
+}
+
+static void put_status(void *ctx, struct buf *b)
+{
+    struct syncline *s = ctx;
+
+    config_face_put_status(s->face, b);
+}
+
+static void on_closing(void *ctx)
+{
+    struct syncline *s = ctx;
+
+    if (s->face != NULL)
+        config_face_stop(s->face);
+}
+
+static void on_kept(void *ctx, const char *file, struct slice json)
+{
+    struct syncline *s = ctx;
+
+    if (s->config != NULL)
+        lib_config_kept(s->config, file, json);
+}
+
+static void hook(struct syncline *s, struct engine_options *opt)
+{
+    opt->on_fatal = on_fatal;
+    opt->on_room = on_room;
+    opt->local = on_local;
+    opt->put_status = put_status;
+    opt->on_closing = on_closing;
+    opt->on_kept = on_kept;
+    opt->fatal_ctx = opt->room_ctx = opt->local_ctx = s;
+    opt->status_ctx = opt->closing_ctx = s;
+}
+
 static int open_engine(struct syncline *s, const struct syncline_options *given)
 {
     struct engine_options opt;
@@ -208,9 +256,7 @@ static int open_engine(struct syncline *s, const struct syncline_options *given)
     if (rc != SYNCLINE_OK)
         return rc;
     opt.loop = &s->loop;
-    opt.on_fatal = on_fatal;
-    opt.on_room = on_room;
-    opt.fatal_ctx = opt.room_ctx = s;
+    hook(s, &opt);
     guard_begin(&g); /* and so the mask stays the caller's */
     rc = engine_open(&s->engine, &opt, &why);
     guard_end(&g);

@@ -1,5 +1,6 @@
-/* The published examples of the config-sync protocol, byte for byte. They lie
- * in test/vectors/config_sync.json and are taken in while building. */
+/* The published examples of the config-sync protocol, byte for byte; those of
+ * files are in config_files_test.c. */
+#include "faces/configsync/addon.h"
 #include "faces/configsync/message.h"
 #include "faces/configsync/rate.h"
 #include "faces/configsync/sync.h"
@@ -9,43 +10,16 @@
 
 #include "base/text.h"
 #include "unit/check.h"
-
-__asm__(".section .rodata\n"
-        "config_vectors:\n    .incbin \"" CONFIG_VECTORS "\"\n"
-        "config_vectors_end:\n    .byte 0\n"
-        ".previous\n");
-extern const uint8_t config_vectors[] __attribute__((visibility("hidden")));
-extern const uint8_t config_vectors_end[] __attribute__((visibility("hidden")));
+#include "unit/config_vectors.h"
 
 #define SEC UINT64_C(1000000)
-
-static struct json *all(struct arena *a)
-{
-    struct json *v = NULL;
-
-    CHECK_OK(json_parse(&v,
-        SLICE(config_vectors, (size_t)(config_vectors_end - config_vectors)),
-        JSON_TOLERANT, a, NULL));
-    CHECK(v->type == JSON_ARRAY && v->n == 15);
-    return v;
-}
-
-static struct json *vector(struct arena *a, const char *id)
-{
-    struct json *v = all(a)->first;
-
-    while (v != NULL && !slice_is(json_get_str(v, "id"), id))
-        v = v->next;
-    CHECK_SAYING(v != NULL, "no vector %s", id);
-    return v;
-}
 
 TEST(names_of_what_a_configuration_says)
 {
     struct arena a = { 0 };
     unsigned n = 0;
 
-    for (struct json *v = all(&a)->first; v != NULL; v = v->next) {
+    for (struct json *v = config_vectors(&a)->first; v != NULL; v = v->next) {
         char hash[CONFIG_HASH_LEN + 1];
         struct buf b = { 0 };
 
@@ -118,7 +92,7 @@ TEST(messages_and_their_frames)
     struct arena a = { 0 };
     unsigned n = 0;
 
-    for (struct json *v = all(&a)->first; v != NULL; v = v->next) {
+    for (struct json *v = config_vectors(&a)->first; v != NULL; v = v->next) {
         struct slice text = json_get_str(v, "json_utf8");
         struct config_message m;
         struct buf b = { 0 };
@@ -146,7 +120,7 @@ TEST(messages_and_their_frames)
 TEST(the_answer_to_a_greeting)
 {
     struct arena a = { 0 };
-    const struct json *v = vector(&a, "A.ws.accept");
+    const struct json *v = config_vector(&a, "A.ws.accept");
     struct buf b = { 0 };
 
     CHECK_OK(ws_accept(&b, json_get_str(v, "key")));
@@ -260,7 +234,7 @@ static void check_row(const struct json *row, uint64_t now_us)
 TEST(the_last_write_wins)
 {
     struct arena a = { 0 };
-    const struct json *v = vector(&a, "A.lww");
+    const struct json *v = config_vector(&a, "A.lww");
     uint64_t now_us = (uint64_t)json_get(v, "local_clock_now")->d * SEC;
     const struct json *rows = json_get(v, "rows");
 
@@ -288,7 +262,7 @@ TEST(a_minute_of_an_address)
     const struct rate_options opt = { 60, 120 * SEC, true };
     struct netaddr from = { .family = 4, .addr = { 203, 0, 113, 9 } };
     struct arena a = { 0 };
-    const struct json *v = vector(&a, "A.rate.simple");
+    const struct json *v = config_vector(&a, "A.rate.simple");
     const struct json *log = json_get(v, "log");
     struct rate *r;
     size_t i = 0;
@@ -306,7 +280,7 @@ TEST(a_minute_of_an_address)
 TEST(local_networks)
 {
     struct arena a = { 0 };
-    const struct json *v = vector(&a, "A.rate.simple");
+    const struct json *v = config_vector(&a, "A.rate.simple");
 
     v = json_get(v, "local_network");
     for (const struct json *row = v->first; row != NULL; row = row->next) {
@@ -341,4 +315,89 @@ TEST(many_addresses)
     from.addr[3] = 10;
     CHECK_OK(rate_ask(r, &from, 3 * SEC, NULL));
     rate_free(r);
+}
+
+/* ---- options of an add-on ---- */
+
+TEST(options_are_checked_as_the_older_system_checks_them)
+{
+    struct arena a = { 0 };
+    const struct json *rows =
+        json_get(config_vector(&a, "A.validate_sync_config"), "rows");
+
+    CHECK_UINT(rows->n, 9);
+    for (const struct json *row = rows->first; row != NULL; row = row->next) {
+        const struct json *config = json_get(row, "config");
+        bool valid = json_get_bool(row, "valid", false);
+        struct addon_options o;
+        struct errmsg why = { "" };
+        int rc = addon_check(config, &why);
+
+        CHECK_SAYING(rc == (valid ? SYNCLINE_OK : SYNCLINE_EINVAL),
+            "%.*s: %d, %s", SLICE_FMT(json_get_str(row, "case")), rc, why.text);
+        CHECK_INT(why.text[0] == 0, valid);
+        if (valid)
+            CHECK_OK(addon_read(&o, config, NULL));
+    }
+    arena_free(&a);
+}
+
+TEST(options_that_are_left_out)
+{
+    struct arena a = { 0 };
+    const struct json *rows =
+        json_get(config_vector(&a, "A.ha_addon_defaults"), "rows");
+
+    CHECK_UINT(rows->n, 5);
+    for (const struct json *row = rows->first; row != NULL; row = row->next) {
+        const struct json *peers = json_get(row, "peers");
+        struct addon_options o;
+
+        CHECK_OK(addon_read(&o, json_get(row, "options"), NULL));
+        CHECK_INT(o.serves, json_get_bool(row, "enable_server", !o.serves));
+        CHECK_INT(o.port, json_get_int(row, "sync_port", 0));
+        if (o.peers == NULL)
+            CHECK_UINT(peers->n, 0);
+        else
+            CHECK(json_equal(o.peers, peers));
+        CHECK_UINT(o.per_minute, 60);
+        CHECK_UINT(o.block_s, 120);
+        CHECK(o.local_is_exempt);
+    }
+    arena_free(&a);
+}
+
+TEST(options_that_are_wrong_are_named)
+{
+    static const struct {
+        const char *text, *named;
+    } rows[] = {
+        { "[]", "options" },
+        { "{\"sync_port\":0}", "sync_port" },
+        { "{\"sync_port\":1.5}", "sync_port" },
+        { "{\"peer_urls\":\"ws://x/\"}", "peer_urls" },
+        { "{\"peer_urls\":[1]}", "peer_urls" },
+        { "{\"sync_bind\":[1]}", "sync_bind" },
+        { "{\"enable_sync_server\":1}", "enable_sync_server" },
+        { "{\"rate_limit_requests_per_minute\":-1}",
+            "rate_limit_requests_per_minute" },
+        { "{\"rate_limit_block_duration\":\"2m\"}",
+            "rate_limit_block_duration" },
+        { "{\"rate_limit_whitelist_local\":null}",
+            "rate_limit_whitelist_local" },
+    };
+    struct arena a = { 0 };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct addon_options o;
+        struct errmsg why = { "" };
+        struct json *v;
+
+        CHECK_OK(
+            json_parse(&v, slice_str(rows[i].text), JSON_TOLERANT, &a, NULL));
+        CHECK_INT(addon_read(&o, v, &why), SYNCLINE_EINVAL);
+        CHECK_SAYING(strstr(why.text, rows[i].named) != NULL, "%s: %s",
+            rows[i].text, why.text);
+    }
+    arena_free(&a);
 }

@@ -66,10 +66,15 @@ static int remove_one(
     return remove(path);
 }
 
+void tree_remove(const char *dir)
+{
+    CHECK(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
+}
+
 void site_remove(struct site *x)
 {
     site_close(x);
-    CHECK(nftw(x->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
+    tree_remove(x->dir);
 }
 
 void site_pair(struct site *a, struct site *b)

@@ -28,6 +28,8 @@ void site_open(struct site *x);  /* not started */
 void site_start(struct site *x); /* open, with its own thread */
 void site_close(struct site *x);
 void site_remove(struct site *x); /* closes it if it is open */
+/* A folder, and all that is in it. */
+void tree_remove(const char *dir);
 /* b joins a; both are started, or b runs in the caller's loop. */
 void site_pair(struct site *a, struct site *b);
 
