@@ -34,11 +34,12 @@ class Program:
             self.write(config)
         if options is not None:
             self.write(options, "options.json")
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, "examples", name)] +
-            [a.format(file=self.file, folder=self.folder) for a in args],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=surroundings(), text=True)
+        with open(os.path.join(self.folder, "errors"), "wb") as errors:
+            self.process = subprocess.Popen(
+                [os.path.join(BUILD, "examples", name)] +
+                [a.format(file=self.file, folder=self.folder) for a in args],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                env=surroundings(), text=True)
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self.read_all, daemon=True)
         self.reader.start()
@@ -58,6 +59,11 @@ class Program:
         except (OSError, ValueError):
             return None
 
+    def errors(self):
+        with open(os.path.join(self.folder, "errors"),
+                  encoding="utf-8") as f:
+            return f.read()
+
     def read_all(self):
         for line in self.process.stdout:
             self.lines.put(line.rstrip("\n"))
@@ -68,7 +74,8 @@ class Program:
             try:
                 line = self.lines.get(timeout=PATIENCE)
             except queue.Empty:
-                raise AssertionError("never said: %s" % word) from None
+                raise AssertionError("never said: %s\n%s" % (
+                    word, self.errors()[-1000:])) from None
             if line.split(" ", 1)[0] == word:
                 return line[len(word) + 1:]
 
@@ -212,13 +219,11 @@ def a_server_for_developers():
     with Stage() as s:
         a = Program(s, "config_development", "a", "{file}", "{folder}",
                     config={"x": 1})
-        try:
-            status = json.loads(a.says("status"))
-        except AssertionError:
-            with socket.socket() as taken:
-                if taken.connect_ex(("127.0.0.1", 8765)) == 0:
-                    raise tap.Skip("port 8765 is somebody else's") from None
-            raise
+        wait_for("it is there, or has ended", lambda:
+                 a.process.poll() is not None or not a.lines.empty())
+        if a.process.poll() == 1 and "in use" in a.errors():
+            raise tap.Skip("port 8765 is somebody else's")
+        status = json.loads(a.says("status"))
         equal([status["server_enabled"], status["server_port"]], [True, 8765],
               "the server")
         b = Program(s, "config_manual", "b", "{file}", "{folder}", "b", "call",
