@@ -15,7 +15,8 @@
 
 struct side {
     struct config_sync *s;
-    uint64_t now_us;
+    struct config_time now;
+    uint64_t latest_us; /* that the wall's clock has shown */
     bool is_open[LINKS + 1];
     uint64_t speaker; /* of the message that is taken; 0: nobody */
     bool writes;
@@ -54,7 +55,7 @@ static void on_write(void *ctx, const struct config_write *w)
     struct json *v = NULL;
 
     ENSURE(!s->writes && w->config->type == JSON_OBJECT && w->config->n > 0);
-    ENSURE(w->time_us <= s->now_us + 60000000);
+    ENSURE(w->time_us <= s->latest_us + 60000000);
     ENSURE(!slice_is(w->instance, "us"));
     s->writes = true;
     buf_clear(&s->config);
@@ -70,7 +71,7 @@ static void stand(struct side *s, struct slice text, uint64_t time_us)
     struct json *v = NULL;
 
     if (json_parse(&v, text, JSON_STRICT, &a, NULL) == SYNCLINE_OK)
-        ENSURE(config_sync_stands(s->s, v, time_us, s->now_us) == SYNCLINE_OK);
+        ENSURE(config_sync_stands(s->s, v, time_us, s->now) == SYNCLINE_OK);
     arena_free(&a);
 }
 
@@ -93,7 +94,7 @@ static void hear(struct side *s, uint64_t link, struct pieces *p, bool whole)
     }
     if (s->is_open[link])
         s->speaker = link;
-    config_sync_take(s->s, link, form < 255, text, s->now_us);
+    config_sync_take(s->s, link, form < 255, text, s->now);
     s->speaker = 0;
     buf_free(&b);
 }
@@ -106,7 +107,7 @@ static void turn(struct side *s, uint64_t link)
     } else {
         s->is_open[link] = true;
         ENSURE(config_sync_open(s->s, link, is_caller(link), link == 2,
-                   s->now_us) == SYNCLINE_OK);
+                   s->now) == SYNCLINE_OK);
     }
 }
 
@@ -116,9 +117,21 @@ static void answer(struct side *s, unsigned how)
         return;
     s->writes = false;
     if (how % 2 == 0)
-        stand(s, buf_slice(&s->config), s->now_us);
+        stand(s, buf_slice(&s->config), s->now.wall_us);
     config_sync_written(
-        s->s, how % 2 == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL, "no", s->now_us);
+        s->s, how % 2 == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL, "no", s->now);
+}
+
+/* The wall's clock is set back now and then. */
+static void pass(struct side *s, unsigned n)
+{
+    s->now.mono_us += (uint64_t)n * 50000;
+    if (n % 16 == 15 && s->now.wall_us > (uint64_t)n * 100000)
+        s->now.wall_us -= (uint64_t)n * 100000;
+    else
+        s->now.wall_us += (uint64_t)n * 50000;
+    if (s->now.wall_us > s->latest_us)
+        s->latest_us = s->now.wall_us;
 }
 
 static void step(struct side *s, struct pieces *p)
@@ -138,14 +151,14 @@ static void step(struct side *s, struct pieces *p)
         answer(s, what / 8);
         break;
     case 5:
-        stand(s, take_piece(p), s->now_us - what);
+        stand(s, take_piece(p), s->now.wall_us - what);
         break;
     case 6:
-        s->now_us += (uint64_t)take_u8(p) * 50000;
-        config_sync_tick(s->s, s->now_us);
+        pass(s, take_u8(p));
+        config_sync_tick(s->s, s->now);
         break;
     default:
-        config_sync_force(s->s, s->now_us);
+        config_sync_force(s->s, s->now);
         break;
     }
 }
@@ -153,7 +166,7 @@ static void step(struct side *s, struct pieces *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pieces p = pieces_of(data, size);
-    struct side s = { .now_us = 1000000000 };
+    struct side s = { .now = { 1000000000, 1000000 }, .latest_us = 1000000000 };
     const struct config_sync_options opt = {
         .port = { &s, on_send, on_write, NULL },
         .instance = "us",

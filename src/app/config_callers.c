@@ -132,7 +132,7 @@ static void open_link(struct config_caller *c, const struct http_request *r)
     netaddr_format(from, &c->remote);
     http_upgrade(c->http, NULL);
     c->link = ++f->next_link;
-    if (config_sync_open(f->sync, c->link, true, false, clock_wall_us()) !=
+    if (config_sync_open(f->sync, c->link, true, false, face_now()) !=
         SYNCLINE_OK) {
         c->link = 0;
         http_close_websocket(c->http, 1013, "memory ran out");
@@ -194,7 +194,7 @@ static void on_message(
     struct config_caller *c = http_conn_user(http);
 
     (void)ctx;
-    config_sync_take(c->face->sync, c->link, text, message, clock_wall_us());
+    config_sync_take(c->face->sync, c->link, text, message, face_now());
 }
 
 static void on_gone(void *ctx, struct http_conn *http)

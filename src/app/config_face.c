@@ -11,6 +11,11 @@
 
 static void on_tick(uv_timer_t *t);
 
+struct config_time face_now(void)
+{
+    return (struct config_time){ clock_wall_us(), clock_mono_us() };
+}
+
 /* ---- the item, written ---- */
 
 static int code_of(struct slice code)
@@ -33,7 +38,7 @@ static void on_written(void *ctx, struct slice answer, bool more)
         rc = code_of(json_get_str(v, "code"));
         errmsg_set(&why, 0, "%.*s", SLICE_FMT(json_get_str(v, "error")));
     }
-    config_sync_written(f->sync, rc, why.text, clock_wall_us());
+    config_sync_written(f->sync, rc, why.text, face_now());
     arena_free(&a);
     face_arm(f);
 }
@@ -70,7 +75,7 @@ static void on_write(void *ctx, const struct config_write *w)
     if (rc != SYNCLINE_OK ||
         engine_request(f->engine, args, NULL, on_written, f) == 0) {
         config_sync_written(f->sync, rc != SYNCLINE_OK ? rc : SYNCLINE_ENOMEM,
-            why.text, clock_wall_us());
+            why.text, face_now());
     }
     arena_free(&a);
     buf_free(&b);
@@ -86,7 +91,7 @@ static void on_event(struct config_face *f, const struct json *v)
     if (!slice_is(json_get_str(v, "key"), f->key))
         return;
     if (config_sync_stands(f->sync, value, time_us > 0 ? (uint64_t)time_us : 0,
-            clock_wall_us()) != SYNCLINE_OK)
+            face_now()) != SYNCLINE_OK)
         log_line(&f->log, LOG_LEVEL_ERROR, "configsync",
             "memory ran out: instances are not told of a change");
 }
@@ -185,21 +190,22 @@ void face_arm(struct config_face *f)
 static void on_tick(uv_timer_t *t)
 {
     struct config_face *f = t->data;
-    uint64_t now_ms = clock_mono_us() / 1000, wall_us = clock_wall_us();
+    const struct config_time now = face_now();
+    const uint64_t now_ms = now.mono_us / 1000;
     uint64_t next, sync_us;
 
     if (f->is_stopping)
         return;
-    if (f->watch_again_us != 0 && f->watch_again_us <= clock_mono_us())
+    if (f->watch_again_us != 0 && f->watch_again_us <= now.mono_us)
         begin_watch(f);
-    config_sync_tick(f->sync, wall_us);
+    config_sync_tick(f->sync, now);
     next = callers_tick(f, now_ms);
     if (f->is_live)
         next = least(next, peers_tick(f, now_ms));
     next = least(next, f->watch_again_us / 1000);
     sync_us = config_sync_deadline(f->sync);
     if (sync_us != 0)
-        next = least(next, now_ms + ms_until(sync_us, wall_us));
+        next = least(next, now_ms + ms_until(sync_us, now.mono_us));
     if (next != 0)
         arm_in(f, next > now_ms ? next - now_ms : 1);
     else
@@ -272,7 +278,7 @@ bool config_face_answer(
     if (!slice_is(op, "configsync") && !slice_is(op, "configsync_force"))
         return false;
     if (slice_is(op, "configsync_force")) {
-        config_sync_force(f->sync, clock_wall_us());
+        config_sync_force(f->sync, face_now());
         face_arm(f);
     }
     buf_put_str(out, "{\"ok\":true,");

@@ -45,6 +45,7 @@ struct config_face {
     } counts;
 };
 
+struct config_time face_now(void);
 /* Something is due, or may be, at another time than before. */
 void face_arm(struct config_face *f);
 

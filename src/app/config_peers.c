@@ -116,8 +116,8 @@ static void on_ws_open(void *ctx, struct slice server)
     p->why.text[0] = 0;
     p->pause_ms = 0;
     p->link = ++f->next_link;
-    if (config_sync_open(f->sync, p->link, false, p->was_open,
-            clock_wall_us()) != SYNCLINE_OK) {
+    if (config_sync_open(f->sync, p->link, false, p->was_open, face_now()) !=
+        SYNCLINE_OK) {
         p->link = 0;
         ws_client_end(p->ws, "memory ran out");
     }
@@ -128,7 +128,7 @@ static void on_ws_message(void *ctx, bool text, struct slice message)
 {
     struct config_peer *p = ctx;
 
-    config_sync_take(p->face->sync, p->link, text, message, clock_wall_us());
+    config_sync_take(p->face->sync, p->link, text, message, face_now());
 }
 
 static void on_open(void *ctx)

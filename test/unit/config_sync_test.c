@@ -13,7 +13,7 @@
 
 struct world {
     struct config_sync *s;
-    uint64_t now;
+    struct config_time now;
     struct buf said;    /* "LINK:TYPE:DATA;" */
     struct buf written; /* "INSTANCE@SECONDS:CONFIG;" */
     struct buf log;
@@ -68,7 +68,7 @@ static void open_world(struct world *w)
         .adopts = true,
     };
 
-    *w = (struct world){ .now = T0 };
+    *w = (struct world){ .now = { T0, SEC } };
     CHECK_OK(config_sync_new(&w->s, &opt));
 }
 
@@ -125,7 +125,8 @@ static void done(struct world *w, int rc)
 
 static void pass(struct world *w, double seconds)
 {
-    w->now += (uint64_t)(seconds * 1e6);
+    w->now.wall_us += (uint64_t)(seconds * 1e6);
+    w->now.mono_us += (uint64_t)(seconds * 1e6);
     config_sync_tick(w->s, w->now);
 }
 
@@ -207,6 +208,7 @@ TEST(what_is_passed_on_is_printed_as_the_original_does)
           "\"a\",\"config_hash\":\"\",\"config_data\":{\"a\":1}}",
             NULL },
     };
+    const struct config_time at = { T0, SEC };
     struct bytes p = { .b = { 0 } };
     const struct config_sync_options opt = {
         .port = { &p, on_bytes, on_nothing, NULL }, .instance = "us"
@@ -216,12 +218,12 @@ TEST(what_is_passed_on_is_printed_as_the_original_does)
         struct config_sync *s;
 
         CHECK_OK(config_sync_new(&s, &opt));
-        CHECK_OK(config_sync_open(s, 1, true, false, T0));
-        CHECK_OK(config_sync_open(s, 2, true, false, T0));
-        config_sync_take(s, 1, true, slice_str(rows[i].in), T0);
+        CHECK_OK(config_sync_open(s, 1, true, false, at));
+        CHECK_OK(config_sync_open(s, 2, true, false, at));
+        config_sync_take(s, 1, true, slice_str(rows[i].in), at);
         CHECK_SLICE(buf_slice(&p.b), rows[i].out != NULL ? rows[i].out : "");
         buf_clear(&p.b);
-        config_sync_take(s, 1, false, slice_str(rows[0].in), T0);
+        config_sync_take(s, 1, false, slice_str(rows[0].in), at);
         CHECK_UINT(p.b.len, 0);
         config_sync_free(s);
     }
@@ -239,7 +241,7 @@ TEST(changes_of_a_moment_are_one_message)
     pass(&w, 0.05);
     stands(&w, "{\"x\":3}", 2);
     check_buf(&w.said, "");
-    CHECK(config_sync_deadline(w.s) > w.now);
+    CHECK(config_sync_deadline(w.s) > w.now.mono_us);
     pass(&w, 0.06);
     check_buf(&w.said, "1:update:{\"x\":3};");
     stands(&w, "{\"x\":3}", 9); /* the same again */
@@ -364,6 +366,34 @@ TEST(who_comes_is_told_and_who_comes_again_is_asked)
     done(&w, SYNCLINE_OK);
     hear_config(&w, 3, "config_response", "b", 8, "{\"x\":8}");
     check_buf(&w.written, ""); /* it was not asked */
+    close_world(&w);
+}
+
+/* Somebody sets the clock back by a day: what is due comes as soon as ever, and
+ * what is written after that still wins by its own time alone. */
+TEST(a_wall_clock_that_is_set_back_delays_nothing)
+{
+    struct world w;
+
+    open_world(&w);
+    link_up(&w, 1, true);
+    stands(&w, "{\"x\":1}", 0);
+    w.now.wall_us -= 86400 * SEC;
+    CHECK(config_sync_deadline(w.s) <= w.now.mono_us + SEC);
+    pass(&w, 0.2);
+    check_buf(&w.said, "1:update:{\"x\":1};");
+    pass(&w, 30);
+    check_buf(&w.said, "1:heartbeat;");
+    w.now.wall_us -= 86400 * SEC;
+    stands(&w, "{\"x\":2}", 1);
+    pass(&w, 0.2);
+    check_buf(&w.said, "1:update:{\"x\":2};");
+    w.now.wall_us += 5 * 86400 * SEC; /* and forward: nothing comes early */
+    stands(&w, "{\"x\":3}", 2);
+    pass(&w, 0.05);
+    check_buf(&w.said, "");
+    pass(&w, 0.06);
+    check_buf(&w.said, "1:update:{\"x\":3};");
     close_world(&w);
 }
 

@@ -193,7 +193,8 @@ static void feed_row(
     buf_printf(&b, ", \"config_hash\": \"%s\", \"config_data\": ", hash);
     json_print(&b, data, JSON_PLAIN);
     buf_put_u8(&b, '}');
-    config_sync_take(s, 1, true, buf_slice(&b), now_us);
+    config_sync_take(
+        s, 1, true, buf_slice(&b), (struct config_time){ now_us, now_us });
     buf_free(&b);
 }
 
@@ -211,16 +212,19 @@ static void check_row(const struct json *row, uint64_t now_us)
     struct buf want = { 0 };
 
     CHECK_OK(config_sync_new(&s, &opt));
-    CHECK_OK(config_sync_open(s, 1, true, false, now_us));
+    CHECK_OK(config_sync_open(
+        s, 1, true, false, (struct config_time){ now_us, now_us }));
     if (local->type == JSON_OBJECT)
-        CHECK_OK(config_sync_stands(s, local, (uint64_t)last * SEC, now_us));
+        CHECK_OK(config_sync_stands(s, local, (uint64_t)last * SEC,
+            (struct config_time){ now_us, now_us }));
     feed_row(s, row, now_us);
     CHECK_SAYING(p.n == applied, "%.*s: written %u times",
         SLICE_FMT(json_get_str(row, "case")), p.n);
     if (applied) {
         json_print(&want, json_get(row, "config_after"), JSON_PLAIN);
         CHECK_BYTES(buf_slice(&p.config), buf_slice(&want));
-        config_sync_written(s, SYNCLINE_OK, NULL, now_us);
+        config_sync_written(
+            s, SYNCLINE_OK, NULL, (struct config_time){ now_us, now_us });
         CHECK_UINT(config_sync_last_us(s),
             (uint64_t)number_of(row, "last_sync_time_after") * SEC);
     } else {

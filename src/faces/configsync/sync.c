@@ -119,10 +119,10 @@ static void know(struct link *l, const char *hash)
     memcpy(l->known, hash, sizeof l->known);
 }
 
-static void want_telling(struct config_sync *s, uint64_t now_us)
+static void want_telling(struct config_sync *s, struct config_time now)
 {
     if (s->batch_us == 0)
-        s->batch_us = now_us + s->opt.batch_us + 1;
+        s->batch_us = now.mono_us + s->opt.batch_us + 1;
 }
 
 static void post(struct config_sync *s, struct link *l, struct buf *b)
@@ -135,12 +135,12 @@ static void post(struct config_sync *s, struct link *l, struct buf *b)
 }
 
 static void send_bare(struct config_sync *s, struct link *l,
-    enum config_type type, uint64_t now_us)
+    enum config_type type, uint64_t wall_us)
 {
     struct buf b = { 0 };
 
-    message_put(
-        &b, type, now_us, slice_str(s->instance), slice_str(s->now.hash), NULL);
+    message_put(&b, type, wall_us, slice_str(s->instance),
+        slice_str(s->now.hash), NULL);
     post(s, l, &b);
 }
 
@@ -177,7 +177,7 @@ static void send_config(struct config_sync *s, struct link *l,
 }
 
 int config_sync_open(struct config_sync *s, uint64_t link, bool is_caller,
-    bool again, uint64_t now_us)
+    bool again, struct config_time now)
 {
     struct link *l = calloc(1, sizeof *l);
 
@@ -186,11 +186,12 @@ int config_sync_open(struct config_sync *s, uint64_t link, bool is_caller,
     *l = (struct link){ .next = s->links,
         .id = link,
         .is_caller = is_caller,
-        .beat_us = s->opt.heartbeat_us > 0 ? now_us + s->opt.heartbeat_us : 0 };
+        .beat_us =
+            s->opt.heartbeat_us > 0 ? now.mono_us + s->opt.heartbeat_us : 0 };
     s->links = l;
     if (!is_caller) {
         l->has_asked = true;
-        send_bare(s, l, CONFIG_REQUEST, now_us);
+        send_bare(s, l, CONFIG_REQUEST, now.wall_us);
     }
     /* By its own time, so that whoever has something newer keeps it. A server
      * would pass it on to everybody: it is told once. */
@@ -308,7 +309,7 @@ static enum verdict judge(const struct config_sync *s,
 }
 
 static void take_config(struct config_sync *s, struct link *l,
-    const struct config_message *m, uint64_t now_us)
+    const struct config_message *m, struct config_time now)
 {
     uint64_t time_us = m->time_us;
     struct errmsg why = { "not to be stored" };
@@ -319,10 +320,10 @@ static void take_config(struct config_sync *s, struct link *l,
         return;
     if (m->data != NULL)
         know(l, hash);
-    if (time_us > now_us + AHEAD_US) {
+    if (time_us > now.wall_us + AHEAD_US) {
         say(s, LOG_LEVEL_INFO, "a clock is %llu s ahead of ours",
-            (unsigned long long)((time_us - now_us) / US));
-        time_us = now_us;
+            (unsigned long long)((time_us - now.wall_us) / US));
+        time_us = now.wall_us;
     }
     switch (judge(s, m, time_us, hash)) {
     case IGNORED:
@@ -347,33 +348,34 @@ static void take_config(struct config_sync *s, struct link *l,
 }
 
 static void on_update(struct config_sync *s, struct link *l,
-    const struct config_message *m, uint64_t now_us)
+    const struct config_message *m, struct config_time now)
 {
     if (l->is_caller)
         relay(s, l, m);
-    take_config(s, l, m, now_us);
+    take_config(s, l, m, now);
 }
 
-static void on_request(struct config_sync *s, struct link *l, uint64_t now_us)
+static void on_request(
+    struct config_sync *s, struct link *l, struct config_time now)
 {
     if (is_told(s))
         send_config(s, l, CONFIG_RESPONSE, s->now.time_us);
     else
-        send_bare(s, l, CONFIG_RESPONSE, now_us);
+        send_bare(s, l, CONFIG_RESPONSE, now.wall_us);
 }
 
 /* Only an answer to what was asked: originals never look at one. */
 static void on_response(struct config_sync *s, struct link *l,
-    const struct config_message *m, uint64_t now_us)
+    const struct config_message *m, struct config_time now)
 {
     if (!l->has_asked)
         return;
     l->has_asked = false;
-    take_config(s, l, m, now_us);
+    take_config(s, l, m, now);
 }
 
 void config_sync_take(struct config_sync *s, uint64_t link, bool is_text,
-    struct slice message, uint64_t now_us)
+    struct slice message, struct config_time now)
 {
     struct link *l = find(s, link);
     struct errmsg why = { "bytes, and no text" };
@@ -390,18 +392,18 @@ void config_sync_take(struct config_sync *s, uint64_t link, bool is_text,
     }
     s->counts.taken++;
     if (m.type == CONFIG_UPDATE)
-        on_update(s, l, &m, now_us);
+        on_update(s, l, &m, now);
     else if (m.type == CONFIG_REQUEST)
-        on_request(s, l, now_us);
+        on_request(s, l, now);
     else if (m.type == CONFIG_RESPONSE)
-        on_response(s, l, &m, now_us);
+        on_response(s, l, &m, now);
     arena_free(&a);
 }
 
 /* ---- what happens here ---- */
 
 int config_sync_stands(struct config_sync *s, const struct json *config,
-    uint64_t time_us, uint64_t now_us)
+    uint64_t time_us, struct config_time now)
 {
     const struct version *w = &s->writing;
     struct version made = { 0 };
@@ -420,13 +422,13 @@ int config_sync_stands(struct config_sync *s, const struct json *config,
     for (struct link *l = s->links; l != NULL; l = l->next) {
         l->is_due = is_told(s) && strcmp(l->known, s->now.hash) != 0;
         if (l->is_due)
-            want_telling(s, now_us);
+            want_telling(s, now);
     }
     return SYNCLINE_OK;
 }
 
 void config_sync_written(
-    struct config_sync *s, int rc, const char *why, uint64_t now_us)
+    struct config_sync *s, int rc, const char *why, struct config_time now)
 {
     struct version done = s->writing;
     struct link *l = find(s, done.from);
@@ -434,7 +436,7 @@ void config_sync_written(
     s->writing = (struct version){ 0 };
     if (rc == SYNCLINE_OK) {
         s->counts.applied++;
-        s->last_us = now_us;
+        s->last_us = now.wall_us;
         if (s->refused == s->counts.refused)
             s->trouble.text[0] = 0;
     } else if (rc == SYNCLINE_ECONFLICT) {
@@ -451,11 +453,11 @@ void config_sync_written(
     begin_write(s);
 }
 
-void config_sync_force(struct config_sync *s, uint64_t now_us)
+void config_sync_force(struct config_sync *s, struct config_time now)
 {
     for (struct link *l = s->links; l != NULL; l = l->next)
         l->is_due = l->is_forced = is_told(s);
-    want_telling(s, now_us);
+    want_telling(s, now);
 }
 
 /* ---- time ---- */
@@ -466,7 +468,7 @@ static bool may_tell(const struct config_sync *s)
     return s->batch_us != 0 && s->writing.config == NULL;
 }
 
-static void tell_due(struct config_sync *s, uint64_t now_us)
+static void tell_due(struct config_sync *s, struct config_time now)
 {
     s->batch_us = 0;
     for (struct link *l = s->links; l != NULL; l = l->next) {
@@ -476,19 +478,19 @@ static void tell_due(struct config_sync *s, uint64_t now_us)
         l->is_due = l->is_forced = false;
         if (due && is_told(s))
             send_config(s, l, CONFIG_UPDATE,
-                now_us > s->now.time_us ? now_us : s->now.time_us);
+                now.wall_us > s->now.time_us ? now.wall_us : s->now.time_us);
     }
 }
 
-void config_sync_tick(struct config_sync *s, uint64_t now_us)
+void config_sync_tick(struct config_sync *s, struct config_time now)
 {
-    if (may_tell(s) && s->batch_us <= now_us)
-        tell_due(s, now_us);
+    if (may_tell(s) && s->batch_us <= now.mono_us)
+        tell_due(s, now);
     for (struct link *l = s->links; l != NULL; l = l->next) {
-        if (l->beat_us == 0 || l->beat_us > now_us)
+        if (l->beat_us == 0 || l->beat_us > now.mono_us)
             continue;
-        l->beat_us = now_us + s->opt.heartbeat_us;
-        send_bare(s, l, CONFIG_HEARTBEAT, now_us);
+        l->beat_us = now.mono_us + s->opt.heartbeat_us;
+        send_bare(s, l, CONFIG_HEARTBEAT, now.wall_us);
     }
 }
 

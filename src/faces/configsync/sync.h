@@ -46,6 +46,13 @@ struct config_sync_options {
                     is taken (originals take none then) */
 };
 
+/* Messages and changes are told apart by what the wall shows, as all instances
+ * do; what is due, by a clock that never goes back. */
+struct config_time {
+    uint64_t wall_us; /* since the Unix epoch */
+    uint64_t mono_us;
+};
+
 struct config_sync_counts {
     uint64_t taken, relayed, sent;          /* messages */
     uint64_t dropped;                       /* that were no messages */
@@ -56,26 +63,26 @@ NODISCARD int config_sync_new(
     struct config_sync **out, const struct config_sync_options *opt);
 void config_sync_free(struct config_sync *s); /* NULL is fine */
 
-/* now_us in all of these is since the Unix epoch. link: a number that none has
- * that is open. again: it was open before. */
+/* link: a number that none has that is open. again: it was open before. */
 NODISCARD int config_sync_open(struct config_sync *s, uint64_t link,
-    bool is_caller, bool again, uint64_t now_us);
+    bool is_caller, bool again, struct config_time now);
 void config_sync_close(struct config_sync *s, uint64_t link);
 void config_sync_take(struct config_sync *s, uint64_t link, bool is_text,
-    struct slice message, uint64_t now_us);
+    struct slice message, struct config_time now);
 
 /* What stands here from now on, and since when; config NULL: nothing. It is
  * copied. */
 NODISCARD int config_sync_stands(struct config_sync *s,
-    const struct json *config, uint64_t time_us, uint64_t now_us);
+    const struct json *config, uint64_t time_us, struct config_time now);
 /* The write that was asked for is done: rc, and why not. */
 void config_sync_written(
-    struct config_sync *s, int rc, const char *why, uint64_t now_us);
+    struct config_sync *s, int rc, const char *why, struct config_time now);
 /* Tells all of what stands here, whatever they know. */
-void config_sync_force(struct config_sync *s, uint64_t now_us);
+void config_sync_force(struct config_sync *s, struct config_time now);
 
-void config_sync_tick(struct config_sync *s, uint64_t now_us);
-uint64_t config_sync_deadline(const struct config_sync *s); /* 0: none */
+void config_sync_tick(struct config_sync *s, struct config_time now);
+/* As mono_us; 0: none. */
+uint64_t config_sync_deadline(const struct config_sync *s);
 
 const struct config_sync_counts *config_sync_counts(
     const struct config_sync *s);
