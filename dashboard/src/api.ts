@@ -43,8 +43,9 @@ export function withQuery(at: string, query: Query): string {
 
 export async function ask(method: string, at: string, more: More = {}):
     Promise<Answer> {
+    const mine = secret();
     const headers: Record<string, string> = {
-        "Syncline-Session": secret(), ...more.headers,
+        "Syncline-Session": mine, ...more.headers,
     };
     if (more.body !== undefined)
         headers["Content-Type"] = more.type ?? "application/json";
@@ -58,11 +59,14 @@ export async function ask(method: string, at: string, more: More = {}):
         throw isAbort(why) ? why
             : new ApiError(0, "EUNREACHABLE", t.unreachable);
     });
-    const text = await r.text();
-    if (r.status === 401)
+    const text = await r.text().catch((why: unknown) => {
+        throw isAbort(why) ? why : new ApiError(0, "EBROKEN", t.broken);
+    });
+    // Not another one, that somebody has signed in by meanwhile.
+    if (r.status === 401 && mine === secret())
         forget("over");
     if (!r.ok && r.status !== 304) {
-        let detail = r.statusText, code = "";
+        let detail = t.refused(r.status), code = "";
         try {
             const told = JSON.parse(text);
             detail = told.detail ?? detail;
@@ -73,12 +77,21 @@ export async function ask(method: string, at: string, more: More = {}):
     return { status: r.status, headers: r.headers, text };
 }
 
+// An answer that is no JSON is not the node's, or not all of it.
+function read<T>(text: string, by: (text: string) => unknown): T {
+    try {
+        return by(text) as T;
+    } catch {
+        throw new ApiError(0, "EBROKEN", t.broken);
+    }
+}
+
 // What the node itself says, of a shape that is known.
 export async function get<T>(at: string, query: Query = {},
     signal?: AbortSignal): Promise<T> {
     const r = await ask("GET", withQuery(at, query),
         signal ? { signal } : {});
-    return JSON.parse(r.text) as T;
+    return read(r.text, JSON.parse);
 }
 
 // What holds documents, whose numbers must survive.
@@ -86,7 +99,7 @@ export async function getExact<T>(at: string, query: Query = {},
     signal?: AbortSignal): Promise<T> {
     const r = await ask("GET", withQuery(at, query),
         signal ? { signal } : {});
-    return parse(r.text) as unknown as T;
+    return read(r.text, parse);
 }
 
 export async function send<T>(method: string, at: string, body?: object,
@@ -96,7 +109,7 @@ export async function send<T>(method: string, at: string, body?: object,
     if (signal)
         more.signal = signal;
     const r = await ask(method, at, more);
-    return JSON.parse(r.text) as T;
+    return read(r.text, JSON.parse);
 }
 
 export function isAbort(why: unknown): boolean {

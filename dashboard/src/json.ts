@@ -3,6 +3,8 @@
 // would not survive and whatever else the node refuses is refused, with its
 // line and column.
 
+import { escaped } from "./text";
+
 // A number that JavaScript would change.
 export class Exact {
     constructor(readonly text: string) {}
@@ -217,11 +219,11 @@ export function print(v: Json | undefined, indent = 2, depth = 0): string {
     if (v instanceof Exact)
         return v.text;
     if (v === null || typeof v !== "object")
-        return JSON.stringify(v);
+        return escaped(JSON.stringify(v));
     const parts = Array.isArray(v)
         ? v.map(e => print(e, indent, depth + 1))
         : Object.keys(v).sort().map(k =>
-            JSON.stringify(k) + (indent ? ": " : ":")
+            escaped(JSON.stringify(k)) + (indent ? ": " : ":")
             + print(v[k], indent, depth + 1));
     const [open, close] = Array.isArray(v) ? "[]" : "{}";
     if (parts.length === 0)

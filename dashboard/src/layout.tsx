@@ -11,9 +11,10 @@ import { href, route } from "./router";
 import { forget } from "./session";
 import { useValue } from "./state";
 import { language, languageNames, setLanguage, t } from "./strings";
+import { Text } from "./text";
 import { theme, themes } from "./theme";
 import type { Theme } from "./theme";
-import { leave, leaving, stay } from "./unsaved";
+import { askFirst, leave, leaving, stay } from "./unsaved";
 import { Button, Confirm, Empty, Page, Toasts } from "./ui";
 
 const themeIcons: Record<Theme, IconName> = {
@@ -69,11 +70,12 @@ function NodeName() {
         <div class="node-name">
             <div>
                 <span class="muted small-text">{t.thisNode}</span>
-                <strong title={node?.device}>{node?.name ?? "…"}</strong>
+                <strong title={node?.device}><Text of={node?.name ?? "…"} />
+                </strong>
                 <LiveMark />
             </div>
             <Button kind="quiet" icon="out" small label={t.signOut}
-                onClick={signOut} />
+                onClick={() => askFirst(signOut)} />
         </div>
     );
 }
@@ -115,8 +117,7 @@ function Nav({ now, onGo }: { now: string; onGo: () => void }) {
 }
 
 function Leaving() {
-    const to = useValue(leaving);
-    return to === null ? null : (
+    return useValue(leaving) === null ? null : (
         <Confirm title={t.unsaved.title} action={t.unsaved.leave}
             cancel={t.unsaved.stay} onClose={stay}
             onDone={() => Promise.resolve(leave())}>

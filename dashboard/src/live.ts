@@ -18,7 +18,9 @@ export interface Change {
 }
 
 export interface Watcher {
-    change(change: Change): void;
+    change?(change: Change): void;
+    // Something has changed: for who need not be told what.
+    touched?(): void;
     // What it was told is no longer all: look again.
     resync?(): void;
 }
@@ -27,6 +29,7 @@ interface Watch {
     id: number;
     space: string;
     cursor: string | null;
+    late: boolean; // something may have changed before it began
     readers: Set<Watcher>;
 }
 
@@ -50,8 +53,10 @@ let pause = PAUSE_MIN;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 function begin(w: Watch): void {
-    if (socket?.readyState !== WebSocket.OPEN)
+    if (socket?.readyState !== WebSocket.OPEN) {
+        w.late = true;
         return;
+    }
     const watch: Record<string, string> = { space: w.space };
     if (w.cursor)
         watch.from = w.cursor;
@@ -65,7 +70,23 @@ function ofId(id: number): Watch | undefined {
     return undefined;
 }
 
+// What stands before an event's document, which may be large.
+const HEAD = /^\{"id":(\d+),"more":true,"cursor":"([^"]*)","space":/;
+
+function isSkimmed(text: string): boolean {
+    const [, id, cursor] = HEAD.exec(text) ?? [];
+    const w = id === undefined ? undefined : ofId(Number(id));
+    if (!w || cursor === undefined || [...w.readers].some(r => r.change))
+        return false;
+    w.cursor = cursor;
+    for (const reader of [...w.readers])
+        reader.touched?.();
+    return true;
+}
+
 function take(text: string): void {
+    if (isSkimmed(text))
+        return;
     const told = parse(text) as unknown as Told & Change;
     const w = ofId(told.id);
     if (!w)
@@ -76,11 +97,16 @@ function take(text: string): void {
     }
     if (told.cursor)
         w.cursor = told.cursor;
+    const again = told.resync || told.live && w.late;
+    if (told.live)
+        w.late = false;
     for (const reader of [...w.readers])
-        if (told.resync)
+        if (again) {
             reader.resync?.();
-        else if (!told.live)
-            reader.change(told);
+        } else if (!told.live) {
+            reader.change?.(told);
+            reader.touched?.();
+        }
 }
 
 function connect(): void {
@@ -122,8 +148,10 @@ function disconnect(): void {
     socket = null;
     old?.close();
     liveState.value = "connecting";
-    for (const w of watches.values())
+    for (const w of watches.values()) {
         w.cursor = null;
+        w.late = true;
+    }
 }
 
 signed.subscribe(() => signed.value.is === "in" ? connect() : disconnect());
@@ -140,7 +168,8 @@ connect();
 export function watch(space: string, reader: Watcher): () => void {
     let w = watches.get(space);
     if (!w) {
-        w = { id: nextId++, space, cursor: null, readers: new Set() };
+        w = { id: nextId++, space, cursor: null, late: false,
+            readers: new Set() };
         watches.set(space, w);
         begin(w);
     }

@@ -1,6 +1,7 @@
 // What all pages show of the node: its name, its spaces, open conflicts. It is
-// looked at again after each change that is told, and now and then.
+// looked at again after each change that is told, and seldom without one.
 import { get } from "./api";
+import { watch } from "./live";
 import { signed } from "./session";
 import { State } from "./state";
 
@@ -26,6 +27,8 @@ export const status = new State<Status | null>(null);
 export const spaces = new State<Space[]>([]);
 // Raised when conflicts may be others than before.
 export const conflictTurn = new State(0);
+// Raised when anything may be another than before.
+export const changeTurn = new State(0);
 
 export function openConflicts(list: Space[]): number {
     return list.reduce((n, s) => n + s.conflicts, 0);
@@ -49,6 +52,7 @@ export async function nameOf(device: string | null): Promise<string | null> {
     return device === null ? null : names.get(device) ?? null;
 }
 
+const BURST = 250; // ms: changes that come closer are looked at together
 let asking = false, again = false;
 
 export function lookAgain(): void {
@@ -65,14 +69,41 @@ export function lookAgain(): void {
             spaces.value = told.spaces;
         if (openConflicts(told.spaces) !== before)
             conflictTurn.value++;
-    }, () => {}).finally(() => {
+        changeTurn.value++;
+    }, () => {}).finally(() => setTimeout(() => {
         asking = false;
         if (again) {
             again = false;
-            setTimeout(lookAgain, 150);
+            lookAgain();
         }
-    });
+    }, BURST));
 }
+
+// A change in any space may be a conflict, or settle one. Of a page that nobody
+// looks at, and beyond so many spaces, it is seen later.
+const WATCHED_MAX = 48; // of the 64 that a connection may have
+const ends = new Map<string, () => void>();
+
+function watchSpaces(): void {
+    const wanted = new Set(document.visibilityState === "visible"
+        ? spaces.value.slice(0, WATCHED_MAX).map(s => s.name) : []);
+    for (const [name, end] of ends)
+        if (!wanted.has(name)) {
+            ends.delete(name);
+            end();
+        }
+    for (const name of wanted)
+        if (!ends.has(name))
+            ends.set(name, watch(name,
+                { touched: lookAgain, resync: lookAgain }));
+}
+
+spaces.subscribe(watchSpaces);
+document.addEventListener("visibilitychange", () => {
+    watchSpaces();
+    if (document.visibilityState === "visible")
+        lookAgain();
+});
 
 export const openErrors = new State(0);
 
@@ -103,7 +134,7 @@ signed.subscribe(() => {
 setInterval(() => {
     if (document.visibilityState === "visible")
         lookAgain();
-}, 2000);
+}, 10000);
 setInterval(() => {
     if (document.visibilityState === "visible")
         lookAtErrors();

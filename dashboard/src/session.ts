@@ -2,7 +2,7 @@
 // it is taken out of the address at once and exchanged for a session: a
 // cookie that only the browser holds, and a second secret that this page
 // keeps, which no other port of the machine is told.
-import { readAgain } from "./router";
+import { comeBack, linkOf } from "./router";
 import { State } from "./state";
 
 const KEY = "syncline-session";
@@ -30,11 +30,6 @@ export function forget(why: "never" | "over"): void {
         signed.value = { is: "out", why };
 }
 
-function linkOf(fragment: string): string | null {
-    const found = /^#sign-in=([A-Za-z0-9_-]+)$/.exec(fragment);
-    return found ? found[1]! : null;
-}
-
 async function exchange(link: string): Promise<void> {
     signed.value = { is: "working" };
     try {
@@ -59,8 +54,7 @@ export function takeLink(): void {
     const link = linkOf(location.hash);
     if (link === null)
         return;
-    history.replaceState(null, "", "/#/items");
-    readAgain(); // of that no page hears
+    comeBack(); // of that no page hears
     void exchange(link);
 }
 

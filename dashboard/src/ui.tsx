@@ -5,8 +5,11 @@ import { useCallback, useEffect, useId, useRef, useState } from "preact/hooks";
 import { isAbort, reason } from "./api";
 import { Icon } from "./icons";
 import type { IconName } from "./icons";
+import { route } from "./router";
 import { State, useValue } from "./state";
 import { t } from "./strings";
+import { Text } from "./text";
+import { askFirst, useUnsaved } from "./unsaved";
 
 type Kids = { children?: ComponentChildren };
 
@@ -182,11 +185,16 @@ export function Code({ children, copy }: { children: string; copy?: boolean }) {
 
 // ---- dialogs ----
 
-export function Dialog({ title, onClose, children, wide }: Kids & {
-    title: string; onClose: () => void; wide?: boolean;
+// unsaved: something is written in it, that would be lost if it were shut.
+export function Dialog({ title, onClose, children, wide, unsaved = false }:
+Kids & {
+    title: string; onClose: () => void; wide?: boolean; unsaved?: boolean;
 }) {
     const dialog = useRef<HTMLDialogElement>(null);
     const id = useId();
+    const shut = () => unsaved ? askFirst(onClose, false) : onClose();
+    useUnsaved(unsaved);
+    useEffect(() => route.subscribe(onClose));
     useEffect(() => {
         const at = dialog.current;
         const before = document.activeElement;
@@ -203,18 +211,24 @@ export function Dialog({ title, onClose, children, wide }: Kids & {
     }, []);
     return (
         <dialog ref={dialog} class={wide ? "wide" : undefined}
-            aria-labelledby={id} onCancel={event => {
+            aria-labelledby={id} onKeyDown={event => {
+                // A second one in a row would shut it whatever is asked.
+                if (event.key !== "Escape")
+                    return;
                 event.preventDefault();
-                onClose();
+                shut();
+            }} onCancel={event => {
+                event.preventDefault();
+                shut();
             }} onClick={event => {
                 if (event.target === dialog.current)
-                    onClose();
+                    shut();
             }}>
             <div class="dialog">
                 <header>
                     <h2 id={id}>{title}</h2>
                     <Button kind="quiet" icon="close" label={t.close}
-                        onClick={onClose} />
+                        onClick={shut} />
                 </header>
                 {children}
             </div>
@@ -337,5 +351,5 @@ export function Who({ name, device }: {
     name: string | null | undefined; device: string | null | undefined;
 }) {
     return <span class="who" title={device ?? undefined}>
-        {name || short(device)}</span>;
+        <Text of={name || short(device)} /></span>;
 }

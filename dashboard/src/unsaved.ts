@@ -1,20 +1,28 @@
-// What is written and not saved yet: who would leave it is asked first. Other
-// pages are asked about here (`leaving`), the end of the tab by the browser.
-import { useEffect } from "preact/hooks";
+// What is written and not saved yet: who would lose it is asked first. What is
+// done on the page is asked about here (`leaving`), the end of the tab by the
+// browser.
+import { useLayoutEffect } from "preact/hooks";
 
 import { State } from "./state";
 
 const open = new Set<symbol>();
 
-// The address that somebody wants to go to; null: nobody is asked.
-export const leaving = new State<string | null>(null);
+interface Leaving {
+    // What somebody wants to do; it is lost with that.
+    act: () => void;
+    // The page goes, and not one dialog of it only.
+    all: boolean;
+}
+
+// null: nobody is asked.
+export const leaving = new State<Leaving | null>(null);
 
 export function isUnsaved(): boolean {
     return open.size > 0;
 }
 
 export function useUnsaved(is: boolean): void {
-    useEffect(() => {
+    useLayoutEffect(() => { // before the next key
         if (!is)
             return;
         const mine = Symbol();
@@ -23,16 +31,24 @@ export function useUnsaved(is: boolean): void {
     }, [is]);
 }
 
+// Does it at once where nothing would be lost.
+export function askFirst(act: () => void, all = true): void {
+    if (isUnsaved())
+        leaving.value = { act, all };
+    else
+        act();
+}
+
 export function stay(): void {
     leaving.value = null;
 }
 
 export function leave(): void {
-    const to = leaving.value;
+    const now = leaving.value;
     leaving.value = null;
-    open.clear();
-    if (to !== null)
-        location.hash = to;
+    if (now?.all)
+        open.clear();
+    now?.act();
 }
 
 addEventListener("beforeunload", event => {

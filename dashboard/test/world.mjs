@@ -161,7 +161,9 @@ class Node {
 }
 
 export class World {
-    constructor() {
+    constructor(browser) {
+        this.browser = browser;
+        this.contexts = [];
         this.folder = mkdtempSync(join(tmpdir(), "syncline-browser-"));
         this.started = [];
     }
@@ -170,21 +172,13 @@ export class World {
         return new Node(this, name, await freePort()).start();
     }
 
-    async browse() {
-        this.browser = await chromium.launch({
-            executablePath: browserPath(),
-            args: ["--no-sandbox", "--disable-gpu", "--disable-quic",
-                "--no-first-run", "--disable-background-networking",
-                "--disable-component-update", "--disable-sync"],
-        });
-    }
-
     // A browser of its own, signed in at a node by the link that is printed.
     async open(node, options = {}) {
         const context = await this.browser.newContext({
             viewport: { width: 1440, height: 900 }, locale: "en-GB",
             reducedMotion: "reduce", ...options,
         });
+        this.contexts.push(context);
         const page = await context.newPage();
         page.setDefaultTimeout(PATIENCE);
         page.complaints = [];
@@ -208,9 +202,9 @@ export class World {
     }
 
     async close() {
-        await this.browser?.close();
-        for (const node of this.started)
-            await node.stop();
+        for (const context of this.contexts)
+            await context.close();
+        await Promise.all(this.started.map(node => node.stop()));
         rmSync(this.folder, { recursive: true, force: true });
     }
 }
@@ -224,31 +218,49 @@ export async function shot(page, name, fullPage = true) {
         fullPage });
 }
 
-// Runs the stories one after another and prints TAP.
-export async function run(stories) {
+function browse() {
+    return chromium.launch({
+        executablePath: browserPath(),
+        args: ["--no-sandbox", "--disable-gpu", "--disable-quic",
+            "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync"],
+    });
+}
+
+async function tell(story, browser) {
+    const world = new World(browser), from = Date.now();
+    try {
+        await story(world);
+        return [`ok - ${story.name} # ${Date.now() - from} ms`];
+    } catch (e) {
+        return [`not ok - ${story.name}`,
+            ...String(e.stack ?? e).split("\n").map(line => "# " + line)];
+    } finally {
+        await world.close();
+    }
+}
+
+// Runs the stories, two at a time, and prints TAP: most of what a story does is
+// to wait. Those that measure are `alone`, before the others.
+export async function run(stories, alone = []) {
     if (!PROGRAM || !browserPath()) {
         console.log("1..0 # SKIP no binary in SYNCLINE, or no chromium");
         return;
     }
     const only = process.argv[2];
-    const chosen = stories.filter(s => !only || s.name.includes(only));
-    let bad = 0;
-    console.log(`1..${chosen.length}`);
-    for (const [i, story] of chosen.entries()) {
-        const world = new World();
-        const from = Date.now();
-        try {
-            await world.browse();
-            await story(world);
-            console.log(`ok ${i + 1} - ${story.name} # ${Date.now() - from} ms`);
-        } catch (e) {
-            bad++;
-            console.log(`not ok ${i + 1} - ${story.name}`);
-            for (const line of String(e.stack ?? e).split("\n"))
-                console.log("# " + line);
-        } finally {
-            await world.close();
+    const [first, rest] = [alone, stories].map(list =>
+        list.filter(s => !only || s.name.includes(only)));
+    console.log(`1..${first.length + rest.length}`);
+    const browser = await browse();
+    const lane = async waiting => {
+        for (let story; (story = waiting.shift()) !== undefined;) {
+            const lines = await tell(story, browser);
+            console.log(lines.join("\n"));
+            if (lines[0].startsWith("not"))
+                process.exitCode = 1;
         }
-    }
-    process.exitCode = bad ? 1 : 0;
+    };
+    await lane(first);
+    await Promise.all([lane(rest), lane(rest)]);
+    await browser.close();
 }

@@ -12,9 +12,13 @@ static const struct cli_flag flags[] = {
 static int decide(struct cli *c, const char *op, const char *done)
 {
     struct json *request = cli_request(c, op), *answer;
+    char digits[32];
     int rc = cli_set_terms(c, request, c->flag[ROLE], c->flag[SPACE]);
 
-    cli_set(c, request, "who", c->argv[0]);
+    /* The digits are shown as two groups, and copied so. */
+    if (c->argc > 1)
+        (void)snprintf(digits, sizeof digits, "%s %s", c->argv[0], c->argv[1]);
+    cli_set(c, request, "who", c->argc > 1 ? digits : c->argv[0]);
     if (rc == CLI_DONE)
         rc = cli_call(c, request, &answer);
     if (rc != CLI_DONE)
@@ -41,11 +45,11 @@ const struct command cmd_approve = {
     .flags = flags,
     .summary = "let in the device that shows these digits",
     .help = "Only after the digits were compared with those on the other "
-            "machine. DEVICE is\nits whole id, as `syncline pending --json` "
-            "shows it. Waits until somebody there has said\ny as well; "
-            "breaking off before that takes it back.",
+            "machine, with\nor without their space. DEVICE is its whole id, as "
+            "`syncline pending --json` shows it.\nWaits until somebody there "
+            "has said y as well; breaking off before that takes it\nback.",
     .min = 1,
-    .max = 1,
+    .max = 2,
     .run = approve,
 };
 
@@ -54,6 +58,6 @@ const struct command cmd_deny = {
     .args = "DIGITS|DEVICE",
     .summary = "turn away a device that asks to be let in",
     .min = 1,
-    .max = 1,
+    .max = 2,
     .run = deny,
 };

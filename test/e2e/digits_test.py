@@ -115,7 +115,8 @@ def the_joiner_says_yes_first():
         t.types("y\n")
         wait_for("confirmed", lambda: _pending(a)[0]["confirmed"])
         holds(a.do("pending"), "confirmed there")
-        a.do("approve", digits[:3] + "-" + digits[3:])
+        a.refuses("approve", digits[:3], digits[:3], says="other digits")
+        a.do("approve", digits[:3], digits[3:])
         equal(t.ends(), 0)
         wait_for("connected", lambda: "b" in a.connected())
 

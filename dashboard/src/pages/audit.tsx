@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { get, reason } from "../api";
 import { t } from "../strings";
+import { Text } from "../text";
 import { Time } from "../time";
 import { Badge, Button, Empty, Loading, Page, Panel, Problem, useEvery }
     from "../ui";
@@ -73,7 +74,7 @@ function Details({ record: r }: { record: Rec }) {
             {list.map(([name, v]) => (
                 <div key={name}>
                     <dt>{name}</dt>
-                    <dd>{plain(v)}</dd>
+                    <dd><Text of={plain(v)} /></dd>
                 </div>
             ))}
         </dl>
@@ -140,7 +141,7 @@ export function Audit() {
                                         </td>
                                         <td><Details record={r} /></td>
                                         <td data-label={t.audit.who}>
-                                            {who(r)}</td>
+                                            <Text of={who(r)} /></td>
                                         <td data-label={t.audit.when}>
                                             <Time us={r.time} /></td>
                                         <td class="number" data-label="#">

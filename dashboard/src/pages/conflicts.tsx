@@ -7,12 +7,13 @@ import { Diff } from "../diff";
 import { JsonEditor, checkJson } from "../editor";
 import { isObject, parse, print } from "../json";
 import type { Json } from "../json";
-import { conflictTurn, lookAgain, spaces } from "../node";
+import { changeTurn, conflictTurn, lookAgain, spaces } from "../node";
 import { href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
+import { Text } from "../text";
 import { Time } from "../time";
-import { Badge, Button, Dialog, Empty, Loading, Page, Problem, Who, say,
+import { Badge, Button, Dialog, Empty, Loading, Note, Page, Problem, Who, say,
     useAction, useLoad } from "../ui";
 
 interface Side {
@@ -25,6 +26,16 @@ interface Side {
     time: number;
 }
 
+// What is in effect by now, of one that is settled.
+interface InEffect {
+    value?: Json;
+    deleted?: boolean;
+    other?: boolean; // an item of several fields
+    device?: string | null;
+    name?: string | null;
+    time?: number;
+}
+
 interface Conflict {
     id: string;
     space: string;
@@ -34,6 +45,7 @@ interface Conflict {
     returned?: boolean;
     winner: Side;
     loser: Side;
+    now?: InEffect;
 }
 
 async function settle(c: Conflict, body: string): Promise<void> {
@@ -80,25 +92,31 @@ function both(winner: Json, loser: Json): Json {
     return made;
 }
 
-function Other({ conflict: c, onClose }: {
-    conflict: Conflict; onClose: () => void;
+function Other({ conflict: c, open, onClose }: {
+    conflict: Conflict; open: boolean; onClose: () => void;
 }) {
-    const [text, setText] = useState(print(c.winner.value) || "null");
+    const first = print(c.winner.value) || "null";
+    const [text, setText] = useState(first);
     const { run, busy, why } = useAction(async () => {
         // As it was written: numbers are not read by this page's language.
         await settle(c, `{"value":${print(parse(text), 0)}}`);
         onClose();
     });
     return (
-        <Dialog title={t.conflicts.editTitle} onClose={onClose} wide>
-            <form onSubmit={event => {
+        <Dialog title={t.conflicts.editTitle} onClose={onClose} wide
+            unsaved={text !== first}>
+            <form noValidate onSubmit={event => {
                 event.preventDefault();
                 run();
             }}>
                 <div class="dialog-body">
+                    {open ? null : (
+                        <Note tone="warn"><span>{t.conflicts.meanwhile}</span>
+                        </Note>
+                    )}
                     <div class="actions">
                         <Button small onClick={() =>
-                            setText(print(c.winner.value) || "null")}>
+                            setText(first)}>
                             {t.conflicts.useWinner}</Button>
                         <Button small onClick={() =>
                             setText(print(c.loser.value) || "null")}>
@@ -127,8 +145,49 @@ function isLong(side: Side): boolean {
     return print(side.value).includes("\n");
 }
 
-function Card({ conflict: c }: { conflict: Conflict }) {
-    const [editing, setEditing] = useState(false);
+function isLike(now: InEffect, side: Side): boolean {
+    return now.deleted === true
+        ? side.deleted === true || side.value === undefined && !side.large
+        : now.value !== undefined && side.value !== undefined
+            && print(now.value) === print(side.value);
+}
+
+// How it was settled: by what is in effect where the two met.
+function outcome(c: Conflict, now: InEffect): string {
+    return isLike(now, c.winner) ? t.conflicts.outcome.winner
+        : isLike(now, c.loser) ? t.conflicts.outcome.loser
+            : t.conflicts.outcome.other;
+}
+
+function NowView({ conflict: c, now }: { conflict: Conflict; now: InEffect }) {
+    return (
+        <div class="side-view now">
+            <div class="side-head">
+                <Badge tone="ok">{t.conflicts.now}</Badge>
+                {now.time ? (
+                    <span class="muted small-text">
+                        <Who name={now.name} device={now.device} />
+                        {" · "}<Time us={now.time} />
+                    </span>
+                ) : null}
+            </div>
+            {now.value !== undefined ? (
+                <pre tabIndex={0} aria-label={t.conflicts.now}>
+                    {print(now.value)}</pre>
+            ) : (
+                <p class="muted">{now.other ? t.conflicts.fields
+                    : c.path === "" ? t.conflicts.deleted
+                        : t.conflicts.removedField}</p>
+            )}
+            <p class="muted small-text">{c.state === "open" ? null
+                : t.conflicts.how[c.state]} {outcome(c, now)}{" "}
+                <a href={href("items", c.space, c.key, "history")}>
+                    {t.conflicts.past}</a></p>
+        </div>
+    );
+}
+
+function Card({ conflict: c, edit }: { conflict: Conflict; edit: () => void }) {
     const [diff, setDiff] = useState(false);
     const keep = useAction(() => settle(c, '{"take":"winner"}'));
     const take = useAction(() => settle(c, '{"take":"loser"}'));
@@ -139,10 +198,13 @@ function Card({ conflict: c }: { conflict: Conflict }) {
             <header class="panel-head">
                 <div class="conflict-title">
                     <h2 class="mono"><a href={href("items", c.space, c.key)}>
-                        {c.key}</a></h2>
+                        <Text of={c.key} /></a></h2>
                     <p class="muted small-text">
-                        {c.space}{" · "}{c.path === "" ? t.conflicts.whole
-                            : <>{t.conflicts.field} <code>{c.path}</code></>}
+                        <Text of={c.space} />{" · "}
+                        {c.path === "" ? t.conflicts.whole : (
+                            <>{t.conflicts.field}{" "}
+                                <code><Text of={c.path} /></code></>
+                        )}
                     </p>
                 </div>
                 <div class="actions">
@@ -156,19 +218,13 @@ function Card({ conflict: c }: { conflict: Conflict }) {
                                 : t.conflicts.showDiff}</Button>
                     ) : null}
                     {open ? (
-                        <Button small onClick={() => setEditing(true)}>
+                        <Button small onClick={edit}>
                             {t.conflicts.edit}</Button>
                     ) : null}
                 </div>
             </header>
             {why ? <div class="panel-body"><Problem why={why} /></div> : null}
-            {c.state === "open" ? null : (
-                <div class="panel-body">
-                    <p class="muted small-text">{t.conflicts.how[c.state]}{" "}
-                        <a href={href("items", c.space, c.key, "history")}>
-                            {t.conflicts.now}</a></p>
-                </div>
-            )}
+            {c.now ? <NowView conflict={c} now={c.now} /> : null}
             {diff ? (
                 <div class="panel-body">
                     <Diff before={print(c.loser.value)}
@@ -189,20 +245,22 @@ function Card({ conflict: c }: { conflict: Conflict }) {
                             {t.conflicts.take}</Button>
                     ) : null} />
             </div>
-            {editing ? <Other conflict={c} onClose={() =>
-                setEditing(false)} /> : null}
         </article>
     );
 }
 
 export function Conflicts() {
     const [all, setAll] = useState(false);
+    // Here, so that it is not shut when somebody else settles it meanwhile.
+    const [editing, setEditing] = useState<Conflict | null>(null);
     const turn = useValue(conflictTurn);
     const counts = useValue(spaces).map(s => s.conflicts).join();
     const { value, why, reload } = useLoad(signal =>
         getExact<{ conflicts: Conflict[] }>("/v1/conflicts", { all }, signal),
     [all]);
-    useEffect(reload, [turn, counts]);
+    // What is in effect of settled ones moves on by any write.
+    const changes = useValue(changeTurn);
+    useEffect(reload, [turn, counts, all ? changes : 0]);
     return (
         <Page title={t.pages.conflicts} lead={t.conflicts.lead} actions={
             <label class="check">
@@ -217,7 +275,14 @@ export function Conflicts() {
                     <Empty icon="check" title={t.conflicts.empty}>
                         {t.conflicts.emptyText}</Empty>
                 </div>
-            ) : value.conflicts.map(c => <Card key={c.id} conflict={c} />)}
+            ) : value.conflicts.map(c => (
+                <Card key={c.id} conflict={c} edit={() => setEditing(c)} />
+            ))}
+            {editing ? (
+                <Other conflict={editing} onClose={() => setEditing(null)}
+                    open={value?.conflicts.some(c => c.id === editing.id
+                        && c.state === "open") ?? true} />
+            ) : null}
         </Page>
     );
 }

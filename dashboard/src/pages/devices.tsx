@@ -7,6 +7,7 @@ import { watch } from "../live";
 import { status } from "../node";
 import { useValue } from "../state";
 import { t } from "../strings";
+import { Text } from "../text";
 import { Time } from "../time";
 import { Badge, Button, Confirm, Dialog, Empty, Loading, Page, Panel, Problem,
     Who, say, short, useAction, useEvery, useLoad } from "../ui";
@@ -76,7 +77,7 @@ function Row({ member: m, isAdmin, change, remove }: {
             </span>
             <div class="device-text">
                 <div class="device-name">
-                    <span title={m.device}>{nameOf(m)}</span>
+                    <span title={m.device}><Text of={nameOf(m)} /></span>
                     {m.removed ? <Badge tone="bad">{t.devices.removed}</Badge>
                         : m.self ? <Badge tone="accent">{t.devices.self}</Badge>
                             : m.connected ? <Badge tone="ok">

@@ -1,9 +1,8 @@
-// Six digits, as two people read them to each other.
+// Six digits, as two people read them to each other, and as they are copied.
 export function Digits({ text }: { text: string }) {
     return (
         <p class="digits">
-            <span>{text.slice(0, 3)}</span>
-            <span>{text.slice(3)}</span>
+            {text.slice(0, 3)} {text.slice(3)}
         </p>
     );
 }

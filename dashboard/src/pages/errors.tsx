@@ -6,6 +6,7 @@ import { Icon } from "../icons";
 import { lookAtErrors } from "../node";
 import { href } from "../router";
 import { t } from "../strings";
+import { Text } from "../text";
 import { Time } from "../time";
 import { Badge, Button, Empty, Loading, Page, Panel, Problem, say, useAction,
     useEvery, useLoad } from "../ui";
@@ -60,12 +61,12 @@ function Place({ where: w }: { where: Where | null }) {
         return null;
     return (
         <>
-            {w.name || w.device ? <Badge>{w.name
-                || w.device!.slice(0, 7)}</Badge> : null}
+            {w.name || w.device ? <Badge><Text of={w.name
+                || w.device!.slice(0, 7)} /></Badge> : null}
             {w.address ? <Badge>{w.address}</Badge> : null}
             {w.space && w.key ? (
                 <a href={href("items", w.space, w.key)}>
-                    <code>{w.space}/{w.key}</code></a>
+                    <code><Text of={w.space + "/" + w.key} /></code></a>
             ) : w.space ? <Badge>{w.space}</Badge> : null}
         </>
     );

@@ -12,6 +12,7 @@ import { conflictTurn, lookAgain, nameOf } from "../node";
 import { go, href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
+import { Text } from "../text";
 import { Time, bytes } from "../time";
 import { useUnsaved } from "../unsaved";
 import { Badge, Button, Code, Confirm, Empty, Loading, Note, Problem, Tabs, Who,
@@ -126,12 +127,19 @@ function useItem(space: string, item: string) {
 
 // ---- the document ----
 
+function isSame(a: string, b: string): boolean {
+    return a === b || checkJson(a).ok && checkJson(b).ok
+        && print(parse(a)) === print(parse(b));
+}
+
 function Document({ space, item, loaded, reload }: {
     space: string; item: string; loaded: Loaded; reload: () => void;
 }) {
     const now = loaded.text ?? "";
     const [draft, setDraft] = useState<string | null>(null);
+    const gone = loaded.text === null, large = now.length > LARGE;
     const base = useRef({ text: now, etag: loaded.etag });
+    const [, draw] = useState(0);
     const dirty = draft !== null && draft !== base.current.text;
     const text = draft ?? now;
     useUnsaved(dirty);
@@ -142,6 +150,10 @@ function Document({ space, item, loaded, reload }: {
         if (draft !== null)
             setDraft(null);
     }
+    // What I have saved comes back, or was written anew as it was.
+    if (dirty && base.current.etag !== loaded.etag && !large
+        && isSame(base.current.text, now))
+        base.current.etag = loaded.etag;
     const moved = dirty && base.current.etag !== loaded.etag;
 
     const { run, busy, why } = useAction(async () => {
@@ -153,7 +165,22 @@ function Document({ space, item, loaded, reload }: {
         say(t.items.saved);
         reload();
     });
+    // What somebody writes stays, whatever becomes of the item.
+    if (!dirty && gone)
+        return <Gone space={space} item={item} last={loaded.last !== null} />;
+    if (!dirty && large)
+        return (
+            <div class="item-body">
+                <Note><span>{t.items.large(bytes(now.length))}</span></Note>
+                <Code copy>{`syncline get ${space} ${item}`}</Code>
+            </div>
+        );
     const checked = checkJson(text);
+    const decide = (mine: string | null) => {
+        base.current = { text: now, etag: loaded.etag };
+        setDraft(mine);
+        draw(n => n + 1); // mine is what it was
+    };
 
     return (
         <form class="item-body" onSubmit={event => {
@@ -162,17 +189,28 @@ function Document({ space, item, loaded, reload }: {
                 run();
         }}>
             {moved ? (
-                <Note tone="warn">
-                    <span>{t.items.moved(loaded.last?.name ?? t.unknown)}</span>
-                    <Button small onClick={() => {
-                        base.current = { text: now, etag: loaded.etag };
-                        setDraft(null);
-                    }}>{t.items.takeTheirs}</Button>
-                    <Button small onClick={() => {
-                        base.current = { text: now, etag: loaded.etag };
-                        setDraft(text);
-                    }}>{t.items.keepMine}</Button>
-                </Note>
+                <section class="moved" aria-label={t.items.theirs}>
+                    <Note tone="warn">
+                        <span>{(gone ? t.items.movedGone : t.items.moved)(
+                            loaded.last?.name ?? t.unknown)}</span>
+                    </Note>
+                    {gone ? null : large ? (
+                        <p class="muted">{t.items.large(bytes(now.length))}</p>
+                    ) : (
+                        <>
+                            <p class="muted small-text">{t.items.theirsHint}</p>
+                            <Diff before={text} after={now}
+                                label={t.items.theirs} />
+                        </>
+                    )}
+                    <div class="actions">
+                        <Button small onClick={() => decide(null)}>
+                            {gone ? t.items.dropMine : t.items.takeTheirs}
+                        </Button>
+                        <Button small onClick={() => decide(text)}>
+                            {t.items.keepMine}</Button>
+                    </div>
+                </section>
             ) : null}
             <JsonEditor text={text} setText={setDraft}
                 label={t.items.document} rows={14} />
@@ -187,6 +225,18 @@ function Document({ space, item, loaded, reload }: {
                 </Button>
             </div>
         </form>
+    );
+}
+
+function Gone({ space, item, last }: {
+    space: string; item: string; last: boolean;
+}) {
+    return (
+        <Empty icon="file" title={last ? t.items.isDeleted : t.items.isNone}
+            action={last ? (
+                <a class="button" href={href("items", space, item, "history")}>
+                    {t.items.history}</a>
+            ) : undefined}>{last ? t.items.isDeletedText : null}</Empty>
     );
 }
 
@@ -311,7 +361,7 @@ export function ItemView({ space, item, tab, back }: {
                 <a class="button quiet small back" href={back}
                     aria-label={t.items.back}><Icon name="back" /></a>
                 <div class="item-title">
-                    <h2 class="mono">{item}</h2>
+                    <h2 class="mono"><Text of={item} /></h2>
                     <p class="muted small-text">
                         {last ? (
                             <>{gone ? t.items.deletedBy : t.items.writtenBy}{" "}
@@ -345,18 +395,6 @@ export function ItemView({ space, item, tab, back }: {
             {!loaded ? <Loading /> : tab === "history" ? (
                 <History space={space} item={item} turn={turn}
                     reload={reload} />
-            ) : gone ? (
-                <Empty icon="file" title={last ? t.items.isDeleted
-                    : t.items.isNone} action={last ? (
-                    <a class="button" href={href("items", space, item,
-                        "history")}>{t.items.history}</a>
-                ) : undefined}>{last ? t.items.isDeletedText : null}</Empty>
-            ) : loaded.text!.length > LARGE ? (
-                <div class="item-body">
-                    <Note><span>{t.items.large(bytes(loaded.text!.length))}
-                    </span></Note>
-                    <Code copy>{`syncline get ${space} ${item}`}</Code>
-                </div>
             ) : (
                 <Document space={space} item={item} loaded={loaded}
                     reload={reload} />
@@ -369,7 +407,7 @@ export function ItemView({ space, item, tab, back }: {
                         lookAgain();
                         reload();
                     }}>
-                    <p>{t.items.removeText} <code>{item}</code></p>
+                    <p>{t.items.removeText} <code><Text of={item} /></code></p>
                 </Confirm>
             ) : null}
         </section>

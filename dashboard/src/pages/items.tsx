@@ -1,11 +1,11 @@
 // Items: the keys of a space, and the one that is chosen.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { ask as request, isAbort, path, reason, withQuery } from "../api";
+import { ask as request, get, isAbort, path, reason } from "../api";
 import type { Query } from "../api";
 import { JsonEditor, checkJson } from "../editor";
 import { Icon } from "../icons";
-import { parse, print } from "../json";
+import { print } from "../json";
 import type { Json } from "../json";
 import { watch } from "../live";
 import type { Change } from "../live";
@@ -13,6 +13,7 @@ import { isOwn, lookAgain, spaces } from "../node";
 import { go, href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
+import { Text } from "../text";
 import { Button, Dialog, Empty, Field, Loading, Page, Problem, say, useAction }
     from "../ui";
 import { ItemView } from "./item";
@@ -20,16 +21,16 @@ import { ItemView } from "./item";
 interface Row {
     key: string;
     version: number;
-    value?: string; // how it begins
+    value?: string; // how its document begins
 }
 
 interface Listed {
-    items: { key: string; version: number; value?: Json }[];
+    items: { key: string; version: number; preview?: string; bytes?: number }[];
     more_items: boolean;
 }
 
-const SIZE_MAX = 8 << 20; // of what is read for one list
 const PAGE = 100, SCAN = 1000, FOUND_MAX = 200, ENTRIES = 100, ASKS_MAX = 40;
+const PREVIEW = 200; // characters of a document, more than a line shows
 const LAST = "\u{10ffff}"; // sorts behind all that a folder holds
 
 // ---- what is listed ----
@@ -51,20 +52,24 @@ interface Listing {
 }
 
 async function ask(space: string, query: Query, signal: AbortSignal):
-    Promise<Listed & { size: number }> {
-    const r = await request("GET",
-        withQuery(path`/v1/spaces/${space}/items`, query), { signal });
-    return { ...parse(r.text) as unknown as Listed, size: r.text.length };
+    Promise<Listed> {
+    return get(path`/v1/spaces/${space}/items`, query, signal);
 }
 
 function lastKey(page: Listed): string {
     return page.items[page.items.length - 1]!.key;
 }
 
-// What a line shows of a document.
+// What a line shows of a document that has come by a watch.
 function cut(value: Json | undefined): string {
     const text = print(value, 0);
-    return text.length > 120 ? text.slice(0, 120) + "…" : text;
+    return text.length > PREVIEW ? text.slice(0, PREVIEW) + "…" : text;
+}
+
+function rowOf(item: Listed["items"][0]): Row {
+    const { key, version, preview = "", bytes = 0 } = item;
+    const whole = bytes <= new TextEncoder().encode(preview).length;
+    return { key, version, value: whole ? preview : preview + "…" };
 }
 
 // The folder of a key, seen from a prefix; "": it is in none.
@@ -78,12 +83,11 @@ async function readFolders(space: string, prefix: string, after: string,
     signal: AbortSignal): Promise<Part> {
     const rows: Row[] = [], partial: string[] = [];
     const entries = new Set<string>();
-    let size = 0;
     for (let asked = 0; asked < ASKS_MAX; asked++) {
         const page = await ask(space,
-            { prefix, after, limit: PAGE, values: true }, signal);
+            { prefix, after, limit: PAGE, preview: PREVIEW }, signal);
         for (const row of page.items) {
-            rows.push({ ...row, value: cut(row.value) });
+            rows.push(rowOf(row));
             entries.add(folderOf(row.key, prefix) || row.key);
         }
         if (!page.more_items)
@@ -94,8 +98,7 @@ async function readFolders(space: string, prefix: string, after: string,
             partial.push(folder);
             after = folder + LAST;
         }
-        size += page.size;
-        if (entries.size >= ENTRIES || size > SIZE_MAX)
+        if (entries.size >= ENTRIES)
             break;
     }
     return { rows, partial, next: after };
@@ -107,10 +110,11 @@ async function readFound(space: string, prefix: string, find: string,
     const rows: Row[] = [];
     const word = find.toLowerCase();
     for (;;) {
-        const page = await ask(space, { prefix, after, limit: SCAN }, signal);
+        const page = await ask(space,
+            { prefix, after, limit: SCAN, preview: PREVIEW }, signal);
         for (const row of page.items)
             if (row.key.toLowerCase().includes(word))
-                rows.push({ key: row.key, version: row.version });
+                rows.push(rowOf(row));
         if (!page.more_items)
             return { rows, partial: [], next: null };
         after = lastKey(page);
@@ -244,12 +248,13 @@ function Crumbs({ space, prefix }: { space: string; prefix: string }) {
     const parts = prefix.split("/").filter(Boolean);
     return (
         <nav class="crumbs" aria-label={t.items.where}>
-            <a href={href("items", space)}>{space}</a>
+            <a href={href("items", space)}><Text of={space} /></a>
             {parts.map((part, i) => (
                 <span key={i}>
                     <span aria-hidden="true">/</span>
                     <a href={href("items", space, "",
-                        parts.slice(0, i + 1).join("/") + "/")}>{part}</a>
+                        parts.slice(0, i + 1).join("/") + "/")}>
+                        <Text of={part} /></a>
                 </span>
             ))}
         </nav>
@@ -268,11 +273,11 @@ function ListRow({ entry, space, chosen }: {
             <a href={at} aria-current={now ? "true" : undefined}>
                 <Icon name={entry.is === "folder" ? "folder" : "file"} />
                 <span class="row-text">
-                    <span class="row-key">{entry.name}</span>
+                    <span class="row-key"><Text of={entry.name} /></span>
                     <span class="row-value">{entry.is === "folder"
                         ? entry.partial ? t.items.atLeast(entry.n)
                             : t.units.items(entry.n)
-                        : entry.row.value ?? ""}
+                        : <Text of={entry.row.value ?? ""} />}
                     </span>
                 </span>
                 {entry.is === "folder" ? <Icon name="right" /> : null}
@@ -342,11 +347,13 @@ function List({ space, prefix, chosen, find, setFind, onNew }: {
 
 // ---- a new one ----
 
+const BLANK = "{\n  \n}";
+
 function NewItem({ space, prefix, onClose }: {
     space: string; prefix: string; onClose: () => void;
 }) {
     const [key, setKey] = useState(prefix);
-    const [text, setText] = useState("{\n  \n}");
+    const [text, setText] = useState(BLANK);
     const { run, busy, why } = useAction(async () => {
         await request("PUT", path`/v1/spaces/${space}/items/${key}`,
             { body: text, headers: { "If-None-Match": "*" } });
@@ -356,8 +363,9 @@ function NewItem({ space, prefix, onClose }: {
     });
     const ready = key !== "" && checkJson(text).ok;
     return (
-        <Dialog title={t.items.create} onClose={onClose} wide>
-            <form onSubmit={event => {
+        <Dialog title={t.items.create} onClose={onClose} wide
+            unsaved={key !== prefix || text !== BLANK}>
+            <form noValidate onSubmit={event => {
                 event.preventDefault();
                 if (ready)
                     run();
@@ -367,7 +375,7 @@ function NewItem({ space, prefix, onClose }: {
                         {({ id, describedBy }) => (
                             <input id={id} aria-describedby={describedBy}
                                 value={key} class="mono" autocomplete="off"
-                                spellcheck={false} required autofocus
+                                spellcheck={false} autofocus
                                 onInput={e => setKey(e.currentTarget.value)} />
                         )}
                     </Field>

@@ -33,8 +33,9 @@ function done(told: Joined, onClose: () => void): void {
     onClose();
 }
 
-function ByCode({ onClose }: { onClose: () => void }) {
-    const [code, setCode] = useState("");
+function ByCode({ code, setCode, onClose }: {
+    code: string; setCode: (code: string) => void; onClose: () => void;
+}) {
     const [leave, setLeave] = useState(false);
     const { run, busy, why } = useAction(async () => {
         done(await send<Joined>("POST", "/v1/join", { code:
@@ -42,7 +43,7 @@ function ByCode({ onClose }: { onClose: () => void }) {
         ...leave ? { leave } : {} }), onClose);
     });
     return (
-        <form onSubmit={event => {
+        <form noValidate onSubmit={event => {
             event.preventDefault();
             run();
         }}>
@@ -52,7 +53,7 @@ function ByCode({ onClose }: { onClose: () => void }) {
                     {({ id, describedBy }) => (
                         <textarea id={id} aria-describedby={describedBy}
                             class="mono" rows={3} spellcheck={false}
-                            value={code} required
+                            value={code}
                             onInput={e => setCode(e.currentTarget.value)} />
                     )}
                 </Field>
@@ -147,12 +148,16 @@ function ByDigits({ onClose }: { onClose: () => void }) {
 
 export function JoinMesh({ onClose }: { onClose: () => void }) {
     const [way, setWay] = useState<"code" | "digits">("code");
+    const [code, setCode] = useState("");
     return (
-        <Dialog title={t.devices.joinTitle} onClose={onClose}>
+        <Dialog title={t.devices.joinTitle} onClose={onClose}
+            unsaved={code !== ""}>
             <Tabs label={t.devices.joinTitle} now={way} choose={setWay} tabs={[
                 ["code", t.devices.byCode], ["digits", t.devices.byDigits],
             ]} />
-            {way === "code" ? <ByCode onClose={onClose} />
+            {way === "code" ? (
+                <ByCode code={code} setCode={setCode} onClose={onClose} />
+            )
                 : <ByDigits onClose={onClose} />}
         </Dialog>
     );

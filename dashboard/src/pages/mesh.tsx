@@ -7,6 +7,7 @@ import { Plot } from "../plot";
 import { href } from "../router";
 import { useValue } from "../state";
 import { language, t } from "../strings";
+import { Text } from "../text";
 import { bytes, span } from "../time";
 import { Badge, Button, Empty, Loading, Note, Page, Panel, Problem, short,
     useAction, useEvery, useLoad } from "../ui";
@@ -111,7 +112,8 @@ function PeerRow({ peer: p }: { peer: Peer }) {
     return (
         <tr>
             <td>
-                <strong title={p.device}>{p.name || short(p.device)}</strong>
+                <strong title={p.device}>
+                    <Text of={p.name || short(p.device)} /></strong>
                 {p.copies ? <> <Badge tone="bad">{t.mesh.copies}</Badge></>
                     : null}
             </td>
@@ -194,7 +196,11 @@ export function Mesh() {
                 </Panel>
             ) : (
                 <>
-                    <Panel flush><Graph nodes={nodes} /></Panel>
+                    <Panel flush>
+                        <Graph nodes={nodes} />
+                        <p class="graph-hint muted small-text">
+                            {t.mesh.graphHint}</p>
+                    </Panel>
                     <Panel title={t.mesh.listTitle} flush
                         actions={<div class="actions"><Verify /></div>}>
                         <div class="table-wrap" tabIndex={0}

@@ -1,12 +1,14 @@
 // Settings: the spaces of the mesh, and the options of this node.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { get, path, send } from "../api";
+import { get, isAbort, path, reason, send } from "../api";
 import { watch } from "../live";
 import { isOwn, lookAgain, spaces } from "../node";
 import { href } from "../router";
 import { useValue } from "../state";
+import { isName } from "../names";
 import { t } from "../strings";
+import { Text } from "../text";
 import { useUnsaved } from "../unsaved";
 import { Badge, Button, Confirm, Loading, Note, Page, Panel, Problem, say,
     useAction, useLoad } from "../ui";
@@ -23,49 +25,104 @@ interface Policy {
 const policyNames = ["lww", "merge", "manual", "keep-both", "custom"];
 const lasting = new Set(["default", "config"]);
 
+// What is known of a space's policies; null: nothing yet.
+type Known = { list: Policy[] } | { why: string } | null;
+
 function PolicyRow({ policy: p, onDone }: {
     policy: Policy; onDone: () => void;
 }) {
-    const [busy, setBusy] = useState(false);
-    const choose = (policy: string) => {
-        setBusy(true);
-        send("PUT", path`/v1/spaces/${p.space}/policy`,
-            { prefix: p.prefix, policy }).then(() => {
-            say(t.settings.policySet);
-            onDone();
-        }, e => say(String(e.message), true)).finally(() => setBusy(false));
-    };
+    const chosen = useRef("");
+    const { run, busy, why } = useAction(async () => {
+        await send("PUT", path`/v1/spaces/${p.space}/policy`,
+            { prefix: p.prefix, policy: chosen.current });
+        say(t.settings.policySet);
+        onDone();
+    });
     return (
-        <select class="small" value={p.policy} disabled={busy}
-            aria-label={t.settings.policyOf(p.space, p.prefix)}
-            onChange={e => choose(e.currentTarget.value)}>
-            {policyNames.map(name => (
-                <option key={name} value={name}>
-                    {t.settings.policies[name]}</option>
-            ))}
-        </select>
+        <span class="policy">
+            {p.prefix ? <code><Text of={p.prefix} /></code> : null}
+            <select class="small" value={p.policy} disabled={busy}
+                aria-label={t.settings.policyOf(p.space, p.prefix)}
+                onChange={e => {
+                    chosen.current = e.currentTarget.value;
+                    run();
+                }}>
+                {policyNames.map(name => (
+                    <option key={name} value={name}>
+                        {t.settings.policies[name]}</option>
+                ))}
+            </select>
+            {why ? <Problem why={why} /> : null}
+        </span>
     );
+}
+
+function Policies({ space, known, reload }: {
+    space: string; known: Known; reload: () => void;
+}) {
+    if (known && "why" in known)
+        return <Problem why={known.why} retry={reload} />;
+    if (!known)
+        return (
+            <select class="small" disabled aria-busy="true"
+                aria-label={t.settings.policyOf(space, "")}>
+                <option>{t.loading}…</option>
+            </select>
+        );
+    const list = known.list.some(p => p.prefix === "") ? known.list
+        : [{ space, prefix: "", policy: "lww" }, ...known.list];
+    return <>{list.map(p => (
+        <PolicyRow key={p.prefix} policy={p} onDone={reload} />
+    ))}</>;
+}
+
+// Each space's own: one that cannot be told of keeps no other waiting.
+function usePolicies(names: string[]) {
+    const [known, setKnown] = useState<Record<string, Known>>({});
+    const [turn, setTurn] = useState(0);
+    useEffect(() => {
+        const abort = new AbortController();
+        for (const space of names)
+            get<{ policies: Policy[] }>("/v1/policies", { space },
+                abort.signal).then(told => ({ list: told.policies.filter(p =>
+                p.space === space) }), e => isAbort(e) ? null
+                : { why: reason(e) }).then(now => {
+                if (now)
+                    setKnown(before => ({ ...before, [space]: now }));
+            });
+        return () => abort.abort();
+    }, [names.join(), turn]);
+    return { known, reload: () => setTurn(n => n + 1) };
 }
 
 function AddSpace({ onDone }: { onDone: () => void }) {
     const [name, setName] = useState("");
+    const [bad, setBad] = useState(false);
     const { run, busy, why } = useAction(async () => {
+        setBad(!isName(name));
+        if (!isName(name))
+            return;
         await send("PUT", path`/v1/spaces/${name}`);
         say(t.settings.spaceAdded(name));
         setName("");
         onDone();
     });
     return (
-        <form class="inline-form" onSubmit={event => {
+        <form class="inline-form" noValidate onSubmit={event => {
             event.preventDefault();
             run();
         }}>
             <input value={name} placeholder={t.settings.spaceName}
-                aria-label={t.settings.spaceName} required
-                pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
-                onInput={e => setName(e.currentTarget.value)} />
+                aria-label={t.settings.spaceName} aria-invalid={bad}
+                aria-describedby="space-name-bad"
+                onInput={e => {
+                    setName(e.currentTarget.value);
+                    setBad(false);
+                }} />
             <Button submit busy={busy} disabled={name === ""}>
                 {t.settings.addSpace}</Button>
+            <p id="space-name-bad" class="hint bad" aria-live="polite">
+                {bad ? t.badName : null}</p>
             {why ? <Problem why={why} /> : null}
         </form>
     );
@@ -75,23 +132,14 @@ function Spaces() {
     const list = useValue(spaces).filter(isOwn);
     const [removing, setRemoving] = useState<string | null>(null);
     const names = list.map(s => s.name);
-    const { value, why, reload } = useLoad(async signal =>
-        (await Promise.all(names.map(space => get<{ policies: Policy[] }>(
-            "/v1/policies", { space }, signal)))).flatMap(x => x.policies),
-    [names.join()]);
+    const { known, reload } = usePolicies(names);
     const look = () => {
         reload();
         lookAgain();
     };
     useEffect(() => watch("_spaces", { change: look, resync: look }), []);
-    const of = (space: string): Policy[] => {
-        const found = value?.filter(p => p.space === space) ?? [];
-        return found.some(p => p.prefix === "") ? found
-            : [{ space, prefix: "", policy: "lww" }, ...found];
-    };
     return (
         <Panel title={t.settings.spaces} flush>
-            {why ? <Problem why={why} retry={reload} /> : null}
             <ul class="setting-list">
                 {list.map(s => (
                     <li key={s.name}>
@@ -102,12 +150,8 @@ function Spaces() {
                                 {t.units.items(s.items)}</p>
                         </div>
                         <div class="setting-value policies">
-                            {of(s.name).map(p => (
-                                <span key={p.prefix} class="policy">
-                                    {p.prefix ? <code>{p.prefix}</code> : null}
-                                    <PolicyRow policy={p} onDone={reload} />
-                                </span>
-                            ))}
+                            <Policies space={s.name} reload={reload}
+                                known={known[s.name] ?? null} />
                             {lasting.has(s.name) ? null : (
                                 <Button small kind="quiet" icon="trash"
                                     label={t.settings.removeSpace(s.name)}

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 
 import { get, path, send } from "../api";
+import { isName } from "../names";
 import { t } from "../strings";
 import { Time, fullTime } from "../time";
 import { Badge, Button, Code, Confirm, Dialog, Field, Loading, Panel, Problem,
@@ -30,7 +31,11 @@ function NewToken({ onClose, onDone }: {
     const [spaces, setSpaces] = useState<string[] | null>(null);
     const [good, setGood] = useState(30);
     const [secret, setSecret] = useState<string | null>(null);
+    const [bad, setBad] = useState(false);
     const { run, busy, why } = useAction(async () => {
+        setBad(!isName(name));
+        if (!isName(name))
+            return;
         const told = await send<{ secret: string }>("POST", "/v1/tokens", {
             name, scope, ...good ? { expires_s: good * 86400 } : {},
             ...spaces && scope !== "admin" ? { spaces } : {} });
@@ -50,18 +55,22 @@ function NewToken({ onClose, onDone }: {
             </Dialog>
         );
     return (
-        <Dialog title={t.tokens.create} onClose={onClose}>
-            <form onSubmit={event => {
+        <Dialog title={t.tokens.create} onClose={onClose}
+            unsaved={name !== ""}>
+            <form noValidate onSubmit={event => {
                 event.preventDefault();
                 run();
             }}>
                 <div class="dialog-body">
-                    <Field label={t.tokens.name}>
+                    <Field label={t.tokens.name}
+                        error={bad ? t.badName : null}>
                         {({ id, describedBy }) => (
                             <input id={id} aria-describedby={describedBy}
-                                value={name} required autocomplete="off"
-                                pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
-                                onInput={e => setName(e.currentTarget.value)} />
+                                value={name} autocomplete="off"
+                                aria-invalid={bad} onInput={e => {
+                                    setName(e.currentTarget.value);
+                                    setBad(false);
+                                }} />
                         )}
                     </Field>
                     <fieldset class="choices">

@@ -45,6 +45,8 @@ export const en = {
         failed: "That link could not be used: the node does not answer",
         over: "You are signed out",
         overText: "The session has ended, or the node has been started again.",
+        kept: "What you have written is still here, and the page goes on with "
+            + "it when you have signed in.",
     },
     unsaved: {
         title: "Leave without saving?",
@@ -53,6 +55,10 @@ export const en = {
         stay: "Stay",
     },
     unreachable: "The node does not answer. Is it running?",
+    broken: "The node's answer broke off. Try again.",
+    refused: (status: number) => `The node refused that (${status}).`,
+    badName: "1 to 64 letters, digits, dots, dashes and underscores; the "
+        + "first is a letter or a digit.",
     notFound: {
         title: "No such page",
         text: "There is nothing at this address.",
@@ -100,7 +106,12 @@ export const en = {
         discard: "Discard",
         moved: (name: string) =>
             `${name} has written this item while you were writing.`,
+        movedGone: (name: string) =>
+            `${name} has deleted this item while you were writing.`,
+        theirs: "Theirs beside yours",
+        theirsHint: "Lines with a minus are yours, lines with a plus theirs.",
         takeTheirs: "Take theirs",
+        dropMine: "Discard mine",
         keepMine: "Go on with mine",
         remove: "Delete item",
         removeText: "It is deleted on every device. Its history is kept, and "
@@ -142,7 +153,15 @@ export const en = {
             resolved: "Settled by a person, or by what the space's policy "
                 + "says.",
         },
-        now: "What is in effect now, and what was before",
+        outcome: {
+            winner: "The value that stood was kept.",
+            loser: "The overridden value was taken.",
+            other: "Another value was written.",
+        },
+        now: "In effect now",
+        past: "What was before",
+        fields: "An item of several fields.",
+        meanwhile: "This conflict has been settled meanwhile.",
         keep: "Keep this",
         take: "Take this instead",
         edit: "Write another value",
@@ -165,6 +184,8 @@ export const en = {
     mesh: {
         lead: "Devices that this one knows, and how it reaches them.",
         graph: "How devices are connected",
+        graphHint: "Lines are this device's own links. Which links others have "
+            + "among themselves, their own dashboards show.",
         alone: "This device is alone",
         aloneText: "Let another one in; both hold the same from then on.",
         addDevice: "Add a device",

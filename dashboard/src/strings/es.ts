@@ -47,6 +47,8 @@ export const es: Strings = {
         failed: "No se pudo usar ese enlace: el nodo no responde",
         over: "La sesión está cerrada",
         overText: "La sesión ha terminado o el nodo se ha reiniciado.",
+        kept: "Lo que ha escrito sigue aquí, y la página continúa con ello "
+            + "cuando vuelva a iniciar sesión.",
     },
     unsaved: {
         title: "¿Salir sin guardar?",
@@ -55,6 +57,10 @@ export const es: Strings = {
         stay: "Quedarse",
     },
     unreachable: "El nodo no responde. ¿Está en marcha?",
+    broken: "La respuesta del nodo se cortó. Inténtelo de nuevo.",
+    refused: status => `El nodo lo ha rechazado (${status}).`,
+    badName: "De 1 a 64 letras sin acento, cifras, puntos, guiones y guiones "
+        + "bajos; al principio, una letra o una cifra.",
     notFound: {
         title: "No existe esa página",
         text: "No hay nada en esta dirección.",
@@ -103,7 +109,12 @@ export const es: Strings = {
         discard: "Descartar",
         moved: name =>
             `${name} ha escrito este elemento mientras usted escribía.`,
+        movedGone: name =>
+            `${name} ha borrado este elemento mientras usted escribía.`,
+        theirs: "Lo suyo junto a lo mío",
+        theirsHint: "Las líneas con menos son las mías; con más, las suyas.",
         takeTheirs: "Tomar lo suyo",
+        dropMine: "Descartar lo mío",
         keepMine: "Seguir con lo mío",
         remove: "Borrar elemento",
         removeText: "Se borra en todos los dispositivos. Su historial se "
@@ -146,7 +157,15 @@ export const es: Strings = {
             resolved: "Resuelto por una persona, o por la política del "
                 + "espacio.",
         },
-        now: "Lo que vale ahora, y lo que valía antes",
+        outcome: {
+            winner: "Se mantuvo el valor que valía.",
+            loser: "Se tomó el valor vencido.",
+            other: "Se escribió otro valor.",
+        },
+        now: "Vale ahora",
+        past: "Lo que hubo antes",
+        fields: "Un elemento de varios campos.",
+        meanwhile: "Este conflicto se ha resuelto mientras tanto.",
         keep: "Mantener este",
         take: "Tomar este",
         edit: "Escribir otro valor",
@@ -169,6 +188,8 @@ export const es: Strings = {
     mesh: {
         lead: "Los dispositivos que este conoce y cómo llega a ellos.",
         graph: "Cómo están conectados los dispositivos",
+        graphHint: "Las líneas son los enlaces de este dispositivo. Los que "
+            + "otros tienen entre sí los muestran sus propios paneles.",
         alone: "Este dispositivo está solo",
         aloneText: "Deje entrar a otro; ambos tendrán lo mismo desde entonces.",
         addDevice: "Añadir un dispositivo",

@@ -1,0 +1,64 @@
+// Text of others: what it holds that nobody sees, or that turns around what
+// stands beside it, is shown as its escape.
+import { Fragment, options } from "preact";
+import type { ComponentChild } from "preact";
+
+// Controls, marks and overrides of direction, and what takes no room. Joiners
+// (U+200C, U+200D) are left: words and pictures need them.
+const HIDDEN = new RegExp("[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e"
+    + "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
+    + "\\u{e0000}-\\u{e007f}]", "gu");
+const BREAKS = /^[\t\n]$/;
+
+function escapeOf(c: string): string {
+    return c.split("").map(unit => "\\u"
+        + unit.charCodeAt(0).toString(16).padStart(4, "0")).join("");
+}
+
+// As text of JSON, in which these escapes are what they stand for.
+export function escaped(text: string): string {
+    return text.replace(HIDDEN, c => BREAKS.test(c) ? c : escapeOf(c));
+}
+
+function parts(text: string): ComponentChild[] {
+    const made: ComponentChild[] = [];
+    let from = 0;
+    for (const found of text.matchAll(HIDDEN)) {
+        made.push(text.slice(from, found.index),
+            <span class="escape">{escapeOf(found[0])}</span>);
+        from = found.index + found[0].length;
+    }
+    return [...made, text.slice(from)];
+}
+
+// A key or a name: on its own, whatever direction it is written in.
+export function Text({ of }: { of: string }) {
+    return (
+        <bdi>{parts(of).map((part, i) => <Fragment key={i}>{part}</Fragment>)}
+        </bdi>
+    );
+}
+
+function seen<T>(child: T): T {
+    return (typeof child === "string" ? escaped(child)
+        : Array.isArray(child) ? child.map(seen) : child) as T;
+}
+
+const TOLD = ["title", "aria-label", "placeholder"];
+
+// Nothing is drawn that is not seen. What is written into a field is its
+// writer's own, and stays as it is.
+export function showAll(): void {
+    const before = options.vnode;
+    options.vnode = vnode => {
+        if (typeof vnode.type === "string") {
+            const props = vnode.props as Record<string, unknown>;
+            if (props.children !== undefined)
+                props.children = seen(props.children);
+            for (const name of TOLD)
+                if (typeof props[name] === "string")
+                    props[name] = escaped(props[name]);
+        }
+        before?.(vnode);
+    };
+}
