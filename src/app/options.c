@@ -253,7 +253,8 @@ int options_read_env(struct options *o, char *const *envp, struct errmsg *why)
             if (rc != SYNCLINE_OK)
                 return rc;
         }
-    return SYNCLINE_OK;
+    /* A profile may name the folder, which all commands look into. */
+    return set_fallbacks(o, why);
 }
 
 const char *options_strangers(const struct options *o)

@@ -327,6 +327,13 @@ TEST(profiles)
     check_value(o, "dir", "/data/syncline");
     check_source(o, "dir", "profile ha-addon");
     options_free(o);
+
+    /* Commands find the daemon by what the environment says. */
+    o = fresh();
+    CHECK_OK(options_read_env(
+        o, (char *[]){ (char[]){ "SYNCLINE_PROFILE=ha-addon" }, NULL }, NULL));
+    check_value(o, "dir", "/data/syncline");
+    options_free(o);
 }
 
 TEST(options_that_contradict_each_other)
