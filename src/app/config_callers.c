@@ -124,12 +124,23 @@ static void put_health(struct config_caller *c)
     buf_free(&b);
 }
 
+void callers_say_come(
+    struct config_face *f, const struct netaddr *from, bool is_syncline)
+{
+    char at[NETADDR_TEXT];
+
+    netaddr_format(at, from);
+    log_line(&f->log, LOG_LEVEL_INFO, "configsync", "%s has come", at);
+    if (is_syncline)
+        log_line(&f->log, LOG_LEVEL_INFO, "configsync",
+            "%s is a Syncline, too: pair the two (syncline invite), and they "
+            "keep all spaces the same, encrypted",
+            at);
+}
+
 static void open_link(struct config_caller *c, const struct http_request *r)
 {
     struct config_face *f = c->face;
-    char from[NETADDR_TEXT];
-
-    netaddr_format(from, &c->remote);
     http_upgrade(c->http, NULL);
     c->link = ++f->next_link;
     if (config_sync_open(f->sync, c->link, true, false, face_now()) !=
@@ -138,12 +149,8 @@ static void open_link(struct config_caller *c, const struct http_request *r)
         http_close_websocket(c->http, 1013, "memory ran out");
         return;
     }
-    log_line(&f->log, LOG_LEVEL_INFO, "configsync", "%s has come", from);
-    if (slice_has_prefix(http_field(r, "user-agent"), SLICE_LIT("Syncline/")))
-        log_line(&f->log, LOG_LEVEL_INFO, "configsync",
-            "%s is a Syncline, too: pair the two (syncline invite), and they "
-            "keep all spaces the same, encrypted",
-            from);
+    callers_say_come(f, &c->remote,
+        slice_has_prefix(http_field(r, "user-agent"), SLICE_LIT("Syncline/")));
 }
 
 static void on_sync(struct config_caller *c, const struct http_request *r)
@@ -389,5 +396,5 @@ size_t callers_n(const struct config_face *f)
 
     for (const struct config_caller *c = f->callers; c != NULL; c = c->next)
         n += c->link != 0;
-    return n;
+    return n + guests_n(f);
 }

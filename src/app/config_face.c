@@ -145,7 +145,7 @@ static void on_send(void *ctx, uint64_t link, struct slice text)
 {
     struct config_face *f = ctx;
 
-    if (!callers_send(f, link, text))
+    if (!callers_send(f, link, text) && !guests_send(f, link, text))
         (void)peers_send(f, link, text);
 }
 
@@ -319,6 +319,7 @@ static void config_face_free(struct config_face *f)
     if (f == NULL)
         return;
     callers_close(f);
+    guests_close(f);
     peers_close(f);
     config_sync_free(f->sync);
     rate_free(f->rate);

@@ -1,7 +1,8 @@
 /* config_face.h - config-sync instances and one item, kept the same: sync.h
  * with a loop, sockets and an engine.
  *
- * It serves WebSockets at /sync on a port of its own, and calls the URLs that
+ * It serves WebSockets at /sync on a port of its own, and by the hub on the
+ * node's, and calls the URLs that
  * it was given, again and again. The item is watched, and written for whoever
  * wrote it there, by his time. On the loop's thread. Law: whoever comes is of
  * a network that is admitted, does not come out of a web page, and does not
@@ -12,6 +13,7 @@
 #include "app/engine.h"
 #include "faces/configsync/rate.h"
 #include "faces/configsync/where.h"
+#include "faces/http/hub.h"
 
 struct config_face; /* opaque */
 
@@ -37,6 +39,8 @@ struct config_face_options {
 
 NODISCARD int config_face_new(
     struct config_face **out, const struct config_face_options *opt);
+/* For the node's own port; f NULL: none are served. It ends before f does. */
+struct hub_instances config_face_instances(struct config_face *f);
 /* The engine is open. EBUSY: somebody else has the port. */
 NODISCARD int config_face_start(
     struct config_face *f, struct engine *e, struct errmsg *why);

@@ -1,5 +1,6 @@
 /* config_face_impl.h - what config_face.c (the item), config_callers.c (who
- * comes) and config_peers.c (whom we call) share. */
+ * comes), config_guests.c (by the hub) and config_peers.c (whom we call) share.
+ */
 #ifndef SYNCLINE_APP_CONFIG_FACE_IMPL_H
 #define SYNCLINE_APP_CONFIG_FACE_IMPL_H
 
@@ -17,6 +18,7 @@
 
 struct config_peer; /* one that we call */
 struct config_caller;
+struct config_guest;
 
 struct config_face {
     struct config_face_options opt;
@@ -38,6 +40,7 @@ struct config_face {
     struct stream_listener *listeners[FACE_LISTEN_MAX];
     struct network admit[FACE_ADMIT_MAX];
     struct config_caller *callers;
+    struct config_guest *guests;
     struct config_peer *peers;
     uint64_t said_us; /* when a line about bad messages was logged */
     struct {
@@ -59,6 +62,15 @@ uint64_t callers_tick(struct config_face *f, uint64_t now_ms);
 void callers_stop(struct config_face *f);
 void callers_close(struct config_face *f);
 size_t callers_n(const struct config_face *f);
+/* For the log: it is connected. */
+void callers_say_come(
+    struct config_face *f, const struct netaddr *from, bool is_syncline);
+
+/* ---- config_guests.c ---- */
+
+bool guests_send(struct config_face *f, uint64_t link, struct slice text);
+void guests_close(struct config_face *f);
+size_t guests_n(const struct config_face *f);
 
 /* ---- config_peers.c ---- */
 

@@ -407,7 +407,8 @@ static int make_hub(struct daemon *d, struct errmsg *why)
         .connections = (size_t)options_int(o, "http.connections"),
         .stall_us = options_us(o, "http.stall"),
         .pages = dashboard_pages,
-        .pages_n = dashboard_pages_n };
+        .pages_n = dashboard_pages_n,
+        .instances = config_face_instances(d->configsync) };
 
     if (!options_bool(o, "http.enabled"))
         return SYNCLINE_OK;
@@ -455,12 +456,10 @@ static int roots_of(struct daemon *d, size_t *n, struct errmsg *why)
 
 static int make_faces(struct daemon *d, struct errmsg *why)
 {
-    int rc = make_hub(d, why);
+    int rc = config_options_face(
+        &d->configsync, options_now(d), &d->loop, d->log, why);
 
-    if (rc == SYNCLINE_OK)
-        rc = config_options_face(
-            &d->configsync, options_now(d), &d->loop, d->log, why);
-    return rc;
+    return rc == SYNCLINE_OK ? make_hub(d, why) : rc;
 }
 
 static int start_faces(struct daemon *d, struct errmsg *why)

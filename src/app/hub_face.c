@@ -390,7 +390,8 @@ int hub_face_start(struct hub_face *f, struct engine *e)
         .hosts_n = f->opt.hosts_n,
         .version = SYNCLINE_VERSION,
         .pages = f->opt.pages,
-        .pages_n = f->opt.pages_n };
+        .pages_n = f->opt.pages_n,
+        .instances = f->opt.instances };
     int rc;
 
     opt.tls_hosts = engine_web_hosts(e, &opt.tls_hosts_n);

@@ -19,6 +19,7 @@ struct hub_face_options {
     uint64_t stall_us;            /* who reads nothing for so long, is ended */
     const struct hub_page *pages; /* the dashboard; borrowed */
     size_t pages_n;
+    struct hub_instances instances;
 };
 
 NODISCARD int hub_face_new(

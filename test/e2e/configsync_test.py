@@ -8,6 +8,8 @@ import os
 import sys
 import time
 
+import websockets
+
 import instance
 from instance import Client, Hub, md5, message
 from node import Refused, World, main, wait_for
@@ -186,6 +188,76 @@ def health_and_what_else_is_asked_by_http():
         equal(ask("GET", "/health", Origin="http://127.0.0.1")[0], 403,
               "a page of the web")
         http_.close()
+
+
+def _bearer(node, *flags):
+    made = json.loads(node.do("token", "create", "--json", *flags))
+    return {"extra_headers": {"Authorization": "Bearer " + made["secret"]}}
+
+
+def the_nodes_own_port_serves_instances_under_its_protection():
+    with Scene("--configsync.instance", "hub") as s:
+        at = s.node.status()["listen"][0]
+        url = "ws://%s/sync" % at
+
+        def come(name, **options):
+            made = Client(s.loop, url, name, {"x": 0}, **options)
+            s.things.append(made)
+            return made
+
+        def refused(**options):
+            try:
+                come("nobody", **options)
+            except websockets.InvalidStatusCode as why:
+                return why.status_code
+            raise AssertionError("it was let in: %s" % options)
+        s.node.do("space", "add", "notes")
+        good = _bearer(s.node, "--name", "w", "--scope", "write", "--space",
+                       "config")
+        equal(refused(), 401, "without a token")
+        equal(refused(extra_headers={"Authorization": "Bearer x"}), 401,
+              "a wrong one")
+        equal(refused(**_bearer(s.node, "--name", "r", "--scope", "read")),
+              403, "one that may only read")
+        equal(refused(**_bearer(s.node, "--name", "n", "--scope", "write",
+                                "--space", "notes")), 403, "another space's")
+        equal(refused(origin="http://elsewhere.example", **good), 403,
+              "a page of another site")
+        equal(s.status()["callers"], 0, "who has come")
+        a, b = come("inst-a", **good), s.client("inst-b", {"x": 0})
+        text = message("config_update", "inst-a", CONFIG, 1795220724.6696308)
+        a.say(text)
+        equal(b.raw(), text, "what is passed on to the other port")
+        s.node.waits_for("config", CONFIG, "config")
+        b.say(text.replace("inst-a", "inst-b").replace("724", "725"))
+        equal(a.next()["instance_id"], "inst-b", "and from there")
+        s.node.put("config", {"x": 1}, "config")
+        wait_for("both hold it",
+                 lambda: a.config == b.config == {"x": 1})
+        a.say(message("config_request", "inst-a"))
+        equal(a.next("config_response")["config_data"], {"x": 1}, "answered")
+        big = {"k": "v" * (3 << 20)}  # more than other WebSockets may there
+        a.change(big)
+        wait_for("b holds it", lambda: b.config == big)
+        http_ = http.client.HTTPConnection(at, timeout=10)
+        http_.request("GET", "/health")
+        health = json.load(http_.getresponse())
+        http_.close()
+        equal((health["status"], health["instance_id"],
+               health["connected_clients"]), ("healthy", "hub", 2), "health")
+        s.node.do("token", "revoke", "w")
+        a.say(message("config_update", "inst-a", {"x": 9}))
+        equal(a.closed(), 1008, "its token is good no longer")
+        wait_for("it is gone", lambda: s.status()["callers"] == 1)
+        equal(s.config(), big, "what stands")
+        c = come("inst-c", **_bearer(s.node, "--name", "c", "--scope",
+                                     "write"))
+        s.node.stop()
+        equal(c.closed(), 1001, "the node stops")
+        s.node.flags = ["--configsync.server", "false"]
+        s.node.start()
+        url = "ws://%s/sync" % s.node.status()["listen"][0]
+        equal(refused(**good), 404, "none are served")
 
 
 def it_calls_a_hub_again_and_again():

@@ -181,6 +181,21 @@ class Socket:
         self.loop.close()
 
 
+def config_sync_instances_come_there_too():
+    with World() as w:
+        a, = w.nodes("a", flags=["--configsync.server", "true",
+                                 "--configsync.port", "0"])
+        made = json.loads(a.do("token", "create", "--name", "s", "--scope",
+                               "write", "--space", "config", "--json"))
+        with Socket(a, made["secret"], "/sync") as s:
+            s.send(type="config_update", timestamp=1795220724.5,
+                   instance_id="i", config_hash="", config_data={"x": 1})
+            a.waits_for("config", {"x": 1}, "config")
+        with Hub(a) as h:
+            h.ask("GET", "/sync", 426)
+            h.ask("POST", "/sync", 405)
+
+
 def several_watches_share_a_socket():
     with World() as w:
         a, b = w.mesh("a", "b")

@@ -63,7 +63,9 @@ TEST(the_greeting)
     CHECK_OK(http_world_open(&w, NULL));
     http_world_feed(&w, ASKS);
     CHECK(w.is_websocket);
-    http_upgrade(w.c, "syncline.v1"); /* later, when the head has gone */
+    http_upgrade(w.c,
+        &(struct http_socket){
+            .protocol = "syncline.v1" }); /* later, when the head has gone */
     CHECK_SLICE(http_world_sent(&w),
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\n"

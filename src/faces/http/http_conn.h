@@ -138,9 +138,14 @@ void http_end(struct http_conn *c);
 /* The answer under way is the last one: then it is over. */
 void http_close_after(struct http_conn *c);
 
-/* Accepts a WebSocket, if the request is_websocket; protocol NULL: none was
- * chosen of those in Sec-WebSocket-Protocol. */
-void http_upgrade(struct http_conn *c, const char *protocol);
+struct http_socket {
+    const char *protocol; /* chosen of those in Sec-WebSocket-Protocol; NULL:
+                             none was */
+    size_t message_max;   /* 0: that of the limits */
+};
+
+/* Accepts a WebSocket, if the request is_websocket; as NULL: as it comes. */
+void http_upgrade(struct http_conn *c, const struct http_socket *as);
 void http_send_message(struct http_conn *c, bool text, struct slice message);
 /* Ends it in order, with a code of RFC 6455, 7.4, that is not reserved, and a
  * reason below 123 bytes, or NULL. Nothing of it is told after that. */

@@ -64,7 +64,7 @@ static void on_ws_message(void *ctx, bool text, struct slice message)
     c->is_in_message = false;
 }
 
-static int put_upgrade(struct http_conn *c, const char *protocol)
+static int put_upgrade(struct http_conn *c, const struct http_socket *as)
 {
     struct buf *b = &c->out;
     int rc;
@@ -75,14 +75,15 @@ static int put_upgrade(struct http_conn *c, const char *protocol)
         "Sec-WebSocket-Accept: ");
     rc = ws_accept(b, slice_str(c->key));
     buf_put_str(b, "\r\n");
-    if (protocol != NULL)
-        buf_printf(b, "Sec-WebSocket-Protocol: %s\r\n", protocol);
+    if (as->protocol != NULL)
+        buf_printf(b, "Sec-WebSocket-Protocol: %s\r\n", as->protocol);
     buf_put_str(b, "\r\n");
     return rc;
 }
 
-void http_upgrade(struct http_conn *c, const char *protocol)
+void http_upgrade(struct http_conn *c, const struct http_socket *as)
 {
+    static const struct http_socket plain = { .protocol = NULL };
     const struct ws_events events = {
         .ctx = c, .send = on_ws_send, .on_message = on_ws_message
     };
@@ -92,9 +93,12 @@ void http_upgrade(struct http_conn *c, const char *protocol)
     if (!http_conn_is_asked(c, PHASE_BUSY))
         return;
     ENSURE(c->key[0] != 0);
-    rc = put_upgrade(c, protocol);
+    if (as == NULL)
+        as = &plain;
+    rc = put_upgrade(c, as);
     if (rc == SYNCLINE_OK)
-        rc = ws_new(&c->ws, &events, c->limits.message_max);
+        rc = ws_new(&c->ws, &events,
+            as->message_max > 0 ? as->message_max : c->limits.message_max);
     http_conn_enter(c, PHASE_WEBSOCKET);
     http_conn_written(c, had);
     if (rc != SYNCLINE_OK)

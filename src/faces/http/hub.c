@@ -223,6 +223,11 @@ static bool add_condition(struct hub_conn *c, const struct http_request *r,
     return true;
 }
 
+static bool has_instances(const struct hub_conn *c)
+{
+    return c->hub->opt.instances.space.ptr != NULL;
+}
+
 /* NULL: it has been answered. */
 static struct json *make_args(struct hub_conn *c, const struct http_request *r,
     const struct matched *m, struct arena *a)
@@ -234,6 +239,9 @@ static struct json *make_args(struct hub_conn *c, const struct http_request *r,
         hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
         return NULL;
     }
+    if (m->route->answer == ANSWER_INSTANCE && has_instances(c))
+        json_add(args, SLICE_LIT("space"),
+            json_new_str(a, c->hub->opt.instances.space));
     if (m->route->op != NULL)
         json_add(
             args, SLICE_LIT("op"), json_new_str(a, slice_str(m->route->op)));
@@ -286,8 +294,15 @@ static void ask(struct hub_conn *c, const struct json *args)
         port->pace(port->ctx, c->request, true);
 }
 
-static void upgrade(struct hub_conn *c, const struct http_request *r)
+static void upgrade(
+    struct hub_conn *c, const struct http_request *r, bool is_instance)
 {
+    const struct http_socket as = {
+        .protocol = http_list_has(r, "sec-websocket-protocol", "syncline.v1")
+            ? "syncline.v1"
+            : NULL,
+    };
+
     if (!r->is_websocket) {
         hub_problem(c, 426, "EUNSUPPORTED",
             SLICE_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
@@ -296,10 +311,10 @@ static void upgrade(struct hub_conn *c, const struct http_request *r)
     }
     c->route = NULL;
     c->socket = true;
-    http_upgrade(c->http,
-        http_list_has(r, "sec-websocket-protocol", "syncline.v1")
-            ? "syncline.v1"
-            : NULL);
+    if (is_instance)
+        hub_instance_open(c, r);
+    else
+        http_upgrade(c->http, &as);
 }
 
 static void carry_out(struct hub_conn *c, const struct http_request *r,
@@ -309,8 +324,9 @@ static void carry_out(struct hub_conn *c, const struct http_request *r,
         !add_condition(c, r, m->route, args, a))
         return;
     c->route = m->route;
-    if (m->route->answer == ANSWER_SOCKET) {
-        upgrade(c, r);
+    if (m->route->answer == ANSWER_SOCKET ||
+        m->route->answer == ANSWER_INSTANCE) {
+        upgrade(c, r, m->route->answer == ANSWER_INSTANCE);
         return;
     }
     if (m->route->answer == ANSWER_STREAM && r->method == HTTP_HEAD) {
@@ -360,6 +376,11 @@ static struct json *judge_head(struct hub_conn *c, const struct http_request *r,
 
     if (!hub_guard_origin(c, r) || hub_page(c, r) || !find_route(c, r, m, a))
         return NULL;
+    if (m->route->answer == ANSWER_INSTANCE && !has_instances(c)) {
+        hub_problem(c, 404, "ENOTFOUND", SLICE_NONE,
+            "no config-sync instances are served; see configsync.server");
+        return NULL;
+    }
     args = make_args(c, r, m, a);
     return args != NULL && hub_guard_access(c, r, m, args, a) ? args : NULL;
 }
@@ -392,13 +413,19 @@ static void on_request(
     arena_free(&a);
 }
 
+static void end_socket(struct hub_conn *c)
+{
+    hub_socket_end(c);
+    hub_instance_end(c);
+}
+
 static void give_up(struct hub_conn *c)
 {
     if (c->request != 0)
         c->hub->opt.port.cancel(c->hub->opt.port.ctx, c->request);
     c->request = 0;
     c->streams = false;
-    hub_socket_end(c);
+    end_socket(c);
 }
 
 static void on_gone(void *ctx, struct http_conn *http)
@@ -410,8 +437,13 @@ static void on_gone(void *ctx, struct http_conn *http)
 static void on_message(
     void *ctx, struct http_conn *http, bool text, struct slice message)
 {
+    struct hub_conn *c = http_conn_user(http);
+
     (void)ctx;
-    hub_socket_take(http_conn_user(http), text, message);
+    if (c->instance != 0)
+        hub_instance_take(c, text, message);
+    else
+        hub_socket_take(c, text, message);
 }
 
 /* ---- connections ---- */
@@ -488,7 +520,7 @@ static void look_at_token(struct hub_conn *c)
         return;
     c->token[0] = 0;
     if (c->socket) {
-        hub_socket_end(c);
+        end_socket(c);
         http_close_websocket(c->http, 1008, "the token is good no longer");
     } else {
         c->hub->opt.port.cancel(c->hub->opt.port.ctx, c->request);
@@ -518,7 +550,7 @@ void hub_conn_tick(struct hub_conn *c, uint64_t now_us)
 void hub_conn_stop(struct hub_conn *c)
 {
     c->is_stopping = true;
-    hub_socket_end(c);
+    end_socket(c);
     if (c->socket)
         http_close_websocket(c->http, 1001, "the node stops");
 }

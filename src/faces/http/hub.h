@@ -67,6 +67,19 @@ struct hub_port {
     uint64_t (*wall_us)(void *ctx); /* since the Unix epoch */
 };
 
+/* Config-sync instances that come to /sync (faces/configsync): JSON both ways,
+ * by whoever may write in that space. */
+struct hub_instances {
+    void *ctx;
+    struct slice space; /* ptr NULL: none are served */
+    size_t message_max;
+    /* Who it is from now on; 0: none may come now. */
+    uint64_t (*open)(void *ctx, struct hub_conn *c, const struct netaddr *from,
+        bool is_syncline);
+    void (*take)(void *ctx, uint64_t link, bool text, struct slice message);
+    void (*close)(void *ctx, uint64_t link);
+};
+
 struct hub_options {
     struct hub_port port;
     uint16_t tcp_port;         /* that hosts are named with */
@@ -78,6 +91,7 @@ struct hub_options {
     const char *version;
     const struct hub_page *pages; /* borrowed; none: there is no dashboard */
     size_t pages_n;
+    struct hub_instances instances;
 };
 
 struct hub; /* opaque */
@@ -109,6 +123,8 @@ void hub_conn_pace(struct hub_conn *c, bool slow);
 const char *hub_conn_place(const struct hub_conn *c);
 /* Nothing is to be read of it for now. */
 bool hub_conn_is_deaf(const struct hub_conn *c);
+/* To an instance, as long as it is one. Nobody is called back. */
+void hub_conn_tell(struct hub_conn *c, struct slice text);
 struct http_conn *hub_conn_http(struct hub_conn *c);
 
 #endif

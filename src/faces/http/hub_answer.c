@@ -230,23 +230,31 @@ static void put_health(struct hub_conn *c, const struct json *answer)
     const struct json *trouble = json_get(audit, "trouble");
     const int64_t us = json_get_int(json_get(answer, "clock"), "time", 0);
     const bool ready = trouble == NULL || trouble->type == JSON_NULL;
+    const struct json *face = json_get(answer, "configsync");
+    struct slice name = json_get_str(answer, "device");
     struct buf b = { 0 };
-    unsigned n = 0;
+    uint64_t n = 0;
 
+    if (face != NULL)
+        name = json_get_str(face, "instance_id");
     for (const struct json *p = peers != NULL ? peers->first : NULL; p != NULL;
          p = p->next)
         n += is_connected(p);
+    if (face != NULL)
+        n = (uint64_t)json_get_int(face, "callers", 0);
     buf_printf(&b, "{\"status\":\"%s\",\"live\":true,\"ready\":%s",
         ready ? "healthy" : "unhealthy", ready ? "true" : "false");
     /* It wants no token, so that who is elsewhere hears no more. */
-    if (netaddr_is_loopback(&c->who.remote))
+    if (netaddr_is_loopback(&c->who.remote)) {
+        buf_put_str(&b, ",\"instance_id\":");
+        json_print_string(&b, name, true);
         buf_printf(&b,
-            ",\"instance_id\":\"%.*s\",\"connected_clients\":%u,"
+            ",\"connected_clients\":%llu,"
             "\"timestamp\":%lld.%06lld,\"model_loaded\":false,\"model\":null,"
             "\"version\":\"%s\"",
-            SLICE_FMT(json_get_str(answer, "device")), n,
-            (long long)(us / 1000000), (long long)(us % 1000000),
-            c->hub->opt.version);
+            (unsigned long long)n, (long long)(us / 1000000),
+            (long long)(us % 1000000), c->hub->opt.version);
+    }
     buf_put_str(&b, "}\n");
     hub_respond(
         c, ready ? 200 : 503, "application/json", SLICE_NONE, buf_slice(&b));

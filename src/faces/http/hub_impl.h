@@ -23,6 +23,7 @@ struct hub_conn {
     bool streams, slow;
     bool socket;               /* it speaks WebSocket */
     struct hub_watch *watches; /* over that */
+    uint64_t instance;         /* that speaks over it; 0: none */
     char token[HUB_TOKEN_ID];  /* of what is under way; "": none */
     char place[HUB_TOKEN_ID];  /* whose place it has; "": nobody's yet */
     struct buf known; /* entity tags that the caller has already, as they came;
@@ -60,6 +61,12 @@ void hub_socket_take(struct hub_conn *c, bool text, struct slice message);
 void hub_socket_pace(struct hub_conn *c, bool slow);
 /* Nobody listens any more. */
 void hub_socket_end(struct hub_conn *c);
+
+/* ---- hub_instance.c ---- */
+
+void hub_instance_open(struct hub_conn *c, const struct http_request *r);
+void hub_instance_take(struct hub_conn *c, bool text, struct slice message);
+void hub_instance_end(struct hub_conn *c);
 
 /* ---- hub_page.c ---- */
 

@@ -113,6 +113,7 @@ static void put_responses(struct buf *b, const struct route *r)
         [ANSWER_VALUE] = "application/json",
         [ANSWER_STREAM] = "text/event-stream",
         [ANSWER_SOCKET] = "application/json",
+        [ANSWER_INSTANCE] = "application/json",
         [ANSWER_SESSION] = "application/json",
         [ANSWER_HEALTH] = "application/json",
         [ANSWER_METRICS] = "text/plain",
@@ -122,7 +123,9 @@ static void put_responses(struct buf *b, const struct route *r)
     buf_printf(b,
         ",\"responses\":{\"%s\":{\"description\":\"it is so\","
         "\"content\":{\"%s\":{\"schema\":",
-        r->answer == ANSWER_SOCKET ? "101" : "200", types[r->answer]);
+        r->answer == ANSWER_SOCKET || r->answer == ANSWER_INSTANCE ? "101"
+                                                                   : "200",
+        types[r->answer]);
     openapi_put_answer(b, r->id);
     buf_put_str(
         b, "}}},\"default\":{\"$ref\":\"#/components/responses/problem\"}}");

@@ -163,6 +163,11 @@ const struct route routes[] = {
         .summary = "Watches over a WebSocket, protocol `syncline.v1`; a page "
                    "gives its token as another one, `bearer.TOKEN`" },
 
+    { HTTP_GET, "/sync", HUB_WRITE, NULL, BODY_NONE, ANSWER_INSTANCE,
+        .id = "configSync", .tag = "items",
+        .summary = "Messages of a config-sync instance over a WebSocket, if "
+                   "such are served" },
+
     { HTTP_GET, "/v1/conflicts", HUB_READ, "conflicts", BODY_NONE,
         ANSWER_OBJECT, .id = "listConflicts", .tag = "conflicts",
         .summary = "What lost against a concurrent change",
@@ -361,7 +366,7 @@ static bool fits(const struct route *r, struct slice path, struct matched *m)
 static bool has_head(const struct route *r)
 {
     return r->method == HTTP_GET && r->answer != ANSWER_STREAM &&
-        r->answer != ANSWER_SOCKET;
+        r->answer != ANSWER_SOCKET && r->answer != ANSWER_INSTANCE;
 }
 
 int route_match(struct matched *out, enum http_method method, struct slice path,

@@ -33,11 +33,12 @@ enum body_kind {
 };
 
 enum answer_kind {
-    ANSWER_OBJECT,  /* what the node answers, without `ok` */
-    ANSWER_VALUE,   /* its member `value`, with ETag */
-    ANSWER_STREAM,  /* Server-Sent Events */
-    ANSWER_SOCKET,  /* WebSocket */
-    ANSWER_SESSION, /* with the cookie of one, or its end */
+    ANSWER_OBJECT,   /* what the node answers, without `ok` */
+    ANSWER_VALUE,    /* its member `value`, with ETag */
+    ANSWER_STREAM,   /* Server-Sent Events */
+    ANSWER_SOCKET,   /* WebSocket */
+    ANSWER_INSTANCE, /* WebSocket, of a config-sync instance */
+    ANSWER_SESSION,  /* with the cookie of one, or its end */
     ANSWER_HEALTH,
     ANSWER_METRICS,
     ANSWER_OPENAPI,
