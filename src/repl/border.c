@@ -52,7 +52,7 @@ int border_sealer(struct node *n, const struct space *sp, struct sealer *out)
     const struct keyring_key *current = keyring_current(ring);
     const struct space_token *token = space_token_of(n, sp);
     struct envelope_keys *keys =
-        arena_alloc(&n->step, (ring->n + 1) * sizeof *keys);
+        arena_alloc(&n->step, (ring->n + n->voided.n + 1) * sizeof *keys);
     struct sealer s = { .node = n, .space = sp, .keys = keys };
     uint8_t first[KEY_LEN];
     int rc = keys == NULL ? SYNCLINE_ENOMEM : border_first_key(n, token, first);
@@ -62,6 +62,13 @@ int border_sealer(struct node *n, const struct space *sp, struct sealer *out)
         if (rc == SYNCLINE_OK && (&ring->e[i] == current || current == NULL))
             s.current = s.keys_n;
         s.keys_n += rc == SYNCLINE_OK;
+        if (rc == SYNCLINE_ENOTFOUND)
+            rc = SYNCLINE_OK;
+    }
+    for (uint32_t i = 0; i < n->voided.n && rc == SYNCLINE_OK; i++) {
+        rc = add_key(
+            n, token, &n->voided.e[i], first, &keys[s.keys_n + s.voided_n]);
+        s.voided_n += rc == SYNCLINE_OK;
         if (rc == SYNCLINE_ENOTFOUND)
             rc = SYNCLINE_OK;
     }

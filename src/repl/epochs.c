@@ -63,6 +63,8 @@ static int load_key(struct node *n, struct keyring *ring, uint64_t epoch,
     int rc = keyring_note(
         ring, epoch, id, members_key_spoiled(n->members, epoch, id));
 
+    if (was == NULL)
+        was = keyring_find(&n->voided, epoch, id);
     return rc == SYNCLINE_OK && was != NULL && was->whole
         ? keyring_put(ring, n->opt.crypto, epoch, was->key)
         : rc;
@@ -79,6 +81,35 @@ static int load_secret(struct node *n, struct keyring *ring)
     if (rc == SYNCLINE_OK)
         rc = keyring_id_of(&id, n->opt.crypto, n->mesh_secret);
     return rc == SYNCLINE_OK ? load_key(n, ring, 0, &id) : rc;
+}
+
+/* What was written under a key before anybody had heard that it does not count
+ * is at relays still, and maybe nowhere else: who was given the key can open
+ * it. As many as somebody can make who is no admin any more are not kept. */
+static int load_voided(
+    struct node *n, const struct keyring *ring, struct keyring *out)
+{
+    struct members_wrap w;
+    struct key_id id;
+    uint64_t epoch;
+    int rc = SYNCLINE_OK;
+
+    for (size_t i = 0; rc == SYNCLINE_OK && out->n < KEYRING_VOIDED_MAX &&
+         members_voided_key_at(n->members, i, &epoch, &id);
+         i++)
+        if (keyring_find(ring, epoch, &id) == NULL)
+            rc = load_key(n, out, epoch, &id);
+    for (size_t i = 0; rc == SYNCLINE_OK && out->n > 0 &&
+         members_voided_wrap_at(n->members, &n->device, i, &w);
+         i++) {
+        const struct keyring_key *key =
+            keyring_find(out, w.wrap.epoch, &w.wrap.id);
+        const uint8_t *peer = members_kx(n->members, &w.wrap.from);
+
+        if (peer != NULL && key != NULL && !key->whole)
+            rc = take_wrap(n, out, &w, peer);
+    }
+    return rc;
 }
 
 static int add_beacon(struct node *n, const struct keyring_key *key)
@@ -175,7 +206,7 @@ static int drop_keys(struct node *n, const struct keyring *ring)
 
 int epochs_load(struct node *n)
 {
-    struct keyring ring = { 0 };
+    struct keyring ring = { 0 }, voided = { 0 };
     struct key_id id;
     uint64_t epoch;
     int rc = load_secret(n, &ring);
@@ -186,14 +217,20 @@ int epochs_load(struct node *n)
     if (rc == SYNCLINE_OK)
         rc = unwrap(n, &ring);
     if (rc == SYNCLINE_OK)
+        rc = load_voided(n, &ring, &voided);
+    if (rc == SYNCLINE_OK)
         rc = drop_keys(n, &ring);
     if (rc != SYNCLINE_OK) {
         keyring_free(&ring);
+        keyring_free(&voided);
         return rc;
     }
-    n->keys_came = n->keys_came || held(&ring) > held(&n->keyring);
+    n->keys_came = n->keys_came ||
+        held(&ring) + held(&voided) > held(&n->keyring) + held(&n->voided);
     keyring_free(&n->keyring);
+    keyring_free(&n->voided);
     n->keyring = ring;
+    n->voided = voided;
     return load_beacons(n);
 }
 

@@ -19,6 +19,7 @@
 #include "crypto/port.h"
 
 #define KEY_ID_LEN 16
+#define KEYRING_VOIDED_MAX 64
 #define KEYRING_EPOCH_MAX ((uint64_t)1 << 40)
 
 struct key_id {

@@ -273,10 +273,12 @@ int members_set(
 
 static bool answers_differ(const struct answer *a, const struct answer *b)
 {
-    bool differ = a->counting_n != b->counting_n;
+    bool differ = a->counting_n != b->counting_n || a->voided_n != b->voided_n;
 
     for (size_t i = 0; i < a->counting_n && !differ; i++)
         differ = cert_id_cmp(&a->counting[i]->id, &b->counting[i]->id) != 0;
+    for (size_t i = 0; i < a->voided_n && !differ; i++)
+        differ = cert_id_cmp(&a->voided[i]->id, &b->voided[i]->id) != 0;
     return differ;
 }
 

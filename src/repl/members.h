@@ -176,6 +176,13 @@ bool members_key_at(
 /* All that is wrapped for a device, one after the other. */
 bool members_wrap_at(const struct members *m, const struct device_id *to,
     size_t ix, struct members_wrap *out);
+/* The same of keys that do not count, though whoever made them was an admin
+ * once: nothing is put under them any more. A key may be there twice, and be
+ * one that counts; wraps that count are the last ones. */
+bool members_voided_key_at(
+    const struct members *m, size_t ix, uint64_t *epoch, struct key_id *id);
+bool members_voided_wrap_at(const struct members *m, const struct device_id *to,
+    size_t ix, struct members_wrap *out);
 /* Has it been given all of that key which it may have? */
 bool members_key_given(const struct members *m, const struct member *to,
     uint64_t epoch, const struct key_id *id);

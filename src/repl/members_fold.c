@@ -612,6 +612,19 @@ static int by_id_const(const void *a, const void *b)
     return cert_id_cmp(&(*x)->id, &(*y)->id);
 }
 
+static int list_voided(const struct fold *f, struct answer *out)
+{
+    out->voided = arena_alloc(&out->arena, ((size_t)f->n + 1) * sizeof(void *));
+    if (out->voided == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < f->n; i++)
+        if (f->all[i]->structural && !f->all[i]->counts &&
+            cert_is_of_key(f->all[i]))
+            out->voided[out->voided_n++] = f->all[i];
+    qsort(out->voided, out->voided_n, sizeof(void *), by_id_const);
+    return SYNCLINE_OK;
+}
+
 static int list_counting(const struct fold *f, struct answer *out)
 {
     size_t room = ((size_t)f->n + f->kx_n + 1) * sizeof(void *);
@@ -657,6 +670,8 @@ int fold_answer(struct members *m, struct answer *out)
         rc = stand_all(&f, out);
     if (rc == SYNCLINE_OK)
         rc = list_counting(&f, out);
+    if (rc == SYNCLINE_OK)
+        rc = list_voided(&f, out);
     arena_free(&arena);
     return rc;
 }

@@ -95,6 +95,8 @@ struct answer {
     size_t counting_n;
     const struct cert **heads; /* of those, which are before no other */
     size_t heads_n;
+    const struct cert **voided; /* of keys: could have counted; by id */
+    size_t voided_n;
 };
 
 struct members {

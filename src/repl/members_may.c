@@ -162,19 +162,29 @@ const uint8_t *members_kx(
     return NULL;
 }
 
-bool members_key_at(
-    const struct members *m, size_t ix, uint64_t *epoch, struct key_id *id)
+static bool key_at(const struct cert *const *certs, size_t n, size_t ix,
+    uint64_t *epoch, struct key_id *id)
 {
-    for (size_t i = 0; i < m->answer.counting_n; i++) {
-        const struct cert *c = m->answer.counting[i];
-
-        if (c->kind != CERT_ROTATE || ix-- > 0)
+    for (size_t i = 0; i < n; i++) {
+        if (certs[i]->kind != CERT_ROTATE || ix-- > 0)
             continue;
-        *epoch = c->epoch;
-        *id = c->key_id;
+        *epoch = certs[i]->epoch;
+        *id = certs[i]->key_id;
         return true;
     }
     return false;
+}
+
+bool members_key_at(
+    const struct members *m, size_t ix, uint64_t *epoch, struct key_id *id)
+{
+    return key_at(m->answer.counting, m->answer.counting_n, ix, epoch, id);
+}
+
+bool members_voided_key_at(
+    const struct members *m, size_t ix, uint64_t *epoch, struct key_id *id)
+{
+    return key_at(m->answer.voided, m->answer.voided_n, ix, epoch, id);
 }
 
 static bool is_of(const struct cert *c, uint64_t epoch, const struct key_id *id)
@@ -183,14 +193,14 @@ static bool is_of(const struct cert *c, uint64_t epoch, const struct key_id *id)
         memcmp(c->key_id.b, id->b, KEY_ID_LEN) == 0;
 }
 
-bool members_wrap_at(const struct members *m, const struct device_id *to,
-    size_t ix, struct members_wrap *out)
+static bool wrap_at(const struct cert *const *certs, size_t n,
+    const struct device_id *to, size_t *ix, struct members_wrap *out)
 {
-    for (size_t i = 0; i < m->answer.counting_n; i++) {
-        const struct cert *c = m->answer.counting[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct cert *c = certs[i];
 
         for (uint32_t k = 0; k < c->wraps_n; k++) {
-            if (!device_eq(&c->wraps[k].to, to) || ix-- > 0)
+            if (!device_eq(&c->wraps[k].to, to) || (*ix)-- > 0)
                 continue;
             *out = (struct members_wrap){ { c->by, *to, c->epoch, c->key_id },
                 c->wraps[k].sealed };
@@ -198,6 +208,19 @@ bool members_wrap_at(const struct members *m, const struct device_id *to,
         }
     }
     return false;
+}
+
+bool members_wrap_at(const struct members *m, const struct device_id *to,
+    size_t ix, struct members_wrap *out)
+{
+    return wrap_at(m->answer.counting, m->answer.counting_n, to, &ix, out);
+}
+
+bool members_voided_wrap_at(const struct members *m, const struct device_id *to,
+    size_t ix, struct members_wrap *out)
+{
+    return wrap_at(m->answer.voided, m->answer.voided_n, to, &ix, out) ||
+        wrap_at(m->answer.counting, m->answer.counting_n, to, &ix, out);
 }
 
 /* May it still have all that was wrapped for it? */

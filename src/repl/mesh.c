@@ -46,6 +46,7 @@ void mesh_free(struct node *n)
     invites_free(n->invites);
     peers_free(n->peers);
     keyring_free(&n->keyring);
+    keyring_free(&n->voided);
     copies_free(&n->copies);
     roster_forget(&n->roster);
 }

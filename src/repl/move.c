@@ -173,6 +173,7 @@ static int enter_mesh(struct node *n, const struct pair_welcome *w,
     door_forget(n);
     silences_free(n);
     keyring_free(&n->keyring);
+    keyring_free(&n->voided);
     n->removed_told = false;
     txn_del(&n->txn, TABLE_META, SLICE_LIT(META_REMOVED));
     txn_del(&n->txn, TABLE_META, SLICE_LIT(META_KEYS));

@@ -202,6 +202,7 @@ struct node {
     uint64_t next_conn;
     uint64_t beacon_due_us;
     struct keyring keyring;
+    struct keyring voided; /* keys that do not count any more: they open */
     /* The first is for our own; those of others may be older. */
     struct beacon_key beacon_keys[BEACON_KEYS];
     uint32_t beacon_keys_n;

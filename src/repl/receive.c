@@ -41,7 +41,7 @@ static int look_at_changes(
         if (!sp->orphans)
             sp->orphans = owner_of(n, &c->dot.replica) == NULL;
         rc = node_is_mine(n, &c->dot.replica) ? look_at_own(n, sp, c)
-                                              : SYNCLINE_OK;
+                                              : rekey_look(n, sp, c);
         if (rc != SYNCLINE_OK)
             return rc;
     }

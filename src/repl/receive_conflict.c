@@ -123,6 +123,16 @@ static int is_here(struct node *n, const struct space *sp, struct slice tail,
     return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
 }
 
+/* Others may not be able to open it. */
+static int look_at_keys(struct node *n, struct space *sp,
+    const struct sealer *by, const struct sealed_record *record)
+{
+    bool voided;
+    int rc = sealed_record_voided(by, record, &voided);
+
+    return rc == SYNCLINE_OK && voided ? rekey_record(n, sp) : rc;
+}
+
 /* One that does not open is nothing to us: it claims no change. But if it is a
  * key that we lack, it has to come again. If nobody holds that any more, it
  * keeps nothing else back; and of what lost all are to hear then, even if only
@@ -145,6 +155,10 @@ static int receive_conflict(struct node *n, struct space *sp,
     n->counts.conflicts_received++;
     rc = is_here(n, sp, clear.tail, clear.bytes, &here);
     if (rc != SYNCLINE_OK || (here && !PLANTED(TOLD_AGAIN)))
+        return rc;
+    if (by != NULL && !sp->staged)
+        rc = look_at_keys(n, sp, by, &sealed);
+    if (rc != SYNCLINE_OK)
         return rc;
     return take_conflict(n, sp, clear.tail, clear.bytes, by != NULL, t);
 }

@@ -81,16 +81,35 @@ static bool is_lost(const struct reissue *r, const struct rid *replica)
     return node_is_mine(n, replica) && !rid_eq(replica, &n->replica);
 }
 
-/* Who has it over a relay could open it no more, nor could others seal it. */
-static bool is_unkeyed(const struct node *n, const struct change *c)
+static bool key_of(const struct change *c, uint64_t *epoch, struct key_id *id)
 {
     struct proof p;
-    struct key_id id;
 
     if (proof_read(&p, c->proof) != SYNCLINE_OK || p.head.epoch == 0)
         return false;
-    memcpy(id.b, p.head.key_id, KEY_ID_LEN);
-    return keyring_find(&n->keyring, p.head.epoch, &id) == NULL;
+    *epoch = p.head.epoch;
+    memcpy(id->b, p.head.key_id, KEY_ID_LEN);
+    return true;
+}
+
+/* Who comes new could not open it, nor could others seal it. */
+static bool is_unkeyed(const struct node *n, const struct change *c)
+{
+    struct key_id id;
+    uint64_t epoch;
+
+    return key_of(c, &epoch, &id) &&
+        keyring_find(&n->keyring, epoch, &id) == NULL;
+}
+
+/* The same, and it is known that it will stay so. */
+static bool is_voided(const struct node *n, const struct change *c)
+{
+    struct key_id id;
+    uint64_t epoch;
+
+    return n->voided.n > 0 && key_of(c, &epoch, &id) &&
+        keyring_find(&n->voided, epoch, &id) != NULL;
 }
 
 static bool is_orphan(const struct reissue *r, const struct change *c)
@@ -415,12 +434,23 @@ int rekey_later(struct node *n, struct space *sp)
     if (sp->sealed || space_is_open(sp))
         return SYNCLINE_OK;
     sp->unkeyed = true;
+    if (sp->held_due_us == 0 && n->voided.n > 0)
+        sp->held_due_us = my_turn_us(n);
     return note_rekeying(n);
 }
 
 int rekey_look(struct node *n, struct space *sp, const struct change *c)
 {
-    return is_unkeyed(n, c) ? rekey_later(n, sp) : SYNCLINE_OK;
+    const bool is =
+        node_is_mine(n, &c->dot.replica) ? is_unkeyed(n, c) : is_voided(n, c);
+
+    return is ? rekey_later(n, sp) : SYNCLINE_OK;
+}
+
+int rekey_record(struct node *n, struct space *sp)
+{
+    sp->untold = true;
+    return rekey_later(n, sp);
 }
 
 int rekey_load(struct node *n)

@@ -7,14 +7,26 @@
 
 /* ---- names and values ---- */
 
-const struct envelope_keys *sealer_keys(
-    const struct sealer *s, uint64_t epoch, const uint8_t id[KEY_ID_LEN])
+static const struct envelope_keys *find(const struct sealer *s, uint32_t n,
+    uint64_t epoch, const uint8_t id[KEY_ID_LEN])
 {
-    for (uint32_t i = 0; i < s->keys_n; i++)
+    for (uint32_t i = 0; i < n; i++)
         if (s->keys[i].epoch == epoch &&
             (epoch == 0 || memcmp(s->keys[i].id, id, KEY_ID_LEN) == 0))
             return &s->keys[i];
     return NULL;
+}
+
+const struct envelope_keys *sealer_keys(
+    const struct sealer *s, uint64_t epoch, const uint8_t id[KEY_ID_LEN])
+{
+    return find(s, s->keys_n, epoch, id);
+}
+
+const struct envelope_keys *sealer_opens(
+    const struct sealer *s, uint64_t epoch, const uint8_t id[KEY_ID_LEN])
+{
+    return find(s, s->keys_n + s->voided_n, epoch, id);
 }
 
 static const struct crypto_port *crypto_of(const struct sealer *s)

@@ -23,7 +23,8 @@ struct sealer {
     const struct space *space;
     const struct envelope_keys *keys; /* those that are held, maybe none */
     uint32_t keys_n;
-    uint32_t current; /* of them: for what names none */
+    uint32_t voided_n; /* behind them: what opens, and is not sealed under */
+    uint32_t current;  /* of them: for what names none */
 };
 
 /* An item under a key and, in the arena, what a relay has of it. ENOTFOUND: a
@@ -75,6 +76,11 @@ struct sealed_lock {
 NODISCARD int sealed_record_lock(const struct sealer *s,
     const struct sealed_record *sealed, struct sealed_lock *out, bool *locked);
 
+/* Is any of it under a key that the mesh has not? Whoever comes new is not
+ * given that. */
+NODISCARD int sealed_record_voided(
+    const struct sealer *s, const struct sealed_record *sealed, bool *voided);
+
 /* ---- what names and values are made of ---- */
 
 #define SEALED_NAME_LEN (2 * SHA256_LEN)
@@ -82,6 +88,9 @@ NODISCARD int sealed_record_lock(const struct sealer *s,
 
 /* NULL: it is not held. */
 const struct envelope_keys *sealer_keys(
+    const struct sealer *s, uint64_t epoch, const uint8_t id[KEY_ID_LEN]);
+/* To open what is there. */
+const struct envelope_keys *sealer_opens(
     const struct sealer *s, uint64_t epoch, const uint8_t id[KEY_ID_LEN]);
 NODISCARD int sealed_item_name(const struct sealer *s, struct slice key,
     struct slice *out, struct arena *a);

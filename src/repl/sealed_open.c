@@ -62,7 +62,7 @@ static int open_seal(struct opening *o, const struct envelope_seal_head *head,
 {
     int rc;
 
-    *keys = sealer_keys(o->by, head->epoch, head->key_id);
+    *keys = sealer_opens(o->by, head->epoch, head->key_id);
     if (*keys == NULL)
         return SYNCLINE_ENOTFOUND;
     buf_clear(&o->plain);
@@ -126,7 +126,7 @@ static int open_rest(struct opening *o, const struct change *from,
         rc = envelope_own_tag(own, crypto_of(o), keys, *plain);
     if (rc != SYNCLINE_OK)
         return rc;
-    to->keys = sealer_keys(o->by, to->proof.head.epoch, to->proof.head.key_id);
+    to->keys = sealer_opens(o->by, to->proof.head.epoch, to->proof.head.key_id);
     if (to->keys == NULL)
         return SYNCLINE_ENOTFOUND;
     if (to->keys != keys || memcmp(own, rest.seal.tag, sizeof own) != 0)

@@ -156,7 +156,7 @@ static int look_at_side(const struct sealer *s, const struct contender *c,
         is_nowhere(c) ? SYNCLINE_EMALFORMED : sealed_read_cell(c->value, &cell);
 
     *locked = rc == SYNCLINE_OK &&
-        sealer_keys(s, cell.seal.epoch, cell.seal.key_id) == NULL;
+        sealer_opens(s, cell.seal.epoch, cell.seal.key_id) == NULL;
     if (*locked)
         rc = has_key(s, c, &has);
     *counts = *counts || (*locked && has);
@@ -179,6 +179,22 @@ int sealed_record_lock(const struct sealer *s,
     }
     *locked = rc == SYNCLINE_OK && (out->lost || won);
     return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
+}
+
+int sealed_record_voided(
+    const struct sealer *s, const struct sealed_record *sealed, bool *voided)
+{
+    struct conflict_record c;
+    struct slice name;
+    bool lost = true, won = true;
+    int rc = read_record(sealed, &name, &c);
+
+    if (rc == SYNCLINE_OK && !is_nowhere(&c.loser))
+        rc = has_key(s, &c.loser, &lost);
+    if (rc == SYNCLINE_OK && !is_nowhere(&c.winner))
+        rc = has_key(s, &c.winner, &won);
+    *voided = !lost || !won;
+    return rc;
 }
 
 /* ENOTFOUND: it may be opened yet. */

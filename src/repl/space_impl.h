@@ -419,11 +419,14 @@ NODISCARD int orphans_tick(struct node *n);
  * has left, wrote under it is written again, once it may; also later. So is,
  * some time after that, what others wrote and did not write again. */
 NODISCARD int rekey_begin(struct node *n);
-/* It may hold such changes of lost replicas: the record of a key can have been
- * lost with a disk, and what was written under it not. */
+/* It may hold such changes: of lost replicas, as the record of a key can have
+ * been lost with a disk, and what was written under it not; of anybody, if they
+ * came after it was heard that the key does not count. */
 NODISCARD int rekey_later(struct node *n, struct space *sp);
 NODISCARD int rekey_look(
     struct node *n, struct space *sp, const struct change *c);
+/* A relay had told of a conflict under such a key. */
+NODISCARD int rekey_record(struct node *n, struct space *sp);
 NODISCARD int rekey_load(struct node *n); /* what an earlier run has left */
 NODISCARD int rekey_tick(struct node *n);
 /* What does not count, as a change of our own. */

@@ -313,7 +313,9 @@ static struct holder *holder_of(const struct fields *f, uint64_t epoch)
     copy(h->node.mesh.b, MESH_ID_LEN, f->e[2]);
     copy(h->space.token.b, SPACE_TOKEN_LEN, f->e[3]);
     h->keys = keys_of(f, epoch);
-    h->sealer = (struct sealer){ &h->node, &h->space, &h->keys, 1, 0 };
+    h->sealer = (struct sealer){
+        .node = &h->node, .space = &h->space, .keys = &h->keys, .keys_n = 1
+    };
     return h;
 }
 

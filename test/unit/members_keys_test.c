@@ -74,6 +74,46 @@ TEST(a_new_key_is_wrapped_for_each_and_spoiled_by_a_removal)
     village_free(&v);
 }
 
+/* Whoever was given it can open what is under it. */
+TEST(a_key_that_does_not_count_is_told_apart)
+{
+    struct village v;
+    struct keyring ring = { 0 }, got = { 0 };
+    struct record r[7] = { { { 0 }, { 0 } } };
+    struct members_wrap w;
+    struct members *m;
+    struct key_id id;
+    uint64_t epoch = 0;
+
+    village_init(&v);
+    tell_all(&v, &v.founder);
+    r[0] = told(&v, admit(&v, 0, 1));
+    r[1] = told(&v, say(&v, 0, 2, ROLE_MEMBER, NULL, 0));
+    for (int i = 0; i < 3; i++)
+        r[2 + i] = tell_kx(&v, i);
+    CHECK_OK(rotate(&v, 1, &ring, 1, &r[5])); /* of which 0 has not heard */
+    r[6] = told(&v, expel(&v, 0, 1));
+    m = v.people[2].view;
+    CHECK(!members_voided_key_at(m, 0, &epoch, &id));
+    CHECK(!members_voided_wrap_at(m, id_of(&v, 2), 0, &w));
+    CHECK_OK(set(m, &r[5]));
+    CHECK(fold(m));
+    CHECK(!members_key_at(m, 0, &epoch, &id));
+    CHECK(!members_wrap_at(m, id_of(&v, 2), 0, &w));
+    CHECK(members_voided_key_at(m, 0, &epoch, &id));
+    CHECK_UINT(epoch, 1);
+    CHECK(!members_voided_key_at(m, 1, &epoch, &id));
+    CHECK(members_voided_wrap_at(m, id_of(&v, 2), 0, &w));
+    CHECK_OK(keyring_unwrap(&got, &v.people[2].crypto, &w.wrap,
+        members_kx(m, &w.wrap.from), w.sealed));
+    CHECK(keyring_find(&got, 1, &id) != NULL && got.e[0].whole);
+    CHECK(!members_voided_wrap_at(m, id_of(&v, 2), 1, &w));
+    keyring_free(&ring);
+    keyring_free(&got);
+    records_free(r, 7);
+    village_free(&v);
+}
+
 static void check_taken(struct village *v, const struct record *r, int rc)
 {
     CHECK_INT(members_check(

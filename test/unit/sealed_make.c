@@ -22,7 +22,11 @@ void make_sealer(struct sealer *out, struct envelope_keys keys[SEAL_KEYS],
         CHECK_OK(envelope_keys_make(
             &keys[i], n->opt.crypto, &n->mesh, &sp->token, &secret));
     }
-    *out = (struct sealer){ n, sp, keys, SEAL_KEYS, SEAL_KEYS - 1 };
+    *out = (struct sealer){ .node = n,
+        .space = sp,
+        .keys = keys,
+        .keys_n = SEAL_KEYS,
+        .current = SEAL_KEYS - 1 };
 }
 
 static void leaves_of(const struct sealer *s, const struct space *sp,

@@ -565,6 +565,50 @@ TEST(a_wait_that_keys_cut_short_counts_for_none)
     trio_close(&t);
 }
 
+/* Collection does not wait for what a relay claims once that has been asked for
+ * anew in vain and nothing else is on its way. */
+TEST(a_relay_is_stuck_once_it_was_asked_anew_in_vain)
+{
+    struct session s = { .leaky = true };
+    struct conn c = { .id = 0 };
+    struct member *relay, *me;
+    struct trio t;
+    struct node *n = &t.member;
+
+    trio_open(&t);
+    s.space = &t.clear;
+    c.device = t.world->machines[0].node->device;
+    relay = (struct member *)(uintptr_t)members_get(n->members, &c.device);
+    me = (struct member *)(uintptr_t)members_get(n->members, &n->device);
+    relay->role = ROLE_RELAY;
+    n->now_us = 100000000;
+    carry_unopened(n, &s);
+    CHECK(!carry_is_stuck(n, &c, &s)); /* it has not been asked anew */
+    n->now_us += s.pause_us;
+    s.unopened = false;
+    CHECK(!carry_is_stuck(n, &c, &s)); /* all that has come has opened */
+    carry_unopened(n, &s);
+    CHECK(carry_is_stuck(n, &c, &s));
+    s.leaky = false; /* all rows have */
+    CHECK(!carry_is_stuck(n, &c, &s));
+    s.leaky = true;
+    relay->role = ROLE_ADMIN;
+    CHECK(!carry_is_stuck(n, &c, &s));
+    me->role = ROLE_RELAY; /* nor is a member at a relay */
+    CHECK(!carry_is_stuck(n, &c, &s));
+    me->role = ROLE_ADMIN;
+    relay->role = ROLE_RELAY;
+    buf_put_str(&c.incoming.row, "half of it");
+    CHECK(!carry_is_stuck(n, &c, &s));
+    buf_free(&c.incoming.row);
+    CHECK_OK(park_row(n, &c, &t.clear, KEY, SLICE_LIT("a row")));
+    CHECK(!carry_is_stuck(n, &c, &s));
+    parked_free(&c);
+    CHECK(carry_is_stuck(n, &c, &s));
+    relay->role = ROLE_ADMIN;
+    trio_close(&t);
+}
+
 /* ---- memory ---- */
 
 static int there_and_back(struct trio *t, const struct item *it)

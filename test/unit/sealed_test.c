@@ -569,6 +569,52 @@ TEST(a_value_that_lost_is_locked_while_its_key_is_not_held)
     desk_close(&d);
 }
 
+/* What counts no more is opened and not sealed under, and what it is in is to
+ * be told again. */
+TEST(a_key_that_does_not_count_opens_and_seals_nothing)
+{
+    const struct contender loser = side("/a", "1", 1);
+    const struct contender winner = side("/a", "2", 2);
+    struct sealed_record r, back;
+    struct sealer without, with;
+    struct item it, sealed;
+    struct slice name, key, bytes;
+    struct key_id id;
+    struct desk d;
+    bool voided;
+
+    desk_open(&d);
+    d.sealer.keys = &d.keys[2];
+    d.sealer.keys_n = 1;
+    it = two_fields(&d);
+    d.sealer.keys = d.keys;
+    d.sealer.keys_n = SEAL_KEYS;
+    CHECK_OK(sealed_make(&d.sealer, KEY, &it, &name, &sealed, &d.arena));
+    without = with = d.sealer;
+    without.keys_n = with.keys_n = 2;
+    without.current = with.current = 1;
+    with.voided_n = 1;
+    CHECK_INT(sealed_open(&without, name, &sealed, &key, &bytes, &d.arena),
+        SYNCLINE_ENOTFOUND);
+    CHECK_OK(sealed_open(&with, name, &sealed, &key, &bytes, &d.arena));
+    CHECK_BYTES(key, KEY);
+    CHECK_BYTES(bytes, item_bytes(&it, &d.arena));
+    CHECK_INT(sealed_make(&with, KEY, &it, &name, &sealed, &d.arena),
+        SYNCLINE_ENOTFOUND);
+    for (uint32_t i = 0; i < 4; i++) {
+        r = under_two(&d, i & 1 ? 2 : 0, i & 2 ? 2 : 0, &loser, &winner);
+        CHECK_OK(sealed_record_open(&with, &r, &back, &d.arena));
+        CHECK_OK(sealed_record_voided(&with, &r, &voided));
+        CHECK(voided == (i > 0));
+    }
+    memcpy(id.b, d.keys[2].id, KEY_ID_LEN);
+    CHECK_OK(keyring_note(&d.node->keyring, d.keys[2].epoch, &id, false));
+    CHECK_OK(sealed_record_voided(&with, &r, &voided));
+    CHECK(!voided);
+    keyring_free(&d.node->keyring);
+    desk_close(&d);
+}
+
 /* ---- memory ---- */
 
 static int all_of_it(struct desk *d, const struct item *it,
