@@ -499,7 +499,6 @@ int send_on_subscribe(struct node *n, struct conn *c,
     begin_acking(n, s, f);
     arena_reset(&s->claims_arena);
     s->claims = (struct vv){ 0 };
-    s->deaf = false;
     if (vv_copy(&s->peer_has, &have, &s->arena) != SYNCLINE_OK ||
         vv_copy(&s->claims, &have, &s->claims_arena) != SYNCLINE_OK ||
         (!PLANTED(M14) && ack_lower(n, &c->device, sp, &have) != SYNCLINE_OK))

@@ -23,6 +23,7 @@ static int subscribe(
     if (s == NULL)
         return SYNCLINE_ENOMEM;
     s->refusing = s->asked;
+    s->deaf = false;   /* should we still be behind, it says so again */
     s->left_out_n = 0; /* all of it comes again */
     if (s->asked)
         f.subscribe.flags |= SUBSCRIBE_AGAIN;
