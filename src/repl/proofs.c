@@ -130,7 +130,8 @@ static int check_sealed(struct checking *k, uint32_t ix, const struct proof *p)
         return SYNCLINE_ENOMEM;
     proof_places(p, places);
     for (uint32_t i = k->of.from[ix]; i < k->of.from[ix + 1]; i++)
-        if (!sealed_is_at(&k->row->cells[k->of.cell[i]], places[n++]))
+        if (!sealed_is_at(&k->row->cells[k->of.cell[i]], places[n++]) &&
+            !PLANTED(R26_PLACES))
             return SYNCLINE_EMALFORMED;
     return SYNCLINE_OK;
 }
@@ -174,7 +175,7 @@ int proofs_check(struct node *n, struct space *sp, const struct row_in *in)
     struct checking k = { .node = n, .space = sp, .in = in, .row = row };
     int rc = SYNCLINE_OK;
 
-    if (PLANTED(PROOFS_IGNORED))
+    if (PLANTED(PROOFS_IGNORED) || (PLANTED(R26_SEALS) && !sp->sealed))
         return SYNCLINE_OK;
     for (uint32_t i = 0; i < row->changes_n && rc == SYNCLINE_OK; i++)
         if (sp->staged || !vv_covers(&sp->have, &row->changes[i].dot))

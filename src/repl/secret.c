@@ -1,6 +1,7 @@
 #include "repl/secret.h"
 
 #include "base/codec.h"
+#include "base/plant.h"
 
 #define KEY_INFO "syncline store v1\n"
 #define AAD "syncline mesh secret v1\n"
@@ -32,7 +33,9 @@ int secret_put(struct buf *out, const struct crypto_port *crypto,
     if (rc == SYNCLINE_OK)
         rc = crypto->hmac_sha256(crypto->self, mac, SLICE(key, sizeof key),
             SLICE(both, sizeof both));
-    if (rc == SYNCLINE_OK) {
+    if (rc == SYNCLINE_OK && PLANTED(R16_BARE)) {
+        buf_put(out, both, sizeof both);
+    } else if (rc == SYNCLINE_OK) {
         buf_put(out, mesh->b, MESH_ID_LEN);
         buf_put(out, mac, GCM_NONCE_LEN);
         rc = crypto->seal(crypto->self, out, key, mac, SLICE(aad, sizeof aad),

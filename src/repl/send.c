@@ -501,9 +501,10 @@ int send_on_subscribe(struct node *n, struct conn *c,
     s->claims = (struct vv){ 0 };
     if (vv_copy(&s->peer_has, &have, &s->arena) != SYNCLINE_OK ||
         vv_copy(&s->claims, &have, &s->claims_arena) != SYNCLINE_OK ||
-        (!PLANTED(M14) && ack_lower(n, &c->device, sp, &have) != SYNCLINE_OK))
+        (!PLANTED(M14) && !PLANTED(R29_ACKED) &&
+            ack_lower(n, &c->device, sp, &have) != SYNCLINE_OK))
         return SYNCLINE_ENOMEM;
-    if (PLANTED(M14) &&
+    if ((PLANTED(M14) || PLANTED(R29_ACKED)) &&
         vv_join(&s->peer_has, acked_by(n, &c->device, sp), &s->arena) !=
             SYNCLINE_OK)
         return SYNCLINE_ENOMEM;

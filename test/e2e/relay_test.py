@@ -404,6 +404,18 @@ def who_becomes_a_relay_forgets_and_back():
         same([a, b, r])
 
 
+def who_becomes_a_relay_with_nothing_yet_says_what_it_has():
+    """The connection is older than what makes it a relay."""
+    with World() as w:
+        a, r = w.mesh("a", "r")
+        a.stop()
+        a.start()
+        a.do("grant", "r", "--role", "relay")
+        a.put("lamp", 1)
+        wait_for("a knows that r has it", lambda: not [
+            p for p in a.status()["peers"] if p["name"] == "r"][0]["behind"])
+
+
 def what_an_older_version_kept_is_fetched_anew():
     """In its form: all that tells of it here is what its spaces say."""
     with World(relayed=True) as w:

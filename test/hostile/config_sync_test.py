@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 
 import instance
 from instance import Client, message
+from lan import Lan
 from node import World, main, wait_for
 from tap import check, equal
 
@@ -184,6 +185,34 @@ def a_page_of_the_web_is_refused():
             check(answer.startswith(b"HTTP/1.1 403"), answer)
             raw.close()
         equal(s.status()["turned_away"]["page"], 3, "pages")
+
+
+def nobody_of_another_network_is_let_in():
+    """From another machine (a network namespace): closed before a word."""
+    with Lan("a", "web") as lan, World() as w:
+        a = w.node("a", "--configsync.server", "true", "--configsync.port",
+                   "8765", "--configsync.bind", "0.0.0.0",
+                   "--configsync.admit", "192.0.2.0/24", listen="",
+                   prefix=lan.inside("a"))
+        a.start()
+
+        def asks():
+            with lan.within("web"):
+                s = socket.create_connection((lan.address("a"), 8765), 10)
+            with s:
+                try:
+                    s.sendall((GREETING % "").encode())
+                    return s.recv(64)
+                except ConnectionError:
+                    return b""
+        for n in (1, 2):
+            equal(asks(), b"", "an answer")
+            wait_for("it is counted", lambda n=n: a.call("configsync")[
+                "turned_away"]["network"] >= n)
+        equal(a.call("configsync")["callers"], 0, "callers")
+        a.stop()
+        a.start("--configsync.admit", "10.9.66.0/24")
+        check(asks().startswith(b"HTTP/1.1 101"), "one of its networks")
 
 
 def who_asks_too_often_waits():

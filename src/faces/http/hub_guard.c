@@ -100,6 +100,8 @@ bool hub_guard_origin(struct hub_conn *c, const struct http_request *r)
     const struct slice origin = http_field(r, "origin");
     const struct slice site = http_field(r, "sec-fetch-site");
 
+    if (PLANTED(R09_SOCKET) && r->is_websocket)
+        return true;
     if (!is_ours(c, r->host)) {
         hub_problem(c, 421, "EDENIED", SLICE_NONE,
             "this node does not answer as that host; use "
@@ -375,7 +377,7 @@ bool hub_guard_access(struct hub_conn *c, const struct http_request *r,
     c->token[0] = 0;
     if (route->scope == HUB_OPEN)
         return check_type(c, r, route);
-    if (PLANTED(R12_TOKEN))
+    if (PLANTED(R12_TOKEN) || (PLANTED(R09_SOCKET) && r->is_websocket))
         grant.scope = HUB_ADMIN;
     else if (token_of(r).ptr == NULL && has_cookie(c, r)
             ? !check_session(c, r, &grant)

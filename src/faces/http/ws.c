@@ -1,5 +1,7 @@
 #include "faces/http/ws.h"
 
+#include "base/plant.h"
+
 #include <stdlib.h>
 
 #include <wslay/wslay.h>
@@ -91,7 +93,7 @@ static void on_frame(wslay_event_context_ptr wslay,
         return;
     if (arg->opcode != WSLAY_CONTINUATION_FRAME)
         w->is_text = arg->opcode == WSLAY_TEXT_FRAME;
-    if (++w->frames > WS_FRAGMENTS_MAX)
+    if (++w->frames > WS_FRAGMENTS_MAX && !PLANTED(R35_FRAMES))
         refuse(w, WSLAY_CODE_POLICY_VIOLATION);
     else if (arg->payload_length > w->message_max - w->message.len)
         refuse(w, WSLAY_CODE_MESSAGE_TOO_BIG);
