@@ -320,6 +320,40 @@ def a_store_of_a_newer_version():
         equal(a.get("lamp"), 1)
 
 
+def records_of_a_newer_format():
+    """In a store of ours: what a newer version has written in it."""
+    with World() as w:
+        a, = w.nodes("a")
+        a.put("lamp", 1)
+        a.stop()
+        file = os.path.join(a.dir, "state.db")
+
+        def format(new=None):
+            with sqlite3.connect(file) as db:
+                was, = db.execute("SELECT v FROM meta WHERE k = ?",
+                                  (b"format",)).fetchone()
+                if new:
+                    db.execute("UPDATE meta SET v = ? WHERE k = ?",
+                               (new, b"format"))
+            db.close()
+            return was
+        ours = format()
+        equal(len(ours), 1, "a number of one digit")
+        for newer, said in ((bytes([ours[0] + 1]), str(ours[0] + 1)),
+                            (b"\xe8\x07", "1000")):
+            format(newer)
+            equal(a.launch().ends(), 1, "exit status")
+            holds(a.tail(), "newer version (format %s, this one" % said,
+                  "reads up to %d)" % ours[0], "update syncline")
+            equal(format(), newer, "the format that it has")
+        format(b"\x05\x05")
+        equal(a.launch().ends(), 1, "exit status")
+        holds(a.tail(), "format record is damaged")
+        format(ours)
+        a.start()
+        equal(a.get("lamp"), 1)
+
+
 def _flip(path, offset, n=16):
     with open(path, "r+b") as f:
         f.seek(offset)
