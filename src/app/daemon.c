@@ -4,6 +4,7 @@
 #include "app/config_options.h"
 #include "app/dashboard.h"
 #include "app/hub_face.h"
+#include "app/lan_options.h"
 #include "app/log_request.h"
 #include "app/log_sink.h"
 #include "app/options_edit.h"
@@ -42,6 +43,7 @@ struct daemon {
     struct serve *serve;
     struct hub_face *hub;           /* NULL: no HTTP */
     struct config_face *configsync; /* NULL: it is off */
+    struct lan_face *lansync;       /* the same */
     struct slice hosts[OPTIONS_HOSTS_MAX];
     struct slice roots[ROOTS_MAX];
     uv_signal_t signals[3];
@@ -208,6 +210,8 @@ static void on_stop(uv_async_t *a)
     d->hub = NULL;
     config_face_close(d->configsync);
     d->configsync = NULL;
+    lan_face_close(d->lansync);
+    d->lansync = NULL;
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     uv_close((uv_handle_t *)&d->stop, NULL);
@@ -353,6 +357,8 @@ static bool on_local(void *ctx, const struct json *request,
     if (d->configsync != NULL &&
         config_face_answer(d->configsync, request, out))
         return true;
+    if (d->lansync != NULL && lan_face_answer(d->lansync, request, out))
+        return true;
     if (!slice_is(op, "stop"))
         return false;
     log_line(&d->log, LOG_LEVEL_INFO, "daemon", "stopping, as told");
@@ -379,6 +385,8 @@ static void on_closing(void *ctx)
         hub_face_stop(d->hub);
     if (d->configsync != NULL)
         config_face_stop(d->configsync);
+    if (d->lansync != NULL)
+        lan_face_stop(d->lansync);
 }
 
 static void put_status(void *ctx, struct buf *b)
@@ -386,6 +394,7 @@ static void put_status(void *ctx, struct buf *b)
     struct daemon *d = ctx;
 
     config_face_put_status(d->configsync, b);
+    lan_face_put_status(d->lansync, b);
 }
 
 static void on_room(void *ctx)
@@ -459,6 +468,9 @@ static int make_faces(struct daemon *d, struct errmsg *why)
     int rc = config_options_face(
         &d->configsync, options_now(d), &d->loop, d->log, why);
 
+    if (rc == SYNCLINE_OK)
+        rc = lan_options_face(
+            &d->lansync, options_now(d), &d->loop, d->log, why);
     return rc == SYNCLINE_OK ? make_hub(d, why) : rc;
 }
 
@@ -470,6 +482,8 @@ static int start_faces(struct daemon *d, struct errmsg *why)
         rc = hub_face_start(d->hub, d->engine);
     if (rc == SYNCLINE_OK && d->configsync != NULL)
         rc = config_face_start(d->configsync, d->engine, why);
+    if (rc == SYNCLINE_OK && d->lansync != NULL)
+        rc = lan_face_start(d->lansync, d->engine, why);
     return rc;
 }
 

@@ -94,7 +94,7 @@ static struct json *request_to_come_in(struct lan_link *l, uint64_t now_us)
         add_text(l, payload, "method", SLICE_LIT("challenge"));
     add_text(l, payload, "request_id", slice_str(l->auth_id));
     json_add(payload, SLICE_LIT("timestamp"),
-        json_new_int(&l->arena, (int64_t)(now_us / US)));
+        json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
     add_text(l, payload, "client_version", SLICE_LIT(CLIENT_VERSION));
     return payload;
 }
@@ -234,7 +234,7 @@ static int session_secret(
 static int put_session(
     struct lan_link *l, struct json *data, struct slice node, uint64_t now_us)
 {
-    uint64_t end_s = (now_us + l->opt.session_us) / US;
+    uint64_t end_s = (wall_us(l, now_us) + l->opt.session_us) / US;
     struct json *claims = json_new(&l->arena, JSON_OBJECT);
     char secret[2 * SHA256_LEN + 1] = "";
     struct buf token = { 0 };
@@ -243,7 +243,7 @@ static int put_session(
 
     add_text(l, claims, "sub", node);
     json_add(claims, SLICE_LIT("iat"),
-        json_new_int(&l->arena, (int64_t)(now_us / US)));
+        json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
     json_add(claims, SLICE_LIT("exp"), json_new_int(&l->arena, (int64_t)end_s));
     if (rc == SYNCLINE_OK && claims == NULL)
         rc = SYNCLINE_ENOMEM;
@@ -332,7 +332,7 @@ static void challenge(
     hex_encode(hex, SLICE(l->challenge, sizeof l->challenge));
     add_text(l, payload, "challenge", slice_str(hex));
     json_add(payload, SLICE_LIT("timestamp"),
-        json_new_int(&l->arena, (int64_t)(now_us / US)));
+        json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
     json_add(
         payload, SLICE_LIT("request_id"), json_copy(id_of(l, m), &l->arena));
     send_as(l, LAN_AUTH_CHALLENGE, payload, NULL, now_us);

@@ -52,6 +52,11 @@ void link_refuse(struct lan_link *l, const struct lan_message *m,
     const char *text, const char *code, uint64_t now_us);
 void link_open(struct lan_link *l, uint64_t now_us);
 
+static inline uint64_t wall_us(const struct lan_link *l, uint64_t now_us)
+{
+    return lan_protocol_wall(l->opt.protocol, now_us);
+}
+
 /* ---- link_auth.c ---- */
 
 NODISCARD int auth_keep(struct lan_link *l);

@@ -207,7 +207,7 @@ static void beat(struct lan_link *l, uint64_t now_us)
     if (!l->opt.is_server && l->dialect != LAN_FIRST &&
         lan_uuid(l->opt.protocol, l->heartbeat_id) == SYNCLINE_OK) {
         json_add(payload, SLICE_LIT("timestamp"),
-            json_new_int(&l->arena, (int64_t)(now_us / US)));
+            json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
         json_add(payload, SLICE_LIT("request_id"),
             json_new_str(&l->arena, slice_str(l->heartbeat_id)));
     }

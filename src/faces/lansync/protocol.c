@@ -14,6 +14,7 @@ struct lan_protocol {
     struct mac_key key;
     struct nonces *near, *far;
     uint32_t far_n;
+    uint64_t ahead_us; /* the time of day, of the other clock; it may wrap */
 };
 
 static int make_nonces(struct lan_protocol *p)
@@ -65,6 +66,17 @@ void lan_protocol_free(struct lan_protocol *p)
     free(p->id);
     free(p->name);
     free(p);
+}
+
+void lan_protocol_set_wall(
+    struct lan_protocol *p, uint64_t wall_us, uint64_t now_us)
+{
+    p->ahead_us = wall_us - now_us;
+}
+
+uint64_t lan_protocol_wall(const struct lan_protocol *p, uint64_t now_us)
+{
+    return now_us + p->ahead_us;
 }
 
 const char *lan_protocol_node(const struct lan_protocol *p)
@@ -145,7 +157,7 @@ int lan_protocol_put(struct lan_protocol *p, struct buf *out,
             [LAN_NONCE] = &v.vnonce,
             [LAN_SOURCE] = &v.source,
             [LAN_DESTINATION] = draft->destination } };
-    int rc = fill(p, &v, draft->id, now_us);
+    int rc = fill(p, &v, draft->id, lan_protocol_wall(p, now_us));
 
     if (d == LAN_UNDECIDED)
         d = LAN_SECOND;
@@ -242,11 +254,10 @@ static int check_time(const struct lan_protocol *p, const struct lan_message *m,
 }
 
 static int check_replay(struct lan_protocol *p, const struct lan_message *m,
-    enum lan_dialect d, uint64_t at_us, uint64_t now_us, struct errmsg *why)
+    enum lan_dialect d, uint64_t ahead_us, uint64_t now_us, struct errmsg *why)
 {
     struct slice nonce = lan_text(m, LAN_NONCE);
-    bool is_far = at_us > now_us && at_us - now_us > p->opt.ttl_us &&
-        p->opt.ahead_us == 0;
+    bool is_far = ahead_us > p->opt.ttl_us && p->opt.ahead_us == 0;
     int rc;
 
     if (is_far && p->far_n >= FAR_MAX)
@@ -276,11 +287,11 @@ int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
     struct errmsg *why)
 {
     enum lan_dialect tongue = *d != LAN_UNDECIDED ? *d : m->looks, found;
-    uint64_t at_us;
+    uint64_t at_us, wall_us = lan_protocol_wall(p, now_us);
     int rc = check_members(m, tongue, why);
 
     if (rc == SYNCLINE_OK)
-        rc = check_time(p, m, tongue, now_us, &at_us, why);
+        rc = check_time(p, m, tongue, wall_us, &at_us, why);
     if (rc != SYNCLINE_OK)
         return rc;
     if (lan_text(m, LAN_SIGNATURE).len == 0)
@@ -297,5 +308,6 @@ int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
             ? errmsg_set(why, SYNCLINE_EDENIED, "Invalid message signature")
             : SYNCLINE_OK;
     *d = found;
-    return check_replay(p, m, tongue, at_us, now_us, why);
+    return check_replay(
+        p, m, tongue, at_us > wall_us ? at_us - wall_us : 0, now_us, why);
 }

@@ -1,9 +1,10 @@
 /* protocol.h - one node's hand in LAN sync: it makes messages, signs them, and
  * says of those that come whether they count.
  *
- * Pure: time and chance are the caller's. Laws: no signed message counts twice;
- * none counts that is older than its time to live, or was changed by anybody
- * without the key. A bad signature uses no nonce up. */
+ * Pure: time and chance are the caller's; now_us is of a clock that never goes
+ * back, from which the time of day is so far as was said last. Laws: no signed
+ * message counts twice; none counts that is older than its time to live, or was
+ * changed by anybody without the key. A bad signature uses no nonce up. */
 #ifndef SYNCLINE_FACES_LANSYNC_PROTOCOL_H
 #define SYNCLINE_FACES_LANSYNC_PROTOCOL_H
 
@@ -28,6 +29,10 @@ struct lan_protocol_options {
 NODISCARD int lan_protocol_new(
     struct lan_protocol **out, const struct lan_protocol_options *opt);
 void lan_protocol_free(struct lan_protocol *p); /* NULL is fine */
+/* What the time of day is at now_us. Until it is said: now_us. */
+void lan_protocol_set_wall(
+    struct lan_protocol *p, uint64_t wall_us, uint64_t now_us);
+uint64_t lan_protocol_wall(const struct lan_protocol *p, uint64_t now_us);
 const char *lan_protocol_node(const struct lan_protocol *p);
 
 /* A UUID of version 4 (RFC 9562), with a NUL. */

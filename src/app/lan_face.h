@@ -1,0 +1,53 @@
+/* lan_face.h - LAN-sync nodes and one space, kept the same: exchange.h and
+ * link.h with a loop, sockets and an engine.
+ *
+ * It serves a port of its own, and calls those that it was given again and
+ * again. On the loop's thread. Laws: whoever comes is of a network that is
+ * admitted; whoever fails to come in too often is not heard for a while; who
+ * was not let in takes no room for long. */
+#ifndef SYNCLINE_APP_LAN_FACE_H
+#define SYNCLINE_APP_LAN_FACE_H
+
+#include "app/engine.h"
+#include "app/options.h"
+#include "faces/configsync/where.h"
+
+struct lan_face; /* opaque */
+
+/* All is copied but the loop and the log. */
+struct lan_face_options {
+    uv_loop_t *loop;
+    struct log log;
+    const char *space;
+    const char *node_id; /* NULL: one of the device's */
+    const char *node_name;
+    struct slice secret;  /* the key of all signatures */
+    const char *strategy; /* doc/api.md, `as` */
+    bool needs_auth;
+    const struct netaddr *listen;
+    size_t listen_n;
+    const struct network *admit;
+    size_t admit_n;
+    const struct option_addr *peers;
+    size_t peers_n;
+    uint64_t ttl_us, ahead_us, heartbeat_us, request_us, dial_max_us;
+};
+
+NODISCARD int lan_face_new(
+    struct lan_face **out, const struct lan_face_options *opt);
+/* The engine is open. EBUSY: somebody else has the port. */
+NODISCARD int lan_face_start(
+    struct lan_face *f, struct engine *e, struct errmsg *why);
+/* The engine closes. */
+void lan_face_stop(struct lan_face *f);
+/* After engine_close. The memory goes when the loop has run the closing. NULL
+ * is fine. */
+void lan_face_close(struct lan_face *f);
+
+/* Answers the op lansync; false: it is another. */
+bool lan_face_answer(
+    struct lan_face *f, const struct json *request, struct buf *out);
+/* A member of `status`, with its comma; NULL is fine. */
+void lan_face_put_status(const struct lan_face *f, struct buf *b);
+
+#endif

@@ -1,0 +1,85 @@
+/* lan_face_impl.h - what lan_face.c (beginning and end), lan_space.c (the
+ * space), lan_conns.c (connections) and lan_kept.c (what is known of nodes)
+ * share. */
+#ifndef SYNCLINE_APP_LAN_FACE_IMPL_H
+#define SYNCLINE_APP_LAN_FACE_IMPL_H
+
+#include "app/attempts.h"
+#include "app/lan_face.h"
+#include "faces/lansync/exchange.h"
+#include "io/clock.h"
+#include "io/stream.h"
+
+#define LAN_LISTEN_MAX OPTIONS_BIND_MAX
+#define LAN_ADMIT_MAX OPTIONS_ADMIT_MAX
+#define LAN_FACE_NAME "lansync"
+
+struct lan_watch;
+struct lan_write;
+struct lan_conn;
+struct lan_peer;
+struct lan_kept;
+
+struct lan_face {
+    struct lan_face_options opt;
+    struct log log;
+    char *space, *node_name, *strategy;
+    char node_id[128];
+    struct buf secret;
+    struct engine *engine;
+    struct lan_protocol *protocol;
+    struct lan_exchange *exchange;
+    struct attempts attempts;
+    uv_timer_t tick;
+    bool has_tick, is_stopping;
+
+    struct netaddr listen[LAN_LISTEN_MAX]; /* where it does, once it does */
+    struct stream_listener *listeners[LAN_LISTEN_MAX];
+    struct network admit[LAN_ADMIT_MAX];
+    struct lan_conn *conns;
+    struct lan_peer *peers;
+    uint64_t next_number;
+    struct lan_watch *watches;
+    struct lan_write *writes;
+    struct lan_kept *kept;
+    bool kept_changed;
+    uint64_t kept_due_us;
+    struct {
+        uint64_t refused_network, refused_room, failures;
+    } counts;
+};
+
+/* Something is due, or may be, at another time than before. */
+void lan_arm(struct lan_face *f);
+
+/* ---- lan_space.c ---- */
+
+struct lan_exchange_port lan_space_port(struct lan_face *f);
+void lan_space_begin(struct lan_face *f);
+/* Does what is due; when the next is, 0: nothing. */
+uint64_t lan_space_tick(struct lan_face *f, uint64_t now_us);
+void lan_space_close(struct lan_face *f);
+
+/* ---- lan_conns.c ---- */
+
+NODISCARD int lan_conns_make(struct lan_face *f);
+NODISCARD int lan_conns_listen(struct lan_face *f, struct errmsg *why);
+uint64_t lan_conns_tick(struct lan_face *f, uint64_t now_us);
+void lan_conns_stop(struct lan_face *f);
+void lan_conns_close(struct lan_face *f);
+/* Elements of an array. */
+void lan_conns_put(const struct lan_face *f, struct buf *b);
+void lan_peers_put(const struct lan_face *f, struct buf *b);
+
+/* ---- lan_kept.c ---- */
+
+NODISCARD int lan_kept_open(struct lan_face *f, struct errmsg *why);
+void lan_kept_recall(
+    const struct lan_face *f, const char *node, char *acked, char *asked);
+void lan_kept_note(
+    struct lan_face *f, const char *node, const char *acked, const char *asked);
+/* Writes what has changed; when it is due, 0: it is written. */
+uint64_t lan_kept_tick(struct lan_face *f, uint64_t now_us);
+void lan_kept_close(struct lan_face *f);
+
+#endif

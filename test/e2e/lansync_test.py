@@ -1,0 +1,229 @@
+#!/usr/bin/python3
+"""LAN-sync nodes of both generations and Syncline, as clients and as servers,
+by the rules of either."""
+
+import json
+import os
+import subprocess
+import sys
+
+from node import World, main, wait_for
+from tap import check, equal, holds
+
+SECRET = "test-secret-key-1234567890123456"
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Older:
+    """A node of the older system, in its own process."""
+
+    def __init__(self, node_id, dialect, secret=SECRET, **options):
+        options.update(node_id=node_id, secret=secret, dialect=dialect)
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "lan_node.py"),
+             json.dumps(options)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def do(self, what, **args):
+        self.process.stdin.write(json.dumps(dict(args, do=what)) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        if "error" in answer:
+            raise AssertionError("%s: %s" % (what, answer["error"]))
+        return answer["ok"]
+
+    def shows(self, what, patience=20):
+        wait_for("it shows %d items" % len(what),
+                 lambda: self.do("shown") == what, patience)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+class Scene:
+    def __init__(self, *names, flags=()):
+        self.world = World()
+        self.flags = ["--lansync.enabled", "true", "--lansync.bind",
+                      "127.0.0.1", "--lansync.port", "0",
+                      "--lansync.dial_max", "1s"] + list(flags)
+        self.names = names or ("a",)
+        self.older = []
+        self.nodes = {}
+
+    def secret(self, node, text=SECRET + "\n", mode=0o600):
+        os.makedirs(node.dir, mode=0o700, exist_ok=True)
+        path = os.path.join(node.dir, "lansync.secret")
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, mode)
+
+    def __enter__(self):
+        self.world.__enter__()
+        for name in self.names:
+            node = self.nodes[name] = self.world.node(name, *self.flags)
+            self.secret(node)
+            node.start()
+        return self
+
+    def __exit__(self, *why):
+        for older in self.older:
+            older.close()
+        self.world.__exit__(*why)
+
+    def old(self, name, dialect, **options):
+        made = Older(name, dialect, **options)
+        self.older.append(made)
+        return made
+
+    def port(self, name="a"):
+        return self.nodes[name].call("lansync")["port"]
+
+
+def _shown(node):
+    answer = node.call("ls", space="lan", values=True, limit=10000)
+    return {item["key"]: item["value"] for item in answer["items"]}
+
+
+def a_client_of_either_generation_shares_items():
+    for dialect in ("v1", "v2"):
+        with Scene() as s:
+            node, old = s.nodes["a"], s.old("old", dialect)
+            node.put("here", {"title": "w\u00f6rld \u2603"}, "lan")
+            old.do("put", key="there", data={"n": [1, 2.5, None]})
+            answer = old.do("connect", port=s.port())
+            check(answer["success"] and answer["status"] == "success", answer)
+            node.waits_for("there", {"n": [1, 2.5, None]}, "lan")
+            both = {"here": {"title": "w\u00f6rld \u2603"},
+                    "there": {"n": [1, 2.5, None]}}
+            old.shows(both)
+            node.put("there", {"n": 2}, "lan")
+            old.shows(dict(both, there={"n": 2}))
+            equal(old.do("items")["there"]["version"], 2, "the version")
+            old.do("del", key="here")
+            wait_for("it is deleted", lambda: _shown(node) == {
+                "there": {"n": 2}})
+            node.do("del", "lan", "there")
+            old.shows({})
+            old.do("put", key="there", data={"n": 3})
+            node.waits_for("there", {"n": 3}, "lan")
+            equal(old.do("heard")["flaws"], [], "what did not count")
+            status = node.call("lansync")
+            equal(status["connections"][0]["dialect"], dialect, "dialect")
+            equal(status["connections"][0]["node_id"], "old", "its name")
+
+
+def a_server_of_either_generation_is_called():
+    for dialect in ("v1", "v2"):
+        old = Older("old", dialect)
+        port = old.do("serve")
+        with Scene(flags=("--lansync.peers", "127.0.0.1:%d" % port)) as s:
+            s.older.append(old)
+            node = s.nodes["a"]
+            wait_for("it is connected", lambda: old.do("links") == 1)
+            old.do("put", key="there", data={"n": 1})
+            node.waits_for("there", {"n": 1}, "lan")
+            node.put("here", {"n": 2}, "lan")
+            old.shows({"here": {"n": 2}, "there": {"n": 1}})
+            old.do("cut")
+            wait_for("it is called again", lambda: old.do("links") == 1)
+            node.put("here", {"n": 3}, "lan")
+            old.shows({"here": {"n": 3}, "there": {"n": 1}})
+            check("AUTH_REQUEST" in old.do("heard")["heard"], "it came in")
+
+
+def a_deletion_while_a_node_was_away():
+    """Also over a restart of ours: what it has acknowledged is kept."""
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old", "v2")
+        old.do("connect", port=s.port())
+        old.do("put", key="gone", data={"n": 1})
+        old.do("put", key="fought", data={"n": 1})
+        node.waits_for("fought", {"n": 1}, "lan")
+        node.waits_for("gone", {"n": 1}, "lan")
+        wait_for("all is acknowledged", lambda: old.do("links") == 1)
+        old.do("cut")
+        node.do("del", "lan", "gone")
+        node.stop()
+        node.start()
+        old.do("put", key="fought", data={"n": 2})
+        node.do("del", "lan", "fought")
+        old.do("connect", port=s.port())
+        old.shows({})
+        equal(_shown(node), {}, "what is there")
+
+
+def four_nodes_converge():
+    """Two of ours and one of either generation at each of them."""
+    with Scene("a", "b") as s:
+        a, b = s.nodes["a"], s.nodes["b"]
+        b.joins(a)
+        one, two = s.old("one", "v1"), s.old("two", "v2")
+        one.do("connect", port=s.port("a"))
+        two.do("connect", port=s.port("b"))
+        for i in range(250):
+            a.put("a-%d" % i, {"n": i}, "lan")
+            b.put("b-%d" % i, {"n": i}, "lan")
+            one.do("put", key="one-%d" % i, data={"n": i})
+            two.do("put", key="two-%d" % i, data={"n": i})
+        everything = {"%s-%d" % (name, i): {"n": i} for i in range(250)
+                      for name in ("a", "b", "one", "two")}
+        for old in (one, two):
+            old.shows(everything, 60)
+        for node in (a, b):
+            wait_for("all is there", lambda: _shown(node) == everything, 60)
+        two.do("cut")  # the cable
+        one.do("put", key="a-1", data={"from": "one"})
+        one.do("del", key="b-1")
+        two.do("put", key="b-1", data={"from": "two"})
+        two.do("put", key="a-2", data={"from": "two"})
+        a.put("a-2", {"from": "a"}, "lan")
+        b.put("new", {"from": "b"}, "lan")
+        wait_for("one is heard", lambda: a.get("a-1", "lan") == {
+            "from": "one"})
+        two.do("connect", port=s.port("b"))
+        wait_for("two is heard", lambda: two.do("shown").get("new"))
+
+        def same():
+            states = [one.do("shown"), two.do("shown"), _shown(a), _shown(b)]
+            return all(state == states[0] for state in states) and states[0]
+
+        state = wait_for("all four are the same", same, 30)
+        check("b-1" not in state, "the deletion beats the edit")
+        equal(state["a-1"], {"from": "one"}, "an edit")
+        equal(state["a-2"], {"from": "a"}, "the later of two")
+        equal(len(state), 1000, "items")
+
+
+def who_has_another_secret_stays_out():
+    with Scene() as s:
+        old = s.old("old", "v2")
+        answer = old.do("connect", port=s.port(), token="wrong")
+        equal((answer["success"], answer["error"]),
+              (False, "Invalid credentials"), "the answer")
+        answer = old.do("ask", kind="SYNC_REQUEST", payload={})
+        equal((answer["message_type"], answer["payload"]["code"]),
+              ("ERROR", "auth_required"), "without being let in")
+        equal(s.nodes["a"].call("lansync")["turned_away"]["failures"], 1,
+              "failures")
+
+
+def a_secret_is_needed_and_nobody_elses():
+    with World() as world:
+        scene = Scene()
+        node = world.node("a", *scene.flags)
+        os.makedirs(node.dir, mode=0o700)
+        for text, mode, says in (
+                (None, 0, "shared secret is missing"),
+                ("\n", 0o600, "shared secret is missing"),
+                (SECRET, 0o644, "lansync.secret")):
+            if text is not None:
+                scene.secret(node, text, mode)
+            node.launch()
+            check(node.ends() != 0, "it started")
+            holds(node.tail(), says)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
