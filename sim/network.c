@@ -297,10 +297,11 @@ static bool strikes(
 }
 
 /* Who is caught is let in again after a while that doubles: not too often. */
-static bool forges(const struct world *w, struct link *l)
+static bool forges(const struct world *w, struct link *l, unsigned i)
 {
     return w->net.forge > 0 && !w->faults.over && !l->pairing &&
-        w->net.forged < FORGED_MAX && prng_one_in(&l->draw, w->net.forge);
+        w->net.forged < FORGED_MAX && prng_one_in(&l->draw, w->net.forge) &&
+        !withhold_is_between(l->end[i].machine, l->end[1 - i].machine);
 }
 
 static bool forks(const struct world *w, struct link *l)
@@ -319,7 +320,7 @@ void network_send(struct machine *from, uint64_t conn, struct slice bytes)
 
     if (l == NULL || l->lane[i].ended)
         return; /* it ends, and the node will hear of it */
-    if (forges(w, l) && forge_frame(from, bytes, &l->draw, &forged)) {
+    if (forges(w, l, i) && forge_frame(from, bytes, &l->draw, &forged)) {
         bytes = buf_slice(&forged);
         w->tally.struck[FAULT_FORGE]++;
         w->net.forged++;

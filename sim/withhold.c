@@ -120,7 +120,7 @@ bool withhold_frame(struct machine *relay, const struct link *l,
 
     if (!fault_is_on(&w->faults, FAULT_WITHHOLD) || w->faults.over ||
         !relay->relay || l->pairing || h->honest == l ||
-        (h->begun && (h->relay != relay || h->from != to)) ||
+        (h->begun && !withhold_is_between(relay, to)) ||
         get_frame(frame, &f, &a) != SYNCLINE_OK) {
         arena_free(&a);
         return false;
@@ -143,6 +143,13 @@ bool withhold_frame(struct machine *relay, const struct link *l,
     }
     arena_free(&a);
     return ok;
+}
+
+bool withhold_is_between(const struct machine *relay, const struct machine *to)
+{
+    const struct sim_withhold *h = &relay->world->withhold;
+
+    return h->begun && h->relay == relay && h->from == to;
 }
 
 /* It sends what it has sent before where it is asked anew. */

@@ -38,6 +38,9 @@ struct sim_withhold {
  */
 bool withhold_frame(struct machine *relay, const struct link *l,
     struct machine *to, struct slice frame, struct buf *out);
+/* Does it keep anything from that machine? Nothing else is altered there, or
+ * marks would pass that tell of what is kept back. */
+bool withhold_is_between(const struct machine *relay, const struct machine *to);
 void withhold_finish(struct world *w);
 void withhold_close(struct world *w);
 
