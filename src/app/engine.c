@@ -136,6 +136,16 @@ static void give_answers(struct engine *e)
     }
 }
 
+size_t engine_answers_bytes(const struct engine *e)
+{
+    return e->answers_bytes;
+}
+
+void engine_give(struct engine *e)
+{
+    give_answers(e);
+}
+
 /* ---- effects ---- */
 
 static void send_datagram(struct engine *e, const struct effect *fx)

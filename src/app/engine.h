@@ -133,6 +133,10 @@ void engine_guest_send(struct engine *e, uint64_t conn, struct slice bytes);
 size_t engine_guest_queued(const struct engine *e, uint64_t conn);
 void engine_guest_hold(struct engine *e, uint64_t conn, bool held);
 void engine_guest_close(struct engine *e, uint64_t conn, const char *reason);
+/* Answers that nobody has been given yet, in bytes; and gives them now, in
+ * place of at the turn's end. Not from within an answer. */
+size_t engine_answers_bytes(const struct engine *e);
+void engine_give(struct engine *e);
 /* Without what is queued. */
 void engine_guest_drop(struct engine *e, uint64_t conn, const char *reason);
 /* Names of this machine, which those who come by TLS may ask it for. */

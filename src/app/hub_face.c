@@ -10,6 +10,12 @@
 #define QUEUE_HIGH ((size_t)256 << 10)
 #define QUEUE_LOW ((size_t)64 << 10)
 #define TICK_MS 1000
+/* What all callers together have not read yet; beyond it the token that has
+ * most of it loses its greatest answer. And of answers that wait for the turn's
+ * end. */
+#define UNSENT_MAX ((size_t)128 << 20)
+#define GIVEN_MAX ((size_t)32 << 20)
+#define SHARES_MAX 300 /* tokens and sessions there may be, and none */
 #define ADMIN_PLACES                                        \
     8 /* beside http.connections: nobody locks an admin out \
        */
@@ -223,6 +229,81 @@ static bool has_room(struct hub_face *f, const struct netaddr *from)
     return true;
 }
 
+/* ---- what nobody reads ---- */
+
+struct share {
+    const char *place;
+    size_t bytes;
+};
+
+struct shares {
+    struct share of[SHARES_MAX];
+    size_t n, all;
+};
+
+static size_t unsent_of(const struct guest *g)
+{
+    return g->over ? 0
+                   : http_conn_out(hub_conn_http(g->hub))->len +
+            engine_guest_queued(g->face->engine, g->conn);
+}
+
+static struct share *share_of(struct shares *s, const char *place)
+{
+    size_t i = 0;
+
+    while (i < s->n && strcmp(s->of[i].place, place) != 0)
+        i++;
+    if (i == s->n && s->n < SHARES_MAX)
+        s->of[s->n++] = (struct share){ .place = place };
+    return &s->of[i < SHARES_MAX ? i : SHARES_MAX - 1];
+}
+
+static void drop_greatest(struct hub_face *f, struct shares *s)
+{
+    struct share *most = &s->of[0];
+    struct guest *worst = NULL;
+    size_t n;
+
+    for (size_t i = 1; i < s->n; i++)
+        if (s->of[i].bytes > most->bytes)
+            most = &s->of[i];
+    for (struct guest *g = f->guests; g != NULL; g = g->next)
+        if (share_of(s, hub_conn_place(g->hub)) == most &&
+            unsent_of(g) >= (worst != NULL ? unsent_of(worst) : 1))
+            worst = g;
+    if (worst == NULL)
+        return;
+    n = unsent_of(worst);
+    most->bytes -= n;
+    s->all -= n;
+    worst->over = true;
+    buf_free(http_conn_out(hub_conn_http(worst->hub)));
+    engine_guest_drop(f->engine, worst->conn,
+        "it has not read what it asked for, and much waits for others");
+}
+
+/* A token that asks for much on many connections and reads none of it fills no
+ * memory, and takes nothing from others. */
+static void relieve(struct hub_face *f)
+{
+    struct shares s = { .n = 0 };
+    size_t before = SIZE_MAX;
+
+    for (struct guest *g = f->guests; g != NULL; g = g->next) {
+        const size_t n = unsent_of(g);
+
+        if (n == 0)
+            continue;
+        share_of(&s, hub_conn_place(g->hub))->bytes += n;
+        s.all += n;
+    }
+    while (s.all > UNSENT_MAX && s.all < before && !PLANTED(R33_UNSENT)) {
+        before = s.all;
+        drop_greatest(f, &s);
+    }
+}
+
 static bool on_up(void *ctx, uint64_t conn, const struct net_guest *who)
 {
     const struct hub_caller caller = { who->remote, who->local, who->secure };
@@ -289,8 +370,14 @@ static void pump(struct guest *g)
 
 static void on_bytes(void *ctx, uint64_t conn, struct slice bytes)
 {
-    struct guest *g = find(ctx, conn);
+    struct hub_face *f = ctx;
+    struct guest *g;
 
+    if (engine_answers_bytes(f->engine) > GIVEN_MAX && !PLANTED(R33_UNSENT)) {
+        engine_give(f->engine);
+        relieve(f);
+    }
+    g = find(f, conn);
     if (g != NULL && !g->over)
         hub_conn_feed(g->hub, bytes, clock_mono_us());
 }
@@ -316,6 +403,7 @@ void hub_face_turn(struct hub_face *f)
         go_on(g);
         pump(g);
     }
+    relieve(f);
 }
 
 void hub_face_stop(struct hub_face *f)

@@ -254,6 +254,8 @@ static const struct plant_row rows[PLANT_END] = {
         "a caller may ask as much as he likes before he reads" },
     [PLANT_R33_STALLED] = { "r33-stalled",
         "who does not read what HTTP tells him keeps his place" },
+    [PLANT_R33_UNSENT] = { "r33-unsent",
+        "what callers of the hub do not read may fill all memory" },
     [PLANT_R34_VERSION] = { "r34-version",
         "another version of the protocol is taken for ours" },
     [PLANT_R36_BACKOFF] = { "r36-backoff",

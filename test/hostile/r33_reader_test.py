@@ -2,12 +2,15 @@
 """R33: who does not read what he asked for is held back or dropped, with a
 place to go on from; whoever writes does not wait for him."""
 
+import http.client
+import json
 import os
 import socket
 import sys
 import threading
 import time
 
+import hub
 import peer
 from peer import PATIENCE, node, tap
 
@@ -100,6 +103,53 @@ def a_stream_that_nobody_reads_is_ended():
         tap.check(not reading.is_alive(), "who reads was told all of it")
         deaf.close()
         awake.close()
+
+
+def answers_that_nobody_reads_fill_no_memory():
+    """A token that may read asks for pages of 8 MiB on all connections that it
+    has, again and again, and reads none; another one asks for the same and gets
+    it, and nobody's place is lost."""
+    with node.World() as world:
+        a = world.node("a").start()
+        for i in range(170):
+            a.put("big-%d" % i, "x" * 50000)
+        tokens = [json.loads(a.do("token", "create", "--name", name, "--scope",
+                                  "read", "--json"))["secret"]
+                  for name in ("bad", "good")]
+        before = a.status()["rss_bytes"]
+        highest, mute = 0, []
+
+        def ask(token):
+            c = http.client.HTTPConnection(
+                *peer.address(a), timeout=peer.PATIENCE)
+            c.request("GET", "/v1/spaces/default/items?values=true&limit=500",
+                      headers={"Authorization": "Bearer " + token})
+            return c
+        for _ in range(2):
+            mute += [ask(tokens[0]) for _ in range(60)]
+            good = ask(tokens[1])
+            highest = max(highest, a.status()["rss_bytes"])
+            r = good.getresponse()
+            tap.equal((r.status, len(json.loads(r.read())["items"]) > 100),
+                      (200, True), "who reads")
+            good.close()
+            highest = max(highest, a.status()["rss_bytes"])
+        tap.check(highest - before < 400 << 20, "it took %d MiB" % (
+            (highest - before) >> 20))
+        for c in mute:
+            c.close()
+
+
+def an_answer_has_an_end():
+    """A past of 70 MiB is not told by HTTP, and that is said."""
+    with node.World() as world:
+        a = world.node("a", "--limits.write_bytes", "0").start()
+        for i in range(5):
+            a.put("x", "%d" % i + "x" * (14 << 20))
+        with hub.Hub(a) as h:
+            tap.holds(h.ask("GET", "/v1/spaces/default/history/x", 413).text,
+                      "64 are told by HTTP", "ELIMIT")
+            h.ask("GET", "/v1/spaces/default/items/x")
 
 
 def _drain(s, until):

@@ -365,6 +365,18 @@ static void end_stream(struct hub_conn *c, struct slice json)
     http_end(c->http);
 }
 
+/* More than a browser, or a small machine, makes anything of. */
+static bool is_too_much(struct hub_conn *c, struct slice json)
+{
+    if (json.len <= HUB_ANSWER_MAX)
+        return false;
+    hub_problem(c, 413, "ELIMIT", SLICE_NONE,
+        "the answer has %zu MiB, and %zu are told by HTTP; ask for less, or by "
+        "the command line",
+        json.len >> 20, HUB_ANSWER_MAX >> 20);
+    return true;
+}
+
 void hub_on_reply(void *ctx, struct slice json, bool more)
 {
     struct hub_conn *c = ctx;
@@ -377,6 +389,8 @@ void hub_on_reply(void *ctx, struct slice json, bool more)
             put_event(c, json);
     } else if (c->streams) {
         end_stream(c, json);
+    } else if (is_too_much(c, json)) {
+        /* and it has been told so */
     } else if (json_parse(&v, json, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK) {
         hub_problem(c, 503, "ENOMEM", SLICE_NONE, "memory ran out");
     } else if (!json_get_bool(v, "ok", false)) {

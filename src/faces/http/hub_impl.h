@@ -30,6 +30,7 @@ struct hub_conn {
                          empty: he does not say so */
 };
 
+#define HUB_ANSWER_MAX ((size_t)64 << 20) /* of one answer */
 #define HUB_SLOW ((size_t)1 << 20) /* unsent, and it is told less often */
 
 /* ---- hub_guard.c ---- */
