@@ -72,6 +72,8 @@ export async function ask(method: string, at: string, more: More = {}):
             detail = told.detail ?? detail;
             code = told.code ?? "";
         } catch { /* no problem document: the status says it */ }
+        if (r.status === 401) // what it wants is for programs
+            detail = t.signIn.over;
         throw new ApiError(r.status, code, detail);
     }
     return { status: r.status, headers: r.headers, text };

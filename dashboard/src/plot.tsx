@@ -19,8 +19,8 @@ function colour(name: string): string {
         .trim();
 }
 
-function options(width: number, n: number, format: (v: number) => string):
-    uPlot.Options {
+function options(width: number, n: number, least: number,
+    format: (v: number) => string): uPlot.Options {
     const axis = { stroke: colour("--muted"), font: "11px sans-serif",
         grid: { stroke: colour("--line"), width: 1 },
         ticks: { show: false } };
@@ -29,7 +29,7 @@ function options(width: number, n: number, format: (v: number) => string):
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
         padding: [12, 14, 0, 0],
-        scales: { y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+        scales: { y: { range: (_u, _min, max) => [0, Math.max(max * 1.1, least)] } },
         axes: [
             { ...axis, values: (_u, list) => list.map(s =>
                 new Date(s * 1000).toLocaleTimeString(language, {
@@ -52,15 +52,16 @@ function last(values: (number | null)[]): number | null {
     return null;
 }
 
-// times: seconds since 1970
-export function Plot({ title, hint, times, series, format }: {
+// times: seconds since 1970; least: so much is at the top, if there is not more
+export function Plot({ title, hint, times, series, least, format }: {
     title: string; hint: string; times: number[]; series: Series[];
-    format: (v: number) => string;
+    least: number; format: (v: number) => string;
 }) {
     const box = useRef<HTMLDivElement>(null);
     const plot = useRef<uPlot | null>(null);
     const now = useValue(theme);
-    const drawn = times.length > 1;
+    const values = series.map(s => last(s.values));
+    const drawn = times.length > 1 && values.some(v => v !== null);
     const data: uPlot.AlignedData = [times, ...series.map(s => s.values)];
 
     useEffect(() => {
@@ -70,7 +71,7 @@ export function Plot({ title, hint, times, series, format }: {
         const make = () => {
             plot.current?.destroy();
             plot.current = new uPlot(options(at.clientWidth, series.length,
-                format), data, at);
+                least, format), data, at);
         };
         make();
         const resized = new ResizeObserver(() => plot.current?.setSize({
@@ -89,7 +90,6 @@ export function Plot({ title, hint, times, series, format }: {
         plot.current?.setData(data);
     }, [times]);
 
-    const values = series.map(s => last(s.values));
     return (
         <section class="panel" aria-label={title}>
             <div class="plot-head">
@@ -110,7 +110,8 @@ export function Plot({ title, hint, times, series, format }: {
             </div>
             <div class="plot">
                 {drawn ? <div ref={box} aria-hidden="true" />
-                    : <p class="plot-empty">{t.mesh.gathering}</p>}
+                    : <p class="plot-empty">{times.length > 1 ? t.mesh.noneCame
+                        : t.mesh.gathering}</p>}
             </div>
         </section>
     );

@@ -1,7 +1,7 @@
 // How every page looks, wide and narrow, in light and dark: pictures for
 // whoever looks at them are left in the build directory, and a program of
 // people who see to it that all can use a page finds nothing serious.
-import { examine, narrow } from "./examine.mjs";
+import { COLOURS, examine, narrow } from "./examine.mjs";
 import { fill } from "./fill.mjs";
 import { check, equal, run, shot, waitFor } from "./world.mjs";
 
@@ -11,20 +11,20 @@ const long = "a-key-that-is-much-longer-than-anybody-would-type-by-hand-but-"
 
 // Each page, and what shows that it is there.
 const pages = [
-    ["items", "items", page => page.getByText("door")],
+    ["items", "items", page => page.getByText("door").first()],
     ["items-folder", "items/default//lamp%2F",
         page => page.getByRole("link", { name: "hall" })],
-    ["item", HALL, page => page.getByRole("textbox", { name: "Document" })],
+    ["item", HALL, page => page.locator(".editor textarea")],
     ["item-long", "items/default/" + long,
-        page => page.getByRole("textbox", { name: "Document" })],
+        page => page.locator(".editor textarea")],
     ["history", HALL + "/history", page => page.locator(".diff")],
-    ["conflicts", "conflicts", page => page.getByText("Overridden").first()],
-    ["mesh", "mesh", page => page.locator(".plot canvas").nth(2)],
+    ["conflicts", "conflicts", page => page.locator(".side-view").first()],
+    ["mesh", "mesh", page => page.locator(".plot canvas").nth(1)],
     ["devices", "devices", page => page.getByText("attic-server")],
     ["errors", "errors", page => page.getByText("no such token")],
     ["settings", "settings", page => page.getByText("log.level")],
     ["audit", "audit", page => page.locator("td").getByText("session-link").first()],
-    ["nowhere", "nowhere", page => page.getByText("nothing at this address")],
+    ["nowhere", "nowhere", page => page.locator(".empty-title")],
 ];
 
 async function scene(w) {
@@ -64,16 +64,23 @@ async function finds_what_is_wrong(page) {
     check(found.includes("button-name"), "a button without a name: " + found);
 }
 
-async function look(w, a, width, scheme) {
+// In another theme and another language a page is the same but for those.
+const seen = new Set();
+
+async function look(w, a, width, scheme, language = "") {
     const page = await w.open(a, { viewport: { width,
         height: width < 500 ? 740 : 900 }, colorScheme: scheme,
-    bypassCSP: true });
+    bypassCSP: true, locale: language || "en-GB" });
     for (const [name, at, there] of pages) {
         await page.goto(`http://127.0.0.1:${a.port}/#/${at}`);
         await there(page).waitFor();
-        await shot(page, `${name}-${width}-${scheme}`);
-        await narrow(page, `${name} ${width}`);
-        await examine(page, `${name} ${width} ${scheme}`);
+        await shot(page, `${name}-${width}-${scheme}`
+            + (language ? "-" + language : ""));
+        await narrow(page, `${name} ${width} ${language}`);
+        if (!language)
+            await examine(page, `${name} ${width} ${scheme}`,
+                seen.has(width + name) ? COLOURS : undefined);
+        seen.add(width + name);
     }
     return page;
 }
@@ -82,7 +89,9 @@ async function dialogs(page, a, width, scheme) {
     await page.goto(`http://127.0.0.1:${a.port}/#/devices`);
     const shown = async name => {
         await shot(page, `${name}-${width}-${scheme}`);
-        await examine(page, `${name} ${width} ${scheme}`);
+        await examine(page, `${name} ${width} ${scheme}`,
+            seen.has(width + name) ? COLOURS : undefined);
+        seen.add(width + name);
     };
     await page.getByRole("button", { name: "Add a device" }).first().click();
     await page.getByRole("button", { name: "Make a code" }).waitFor();
@@ -157,6 +166,7 @@ async function what_opens_over_pages_is_looked_at(w) {
         equal(page.complaints, [], "the page complains");
         await page.context().close();
     }
+    await others(w, a);
 }
 
 async function every_page_can_be_used_and_is_looked_at(w) {
@@ -170,17 +180,60 @@ async function every_page_can_be_used_and_is_looked_at(w) {
         }
     })();
     try {
-        for (const width of [1440, 360])
-            for (const scheme of ["light", "dark"]) {
-                const page = await look(w, a, width, scheme);
+        for (const [width, scheme, language] of [[1440, "light"],
+            [360, "dark"], [1440, "dark"], [360, "light"],
+            [360, "light", "es"], [1440, "dark", "es"]]) {
+            const page = await look(w, a, width, scheme, language);
+            if (!language)
                 await dialogs(page, a, width, scheme);
-                equal(page.complaints, [], "the page complains");
-                await page.context().close();
-            }
+            equal(page.complaints, [], "the page complains");
+            await page.context().close();
+        }
     } finally {
         going = false;
         await traffic;
     }
+}
+
+// What is shown where two people do the same: theirs beside mine, what came of
+// a conflict, and who asks to be let in; and where a session ends meanwhile.
+async function others(w, a) {
+    const [first] = (await a.api("/v1/conflicts")).conflicts;
+    await a.do("resolve", first.id, "--take", "loser");
+    const d = await w.node("new-lamp");
+    await a.do("pending", "--open", "1m");
+    const asking = d.cli("join", "--peer", `127.0.0.1:${a.port}`);
+    for (const [width, colorScheme] of [[1440, "dark"], [360, "light"]]) {
+        const page = await w.open(a, { viewport: { width,
+            height: width < 500 ? 740 : 900 }, colorScheme, bypassCSP: true });
+        const shown = async name => {
+            await shot(page, `others-${name}-${width}-${colorScheme}`);
+            await narrow(page, `${name} ${width}`);
+            await examine(page, `${name} ${width} ${colorScheme}`);
+        };
+        await page.goto(`http://127.0.0.1:${a.port}/#/conflicts`);
+        await page.getByLabel("Show settled ones, too").check();
+        await page.getByText("The overridden value was taken").waitFor();
+        await shown("settled");
+        await page.goto(`http://127.0.0.1:${a.port}/#/devices`);
+        await page.getByRole("button", { name: "Add a device" }).first()
+            .click();
+        await page.getByRole("tab", { name: "By six digits" }).click();
+        await page.locator(".digits").waitFor();
+        await shown("asks");
+        await page.keyboard.press("Escape");
+        await page.goto(`http://127.0.0.1:${a.port}/#/items/default/door`);
+        await page.locator(".editor textarea").fill('{"locked": false}');
+        await a.put("door", { locked: true, battery: width });
+        await page.locator(".moved .diff").waitFor();
+        await shown("theirs");
+        await page.context().clearCookies();
+        await page.getByRole("dialog").waitFor();
+        await shown("over");
+        await page.context().close();
+    }
+    await a.do("deny", (await a.json("pending")).pending[0].device);
+    await asking;
 }
 
 async function empty_pages_say_what_to_do(w) {

@@ -254,7 +254,11 @@ async function the_mesh_is_shown_as_it_is(w) {
     equal(await page.locator(".graph .node").count(), 3, "three stand there");
     await page.locator(".graph .link.connected").nth(1).waitFor();
     // Under the page's own policy for content, plots are drawn.
-    await page.locator(".plot canvas").nth(2).waitFor();
+    let n = 0;
+    await waitFor("plots", async () => {
+        await b.put("n", n++);
+        return await page.locator(".plot canvas").count() === 3;
+    });
     await page.getByRole("button", { name: "Compare all data" }).click();
     await page.getByText("hold the same").waitFor();
     await c.stop();

@@ -199,7 +199,8 @@ function Document({ space, item, loaded, reload }: {
                     ) : (
                         <>
                             <p class="muted small-text">{t.items.theirsHint}</p>
-                            <Diff before={text} after={now}
+                            <Diff before={checked.ok ? print(parse(text)) : text}
+                                after={now}
                                 label={t.items.theirs} />
                         </>
                     )}
@@ -361,7 +362,8 @@ export function ItemView({ space, item, tab, back }: {
                 <a class="button quiet small back" href={back}
                     aria-label={t.items.back}><Icon name="back" /></a>
                 <div class="item-title">
-                    <h2 class="mono"><Text of={item} /></h2>
+                    <h2 class={"mono" + (item.length > 120 ? " long" : "")}>
+                        <Text of={item} /></h2>
                     <p class="muted small-text">
                         {last ? (
                             <>{gone ? t.items.deletedBy : t.items.writtenBy}{" "}

@@ -30,6 +30,7 @@ interface Listed {
 }
 
 const PAGE = 100, SCAN = 1000, FOUND_MAX = 200, ENTRIES = 100, ASKS_MAX = 40;
+const LONG = 60; // of a key that does not fit a line
 const PREVIEW = 200; // characters of a document, more than a line shows
 const LAST = "\u{10ffff}"; // sorts behind all that a folder holds
 
@@ -273,7 +274,8 @@ function ListRow({ entry, space, chosen }: {
             <a href={at} aria-current={now ? "true" : undefined}>
                 <Icon name={entry.is === "folder" ? "folder" : "file"} />
                 <span class="row-text">
-                    <span class="row-key"><Text of={entry.name} /></span>
+                    <span class="row-key" title={entry.is === "item"
+                        && entry.name.length > LONG ? entry.name : undefined}><Text of={entry.name} /></span>
                     <span class="row-value">{entry.is === "folder"
                         ? entry.partial ? t.items.atLeast(entry.n)
                             : t.units.items(entry.n)
@@ -424,6 +426,7 @@ export function Items({ parts }: { parts: string[] }) {
     const asked = key === "" ? parts[2] ?? "" : null;
     const [prefix, setPrefix] = useState(asked
         ?? key.slice(0, key.lastIndexOf("/") + 1));
+    const none = useValue(spaces).find(s => s.name === space)?.items === 0;
     const [find, setFind] = useState("");
     const [making, setMaking] = useState(false);
 
@@ -451,7 +454,7 @@ export function Items({ parts }: { parts: string[] }) {
                     onClick={() => setMaking(true)}>{t.items.create}</Button>
             </>
         }>
-            <div class={"split" + (key ? " chosen" : "")}>
+            <div class={"split" + (key ? " chosen" : none ? " none" : "")}>
                 <List key={space} space={space} prefix={prefix} chosen={key}
                     find={find} setFind={setFind}
                     onNew={() => setMaking(true)} />

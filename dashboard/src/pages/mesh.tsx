@@ -78,18 +78,18 @@ function Plots() {
     return (
         <div class="plots">
             <Plot title={t.mesh.propagation} hint={t.mesh.propagationHint}
-                times={times} format={span} series={[
+                times={times} least={1000} format={span} series={[
                     { label: s.p50, values: recent.propagation_p50_us },
                     { label: s.p99, values: recent.propagation_p99_us },
                 ]} />
             <Plot title={t.mesh.throughput} hint={t.mesh.throughputHint}
-                times={times} format={plain} series={[
+                times={times} least={4} format={plain} series={[
                     { label: s.written, values: recent.changes },
                     { label: s.sent, values: recent.items_out },
                     { label: s.received, values: recent.items_in },
                 ]} />
             <Plot title={t.mesh.traffic} hint={t.mesh.trafficHint}
-                times={times} format={bytes} series={[
+                times={times} least={100} format={bytes} series={[
                     { label: s.sent, values: recent.bytes_out },
                     { label: s.received, values: recent.bytes_in },
                 ]} />

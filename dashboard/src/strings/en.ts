@@ -225,6 +225,7 @@ export const en = {
         traffic: "Traffic",
         trafficHint: "Bytes sent and received, a second",
         gathering: "Figures gather while this page is open.",
+        noneCame: "No writes of others have come since.",
         series: {
             p50: "half of them",
             p99: "99 of 100",

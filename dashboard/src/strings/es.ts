@@ -230,6 +230,7 @@ export const es: Strings = {
         traffic: "Tráfico",
         trafficHint: "Bytes enviados y recibidos, por segundo",
         gathering: "Las cifras se reúnen mientras esta página está abierta.",
+        noneCame: "Desde entonces no han llegado escrituras de otros.",
         series: {
             p50: "la mitad",
             p99: "99 de 100",
