@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "faces/lansync/discovery.h"
 
 #define CONNS_MAX 1024
 #define GUESTS_MAX 256 /* of them who were not let in */
@@ -27,10 +28,16 @@ struct lan_conn {
     char why[200];
 };
 
+/* One that was named, or that is near: then it is tried where it says, and
+ * where others of its kind are. */
 struct lan_peer {
     struct lan_peer *next;
     char *host;
     uint16_t port;
+    char node[LAN_NAME_MAX]; /* of one that is near; "": it was named */
+    uint16_t said;           /* the port that it says */
+    unsigned tries;
+    bool is_lost;
     struct lan_conn *conn; /* NULL: it is not called */
     enum lan_dialect dialect;
     uint64_t again_us, pause_us;
@@ -51,6 +58,18 @@ static void call_later(struct lan_peer *p, const struct lan_face *f)
         p->pause_us = most;
     p->again_us = clock_mono_us() + p->pause_us * (192u + r / 2u) / 256;
     p->pause_us *= 2;
+}
+
+static void peer_left(struct lan_peer *p, const struct lan_conn *c)
+{
+    const uint16_t ports[] = { p->said, LAN_DISCOVERY_PORT + 1,
+        LAN_DISCOVERY_PORT };
+
+    p->dialect = lan_link_dialect(c->link);
+    p->conn = NULL;
+    if (p->node[0] != 0 && !c->is_open)
+        p->port = ports[++p->tries % 3];
+    call_later(p, c->face);
 }
 
 static const char *name_of(const struct lan_conn *c, char text[320])
@@ -93,11 +112,8 @@ static void leave(struct lan_conn *c, const char *why)
     if (c->is_open)
         lan_exchange_close(f->exchange, c->number);
     lan_link_end(c->link);
-    if (c->peer != NULL) {
-        c->peer->dialect = lan_link_dialect(c->link);
-        c->peer->conn = NULL;
-        call_later(c->peer, f);
-    }
+    if (c->peer != NULL)
+        peer_left(c->peer, c);
     lan_link_free(c->link);
     free(c);
 }
@@ -418,6 +434,74 @@ int lan_conns_make(struct lan_face *f)
     return SYNCLINE_OK;
 }
 
+/* Whoever is near and has called us is not called. */
+static bool is_wanted(const struct lan_face *f, const struct lan_peer *p)
+{
+    if (p->conn != NULL || p->is_lost)
+        return false;
+    for (const struct lan_conn *c = f->conns; c != NULL && p->node[0] != 0;
+         c = c->next)
+        if (c->is_open && strcmp(lan_link_node(c->link), p->node) == 0)
+            return false;
+    return true;
+}
+
+static struct lan_peer *peer_near(const struct lan_face *f, const char *node)
+{
+    struct lan_peer *p = f->peers;
+
+    while (p != NULL && strcmp(p->node, node) != 0)
+        p = p->next;
+    return p;
+}
+
+static struct lan_peer *peer_new(struct lan_face *f, const char *node)
+{
+    struct lan_peer *p = calloc(1, sizeof *p);
+
+    if (p == NULL)
+        return NULL;
+    (void)snprintf(p->node, sizeof p->node, "%s", node);
+    p->next = f->peers;
+    f->peers = p;
+    return p;
+}
+
+void lan_peer_found(
+    struct lan_face *f, const char *node, const struct netaddr *at)
+{
+    struct lan_peer *p = peer_near(f, node);
+    char ip[NETADDR_TEXT];
+    char *host;
+
+    netaddr_format_ip(ip, at);
+    if (p != NULL && p->said == at->port && strcmp(p->host, ip) == 0) {
+        p->is_lost = false;
+        return;
+    }
+    host = strdup(ip);
+    if (host != NULL && p == NULL)
+        p = peer_new(f, node);
+    if (host == NULL || p == NULL) {
+        free(host);
+        return;
+    }
+    free(p->host);
+    p->host = host;
+    p->said = p->port = at->port;
+    p->tries = 0;
+    p->is_lost = false;
+    p->again_us = p->pause_us = 0;
+}
+
+void lan_peer_lost(struct lan_face *f, const char *node)
+{
+    struct lan_peer *p = peer_near(f, node);
+
+    if (p != NULL)
+        p->is_lost = true;
+}
+
 /* ---- all of them ---- */
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -450,7 +534,9 @@ uint64_t lan_conns_tick(struct lan_face *f, uint64_t now_us)
     uint64_t next = 0;
 
     for (struct lan_peer *p = f->peers; p != NULL; p = p->next) {
-        if (p->conn == NULL && p->again_us <= now_us)
+        if (!is_wanted(f, p))
+            continue;
+        if (p->again_us <= now_us)
             call(f, p);
         if (p->conn == NULL)
             next = least(next, p->again_us);
@@ -521,7 +607,8 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
 void lan_peers_put(const struct lan_face *f, struct buf *b)
 {
     for (const struct lan_peer *p = f->peers; p != NULL; p = p->next) {
-        buf_printf(b, "%s{\"host\":", p != f->peers ? "," : "");
+        buf_printf(b, "%s{\"found\":%s,\"host\":", p != f->peers ? "," : "",
+            p->node[0] != 0 ? "true" : "false");
         json_print_string(b, slice_str(p->host), false);
         buf_printf(b, ",\"port\":%u,\"connected\":%s,\"trouble\":", p->port,
             p->conn != NULL && p->conn->is_open ? "true" : "false");

@@ -39,6 +39,7 @@ static void on_tick(uv_timer_t *t)
     next = lan_space_tick(f, now_us);
     next = least(next, lan_conns_tick(f, now_us));
     next = least(next, lan_kept_tick(f, now_us));
+    next = least(next, lan_near_tick(f, now_us));
     if (next != 0)
         arm_in(f, next > now_us ? next - now_us : 1);
     else
@@ -66,6 +67,10 @@ static void put_status(const struct lan_face *f, struct buf *b)
     lan_conns_put(f, b);
     buf_put_str(b, "],\"peers\":[");
     lan_peers_put(f, b);
+    buf_printf(b, "],\"devices\":[");
+    lan_near_put(f, b);
+    buf_put_str(b, "],\"devices\":[");
+    lan_near_put(f, b);
     buf_printf(b,
         "],\"items\":{\"pushed\":%llu,\"acked\":%llu,\"taken\":%llu,"
         "\"refused\":%llu,\"asked\":%llu,\"answered\":%llu},"
@@ -114,6 +119,12 @@ static int keep(struct lan_face *f, const struct lan_face_options *opt)
         buf_status(&f->secret) != SYNCLINE_OK)
         return SYNCLINE_ENOMEM;
     f->opt.secret = buf_slice(&f->secret);
+    if (opt->interface != NULL) {
+        f->interface = strdup(opt->interface);
+        if (f->interface == NULL)
+            return SYNCLINE_ENOMEM;
+        f->opt.interface = f->interface;
+    }
     for (size_t i = 0; i < opt->listen_n; i++)
         f->listen[i] = opt->listen[i];
     for (size_t i = 0; i < opt->admit_n; i++)
@@ -128,6 +139,7 @@ static void lan_face_free(struct lan_face *f)
     if (f == NULL)
         return;
     lan_conns_close(f);
+    lan_near_close(f);
     lan_kept_close(f);
     lan_exchange_free(f->exchange);
     lan_protocol_free(f->protocol);
@@ -138,6 +150,7 @@ static void lan_face_free(struct lan_face *f)
     free(f->space);
     free(f->node_name);
     free(f->strategy);
+    free(f->interface);
     free(f);
 }
 
@@ -197,6 +210,8 @@ int lan_face_start(struct lan_face *f, struct engine *e, struct errmsg *why)
     f->tick.data = f;
     if (rc == SYNCLINE_OK)
         rc = lan_conns_listen(f, why);
+    if (rc == SYNCLINE_OK)
+        rc = lan_near_open(f, why);
     if (rc != SYNCLINE_OK)
         return rc;
     lan_space_begin(f);
@@ -230,5 +245,6 @@ void lan_face_close(struct lan_face *f)
         return;
     }
     lan_conns_close(f);
+    lan_near_close(f);
     uv_close((uv_handle_t *)&f->tick, on_tick_closed);
 }

@@ -1,10 +1,10 @@
 /* lan_face.h - LAN-sync nodes and one space, kept the same: exchange.h and
  * link.h with a loop, sockets and an engine.
  *
- * It serves a port of its own, and calls those that it was given again and
- * again. On the loop's thread. Laws: whoever comes is of a network that is
- * admitted; whoever fails to come in too often is not heard for a while; who
- * was not let in takes no room for long. */
+ * It serves a port of its own, and calls those that it was given, or that are
+ * near, again and again. On the loop's thread. Laws: whoever comes is of a
+ * network that is admitted; whoever fails to come in too often is not heard for
+ * a while; who was not let in takes no room for long. */
 #ifndef SYNCLINE_APP_LAN_FACE_H
 #define SYNCLINE_APP_LAN_FACE_H
 
@@ -30,6 +30,9 @@ struct lan_face_options {
     size_t admit_n;
     const struct option_addr *peers;
     size_t peers_n;
+    bool discovery;        /* says where we are, and calls whom it hears */
+    const char *interface; /* NULL: all */
+    uint64_t discovery_us, device_us;
     uint64_t ttl_us, ahead_us, heartbeat_us, request_us, dial_max_us;
 };
 

@@ -1,6 +1,6 @@
 /* lan_face_impl.h - what lan_face.c (beginning and end), lan_space.c (the
- * space), lan_conns.c (connections) and lan_kept.c (what is known of nodes)
- * share. */
+ * space), lan_conns.c (connections), lan_near.c (who is near) and lan_kept.c
+ * (what is known of nodes) share. */
 #ifndef SYNCLINE_APP_LAN_FACE_IMPL_H
 #define SYNCLINE_APP_LAN_FACE_IMPL_H
 
@@ -19,6 +19,7 @@ struct lan_write;
 struct lan_conn;
 struct lan_peer;
 struct lan_kept;
+struct lan_near;
 
 struct lan_face {
     struct lan_face_options opt;
@@ -41,6 +42,8 @@ struct lan_face {
     uint64_t next_number;
     struct lan_watch *watches;
     struct lan_write *writes;
+    struct lan_near *near; /* NULL: nobody is looked for */
+    char *interface;
     struct lan_kept *kept;
     bool kept_changed;
     uint64_t kept_due_us;
@@ -70,6 +73,19 @@ void lan_conns_close(struct lan_face *f);
 /* Elements of an array. */
 void lan_conns_put(const struct lan_face *f, struct buf *b);
 void lan_peers_put(const struct lan_face *f, struct buf *b);
+
+/* Somebody is near, or not any more. */
+void lan_peer_found(
+    struct lan_face *f, const char *node, const struct netaddr *at);
+void lan_peer_lost(struct lan_face *f, const char *node);
+
+/* ---- lan_near.c ---- */
+
+NODISCARD int lan_near_open(struct lan_face *f, struct errmsg *why);
+uint64_t lan_near_tick(struct lan_face *f, uint64_t now_us);
+void lan_near_close(struct lan_face *f);
+/* Elements of an array. */
+void lan_near_put(const struct lan_face *f, struct buf *b);
 
 /* ---- lan_kept.c ---- */
 

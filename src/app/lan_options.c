@@ -4,6 +4,7 @@
 #include "crypto/crypto.h"
 
 #define SECRET_MAX 4096
+#define US UINT64_C(1000000)
 #define PEERS_MAX OPTIONS_ADDRS_MAX
 
 struct lists {
@@ -133,6 +134,13 @@ int lan_options_face(struct lan_face **out, const struct options *o,
         .node_name = options_str(o, "name"),
         .strategy = options_str(o, "lansync.strategy"),
         .needs_auth = options_bool(o, "lansync.auth"),
+        .discovery = options_bool(o, "lansync.discovery"),
+        .interface = or_null(options_list_n(o, "interface") > 0
+                ? options_list(o, "interface", 0)
+                : ""),
+        .discovery_us =
+            (uint64_t)options_int(o, "lansync.discovery_interval") * US,
+        .device_us = (uint64_t)options_int(o, "lansync.device_timeout") * US,
         .ttl_us = options_us(o, "lansync.ttl"),
         .ahead_us = options_us(o, "lansync.ahead"),
         .heartbeat_us = options_us(o, "lansync.heartbeat"),

@@ -68,8 +68,9 @@ struct udp {
     unsigned nets_n;
     struct link links[LINKS_MAX]; /* joined */
     unsigned links_n;
-    bool warned; /* that nothing is joined */
-    bool mute;   /* nothing could be sent the last time */
+    bool warned;    /* that nothing is joined */
+    bool mute;      /* nothing could be sent the last time */
+    size_t largest; /* bytes of a datagram */
     struct sockaddr_in group4;
     struct sockaddr_in6 group6;
 };
@@ -79,10 +80,16 @@ static bool set(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-static void warn(struct udp *u, const char *text)
+/* And how to do without. */
+static void warn(struct udp *u, const char *what)
 {
+    const char *advice =
+        u->opt.advice != NULL ? u->opt.advice : "name others with --peer";
+    struct errmsg text;
+
+    (void)errmsg_set(&text, 0, "discovery: %s; %s", what, advice);
     if (u->opt.on_warn != NULL)
-        u->opt.on_warn(u->opt.ctx, text);
+        u->opt.on_warn(u->opt.ctx, text.text);
 }
 
 /* Group membership per interface. */
@@ -196,10 +203,10 @@ static void scan(struct udp *u)
     if (u->links_n == 0 && !u->warned)
         warn(u,
             u->opt.interface != NULL
-                ? "discovery: the chosen interface is missing, down or cannot "
-                  "multicast; name others with --peer, or correct --interface"
-                : "discovery: no interface here can multicast (a container "
-                  "without host networking?); name others with --peer");
+                ? "the interface that --interface names is missing, down or "
+                  "cannot multicast"
+                : "no interface here can multicast (a container without host "
+                  "networking?)");
     u->warned = u->links_n == 0;
 }
 
@@ -298,13 +305,13 @@ struct inbox {
     struct iovec vecs[AT_ONCE];
     struct sockaddr_storage from[AT_ONCE];
     _Alignas(struct cmsghdr) char control[AT_ONCE][128];
-    uint8_t bytes[AT_ONCE][UDP_DATAGRAM_MAX];
+    uint8_t bytes[AT_ONCE][UDP_LARGEST];
 };
 
-static int receive(int fd, struct inbox *in)
+static int receive(int fd, struct inbox *in, size_t largest)
 {
     for (size_t i = 0; i < AT_ONCE; i++) {
-        in->vecs[i] = (struct iovec){ in->bytes[i], UDP_DATAGRAM_MAX };
+        in->vecs[i] = (struct iovec){ in->bytes[i], largest };
         in->msgs[i].msg_hdr = (struct msghdr){
             .msg_name = &in->from[i],
             .msg_namelen = sizeof in->from[i],
@@ -326,7 +333,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     if (status != 0)
         return;
     for (int turn = 0; turn < TURNS; turn++) {
-        int n = receive(d->fd, &in);
+        int n = receive(d->fd, &in, d->udp->largest);
 
         for (int i = 0; i < n; i++)
             take(d->udp, &in.msgs[i].msg_hdr,
@@ -423,9 +430,10 @@ static int watch(struct udp *u, struct door *d)
 
 static int start(struct udp *u, struct errmsg *why)
 {
+    const size_t doors = u->opt.group4 != NULL ? 1 : 2;
     int rc = SYNCLINE_OK;
 
-    for (size_t i = 0; i < 2 && rc == SYNCLINE_OK; i++) {
+    for (size_t i = 0; i < doors && rc == SYNCLINE_OK; i++) {
         rc = open_door(&u->doors[i], u->opt.port, why);
         if (rc == SYNCLINE_OK)
             rc = watch(u, &u->doors[i]);
@@ -455,7 +463,12 @@ int udp_new(struct udp **out, const struct udp_options *opt, struct errmsg *why)
         (void)snprintf(u->interface, sizeof u->interface, "%s", opt->interface);
     u->group4.sin_family = AF_INET;
     u->group4.sin_port = htons(u->opt.port);
-    (void)inet_pton(AF_INET, UDP_GROUP4, &u->group4.sin_addr);
+    u->largest = opt->group4 != NULL ? UDP_LARGEST : UDP_DATAGRAM_MAX;
+    if (inet_pton(AF_INET, opt->group4 != NULL ? opt->group4 : UDP_GROUP4,
+            &u->group4.sin_addr) != 1) {
+        free(u);
+        return errmsg_set(why, SYNCLINE_EINVAL, "discovery: no such group");
+    }
     u->group6.sin6_family = AF_INET6;
     u->group6.sin6_port = htons(u->opt.port);
     (void)inet_pton(AF_INET6, UDP_GROUP6, &u->group6.sin6_addr);
@@ -518,14 +531,13 @@ int udp_multicast(struct udp *u, struct slice bytes)
 {
     bool sent = false;
 
-    if (bytes.len > UDP_DATAGRAM_MAX)
+    if (bytes.len > u->largest)
         return SYNCLINE_EINVAL;
     for (unsigned i = 0; i < u->links_n; i++)
         sent = multicast_on(u, &u->links[i], bytes) || sent;
     if (!sent && u->links_n > 0 && !u->mute)
         warn(u,
-            "discovery: the system sends no multicast (a missing route or a "
-            "firewall?); name others with --peer");
+            "the system sends no multicast (a missing route or a firewall?)");
     u->mute = !sent;
     return SYNCLINE_OK;
 }
@@ -535,7 +547,7 @@ int udp_send(struct udp *u, const struct netaddr *to, struct slice bytes)
     struct sockaddr_storage sa;
     int fd = u->doors[to->family == 6].fd;
 
-    if (bytes.len > UDP_DATAGRAM_MAX || !sockaddr_of(&sa, to))
+    if (bytes.len > u->largest || !sockaddr_of(&sa, to))
         return SYNCLINE_EINVAL;
     if (fd >= 0)
         (void)sendto(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL,

@@ -1,8 +1,9 @@
 /* udp.h - small datagrams to whoever is on the same link.
  *
- * Multicast to 239.255.43.22 and ff02::4748 on every interface that is up and
- * can multicast, or on the one named; interfaces are looked at again every
- * five seconds, so that a link that comes back is joined again. Sent with TTL
+ * Multicast to 239.255.43.22 and ff02::4748, or to another group of IPv4, on
+ * every interface that is up and can multicast, or on the one named; interfaces
+ * are looked at again every five seconds, so that a link that comes back is
+ * joined again. Sent with TTL
  * 1. A datagram is dropped unless its TTL is 1 on arrival and its source lies
  * in a network of the interface it came by, or if there are too many.
  * Law: a machine without multicast is no failure, but is told so. */
@@ -15,7 +16,8 @@
 #include "base/slice.h"
 #include "core/netaddr.h"
 
-#define UDP_DATAGRAM_MAX 512
+#define UDP_DATAGRAM_MAX 512 /* where no other group is named */
+#define UDP_LARGEST 4096
 #define UDP_GROUP4 "239.255.43.22"
 #define UDP_GROUP6 "ff02::4748"
 
@@ -27,6 +29,9 @@ struct udp_options {
     uint64_t per_ip;       /* the same, of one address [20] */
     uint16_t port;         /* 0: 4748 */
     const char *interface; /* NULL: all that can multicast; copied */
+    const char *group4;    /* another system's; then there is no IPv6, and
+                              datagrams may have UDP_LARGEST; NULL: ours */
+    const char *advice;    /* how to name others by hand; NULL: our flag */
     uint64_t rescan_ms;    /* 0: 5,000 */
     void *ctx;
     /* from has a scope only where it is link-local. */
@@ -41,7 +46,7 @@ NODISCARD int udp_new(
 /* The memory goes when the loop has run the closing. NULL is fine. */
 void udp_free(struct udp *u);
 
-/* On all interfaces, both families. EINVAL beyond UDP_DATAGRAM_MAX; a
+/* On all interfaces, both families. EINVAL beyond the largest; a
  * datagram that the system does not take is lost, as others are. */
 NODISCARD int udp_multicast(struct udp *u, struct slice bytes);
 NODISCARD int udp_send(

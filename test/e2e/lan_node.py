@@ -12,12 +12,14 @@ import hashlib
 import hmac
 import json
 import os
+import socket
 import ssl
 import struct
 import sys
 import time
 import uuid
 
+GROUP = "239.255.43.21"
 MEMBERS = ("message_type", "payload", "message_id", "timestamp", "nonce",
            "signature", "source", "destination")
 
@@ -254,7 +256,7 @@ class Node:
         self.handler = Handler(node_id, secret, dialect)
         self.secret, self.answers, self.echoes = secret, answers, echoes
         self.items, self.links, self.server = Items(node_id), set(), None
-        self.heard, self.flaws = [], []
+        self.heard, self.flaws, self.near = [], [], []
 
     def tell_others(self, item, source=None):
         for link in self.links:
@@ -263,7 +265,7 @@ class Node:
 
     # What it is told to do.
 
-    async def do_serve(self, port=0, cert=None, key=None):
+    async def do_serve(self, port=0, cert=None, key=None, host="127.0.0.1"):
         context = None
         if cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -275,8 +277,34 @@ class Node:
             await link.run()
 
         self.server = await asyncio.start_server(
-            come, "127.0.0.1", port, ssl=context)
+            come, host, port, ssl=context)
         return self.server.sockets[0].getsockname()[1]
+
+    async def do_discover(self, port):
+        """Listens as the older system does, and says where it is, once."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("", 5000))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                        struct.pack("4sL", socket.inet_aton(GROUP),
+                                    socket.INADDR_ANY))
+        sock.setblocking(False)
+
+        def hear():
+            bytes_, source = sock.recvfrom(4096)
+            said = json.loads(bytes_)
+            if said["node_id"] != self.handler.node_id:
+                self.near.append([source[0], source[1], said])
+
+        asyncio.get_running_loop().add_reader(sock, hear)
+        sock.sendto(json.dumps({
+            "type": "discovery", "node_id": self.handler.node_id,
+            "node_name": self.handler.node_id, "timestamp": time.time(),
+            "port": port, "capabilities": ["sync"]}).encode(), (GROUP, 5000))
+
+    async def do_near(self):
+        return self.near
 
     async def do_connect(self, port, token=None, tls=False):
         context = None

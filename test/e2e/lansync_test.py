@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+from lan import DEVICE, Lan, ip
 from node import World, main, wait_for
 from tap import check, equal, holds
 
@@ -17,10 +18,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Older:
     """A node of the older system, in its own process."""
 
-    def __init__(self, node_id, dialect, secret=SECRET, **options):
+    def __init__(self, node_id, dialect, secret=SECRET, prefix=(), **options):
         options.update(node_id=node_id, secret=secret, dialect=dialect)
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "lan_node.py"),
+            list(prefix) + [sys.executable, os.path.join(HERE, "lan_node.py"),
              json.dumps(options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -47,6 +48,7 @@ class Scene:
         self.world = World()
         self.flags = ["--lansync.enabled", "true", "--lansync.bind",
                       "127.0.0.1", "--lansync.port", "0",
+                      "--lansync.discovery", "false",
                       "--lansync.dial_max", "1s"] + list(flags)
         self.names = names or ("a",)
         self.older = []
@@ -194,6 +196,35 @@ def four_nodes_converge():
         equal(state["a-1"], {"from": "one"}, "an edit")
         equal(state["a-2"], {"from": "a"}, "the later of two")
         equal(len(state), 1000, "items")
+
+
+def nodes_that_are_near_find_each_other():
+    """It is told our true port; we call it where it says, though it listens
+    elsewhere, at the port where its kind does."""
+    with Lan("a", "p") as lan, World() as world:
+        node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
+                          "5077", "--lansync.discovery_interval", "1",
+                          prefix=lan.inside("a"), listen=lan.listen("a"))
+        Scene().secret(node)
+        node.start()
+        ip("-n", lan.spaces["p"], "route", "add", "default", "dev", DEVICE)
+        old = Older("old", "v1", prefix=lan.inside("p"))
+        try:
+            old.do("serve", port=5001, host="0.0.0.0")
+            old.do("discover", port=6001)
+            wait_for("it is called", lambda: old.do("links") == 1, 30)
+            source, port, said = wait_for(
+                "it hears us", lambda: old.do("near"))[0]
+            equal((source, port, said["type"], said["port"]),
+                  (lan.address("a"), 5000, "discovery", 5077), "what it hears")
+            equal(said["node_id"], node.call("lansync")["node_id"], "who")
+            device = node.call("lansync")["devices"][0]
+            equal((device["node_id"], device["address"], device["online"]),
+                  ("old", lan.address("p") + ":6001", True), "the device")
+            old.do("put", key="k", data={"n": 1})
+            node.waits_for("k", {"n": 1}, "lan")
+        finally:
+            old.close()
 
 
 def who_has_another_secret_stays_out():
