@@ -143,7 +143,11 @@ void callers_say_come(
 static void open_link(struct config_caller *c, const struct http_request *r)
 {
     struct config_face *f = c->face;
-    http_upgrade(c->http, NULL);
+    struct http_socket as = { .protocol = NULL };
+
+    if (f->opt.compress != WS_OFFER_NONE)
+        as.deflate = http_deflate(r);
+    http_upgrade(c->http, &as);
     c->link = ++f->next_link;
     if (config_sync_open(f->sync, c->link, true, false, face_now()) !=
         SYNCLINE_OK) {

@@ -34,7 +34,8 @@ struct config_face_options {
     const char *roots; /* file of authorities for wss; NULL: the system's */
     struct rate_options rate;
     uint64_t batch_us, heartbeat_us, dial_max_us;
-    bool adopts; /* sync.h */
+    enum ws_offer compress; /* to whom we call; NONE: nor for who asks */
+    bool adopts;            /* sync.h */
 };
 
 NODISCARD int config_face_new(

@@ -64,6 +64,7 @@ struct hub_instances config_face_instances(struct config_face *f)
     return (struct hub_instances){ .ctx = f,
         .space = slice_str(f->space),
         .message_max = CONFIG_MESSAGE_MAX,
+        .compresses = f->opt.compress != WS_OFFER_NONE,
         .open = on_open,
         .take = on_take,
         .close = on_close };

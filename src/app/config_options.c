@@ -107,6 +107,15 @@ static bool serves(const struct options *o)
             is_on(o, "configsync.enabled", false));
 }
 
+static enum ws_offer compress_of(const struct options *o)
+{
+    const char *text = options_str(o, "configsync.compress");
+
+    if (strcmp(text, "all") == 0)
+        return WS_OFFER_ALL;
+    return strcmp(text, "none") == 0 ? WS_OFFER_NONE : WS_OFFER_OWN;
+}
+
 int config_options_face(struct config_face **out, const struct options *o,
     uv_loop_t *loop, struct log log, struct errmsg *why)
 {
@@ -124,6 +133,7 @@ int config_options_face(struct config_face **out, const struct options *o,
         .batch_us = options_us(o, "configsync.batch"),
         .heartbeat_us = options_us(o, "configsync.heartbeat"),
         .dial_max_us = options_us(o, "configsync.dial_max"),
+        .compress = compress_of(o),
         .adopts = options_bool(o, "configsync.adopt") };
     int rc;
 

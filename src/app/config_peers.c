@@ -161,6 +161,7 @@ static int call(struct config_peer *p)
     const struct ws_client_options opt = { .host = p->url.named,
         .path = p->url.path,
         .agent = FACE_AGENT,
+        .offer = f->opt.compress,
         .message_max = CONFIG_MESSAGE_MAX,
         .greeting_ms = GREETING_MS,
         .ping_ms = PING_MS,
@@ -281,8 +282,13 @@ void peers_put(const struct config_face *f, struct buf *b, bool urls)
         }
         buf_put_str(b, "{\"url\":");
         json_print_string(b, slice_str(p->text), false);
-        buf_printf(b, ",\"connected\":%s,\"syncline\":%s,\"trouble\":",
-            p->link != 0 ? "true" : "false", p->is_syncline ? "true" : "false");
+        buf_printf(b,
+            ",\"connected\":%s,\"syncline\":%s,\"compressed\":%s,"
+            "\"trouble\":",
+            p->link != 0 ? "true" : "false", p->is_syncline ? "true" : "false",
+            p->link != 0 && ws_client_deflate(p->ws)->name != WS_OFFER_NONE
+                ? "true"
+                : "false");
         if (p->link == 0 && p->why.text[0] != 0)
             json_print_string(b, slice_str(p->why.text), false);
         else

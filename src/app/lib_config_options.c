@@ -254,6 +254,7 @@ static int face_options(
         .batch_us = BATCH_US,
         .heartbeat_us = or_else(o->heartbeat_ms, HEARTBEAT_MS) * 1000,
         .dial_max_us = or_else(o->dial_max_ms, DIAL_MAX_MS) * 1000,
+        .compress = WS_OFFER_OWN,
         .adopts = o->no_adopt == 0 };
     if (o->instance != NULL && strlen(o->instance) >= sizeof c->instance)
         return lib_fail(SYNCLINE_EINVAL, "instance: too long");

@@ -318,6 +318,13 @@ const struct option_row option_rows[] = {
         .max = 3600 * SEC,
         .fallback = "60s",
         .help = "longest pause between two tries to reach an instance" },
+    { .name = "configsync.compress",
+        .type = OPTION_ENUM,
+        .value = "WHOM",
+        .choices = "synclines|all|none",
+        .fallback = "synclines",
+        .help = "large messages, where the other end agrees; whom we call is "
+                "asked if it is one, too, or asked by the standard's name" },
     { .name = "configsync.rate",
         .type = OPTION_INT,
         .value = "N",

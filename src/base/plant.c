@@ -247,6 +247,8 @@ static const struct plant_row rows[PLANT_END] = {
         "memory kept for a peer is not counted" },
     [PLANT_R30_BODY] = { "r30-body",
         "a body is taken in before it is known who sends it" },
+    [PLANT_R31_INFLATED] = { "r31-inflated",
+        "what is inflated may become as long as it likes" },
     [PLANT_R32_ROWS] = { "r32-rows", "values of rows are not parsed" },
     [PLANT_R33_QUEUE] = { "r33-queue",
         "what waits for one who does not read is kept" },

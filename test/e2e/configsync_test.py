@@ -5,7 +5,9 @@ that call it, hubs that it calls, and several Synclines behind one item."""
 import http.client
 import json
 import os
+import socket
 import sys
+import threading
 import time
 
 import websockets
@@ -61,8 +63,8 @@ class Scene:
         self.things.append(made)
         return made
 
-    def hub(self, port=0):
-        made = Hub(self.loop, port)
+    def hub(self, port=0, **options):
+        made = Hub(self.loop, port, **options)
         self.things.append(made)
         return made
 
@@ -404,6 +406,112 @@ def the_file_of_the_item_is_as_theirs_and_its_versions_are_counted():
         a.stop()
         a.start()
         wait_for("still", lambda: count() == 3)
+
+
+LARGE = {"k%d" % i: {"n": i * i, "text": "some text of %d" % i}
+         for i in range(4000)}
+
+
+class Counting:
+    """Passes bytes on to a port and counts them."""
+
+    def __init__(self, port):
+        self.port, self.bytes = port, 0
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = "ws://127.0.0.1:%d/sync" % self.server.getsockname()[1]
+        threading.Thread(target=self.come, daemon=True).start()
+
+    def come(self):
+        while True:
+            try:
+                near = self.server.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self.port))
+            except OSError:
+                return
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=pair,
+                                 daemon=True).start()
+
+    def carry(self, source, to):
+        try:
+            while True:
+                data = source.recv(65536)
+                self.bytes += len(data)
+                if not data:
+                    break
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.server.close()
+
+
+def between_synclines_what_is_large_goes_compressed():
+    with Scene() as s:
+        size = len(json.dumps(LARGE))
+        s.node.put("config", LARGE, "config")
+        sizes = []
+        for name, flag in (("b", "synclines"), ("c", "none")):
+            count = Counting(s.port())
+            s.things.append(count)
+            b = s.world.node(name, "--configsync.peers", count.url,
+                             "--configsync.server", "false",
+                             "--configsync.compress", flag)
+            b.start()
+            b.waits_for("config", LARGE, "config")
+            equal(s.status(b)["peers"][0]["compressed"], flag != "none",
+                  "what the status says")
+            sizes.append(count.bytes)
+            LARGE["k1"] = name
+            b.put("config", LARGE, "config")
+            s.node.waits_for("config", LARGE, "config")
+            b.stop()
+        check(sizes[0] < size / 2 and sizes[1] >= size,
+              "bytes: %s of %d" % (sizes, size))
+
+
+def who_offers_to_compress_is_answered_so():
+    with Scene() as s:
+        s.node.put("config", LARGE, "config")
+        plain = s.client("inst-a", {"x": 0})
+        equal(plain.socket.extensions, [], "of one that offers nothing")
+        packed = s.client("inst-b", {"x": 0}, compression="deflate")
+        check(packed.socket.extensions, "of one that offers")
+        for one in (plain, packed):
+            wait_for("it holds it", lambda one=one: one.config == LARGE)
+        packed.change(dict(LARGE, by="b"))
+        wait_for("the other, too", lambda: plain.config.get("by") == "b")
+        s.node.waits_for("config", dict(LARGE, by="b"), "config")
+
+
+def a_hub_is_offered_it_by_our_own_name_unless_told():
+    with Scene(serves=False) as s:
+        hub = s.hub(compression="deflate")
+        for flag, offer, agreed in (
+                ("synclines", "x-syncline-deflate", False),
+                ("all", "x-syncline-deflate, permessage-deflate; "
+                 "server_no_context_takeover; client_no_context_takeover",
+                 True), ("none", None, False)):
+            s.node.stop()
+            s.node.flags = ["--configsync.peers", hub.url,
+                            "--configsync.compress", flag]
+            s.node.start()
+            wait_for("it has come",
+                     lambda: s.status()["peers"][0]["connected"])
+            hub.next("config_request")
+            equal(hub.greetings[-1].get("Sec-WebSocket-Extensions"), offer,
+                  "what is offered")
+            equal(s.status()["peers"][0]["compressed"], agreed, flag)
+            a = Client(s.loop, hub.url, "inst-a", {"x": 0})
+            s.node.put("config", dict(LARGE, flag=flag), "config")
+            wait_for("it is told", lambda a=a, flag=flag:
+                     a.config.get("flag") == flag)
+            a.change(dict(LARGE, flag=flag + " back"))
+            s.node.waits_for("config", dict(LARGE, flag=flag + " back"),
+                             "config")
+            a.close()
 
 
 def a_large_configuration():

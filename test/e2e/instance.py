@@ -149,8 +149,9 @@ class Hub:
     """A server: it passes updates on to all other clients and says nothing
     itself."""
 
-    def __init__(self, loop, port=0):
-        self.loop = loop
+    def __init__(self, loop, port=0, **options):
+        self.loop, self.options = loop, options
+        self.greetings = []  # fields of those who came
         self.clients = set()
         self.seen = queue.Queue()
         self.server = loop.run(self.listen(port))
@@ -160,12 +161,13 @@ class Hub:
     async def listen(self, port):
         return await websockets.serve(
             self.serve, "127.0.0.1", port, max_size=LIMIT,
-            ping_interval=None, compression=None)
+            ping_interval=None, **dict({"compression": None}, **self.options))
 
     async def serve(self, socket, path):
         if path != "/sync":
             await socket.close(1008)
             return
+        self.greetings.append(socket.request_headers)
         self.clients.add(socket)
         try:
             async for text in socket:

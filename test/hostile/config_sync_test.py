@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "e2e"))
@@ -149,6 +150,38 @@ def one_byte_more_than_is_taken():
         equal(bad.closed(), 1009, "the code")
         s.honest.config = {"x": 0}
         s.size = s.memory()
+
+
+def _packed(data):
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return (packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def _frame(first, data):
+    n = len(data)
+    size = (bytes([0xfe]) + n.to_bytes(2, "big") if n < 65536 else
+            bytes([0xff]) + n.to_bytes(8, "big"))
+    return bytes([first]) + size + bytes(4) + data
+
+
+def what_would_become_too_long_is_refused():
+    offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    spaces = message("config_update", "bad", {"x": 1}).encode()
+    for size, head, code in [
+            (200 << 20, offer, 1009),   # 200 MiB of 200 KiB
+            (3 << 20, offer, 1009),     # less than 4 MiB, but a thousandfold
+            (3 << 20, "", 1002)]:       # that was not agreed on
+        with Scene() as s:
+            raw, greeting = s.raw(head)
+            equal(b"permessage-deflate" in greeting, head != "", greeting)
+            raw.sendall(_frame(0xc1, _packed(spaces + b" " * size)))
+            said = raw.recv(65536)
+            while b"\x88\x02" + code.to_bytes(2, "big") not in said:
+                piece = raw.recv(65536)
+                check(piece, ("no close of %d" % code, said[-16:]))
+                said += piece
+            raw.close()
+            equal(s.status()["updates"]["applied"], 1, "applied")
 
 
 def a_flood_of_updates():

@@ -435,3 +435,28 @@ TEST(memory_that_runs_out_ends_a_websocket)
     check_alloc_fail_from(-1);
     buf_free(&in);
 }
+
+static void accept_and_tell(struct http_world *w, const struct http_request *r)
+{
+    struct buf b = { 0 };
+
+    (void)r;
+    memset(buf_reserve(&b, 300000), 'a', 300000);
+    b.len = 300000;
+    http_upgrade(w->c, NULL);
+    http_send_message(w->c, true, buf_slice(&b));
+    buf_free(&b);
+}
+
+/* What is told at once is no echo of what has come. */
+TEST(much_is_told_with_the_greeting)
+{
+    struct http_world w;
+
+    CHECK_OK(http_world_open(&w, NULL));
+    w.answer = accept_and_tell;
+    http_world_feed(&w, ASKS);
+    CHECK(!http_conn_is_over(w.c));
+    CHECK(http_conn_out(w.c)->len > 300000);
+    http_world_close(&w);
+}

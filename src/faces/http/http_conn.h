@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "faces/http/http_field.h"
+#include "faces/http/ws_deflate.h"
 
 struct http_conn; /* opaque */
 
@@ -142,7 +143,11 @@ struct http_socket {
     const char *protocol; /* chosen of those in Sec-WebSocket-Protocol; NULL:
                              none was */
     size_t message_max;   /* 0: that of the limits */
+    struct ws_deflate deflate;
 };
+
+/* What of its extensions can be accepted. */
+struct ws_deflate http_deflate(const struct http_request *r);
 
 /* Accepts a WebSocket, if the request is_websocket; as NULL: as it comes. */
 void http_upgrade(struct http_conn *c, const struct http_socket *as);

@@ -42,6 +42,7 @@ struct http_conn {
 
     struct ws *ws;
     bool is_in_message; /* on_message is at work */
+    bool is_in_frames;  /* ws_feed is: what it sends by itself is an echo */
     bool has_pinged;
     size_t echoed; /* answers to its pings since it last took something */
 

@@ -27,7 +27,9 @@ void http_conn_take_frames(struct http_conn *c)
         c->since_ms = c->now_ms; /* it lives */
     c->has_pinged = false;
     c->taken += in.len;
+    c->is_in_frames = true;
     settle(c, ws_feed(c->ws, in));
+    c->is_in_frames = false;
 }
 
 void http_conn_silence(struct http_conn *c)
@@ -45,7 +47,7 @@ static int on_ws_send(void *ctx, struct slice bytes)
     struct http_conn *c = ctx;
     size_t had = c->out.len;
 
-    if (c->is_calling && !c->is_in_message && c->phase == PHASE_WEBSOCKET)
+    if (c->is_in_frames && !c->is_in_message && c->phase == PHASE_WEBSOCKET)
         c->echoed += bytes.len;
     if (c->echoed > ECHO_MAX)
         return SYNCLINE_ELIMIT;
@@ -65,6 +67,16 @@ static void on_ws_message(void *ctx, bool text, struct slice message)
     c->is_in_message = false;
 }
 
+struct ws_deflate http_deflate(const struct http_request *r)
+{
+    struct ws_deflate chosen = { .name = WS_OFFER_NONE };
+
+    for (size_t i = 0; i < r->fields_n && chosen.name == WS_OFFER_NONE; i++)
+        if (slice_is(r->fields[i].name, "sec-websocket-extensions"))
+            chosen = ws_deflate_choose(r->fields[i].value);
+    return chosen;
+}
+
 static int put_upgrade(struct http_conn *c, const struct http_socket *as)
 {
     struct buf *b = &c->out;
@@ -78,6 +90,11 @@ static int put_upgrade(struct http_conn *c, const struct http_socket *as)
     buf_put_str(b, "\r\n");
     if (as->protocol != NULL)
         buf_printf(b, "Sec-WebSocket-Protocol: %s\r\n", as->protocol);
+    if (as->deflate.name != WS_OFFER_NONE) {
+        buf_put_str(b, "Sec-WebSocket-Extensions: ");
+        ws_deflate_put_answer(b, &as->deflate);
+        buf_put_str(b, "\r\n");
+    }
     buf_put_str(b, "\r\n");
     return rc;
 }
@@ -100,6 +117,8 @@ void http_upgrade(struct http_conn *c, const struct http_socket *as)
     if (rc == SYNCLINE_OK)
         rc = ws_new(&c->ws, &events,
             as->message_max > 0 ? as->message_max : c->limits.message_max);
+    if (rc == SYNCLINE_OK && as->deflate.name != WS_OFFER_NONE)
+        ws_compress(c->ws, &as->deflate);
     http_conn_enter(c, PHASE_WEBSOCKET);
     http_conn_written(c, had);
     if (rc != SYNCLINE_OK)

@@ -73,6 +73,7 @@ struct hub_instances {
     void *ctx;
     struct slice space; /* ptr NULL: none are served */
     size_t message_max;
+    bool compresses; /* for who offers it */
     /* Who it is from now on; 0: none may come now. */
     uint64_t (*open)(void *ctx, struct hub_conn *c, const struct netaddr *from,
         bool is_syncline);

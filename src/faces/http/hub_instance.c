@@ -7,13 +7,15 @@
 void hub_instance_open(struct hub_conn *c, const struct http_request *r)
 {
     const struct hub_instances *port = &c->hub->opt.instances;
-    const struct http_socket as = {
+    struct http_socket as = {
         .protocol = http_list_has(r, "sec-websocket-protocol", "config-sync")
             ? "config-sync"
             : NULL,
         .message_max = port->message_max,
     };
 
+    if (port->compresses)
+        as.deflate = http_deflate(r);
     http_upgrade(c->http, &as);
     if (!c->is_stopping)
         c->instance = port->open(port->ctx, c, &c->who.remote,

@@ -6,6 +6,7 @@
 
 #include <wslay/wslay.h>
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "crypto/sha1.h"
 
@@ -17,10 +18,11 @@ struct ws {
     struct buf message;
     unsigned frames; /* of the message */
     bool is_control; /* the frame that comes */
-    bool is_text;
-    bool is_broken; /* a frame was no frame */
-    bool is_ours;   /* the close: the other's is awaited */
-    int failed;     /* in a callback */
+    bool is_text, is_deflated;
+    uint8_t window_bits; /* of what is sent; 0: nothing is compressed */
+    bool is_broken;      /* a frame was no frame */
+    bool is_ours;        /* the close: the other's is awaited */
+    int failed;          /* in a callback */
 };
 
 int ws_accept(struct buf *out, struct slice key)
@@ -91,8 +93,10 @@ static void on_frame(wslay_event_context_ptr wslay,
     w->is_control = wslay_is_ctrl_frame(arg->opcode);
     if (w->is_control)
         return;
-    if (arg->opcode != WSLAY_CONTINUATION_FRAME)
+    if (arg->opcode != WSLAY_CONTINUATION_FRAME) {
         w->is_text = arg->opcode == WSLAY_TEXT_FRAME;
+        w->is_deflated = wslay_get_rsv1(arg->rsv) != 0;
+    }
     if (++w->frames > WS_FRAGMENTS_MAX && !PLANTED(R35_FRAMES))
         refuse(w, WSLAY_CODE_POLICY_VIOLATION);
     else if (arg->payload_length > w->message_max - w->message.len)
@@ -113,6 +117,26 @@ static void on_piece(wslay_event_context_ptr wslay,
     wslay_event_shutdown_read(wslay);
 }
 
+/* In place of what came, which may be much less. False: it was refused. */
+static bool inflate_message(struct ws *w)
+{
+    struct buf plain = { 0 };
+    int rc = ws_inflate(&plain, buf_slice(&w->message),
+        PLANTED(R31_INFLATED) ? (size_t)1 << 28 : w->message_max);
+
+    buf_free(&w->message);
+    w->message = plain;
+    if (rc == SYNCLINE_OK && w->is_text && !utf8_valid(buf_slice(&plain)))
+        rc = SYNCLINE_EMALFORMED;
+    if (rc == SYNCLINE_ELIMIT)
+        refuse(w, WSLAY_CODE_MESSAGE_TOO_BIG);
+    else if (rc == SYNCLINE_EMALFORMED)
+        refuse(w, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
+    else if (rc != SYNCLINE_OK && w->failed == SYNCLINE_OK)
+        w->failed = rc;
+    return rc == SYNCLINE_OK;
+}
+
 static void on_whole(wslay_event_context_ptr wslay,
     const struct wslay_event_on_msg_recv_arg *arg, void *user)
 {
@@ -124,7 +148,8 @@ static void on_whole(wslay_event_context_ptr wslay,
         w->failed = SYNCLINE_ENOMEM;
     if (wslay_is_ctrl_frame(arg->opcode))
         return;
-    if (w->failed == SYNCLINE_OK && wslay_event_get_read_enabled(wslay))
+    if (w->failed == SYNCLINE_OK && wslay_event_get_read_enabled(wslay) &&
+        (!w->is_deflated || inflate_message(w)))
         w->events.on_message(w->events.ctx, w->is_text, buf_slice(&w->message));
     buf_free(&w->message);
     w->frames = 0;
@@ -172,6 +197,12 @@ int ws_new(struct ws **out, const struct ws_events *events, size_t message_max)
     wslay_event_config_set_max_recv_msg_length(w->wslay, message_max);
     *out = w;
     return SYNCLINE_OK;
+}
+
+void ws_compress(struct ws *w, const struct ws_deflate *as)
+{
+    w->window_bits = as->window_bits;
+    wslay_event_config_set_allowed_rsv_bits(w->wslay, WSLAY_RSV1_BIT);
 }
 
 void ws_free(struct ws *w)
@@ -231,7 +262,7 @@ int ws_feed(struct ws *w, struct slice in)
     return flush(w, rc);
 }
 
-int ws_send(struct ws *w, bool text, struct slice message)
+static int send_plain(struct ws *w, bool text, struct slice message)
 {
     const struct wslay_event_msg m = {
         .opcode = text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME,
@@ -240,6 +271,35 @@ int ws_send(struct ws *w, bool text, struct slice message)
     };
 
     return flush(w, wslay_event_queue_msg(w->wslay, &m));
+}
+
+/* What would not get shorter is sent as it is. */
+static int send_deflated(struct ws *w, bool text, struct slice message)
+{
+    struct buf b = { 0 };
+    int rc = ws_deflate(&b, message, w->window_bits);
+    const struct wslay_event_msg m = {
+        .opcode = text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME,
+        .msg = b.ptr,
+        .msg_length = b.len,
+    };
+
+    if (rc != SYNCLINE_OK)
+        w->failed = rc;
+    else if (b.len < message.len &&
+        message.len <= ws_inflate_most(b.len, message.len))
+        rc = flush(w, wslay_event_queue_msg_ex(w->wslay, &m, WSLAY_RSV1_BIT));
+    else
+        rc = send_plain(w, text, message);
+    buf_free(&b);
+    return rc;
+}
+
+int ws_send(struct ws *w, bool text, struct slice message)
+{
+    return w->window_bits != 0 && message.len >= WS_DEFLATE_MIN
+        ? send_deflated(w, text, message)
+        : send_plain(w, text, message);
 }
 
 int ws_ping(struct ws *w)

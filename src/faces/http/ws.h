@@ -2,11 +2,11 @@
  *
  * Pure. Messages come whole and are at most message_max, in at most
  * WS_FRAGMENTS_MAX frames; pings are answered; what breaks the protocol is
- * answered by a close. No extensions. */
+ * answered by a close. One extension: messages that are compressed. */
 #ifndef SYNCLINE_FACES_WS_H
 #define SYNCLINE_FACES_WS_H
 
-#include "base/buf.h"
+#include "faces/http/ws_deflate.h"
 
 #define WS_FRAGMENTS_MAX 64
 
@@ -28,6 +28,8 @@ NODISCARD int ws_accept(struct buf *out, struct slice key);
 
 NODISCARD int ws_new(
     struct ws **out, const struct ws_events *events, size_t message_max);
+/* It was agreed on, before anything came or was sent. */
+void ws_compress(struct ws *w, const struct ws_deflate *as);
 void ws_free(struct ws *w); /* NULL is fine */
 
 /* An error of any of these means that it cannot go on. */

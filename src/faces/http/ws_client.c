@@ -21,6 +21,7 @@ struct ws_client {
     size_t scanned;
     char accept[32]; /* that the server is to answer */
     struct ws *ws;
+    struct ws_deflate deflate;
     uint64_t now_ms, since_ms;
     bool has_pinged;
     struct errmsg why;
@@ -78,6 +79,8 @@ static void open_frames(struct ws_client *c, struct slice server)
         over(c, "memory ran out");
         return;
     }
+    if (c->deflate.name != WS_OFFER_NONE)
+        ws_compress(c->ws, &c->deflate);
     c->phase = OPEN;
     c->opt.on_open(c->opt.ctx, server);
 }
@@ -85,8 +88,8 @@ static void open_frames(struct ws_client *c, struct slice server)
 /* ---- the greeting ---- */
 
 struct answer {
-    bool upgrades, connects, accepts, extends;
-    struct slice server;
+    bool upgrades, connects, accepts, is_strange;
+    struct slice server, extensions;
 };
 
 static bool same_word(struct slice s, const char *word)
@@ -134,6 +137,22 @@ static bool list_has(struct slice list, const char *word)
     return false;
 }
 
+/* There is one answer to all that was offered. */
+static void take_extensions(struct answer *a, struct slice value)
+{
+    a->is_strange |= a->extensions.len > 0 && value.len > 0;
+    if (value.len > 0)
+        a->extensions = value;
+}
+
+static bool is_agreed(struct ws_client *c, const struct answer *a)
+{
+    return a->upgrades && a->connects && a->accepts && !a->is_strange &&
+        (a->extensions.len == 0 ||
+            ws_deflate_agree(&c->deflate, a->extensions, c->opt.offer) ==
+                SYNCLINE_OK);
+}
+
 static void take_field(
     const struct ws_client *c, struct answer *a, struct slice line)
 {
@@ -146,9 +165,10 @@ static void take_field(
         a->connects = list_has(value, "upgrade");
     else if (same_word(name, "sec-websocket-accept"))
         a->accepts = slice_is(value, c->accept);
-    else if (same_word(name, "sec-websocket-extensions") ||
-        same_word(name, "sec-websocket-protocol"))
-        a->extends = value.len > 0;
+    else if (same_word(name, "sec-websocket-protocol"))
+        a->is_strange |= value.len > 0;
+    else if (same_word(name, "sec-websocket-extensions"))
+        take_extensions(a, value);
     else if (same_word(name, "server"))
         a->server = value;
 }
@@ -167,7 +187,7 @@ static void take_head(struct ws_client *c, struct slice head)
         errmsg_set(&c->why, 0, "answered with %.*s", SLICE_FMT(buf_slice(&b)));
         buf_free(&b);
         over(c, "");
-    } else if (!a.upgrades || !a.connects || !a.accepts || a.extends) {
+    } else if (!is_agreed(c, &a)) {
         over(c, "its answer is not that of a WebSocket");
     } else {
         open_frames(c, a.server);
@@ -261,6 +281,11 @@ struct buf *ws_client_out(struct ws_client *c)
     return &c->out;
 }
 
+const struct ws_deflate *ws_client_deflate(const struct ws_client *c)
+{
+    return &c->deflate;
+}
+
 bool ws_client_is_open(const struct ws_client *c)
 {
     return c->phase == OPEN;
@@ -277,6 +302,15 @@ const char *ws_client_why(const struct ws_client *c)
 }
 
 /* ---- beginning and end ---- */
+
+static void put_offer(struct buf *b, enum ws_offer offer)
+{
+    if (offer == WS_OFFER_NONE)
+        return;
+    buf_put_str(b, "Sec-WebSocket-Extensions: ");
+    ws_deflate_put_offer(b, offer);
+    buf_put_str(b, "\r\n");
+}
 
 static int greet(struct ws_client *c, const struct ws_client_options *opt)
 {
@@ -296,8 +330,12 @@ static int greet(struct ws_client *c, const struct ws_client_options *opt)
         buf_printf(&c->out,
             "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: %.*s\r\nUser-Agent: %s\r\n\r\n",
+            "Sec-WebSocket-Key: %.*s\r\nUser-Agent: %s\r\n",
             opt->path, opt->host, SLICE_FMT(buf_slice(&key)), opt->agent);
+        if (opt->token != NULL)
+            buf_printf(&c->out, "Authorization: Bearer %s\r\n", opt->token);
+        put_offer(&c->out, opt->offer);
+        buf_put_str(&c->out, "\r\n");
         rc = buf_status(&c->out);
     }
     buf_free(&key);
@@ -315,7 +353,7 @@ int ws_client_new(struct ws_client **out, const struct ws_client_options *opt,
         return SYNCLINE_ENOMEM;
     *c =
         (struct ws_client){ .opt = *opt, .now_ms = now_ms, .since_ms = now_ms };
-    c->opt.host = c->opt.path = c->opt.agent = NULL;
+    c->opt.host = c->opt.path = c->opt.agent = c->opt.token = NULL;
     rc = greet(c, opt);
     if (rc != SYNCLINE_OK) {
         ws_client_free(c);

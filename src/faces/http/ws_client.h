@@ -7,7 +7,7 @@
 #ifndef SYNCLINE_FACES_WS_CLIENT_H
 #define SYNCLINE_FACES_WS_CLIENT_H
 
-#include "base/buf.h"
+#include "faces/http/ws_deflate.h"
 
 struct ws_client; /* opaque */
 
@@ -16,6 +16,8 @@ struct ws_client_options {
                          not the scheme's own */
     const char *path; /* begins with '/' */
     const char *agent;
+    const char *token;   /* NULL: none is shown */
+    enum ws_offer offer; /* to compress what is large */
     size_t message_max;
     uint64_t greeting_ms; /* until the WebSocket is open */
     uint64_t ping_ms;     /* of silence; as long again without an answer ends
@@ -44,6 +46,8 @@ void ws_client_close(struct ws_client *c);
 
 /* What is to be sent; whoever has sent some of it consumes it. */
 struct buf *ws_client_out(struct ws_client *c);
+/* What the two have agreed on. */
+const struct ws_deflate *ws_client_deflate(const struct ws_client *c);
 bool ws_client_is_open(const struct ws_client *c);
 /* Nothing more comes: close when all is sent. */
 bool ws_client_is_over(const struct ws_client *c);
