@@ -140,17 +140,20 @@ void acks_excuse(struct node *n, const struct device_id *device,
     const struct space *sp, bool stale)
 {
     for (struct member_ack *a = n->acks; a != NULL; a = a->next)
-        if (device_eq(&a->device, device) && (sp == NULL || a->space == sp))
+        if (device_eq(&a->device, device) && (sp == NULL || a->space == sp)) {
             a->stale = stale;
+            a->back = 0;
+        }
 }
 
-bool acks_excused(const struct node *n, const struct device_id *device,
-    const struct space *sp)
+struct member_ack *acks_of(
+    struct node *n, const struct device_id *device, const struct space *sp)
 {
-    for (const struct member_ack *a = n->acks; a != NULL; a = a->next)
-        if (a->space == sp && device_eq(&a->device, device))
-            return a->stale;
-    return false;
+    struct member_ack *a = n->acks;
+
+    while (a != NULL && (a->space != sp || !device_eq(&a->device, device)))
+        a = a->next;
+    return a;
 }
 
 /* ---- heard ---- */

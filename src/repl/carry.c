@@ -15,6 +15,7 @@
 /* So long a session waits that brought what does not open. */
 #define UNOPENED_MIN_US ((uint64_t)5000 * 1000)
 #define UNOPENED_MAX_US ((uint64_t)600 * 1000 * 1000)
+#define BACK_BEATS 2
 #define LEFT_OUT_MAX 4096 /* items; of more, what opens is taken */
 
 bool carry_is_relay(const struct node *n)
@@ -195,26 +196,48 @@ int carry_ask_unopened(struct node *n, struct conn *c, struct session *s)
 
 /* Its disk was lost, or somebody put an old one in: it is sent again what it
  * lacks, and whoever comes new to it meanwhile is told less. */
-int carry_look_back(struct node *n, const struct conn *c,
+void carry_look_back(struct node *n, const struct conn *c,
     const struct space *sp, const struct vv *have)
+{
+    struct member_ack *a = acks_of(n, &c->device, sp);
+
+    if (a == NULL || members_role(n->members, &c->device) != ROLE_RELAY ||
+        sp->sealed || space_is_open(sp))
+        return;
+    if (vv_geq(have, &a->durable))
+        a->stale = false;
+    else if (!a->stale && a->back == 0 && !PLANTED(R27_BACK))
+        a->back = 1;
+}
+
+static int tell_back(struct node *n, const struct conn *c, struct member_ack *a)
 {
     const struct member *m = members_get(n->members, &c->device);
     const struct audit_field fields[] = { AUDIT_DEVICE("device", &c->device),
         AUDIT_TEXT("name", m != NULL ? m->name : SLICE_LIT("")),
-        AUDIT_TEXT("space", sp->name), AUDIT_END };
+        AUDIT_TEXT("space", a->space->name), AUDIT_END };
 
-    if (m == NULL || m->role != ROLE_RELAY || sp->sealed || space_is_open(sp))
-        return SYNCLINE_OK;
-    if (vv_geq(have, acked_by(n, &c->device, sp))) {
-        acks_excuse(n, &c->device, sp, false);
-        return SYNCLINE_OK;
-    }
-    if (acks_excused(n, &c->device, sp) || PLANTED(R27_BACK))
+    if (m == NULL || m->role != ROLE_RELAY)
         return SYNCLINE_OK;
     n->counts.relays_back++;
     log_line(&n->log, LOG_LEVEL_WARN, "relay",
         "%.*s: the relay %.*s has less than it once had on its disk, which "
         "was lost, or is an old one",
-        SLICE_FMT(sp->name), SLICE_FMT(m->name));
+        SLICE_FMT(a->space->name), SLICE_FMT(m->name));
     return node_audit_often(n, "relay-back", fields);
+}
+
+int carry_tick(struct node *n, const struct conn *c)
+{
+    int rc = SYNCLINE_OK;
+
+    for (struct member_ack *a = n->acks; a != NULL && rc == SYNCLINE_OK;
+         a = a->next) {
+        if (a->back == 0 || !device_eq(&a->device, &c->device) ||
+            ++a->back < BACK_BEATS + 1)
+            continue;
+        a->back = 0;
+        rc = tell_back(n, c, a);
+    }
+    return rc;
 }

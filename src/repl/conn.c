@@ -635,6 +635,8 @@ int conns_tick(struct node *n)
                 rc = compare_tick(n, c);
             if (rc == SYNCLINE_OK && c->greeted)
                 rc = heads_tick(n, c);
+            if (rc == SYNCLINE_OK && c->greeted)
+                rc = carry_tick(n, c);
             for (struct session *s = c->sessions; s != NULL; s = s->next)
                 session_beat(n, s);
         }

@@ -91,8 +91,9 @@ struct member_ack {
     struct space *space;
     struct vv durable;
     struct arena arena;
-    bool news;  /* to be passed on */
-    bool stale; /* it was no relay then, and may have forgotten it */
+    bool news;    /* to be passed on */
+    bool stale;   /* it was no relay then, and may have forgotten it */
+    uint8_t back; /* of a relay that came with less: heartbeats since, and 1 */
 };
 
 /* ---- requests under way ---- */

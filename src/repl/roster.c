@@ -11,6 +11,7 @@ struct roster_entry {
     enum member_role role;
     bool some_spaces;
     uint32_t spaces_crc;
+    uint64_t at;
 };
 
 void roster_forget(struct roster *r)
@@ -25,7 +26,8 @@ static struct roster_entry entry_of(const struct member *m)
         m->spaces_n == 0 ? 0
                          : crc32c(0,
                                SLICE((const uint8_t *)m->spaces,
-                                   m->spaces_n * sizeof *m->spaces)) };
+                                   m->spaces_n * sizeof *m->spaces)),
+        m->at };
 }
 
 static bool is_same(const struct roster_entry *a, const struct roster_entry *b)
@@ -75,7 +77,8 @@ static int tell_differences(
                            : device_cmp(&now[i].device, &r->list[k].device);
 
         if (c <= 0 && now[i].role == ROLE_RELAY &&
-            (c < 0 || r->list[k].role != ROLE_RELAY))
+            (c < 0 || r->list[k].role != ROLE_RELAY ||
+                r->list[k].at != now[i].at))
             acks_excuse(n, &now[i].device, NULL, true);
         if (c > 0)
             rc = tell_gone(n, &r->list[k].device);

@@ -157,7 +157,8 @@ def a_relay_that_goes_back_is_told_of():
         with scene.unharmed(), scene.peer() as p:
             p.subscribe()
             p.lives()
-            tap.equal(v.status()["relays_back"], 1, "told")
+            node.wait_for("it is told", lambda: (
+                p.lives(), v.status()["relays_back"])[1] == 1)
             tap.holds(v.do("audit"), "relay-back")
             tap.holds(str(v.call("doctor")), "less than it once had")
 
