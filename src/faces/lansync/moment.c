@@ -110,10 +110,13 @@ static bool take_hours(struct reader *r, uint64_t *out_us)
 
 int moment_read(uint64_t *out_us, struct slice text)
 {
-    struct reader r = { text.ptr, text.ptr + text.len };
+    struct reader r;
     uint64_t days, us = 0;
 
-    if (text.len == 0 || !take_day(&r, &days))
+    if (text.len == 0)
+        return SYNCLINE_EMALFORMED;
+    r = (struct reader){ text.ptr, text.ptr + text.len };
+    if (!take_day(&r, &days))
         return SYNCLINE_EMALFORMED;
     if (r.at < r.end) {
         r.at++;
