@@ -4,11 +4,12 @@
 import base64
 import os
 import re
+import signal
 import sqlite3
 import sys
 
-from node import World, conflicts, main, same, wait_for
-from tap import check, equal, holds
+from node import PATIENCE, World, conflicts, main, same, wait_for
+from tap import Skip, check, equal, holds
 
 # What must not be found at a relay, in any form of it.
 CANARIES = ("canary-key-7f3a", "canary-path-c41d", "canary-value-9be2",
@@ -40,9 +41,10 @@ def _meet_over(r, *nodes):
                  lambda n=n: n.connected() == {r.name})
 
 
-def _scene(w):
+def _scene(w, *flags, prefix=()):
     """A relay, and two members that reach nobody else."""
-    a, r, b = w.node("a"), w.node("r", "--role", "relay"), w.node("b")
+    a, r, b = (w.node(name, *more, *flags, prefix=prefix) for name, *more in (
+        ("a",), ("r", "--role", "relay"), ("b",)))
     for n in (a, r, b):
         n.start()
     holds(_joins(a, r, "--role", "relay"), "a relay there")
@@ -373,6 +375,36 @@ def nothing_of_it_is_found_at_a_relay():
             n.stop()
         equal(_found_on_disk(r), set(), "found on its disk")
         equal(_found_on_disk(a), set(CANARIES), "found on a's disk")
+
+
+def _core_of(n, folder):
+    """What the system keeps of the process that dies here and now."""
+    n.process.send_signal(signal.SIGABRT)
+    n.process.wait(PATIENCE)
+    made = os.listdir(folder)
+    equal(len(made), 1, "cores: %r" % made)
+    path = os.path.join(folder, made[0])
+    with open(path, "rb") as core:
+        data = core.read()
+    os.remove(path)
+    check(data.startswith(b"\x7fELF"), "no core: %r" % data[:16])
+    return data
+
+
+def nor_in_a_core_of_it():
+    with open("/proc/sys/kernel/core_pattern", encoding="ascii") as f:
+        if not re.match("[^|/]", f.read()):
+            raise Skip("cores do not go where the program runs")
+    with World(relayed=True) as w:
+        folder = w.path("cores")
+        os.mkdir(folder)
+        a, r, b = _scene(w, "--allow-core-dumps", prefix=[
+            "sh", "-c", 'ulimit -c unlimited && cd "$0" && exec "$@"', folder])
+        _write_canaries(a, b, w)
+        same([a, b])
+        equal(_found_in(_core_of(r, folder)), set(), "found in its core")
+        check("canary-value-9be2" in _found_in(_core_of(a, folder)),
+              "a search that finds nothing anywhere")
 
 
 def who_becomes_a_relay_forgets_and_back():
