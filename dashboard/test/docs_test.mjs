@@ -39,6 +39,14 @@ async function a_form_asks_the_node(w) {
     await put.getByText(/^200 /).waitFor();
     check((await put.locator(".curl").textContent()).includes("lamp%2Fhall"), "curl");
 
+    await put.getByRole("row", { name: "version integer" }).waitFor();
+
+    const past = page.locator("#history");
+    await past.locator("summary").click();
+    await past.getByRole("row", { name: "versions array of Version" }).waitFor();
+    await past.getByRole("row", { name: "versions[].device string or null" }).waitFor();
+    await past.getByRole("row", { name: "versions[].value any may be missing" }).waitFor();
+
     const get = page.locator("#getItem");
     await get.locator("summary").click();
     await get.getByLabel("space").fill("default");
@@ -71,6 +79,17 @@ async function all_of_it_can_be_read(w) {
     await page.getByRole("navigation", { name: "Operations" })
         .getByRole("link", { name: "patchItem" }).click();
     await page.locator("#patchItem").getByText("application/json-patch+json").waitFor();
+    // Every answer that is said to be of a kind is shown with its members.
+    const doc = await (await fetch(`http://127.0.0.1:${a.port}/openapi.json`)).json();
+    for (const op of Object.values(doc.paths).flatMap(m => Object.values(m))) {
+        const said = Object.values(op.responses)[0].content["application/json"]?.schema.$ref;
+        const members = said === undefined ? {}
+            : doc.components.schemas[said.split("/").at(-1)].properties;
+        for (const name of Object.keys(members))
+            equal(await page.locator(`#${op.operationId} table`).last()
+                .getByRole("rowheader", { name, exact: true }).count(), 1,
+            `${op.operationId}: ${name}`);
+    }
     await page.locator("#patchItem").getByRole("link", { name: "Try it" }).click();
     await page.locator("#patchItem[open]").waitFor();
     equal(page.complaints, [], "the page complains");

@@ -1,6 +1,7 @@
 #include "app/error_list.h"
 
 #include "base/hash.h"
+#include "base/plant.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -429,7 +430,8 @@ static int add_kept(struct entry **out, struct error_list *l,
         rc = *out != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
     }
     buf_free(&b);
-    return rc == SYNCLINE_OK && !slice_is(json_get_str(v, "id"), (*out)->id)
+    return rc == SYNCLINE_OK && !PLANTED(R38_FORGED) &&
+            !slice_is(json_get_str(v, "id"), (*out)->id)
         ? SYNCLINE_ECORRUPT
         : rc;
 }

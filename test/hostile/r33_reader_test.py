@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 
-import hub
 import peer
+from hub import Hub
 from peer import PATIENCE, node, tap
 
 
@@ -146,7 +146,7 @@ def an_answer_has_an_end():
         a = world.node("a", "--limits.write_bytes", "0").start()
         for i in range(5):
             a.put("x", "%d" % i + "x" * (14 << 20))
-        with hub.Hub(a) as h:
+        with Hub(a) as h:
             tap.holds(h.ask("GET", "/v1/spaces/default/history/x", 413).text,
                       "64 are told by HTTP", "ELIMIT")
             h.ask("GET", "/v1/spaces/default/items/x")

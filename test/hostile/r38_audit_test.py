@@ -2,11 +2,13 @@
 """R38: a member cannot fill the audit log, and so push out what was in it."""
 
 import json
+import os
+import socket
 import sys
 import time
 
 import peer
-from peer import tap
+from peer import node, tap
 
 
 def parked_and_back_again():
@@ -26,6 +28,42 @@ def parked_and_back_again():
         kinds = [json.loads(line)["kind"] for line in f]
     n = kinds.count("parked") + kinds.count("unparked")
     tap.check(0 < n < 10, "%d records of 100 changes" % n)
+
+
+def a_list_of_errors_of_somebody_else_is_not_taken():
+    """Its entries are named by what they say and where: one that somebody has
+    put in, or altered, is missed, and the list begins anew."""
+    with node.World() as world:
+        a = world.node("a").start()
+        path = os.path.join(a.dir, "errors.json")
+
+        def kept():
+            with open(path, encoding="utf-8") as f:
+                return json.load(f)
+        with socket.create_connection(peer.address(a)) as s:
+            s.sendall(b"GET /v1/status HTTP/1.1\r\nHost: localhost:%d\r\n"
+                      b"Authorization: Bearer wrong\r\n\r\n" %
+                      peer.address(a)[1])
+            s.recv(12)
+        node.wait_for("it is kept", lambda: os.path.exists(path) and [
+            e for e in kept()["errors"] if e["code"] == "login"])
+        a.stop()
+        good = kept()
+        a.start()
+        tap.check("login" in a.do("errors"), "what it wrote itself is there")
+        a.stop()
+        for alter in ({"where": {"address": "192.0.2.1"}}, {"code": "disk"},
+                      {"id": "0badc0de"}):
+            told = json.loads(json.dumps(good))
+            [e for e in told["errors"] if e["code"] == "login"][0].update(
+                alter, what="call this number")
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(told, f)
+            a.start()
+            tap.check("call this number" not in a.do("errors", "--all"),
+                      str(alter))
+            tap.holds(a.tail(), "the list begins anew")
+            a.stop()
 
 
 if __name__ == "__main__":

@@ -25,3 +25,15 @@ export function prose(text: string): Node[] {
     return text.split("`").map((part, i) =>
         i % 2 === 1 ? el("code", {}, part) : document.createTextNode(part));
 }
+
+// Name, type, what it is; nothing where there is none.
+export function table(caption: string, rows: [string, string, string][]): HTMLElement | undefined {
+    if (rows.length === 0)
+        return undefined;
+    return el("table", {}, el("caption", {}, caption),
+        el("thead", {}, el("tr", {}, ...["name", "is", "what"].map(
+            h => el("th", { scope: "col" }, h)))),
+        el("tbody", {}, ...rows.map(([name, type, what]) => el("tr", {},
+            el("th", { scope: "row" }, el("code", {}, name)),
+            el("td", {}, type), el("td", {}, ...prose(what))))));
+}

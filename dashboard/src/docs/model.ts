@@ -1,5 +1,6 @@
 // What the OpenAPI document says, as its pages want it.
 export interface Schema {
+    $ref?: string;
     type?: string;
     description?: string;
     minimum?: number;
@@ -7,6 +8,7 @@ export interface Schema {
     const?: string;
     oneOf?: Schema[];
     allOf?: Schema[];
+    anyOf?: Schema[];
     items?: Schema;
     properties?: Record<string, Schema>;
     required?: string[];
@@ -37,12 +39,14 @@ export interface Operation {
 
 interface Document {
     info: { title: string; version: string };
+    components: { schemas: Record<string, Schema> };
     paths: Record<string, Record<string, Omit<Operation, "method" | "path">>>;
 }
 
 export interface Api {
     title: string;
     version: string;
+    schemas: Record<string, Schema>;
     groups: [string, Operation[]][];
 }
 
@@ -57,13 +61,19 @@ export async function load(): Promise<Api> {
                 { ...said, method: method.toUpperCase(), path }]);
         }
     return { title: doc.info.title, version: doc.info.version,
-        groups: [...groups] };
+        schemas: doc.components.schemas, groups: [...groups] };
 }
 
-// "integer, from 0", "integer or all"
+// "integer, from 0", "integer or all", "array of Version"
 export function typeOf(schema: Schema | undefined): string {
     if (schema === undefined)
         return "any";
+    if (schema.$ref !== undefined)
+        return nameOf(schema.$ref);
+    if (schema.anyOf)
+        return schema.anyOf.map(typeOf).reverse().join(" or ");
+    if (schema.type === "array" && schema.items)
+        return `array of ${typeOf(schema.items)}`;
     if (schema.allOf)
         return schema.allOf.map(typeOf).join(", ");
     if (schema.oneOf)
@@ -73,6 +83,42 @@ export function typeOf(schema: Schema | undefined): string {
     if (schema.enum)
         return schema.enum.map(x => `"${x}"`).join(" | ");
     return schema.type ?? "any";
+}
+
+function nameOf(ref: string): string {
+    return ref.slice(ref.lastIndexOf("/") + 1);
+}
+
+// Where a schema is another one's by name, that one; of a list that of its
+// entries, of what may be null what it is else.
+function inner(api: Api, schema: Schema | undefined): [Schema | undefined, string] {
+    const other = schema?.anyOf?.find(s => s.type !== "null");
+    if (other)
+        return inner(api, other);
+    if (schema?.items) {
+        const [found, at] = inner(api, schema.items);
+        return [found, `[]${at}`];
+    }
+    return [schema?.$ref === undefined ? schema : api.schemas[nameOf(schema.$ref)], ""];
+}
+
+// The members of what an operation answers: name, type, what else there is to
+// say; those of members, too, unless they hold themselves.
+export function answerMembers(api: Api, op: Operation): [string, string, string][] {
+    const rows: [string, string, string][] = [];
+    const walk = (of: Schema | undefined, at: string, above: Schema[]): void => {
+        const [found, list] = inner(api, of);
+        if (found?.properties === undefined || above.includes(found))
+            return;
+        for (const [name, schema] of Object.entries(found.properties)) {
+            const here = at + list + (at === "" ? "" : ".") + name;
+            rows.push([here, typeOf(schema),
+                found.required?.includes(name) ? "" : "may be missing"]);
+            walk(schema, here, [...above, found]);
+        }
+    };
+    walk(answerOf(op)?.schema, "", []);
+    return rows;
 }
 
 function plain(schema: Schema | undefined): Schema {
@@ -105,9 +151,17 @@ export function members(op: Operation): [string, Schema][] {
     return Object.entries(media?.schema?.properties ?? {});
 }
 
-export function answerType(op: Operation): string {
+function answers(op: Operation): [string, Media][] {
     const good = Object.entries(op.responses).find(([code]) => code !== "default");
-    return Object.keys(good?.[1].content ?? {})[0] ?? "";
+    return Object.entries(good?.[1].content ?? {});
+}
+
+function answerOf(op: Operation): Media | undefined {
+    return answers(op)[0]?.[1];
+}
+
+export function answerType(op: Operation): string {
+    return answers(op)[0]?.[0] ?? "";
 }
 
 export function scopeOf(op: Operation): string {

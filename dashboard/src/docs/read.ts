@@ -1,18 +1,7 @@
 // /redoc: all of it to be read, with a list beside it and examples.
-import { el, prose } from "./dom";
-import { answerType, Api, bodyTypes, curlOf, exampleOf, members, Operation, scopeOf,
+import { el, prose, table } from "./dom";
+import { answerMembers, answerType, Api, bodyTypes, curlOf, exampleOf, members, Operation, scopeOf,
     typeOf } from "./model";
-
-function table(caption: string, rows: [string, string, string][]): HTMLElement | undefined {
-    if (rows.length === 0)
-        return undefined;
-    return el("table", {}, el("caption", {}, caption),
-        el("thead", {}, el("tr", {}, ...["name", "is", "what"].map(
-            h => el("th", { scope: "col" }, h)))),
-        el("tbody", {}, ...rows.map(([name, type, what]) => el("tr", {},
-            el("th", { scope: "row" }, el("code", {}, name)),
-            el("td", {}, type), el("td", {}, ...prose(what))))));
-}
 
 function parameters(op: Operation, where: "path" | "query"): [string, string, string][] {
     return op.parameters.filter(p => p.in === where).map(
@@ -27,7 +16,7 @@ function example(op: Operation): HTMLElement {
             : JSON.stringify(exampleOf(schema)), type));
 }
 
-function operation(op: Operation): HTMLElement {
+function operation(api: Api, op: Operation): HTMLElement {
     return el("article", { id: op.operationId, class: "read" },
         el("div", {},
             el("h3", {}, ...prose(op.summary)),
@@ -41,7 +30,8 @@ function operation(op: Operation): HTMLElement {
             table("In the body", members(op).map(
                 ([name, s]) => [name, typeOf(s), s.description ?? ""])),
             el("p", {}, "Answers with ", el("code", {}, answerType(op)),
-                ", or with a problem document (RFC 9457).")),
+                ", or with a problem document (RFC 9457)."),
+            table("In the answer", answerMembers(api, op))),
         el("div", {}, example(op), el("p", {},
             el("a", { href: `/docs#${op.operationId}` }, "Try it"))));
 }
@@ -56,5 +46,5 @@ function list(api: Api): HTMLElement {
 export function readPage(api: Api): Node[] {
     return [el("div", { class: "columns" }, list(api),
         el("div", { class: "all" }, ...api.groups.map(([tag, ops]) =>
-            el("section", {}, el("h2", { id: tag }, tag), ...ops.map(operation)))))];
+            el("section", {}, el("h2", { id: tag }, tag), ...ops.map(op => operation(api, op))))))];
 }

@@ -1,6 +1,6 @@
 // /docs: each operation with a form that asks this node.
-import { el, prose } from "./dom";
-import { answerType, Api, bodyTypes, curlOf, exampleOf, Operation, Parameter, scopeOf,
+import { el, prose, table } from "./dom";
+import { answerMembers, answerType, Api, bodyTypes, curlOf, exampleOf, Operation, Parameter, scopeOf,
     typeOf } from "./model";
 import { send } from "./send";
 
@@ -89,7 +89,7 @@ function rows(form: Form): HTMLElement[] {
     return made;
 }
 
-function formOf(op: Operation): HTMLElement {
+function formOf(api: Api, op: Operation): HTMLElement {
     const form = new Form(op);
     let stop: (() => void) | undefined;
     const ender = el("button", { type: "button", hidden: true,
@@ -97,7 +97,7 @@ function formOf(op: Operation): HTMLElement {
     const made = el("form", {}, ...rows(form),
         el("div", { class: "buttons" }, el("button", { type: "submit", class: "main" },
             op.method === "DELETE" ? "Delete" : "Send"), ender),
-        form.out, form.curl);
+        form.out, form.curl, table("In the answer", answerMembers(api, op)));
     made.addEventListener("input", () => form.show());
     made.addEventListener("submit", e => {
         e.preventDefault();
@@ -109,7 +109,7 @@ function formOf(op: Operation): HTMLElement {
     return made;
 }
 
-function operation(op: Operation): HTMLElement {
+function operation(api: Api, op: Operation): HTMLElement {
     const made = el("details", { id: op.operationId, class: "operation" },
         el("summary", {}, el("span", { class: `method ${op.method}` }, op.method), " ",
             el("code", {}, op.path), " ",
@@ -119,14 +119,14 @@ function operation(op: Operation): HTMLElement {
     made.addEventListener("toggle", () => {
         if (made.open && made.childElementCount === 1)
             made.append("101" in op.responses
-                ? el("p", {}, "A WebSocket: no form can ask for it.") : formOf(op));
+                ? el("p", {}, "A WebSocket: no form can ask for it.") : formOf(api, op));
     });
     return made;
 }
 
 export function tryPage(api: Api): Node[] {
     return [tokenBox(), ...api.groups.map(([tag, ops]) =>
-        el("section", { class: "group" }, el("h2", { id: tag }, tag), ...ops.map(operation)))];
+        el("section", { class: "group" }, el("h2", { id: tag }, tag), ...ops.map(op => operation(api, op))))];
 }
 
 export function openNamed(): void {

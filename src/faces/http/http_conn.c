@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "faces/http/http_answer.h"
 #include "faces/http/http_conn_impl.h"
 
@@ -89,7 +90,8 @@ bool http_conn_is_busy(const struct http_conn *c)
 
 bool http_conn_has_enough(const struct http_conn *c)
 {
-    return c->phase == PHASE_BUSY && c->in.len > PENDING_MAX / 4;
+    return c->phase == PHASE_BUSY &&
+        (c->in.len > PENDING_MAX / 4 || PLANTED(R13_GONE));
 }
 
 void http_conn_enter(struct http_conn *c, enum phase phase)

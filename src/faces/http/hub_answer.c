@@ -2,6 +2,8 @@
 
 #include "base/plant.h"
 
+#include "base/plant.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -368,7 +370,7 @@ static void end_stream(struct hub_conn *c, struct slice json)
 /* More than a browser, or a small machine, makes anything of. */
 static bool is_too_much(struct hub_conn *c, struct slice json)
 {
-    if (json.len <= HUB_ANSWER_MAX)
+    if (json.len <= HUB_ANSWER_MAX || PLANTED(R33_ANSWER))
         return false;
     hub_problem(c, 413, "ELIMIT", SLICE_NONE,
         "the answer has %zu MiB, and %zu are told by HTTP; ask for less, or by "
