@@ -3,7 +3,7 @@
 // would not survive and whatever else the node refuses is refused, with its
 // line and column.
 
-import { escaped } from "./text";
+import { escaped } from "./hidden";
 
 // A number that JavaScript would change.
 export class Exact {

@@ -79,6 +79,16 @@ export function lookAgain(): void {
     }, BURST));
 }
 
+let late: ReturnType<typeof setTimeout> | undefined;
+
+// At once, and when what belongs to it has come, too: a conflict may come
+// behind the item that it is about.
+function touched(): void {
+    lookAgain();
+    clearTimeout(late);
+    late = setTimeout(lookAgain, 1000);
+}
+
 // A change in any space may be a conflict, or settle one. Of a page that nobody
 // looks at, and beyond so many spaces, it is seen later.
 const WATCHED_MAX = 48; // of the 64 that a connection may have
@@ -95,7 +105,7 @@ function watchSpaces(): void {
     for (const name of wanted)
         if (!ends.has(name))
             ends.set(name, watch(name,
-                { touched: lookAgain, resync: lookAgain }));
+                { touched, resync: lookAgain }));
 }
 
 spaces.subscribe(watchSpaces);
@@ -131,10 +141,14 @@ signed.subscribe(() => {
         spaces.value = [];
     }
 });
+// Who settles one by what is in effect writes no item, of which a watch would
+// tell: while some are open it is looked often.
+let turns = 0;
 setInterval(() => {
-    if (document.visibilityState === "visible")
+    if (document.visibilityState === "visible"
+        && (openConflicts(spaces.value) > 0 || ++turns % 5 === 0))
         lookAgain();
-}, 10000);
+}, 2000);
 setInterval(() => {
     if (document.visibilityState === "visible")
         lookAtErrors();

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { examine, narrow } from "./examine.mjs";
+import { COLOURS, examine, narrow } from "./examine.mjs";
 import { check, equal, run, shot } from "./world.mjs";
 
 async function at(w, a, path, options = {}) {
@@ -50,6 +50,8 @@ async function a_form_asks_the_node(w) {
     const get = page.locator("#getItem");
     await get.locator("summary").click();
     await get.getByLabel("space").fill("default");
+    await get.getByRole("button", { name: "Send" }).click();
+    await get.getByText("key is needed.").waitFor();
     await get.getByLabel("key").fill("lamp/hall ü");
     await get.getByRole("button", { name: "Send" }).click();
     await get.getByText("12345678901234567").waitFor();
@@ -106,7 +108,9 @@ async function everybody_can_use_them(w) {
                     await page.locator(`#${id} summary`).click();
             await shot(page, `${path.slice(1)}-${width}-${scheme}`);
             await narrow(page, `${path} ${width}`);
-            await examine(page, `${path} ${width} ${scheme}`);
+            await examine(page, `${path} ${width} ${scheme}`,
+                width > 500 && scheme === "dark" ? COLOURS : undefined);
+            await page.context().close();
         }
 }
 

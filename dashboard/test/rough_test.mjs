@@ -225,8 +225,10 @@ async function conflicts_are_told_as_they_come(w) {
     await page.getByText("No open conflicts").waitFor();
     await a.start();
     await badge(page, "2 open conflicts").waitFor();
-    for (const { id, key } of (await b.api("/v1/conflicts")).conflicts)
-        await b.do("resolve", id, "--take", key === "one" ? "loser" : "winner");
+    const id = Object.fromEntries((await b.api("/v1/conflicts")).conflicts.map(
+        c => [c.key, c.id]));
+    await b.do("resolve", id.two, "--take", "winner");
+    await b.do("resolve", id.one, "--take", "loser");
     await waitFor("no badge is left", async () =>
         await badge(page, /open conflict/).count() === 0);
     await page.getByText("No open conflicts").waitFor();

@@ -1,5 +1,6 @@
 // Asks the node what a form says, and shows what comes: as a whole, or piece by
 // piece until it is stopped.
+import { escaped } from "../hidden";
 import { parse, print } from "../json";
 import { el } from "./dom";
 
@@ -18,7 +19,7 @@ function pretty(text: string): string {
     try {
         return print(parse(text));
     } catch {
-        return text;
+        return escaped(text);
     }
 }
 
@@ -29,7 +30,7 @@ async function follow(body: ReadableStream<Uint8Array>, out: HTMLElement): Promi
         const { done, value } = await reader.read();
         if (done)
             return;
-        out.textContent = ((out.textContent ?? "") + value).slice(-KEPT);
+        out.textContent = ((out.textContent ?? "") + escaped(value)).slice(-KEPT);
     }
 }
 

@@ -94,7 +94,8 @@ function formOf(api: Api, op: Operation): HTMLElement {
     let stop: (() => void) | undefined;
     const ender = el("button", { type: "button", hidden: true,
         click: () => stop?.() }, "Stop");
-    const made = el("form", {}, ...rows(form),
+    const lacks = el("p", { class: "status bad", role: "alert" });
+    const made = el("form", { novalidate: true }, ...rows(form), lacks,
         el("div", { class: "buttons" }, el("button", { type: "submit", class: "main" },
             op.method === "DELETE" ? "Delete" : "Send"), ender),
         form.out, form.curl, table("In the answer", answerMembers(api, op)));
@@ -102,6 +103,11 @@ function formOf(api: Api, op: Operation): HTMLElement {
     made.addEventListener("submit", e => {
         e.preventDefault();
         stop?.();
+        const missing = form.inputs.find(([p, input]) =>
+            p.required && input.value === "");
+        lacks.textContent = missing ? `${missing[0].name} is needed.` : "";
+        if (missing)
+            return void missing[1].focus();
         ({ stop } = form.ask());
         ender.hidden = answerType(op) !== "text/event-stream";
     });

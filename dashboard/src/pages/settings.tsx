@@ -152,7 +152,7 @@ function Spaces() {
                         <div class="setting-value policies">
                             <Policies space={s.name} reload={reload}
                                 known={known[s.name] ?? null} />
-                            {lasting.has(s.name) ? null : (
+                            {lasting.has(s.name) ? <span class="no-tool" /> : (
                                 <Button small kind="quiet" icon="trash"
                                     label={t.settings.removeSpace(s.name)}
                                     onClick={() => setRemoving(s.name)} />
