@@ -333,6 +333,9 @@ struct syncline_config_options {
     const char *instance;  /* our id among them [of the device's] */
     int no_adopt;          /* where there is no file yet, nothing that comes
                               is taken, as the older system has it */
+    const char *schema;    /* JSON Schema (draft 7): what it forbids is neither
+                              told to others nor written; the log says so, and
+                              syncline_bindings [all is allowed] */
     uint32_t versions;     /* of the file that are kept, 1,000 at most [10] */
     uint32_t rate;         /* requests a minute of one address, and ten [60] */
     uint32_t rate_block_s; /* who asks more often waits so long [120] */
@@ -347,8 +350,8 @@ struct syncline_config_options {
 };
 
 /* Makes one, which does nothing yet. The caller owns *out. Errors: EINVAL,
- * ENOTFOUND (a folder), ELIMIT (more than 32 peers, 16 networks, 8 addresses),
- * ENOMEM. */
+ * EMALFORMED (schema is no JSON), ENOTFOUND (a folder), ELIMIT (more than 32
+ * peers, 16 networks, 8 addresses), ENOMEM. */
 int syncline_config_new(
     struct syncline_config **out, const struct syncline_config_options *opt);
 /* The same for a machine that is alone: neither server nor peers. base_dir and
@@ -376,9 +379,10 @@ int syncline_config_check(const char *options);
 /* The file is kept in sync from now on: waits until it is what the others last
  * said to this machine, or they are to be told. A file that has never been
  * so counts as written now. Errors: EBUSY (it runs; another process has
- * base_dir, or the port), EMALFORMED (the file is no JSON; later that is told
- * in the log), EDENIED (it is a link, or cannot be read), ETIMEOUT, those of
- * syncline_open; then nothing runs. */
+ * base_dir, or the port), EMALFORMED (the file is no JSON), EINVAL (it is not
+ * as the schema says), EDENIED (it is a link, or cannot be read), ETIMEOUT,
+ * those of syncline_open; then nothing runs. What is wrong with the file later
+ * is told in the log. */
 int syncline_config_start(struct syncline_config *c);
 /* Ends that; fine if it does not run. EIO, EFULL as of syncline_close. */
 int syncline_config_stop(struct syncline_config *c);

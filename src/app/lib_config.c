@@ -175,11 +175,20 @@ static void put_how(const struct syncline_config *c, struct buf *b)
         "\"versions_at\":",
         c->versions.keep);
     json_print_string(b, slice_str(c->versions_at), false);
+    if (c->schema != NULL) {
+        buf_put_str(b, ",\"schema\":");
+        json_print(b, c->schema, JSON_CANONICAL);
+    }
     buf_put(b, "}", 2); /* and the NUL */
 }
 
 static bool is_ours(const struct syncline_config *c, const struct json *v)
 {
+    const struct json *schema = json_get(v, "schema");
+
+    if ((schema == NULL) != (c->schema == NULL) ||
+        (schema != NULL && !json_equal(schema, c->schema)))
+        return false;
     return slice_is(json_get_str(v, "file"), c->file) &&
         slice_is(json_get_str(v, "space"), CONFIG_SPACE) &&
         slice_is(json_get_str(v, "key"), CONFIG_KEY) &&

@@ -29,6 +29,7 @@ struct syncline_config {
     struct config_file at;
     struct file_versions versions;
     const char *versions_at;
+    const struct json *schema; /* NULL: none */
     struct syncline_options node_opt;
     struct config_face_options face_opt; /* without loop and log */
     struct netaddr listen[CONFIG_LISTEN_MAX];

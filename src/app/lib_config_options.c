@@ -1,6 +1,8 @@
 /* What is said of a syncline_config. */
 #include "app/lib_config.h"
 
+#include "files/schema.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -114,6 +116,28 @@ static int place(struct syncline_config *c, const char *path, const char *base)
         .file = &c->at, .root = c->base, .folder = FILE_VERSIONS_FOLDER
     };
     return rc;
+}
+
+static int take_schema(struct syncline_config *c, const char *text)
+{
+    struct errmsg why = { "memory ran out" };
+    struct schema *schema = NULL;
+    struct json *v;
+    struct slice copied;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (text == NULL)
+        return SYNCLINE_OK;
+    copied = arena_dup(&c->kept, slice_str(text));
+    if (copied.ptr != NULL)
+        rc = json_parse(&v, copied, JSON_STRICT, &c->kept, &why);
+    if (rc == SYNCLINE_OK)
+        rc = schema_new(&schema, v, &why);
+    schema_free(schema);
+    if (rc != SYNCLINE_OK)
+        return lib_fail(rc, "schema: %.400s", why.text);
+    c->schema = v;
+    return SYNCLINE_OK;
 }
 
 /* ---- the node ---- */
@@ -289,6 +313,8 @@ int config_options(
     c->port = o.port > 0 ? (uint16_t)o.port : o.port == 0 ? ADDON_PORT : 0;
     rc = place(c, o.path, o.base_dir);
     c->versions.keep = o.versions > 0 ? o.versions : VERSIONS;
+    if (rc == SYNCLINE_OK)
+        rc = take_schema(c, o.schema);
     if (rc == SYNCLINE_OK)
         rc = node_options(c, o.node);
     return rc == SYNCLINE_OK ? face_options(c, &o) : rc;

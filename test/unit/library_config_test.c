@@ -97,6 +97,7 @@ static void app_start(struct app *a)
 static void await_told(struct app *a, const char *want)
 {
     struct timespec limit;
+    char last[sizeof a->last];
     int rc = 0;
 
     (void)clock_gettime(CLOCK_REALTIME, &limit);
@@ -104,8 +105,9 @@ static void await_told(struct app *a, const char *want)
     (void)pthread_mutex_lock(&a->lock);
     while (strcmp(a->last, want) != 0 && rc == 0)
         rc = pthread_cond_timedwait(&a->more, &a->lock, &limit);
+    memcpy(last, a->last, sizeof last);
     (void)pthread_mutex_unlock(&a->lock);
-    CHECK_SLICE(slice_str(a->last), want);
+    CHECK_SLICE(slice_str(last), want);
 }
 
 /* What follows "NAME": in a's status, up to the next comma that is no list's.
@@ -306,6 +308,46 @@ TEST(the_folder_has_one_file_at_a_time)
     CHECK_SLICE(slice_str(text), "{\"x\": 1}");
     read_file(other, text, sizeof text);
     CHECK_SLICE(slice_str(text), "{\n  \"x\": 3\n}");
+    app_remove(&a);
+}
+
+/* Also after a start with another one, which counts from then on. */
+TEST(what_a_schema_forbids_is_not_taken)
+{
+    static const char digits[] = "{\"properties\":{\"x\":{\"type\":"
+                                 "\"integer\"}}}";
+    char *bindings, text[64];
+    struct app a;
+
+    app_make(&a);
+    write_file(a.file, "{\"x\": \"no\"}");
+    a.opt.schema = "{\"type\":";
+    CHECK_INT(syncline_config_new(&a.c, &a.opt), SYNCLINE_EMALFORMED);
+    a.opt.schema = "{\"type\":7}";
+    CHECK_INT(syncline_config_new(&a.c, &a.opt), SYNCLINE_EINVAL);
+    a.opt.schema = digits;
+    CHECK_OK(syncline_config_new(&a.c, &a.opt));
+    CHECK_INT(syncline_config_start(a.c), SYNCLINE_EINVAL);
+    CHECK(strstr(syncline_error(), "/x") != NULL);
+    write_file(a.file, "{\"x\": 1}");
+    CHECK_OK(syncline_config_on_update(a.c, on_update, &a));
+    CHECK_OK(syncline_config_start(a.c));
+    await_told(&a, "{\"x\":1}");
+    CHECK_OK(syncline_put(
+        syncline_config_node(a.c), "config", "config", "{\"x\":\"no\"}"));
+    do {
+        CHECK_OK(syncline_bindings(syncline_config_node(a.c), &bindings));
+        (void)snprintf(text, sizeof text, "%s",
+            strstr(bindings, "file-item-refused") != NULL ? "refused" : "");
+        syncline_free(bindings);
+    } while (text[0] == 0);
+    read_file(a.file, text, sizeof text);
+    CHECK_SLICE(slice_str(text), "{\"x\": 1}");
+    CHECK_OK(syncline_config_free(a.c));
+    a.opt.schema = NULL;
+    CHECK_OK(syncline_config_new(&a.c, &a.opt));
+    CHECK_OK(syncline_config_on_update(a.c, on_update, &a));
+    CHECK_OK(syncline_config_start(a.c));
     app_remove(&a);
 }
 
