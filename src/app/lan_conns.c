@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "faces/lansync/discovery.h"
 
 #define CONNS_MAX 1024
 #define GUESTS_MAX 256 /* of them who were not let in */
 #define GUESTS_OF_ONE 32
-#define GUEST_US UINT64_C(30000000) /* who was not let in by then goes */
 #define SILENCE_BEATS 3
 #define SESSION_US UINT64_C(3600000000)
 #define PAUSE_US UINT64_C(5000000)
@@ -328,7 +328,7 @@ static bool is_admitted(struct lan_face *f, const struct netaddr *from)
 {
     char text[NETADDR_TEXT];
 
-    if (netaddr_is_loopback(from))
+    if (netaddr_is_loopback(from) || PLANTED(R13_LAN))
         return true;
     for (size_t i = 0; i < f->opt.admit_n; i++)
         if (network_has(&f->admit[i], from))
@@ -519,14 +519,15 @@ static uint64_t conn_tick(struct lan_conn *c, uint64_t now_us)
         return 0;
     if (c->peer == NULL || stream_is_open(c->stream))
         lan_link_tick(c->link, now_us);
-    if (is_guest && now_us >= c->since_us + GUEST_US)
+    if (is_guest && !PLANTED(R01_LAN) &&
+        now_us >= c->since_us + c->face->opt.request_us)
         close_soon(c, "it did not ask to come in");
     if (c->is_over) {
         stream_close(c->stream);
         return 0;
     }
     next = lan_link_deadline(c->link);
-    return is_guest ? least(next, c->since_us + GUEST_US) : next;
+    return is_guest ? least(next, c->since_us + c->face->opt.request_us) : next;
 }
 
 uint64_t lan_conns_tick(struct lan_face *f, uint64_t now_us)

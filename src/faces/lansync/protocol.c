@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "faces/lansync/moment.h"
 #include "faces/lansync/nonces.h"
@@ -269,6 +270,8 @@ static int check_replay(struct lan_protocol *p, const struct lan_message *m,
         return errmsg_set(why, rc, "Too many messages");
     if (rc != SYNCLINE_EEXIST)
         return rc;
+    if (PLANTED(R12_LAN_AGAIN))
+        return SYNCLINE_OK;
     if (d == LAN_FIRST)
         return errmsg_set(why, rc, "Possible replay attack detected");
     return errmsg_set(why, rc, "Possible replay attack detected (nonce: %.*s)",

@@ -1,0 +1,246 @@
+#!/usr/bin/python3
+"""Nodes that break the rules of LAN sync: they are told so as the older
+servers do, passed over or closed, and those who keep the rules notice
+nothing."""
+
+import json
+import os
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "e2e"))
+
+from lan import Lan
+from lan_node import Handler, stamp
+from lansync_test import SECRET, Older, Scene
+from node import World, main, wait_for
+from tap import check, equal
+
+
+class Peer:
+    """A socket, and a hand that can sign."""
+
+    def __init__(self, port, dialect="v2", address="127.0.0.1", key=SECRET):
+        self.socket = socket.create_connection((address, port), 10)
+        self.handler = Handler("raw", key, dialect)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, body):
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        self.socket.sendall(struct.pack("!I", len(body)) + body)
+        return body
+
+    def say(self, kind, payload=None, **more):
+        return self.send(self.handler.make(
+            kind, dict(payload or {}, request_id="r"), **more))
+
+    def exactly(self, n):
+        data = b""
+        while len(data) < n:
+            some = self.socket.recv(n - len(data))
+            if not some:
+                raise EOFError
+            data += some
+        return data
+
+    def hear(self, *kinds):
+        """The next message, of those kinds if any are named."""
+        while True:
+            n = struct.unpack("!I", self.exactly(4))[0]
+            message = json.loads(self.exactly(n))
+            check(self.handler.flaw(message) is None, message)
+            if not kinds or message["message_type"] in kinds:
+                return message
+
+    def error(self):
+        payload = self.hear("ERROR")["payload"]
+        equal(payload["message"], payload["error"], "both words for it")
+        return payload["error"], payload["code"]
+
+    def ends(self):
+        try:
+            while True:
+                self.hear()
+        except (EOFError, ConnectionError):
+            return True
+
+    def come_in(self, token=SECRET):
+        self.say("AUTH_REQUEST", {"token": token})
+        return self.hear("AUTH_RESPONSE")["payload"]["success"]
+
+
+class Siege(Scene):
+    """With a node that keeps the rules, which must notice nothing."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.node, self.honest = self.nodes["a"], self.old("honest", "v2")
+        self.honest.do("connect", port=self.port())
+        self.count = 0
+        self.is_well()
+        return self
+
+    def __exit__(self, *why):
+        try:
+            if why[0] is None:
+                self.is_well()
+        finally:
+            super().__exit__(*why)
+
+    def is_well(self):
+        self.count += 1
+        self.honest.do("put", key="honest", data={"n": self.count})
+        self.node.waits_for("honest", {"n": self.count}, "lan")
+
+
+def _item(key, n=1):
+    return {"item_id": key, "item_type": "document", "action": "create",
+            "data": {"n": n}, "created_at": stamp(), "node_id": "raw",
+            "version": 1}
+
+
+def what_is_wrong_is_told_in_either_manner():
+    """The table of the older servers, by whoever was not let in."""
+    first = {
+        b"": ("Invalid message format", "decode_error", False),
+        b"[]": ("Invalid message format", "decode_error", False),
+        b"{}": ("Internal server error", "internal_error", False),
+        "SYNC_DATA unsigned": ("Message not signed", "validation_failed",
+                               True),
+        "SYNC_DATA": ("Authentication required", "auth_required", True),
+        "NONSENSE": ("Internal server error", "internal_error", False),
+    }
+    second = dict(first, **{
+        "SYNC_DATA unsigned": ("Invalid message: Message not signed",
+                               "generic_error", False),
+        "SYNC_DATA": ("Authentication required", "auth_required", False),
+        "NONSENSE": ("Invalid message format", "decode_error", False)})
+    with Siege() as s:
+        for dialect, rows in (("v1", first), ("v2", second)):
+            for what, (text, code, ends) in rows.items():
+                with Peer(s.port(), dialect) as p:
+                    p.say("HEARTBEAT")  # it tells the dialect
+                    if isinstance(what, bytes):
+                        p.send(what)
+                    else:
+                        kind, _, how = what.partition(" ")
+                        p.say(kind, sign=not how)
+                    equal(p.error(), (text, code), "%s %r" % (dialect, what))
+                    if ends:
+                        check(p.ends(), "%s %r" % (dialect, what))
+                    else:
+                        p.say("AUTH_REQUEST", {"token": SECRET})
+                        check(p.hear("AUTH_RESPONSE")["payload"]["success"],
+                              "it goes on")
+
+
+def what_nobody_asked_for_is_told():
+    with Siege() as s:
+        for dialect in ("v1", "v2"):
+            with Peer(s.port(), dialect) as p:
+                check(p.come_in(), "in")
+                p.say("AUTH_CHALLENGE")
+                equal(p.error(), ("Unsupported message type: AUTH_CHALLENGE",
+                                  "unsupported_type"), dialect)
+
+
+def what_was_not_signed_is_not_heard():
+    """Nor what was signed by another, or changed."""
+    with Siege() as s:
+        with Peer(s.port()) as p:
+            check(p.come_in(), "in")
+            p.say("SYNC_DATA", {"items": [_item("unsigned")]}, sign=False)
+            equal(p.error()[0], "Invalid message: Message not signed", "why")
+            changed = p.handler.make("SYNC_DATA", {"items": [_item("k")]})
+            changed["payload"]["items"][0]["data"] = {"n": 2}
+            p.send(changed)
+            equal(p.error()[0], "Invalid message: Invalid message signature",
+                  "why")
+            check(p.ends(), "it goes on")
+        with Peer(s.port(), key="another") as p:
+            p.say("SYNC_DATA", {"items": [_item("forged")]})
+            p.handler.key = SECRET.encode()
+            equal(p.error()[0], "Invalid message: Invalid message signature",
+                  "why")
+        for key in ("unsigned", "k", "forged"):
+            equal(s.node.get(key, "lan"), None, key)
+
+
+def nothing_counts_twice_or_too_late():
+    with Siege("a", flags=("--lansync.ahead", "60s")) as s:
+        with Peer(s.port()) as p:
+            check(p.come_in(), "in")
+            body = p.say("SYNC_DATA", {"items": [_item("once")]})
+            p.hear("SYNC_ACK")
+            s.node.do("del", "lan", "once")
+            p.send(body)
+            check(p.error()[0].startswith(
+                "Invalid message: Possible replay attack detected"), "twice")
+            for seconds in (-61, 90):
+                p.say("SYNC_DATA", {"items": [_item("late")]},
+                      at=stamp(time.time() + seconds))
+                check(p.error()[0].startswith(
+                    "Invalid message: Message expired"), seconds)
+        with Peer(s.port()) as p:  # on another connection, too
+            check(p.come_in(), "in")
+            p.send(body)
+            check("replay" in p.error()[0], "elsewhere")
+        equal(s.node.get("late", "lan"), None, "late")
+
+
+def four_gigabytes_are_not_waited_for():
+    with Siege() as s:
+        for head in (b"\xff\xff\xff\xff", struct.pack("!I", (16 << 20) + 1)):
+            with Peer(s.port()) as p:
+                p.socket.sendall(head)
+                check(p.ends(), "it waits")
+
+
+def tokens_cannot_be_guessed():
+    with Siege() as s:
+        for i in range(5):
+            with Peer(s.port()) as p:
+                check(not p.come_in("guess %d" % i), "in by a guess")
+        with Peer(s.port()) as p:
+            check(not p.come_in(), "heard at once after five failures")
+        with Peer(s.port()) as p:
+            for i in range(5):
+                check(not p.come_in("again %d" % i), "in by a guess")
+            check(p.ends(), "five times on one connection")
+
+
+def who_never_asks_to_come_in_goes():
+    """And takes no room from others: half-open ones are few."""
+    with Siege("a", flags=("--lansync.timeout", "2s")) as s:
+        many = [Peer(s.port()) for _ in range(200)]
+        s.is_well()
+        for p in many:
+            check(p.ends(), "it stays")
+            p.socket.close()
+
+
+def nobody_of_another_network():
+    with Lan("a", "b") as lan, World() as world:
+        node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
+                          "5077", "--lansync.discovery", "false",
+                          "--lansync.admit", "192.0.2.0/24",
+                          prefix=lan.inside("a"), listen=lan.listen("a"))
+        Scene().secret(node)
+        node.start()
+        with lan.within("b"), Peer(5077, address=lan.address("a")) as p:
+            check(p.ends(), "it was let in")
+        wait_for("it is counted", lambda: node.call(
+            "lansync")["turned_away"]["network"] == 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
