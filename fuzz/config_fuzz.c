@@ -17,7 +17,8 @@ struct side {
     struct config_sync *s;
     struct config_time now;
     uint64_t latest_us; /* that the wall's clock has shown */
-    bool is_open[LINKS + 1];
+    bool is_open[LINKS + 1], was_open[LINKS + 1];
+    char known[LINKS + 1][CONFIG_HASH_LEN + 1]; /* when it was */
     uint64_t speaker; /* of the message that is taken; 0: nobody */
     bool writes;
     struct buf config; /* that is being written */
@@ -102,11 +103,15 @@ static void hear(struct side *s, uint64_t link, struct pieces *p, bool whole)
 static void turn(struct side *s, uint64_t link)
 {
     if (s->is_open[link]) {
+        memcpy(s->known[link], config_sync_known(s->s, link),
+            strlen(config_sync_known(s->s, link)) + 1);
         config_sync_close(s->s, link);
         s->is_open[link] = false;
+        s->was_open[link] = true;
     } else {
         s->is_open[link] = true;
-        ENSURE(config_sync_open(s->s, link, is_caller(link), link == 2,
+        ENSURE(config_sync_open(s->s, link, is_caller(link),
+                   s->was_open[link] ? s->known[link] : NULL,
                    s->now) == SYNCLINE_OK);
     }
 }

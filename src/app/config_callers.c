@@ -149,7 +149,7 @@ static void open_link(struct config_caller *c, const struct http_request *r)
         as.deflate = http_deflate(r);
     http_upgrade(c->http, &as);
     c->link = ++f->next_link;
-    if (config_sync_open(f->sync, c->link, true, false, face_now()) !=
+    if (config_sync_open(f->sync, c->link, true, NULL, face_now()) !=
         SYNCLINE_OK) {
         c->link = 0;
         http_close_websocket(c->http, 1013, "memory ran out");

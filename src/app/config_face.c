@@ -393,6 +393,7 @@ int config_face_start(
     /* What they are lent is ours no longer. */
     f->opt.peers = NULL;
     f->opt.peer_texts = NULL;
+    f->opt.peer_tokens = NULL;
     return SYNCLINE_OK;
 }
 

@@ -29,7 +29,8 @@ struct config_face_options {
     const struct network *admit;
     size_t admit_n;
     const struct ws_url *peers;
-    const char *const *peer_texts; /* the same, as they were written */
+    const char *const *peer_texts;  /* the same, as they were written */
+    const char *const *peer_tokens; /* shown to them; NULL: to none */
     size_t peers_n;
     const char *roots; /* file of authorities for wss; NULL: the system's */
     struct rate_options rate;

@@ -22,7 +22,7 @@ static uint64_t on_open(void *ctx, struct hub_conn *conn,
         return 0;
     *g = (struct config_guest){ f->guests, ++f->next_link, conn };
     f->guests = g;
-    if (config_sync_open(f->sync, g->link, true, false, face_now()) !=
+    if (config_sync_open(f->sync, g->link, true, NULL, face_now()) !=
         SYNCLINE_OK) {
         f->guests = g->next;
         free(g);

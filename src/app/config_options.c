@@ -1,5 +1,8 @@
 #include "app/config_options.h"
 
+#include "app/config_tokens.h"
+#include "crypto/crypto.h"
+
 #define LISTEN_MAX OPTIONS_BIND_MAX
 #define ADMIT_MAX OPTIONS_ADMIT_MAX
 #define PEERS_MAX OPTIONS_INSTANCES_MAX
@@ -9,7 +12,8 @@ struct lists {
     struct netaddr listen[LISTEN_MAX];
     struct network admit[ADMIT_MAX];
     struct ws_url peers[PEERS_MAX];
-    const char *texts[PEERS_MAX];
+    const char *texts[PEERS_MAX], *tokens[PEERS_MAX];
+    struct buf held; /* what tokens are in */
 };
 
 static int too_many(struct errmsg *why, const char *name, size_t most)
@@ -78,6 +82,25 @@ static int read_peers(struct config_face_options *out, struct lists *l,
     return SYNCLINE_OK;
 }
 
+static int read_tokens(struct config_face_options *out, struct lists *l,
+    const struct options *o, struct errmsg *why)
+{
+    const char *path = options_str(o, "configsync.tokens");
+
+    if (path[0] == 0)
+        return SYNCLINE_OK;
+    out->peer_tokens = l->tokens;
+    return config_tokens_read(
+        l->tokens, &l->held, path, l->texts, l->peers, out->peers_n, why);
+}
+
+static void wipe(struct buf *b)
+{
+    if (b->ptr != NULL)
+        crypto_wipe(b->ptr, b->cap);
+    buf_free(b);
+}
+
 /* auto: as what else is said would have it. */
 static bool is_on(const struct options *o, const char *name, bool otherwise)
 {
@@ -119,7 +142,7 @@ static enum ws_offer compress_of(const struct options *o)
 int config_options_face(struct config_face **out, const struct options *o,
     uv_loop_t *loop, struct log log, struct errmsg *why)
 {
-    struct lists l;
+    struct lists l = { .held = { 0 } };
     struct config_face_options opt = { .loop = loop,
         .log = log,
         .space = options_str(o, "configsync.space"),
@@ -145,5 +168,10 @@ int config_options_face(struct config_face **out, const struct options *o,
         rc = read_admit(&opt, &l, o, why);
     if (rc == SYNCLINE_OK)
         rc = read_peers(&opt, &l, o, why);
-    return rc == SYNCLINE_OK ? config_face_new(out, &opt) : rc;
+    if (rc == SYNCLINE_OK)
+        rc = read_tokens(&opt, &l, o, why);
+    if (rc == SYNCLINE_OK)
+        rc = config_face_new(out, &opt);
+    wipe(&l.held);
+    return rc;
 }

@@ -1,6 +1,7 @@
 /* Whom config-sync calls: each URL again and again, after pauses that grow. */
 #include "app/config_face_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/crypto.h"
@@ -14,12 +15,13 @@
 struct config_peer {
     struct config_peer *next;
     struct config_face *face;
-    char *text;
+    char *text, *token;
     struct ws_url url;
     struct stream *stream; /* NULL: it is not called */
     struct ws_client *ws;
-    uint64_t link; /* 0: not open */
-    bool was_open; /* ever */
+    uint64_t link;                   /* 0: not open */
+    bool was_open;                   /* ever */
+    char known[CONFIG_HASH_LEN + 1]; /* what it held then */
     bool is_syncline;
     bool is_ended;     /* the stream is closing */
     uint64_t again_ms; /* when it is called again */
@@ -58,8 +60,11 @@ static void end(struct config_peer *p, const char *why)
 {
     struct config_face *f = p->face;
 
-    if (p->link != 0)
+    if (p->link != 0) {
+        (void)snprintf(p->known, sizeof p->known, "%s",
+            config_sync_known(f->sync, p->link));
         config_sync_close(f->sync, p->link);
+    }
     if (p->link != 0 || strcmp(p->why.text, why) != 0)
         log_line(&f->log, p->link != 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
             "configsync", "%s: %s", p->text, why);
@@ -116,8 +121,8 @@ static void on_ws_open(void *ctx, struct slice server)
     p->why.text[0] = 0;
     p->pause_ms = 0;
     p->link = ++f->next_link;
-    if (config_sync_open(f->sync, p->link, false, p->was_open, face_now()) !=
-        SYNCLINE_OK) {
+    if (config_sync_open(f->sync, p->link, false, p->was_open ? p->known : NULL,
+            face_now()) != SYNCLINE_OK) {
         p->link = 0;
         ws_client_end(p->ws, "memory ran out");
     }
@@ -161,6 +166,7 @@ static int call(struct config_peer *p)
     const struct ws_client_options opt = { .host = p->url.named,
         .path = p->url.path,
         .agent = FACE_AGENT,
+        .token = p->token,
         .offer = f->opt.compress,
         .message_max = CONFIG_MESSAGE_MAX,
         .greeting_ms = GREETING_MS,
@@ -198,6 +204,11 @@ int peers_make(struct config_face *f)
         p->face = f;
         p->url = f->opt.peers[i];
         p->text = strdup(f->opt.peer_texts[i]);
+        if (f->opt.peer_tokens != NULL && f->opt.peer_tokens[i] != NULL) {
+            p->token = strdup(f->opt.peer_tokens[i]);
+            if (p->token == NULL)
+                return SYNCLINE_ENOMEM;
+        }
         if (p->text == NULL)
             return SYNCLINE_ENOMEM;
     }
@@ -266,6 +277,9 @@ void peers_close(struct config_face *f)
         if (p->stream != NULL)
             stream_drop(p->stream);
         ws_client_free(p->ws);
+        if (p->token != NULL)
+            crypto_wipe(p->token, strlen(p->token));
+        free(p->token);
         free(p->text);
         free(p);
     }

@@ -279,6 +279,12 @@ const struct option_row option_rows[] = {
         .change = OPTION_BY_HAND,
         .value = "FILE",
         .help = "PEM of the authorities for wss [the system's]" },
+    { .name = "configsync.tokens",
+        .type = OPTION_STR,
+        .change = OPTION_BY_HAND,
+        .value = "FILE",
+        .help = "what is shown to those that want a token: lines of a URL of "
+                "configsync.peers and a token; mode 0600" },
     { .name = "configsync.space",
         .type = OPTION_STR,
         .value = "S",

@@ -2,10 +2,13 @@
 """Older config-sync instances and Syncline, by the rules of either: instances
 that call it, hubs that it calls, and several Synclines behind one item."""
 
+import asyncio
 import http.client
 import json
 import os
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -254,6 +257,7 @@ def the_nodes_own_port_serves_instances_under_its_protection():
         equal(s.config(), big, "what stands")
         c = come("inst-c", **_bearer(s.node, "--name", "c", "--scope",
                                      "write"))
+        wait_for("it is told all", lambda: c.config == big)
         s.node.stop()
         equal(c.closed(), 1001, "the node stops")
         s.node.flags = ["--configsync.server", "false"]
@@ -282,6 +286,8 @@ def it_calls_a_hub_again_and_again():
         s.node.put("config", {"x": 3}, "config")
         hub = s.hub(hub.port)
         wait_for("it is back", lambda: s.status()["peers"][0]["connected"])
+        equal(hub.next("config_update")["config_data"], {"x": 3},
+              "what was done meanwhile")
         b = Client(s.loop, hub.url, "inst-b", {"x": 0})
         s.things.append(b)
         b.change({"x": 4})
@@ -406,6 +412,212 @@ def the_file_of_the_item_is_as_theirs_and_its_versions_are_counted():
         a.stop()
         a.start()
         wait_for("still", lambda: count() == 3)
+
+
+def _port(node):
+    return int(node.status()["listen"][0].rsplit(":", 1)[1])
+
+
+def _tokens(world, name, text, mode=0o600):
+    path = world.path(name)
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def by_tls_it_calls_only_whom_it_can_verify():
+    with Scene() as s:
+        a, w = s.node, s.world
+        url = "wss://localhost:%d/sync" % _port(a)
+        pem = os.path.join(a.dir, "web.pem")
+        made = json.loads(a.do("token", "create", "--json", "--name", "b",
+                               "--scope", "write", "--space", "config"))
+        line = "# of a\n\n%s  %s\n" % (url, made["secret"])
+        b = w.node("b", "--configsync.peers", url, "--configsync.ca", pem,
+                   "--configsync.server", "false", "--configsync.tokens",
+                   _tokens(w, "tokens", line))
+        b.start()
+        a.put("config", LARGE, "config")
+        b.waits_for("config", LARGE, "config")
+        b.put("config", {"x": 2}, "config")
+        a.waits_for("config", {"x": 2}, "config")
+        equal(s.status()["callers"], 1, "who has come")
+        check(s.status(b)["peers"][0]["compressed"], "what is large")
+        trust = ssl.create_default_context(cafile=pem)
+        c = Client(s.loop, url, "inst-c", {"x": 0}, ssl=trust, extra_headers={
+            "Authorization": "Bearer " + made["secret"]})
+        s.things.append(c)
+        c.change({"x": 3})
+        b.waits_for("config", {"x": 3}, "config")
+        # Another's certificate: nobody is called, and nothing is told.
+        other = w.node("other").start()
+        for name, ca in (("d", os.path.join(other.dir, "web.pem")),
+                         ("e", None)):
+            d = w.node(name, "--configsync.peers", url, *(
+                ("--configsync.ca", ca) if ca else ()),
+                "--configsync.server", "false", "--configsync.tokens",
+                w.path("tokens"))
+            d.start()
+            d.put("config", {"x": "theirs"}, "config")
+            why = wait_for("it says why",
+                           lambda d=d: s.status(d)["peers"][0]["trouble"])
+            check("certificate" in why, why)
+            d.stop()
+        equal(s.status()["callers"], 2, "nobody else has come")
+        equal(s.config(), {"x": 3}, "what stands")
+        a.do("token", "revoke", "b")
+        wait_for("it is told so", lambda: "401" in (
+            s.status(b)["peers"][0]["trouble"] or ""))
+
+
+def a_certificate_of_another_name_is_refused():
+    with Scene() as s:
+        w = s.world
+        cert, key = w.path("cert.pem"), w.path("key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+             cert, "-days", "9", "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=DNS:elsewhere.example"],
+            check=True, capture_output=True)
+        s.node.stop()
+        s.node.flags += ["--tls.cert", cert, "--tls.key", key]
+        s.node.start()
+        b = w.node("b", "--configsync.peers",
+                   "wss://localhost:%d/sync" % _port(s.node),
+                   "--configsync.ca", cert, "--configsync.server", "false")
+        b.start()
+        why = wait_for("it says why",
+                       lambda: s.status(b)["peers"][0]["trouble"])
+        check("certificate" in why, why)
+
+
+def a_token_goes_where_it_may_and_nowhere_else():
+    with World() as w:
+        url = "ws://192.0.2.7:8765/sync"
+        for n, (text, mode, word) in enumerate((
+                (url + " secret", 0o600, "wss"),
+                ("ws://127.0.0.1:1/sync secret", 0o600, "no URL"),
+                (url, 0o600, "no token"),
+                (url + " secret", 0o644, "others"))):
+            a = w.node("a%d" % n, "--configsync.peers", url,
+                       "--configsync.tokens",
+                       _tokens(w, "tokens%d" % n, text, mode))
+            check(a.launch().ends() in (1, 2), "it starts")
+            check(word in a.tail(), a.tail())
+            check("secret" not in a.tail(), "the token is in the log")
+
+
+class FileInstance(Client):
+    """One whose configuration is a file, which it writes and looks at."""
+
+    def __init__(self, loop, url, name, path, **options):
+        self.path, self.pushed, self.told = path, 0, 0
+        with open(path, "rb") as f:
+            config = json.load(f)
+        super().__init__(loop, url, name, config, **options)
+        self.last = md5(config)
+        self.watcher = asyncio.run_coroutine_threadsafe(
+            self.look(), loop.loop)
+
+    def take(self, said):
+        before = self.config
+        super().take(said)
+        if self.config is not before:
+            self.told += 1
+            self.last = md5(self.config)
+            os.rename(self.path, self.path + ".backup")
+            with open(self.path, "w", encoding="ascii") as f:
+                f.write(json.dumps(self.config, indent=2))
+            os.remove(self.path + ".backup")
+
+    async def look(self):
+        while True:
+            await asyncio.sleep(0.05)
+            try:
+                with open(self.path, "rb") as f:
+                    config = json.load(f)
+            except (OSError, ValueError):
+                continue
+            if md5(config) != self.last:
+                self.last, self.config = md5(config), config
+                self.pushed += 1
+                await self.socket.send(
+                    message("config_update", self.name, config))
+
+    def close(self):
+        self.watcher.cancel()
+        super().close()
+
+
+def a_bound_file_and_an_instance_that_has_the_same_file():
+    """Both write it and both look at it: whoever edits it, all agree, and
+    then it is quiet."""
+    with World() as w:
+        loop = instance.Loop()
+        etc = w.path("etc")
+        os.mkdir(etc)
+        path = os.path.join(etc, "config.json")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(json.dumps({"x": 0, "deep": {"list": [1, 2]}}, indent=2))
+        a, b = w.mesh("a", "b", flags=[
+            "--files.root", etc, "--configsync.server", "true",
+            "--configsync.port", "0"])
+        a.do("bind", path, "--space", "config", "--key", "config")
+        a.waits_for("config", {"x": 0, "deep": {"list": [1, 2]}}, "config")
+        url = "ws://127.0.0.1:%d/sync" % a.call("configsync")["server_port"]
+        same = FileInstance(loop, url, "inst-same", path)
+        other = Client(loop, url, "inst-other", {"x": "old"})
+
+        def all_hold(config):
+            for n in (a, b):
+                n.waits_for("config", config, "config")
+            wait_for("the others hold it", lambda: other.config == config)
+            wait_for("the file says it",
+                     lambda: _file(path) == config and same.last ==
+                     md5(config))
+            return quiet()  # what it has yet to read would be an edit of now
+
+        def quiet():
+            """What is said and written from here on is what is done."""
+            before = None
+            while True:
+                said = a.call("configsync")
+                now = [said["messages"], said["updates"], same.pushed,
+                       same.told, os.stat(path).st_mtime_ns,
+                       a.call("get", space="config", key="config")["stamp"]]
+                if now == before:
+                    return now
+                before = now
+                time.sleep(0.5)  # nothing can be awaited that must not come
+        before = all_hold({"x": 0, "deep": {"list": [1, 2]}})
+        with open(path + ".new", "w", encoding="ascii") as f:  # by hand
+            f.write(json.dumps({"x": 1, "deep": {"list": [1]}}, indent=2))
+        os.rename(path + ".new", path)
+        all_hold({"x": 1, "deep": {"list": [1]}})
+        b.put("config", {"x": 2}, "config")
+        all_hold({"x": 2})
+        other.change({"x": 3, "y": "\u00f1"})
+        after = all_hold({"x": 3, "y": "\u00f1"})
+        taken = after[0]["taken"] - before[0]["taken"]
+        sent = after[0]["sent"] - before[0]["sent"]
+        check(taken <= 4 and sent <= 6, "messages: %s, then %s" % (
+            before, after))
+        check(after[1]["applied"] - before[1]["applied"] <= 2, after)
+        equal(a.call("conflicts", space="config")["conflicts"], [],
+              "conflicts")
+        for one in (same, other):
+            one.close()
+        loop.close()
+
+
+def _file(path):
+    try:
+        with open(path, "rb") as f:
+            return json.load(f)
+    except (OSError, ValueError):
+        return None
 
 
 LARGE = {"k%d" % i: {"n": i * i, "text": "some text of %d" % i}

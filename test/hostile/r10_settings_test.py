@@ -37,7 +37,7 @@ def what_is_by_hand_stays_so():
             told = {o["name"]: o for o in hub.json("GET", PATH)["options"]}
             for name in ("dir", "profile", "resolve.command",
                          "passphrase.file", "tls.cert", "tls.key",
-                         "configsync.ca", "files.root", "log.socket"):
+                         "configsync.ca", "configsync.tokens", "files.root", "log.socket"):
                 value = told[name]["type"] == "names" and ["/etc"] or (
                     "ha-addon" if name == "profile" else "/bin/sh")
                 for v in (value, None):

@@ -82,7 +82,7 @@ static void close_world(struct world *w)
 
 static void link_up(struct world *w, uint64_t id, bool is_caller)
 {
-    CHECK_OK(config_sync_open(w->s, id, is_caller, false, w->now));
+    CHECK_OK(config_sync_open(w->s, id, is_caller, NULL, w->now));
 }
 
 static void stands(struct world *w, const char *config, int at)
@@ -218,8 +218,8 @@ TEST(what_is_passed_on_is_printed_as_the_original_does)
         struct config_sync *s;
 
         CHECK_OK(config_sync_new(&s, &opt));
-        CHECK_OK(config_sync_open(s, 1, true, false, at));
-        CHECK_OK(config_sync_open(s, 2, true, false, at));
+        CHECK_OK(config_sync_open(s, 1, true, NULL, at));
+        CHECK_OK(config_sync_open(s, 2, true, NULL, at));
         config_sync_take(s, 1, true, slice_str(rows[i].in), at);
         CHECK_SLICE(buf_slice(&p.b), rows[i].out != NULL ? rows[i].out : "");
         buf_clear(&p.b);
@@ -350,6 +350,7 @@ TEST(a_clock_that_is_far_ahead_does_not_freeze_anything)
 
 TEST(who_comes_is_told_and_who_comes_again_is_asked)
 {
+    char known[CONFIG_HASH_LEN + 1];
     struct world w;
 
     open_world(&w);
@@ -357,9 +358,18 @@ TEST(who_comes_is_told_and_who_comes_again_is_asked)
     link_up(&w, 1, true);
     link_up(&w, 2, false);
     check_buf(&w.said, "1:update:{\"x\":1};2:request;2:update:{\"x\":1};");
+    (void)snprintf(known, sizeof known, "%s", config_sync_known(w.s, 2));
+    CHECK_UINT(strlen(known), CONFIG_HASH_LEN);
     config_sync_close(w.s, 2);
-    CHECK_OK(config_sync_open(w.s, 3, false, true, w.now));
-    check_buf(&w.said, "3:request;");
+    CHECK_SLICE(slice_str(config_sync_known(w.s, 2)), "");
+    CHECK_OK(config_sync_open(w.s, 2, false, known, w.now));
+    check_buf(&w.said, "2:request;"); /* nothing has changed since */
+    config_sync_close(w.s, 2);
+    stands(&w, "{\"x\":2}", 2);
+    pass(&w, 1);
+    check_buf(&w.said, "1:update:{\"x\":2};");
+    CHECK_OK(config_sync_open(w.s, 3, false, known, w.now));
+    check_buf(&w.said, "3:request;3:update:{\"x\":2};");
     hear_config(&w, 3, "config_response", "b", 7, "{\"x\":7}");
     check_buf(&w.written, "b@7:{\"x\":7};");
     stands(&w, "{\"x\":7}", 7);

@@ -213,7 +213,7 @@ static void check_row(const struct json *row, uint64_t now_us)
 
     CHECK_OK(config_sync_new(&s, &opt));
     CHECK_OK(config_sync_open(
-        s, 1, true, false, (struct config_time){ now_us, now_us }));
+        s, 1, true, NULL, (struct config_time){ now_us, now_us }));
     if (local->type == JSON_OBJECT)
         CHECK_OK(config_sync_stands(s, local, (uint64_t)last * SEC,
             (struct config_time){ now_us, now_us }));

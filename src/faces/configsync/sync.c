@@ -177,7 +177,7 @@ static void send_config(struct config_sync *s, struct link *l,
 }
 
 int config_sync_open(struct config_sync *s, uint64_t link, bool is_caller,
-    bool again, struct config_time now)
+    const char *knows, struct config_time now)
 {
     struct link *l = calloc(1, sizeof *l);
 
@@ -194,10 +194,19 @@ int config_sync_open(struct config_sync *s, uint64_t link, bool is_caller,
         send_bare(s, l, CONFIG_REQUEST, now.wall_us);
     }
     /* By its own time, so that whoever has something newer keeps it. A server
-     * would pass it on to everybody: it is told once. */
-    if (is_told(s) && !again)
+     * would pass it on to everybody: it is told once, and what came since. */
+    if (knows != NULL)
+        know(l, knows);
+    if (is_told(s) && strcmp(l->known, s->now.hash) != 0)
         send_config(s, l, CONFIG_UPDATE, s->now.time_us);
     return SYNCLINE_OK;
+}
+
+const char *config_sync_known(const struct config_sync *s, uint64_t link)
+{
+    const struct link *l = find(s, link);
+
+    return l != NULL ? l->known : "";
 }
 
 void config_sync_close(struct config_sync *s, uint64_t link)

@@ -63,9 +63,12 @@ NODISCARD int config_sync_new(
     struct config_sync **out, const struct config_sync_options *opt);
 void config_sync_free(struct config_sync *s); /* NULL is fine */
 
-/* link: a number that none has that is open. again: it was open before. */
+/* link: a number that none has that is open. knows: what it held when it was
+ * open before (config_sync_known); NULL: it never was. */
 NODISCARD int config_sync_open(struct config_sync *s, uint64_t link,
-    bool is_caller, bool again, struct config_time now);
+    bool is_caller, const char *knows, struct config_time now);
+/* The hash of what it holds, as far as that is known; "": it is not. */
+const char *config_sync_known(const struct config_sync *s, uint64_t link);
 void config_sync_close(struct config_sync *s, uint64_t link);
 void config_sync_take(struct config_sync *s, uint64_t link, bool is_text,
     struct slice message, struct config_time now);
