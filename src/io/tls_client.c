@@ -1,5 +1,7 @@
 #include "io/tls_client.h"
 
+#include "base/plant.h"
+
 #include <arpa/inet.h>
 #include <limits.h>
 #include <openssl/err.h>
@@ -30,7 +32,8 @@ int tls_roots_new(struct tls_roots **out, const char *file, struct errmsg *why)
     if (r->ctx == NULL ||
         SSL_CTX_set_min_proto_version(r->ctx, TLS1_2_VERSION) != 1)
         goto fail;
-    SSL_CTX_set_verify(r->ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(r->ctx,
+        PLANTED(R02_AUTHORITY) ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(r->ctx, SSL_MODE_RELEASE_BUFFERS);
     if (file != NULL && SSL_CTX_load_verify_file(r->ctx, file) != 1) {
         rc = errmsg_set(

@@ -6,6 +6,8 @@ import http.client
 import json
 import os
 import socket
+import ssl
+import subprocess
 import sys
 import time
 import zlib
@@ -264,6 +266,58 @@ def who_asks_too_often_waits():
         h.request("GET", "/health")  # is exempt
         equal(h.getresponse().status, 200, "health")
         h.close()
+
+
+def a_token_that_went_says_nothing_more():
+    with Scene() as s:
+        made = json.loads(s.node.do("token", "create", "--json", "--name", "t",
+                                    "--scope", "write"))
+        bad = Client(s.loop, "ws://%s/sync" % s.node.status()["listen"][0],
+                     "bad", extra_headers={
+                         "Authorization": "Bearer " + made["secret"]})
+        bad.say(message("config_update", "bad", {"x": -1}))
+        s.node.waits_for("config", {"x": -1}, "config")
+        s.node.call("token_revoke", who="t")
+        bad.say(message("config_update", "bad", {"x": -2}))
+        equal(bad.closed(), 1008, "the code")
+        equal(s.node.get("config", "config"), {"x": -1}, "what stands")
+
+
+def _certificate(folder, name):
+    cert, key = (os.path.join(folder, name + end) for end in (".pem", ".key"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+         "-days", "9", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    return cert, key
+
+
+def whom_it_cannot_verify_hears_nothing():
+    """A server with a certificate of the same name by somebody else."""
+    with World() as w, socket.create_server(("127.0.0.1", 0)) as server:
+        good, _ = _certificate(w.folder, "good")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*_certificate(w.folder, "bad"))
+        server.settimeout(20)
+        url = "wss://localhost:%d/sync" % server.getsockname()[1]
+        tokens = w.path("tokens")
+        with open(os.open(tokens, os.O_CREAT | os.O_WRONLY, 0o600), "w",
+                  encoding="ascii") as f:
+            f.write(url + " secret\n")
+        a = w.node("a", "--configsync.peers", url, "--configsync.ca", good,
+                   "--configsync.tokens", tokens).start()
+        for _ in range(2):
+            caller, _ = server.accept()
+            caller.settimeout(20)
+            try:
+                with context.wrap_socket(caller, server_side=True) as s:
+                    equal(s.recv(4096), b"", "what is said to it")
+            except (ssl.SSLError, ConnectionError):
+                pass  # told that its certificate is not good
+        why = wait_for("it says why", lambda: a.call(
+            "configsync")["peers"][0]["trouble"])
+        check("certificate" in why, why)
 
 
 def many_come_and_say_nothing():
