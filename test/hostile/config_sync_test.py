@@ -306,6 +306,7 @@ def whom_it_cannot_verify_hears_nothing():
                   encoding="ascii") as f:
             f.write(url + " secret\n")
         a = w.node("a", "--configsync.peers", url, "--configsync.ca", good,
+                   "--configsync.server", "false",
                    "--configsync.tokens", tokens).start()
         for _ in range(2):
             caller, _ = server.accept()
