@@ -3,6 +3,7 @@
 where and what to do, an exit status, and nothing lost or half applied."""
 
 import os
+import re
 import socket
 import sqlite3
 import ssl
@@ -452,6 +453,29 @@ def a_folder_without_permission():
         theirs = node.Node(w, "b", prefix=nobody)
         theirs.refuses("get", "default", "lamp",
                        says=["control.sock", "permission", "account"])
+
+
+def every_command_takes_a_folder():
+    """Each of those that --help lists, and says so."""
+    listed = subprocess.run([node.PROGRAM, "--help"], capture_output=True,
+                            text=True, check=True).stdout
+    names = re.findall(r"(?m)^  ([a-z]+) ", listed)
+    check(len(names) > 40, names)
+    with World() as w:
+        for name in names:
+            told = subprocess.run([node.PROGRAM, "help", name],
+                                  capture_output=True, text=True, check=True)
+            holds(told.stdout, "--dir D", "--json")
+            # Of what no command has it is told that it has it not.
+            for flag, known in ("--dir", True), ("--folder", False):
+                done = subprocess.run(
+                    [node.PROGRAM, name, flag, w.folder + "/none", "a", "b",
+                     "c", "d", "e", "f"], capture_output=True, text=True,
+                    stdin=subprocess.DEVNULL, check=False, timeout=20,
+                    env=node.surroundings())
+                check(done.returncode in (1, 2, 3), name)
+                equal(flag in done.stderr, not known, "%s: %s" % (
+                    name, done.stderr))
 
 
 def a_machine_without_multicast():

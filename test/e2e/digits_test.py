@@ -116,7 +116,9 @@ def the_joiner_says_yes_first():
         wait_for("confirmed", lambda: _pending(a)[0]["confirmed"])
         holds(a.do("pending"), "confirmed there")
         a.refuses("approve", digits[:3], digits[:3], says="other digits")
-        a.do("approve", digits[:3], digits[3:])
+        a.refuses("approve", digits[:3] + " " + digits[:3],
+                  says="other digits")
+        a.do("approve", digits[:3] + " " + digits[3:])
         equal(t.ends(), 0)
         wait_for("connected", lambda: "b" in a.connected())
 
