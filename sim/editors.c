@@ -1,5 +1,6 @@
 #include "sim/files.h"
 
+#include "sim/peek.h"
 #include "sim/world.h"
 
 /* Between the two halves of what is saved, at most. */
@@ -160,6 +161,39 @@ bool sim_file_counts(const struct machine *m)
         !m->role_changed && machine_is_up(m);
 }
 
+static bool has_hidden(const struct item *it)
+{
+    for (uint32_t i = 0; i < it->cells_n; i++)
+        for (uint32_t j = 0; it->cells[i].value.ptr != NULL && j < it->cells_n;
+             j++)
+            if (it->cells[j].value.ptr != NULL &&
+                path_is_above(it->cells[i].path, it->cells[j].path))
+                return true;
+    return false;
+}
+
+/* A value stands in its item that another one hides: whoever saves the file
+ * removes it, and may so beat what somebody else saves there. */
+static bool hides(struct machine *m)
+{
+    struct ledger *l = &m->world->ledger;
+    struct arena a = { 0 };
+    struct item it;
+    bool any = false;
+
+    for (unsigned i = 0; i < SIM_SPACES && !any; i++) {
+        const struct view_space *vs = &l->views[m->ix].spaces[i];
+
+        if (!vs->used || !slice_is(l->spaces[vs->space].name, BOUND_SPACE))
+            continue;
+        ENSURE(peek_load(&m->port, vs->number, SLICE_LIT(BOUND_KEY), &it, &a) ==
+            SYNCLINE_OK);
+        any = has_hidden(&it);
+    }
+    arena_free(&a);
+    return any;
+}
+
 /* Where file and item have never agreed one of them is let go; and of an item
  * that is made anew only one life stays. */
 static bool agree(struct world *w)
@@ -175,7 +209,7 @@ static bool agree(struct world *w)
             continue;
         item = sim_file_item(m, &a);
         all = binding_has_agreed(m->file.binding) && item != NULL &&
-            item->type == JSON_OBJECT;
+            item->type == JSON_OBJECT && !hides(m);
     }
     arena_free(&a);
     return all;
