@@ -270,7 +270,7 @@ static void plan_timer(struct machine *m)
 
     if (due == UINT64_MAX)
         return;
-    due = due > now ? due : now + 1;
+    due = due - 1 > now ? due - 1 : now + 1;
     if (f->timer_us == due)
         return;
     f->timer_us = due;
@@ -285,7 +285,7 @@ static void tell(struct machine *m, struct binding_event *ev)
 
     if (f->binding == NULL)
         return;
-    ev->now_us = m->world->now_us;
+    ev->now_us = m->world->now_us + 1; /* to it 0 is no time */
     if (binding_is_quiet(f->binding))
         f->quiet_us = ev->now_us;
     ENSURE(binding_step(f->binding, ev, &fx, &fx_n, NULL) == SYNCLINE_OK);

@@ -71,7 +71,7 @@ enum binding_event_type {
 
 struct binding_event {
     enum binding_event_type type;
-    uint64_t now_us; /* monotonic */
+    uint64_t now_us; /* monotonic, never 0 */
     struct slice text, context;
     bool busy;
     int rc;
