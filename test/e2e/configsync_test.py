@@ -250,14 +250,15 @@ def the_nodes_own_port_serves_instances_under_its_protection():
         equal(a.closed(), 1008, "its token is good no longer")
         wait_for("it is gone", lambda: s.status()["callers"] == 1)
         equal(s.config(), big, "what stands")
-        c = come("inst-c", **_bearer(s.node, "--name", "c", "--scope",
-                                     "write"))
+        good = _bearer(s.node, "--name", "c", "--scope", "write")
+        c = come("inst-c", **good)
         wait_for("it is told all", lambda: c.config == big)
         s.node.stop()
         equal(c.closed(), 1001, "the node stops")
         s.node.flags = ["--configsync.server", "false"]
         s.node.start()
         url = "ws://%s/sync" % s.node.status()["listen"][0]
+        equal(refused(), 401, "without a token")
         equal(refused(**good), 404, "none are served")
 
 

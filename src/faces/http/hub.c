@@ -323,6 +323,11 @@ static void carry_out(struct hub_conn *c, const struct http_request *r,
     if (!add_body(c, r, m->route, args, a) ||
         !add_condition(c, r, m->route, args, a))
         return;
+    if (m->route->answer == ANSWER_INSTANCE && !has_instances(c)) {
+        hub_problem(c, 404, "ENOTFOUND", SLICE_NONE,
+            "no config-sync instances are served; see configsync.server");
+        return;
+    }
     c->route = m->route;
     if (m->route->answer == ANSWER_SOCKET ||
         m->route->answer == ANSWER_INSTANCE) {
@@ -376,11 +381,6 @@ static struct json *judge_head(struct hub_conn *c, const struct http_request *r,
 
     if (!hub_guard_origin(c, r) || hub_page(c, r) || !find_route(c, r, m, a))
         return NULL;
-    if (m->route->answer == ANSWER_INSTANCE && !has_instances(c)) {
-        hub_problem(c, 404, "ENOTFOUND", SLICE_NONE,
-            "no config-sync instances are served; see configsync.server");
-        return NULL;
-    }
     args = make_args(c, r, m, a);
     return args != NULL && hub_guard_access(c, r, m, args, a) ? args : NULL;
 }
