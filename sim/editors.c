@@ -35,7 +35,7 @@ static void edit(
     arena_free(&a);
 }
 
-static void save(struct machine *m, struct slice text)
+static void save(struct machine *m, struct slice text, enum binding_save how)
 {
     struct sim_file *f = &m->file;
 
@@ -46,7 +46,7 @@ static void save(struct machine *m, struct slice text)
     m->world->tally.sim.files_saved++;
     world_note(m->world, "somebody saves the file of machine %u: %.*s", m->ix,
         SLICE_FMT(text));
-    sim_file_seen(m);
+    sim_file_seen(m, how);
 }
 
 /* The other half; or what was removed is made anew. */
@@ -57,7 +57,7 @@ static void finish(struct machine *m)
     if (!f->editing)
         return;
     f->editing = false;
-    save(m, buf_slice(&f->rest));
+    save(m, buf_slice(&f->rest), BINDING_SAVE_CLOSED);
 }
 
 static void finish_later(struct world *w, struct happening *h)
@@ -75,7 +75,7 @@ static void save_in_two(struct world *w, struct machine *m, bool removes)
     sim_file_set(
         &f->text, (struct slice){ f->rest.ptr, removes ? 0 : f->rest.len / 2 });
     w->tally.sim.files_torn++;
-    sim_file_seen(m);
+    sim_file_seen(m, BINDING_SAVE_SOMEHOW);
     world_at(w, w->now_us + prng_below(&f->draw, PAUSE_US), NULL, finish_later)
         ->a = m->ix;
 }
@@ -111,18 +111,19 @@ void sim_file_act(struct world *w, uint64_t no)
     edit(&f->rest, f, patch, prng_one_in(&p, 2));
     f->editing = false; /* nobody waits for another editor */
     if (how == 0)
-        sim_file_seen(m);
+        sim_file_seen(m, BINDING_SAVE_SOMEHOW);
     else if (how == 1)
         save_in_two(w, m, true);
     else if (how <= 3)
         save_in_two(w, m, false);
     else if (how == 4 && prng_one_in(&p, 3)) /* misspelt, and left so */
-        sim_file_set(&f->text, SLICE_LIT("{\"a\":")), f->exists = true,
-                                                      sim_file_seen(m);
+        sim_file_set(&f->text, SLICE_LIT("{\"a\":")),
+            f->exists = true, sim_file_seen(m, BINDING_SAVE_SOMEHOW);
     else if (how == 5 && prng_one_in(&p, 3))
-        f->exists = f->settling = false, sim_file_seen(m);
+        f->exists = f->settling = false, sim_file_seen(m, BINDING_SAVE_SOMEHOW);
     else
-        save(m, buf_slice(&f->rest));
+        save(m, buf_slice(&f->rest),
+            how % 2 == 0 ? BINDING_SAVE_MOVED : BINDING_SAVE_CLOSED);
 }
 
 /* By a clock that was wrong, or a disk that was full. It tries again, but may
@@ -149,7 +150,7 @@ void sim_file_finish(struct world *w)
         if (f->exists && document(f, &a) == NULL) {
             buf_clear(&f->rest);
             edit(&f->rest, f, "{\"mended\":true}", true);
-            save(m, buf_slice(&f->rest));
+            save(m, buf_slice(&f->rest), BINDING_SAVE_MOVED);
         }
         arena_free(&a);
     }
@@ -233,6 +234,6 @@ void sim_file_live(struct world *w)
             (unsigned long long)f->alive);
         buf_clear(&f->rest);
         edit(&f->rest, f, patch, true);
-        save(m, buf_slice(&f->rest));
+        save(m, buf_slice(&f->rest), BINDING_SAVE_CLOSED);
     }
 }

@@ -47,7 +47,8 @@ static void do_read(struct world *w, struct happening *h)
     struct sim_file *f = &h->machine->file;
     struct binding_event ev = { .type = BINDING_READ,
         .text = buf_slice(&f->text),
-        .busy = f->editing && prng_one_in(&f->draw, 2) };
+        .busy = f->editing && prng_one_in(&f->draw, 2),
+        .alone = !f->editing };
 
     (void)w;
     if (is_over(h))
@@ -157,16 +158,17 @@ static void written(struct world *w, struct happening *h)
 
 static void touched(struct world *w, struct happening *h)
 {
-    struct binding_event ev = { .type = BINDING_TOUCHED };
+    struct binding_event ev = { .type = BINDING_TOUCHED,
+        .save = (enum binding_save)rc_of(h) };
 
     (void)w;
     tell(h->machine, &ev);
 }
 
-void sim_file_seen(struct machine *m)
+void sim_file_seen(struct machine *m, enum binding_save save)
 {
     if (m->file.binding != NULL)
-        later(m, 0, touched, 0);
+        later(m, 0, touched, (int)save);
 }
 
 static void do_write(struct world *w, struct happening *h)
@@ -188,7 +190,7 @@ static void do_write(struct world *w, struct happening *h)
         f->settling = f->exists = true;
         sim_file_set(&f->text, buf_slice(&f->asked));
         w->tally.sim.files_written++;
-        sim_file_seen(h->machine);
+        sim_file_seen(h->machine, BINDING_SAVE_MOVED);
     }
     world_note(w, "the file of machine %u is %s: %.*s", h->machine->ix,
         rc == SYNCLINE_OK              ? "written"

@@ -55,7 +55,7 @@ void sim_file_wipe(struct machine *m);
 void sim_file_touched(struct machine *m, uint32_t item);
 
 /* Whoever watches the file sees something happen to it. */
-void sim_file_seen(struct machine *m);
+void sim_file_seen(struct machine *m, enum binding_save save);
 void sim_file_set(struct buf *to, struct slice s);
 
 /* editors.c: somebody edits a file, perhaps; beside the n-th operation. */

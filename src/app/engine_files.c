@@ -183,10 +183,10 @@ static void watch_schemas(struct engine_files *x)
 
 /* ---- the file ---- */
 
-static void touched(struct bound_file *f)
+static void touched(struct bound_file *f, enum binding_save save)
 {
-    (void)!files_step(
-        f, &(struct binding_event){ .type = BINDING_TOUCHED }, NULL);
+    (void)!files_step(f,
+        &(struct binding_event){ .type = BINDING_TOUCHED, .save = save }, NULL);
 }
 
 /* Of the folder; it is looked for again where it is not. */
@@ -225,20 +225,25 @@ static void unwatch_folder(struct bound_file *f)
         dir_watch_remove(f->files->watch, folder);
 }
 
-static void on_folder(void *ctx, int folder, struct slice name, bool gone)
+static void on_folder(
+    void *ctx, int folder, struct slice name, enum dir_change change)
 {
     struct engine_files *x = ctx;
 
     for (struct bound_file *f = x->first; f != NULL; f = f->next) {
         if (f->gone || (folder >= 0 && f->folder != folder))
             continue;
-        if (gone) { /* or moved: what has its name now is another one */
+        if (change ==
+            DIR_GONE) { /* or moved: what has its name now is another one */
             unwatch_folder(f);
             watch_folder(f);
-            touched(f);
+            touched(f, BINDING_SAVE_SOMEHOW);
         } else if (folder < 0 || name.len == 0 ||
             slice_is(name, config_file_name(&f->at))) {
-            touched(f);
+            touched(f,
+                change == DIR_MOVED        ? BINDING_SAVE_MOVED
+                    : change == DIR_CLOSED ? BINDING_SAVE_CLOSED
+                                           : BINDING_SAVE_SOMEHOW);
         }
     }
 }
@@ -274,7 +279,8 @@ static void done_job(struct helper_job *job)
     struct binding_event ev = { .rc = j->rc,
         .why = j->why.text[0] != 0 ? j->why.text : NULL,
         .text = buf_slice(&j->out),
-        .busy = j->busy };
+        .busy = j->use == CONFIG_FILE_BUSY,
+        .alone = j->use == CONFIG_FILE_ALONE };
 
     f->jobs--;
     log_kept(j);
@@ -661,7 +667,7 @@ void engine_files_turn(struct engine *e)
         if (f->look_us != 0 && now >= f->look_us) {
             watch_folder(f);
             if (f->folder >= 0)
-                touched(f);
+                touched(f, BINDING_SAVE_SOMEHOW);
         }
         if (f->rewatch_us != 0 && now >= f->rewatch_us)
             watch_item(f);

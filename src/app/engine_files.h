@@ -109,7 +109,7 @@ struct file_job {
     /* What came of it. */
     struct buf out, kept; /* as JSON, what is kept */
     size_t versions_n;    /* may be VERSIONS_UNKNOWN */
-    bool busy;
+    enum config_file_use use;
     int rc, keep_rc;
     struct errmsg why, keep_why;
 };

@@ -113,7 +113,7 @@ static void run_step(struct file_job *j)
     if (j->keeps)
         keep(j);
     if (j->reads)
-        j->rc = config_file_read(&j->out, &j->busy, &j->file->at, &j->why);
+        j->rc = config_file_read(&j->out, &j->use, &j->file->at, &j->why);
     count_versions(j);
 }
 

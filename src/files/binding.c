@@ -174,7 +174,24 @@ static uint64_t since_touched(const struct binding *b)
     return b->touched_us > 0 ? b->now_us - b->touched_us : 0;
 }
 
-static void touch(struct binding *b)
+/* Half of a YAML text is a document, too: who writes it bit by bit may close it
+ * in between. */
+static bool is_whole(const struct binding *b, enum binding_save save)
+{
+    return save == BINDING_SAVE_MOVED ||
+        (save == BINDING_SAVE_CLOSED && !b->opt.yaml);
+}
+
+/* Who saves again and again is waited for, but the first time. */
+static bool is_first(struct binding *b)
+{
+    const uint64_t before = b->whole_us;
+
+    b->whole_us = b->now_us;
+    return before == 0 || b->now_us - before >= b->opt.quiet_us;
+}
+
+static void touch(struct binding *b, enum binding_save save)
 {
     const uint64_t left = b->opt.busy_us > since_touched(b)
         ? b->opt.busy_us - since_touched(b)
@@ -183,7 +200,8 @@ static void touch(struct binding *b)
     if (b->touched_us == 0)
         b->touched_us = b->now_us;
     b->touched_again = true;
-    read_at(b, left < b->opt.quiet_us ? left : b->opt.quiet_us);
+    b->hasty = is_whole(b, save) && is_first(b);
+    read_at(b, b->hasty ? 0 : left < b->opt.quiet_us ? left : b->opt.quiet_us);
 }
 
 /* It is what it is: nobody is at it, or somebody who never rests. */
@@ -210,9 +228,17 @@ static bool is_over(struct binding *b, uint64_t wait_us)
     return false;
 }
 
+/* May it be something that is not all there yet, though it was saved in one
+ * go? One setting at least: who makes a file anew may begin with "{}". */
+static bool is_doubtful(const struct json *v)
+{
+    return (v->type != JSON_OBJECT && v->type != JSON_ARRAY) || v->n == 0;
+}
+
 static int on_read(struct binding *b, const struct binding_event *ev)
 {
     const bool same = slice_eq(ev->text, buf_slice(&b->file));
+    const bool hasty = b->hasty;
     struct errmsg why = { "" };
     char said[ERRMSG_MAX];
     struct json *v;
@@ -221,7 +247,9 @@ static int on_read(struct binding *b, const struct binding_event *ev)
     b->doing = NOTHING;
     if (b->touched_again && since_touched(b) < b->opt.busy_us)
         return SYNCLINE_OK;
-    if (ev->busy && since_touched(b) < b->opt.busy_us) {
+    b->hasty = false;
+    if ((ev->busy && since_touched(b) < b->opt.busy_us) ||
+        (hasty && !ev->alone)) {
         read_at(b, b->opt.quiet_us);
         return SYNCLINE_OK;
     }
@@ -232,6 +260,10 @@ static int on_read(struct binding *b, const struct binding_event *ev)
     rc = binding_shared(&v, b, ev->text, &b->arena, &why);
     if (rc == SYNCLINE_ENOMEM)
         return rc;
+    if (hasty && (rc != SYNCLINE_OK || is_doubtful(v))) {
+        read_at(b, b->opt.quiet_us);
+        return SYNCLINE_OK;
+    }
     if (rc != SYNCLINE_OK && !is_over(b, b->opt.hold_us))
         return SYNCLINE_OK;
     if (binding_copy(&b->file, ev->text) != SYNCLINE_OK) {
@@ -251,6 +283,7 @@ static int on_gone(struct binding *b, const struct binding_event *ev)
 {
     (void)ev;
     b->doing = NOTHING;
+    b->hasty = b->hasty && b->touched_again;
     /* Who binds a file that is not there yet need not wait for it. */
     if (!is_over(b, b->has_base ? b->opt.hold_us : 0))
         return SYNCLINE_OK;
@@ -266,6 +299,7 @@ static int on_gone(struct binding *b, const struct binding_event *ev)
 static int on_barred(struct binding *b, const struct binding_event *ev)
 {
     b->doing = NOTHING;
+    b->hasty = b->hasty && b->touched_again;
     if (!is_over(b, b->has_base ? b->opt.hold_us : 0))
         return SYNCLINE_OK;
     settle(b, FILE_BARRED);
@@ -285,8 +319,7 @@ static int on_start(struct binding *b, const struct binding_event *ev)
 
 static int on_touched(struct binding *b, const struct binding_event *ev)
 {
-    (void)ev;
-    touch(b);
+    touch(b, ev->save);
     return SYNCLINE_OK;
 }
 
@@ -410,7 +443,7 @@ static int on_written(struct binding *b, const struct binding_event *ev)
         return wrote(b);
     /* What it is now tells, too, if it was written. */
     b->due = true;
-    touch(b);
+    touch(b, BINDING_SAVE_SOMEHOW);
     if (ev->rc == SYNCLINE_ECONFLICT) {
         b->has_next = false;
         return SYNCLINE_OK;
@@ -578,7 +611,7 @@ int binding_step(struct binding *b, const struct binding_event *ev,
     if (rc == SYNCLINE_ENOMEM) {
         b->due = b->item_stale = true;
         if (b->doing == NOTHING) {
-            touch(b);
+            touch(b, BINDING_SAVE_SOMEHOW);
             try_again(b);
         }
     }

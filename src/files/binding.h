@@ -43,19 +43,28 @@ struct binding_options {
     bool reverts;                /* and if that fails it is taken back */
 
     /* 0 takes the default in brackets. */
-    uint64_t quiet_us; /* so long untouched before a file is read [100 ms, of
-                          YAML, half of which is valid too, 1 s] */
+    uint64_t quiet_us; /* so long untouched before a file is read that was not
+                          saved in one go [100 ms, of YAML, half of which is
+                          valid too, 1 s] */
     uint64_t hold_us;  /* a file that is gone or torn may be on its way [2 s] */
     uint64_t busy_us;  /* one that never rests is read after all [5 s] */
     uint64_t retry_us; /* first pause after something failed [2 s] */
 };
 
+/* How a file was touched, as far as that is known. */
+enum binding_save {
+    BINDING_SAVE_SOMEHOW,
+    BINDING_SAVE_CLOSED, /* written, and closed by who wrote it */
+    BINDING_SAVE_MOVED   /* another has taken its name, in one go */
+};
+
 enum binding_event_type {
-    BINDING_START,        /* first of all */
-    BINDING_TOUCHED,      /* something happened to the file, or may have */
-    BINDING_READ,         /* text; busy: somebody has it open for writing */
-    BINDING_GONE,         /* there is no file */
-    BINDING_BARRED,       /* there is one that is not read: why */
+    BINDING_START,   /* first of all */
+    BINDING_TOUCHED, /* something happened to the file, or may have: save */
+    BINDING_READ,    /* text; busy: somebody has it open for writing;
+                      alone: it is known that nobody had, all the while */
+    BINDING_GONE,    /* there is no file */
+    BINDING_BARRED,  /* there is one that is not read: why */
     BINDING_ITEM_TOUCHED, /* the item has changed, or may have */
     BINDING_ITEM,         /* text: its document, and context; neither: there is
                            none; why: what forbids to take it; with rc: why
@@ -73,7 +82,8 @@ struct binding_event {
     enum binding_event_type type;
     uint64_t now_us; /* monotonic, never 0 */
     struct slice text, context;
-    bool busy;
+    enum binding_save save;
+    bool busy, alone;
     int rc;
     const char *why; /* may be NULL */
 };

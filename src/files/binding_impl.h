@@ -54,6 +54,8 @@ struct binding {
     uint64_t touched_us;        /* first of those not dealt with; 0: none */
     bool touched_again;         /* since the reading began */
     bool pressed;               /* all the time: then that is no reason */
+    bool hasty;                 /* it is read at once, as it was saved whole */
+    uint64_t whole_us;          /* when it was so saved last; 0: never */
     uint64_t read_us, retry_us; /* when; 0: not */
     uint64_t pause_us;          /* before the next try */
 

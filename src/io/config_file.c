@@ -87,19 +87,31 @@ int config_file_folder(const struct config_file *f, int *fd, struct errmsg *why)
 
 /* ---- reading ---- */
 
-/* A lease is given only while nobody has the file open for writing. It is of
- * who owns the file; others do not hear of it. A signal that nobody minds, for
- * whoever opens the file just then. */
+/* A lease is given only while nobody has the file open for writing, and who
+ * opens it so waits until it is given back. It is of who owns the file; others
+ * do not hear of it. A signal that nobody minds, for whoever opens the file
+ * just then. */
+static enum config_file_use take_lease(int fd)
+{
+    if (fcntl(fd, F_SETSIG, SIGURG) != 0)
+        return CONFIG_FILE_UNSURE;
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+        return CONFIG_FILE_ALONE;
+    return errno == EAGAIN ? CONFIG_FILE_BUSY : CONFIG_FILE_UNSURE;
+}
+
+static void give_lease_back(int fd)
+{
+    (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+}
+
 static bool is_busy(int fd)
 {
-    bool busy;
+    const enum config_file_use use = take_lease(fd);
 
-    if (fcntl(fd, F_SETSIG, SIGURG) != 0)
-        return false;
-    busy = fcntl(fd, F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
-    if (!busy)
-        (void)fcntl(fd, F_SETLEASE, F_UNLCK);
-    return busy;
+    if (use == CONFIG_FILE_ALONE)
+        give_lease_back(fd);
+    return use == CONFIG_FILE_BUSY;
 }
 
 static int check_kind(
@@ -164,8 +176,8 @@ static int open_file(int folder, const struct config_file *f, int *fd,
     return rc;
 }
 
-int config_file_read(struct buf *out, bool *busy, const struct config_file *f,
-    struct errmsg *why)
+int config_file_read(struct buf *out, enum config_file_use *use,
+    const struct config_file *f, struct errmsg *why)
 {
     struct stat st;
     int folder, fd, rc = config_file_folder(f, &folder, why);
@@ -176,8 +188,10 @@ int config_file_read(struct buf *out, bool *busy, const struct config_file *f,
     (void)close(folder);
     if (rc != SYNCLINE_OK)
         return rc;
-    *busy = is_busy(fd);
+    *use = take_lease(fd);
     rc = read_all(out, fd, f->max);
+    if (*use == CONFIG_FILE_ALONE)
+        give_lease_back(fd);
     if (rc == SYNCLINE_EIO)
         rc = fail(why, f->path);
     if (rc == SYNCLINE_ELIMIT)

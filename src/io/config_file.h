@@ -32,10 +32,16 @@ const char *config_file_name(const struct config_file *f);
 NODISCARD int config_file_folder(
     const struct config_file *f, int *fd, struct errmsg *why);
 
-/* Appends the text. *busy: somebody has it open for writing, as far as that
- * can be told. Errors: ENOTFOUND (nothing is said), EDENIED, ELIMIT, EIO,
+/* Whether somebody has it open for writing. */
+enum config_file_use {
+    CONFIG_FILE_UNSURE, /* that cannot be told */
+    CONFIG_FILE_BUSY,
+    CONFIG_FILE_ALONE /* nobody had, all the while that it was read */
+};
+
+/* Appends the text. Errors: ENOTFOUND (nothing is said), EDENIED, ELIMIT, EIO,
  * ENOMEM. */
-NODISCARD int config_file_read(struct buf *out, bool *busy,
+NODISCARD int config_file_read(struct buf *out, enum config_file_use *use,
     const struct config_file *f, struct errmsg *why);
 
 /* expected NULL: there is no such file yet. The one before stays beside it.

@@ -25,11 +25,14 @@ static void tell(struct dir_watch *w, const struct inotify_event *ev)
     const struct slice name = ev->len > 0 ? slice_str(ev->name) : SLICE_NONE;
 
     if ((ev->mask & IN_Q_OVERFLOW) != 0)
-        w->fn(w->ctx, -1, SLICE_NONE, false);
+        w->fn(w->ctx, -1, SLICE_NONE, DIR_SOMEHOW);
     else if ((ev->mask & ENDS) != 0)
-        w->fn(w->ctx, ev->wd, SLICE_NONE, true);
+        w->fn(w->ctx, ev->wd, SLICE_NONE, DIR_GONE);
     else
-        w->fn(w->ctx, ev->wd, name, false);
+        w->fn(w->ctx, ev->wd, name,
+            (ev->mask & IN_MOVED_TO) != 0          ? DIR_MOVED
+                : (ev->mask & IN_CLOSE_WRITE) != 0 ? DIR_CLOSED
+                                                   : DIR_SOMEHOW);
 }
 
 static void on_readable(uv_poll_t *p, int status, int events)

@@ -14,9 +14,17 @@
 
 struct dir_watch; /* opaque */
 
+enum dir_change {
+    DIR_SOMEHOW,
+    DIR_CLOSED, /* by somebody who had it open for writing */
+    DIR_MOVED,  /* into the folder, or from another name */
+    DIR_GONE    /* the folder itself, which is not watched any more */
+};
+
 /* folder: what dir_watch_add gave; -1: all of them. name: of what is in it;
- * empty: the folder itself, which is not watched any more if gone. */
-typedef void dir_watch_fn(void *ctx, int folder, struct slice name, bool gone);
+ * empty: the folder itself. */
+typedef void dir_watch_fn(
+    void *ctx, int folder, struct slice name, enum dir_change change);
 
 NODISCARD int dir_watch_new(
     struct dir_watch **out, uv_loop_t *loop, dir_watch_fn *fn, void *ctx);

@@ -19,6 +19,7 @@ static void do_read(struct binding_world *w, struct binding_event *ev)
     ev->type = BINDING_READ;
     ev->text = buf_slice(&w->file);
     ev->busy = w->busy;
+    ev->alone = !w->busy && !w->unsure;
     ev->why = w->barred;
     if (w->barred != NULL)
         ev->type = BINDING_BARRED;
@@ -159,6 +160,7 @@ static int step(struct binding_world *w, const struct binding_event *first,
     if (w->writes > wrote || w->puts > put) {
         const struct binding_event seen = {
             .type = w->writes > wrote ? BINDING_TOUCHED : BINDING_ITEM_TOUCHED,
+            .save = BINDING_SAVE_MOVED,
             .now_us = w->now_us
         };
 
@@ -210,12 +212,19 @@ void world_set_file(struct binding_world *w, const char *text)
     set(&w->file, slice_str(text != NULL ? text : ""));
 }
 
-void world_save(struct binding_world *w, const char *text)
+void world_save_as(
+    struct binding_world *w, const char *text, enum binding_save save)
 {
     world_set_file(w, text);
     if (w->binding != NULL)
-        (void)!world_tell(
-            w, &(struct binding_event){ .type = BINDING_TOUCHED }, NULL);
+        (void)!world_tell(w,
+            &(struct binding_event){ .type = BINDING_TOUCHED, .save = save },
+            NULL);
+}
+
+void world_save(struct binding_world *w, const char *text)
+{
+    world_save_as(w, text, BINDING_SAVE_SOMEHOW);
 }
 
 void world_put(struct binding_world *w, const char *doc)

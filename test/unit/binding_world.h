@@ -12,7 +12,7 @@ struct binding_world {
     struct binding_options opt;
     uint64_t now_us;
     /* The file; the machine's writes are seen by it as anybody's are. */
-    bool exists, busy;
+    bool exists, busy, unsure;
     struct buf file;
     const char *barred; /* NULL: it can be read */
     const char *flaw;   /* what forbids to take the item; or NULL */
@@ -42,6 +42,9 @@ void world_close(struct binding_world *w);
 
 /* Somebody else writes the file, in one go; NULL: removes it. */
 void world_save(struct binding_world *w, const char *text);
+/* And it is seen how. */
+void world_save_as(
+    struct binding_world *w, const char *text, enum binding_save save);
 /* The same, not seen by anybody who watches. */
 void world_set_file(struct binding_world *w, const char *text);
 /* Somebody else writes the item; NULL: deletes it. */

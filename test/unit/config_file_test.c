@@ -50,11 +50,11 @@ static void put(const char *path, const char *text)
 static void check_text(const struct folder *f, const char *want)
 {
     struct buf b = { 0 };
-    bool busy;
+    enum config_file_use use;
 
-    CHECK_OK(config_file_read(&b, &busy, &f->file, NULL));
+    CHECK_OK(config_file_read(&b, &use, &f->file, NULL));
     CHECK_SLICE(buf_slice(&b), want);
-    CHECK(!busy);
+    CHECK_INT(use, CONFIG_FILE_ALONE);
     buf_free(&b);
 }
 
@@ -87,10 +87,10 @@ TEST(a_file_is_made_and_replaced)
     struct folder f;
     struct stat st;
     struct buf b = { 0 };
-    bool busy;
+    enum config_file_use use;
 
     folder_make(&f);
-    CHECK_INT(config_file_read(&b, &busy, &f.file, NULL), SYNCLINE_ENOTFOUND);
+    CHECK_INT(config_file_read(&b, &use, &f.file, NULL), SYNCLINE_ENOTFOUND);
     CHECK_OK(config_file_write(&f.file, one, NULL, NULL));
     check_text(&f, "{\"n\":1}");
     CHECK(!is_there(&f, "a.json.backup"));
@@ -125,15 +125,15 @@ TEST(what_somebody_has_open_for_writing_is_not_replaced)
     const struct slice one = SLICE_LIT("1"), two = SLICE_LIT("2");
     struct folder f;
     struct buf b = { 0 };
-    bool busy = false;
+    enum config_file_use use;
     int fd;
 
     folder_make(&f);
     put(f.path, "1");
     fd = open(f.path, O_WRONLY);
     CHECK(fd >= 0);
-    CHECK_OK(config_file_read(&b, &busy, &f.file, NULL));
-    CHECK(busy);
+    CHECK_OK(config_file_read(&b, &use, &f.file, NULL));
+    CHECK_INT(use, CONFIG_FILE_BUSY);
     CHECK_INT(config_file_write(&f.file, two, &one, NULL), SYNCLINE_ECONFLICT);
     (void)close(fd);
     CHECK_OK(config_file_write(&f.file, two, &one, NULL));
@@ -175,10 +175,11 @@ static int replace_seen(const struct folder *f)
     struct buf b = { 0 };
     struct slice seen;
     char text[48];
-    bool busy, ours;
+    enum config_file_use use;
+    bool ours;
     int rc;
 
-    CHECK_OK(config_file_read(&b, &busy, &f->file, NULL));
+    CHECK_OK(config_file_read(&b, &use, &f->file, NULL));
     seen = buf_slice(&b);
     ours = seen.ptr[0] == 'm' || seen.ptr[0] == 'n';
     (void)snprintf(text, sizeof text, "%s%.*s", seen.ptr[0] == 'm' ? "n" : "m",
@@ -197,7 +198,7 @@ TEST(whoever_saves_in_that_moment_loses_nothing)
     char stop[96];
     struct folder f;
     pid_t child;
-    bool busy;
+    enum config_file_use use;
     int status;
 
     folder_make(&f);
@@ -218,7 +219,7 @@ TEST(whoever_saves_in_that_moment_loses_nothing)
         (void)replace_seen(&f);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     /* The last save is there, maybe under what was made of it. */
-    CHECK_OK(config_file_read(&b, &busy, &f.file, NULL));
+    CHECK_OK(config_file_read(&b, &use, &f.file, NULL));
     buf_put_u8(&b, 0);
     CHECK_SAYING(strstr((const char *)b.ptr, "end") != NULL, "%s", b.ptr);
     buf_free(&b);
@@ -231,22 +232,22 @@ TEST(links_and_what_is_no_file_are_refused)
     char other[160], target[160];
     struct folder f;
     struct buf b = { 0 };
-    bool busy;
+    enum config_file_use use;
 
     folder_make(&f);
     (void)snprintf(target, sizeof target, "%s/target", f.dir);
     (void)snprintf(other, sizeof other, "%s/b", f.dir);
     put(target, "1");
     CHECK(symlink(target, f.path) == 0);
-    CHECK_INT(config_file_read(&b, &busy, &f.file, NULL), SYNCLINE_EDENIED);
+    CHECK_INT(config_file_read(&b, &use, &f.file, NULL), SYNCLINE_EDENIED);
     CHECK_INT(config_file_write(&f.file, one, &one, NULL), SYNCLINE_EDENIED);
     CHECK(unlink(f.path) == 0 && link(target, f.path) == 0);
-    CHECK_INT(config_file_read(&b, &busy, &f.file, NULL), SYNCLINE_EDENIED);
+    CHECK_INT(config_file_read(&b, &use, &f.file, NULL), SYNCLINE_EDENIED);
     CHECK(unlink(f.path) == 0 && mkdir(f.path, 0700) == 0);
-    CHECK_INT(config_file_read(&b, &busy, &f.file, NULL), SYNCLINE_EDENIED);
+    CHECK_INT(config_file_read(&b, &use, &f.file, NULL), SYNCLINE_EDENIED);
     CHECK(rmdir(f.path) == 0 && symlink("/etc", other) == 0);
     f.file.path = "b/hostname";
-    CHECK_INT(config_file_read(&b, &busy, &f.file, NULL), SYNCLINE_EDENIED);
+    CHECK_INT(config_file_read(&b, &use, &f.file, NULL), SYNCLINE_EDENIED);
     buf_free(&b);
     folder_remove(&f);
 }
@@ -287,16 +288,20 @@ TEST(versions_are_kept_in_their_order)
 /* ---- watching ---- */
 
 struct seen {
-    unsigned named, overflows, gone;
+    unsigned named, overflows, gone, closed, moved;
 };
 
-static void on_folder(void *ctx, int folder, struct slice name, bool gone)
+static void on_folder(
+    void *ctx, int folder, struct slice name, enum dir_change change)
 {
     struct seen *s = ctx;
+    const bool ours = slice_is(name, "a.json");
 
-    s->named += slice_is(name, "a.json");
+    s->named += ours;
     s->overflows += folder < 0;
-    s->gone += gone;
+    s->gone += change == DIR_GONE;
+    s->closed += ours && change == DIR_CLOSED;
+    s->moved += ours && change == DIR_MOVED;
 }
 
 static struct dir_watch *watch(
@@ -335,6 +340,30 @@ TEST(a_name_is_told_and_a_folder_that_goes)
     while (s.gone == 0)
         (void)uv_run(&loop, UV_RUN_ONCE);
     end(w, &loop);
+}
+
+TEST(how_a_file_was_saved_is_told)
+{
+    struct seen s = { 0 };
+    struct folder f;
+    uv_loop_t loop;
+    struct dir_watch *w;
+    FILE *file;
+
+    folder_make(&f);
+    w = watch(&loop, &f, &s);
+    file = fopen(f.path, "w");
+    CHECK(file != NULL && fputs("1", file) >= 0 && fflush(file) == 0);
+    (void)uv_run(&loop, UV_RUN_ONCE);
+    CHECK(s.named > 0 && s.closed == 0);
+    (void)fclose(file);
+    (void)uv_run(&loop, UV_RUN_ONCE);
+    CHECK(s.closed == 1 && s.moved == 0);
+    save_as_editor(&f, "2");
+    (void)uv_run(&loop, UV_RUN_ONCE);
+    CHECK(s.closed == 1 && s.moved == 1);
+    end(w, &loop);
+    folder_remove(&f);
 }
 
 /* More than the system's queue holds: what is lost is said to be. */
