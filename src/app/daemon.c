@@ -501,9 +501,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
     const struct options *o = options_now(d);
     const struct node_tuning tune = tuning_of(o);
     char credential[PATH_MAX];
-    struct passphrase_source source = {
-        .file = d->opt->passphrase_file, .credentials = true, .terminal = true
-    };
+    struct passphrase_source source = { d->opt->passphrase_file, true, true };
     struct engine_options opt = { .loop = &d->loop,
         .dir = options_str(o, "dir"),
         .identity =
@@ -534,6 +532,7 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .collect_us = tune.collect_us,
         .clock_bound_us = tune.clock_bound_us,
         .files_roots = d->roots,
+        .files_http = options_bool(o, "files.http"),
         .files_max = options_size(o, "files.max"),
         .overlay_bytes = options_size(o, "store.overlay"),
         .checkpoint_ms = options_us(o, "store.checkpoint_age") / 1000,

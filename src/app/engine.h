@@ -68,6 +68,7 @@ struct engine_options {
     struct engine_web_options web;
     const struct slice *files_roots; /* below which files may be bound; lent */
     size_t files_roots_n;
+    bool files_http;  /* by a token, too */
     size_t files_max; /* bytes of one */
     /* One was written; not 0: that cannot be taken. changed is JSON. NULL:
      * nobody is told. */

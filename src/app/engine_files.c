@@ -458,6 +458,15 @@ struct bound_file *files_find(struct engine_files *x, struct slice file)
     return f;
 }
 
+struct bound_file *files_find_id(struct engine_files *x, struct slice id)
+{
+    struct bound_file *f = x->first;
+
+    while (f != NULL && (f->gone || !slice_is(id, f->id)))
+        f = f->next;
+    return f;
+}
+
 /* What of the engine is needed once there is a file. */
 static int wake(struct engine_files *x, struct errmsg *why)
 {

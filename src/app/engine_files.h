@@ -75,6 +75,8 @@ struct engine_files {
 /* ---- engine_files.c ---- */
 
 struct bound_file *files_find(struct engine_files *x, struct slice file);
+/* By its id. */
+struct bound_file *files_find_id(struct engine_files *x, struct slice id);
 /* Takes f, whose setup is made, to the others; frees it if it fails. One that
  * was bound before is not let go for where it is. */
 NODISCARD int files_add(
@@ -105,6 +107,7 @@ struct file_job {
     int64_t wall_us;              /* now; of JOB_VERSION: as it was then */
     char name[VERSION_NAME_SIZE]; /* of JOB_VERSION; empty: by time */
     bool newest, shows;
+    bool shared; /* of JOB_VERSION: without what stays on this machine */
     uint64_t request;
     /* What came of it. */
     struct buf out, kept; /* as JSON, what is kept */
@@ -126,6 +129,8 @@ NODISCARD int files_save(const struct engine_files *x, struct errmsg *why);
 NODISCARD int files_setup(
     struct bound_file *f, const struct json *v, struct errmsg *why);
 void files_put_setup(struct buf *b, const struct bound_file *f);
+/* For who comes by a token: a command may hold secrets. */
+void files_put_shown(struct buf *b, const struct bound_file *f);
 void files_record_path(const struct bound_file *f, char *out, size_t size);
 /* Finds its root; EDENIED. */
 NODISCARD int files_place(struct bound_file *f, struct errmsg *why);

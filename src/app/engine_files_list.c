@@ -321,22 +321,15 @@ static void put_text(struct buf *b, const char *name, const char *text)
     json_print_string(b, slice_str(text), false);
 }
 
-void files_put_setup(struct buf *b, const struct bound_file *f)
+static void put_where(struct buf *b, const struct file_setup *s)
 {
-    const struct file_setup *s = &f->setup;
-
     buf_put_str(b, "\"file\":");
     json_print_string(b, slice_str(s->file), false);
     put_text(b, "space", s->space);
     put_text(b, "key", s->key);
-    put_text(b, "on_change", s->on_change);
     put_text(b, "versions_at", s->versions_at);
-    buf_printf(b,
-        ",\"format\":\"%s\",\"prefer\":\"%s\",\"revert\":%s,\"timeout_ms\":%u,"
-        "\"versions\":%u,\"ascii\":%s,\"local\":[",
-        s->yaml ? "yaml" : "json", prefers[s->prefer],
-        s->reverts ? "true" : "false", s->timeout_ms, s->versions,
-        s->ascii ? "true" : "false");
+    buf_printf(b, ",\"format\":\"%s\",\"versions\":%u,\"local\":[",
+        s->yaml ? "yaml" : "json", s->versions);
     for (size_t i = 0; i < s->local_n; i++) {
         buf_put_str(b, i > 0 ? "," : "");
         json_print_string(b, s->local[i], false);
@@ -344,6 +337,25 @@ void files_put_setup(struct buf *b, const struct bound_file *f)
     buf_put_u8(b, ']');
     if (s->schema.len > 0)
         buf_printf(b, ",\"schema\":%.*s", SLICE_FMT(s->schema));
+}
+
+void files_put_setup(struct buf *b, const struct bound_file *f)
+{
+    const struct file_setup *s = &f->setup;
+
+    put_where(b, s);
+    put_text(b, "on_change", s->on_change);
+    buf_printf(b,
+        ",\"prefer\":\"%s\",\"revert\":%s,\"timeout_ms\":%u,\"ascii\":%s",
+        prefers[s->prefer], s->reverts ? "true" : "false", s->timeout_ms,
+        s->ascii ? "true" : "false");
+}
+
+void files_put_shown(struct buf *b, const struct bound_file *f)
+{
+    put_where(b, &f->setup);
+    buf_printf(
+        b, ",\"runs\":%s", f->setup.on_change != NULL ? "true" : "false");
 }
 
 /* ---- the list ---- */

@@ -4,6 +4,7 @@
 
 #include "app/answer.h"
 #include "app/error_list.h"
+#include "base/plant.h"
 #include "io/clock.h"
 
 #include <inttypes.h>
@@ -12,6 +13,11 @@
 #include <unistd.h>
 
 #define WAIT_US ((uint64_t)10 * 1000 * 1000)
+
+static bool is_by_token(const struct call *c)
+{
+    return c->asker.token[0] != 0;
+}
 
 /* ---- what is told of one ---- */
 
@@ -52,10 +58,13 @@ static const char *state_of(const struct bound_file *f)
     return binding_has_agreed(f->machine) ? "in sync" : "waiting";
 }
 
-static void put_one(struct buf *b, const struct bound_file *f)
+static void put_one(struct buf *b, const struct bound_file *f, bool shown)
 {
-    files_put_setup(b, f);
-    buf_printf(b, ",\"state\":\"%s\"", state_of(f));
+    if (shown)
+        files_put_shown(b, f);
+    else
+        files_put_setup(b, f);
+    buf_printf(b, ",\"id\":\"%s\",\"state\":\"%s\"", f->id, state_of(f));
     put_troubles(b, f);
 }
 
@@ -65,13 +74,14 @@ static void answer(struct bound_file *f, int rc, const struct errmsg *why)
 {
     struct buf b = { 0 };
     const uint64_t asker = f->asker;
+    const struct call *c = engine_call(f->files->engine, asker);
 
     f->asker = 0;
     buf_put_str(&b, "{\"ok\":true,");
     if (f->rolled[0] != 0)
         buf_printf(&b, "\"version\":\"%s\",", f->rolled);
     f->rolled[0] = 0;
-    put_one(&b, f);
+    put_one(&b, f, c != NULL && is_by_token(c));
     buf_put_u8(&b, '}');
     engine_answer_buf(f->files->engine, asker, &b, rc, why);
 }
@@ -216,7 +226,7 @@ static void put_all(struct engine *e, const struct call *c)
     buf_put_str(&b, "{\"ok\":true,\"bindings\":[");
     for (const struct bound_file *f = e->files->first; f; f = f->next) {
         buf_put_u8(&b, '{');
-        put_one(&b, f);
+        put_one(&b, f, is_by_token(c));
         buf_put_str(&b, f->next != NULL ? "}," : "}");
     }
     buf_put_str(&b, "]}");
@@ -238,12 +248,16 @@ static int take_restore(
 
 static void put_version(struct file_job *j)
 {
+    const struct local_parts local = { j->file->setup.local,
+        j->file->setup.local_n };
     struct arena a = { 0 };
     struct json *v;
     struct buf b = { 0 };
 
     if (j->rc == SYNCLINE_OK)
         j->rc = json_parse(&v, buf_slice(&j->out), JSON_STRICT, &a, &j->why);
+    if (j->rc == SYNCLINE_OK && j->shared)
+        j->rc = local_strip(&v, v, &local, &a, &j->why);
     if (j->rc == SYNCLINE_OK) {
         buf_printf(&b, "{\"ok\":true,\"version\":\"%s\",\"value\":", j->name);
         json_print(&b, v, JSON_CANONICAL);
@@ -270,6 +284,7 @@ static void roll_back(struct file_job *j)
     else
         why = j->why;
     if (j->rc == SYNCLINE_OK) {
+        audit(e, c, f, "rollback");
         memcpy(f->rolled, j->name, sizeof f->rolled);
         wait_for_it(f, c);
         return;
@@ -320,6 +335,7 @@ static int ask_version(struct bound_file *f, const struct call *c,
     if (j == NULL)
         return SYNCLINE_ENOMEM;
     j->shows = shows;
+    j->shared = is_by_token(c);
     j->request = c->id;
     j->newest = slice_is(name, "latest");
     j->wall_us = to != NULL ? to->i : (int64_t)clock_wall_us();
@@ -334,8 +350,10 @@ static int ask_version(struct bound_file *f, const struct call *c,
 static int take_one(struct engine *e, struct call *c, const struct json *args,
     struct errmsg *why)
 {
-    const struct slice file = json_get_str(args, "file");
-    struct bound_file *f = files_find(e->files, file);
+    const bool by_id = json_get(args, "id") != NULL;
+    const struct slice file = json_get_str(args, by_id ? "id" : "file");
+    struct bound_file *f =
+        by_id ? files_find_id(e->files, file) : files_find(e->files, file);
 
     if (f == NULL)
         return errmsg_set(why, SYNCLINE_ENOTFOUND,
@@ -354,24 +372,50 @@ static int take_one(struct engine *e, struct call *c, const struct json *args,
     return take_restore(c, f, why);
 }
 
+/* Who has stolen a token must not read and write what files he likes, nor run
+ * programs. What is bound already is of an item, which he has anyhow. */
+static int check_token(
+    struct engine *e, const struct json *args, struct errmsg *why)
+{
+    static const char *const by_hand[] = { "on_change", "revert", "timeout_ms",
+        "versions_at" };
+
+    if (!e->opt.files_http && !PLANTED(R37_HTTP))
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "files are bound on this machine itself, by `syncline bind`; over "
+            "HTTP only where files.http says so, which is set by hand in the "
+            "configuration file (files: http: true)");
+    for (size_t i = 0; i < sizeof by_hand / sizeof *by_hand; i++)
+        if (json_get(args, by_hand[i]) != NULL)
+            return errmsg_set(why, SYNCLINE_EDENIED,
+                "%s: is said on this machine itself, by `syncline bind`",
+                by_hand[i]);
+    return SYNCLINE_OK;
+}
+
+static int take(struct engine *e, struct call *c, const struct json *args,
+    struct errmsg *why)
+{
+    if (strcmp(c->op, "bind") == 0)
+        return take_bind(e, c, args, why);
+    if (strcmp(c->op, "bindings") != 0)
+        return take_one(e, c, args, why);
+    put_all(e, c);
+    return SYNCLINE_OK;
+}
+
 bool engine_files_take(
     struct engine *e, struct call *c, const struct json *args)
 {
     struct errmsg why = { "" };
     int rc = SYNCLINE_OK;
 
-    /* Whoever may do this may read and write files, and run programs. */
-    if (c->asker.token[0] != 0)
-        rc = errmsg_set(&why, SYNCLINE_EDENIED,
-            "files are bound on this machine itself, by `syncline bind`");
-    else if (e->files->trouble.text[0] != 0)
+    if (is_by_token(c) && strcmp(c->op, "bind") == 0)
+        rc = check_token(e, args, &why);
+    if (rc == SYNCLINE_OK && e->files->trouble.text[0] != 0)
         rc = errmsg_set(&why, SYNCLINE_EIO, "%s", e->files->trouble.text);
-    else if (strcmp(c->op, "bindings") == 0)
-        put_all(e, c);
-    else if (strcmp(c->op, "bind") == 0)
-        rc = take_bind(e, c, args, &why);
-    else
-        rc = take_one(e, c, args, &why);
+    if (rc == SYNCLINE_OK)
+        rc = take(e, c, args, &why);
     if (rc != SYNCLINE_OK)
         refuse(e, c, rc, &why);
     return true;

@@ -303,6 +303,7 @@ static const struct plant_row rows[PLANT_END] = {
         "what waits for an instance that does not read is kept" },
     [PLANT_R35_FRAMES] = { "r35-frames",
         "a message of a WebSocket is of any number of frames" },
+    [PLANT_R37_HTTP] = { "r37-http", "any admin's token binds files" },
     [PLANT_R37_LINKS] = { "r37-links", "bound files may be links" },
     [PLANT_R37_ROOTS] = { "r37-roots", "any file can be bound" },
     [PLANT_R37_SIZE] = { "r37-size", "bound files may be of any size" },

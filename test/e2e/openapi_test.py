@@ -12,6 +12,7 @@ import sys
 
 import jsonschema
 
+import files_http_test
 import hub
 import hub_test
 import operations_test
@@ -101,7 +102,7 @@ def _check_answers(doc):
 def each_operation_is_carried_out():
     hub.TRAFFIC.clear()
     hub.ANSWERS.clear()
-    for module in (hub_test, operations_test):
+    for module in (hub_test, operations_test, files_http_test):
         for name, test in vars(module).items():
             if callable(test) and getattr(test, "__module__", "") == \
                     module.__name__ and not name.startswith("_") and \

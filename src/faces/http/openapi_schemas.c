@@ -8,7 +8,7 @@ static const struct {
     const char *name, *of; /* operations, blank between */
     const char *members;
 } schemas[] = {
-    { "Nothing", "confirmJoin giveUpJoin", "" },
+    { "Nothing", "confirmJoin giveUpJoin unbindFile", "" },
     { "Written",
         "putItem patchItem deleteItem restore resolveConflict addSpace "
         "setPolicy",
@@ -34,6 +34,14 @@ static const struct {
     { "Rescued", "applyRescue",
         "changed:b version:i acks:i items:i values:i more_items:b refused?:i "
         "why?:s" },
+    { "FileTrouble", "", "code:s text:s" },
+    { "BoundFile", "bindFile restoreFile rollBackFile",
+        "id:s file:s space:s key:s versions_at?:s format:s versions:i "
+        "local:[]s schema?:* runs:b state:s troubles:[]@FileTrouble "
+        "version?:s" },
+    { "BoundFiles", "listFiles", "bindings:[]@BoundFile" },
+    { "FileVersions", "listFileVersions", "versions:[]s" },
+    { "FileVersion", "getFileVersion", "version:s value:*" },
     { "Space", "",
         "name:s items:i deleted:i conflicts:i rescue:i fingerprint?:s "
         "vector?:{}" },
