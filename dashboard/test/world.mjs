@@ -65,8 +65,9 @@ function surroundings() {
 }
 
 class Node {
-    constructor(world, name, port) {
+    constructor(world, name, port, flags) {
         this.world = world;
+        this.flags = flags;
         this.name = name;
         this.port = port;
         this.dir = join(world.folder, name);
@@ -76,7 +77,8 @@ class Node {
     async start() {
         const log = openSync(this.log, "a");
         this.process = spawn(PROGRAM, ["up", "--dir", this.dir, "--name",
-            this.name, "--listen", `127.0.0.1:${this.port}`, ...QUICK],
+            this.name, "--listen", `127.0.0.1:${this.port}`, ...QUICK,
+            ...this.flags],
         { stdio: ["ignore", log, log], env: surroundings() });
         closeSync(log);
         this.ended = new Promise(done => this.process.once("exit", done));
@@ -168,8 +170,8 @@ export class World {
         this.started = [];
     }
 
-    async node(name) {
-        return new Node(this, name, await freePort()).start();
+    async node(name, ...flags) {
+        return new Node(this, name, await freePort(), flags).start();
     }
 
     // A browser of its own, signed in at a node by the link that is printed.

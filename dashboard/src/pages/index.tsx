@@ -8,6 +8,7 @@ import { Audit } from "./audit";
 import { Conflicts } from "./conflicts";
 import { Devices } from "./devices";
 import { Errors } from "./errors";
+import { Files } from "./files";
 import { Items } from "./items";
 import { Mesh } from "./mesh";
 import { Settings } from "./settings";
@@ -22,6 +23,7 @@ export interface PageRow {
 export const pages: PageRow[] = [
     { name: "items", icon: "items", draw: parts => <Items parts={parts} /> },
     { name: "conflicts", icon: "conflicts", draw: () => <Conflicts /> },
+    { name: "files", icon: "file", draw: () => <Files /> },
     { name: "mesh", icon: "mesh", draw: () => <Mesh /> },
     { name: "devices", icon: "devices", draw: () => <Devices /> },
     { name: "errors", icon: "errors", draw: () => <Errors /> },

@@ -12,6 +12,7 @@ export const en = {
     pages: {
         items: "Items",
         conflicts: "Conflicts",
+        files: "Files",
         mesh: "Mesh",
         devices: "Devices",
         errors: "Errors",
@@ -311,6 +312,40 @@ export const en = {
         same: "They are the same",
         waitsThere: "Waiting for the person there",
         leave: "Leave the mesh that is shared with others now",
+    },
+    files: {
+        lead: "Configuration files of this machine that are kept the same as "
+            + "items.",
+        empty: "No file is bound",
+        emptyText: "A file that is bound is saved here and written on every "
+            + "other machine where it is bound. On this machine:",
+        command: "syncline bind FILE --key KEY",
+        states: {
+            "in sync": "in sync",
+            busy: "at work",
+            waiting: "waits for file or item",
+            trouble: "something is wrong",
+        },
+        stays: "stays here:",
+        runs: "a command is run",
+        versions: "Versions",
+        versionsOf: (file: string) => `Versions of ${file}`,
+        newest: "the newest",
+        noVersions: "No version is kept",
+        compared: "What would change if it were what it was, without what "
+            + "stays on this machine.",
+        rollBack: "Roll back",
+        rollBackTo: (name: string) => `Roll back to ${name}`,
+        rollBackText: "The file is made what it was, and with it the item and "
+            + "the file on every other machine. It can be rolled back again.",
+        rolledBack: (name: string) => `It is ${name} again`,
+        restore: "Write it from the item",
+        restored: (file: string) => `${file} is written`,
+        unbind: "Unbind",
+        unbindIt: (file: string) => `Unbind ${file}`,
+        unbindText: "File and item stay as they are, and are no longer kept "
+            + "the same.",
+        unbound: (file: string) => `${file} is not bound any more`,
     },
     errors: {
         lead: "What went wrong, where, since when, and what to do. What is "

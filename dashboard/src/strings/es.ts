@@ -14,6 +14,7 @@ export const es: Strings = {
     pages: {
         items: "Elementos",
         conflicts: "Conflictos",
+        files: "Archivos",
         mesh: "Malla",
         devices: "Dispositivos",
         errors: "Errores",
@@ -317,6 +318,41 @@ export const es: Strings = {
         same: "Son las mismas",
         waitsThere: "Esperando a la persona de allí",
         leave: "Dejar la malla que ahora se comparte con otros",
+    },
+    files: {
+        lead: "Archivos de configuración de esta máquina que se mantienen "
+            + "iguales a elementos.",
+        empty: "Ningún archivo está vinculado",
+        emptyText: "Un archivo vinculado se guarda aquí y se escribe en cada "
+            + "otra máquina donde está vinculado. En esta máquina:",
+        command: "syncline bind ARCHIVO --key CLAVE",
+        states: {
+            "in sync": "sincronizado",
+            busy: "en curso",
+            waiting: "espera el archivo o el elemento",
+            trouble: "algo va mal",
+        },
+        stays: "se queda aquí:",
+        runs: "se ejecuta un comando",
+        versions: "Versiones",
+        versionsOf: file => `Versiones de ${file}`,
+        newest: "la más reciente",
+        noVersions: "No se guarda ninguna versión",
+        compared: "Lo que cambiaría si fuera lo que era, sin lo que se queda "
+            + "en esta máquina.",
+        rollBack: "Volver atrás",
+        rollBackTo: name => `Volver a ${name}`,
+        rollBackText: "El archivo vuelve a ser lo que era, y con él el "
+            + "elemento y el archivo en cada otra máquina. Se puede volver "
+            + "atrás de nuevo.",
+        rolledBack: name => `Vuelve a ser ${name}`,
+        restore: "Escribirlo del elemento",
+        restored: file => `${file} está escrito`,
+        unbind: "Desvincular",
+        unbindIt: file => `Desvincular ${file}`,
+        unbindText: "El archivo y el elemento se quedan como están y ya no se "
+            + "mantienen iguales.",
+        unbound: file => `${file} ya no está vinculado`,
     },
     errors: {
         lead: "Qué falló, dónde, desde cuándo y qué hacer. Lo que ha pasado "
