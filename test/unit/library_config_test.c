@@ -25,11 +25,16 @@ struct app {
 
 static void app_make(struct app *a)
 {
+    pthread_condattr_t clock;
+
     *a = (struct app){ .dir = "/tmp/syncline-config-XXXXXX" };
     CHECK(mkdtemp(a->dir) != NULL);
     (void)snprintf(a->file, sizeof a->file, "%s/config.json", a->dir);
     CHECK(pthread_mutex_init(&a->lock, NULL) == 0);
-    CHECK(pthread_cond_init(&a->more, NULL) == 0);
+    CHECK(pthread_condattr_init(&clock) == 0);
+    CHECK(pthread_condattr_setclock(&clock, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&a->more, &clock) == 0);
+    (void)pthread_condattr_destroy(&clock);
     a->opt.size = sizeof a->opt;
     a->opt.path = a->file;
 }
@@ -100,7 +105,7 @@ static void await_told(struct app *a, const char *want)
     char last[sizeof a->last];
     int rc = 0;
 
-    (void)clock_gettime(CLOCK_REALTIME, &limit);
+    (void)clock_gettime(CLOCK_MONOTONIC, &limit);
     limit.tv_sec += PATIENCE_S;
     (void)pthread_mutex_lock(&a->lock);
     while (strcmp(a->last, want) != 0 && rc == 0)
