@@ -13,6 +13,7 @@ import time
 import peer
 from hub import Hub
 from peer import PATIENCE, node, tap
+import hub  # peer has said where it is
 
 
 def a_peer_that_does_not_read_is_dropped():
