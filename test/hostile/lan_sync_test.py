@@ -201,6 +201,7 @@ def four_gigabytes_are_not_waited_for():
     with Siege() as s:
         for head in (b"\xff\xff\xff\xff", struct.pack("!I", (16 << 20) + 1)):
             with Peer(s.port()) as p:
+                p.socket.settimeout(5)  # before who says nothing goes
                 p.socket.sendall(head)
                 check(p.ends(), "it waits")
 
