@@ -27,6 +27,11 @@ def every_measurement_gives_its_figures():
     tap.check(result["floor"]["per_second"] > 0, result["floor"])
     tap.check(result["writes"]["batched_per_second"] > 0, result["writes"])
     tap.check(result["writes"]["single_per_second"] > 0, result["writes"])
+    for who in ("floor", "syncline"):
+        for style in ("rename", "write"):
+            tap.equal(result["files"][who][style]["seen_us"]["n"], 3,
+                      "saves that arrived, %s" % who)
+    tap.check(result["idle"]["bound"]["wakes_per_s"] < 50, result["idle"])
     for which, stalled in (("none", 0), ("tenth", 5)):
         figures = result["watchers"][which]
         tap.equal((figures["watchers"], figures["stalled"], figures["told"]),
