@@ -5,23 +5,29 @@
 
 #include <stdlib.h>
 
-/* A match costs what it costs in steps of the matcher; most need few. Who
- * needs many pays for it. */
-#define STEPS_FEW 2000
+/* What a match costs is counted where the matcher calls us, which it does at
+ * each item of the pattern: its own limit begins anew at each character that a
+ * match may start at, and a run of one item over many characters is one step
+ * to it. */
 #define STEPS_MAX 100000
-#define WORK_FEW 20
-#define WORK_MANY 5000
+#define STEPS_OF_WORK 20 /* a unit of work */
+#define RUN 16           /* characters in a row that cost a step */
+#define WORK_LEAST 20
 #define HEAP_KIB_MAX 8192
 #define PATTERN_LEN_MAX 16384
 
 struct regex {
     pcre2_code *code; /* in the schema's arena */
     struct slice text;
+    uint32_t repeats; /* at most, that an item must have */
+    bool refers;      /* back to what a group took */
 };
 
 struct regex_run {
-    pcre2_match_context *few, *many;
+    pcre2_match_context *limits;
     pcre2_match_data *data;
+    uint64_t steps, steps_max, each;
+    size_t at; /* where the matcher was last */
 };
 
 /* ECMA-262 into PCRE2. */
@@ -30,6 +36,7 @@ struct pattern {
     struct slice in;
     size_t at;
     struct buf out;
+    uint32_t repeats;
     const char *wrong; /* the first thing that is */
 };
 
@@ -274,6 +281,11 @@ static size_t quantifier(const struct pattern *p)
 
 static void put_quantifier(struct pattern *p, size_t n)
 {
+    uint32_t least = 0;
+
+    for (size_t i = 1; is_digit(peek(p, i)) && least < 100000; i++)
+        least = least * 10 + (uint32_t)(peek(p, i) - '0');
+    p->repeats = least > p->repeats ? least : p->repeats;
     buf_put(&p->out, p->in.ptr + p->at, n);
     p->at += n;
     if (peek(p, 0) == '?') {
@@ -348,7 +360,8 @@ static int compile(
 {
     const uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C |
         PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS |
-        PCRE2_MATCH_UNSET_BACKREF;
+        PCRE2_MATCH_UNSET_BACKREF | PCRE2_AUTO_CALLOUT;
+    uint32_t back = 0;
     pcre2_general_context *memory = pcre2_general_context_create(take, give, a);
     pcre2_compile_context *ctx =
         memory == NULL ? NULL : pcre2_compile_context_create(memory);
@@ -359,8 +372,11 @@ static int compile(
     if (ctx == NULL)
         return SYNCLINE_ENOMEM;
     re->code = pcre2_compile(text.ptr, text.len, options, &rc, &where, ctx);
-    if (re->code != NULL)
+    if (re->code != NULL) {
+        (void)pcre2_pattern_info(re->code, PCRE2_INFO_BACKREFMAX, &back);
+        re->refers = back > 0;
         return SYNCLINE_OK;
+    }
     if (rc == PCRE2_ERROR_HEAP_FAILED)
         return SYNCLINE_ENOMEM;
     (void)pcre2_get_error_message(rc, what, sizeof what);
@@ -383,6 +399,7 @@ int regex_read(
             PATTERN_LEN_MAX);
     re->text = text;
     translate(&p);
+    re->repeats = p.repeats;
     rc = buf_status(&p.out);
     if (rc == SYNCLINE_OK && p.wrong != NULL)
         rc = errmsg_set(why, SYNCLINE_EINVAL, "\"%.*s\" is no pattern: %s",
@@ -410,16 +427,16 @@ static void heap_give(void *p, void *ctx)
     free(p);
 }
 
-static pcre2_match_context *context(
-    pcre2_general_context *memory, uint32_t steps)
+/* Before an item is tried. Not counted are the characters that one looks at
+ * in vain: as many as it must have, or as a group took. */
+static int on_step(pcre2_callout_block *at, void *ctx)
 {
-    pcre2_match_context *ctx = pcre2_match_context_create(memory);
+    struct regex_run *run = ctx;
+    const size_t now = at->current_position;
 
-    if (ctx == NULL)
-        return NULL;
-    (void)pcre2_set_match_limit(ctx, steps);
-    (void)pcre2_set_heap_limit(ctx, HEAP_KIB_MAX);
-    return ctx;
+    run->steps += run->each + (now > run->at ? (now - run->at) / RUN : 0);
+    run->at = now;
+    return run->steps > run->steps_max ? PCRE2_ERROR_MATCHLIMIT : 0;
 }
 
 int regex_run_new(struct regex_run **out)
@@ -429,16 +446,17 @@ int regex_run_new(struct regex_run **out)
         pcre2_general_context_create(heap_take, heap_give, NULL);
 
     if (run != NULL && memory != NULL) {
-        run->few = context(memory, STEPS_FEW);
-        run->many = context(memory, STEPS_MAX);
+        run->limits = pcre2_match_context_create(memory);
         run->data = pcre2_match_data_create(1, memory);
     }
     pcre2_general_context_free(memory);
-    if (run == NULL || run->few == NULL || run->many == NULL ||
-        run->data == NULL) {
+    if (run == NULL || run->limits == NULL || run->data == NULL) {
         regex_run_free(run);
         return SYNCLINE_ENOMEM;
     }
+    (void)pcre2_set_match_limit(run->limits, STEPS_MAX);
+    (void)pcre2_set_heap_limit(run->limits, HEAP_KIB_MAX);
+    (void)pcre2_set_callout(run->limits, on_step, run);
     *out = run;
     return SYNCLINE_OK;
 }
@@ -447,30 +465,23 @@ void regex_run_free(struct regex_run *run)
 {
     if (run == NULL)
         return;
-    pcre2_match_context_free(run->few);
-    pcre2_match_context_free(run->many);
+    pcre2_match_context_free(run->limits);
     pcre2_match_data_free(run->data);
     free(run);
-}
-
-static int match(struct regex_run *run, const struct regex *re,
-    struct slice text, pcre2_match_context *ctx)
-{
-    /* Parsed JSON is valid UTF-8. */
-    return pcre2_match(re->code, text.len > 0 ? text.ptr : (PCRE2_SPTR) "",
-        text.len, 0, PCRE2_NO_UTF_CHECK, run->data, ctx);
 }
 
 int regex_matches(struct regex_run *run, const struct regex *re,
     struct slice text, bool *out, uint64_t *work)
 {
-    int rc = match(run, re, text, run->few);
+    int rc;
 
-    *work += WORK_FEW + text.len / 64;
-    if (rc == PCRE2_ERROR_MATCHLIMIT) {
-        *work += WORK_MANY;
-        rc = match(run, re, text, run->many);
-    }
+    run->at = run->steps = 0;
+    run->steps_max = STEPS_MAX + 2 * (uint64_t)text.len;
+    run->each = 1 + re->repeats / RUN + (re->refers ? text.len / RUN : 0);
+    /* Parsed JSON is valid UTF-8. */
+    rc = pcre2_match(re->code, text.len > 0 ? text.ptr : (PCRE2_SPTR) "",
+        text.len, 0, PCRE2_NO_UTF_CHECK, run->data, run->limits);
+    *work += WORK_LEAST + text.len / 64 + run->steps / STEPS_OF_WORK;
     if (rc == PCRE2_ERROR_NOMEMORY)
         return SYNCLINE_ENOMEM;
     if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)

@@ -3,6 +3,9 @@
 #include "unit/check.h"
 #include "unit/json_make.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static struct schema *schema_of(const char *text)
 {
     struct arena a = { 0 };
@@ -366,6 +369,43 @@ TEST(work_is_bounded)
         check("{\"not\":{\"pattern\":\"^(a+)+$\"}}", many), SYNCLINE_ELIMIT);
     CHECK_INT(check("{\"anyOf\":[{\"pattern\":\"^(a+)+$\"},true]}", many),
         SYNCLINE_ELIMIT);
+}
+
+/* A text of n times c, and behind it a '!'. */
+static int check_long(const char *schema, char c, size_t n)
+{
+    char *doc = malloc(n + 4);
+    int rc;
+
+    doc[0] = doc[n + 2] = '"';
+    memset(doc + 1, c, n);
+    doc[n + 1] = '!';
+    doc[n + 3] = 0;
+    rc = check(schema, doc);
+    free(doc);
+    return rc;
+}
+
+/* A match may start at each character, and each start be cheap enough. */
+TEST(work_on_long_texts_is_bounded)
+{
+    static const char *const dear[] = { "\\\\s+$", "a*[bc]", "(?:a?){9}a{9}$",
+        "(a+)\\\\1[bc]", "a{60000}[bc]", "(?=a*[bc]).", "a*?[bc]" };
+    static const char *const cheap[] = { "^a+!$", "a!$", "[^b]!", "^(?:a|!)" };
+    char schema[64];
+    int rc;
+
+    for (size_t i = 0; i < sizeof dear / sizeof *dear; i++) {
+        (void)snprintf(schema, sizeof schema, "{\"pattern\":\"%s\"}", dear[i]);
+        rc = check_long(schema, i == 0 ? ' ' : 'a', 900000);
+        CHECK_SAYING(rc == SYNCLINE_ELIMIT, "%s: %d", schema, rc);
+    }
+    for (size_t i = 0; i < sizeof cheap / sizeof *cheap; i++) {
+        (void)snprintf(schema, sizeof schema, "{\"pattern\":\"%s\"}", cheap[i]);
+        CHECK_OK(check_long(schema, 'a', 900000));
+    }
+    CHECK_INT(
+        check_long("{\"pattern\":\"[0-9]x\"}", 'a', 900000), SYNCLINE_EINVAL);
 }
 
 static int read_chain(unsigned n)
