@@ -17,8 +17,12 @@ const char *cli_whole_path(struct cli *c, const char *path)
     (void)snprintf(folder, sizeof folder, "%.*s",
         slash == NULL ? 1 : (int)(slash - path) + (slash == path),
         slash == NULL ? "." : path);
-    if (realpath(folder, real) == NULL)
-        return path; /* of one that was bound and has gone with its folder */
+    if (realpath(folder, real) == NULL) {
+        /* Of one that was bound and has gone with its folder, or mistyped. */
+        return path[0] == '/' || getcwd(real, sizeof real) == NULL
+            ? path
+            : (const char *)cli_printf(c, "%s/%s", real, path).ptr;
+    }
     return (const char *)cli_printf(
         c, "%s%s%s", strcmp(real, "/") == 0 ? "" : real, "/", name)
         .ptr;

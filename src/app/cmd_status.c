@@ -69,6 +69,50 @@ static void print_news(struct cli *c, const struct json *s)
             "syncline doctor");
 }
 
+static void print_files(const struct json *files)
+{
+    const int64_t bound = json_get_int(files, "bound", 0);
+    const int64_t troubled = json_get_int(files, "troubled", 0);
+
+    if (bound == 0)
+        return;
+    (void)printf("  files      %lld bound", (long long)bound);
+    if (troubled > 0)
+        (void)printf(
+            ", %lld in trouble, see: syncline bindings", (long long)troubled);
+    (void)putchar('\n');
+}
+
+/* Older instances: whether they come, and whom of them we reach. */
+static void print_configsync(struct cli *c, const struct json *s)
+{
+    const struct slice trouble = json_get_str(s, "trouble");
+    const struct json *peers = json_get(s, "peers");
+
+    if (s == NULL)
+        return;
+    (void)printf("  configsync %.*s/%.*s",
+        SLICE_FMT(cli_inert(c, json_get_str(s, "space"))),
+        SLICE_FMT(cli_inert(c, json_get_str(s, "key"))));
+    if (json_get_bool(s, "server_enabled", false))
+        (void)printf(", served on port %lld to %lld",
+            (long long)json_get_int(s, "server_port", 0),
+            (long long)json_get_int(s, "callers", 0));
+    (void)putchar('\n');
+    if (trouble.len > 0)
+        (void)printf("             %.*s\n", SLICE_FMT(cli_inert(c, trouble)));
+    for (const struct json *p = peers ? peers->first : NULL; p; p = p->next) {
+        const struct slice why = json_get_str(p, "trouble");
+
+        (void)printf("             %.*s: %.*s\n",
+            SLICE_FMT(cli_inert(c, json_get_str(p, "url"))),
+            SLICE_FMT(json_get_bool(p, "connected", false)
+                    ? SLICE_LIT("connected")
+                    : why.len > 0 ? cli_inert(c, why)
+                                  : SLICE_LIT("not reached yet")));
+    }
+}
+
 static void print_spaces(struct cli *c, const struct json *spaces)
 {
     static const char *const heads[] = { "SPACE", "ITEMS", "DELETED",
@@ -124,6 +168,8 @@ static int run(struct cli *c)
     if (c->json)
         return cli_print_answer(c, answer);
     print_head(c, answer);
+    print_files(json_get(answer, "files"));
+    print_configsync(c, json_get(answer, "configsync"));
     print_news(c, answer);
     print_spaces(c, json_get(answer, "spaces"));
     print_carried(c, json_get(answer, "carries"));

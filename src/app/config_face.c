@@ -113,7 +113,7 @@ static void on_watch(void *ctx, struct slice answer, bool more)
 
         f->watch = 0;
         f->watch_again_us = clock_mono_us() + AGAIN_US;
-        if (!f->is_stopping)
+        if (!f->is_stopping && !slice_is(json_get_str(v, "code"), "ECLOSED"))
             log_line(&f->log, LOG_LEVEL_WARN, "configsync",
                 "%s/%s cannot be watched: %.*s", f->space, f->key,
                 SLICE_FMT(why));

@@ -16,13 +16,15 @@
 #define LIST_BYTES_MAX ((size_t)1 << 20)
 #define SAVE_SOON_US ((uint64_t)1000 * 1000)
 #define SAVE_LATER_US ((uint64_t)60 * 1000 * 1000)
+#define LOOK_PAUSE_US ((uint64_t)1000 * 1000)
 #define CONFLICT_HOLD_US ((uint64_t)3600 * 1000 * 1000)
 #define FULL_HOLD_US ((uint64_t)10 * 1000 * 1000)
 
 struct engine_errors {
     struct error_list *list;
     struct engine *engine;
-    uint64_t look_us, saved_us; /* the next examination; the last writing */
+    uint64_t look_us, looked_us; /* the next examination; the last one */
+    uint64_t saved_us;           /* the last writing */
     bool looking, saving, troubled;
     /* The job's, while it is under way. */
     struct helper_job job;
@@ -116,6 +118,56 @@ static void look_at_conflicts(struct engine_errors *x, const struct json *space)
     buf_free(&where);
 }
 
+static void look_at_instance(struct engine_errors *x, const struct json *peer)
+{
+    const struct slice url = json_get_str(peer, "url");
+    const struct slice trouble = json_get_str(peer, "trouble");
+    struct buf where = { 0 };
+    char what[ERROR_WHAT_MAX];
+
+    if (trouble.len == 0)
+        return;
+    (void)snprintf(what, sizeof what, "%.*s: %.*s",
+        (int)(url.len < 150 ? url.len : 150), (const char *)url.ptr,
+        (int)(trouble.len < 200 ? trouble.len : 200),
+        (const char *)trouble.ptr);
+    buf_put_str(&where, "{\"url\":");
+    json_print_string(&where, url, false);
+    buf_put_u8(&where, '}');
+    if (buf_status(&where) == SYNCLINE_OK)
+        error_list_condition(x->list, clock_wall_us(),
+            &(const struct error_report){ .code = "configsync-peer",
+                .level = "warn",
+                .what = what,
+                .advice = "is that instance up, and the URL in "
+                          "configsync.peers right? it is called again and "
+                          "again",
+                .where = buf_slice(&where),
+                .hold_us = 4 * x->engine->opt.silence_us });
+    buf_free(&where);
+}
+
+/* Of older instances: who is not reached, and what is told to none. */
+static void look_at_configsync(struct engine_errors *x, const struct json *sync)
+{
+    const struct slice trouble =
+        utf8_cut(json_get_str(sync, "trouble"), ERROR_WHAT_MAX);
+    const struct json *peers = json_get(sync, "peers");
+    char what[ERROR_WHAT_MAX + 1];
+
+    for (const struct json *p = peers ? peers->first : NULL; p; p = p->next)
+        look_at_instance(x, p);
+    if (trouble.len == 0)
+        return;
+    (void)snprintf(what, sizeof what, "%.*s", SLICE_FMT(trouble));
+    error_list_condition(x->list, clock_wall_us(),
+        &(const struct error_report){ .code = "configsync",
+            .level = "warn",
+            .what = what,
+            .advice = "write the configuration so that both can hold it",
+            .where = SLICE_LIT("{}") });
+}
+
 static void on_status(void *ctx, struct slice answer, bool more)
 {
     struct engine *e = ctx;
@@ -136,6 +188,7 @@ static void on_status(void *ctx, struct slice answer, bool more)
         doctor_look(e, v, on_finding, x);
         look_at_store(x);
         engine_files_conditions(e, x->list);
+        look_at_configsync(x, json_get(v, "configsync"));
         for (const struct json *s = spaces ? spaces->first : NULL; s;
              s = s->next)
             look_at_conflicts(x, s);
@@ -155,6 +208,14 @@ static void look(struct engine_errors *x)
         x->looking =
             engine_request(x->engine, args, NULL, on_status, x->engine) != 0;
     arena_free(&a);
+}
+
+void engine_errors_soon(struct engine *e)
+{
+    struct engine_errors *x = e->errors;
+
+    if (x != NULL && x->look_us > x->looked_us + LOOK_PAUSE_US)
+        x->look_us = x->looked_us + LOOK_PAUSE_US;
 }
 
 /* ---- what happens ---- */
@@ -424,6 +485,7 @@ void engine_errors_turn(struct engine *e)
     const uint64_t now = clock_mono_us();
 
     if (!x->looking && now >= x->look_us) {
+        x->looked_us = now;
         x->look_us = now + pause_us(e);
         look(x);
     }

@@ -340,6 +340,7 @@ static void tell_trouble(
         "files", "%s: %s%.*s", f->setup.file, over ? "mended: " : "",
         SLICE_FMT(
             over ? slice_str(binding_trouble_name(fx->trouble)) : fx->text));
+    engine_errors_soon(engine_of(f));
 }
 
 /* What cannot be asked for, since memory has run out, has failed. */

@@ -210,7 +210,7 @@ static int take_schema(
     rc = schema_new(&f->schema, schema, &wrong);
     if (rc != SYNCLINE_OK)
         return errmsg_set(why, rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_EINVAL,
-            "schema: %.450s", wrong.text);
+            "%.450s", wrong.text);
     json_print(&b, schema, JSON_CANONICAL);
     rc = buf_status(&b);
     if (rc == SYNCLINE_OK) {

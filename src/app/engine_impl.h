@@ -194,6 +194,8 @@ void engine_errors_close(struct engine *e);
 /* Starts what is due: an examination, the writing of the list. */
 void engine_errors_turn(struct engine *e);
 uint64_t engine_errors_deadline(const struct engine *e);
+/* A condition has come or gone: it is not left for the next examination. */
+void engine_errors_soon(struct engine *e);
 /* An answer, which may be that something was refused. */
 void engine_errors_refused(
     struct engine *e, const struct call *c, struct slice answer);

@@ -161,7 +161,8 @@ static void tell_trouble(struct lan_watch *w, const struct json *v)
     w->again_us = clock_mono_us() + AGAIN_US;
     if (slice_is(json_get_str(v, "code"), "EINVAL"))
         w->from[0] = 0; /* no watch of ours has given such a cursor */
-    else if (!w->face->is_stopping)
+    else if (!w->face->is_stopping &&
+        !slice_is(json_get_str(v, "code"), "ECLOSED"))
         log_line(&w->face->log, LOG_LEVEL_WARN, "lansync",
             "the space %s cannot be watched: %.*s", w->face->space,
             SLICE_FMT(why));

@@ -107,6 +107,46 @@ def what_is_torn_is_told_and_not_published():
         in_sync(a)
 
 
+def a_trouble_is_told_wherever_one_looks_as_soon_as_it_is():
+    with World() as world:
+        site = Site(world)
+        a = world.node("a", "--files.root", site.folder(world, "a"),
+                       "--heartbeat.interval", "10m", "--heartbeat.silence",
+                       "30m")  # looks for what went wrong every 20 minutes
+        a.quick = []
+        a.start()
+        holds(a.do("status"), "folder ")
+        check("files " not in a.do("status"), "no file is bound")
+        write(file_of(a), TEXT)
+        bind(a)
+        holds(a.do("status"), "  files      1 bound\n")
+        write(file_of(a), TEXT[:9])
+        trouble(a, "file-invalid")
+        wait_for("the list has it",
+                 lambda: "file-invalid" in a.do("errors"), 5)
+        holds(a.do("status"),
+              "  files      1 bound, 1 in trouble, see: syncline bindings\n")
+        write(file_of(a), TEXT)
+        in_sync(a)
+        wait_for("the list has it no longer",
+                 lambda: "file-invalid" not in a.do("errors"), 5)
+
+
+def what_cannot_be_bound_is_named():
+    with World() as world:
+        a, = Site(world, "a").nodes
+        write(world.path("schema.json"), '{"type": "objekt"}')
+        write(file_of(a), TEXT)
+        a.refuses("bind", file_of(a), "--key", "app", "--schema",
+                  world.path("schema.json"),
+                  says=["bind: schema: /type: must be null"])
+        a.refuses("bind", "no-such-folder/app.json", "--key", "app",
+                  says=[os.path.join(os.getcwd(), "no-such-folder/app.json")])
+        a.refuses("unbind", "no-such-folder/app.json",
+                  says=[os.path.join(os.getcwd(), "no-such-folder/app.json"),
+                        "is not bound"])
+
+
 def a_deletion_stays_here_and_can_be_restored():
     with World() as world:
         a, = Site(world, "a").nodes

@@ -13,7 +13,7 @@ import websockets
 import instance
 from instance import Client, Hub, md5, message
 from node import Refused, World, main, wait_for
-from tap import check, equal
+from tap import check, equal, holds
 
 CONFIG = {"zeta": 1.0, "alpha": [True, None, 1e-07, "\u00f1", "\U0001f600"],
           "n": {"y": -0.0, "x": 1e+16, "B": 1, "a": 2}}
@@ -161,6 +161,49 @@ def what_no_item_can_hold_is_passed_on_and_refused():
         a.change({"v": 2})
         s.node.waits_for("config", {"v": 2}, "config")
         wait_for("it is over", lambda: s.status()["trouble"] is None)
+
+
+def what_is_told_to_none_and_who_is_not_reached_is_said():
+    with Scene("--heartbeat.interval", "300ms", "--heartbeat.silence",
+               "900ms") as s:
+        hub = s.hub()
+        s.node.stop()
+        s.node.flags += ["--configsync.peers", hub.url]
+        s.node.start()
+        hub.next("config_request")
+        holds(s.node.do("status"), "  configsync config/config, served on port "
+              "%d to 0\n" % s.port(), "             %s: connected\n" % hub.url)
+        s.node.put("config", [1, 2], "config")
+        wait_for("it says why", lambda: s.status()["trouble"])
+        holds(s.status()["trouble"], "no JSON object", "none is told")
+        holds(s.node.do("status"), "none is told")
+        wait_for("the list has it", lambda: "configsync: the configuration"
+                 in s.node.do("errors"))
+        s.node.put("config", {"x": 1}, "config")
+        equal(hub.next("config_update")["config_data"], {"x": 1}, "the next")
+        equal(s.status()["trouble"], None, "the trouble is over")
+        hub.close()
+        wait_for("the list has that nobody answers", lambda:
+                 "configsync-peer: " + hub.url in s.node.do("errors"))
+        holds(s.node.do("status"), hub.url + ": connection refused")
+
+
+def a_clean_stop_is_no_trouble():
+    with Scene() as s:
+        s.node.stop()
+        secret = s.world.path("secret")
+        with open(secret, "w", encoding="utf-8",
+                  opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write("a secret that all of them share\n")
+        s.node.flags += ["--lansync.enabled", "true", "--lansync.port", "0",
+                         "--lansync.bind", "127.0.0.1", "--lansync.discovery",
+                         "false", "--lansync.secret_file", secret]
+        s.node.start()
+        a = s.client("inst-a", {"x": 0})
+        a.change({"x": 1})
+        s.node.waits_for("config", {"x": 1}, "config")
+        s.node.stop()
+        check("warn" not in s.node.tail(), s.node.tail())
 
 
 def health_and_what_else_is_asked_by_http():
@@ -398,6 +441,7 @@ def the_file_of_the_item_is_as_theirs_and_its_versions_are_counted():
         with open(path, "rb") as f:
             equal(f.read(), json.dumps(
                 {"a": {}, "b": [1, "\u00f1"]}, indent=2).encode(), "the file")
+        wait_for("that is kept", lambda: count() == 1)
         for i in range(4):
             a.put("config", {"i": i}, "config")
             wait_for("it is kept", lambda i=i: '"i": %d' % i in open(

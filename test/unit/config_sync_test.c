@@ -298,6 +298,28 @@ TEST(what_is_refused_leaves_what_stood)
     close_world(&w);
 }
 
+/* Older instances know of objects alone: who writes something else here must
+ * not believe that they have it. */
+TEST(what_no_instance_takes_is_told_to_none_and_said)
+{
+    struct world w;
+
+    open_world(&w);
+    link_up(&w, 1, true);
+    stands(&w, "[1]", 1);
+    pass(&w, 1);
+    check_buf(&w.said, "");
+    CHECK_SLICE(slice_str(config_sync_trouble(w.s)),
+        "the configuration is no JSON object, which is all that instances "
+        "take: none is told of it");
+    CHECK(w.log.len > 0);
+    stands(&w, "{\"x\":1}", 2);
+    CHECK_SLICE(slice_str(config_sync_trouble(w.s)), "");
+    pass(&w, 1);
+    check_buf(&w.said, "1:update:{\"x\":1};");
+    close_world(&w);
+}
+
 TEST(what_an_item_cannot_hold_is_refused_and_passed_on)
 {
     struct world w;

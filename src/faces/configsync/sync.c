@@ -41,7 +41,8 @@ struct config_sync {
     uint64_t last_us;
     uint64_t refused; /* when what is being written was begun */
     char told_large[CONFIG_HASH_LEN + 1];
-    struct errmsg trouble;
+    struct errmsg trouble; /* why what they say is not taken */
+    struct errmsg untold;  /* why what stands is told to none */
     struct config_sync_counts counts;
 };
 
@@ -167,10 +168,11 @@ static void send_config(struct config_sync *s, struct link *l,
     if (buf_status(&b) == SYNCLINE_ELIMIT &&
         strcmp(s->told_large, s->now.hash) != 0) {
         memcpy(s->told_large, s->now.hash, sizeof s->told_large);
-        say(s, LOG_LEVEL_WARN,
+        errmsg_set(&s->untold, 0,
             "the configuration is more than %zu bytes, which no instance "
             "takes in a message: none is told of it",
             CONFIG_MESSAGE_MAX);
+        say(s, LOG_LEVEL_WARN, "%s", s->untold.text);
     }
     know(l, s->now.hash);
     post(s, l, &b);
@@ -411,6 +413,18 @@ void config_sync_take(struct config_sync *s, uint64_t link, bool is_text,
 
 /* ---- what happens here ---- */
 
+/* Whoever writes an array or a number here has to hear of it. */
+static void look_at_kind(struct config_sync *s)
+{
+    s->untold.text[0] = 0;
+    if (s->now.config == NULL || s->now.config->type == JSON_OBJECT)
+        return;
+    errmsg_set(&s->untold, 0,
+        "the configuration is no JSON object, which is all that instances "
+        "take: none is told of it");
+    say(s, LOG_LEVEL_WARN, "%s", s->untold.text);
+}
+
 int config_sync_stands(struct config_sync *s, const struct json *config,
     uint64_t time_us, struct config_time now)
 {
@@ -427,6 +441,7 @@ int config_sync_stands(struct config_sync *s, const struct json *config,
         memcpy(made.sender, s->now.sender, sizeof made.sender);
     version_clear(&s->now);
     s->now = made;
+    look_at_kind(s);
     buf_free(&s->plain);
     for (struct link *l = s->links; l != NULL; l = l->next) {
         l->is_due = is_told(s) && strcmp(l->known, s->now.hash) != 0;
@@ -563,7 +578,7 @@ uint64_t config_sync_last_us(const struct config_sync *s)
 
 const char *config_sync_trouble(const struct config_sync *s)
 {
-    return s->trouble.text;
+    return s->trouble.text[0] != 0 ? s->trouble.text : s->untold.text;
 }
 
 size_t config_sync_links(const struct config_sync *s)
