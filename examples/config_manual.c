@@ -103,7 +103,9 @@ int main(int argc, char **argv)
     struct syncline_config *c;
     char line[4096];
 
-    if (argc < 5) {
+    if (argc < 5 ||
+        (strcmp(argv[4], "serve") != 0 &&
+            (strcmp(argv[4], "call") != 0 || argc < 6))) {
         fprintf(stderr,
             "usage: config_manual FILE FOLDER ID serve [PORT] | call URL...\n");
         return 2;

@@ -234,6 +234,15 @@ def a_server_for_developers():
         equal([b.end(), a.end()], [0, 0], "status")
 
 
+def one_that_is_called_wrongly_says_how_it_is_to_be_called():
+    with Stage() as s:
+        for args in ["x"], ["call"]:
+            a = Program(s, "config_manual", "a", "{file}", "{folder}", "id",
+                        *args)
+            equal(a.end(), 2, "the status")
+            check("usage: config_manual" in a.errors(), a.errors())
+
+
 def they_build_with_what_pkg_config_says():
     if shutil.which("pkg-config") is None or shutil.which("cc") is None:
         raise tap.Skip("no pkg-config or cc here")
@@ -258,5 +267,6 @@ if __name__ == "__main__":
         a_server_a_client_and_an_older_instance_say_the_same,
         addons_by_their_options,
         a_server_for_developers,
+        one_that_is_called_wrongly_says_how_it_is_to_be_called,
         they_build_with_what_pkg_config_says,
     ], sys.argv[1:]))
