@@ -190,6 +190,7 @@ enum plant {
     PLANT_R12_LAN_AGAIN,
     PLANT_R12_LAN_GUESS,
     PLANT_R13_LAN,
+    PLANT_R23_ANEW,
     PLANT_R30_LAN,
     PLANT_END
 };

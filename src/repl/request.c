@@ -272,14 +272,13 @@ static int on_del(struct asking *q)
 static int read_op(struct asking *q, struct space *sp, const struct json *v,
     uint32_t ix, struct write_op *op)
 {
-    struct json *key = json_get(v, "key");
-
-    *op = (struct write_op){ .doc = json_get(v, "value") };
-    if (key == NULL || key->type != JSON_STRING ||
+    *op = (struct write_op){ .key = json_get_str(v, "key"),
+        .doc = json_get(v, "value"),
+        .only_new = json_get_bool(v, "new", false) };
+    if (op->key.ptr == NULL ||
         (op->doc == NULL) != json_get_bool(v, "delete", false))
         return errmsg_set(&q->why, SYNCLINE_EINVAL,
             "ops[%u]: needs a key, and either a value or delete", ix);
-    op->key = key->s;
     return op->doc != NULL ? check_depth(q, sp, op->key, op->doc) : SYNCLINE_OK;
 }
 

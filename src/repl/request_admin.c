@@ -642,6 +642,7 @@ static const struct {
     { "resolve", admin_resolve },
     { "rescue", admin_rescue },
     { "rescue_apply", admin_rescue_apply },
+    { "deleted", admin_deleted },
     { "pending", admin_pending },
     { "pending_open", admin_pending_open },
     { "approve", admin_approve },

@@ -84,6 +84,10 @@ NODISCARD int admin_deny(struct admin *q);
 NODISCARD int admin_rescue(struct admin *q);
 NODISCARD int admin_rescue_apply(struct admin *q);
 
+/* ---- request_deleted.c ---- */
+
+NODISCARD int admin_deleted(struct admin *q);
+
 /* ---- request_clock.c ---- */
 
 NODISCARD int admin_clock(struct admin *q);

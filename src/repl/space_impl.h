@@ -354,6 +354,7 @@ struct write_op {
     struct slice key;
     const struct json *doc;   /* NULL: delete */
     const struct foreign *as; /* NULL: ourselves */
+    bool only_new;            /* what is there stays */
 };
 
 struct write_result {

@@ -56,6 +56,8 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     if (rc != SYNCLINE_OK)
         return errmsg_set(why, rc, "%.*s/%.*s: reading it failed",
             SLICE_FMT(sp->name), SLICE_FMT(op->key));
+    if (op->only_new && st.was_alive && !PLANTED(R23_ANEW))
+        return SYNCLINE_OK;
     before = size_of(&st.item);
     if (op->as != NULL)
         rc = foreign_author(n, sp, op->as, &st.item, &self, &apart, why);

@@ -151,6 +151,20 @@ void on_told(void *ctx, const struct syncline_event *ev)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
+void count_await(struct told *t, const int *count, int n)
+{
+    struct timespec limit;
+    int rc = 0;
+
+    (void)clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += PATIENCE_S;
+    (void)pthread_mutex_lock(&t->lock);
+    while (*count < n && rc == 0)
+        rc = pthread_cond_timedwait(&t->more, &t->lock, &limit);
+    (void)pthread_mutex_unlock(&t->lock);
+    CHECK_SAYING(rc == 0, "%d came, not %d", *count, n);
+}
+
 void told_await(struct told *t, unsigned n)
 {
     struct timespec limit;

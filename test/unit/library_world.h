@@ -54,6 +54,8 @@ void told_free(struct told *t);
 /* A syncline_watch_fn; ctx is a struct told. */
 void on_told(void *ctx, const struct syncline_event *ev);
 /* Waits until n events have come; fails after 20 s. */
+/* Until a number that changes under its lock is at least n. */
+void count_await(struct told *t, const int *count, int n);
 void told_await(struct told *t, unsigned n);
 
 #endif
