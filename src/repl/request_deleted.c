@@ -1,6 +1,7 @@
 /* The local interface, doc/api.md: what was deleted, and what it was, so that
  * many deletions are undone together. A deletion's record goes once everybody
  * has it; the history of this node has what there was. */
+#include "base/plant.h"
 #include "base/text.h"
 #include "repl/request_admin.h"
 
@@ -122,9 +123,9 @@ static int tell_item(
     struct buf who = { 0 };
     int rc = item_read(q->n, s->sp, p->key, &st);
 
-    if (rc != SYNCLINE_OK || st.was_alive)
+    if (rc != SYNCLINE_OK || (st.was_alive && !PLANTED(R23_ANEW)))
         return rc;
-    if (st.existed) {
+    if (st.existed && !st.was_alive) {
         by = st.last.first.replica;
         wall_us = st.last.wall_us;
     }
