@@ -38,8 +38,15 @@ struct binding_effect *binding_emit(
 void binding_set_trouble(
     struct binding *b, enum binding_trouble which, const char *text)
 {
-    (void)snprintf(b->trouble[which], sizeof b->trouble[which], "%s",
-        text != NULL ? text : "");
+    static const char *const heads[BINDING_TROUBLES_N] = {
+        [BINDING_FILE_REFUSED] = "what it says is not published: ",
+        [BINDING_ITEM_REFUSED] = "what came is not written: ",
+    };
+
+    b->trouble[which][0] = 0;
+    if (text != NULL && text[0] != 0)
+        (void)snprintf(b->trouble[which], sizeof b->trouble[which], "%s%.450s",
+            heads[which] != NULL ? heads[which] : "", text);
 }
 
 int binding_copy(struct buf *to, struct slice from)

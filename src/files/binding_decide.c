@@ -254,8 +254,14 @@ static int publish(struct view *v, const struct json *base,
         rc = binding_check(v->b, v->file, &why);
     if (rc == SYNCLINE_OK)
         rc = binding_keep_local(&seen, v->b, doc, v->file, &why);
-    if (rc == SYNCLINE_OK)
-        rc = binding_check(v->b, seen, &why);
+    if (rc == SYNCLINE_OK) {
+        struct errmsg wrong = { "" };
+
+        rc = binding_check(v->b, seen, &wrong);
+        if (rc != SYNCLINE_OK)
+            errmsg_set(
+                &why, rc, "with what others have changed: %.400s", wrong.text);
+    }
     if (rc == SYNCLINE_OK)
         rc = start_put(v, doc);
     return rc == SYNCLINE_OK ? rc : refuse(v, BINDING_FILE_REFUSED, rc, &why);

@@ -481,14 +481,17 @@ TEST(what_the_schema_forbids_goes_neither_way)
     world_save(&w, "{\"a\":\"x\",\"b\":2}");
     world_settle(&w);
     CHECK_UINT(w.puts, 0);
-    world_check_trouble(&w, BINDING_FILE_REFUSED, "/a");
+    world_check_trouble(&w, BINDING_FILE_REFUSED, "not published: /a");
     world_save(&w, "{\"a\":5,\"b\":2}");
     world_settle(&w);
     no_trouble(&w);
     world_put(&w, "{\"a\":5,\"b\":\"y\"}");
     world_settle(&w);
     world_check(&w, "{\"a\":5,\"b\":2}", "{\"a\":5,\"b\":\"y\"}");
-    world_check_trouble(&w, BINDING_ITEM_REFUSED, "/b");
+    world_check_trouble(&w, BINDING_ITEM_REFUSED, "not written: /b");
+    world_save(&w, "{\"a\":6,\"b\":2}"); /* the fault is not here */
+    world_settle(&w);
+    world_check_trouble(&w, BINDING_FILE_REFUSED, "others have changed: /b");
     world_save(&w, "{\"a\":5,\"b\":3}"); /* which mends it, for all */
     world_settle(&w);
     no_trouble(&w);
