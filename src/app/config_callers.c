@@ -9,7 +9,9 @@
 #include "faces/http/http_conn.h"
 
 #define CALLERS_MAX 256
-#define CALLERS_OF_ONE 64 /* from one address elsewhere */
+#define CALLERS_OF_ONE 64            /* from one address elsewhere */
+#define HELD_MAX ((size_t)128 << 20) /* bytes, by all of them */
+#define HELD_MUCH ((size_t)1 << 20)  /* by one: then all are added up */
 
 struct config_caller {
     struct config_caller *next;
@@ -19,6 +21,7 @@ struct config_caller {
     struct netaddr remote;
     uint64_t link; /* 0: it is no WebSocket */
     bool is_over;
+    bool is_cut; /* goes at the next tick */
 };
 
 static uint64_t mono_ms(void)
@@ -39,9 +42,42 @@ static void pump(struct config_caller *c)
         buf_consume(out, n);
     }
     stream_hold(c->stream, out->len > 0 && !c->is_over);
+    if (out->len == 0 && out->cap > HELD_MUCH)
+        buf_free(out);
     if (out->len == 0 && http_conn_is_over(c->http) && !c->is_over) {
         c->is_over = true;
         stream_close(c->stream);
+    }
+}
+
+static size_t held(const struct config_caller *c)
+{
+    return c->is_cut ? 0 : http_conn_held(c->http) + stream_queued(c->stream);
+}
+
+/* Who takes most of it goes: he does not read, or has begun what he does not
+ * end. We may be in his feed. */
+static void shed(struct config_face *f, const struct config_caller *asks)
+{
+    char at[NETADDR_TEXT];
+
+    while (held(asks) > HELD_MUCH && !PLANTED(R33_CROWD)) {
+        struct config_caller *most = f->callers;
+        size_t all = 0;
+
+        for (struct config_caller *c = f->callers; c != NULL; c = c->next) {
+            all += held(c);
+            most = held(c) > held(most) ? c : most;
+        }
+        if (all <= HELD_MAX)
+            return;
+        netaddr_format(at, &most->remote);
+        log_line(&f->log, LOG_LEVEL_WARN, "configsync",
+            "%s is closed: of the %zu MiB that wait for all callers to read "
+            "or to end a message it has most",
+            at, HELD_MAX >> 20);
+        http_conn_drop(most->http);
+        most->is_cut = true;
     }
 }
 
@@ -75,6 +111,7 @@ bool callers_send(struct config_face *f, uint64_t link, struct slice text)
         return false;
     http_send_message(c->http, true, text);
     pump(c);
+    shed(f, c);
     face_arm(f);
     return true;
 }
@@ -241,6 +278,7 @@ static void on_bytes(void *ctx, struct slice bytes)
 
     http_conn_feed(c->http, bytes, mono_ms());
     pump(c);
+    shed(f, c);
     face_arm(f);
 }
 
@@ -356,11 +394,18 @@ int callers_listen(struct config_face *f, struct errmsg *why)
 
 uint64_t callers_tick(struct config_face *f, uint64_t now_ms)
 {
+    struct config_caller *c = f->callers, *after;
     uint64_t next = 0;
 
-    for (struct config_caller *c = f->callers; c != NULL; c = c->next) {
+    for (; c != NULL; c = after) {
         uint64_t due = http_conn_deadline_ms(c->http);
 
+        after = c->next;
+        if (c->is_cut) {
+            stream_drop(c->stream);
+            leave(c);
+            continue;
+        }
         if (due != 0 && due <= now_ms) {
             http_conn_tick(c->http, now_ms);
             pump(c);

@@ -301,6 +301,8 @@ static const struct plant_row rows[PLANT_END] = {
         "a body that is compressed is taken as it is" },
     [PLANT_R33_CONFIG] = { "r33-config",
         "what waits for an instance that does not read is kept" },
+    [PLANT_R33_CROWD] = { "r33-crowd",
+        "instances may hold any memory together" },
     [PLANT_R35_FRAMES] = { "r35-frames",
         "a message of a WebSocket is of any number of frames" },
     [PLANT_R37_HTTP] = { "r37-http", "any admin's token binds files" },

@@ -212,6 +212,41 @@ def who_reads_nothing_is_ended():
         s.size = s.memory()
 
 
+def many_hold_what_they_have_begun_or_do_not_read():
+    """The memory for all of them has an end; the honest one goes on."""
+    most = 192 << 20  # 128 MiB, and what the system's allocator keeps
+    with Scene() as s:
+        idle = []
+        for _ in range(80):
+            idle.append(s.raw()[0])
+            head = bytes([0x81, 0xff]) + (4 << 20).to_bytes(8, "big")
+            try:
+                idle[-1].sendall(head + bytes(4) + b"x" * ((4 << 20) - 9))
+            except OSError:
+                pass  # it was closed, since it has most
+        wait_for("some are closed", lambda: s.status()["callers"] < 40)
+        check(s.memory() < s.size + most, "begun messages are held")
+        s.is_well()
+        for one in idle:
+            one.close()
+        wait_for("they are gone", lambda: s.status()["callers"] == 1)
+        idle = [s.raw()[0] for _ in range(60)]
+        talker = s.client("talker")
+        for i in range(4):
+            talker.say(message("config_update", "talker",
+                               {"x": i, "v": "v" * (2 << 20)}))
+            s.honest.heard.queue.clear()
+        wait_for("the last stands",
+                 lambda: s.node.get("config", "config").get("x") == 3)
+        check(s.memory() < s.size + most, "what nobody reads is held")
+        for one in idle:
+            one.close()
+        talker.close()
+        wait_for("they are gone", lambda: s.status()["callers"] == 1)
+        s.is_well()
+        s.size = s.memory()
+
+
 def a_page_of_the_web_is_refused():
     with Scene() as s:
         for field in ("Origin: http://127.0.0.1:%d\r\n" % s.port,

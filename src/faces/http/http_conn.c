@@ -108,6 +108,12 @@ void http_conn_drop(struct http_conn *c)
     buf_free(&c->out);
 }
 
+size_t http_conn_held(const struct http_conn *c)
+{
+    return c->in.cap + c->body.cap + c->out.cap +
+        (c->ws != NULL ? ws_held(c->ws) : 0);
+}
+
 void http_conn_written(struct http_conn *c, size_t had)
 {
     c->added += c->out.len - had;

@@ -119,6 +119,10 @@ void http_conn_tick(struct http_conn *c, uint64_t now_ms);
 uint64_t http_conn_deadline_ms(const struct http_conn *c); /* 0: none */
 /* What is to be sent; whoever has sent some of it consumes it. */
 struct buf *http_conn_out(struct http_conn *c);
+/* Bytes of memory that its traffic takes at the moment. */
+size_t http_conn_held(const struct http_conn *c);
+/* It is over, and nothing of what waits is sent. */
+void http_conn_drop(struct http_conn *c);
 /* Nothing more comes, close when all is sent (and tell http_conn_end). */
 bool http_conn_is_over(const struct http_conn *c);
 /* A request waits for its answer. */

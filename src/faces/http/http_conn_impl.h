@@ -61,7 +61,6 @@ struct slice http_conn_rest(const struct http_conn *c);
 void http_conn_enter(struct http_conn *c, enum phase phase);
 /* Ends it without another word: there is no memory for one, or nobody to read
  * it. */
-void http_conn_drop(struct http_conn *c);
 /* Every function that writes ends with it: had is the length before. */
 void http_conn_written(struct http_conn *c, size_t had);
 /* The first lines of an answer. */

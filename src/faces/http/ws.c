@@ -214,6 +214,11 @@ void ws_free(struct ws *w)
     free(w);
 }
 
+size_t ws_held(const struct ws *w)
+{
+    return w->message.cap;
+}
+
 /* Sends what is queued. rc: of the call of wslay before. */
 static int flush(struct ws *w, int rc)
 {

@@ -31,6 +31,8 @@ NODISCARD int ws_new(
 /* It was agreed on, before anything came or was sent. */
 void ws_compress(struct ws *w, const struct ws_deflate *as);
 void ws_free(struct ws *w); /* NULL is fine */
+/* Bytes of a message that has begun. */
+size_t ws_held(const struct ws *w);
 
 /* An error of any of these means that it cannot go on. */
 NODISCARD int ws_feed(struct ws *w, struct slice in);
