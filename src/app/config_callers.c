@@ -381,6 +381,13 @@ int callers_listen(struct config_face *f, struct errmsg *why)
 
         rc = stream_listen(&f->listeners[i], f->opt.loop, &wanted, on_come, f,
             &f->listen[i], why);
+        if (rc == SYNCLINE_EBUSY) {
+            const struct errmsg said = *why;
+
+            errmsg_set(why, rc,
+                "%.400s; free it, or choose another port (configsync.port)",
+                said.text);
+        }
         if (rc != SYNCLINE_OK)
             return rc;
         netaddr_format(at, &f->listen[i]);

@@ -374,6 +374,13 @@ int lan_conns_listen(struct lan_face *f, struct errmsg *why)
         int rc = stream_listen(&f->listeners[i], f->opt.loop, &wanted, on_come,
             f, &f->listen[i], why);
 
+        if (rc == SYNCLINE_EBUSY) {
+            const struct errmsg said = *why;
+
+            errmsg_set(why, rc,
+                "%.400s; free it, or choose another port (lansync.port)",
+                said.text);
+        }
         if (rc != SYNCLINE_OK)
             return rc;
         netaddr_format(at, &f->listen[i]);

@@ -15,6 +15,7 @@ struct reading {
     yaml_document_t *doc;
     struct errmsg *why;
     bool seen[OPTIONS_MAX];
+    char said[2 * NAME_MAX_LEN + 4]; /* what the file calls the option */
 };
 
 static int wrong_at(struct reading *r, const yaml_mark_t *mark,
@@ -31,6 +32,22 @@ static int wrong(struct reading *r, const yaml_node_t *node, const char *name,
     return wrong_at(r, &node->start_mark, name, what);
 }
 
+/* Whoever wrote an older name looks for that, and learns ours. */
+static void note_name(struct reading *r, size_t ix, const yaml_node_t *key)
+{
+    const char *name = option_rows[ix].name;
+    const char *said = (const char *)key->data.scalar.value;
+    const size_t n = strlen(name), len = strlen(said);
+    const bool is_ours = len <= n && strcmp(name + n - len, said) == 0 &&
+        (len == n || name[n - len - 1] == '.');
+
+    if (is_ours)
+        (void)snprintf(r->said, sizeof r->said, "%s", name);
+    else
+        (void)snprintf(
+            r->said, sizeof r->said, "%.*s (%s)", NAME_MAX_LEN, said, name);
+}
+
 static bool is_null(const yaml_node_t *node)
 {
     const char *s = (const char *)node->data.scalar.value;
@@ -42,7 +59,7 @@ static bool is_null(const yaml_node_t *node)
 static int set_scalar(
     struct reading *r, size_t ix, const char *source, const yaml_node_t *node)
 {
-    const char *name = option_rows[ix].name;
+    const char *name = r->said;
     struct errmsg what = { "" };
     struct slice text;
     int rc;
@@ -71,8 +88,9 @@ static int set_option(struct reading *r, size_t ix, const yaml_node_t *key,
     const char *source = NULL;
     int rc = SYNCLINE_OK;
 
+    note_name(r, ix, key);
     if (r->seen[ix])
-        return wrong(r, key, option_rows[ix].name, "is set a second time");
+        return wrong(r, key, r->said, "is set a second time");
     if (options_folder_is_settled(r->o) &&
         strcmp(option_rows[ix].name, "dir") == 0)
         return wrong(r, key, "dir",

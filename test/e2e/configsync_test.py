@@ -188,6 +188,16 @@ def what_is_told_to_none_and_who_is_not_reached_is_said():
         holds(s.node.do("status"), hub.url + ": connection refused")
 
 
+def a_port_that_is_taken_is_named_with_its_option():
+    with Scene() as s:
+        other = s.world.node("b", "--configsync.server", "true",
+                             "--configsync.port", str(s.port()))
+        other.launch()
+        equal(other.ends(), 1, "the status")
+        holds(other.tail(), "127.0.0.1:%d" % s.port(), "already in use",
+              "configsync.port")
+
+
 def a_clean_stop_is_no_trouble():
     with Scene() as s:
         s.node.stop()

@@ -119,6 +119,11 @@ TEST(what_is_wrong_in_a_file)
         { "log:\n  levle: x\n", "f.yaml:2:3: log.levle: there is no such" },
         { "log:\n  level: loud\n",
             "f.yaml:2:10: log.level: \"loud\" is none of error|warn" },
+        { "enable_sync_server: maybe\n",
+            "f.yaml:1:21: enable_sync_server (configsync.server): \"maybe\" is "
+            "none of" },
+        { "sync_port: 1\nconfigsync.port: 2\n",
+            "f.yaml:2:1: configsync.port: is set a second time" },
         { "log: debug\n", "f.yaml:1:6: log: is a group of options" },
         { "history:\n  keep: many\n",
             "f.yaml:2:9: history.keep: \"many\" is not a whole number" },
@@ -303,7 +308,8 @@ TEST(aliases_in_a_file)
 
     o = fresh();
     CHECK_INT(yaml(o, "peer: a\npeers: b\n", &why), SYNCLINE_EINVAL);
-    CHECK_SLICE(slice_str(why.text), "f.yaml:2:1: peer: is set a second time");
+    CHECK_SLICE(
+        slice_str(why.text), "f.yaml:2:1: peers (peer): is set a second time");
     options_free(o);
 }
 
