@@ -136,8 +136,7 @@ def development_stays_here_looks_often_and_says_all():
         equal(sorted(mine), [
             "beacon.interval", "configsync.block", "configsync.dial_max",
             "configsync.heartbeat", "configsync.rate", "dial.max",
-            "heartbeat.interval", "heartbeat.silence", "lansync.bind",
-            "lansync.dial_max", "log.level"],
+            "heartbeat.interval", "heartbeat.silence", "log.level"],
               "what it changes beside where it listens")
         holds(a.tail(), "debug")
         # A member that is gone without a word is noticed within seconds.
