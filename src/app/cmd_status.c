@@ -95,7 +95,7 @@ static void print_configsync(struct cli *c, const struct json *s)
         SLICE_FMT(cli_inert(c, json_get_str(s, "space"))),
         SLICE_FMT(cli_inert(c, json_get_str(s, "key"))));
     if (json_get_bool(s, "server_enabled", false))
-        (void)printf(", served on port %lld to %lld",
+        (void)printf(", served on port %lld, %lld connected",
             (long long)json_get_int(s, "server_port", 0),
             (long long)json_get_int(s, "callers", 0));
     (void)putchar('\n');

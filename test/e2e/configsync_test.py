@@ -172,7 +172,7 @@ def what_is_told_to_none_and_who_is_not_reached_is_said():
         s.node.start()
         hub.next("config_request")
         holds(s.node.do("status"), "  configsync config/config, served on port "
-              "%d to 0\n" % s.port(), "             %s: connected\n" % hub.url)
+              "%d, 0 connected\n" % s.port(), "             %s: connected\n" % hub.url)
         s.node.put("config", [1, 2], "config")
         wait_for("it says why", lambda: s.status()["trouble"])
         holds(s.status()["trouble"], "no JSON object", "none is told")
