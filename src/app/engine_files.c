@@ -492,6 +492,7 @@ static int make_machine(struct bound_file *f)
 {
     const struct binding_options opt = { .yaml = f->setup.yaml,
         .prefer = f->setup.prefer,
+        .max = engine_of(f)->opt.files_max,
         .local = { f->setup.local, f->setup.local_n },
         .schema = f->schema,
         .runs = f->setup.on_change != NULL || engine_of(f)->opt.on_file != NULL,

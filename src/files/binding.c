@@ -446,6 +446,7 @@ static int on_written(struct binding *b, const struct binding_event *ev)
 {
     b->doing = NOTHING;
     binding_set_trouble(b, BINDING_WRITE_FAILED, NULL);
+    b->conflicts = ev->rc == SYNCLINE_ECONFLICT ? b->conflicts + 1 : 0;
     if (ev->rc == SYNCLINE_OK)
         return wrote(b);
     /* What it is now tells, too, if it was written. */
@@ -453,6 +454,10 @@ static int on_written(struct binding *b, const struct binding_event *ev)
     touch(b, BINDING_SAVE_SOMEHOW);
     if (ev->rc == SYNCLINE_ECONFLICT) {
         b->has_next = false;
+        if (b->conflicts > 1)
+            binding_set_trouble(b, BINDING_WRITE_FAILED,
+                "what came is not written as long as somebody has the file "
+                "open for writing, or changes it again and again");
         return SYNCLINE_OK;
     }
     binding_set_trouble(b, BINDING_WRITE_FAILED, ev->why);

@@ -37,6 +37,7 @@ struct binding_options {
     bool ascii; /* a JSON file that is made anew is written as the older system
                    does: ASCII, and no line's end behind it */
     enum binding_prefer prefer;
+    size_t max;                  /* bytes of the file; 0: any number */
     struct local_parts local;    /* copied */
     const struct schema *schema; /* lent; NULL: any document is valid */
     bool runs;                   /* somebody is told of what was written */

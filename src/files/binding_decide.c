@@ -39,6 +39,11 @@ static int start_write(struct view *v, enum errand errand, struct slice text,
     struct binding_effect *fx;
     int rc = binding_splice(b, text, doc, why);
 
+    /* It could not be read again, and nothing would put it right. */
+    if (rc == SYNCLINE_OK && b->opt.max > 0 && b->out.len > b->opt.max)
+        rc = errmsg_set(why, SYNCLINE_ELIMIT,
+            "the file would have %zu bytes; at most %zu are taken (files.max)",
+            b->out.len, b->opt.max);
     if (rc == SYNCLINE_OK)
         rc = binding_copy(&b->next, buf_slice(&b->out));
     if (rc != SYNCLINE_OK)
@@ -325,6 +330,8 @@ static int follow(struct view *v)
     }
     if (!json_equal(v->ours, v->theirs))
         return take_item(v, APPLY);
+    binding_set_trouble(b, BINDING_WRITE_FAILED, NULL); /* not needed now */
+    b->conflicts = 0;
     if (b->has_base && slice_eq(buf_slice(&b->base), buf_slice(&b->file)))
         return SYNCLINE_OK;
     rc = binding_copy(&b->base, buf_slice(&b->file));

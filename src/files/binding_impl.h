@@ -58,6 +58,7 @@ struct binding {
     uint64_t whole_us;          /* when it was so saved last; 0: never */
     uint64_t read_us, retry_us; /* when; 0: not */
     uint64_t pause_us;          /* before the next try */
+    unsigned conflicts; /* in a row: writes before which somebody was there */
 
     char trouble[BINDING_TROUBLES_N][ERRMSG_MAX];
     char told[BINDING_TROUBLES_N][ERRMSG_MAX];

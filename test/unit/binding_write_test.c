@@ -1,0 +1,69 @@
+/* What the machine that keeps a file and an item the same does not write, or
+ * cannot. */
+#include "files/binding.h"
+
+#include "unit/binding_world.h"
+#include "unit/check.h"
+
+static const char agreed[] = "{\n    \"b\": 2,\n    \"a\": 1\n}\n";
+
+static struct binding_world in_agreement(void)
+{
+    struct binding_world w = { 0 };
+
+    world_set_file(&w, agreed);
+    world_put(&w, "{\"a\":1,\"b\":2}");
+    world_start(&w);
+    world_settle(&w);
+    CHECK(binding_has_agreed(w.binding));
+    return w;
+}
+
+static void no_trouble(struct binding_world *w)
+{
+    for (int i = 0; i < BINDING_TROUBLES_N; i++)
+        world_check_trouble(w, (enum binding_trouble)i, NULL);
+}
+
+TEST(a_file_that_is_never_free_is_told)
+{
+    struct binding_world w = in_agreement();
+
+    w.write_rc = SYNCLINE_ECONFLICT;
+    world_put(&w, "{\"a\":1,\"b\":5}");
+    world_wait(&w, 20000 * MS);
+    world_check_trouble(&w, BINDING_WRITE_FAILED, "open for writing");
+    world_put(&w, agreed); /* then nothing is to be written */
+    world_wait(&w, 20000 * MS);
+    no_trouble(&w);
+    world_put(&w, "{\"a\":1,\"b\":6}");
+    world_wait(&w, 20000 * MS);
+    world_check_trouble(&w, BINDING_WRITE_FAILED, "open for writing");
+    w.write_rc = 0;
+    world_settle(&w);
+    no_trouble(&w);
+    world_close(&w);
+}
+
+TEST(no_file_is_written_that_would_not_be_read)
+{
+    struct binding_world w = in_agreement();
+
+    world_kill(&w);
+    w.opt.max = 30;
+    world_start(&w);
+    world_settle(&w);
+    world_put(&w, "{\"a\":1,\"b\":\"012345678901234567890\"}");
+    world_settle(&w);
+    CHECK_UINT(w.writes, 0);
+    world_check_trouble(&w, BINDING_ITEM_REFUSED, "files.max");
+    world_save(&w, "{\"a\":3,\"b\":2}"); /* which goes on its way */
+    world_settle(&w);
+    CHECK_SLICE(
+        buf_slice(&w.item), "{\"a\":3,\"b\":\"012345678901234567890\"}");
+    world_put(&w, "{\"a\":4,\"b\":2}");
+    world_settle(&w);
+    no_trouble(&w);
+    world_check(&w, "{\"a\":4,\"b\":2}", "{\"a\":4,\"b\":2}");
+    world_close(&w);
+}
