@@ -30,8 +30,9 @@ TEST(values_there_and_back)
     static const char *const rows[] = { "null", "7", "\"t\"", "[1]", "{}",
         "{\"value\":7}", "{\"value\":{}}", "{\"item_type\":\"a\",\"data\":{}}",
         "{\"item_type\":\"document\",\"data\":{}}",
-        "{\"item_type\":\"document\",\"data\":{\"item_type\":\"a\",\"data\":{}}"
-        "}",
+        ("{\"item_type\":\"document\",\"data\":{\"item_type\":\"a\",\"data\":{}"
+         "}"
+         "}"),
         "{\"item_type\":\"value\",\"data\":{\"value\":1}}",
         "{\"item_type\":\"value\",\"data\":{\"value\":{}}}",
         "{\"item_type\":\"\",\"data\":{}}",
@@ -75,15 +76,15 @@ TEST(items_there_and_back)
 TEST(items_of_all_generations)
 {
     static const char *const rows[] = {
-        "{\"item_id\":\"d\",\"item_type\":\"document\",\"action\":\"update\","
-        "\"data\":{\"t\":1},\"created_at\":\"2026-11-20T12:00:00\","
-        "\"node_id\":\"n\",\"version\":2,\"synced\":false,\"synced_at\":null,"
-        "\"error\":null,\"retry_count\":0}",
-        "{\"id\":\"d\",\"data\":\"{\\\"t\\\":1}\",\"version\":2,"
-        "\"last_modified\":\"2026-11-20T12:00:00\",\"is_deleted\":false,"
-        "\"metadata\":{\"node_id\":\"n\"}}",
-        "{\"item_id\":\"d\",\"data\":{\"t\":1},\"version\":2,"
-        "\"timestamp\":1795176000.0,\"node_id\":\"n\"}",
+        ("{\"item_id\":\"d\",\"item_type\":\"document\",\"action\":\"update\","
+         "\"data\":{\"t\":1},\"created_at\":\"2026-11-20T12:00:00\","
+         "\"node_id\":\"n\",\"version\":2,\"synced\":false,\"synced_at\":null,"
+         "\"error\":null,\"retry_count\":0}"),
+        ("{\"id\":\"d\",\"data\":\"{\\\"t\\\":1}\",\"version\":2,"
+         "\"last_modified\":\"2026-11-20T12:00:00\",\"is_deleted\":false,"
+         "\"metadata\":{\"node_id\":\"n\"}}"),
+        ("{\"item_id\":\"d\",\"data\":{\"t\":1},\"version\":2,"
+         "\"timestamp\":1795176000.0,\"node_id\":\"n\"}"),
     };
     struct arena a = { 0 };
 

@@ -150,7 +150,7 @@ static void other_open(struct other *o, struct lone *w)
     struct text let_in = { { 0 }, { 0 } }, kx = { { 0 }, { 0 } };
     struct buf prefix = { 0 };
 
-    *o = (struct other){ NULL };
+    *o = (struct other){ .id = NULL };
     CHECK_OK(identity_from_seed(&o->id, seed));
     crypto_port_quick(&o->crypto, &o->self, o->id, 2);
     CHECK_OK(members_new(&o->view, &o->crypto, &n->mesh));
