@@ -147,12 +147,17 @@ def a_hub_of_that_kind_is_called():
             hub.do(close=1000)
             for _ in range(3):
                 equal(hub.next("left"), 1000, "how it goes")
-            # Both come again, and what was done meanwhile is told.
+            # Both come again, and what was done meanwhile is told: a question
+            # and an update. The hub keeps nothing, so that only who is there
+            # already hears of it.
+            sent = a.call("configsync")["messages"]["sent"]
             a.put("config", {"x": 3}, "config")
             for _ in range(2):
                 hub.next("come")
-            for n in (a, b):
-                n.waits_for("config", {"x": 3}, "config")
+            wait_for("it is told", lambda: a.call("configsync")["messages"][
+                "sent"] == sent + 2)
+            a.put("config", {"x": 4}, "config")
+            b.waits_for("config", {"x": 4}, "config")
 
 
 if __name__ == "__main__":
