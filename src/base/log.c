@@ -6,9 +6,9 @@
 
 const char *const log_modules[] = { "access", "audit", "bootstrap", "clock",
     "configsync", "conn", "daemon", "discovery", "epochs", "files", "folder",
-    "fork", "http", "hub", "join", "lansync", "mesh", "net", "node", "options",
-    "peer", "relay", "resolve", LOG_SECURITY, "silence", "store", "tokens",
-    NULL };
+    "fork", "http", "hub", "isync", "join", "lansync", "mesh", "net", "node",
+    "options", "peer", "relay", "resolve", LOG_SECURITY, "silence", "store",
+    "tokens", NULL };
 
 _Static_assert(sizeof log_modules / sizeof *log_modules <= LOG_MODULES_MAX,
     "struct log_levels has room for every module");

@@ -1,0 +1,114 @@
+/* isync_conns.h - the connections of the iSync face, at both ends: Socket.IO
+ * over HTTP polling and WebSocket, on a port of its own and on the hub's, and
+ * to the URLs that it calls. sio_server.h and sio_client.h with a loop and
+ * sockets.
+ *
+ * A link is a number: a caller that has connected, or a URL that is called
+ * again and again until it is hung up. Laws: on_connected and on_closed take
+ * turns for a link, and no on_event but between them, whatever the other side
+ * sends first; a caller's number never comes back, a URL's stays the same.
+ * Callbacks come from the loop only, never from within a function of this
+ * header, and may call emit, hang_up and dial. On the loop's thread, where
+ * SIGPIPE is blocked (net.h). Whoever comes is of a network that is admitted
+ * and does not come out of a web page of somebody else. */
+#ifndef SYNCLINE_APP_ISYNC_CONNS_H
+#define SYNCLINE_APP_ISYNC_CONNS_H
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "core/netaddr.h"
+#include "faces/configsync/where.h"
+#include "faces/http/http_conn.h"
+#include "faces/socketio/socketio.h"
+
+struct isync_conns; /* opaque */
+
+#define ISYNC_LISTEN_MAX 8
+#define ISYNC_URLS_MAX 32
+
+/* Who a link is; lent. */
+struct isync_who {
+    bool is_called;        /* by us */
+    const char *url;       /* of one that is called; else NULL */
+    struct netaddr remote; /* of a caller; else family 0 */
+    const char *transport; /* "polling" or "websocket", for now */
+};
+
+struct isync_events {
+    void *ctx;
+    void (*on_connected)(void *ctx, uint64_t link, const struct isync_who *who);
+    /* An ack that is asked for is sent when it returns, empty. */
+    void (*on_event)(void *ctx, uint64_t link, const struct sio_event *ev);
+    void (*on_closed)(void *ctx, uint64_t link, const char *why);
+    /* What came to our port for any path but /socket.io/, and is no page of
+     * somebody else. To be answered before it returns: http_respond. NULL: all
+     * such gets 404. */
+    void (*on_request)(void *ctx, struct http_conn *c,
+        const struct http_request *r, const struct netaddr *from);
+};
+
+/* All is copied but the loop, the log and the callbacks' ctx. */
+struct isync_conns_options {
+    uv_loop_t *loop;
+    struct log log; /* module "isync" */
+    struct isync_events events;
+    const struct network *admit; /* beside loopback */
+    size_t admit_n;
+    /* Names that a Host may say, beside "localhost" and any address by its
+     * number. A page that lets its own name mean our address has none of them.
+     */
+    const char *const *hosts;
+    size_t hosts_n;
+    const char *roots;  /* file of authorities for https; NULL: the system's */
+    size_t callers_max; /* sessions at once; 0: 64 */
+    size_t message_max; /* taken from a URL; 0: 4 MiB. Callers: 1,000,000 */
+    uint64_t dial_max_us; /* the longest pause between calls; 0: 5 s */
+};
+
+NODISCARD int isync_conns_new(
+    struct isync_conns **out, const struct isync_conns_options *opt);
+/* Port 0 takes a free one; *bound is where it really listens. EBUSY: somebody
+ * else has the port. ELIMIT: ISYNC_LISTEN_MAX. */
+NODISCARD int isync_conns_listen(struct isync_conns *c,
+    const struct netaddr *at, struct netaddr *bound, struct errmsg *why);
+
+enum isync_transport {
+    ISYNC_UPGRADE,   /* polling, then WebSocket if the other can */
+    ISYNC_WEBSOCKET, /* at once; also of ws:// and wss:// */
+    ISYNC_POLLING
+};
+
+/* A URL is "http://host:5342", or https, ws, wss; a path but "/" is in place
+ * of /socket.io/. EINVAL: why says what a good one is like. ELIMIT:
+ * ISYNC_URLS_MAX. It is called from the next turn of the loop on. */
+NODISCARD int isync_conns_dial(struct isync_conns *c, const char *url,
+    enum isync_transport how, uint64_t *link, struct errmsg *why);
+/* Is it one? Without calling it. EINVAL. */
+NODISCARD int isync_url_check(const char *url, struct errmsg *why);
+
+/* args: JSON values, compact, with commas between; or NONE. ECLOSED: it is not
+ * connected. ELIMIT: larger than the other side takes at once. */
+NODISCARD int isync_conns_emit(
+    struct isync_conns *c, uint64_t link, const char *name, struct slice args);
+/* A caller is sent away; a URL is called no more, and its number is gone. No
+ * on_closed comes for it. */
+void isync_conns_hang_up(struct isync_conns *c, uint64_t link);
+/* Of a URL: why it is not connected; "" when it is, or nothing is known. */
+const char *isync_conns_trouble(const struct isync_conns *c, uint64_t link);
+
+struct isync_conns_counts {
+    size_t callers, called; /* connected now */
+    size_t sessions;        /* of callers, connected or not */
+    uint64_t refused_network, refused_page, refused_room;
+};
+
+struct isync_conns_counts isync_conns_counts(const struct isync_conns *c);
+
+/* The daemon stops: all are told, while that can be sent. Nothing is called
+ * back any more. */
+void isync_conns_stop(struct isync_conns *c);
+/* The memory goes when the loop has run the closing. NULL is fine. */
+void isync_conns_close(struct isync_conns *c);
+
+#endif
