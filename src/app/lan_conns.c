@@ -25,6 +25,7 @@ struct lan_conn {
     uint64_t number, since_us;
     struct netaddr remote; /* of who has come */
     bool is_open, is_over;
+    bool was_taken; /* of one that we call: it has taken the connection */
     char why[200];
 };
 
@@ -100,6 +101,13 @@ static void tell_end(struct lan_conn *c, const char *why)
         (void)snprintf(c->peer->why, sizeof c->peer->why, "%s", why);
 }
 
+/* Servers of one version do nothing else. */
+static bool is_unusable(const struct lan_conn *c)
+{
+    return c->peer != NULL && c->was_taken && !c->is_open && c->why[0] == 0 &&
+        lan_link_node(c->link)[0] == 0;
+}
+
 static void leave(struct lan_conn *c, const char *why)
 {
     struct lan_face *f = c->face;
@@ -108,6 +116,9 @@ static void leave(struct lan_conn *c, const char *why)
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
+    if (is_unusable(c))
+        why = "it takes connections and closes them without a word: a node of "
+              "that version cannot be used";
     tell_end(c, c->why[0] != 0 ? c->why : why);
     if (c->is_open)
         lan_exchange_close(f->exchange, c->number);
@@ -264,6 +275,7 @@ static void on_stream_open(void *ctx)
 {
     struct lan_conn *c = ctx;
 
+    c->was_taken = true;
     lan_link_begin(c->link, clock_mono_us());
     settle(c);
 }

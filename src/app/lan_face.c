@@ -69,8 +69,6 @@ static void put_status(const struct lan_face *f, struct buf *b)
     lan_peers_put(f, b);
     buf_printf(b, "],\"devices\":[");
     lan_near_put(f, b);
-    buf_put_str(b, "],\"devices\":[");
-    lan_near_put(f, b);
     buf_printf(b,
         "],\"items\":{\"pushed\":%llu,\"acked\":%llu,\"taken\":%llu,"
         "\"refused\":%llu,\"asked\":%llu,\"answered\":%llu},"

@@ -317,6 +317,8 @@ static const struct plant_row rows[PLANT_END] = {
         "messages of LAN-sync nodes count twice" },
     [PLANT_R12_LAN_GUESS] = { "r12-lan-guess",
         "the secret of LAN-sync nodes can be guessed" },
+    [PLANT_R30_LAN_GUEST] = { "r30-lan-guest",
+        "LAN-sync nodes may send 16 MiB before they are let in" },
     [PLANT_R13_LAN] = { "r13-lan", "LAN-sync nodes come from any network" },
     [PLANT_R23_ANEW] = { "r23-anew",
         "what is brought back takes the place of what was made anew" },

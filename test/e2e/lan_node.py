@@ -195,11 +195,16 @@ class Link:
             if self.node.echoes and not self.is_server:
                 self.say("HEARTBEAT", {})  # as the first generation does
             return
-        if kind not in ("AUTH_REQUEST",):
+        if kind != "AUTH_REQUEST":
             flaw = self.node.handler.flaw(message)
             if flaw:
                 self.node.flaws.append("%s: %s" % (kind, flaw))
                 return
+        if self.is_server and not self.is_in and kind != "AUTH_REQUEST":
+            self.say("ERROR", {"error": "Authentication required",
+                               "code": "auth_required",
+                               "request_id": payload.get("request_id")})
+            return
         for name in ("request_id", "data_id", "ack_id", "sync_id"):
             future = self.waiting.get(payload.get(name))
             if future and kind in ("AUTH_RESPONSE", "SYNC_RESPONSE",
@@ -210,8 +215,13 @@ class Link:
         getattr(self, "on_" + kind.lower(), lambda p: None)(payload)
 
     def on_auth_request(self, payload):
-        good = payload.get("token") == self.node.secret
+        good = payload.get("token") == self.node.token
         self.is_in = self.is_in or good
+        if self.node.fails:  # a server of the second generation, always
+            self.say("ERROR", {"error": "Internal server error",
+                               "code": "internal_error",
+                               "request_id": payload.get("request_id")})
+            return
         answer = {"success": good, "request_id": payload.get("request_id")}
         if not good:
             answer["error"] = "Invalid credentials"
@@ -252,9 +262,12 @@ class Link:
 
 
 class Node:
-    def __init__(self, node_id, secret, dialect, answers=True, echoes=True):
+    def __init__(self, node_id, secret, dialect, answers=True, echoes=True,
+                 fails=False, token=None):
         self.handler = Handler(node_id, secret, dialect)
         self.secret, self.answers, self.echoes = secret, answers, echoes
+        self.fails = fails
+        self.token = token or secret  # what a server wants to hear
         self.items, self.links, self.server = Items(node_id), set(), None
         self.heard, self.flaws, self.near = [], [], []
 
@@ -265,13 +278,17 @@ class Node:
 
     # What it is told to do.
 
-    async def do_serve(self, port=0, cert=None, key=None, host="127.0.0.1"):
+    async def do_serve(self, port=0, cert=None, key=None, host="127.0.0.1",
+                       rude=False):
         context = None
         if cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(cert, key)
 
         async def come(reader, writer):
+            if rude:  # as one version does, always
+                writer.close()
+                return
             link = Link(self, reader, writer, True)
             self.links.add(link)
             await link.run()
@@ -306,7 +323,7 @@ class Node:
     async def do_near(self):
         return self.near
 
-    async def do_connect(self, port, token=None, tls=False):
+    async def do_connect(self, port, token=None, tls=False, asks=True):
         context = None
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -317,7 +334,11 @@ class Node:
         link = Link(self, reader, writer, False)
         self.links.add(link)
         asyncio.ensure_future(link.run())
-        answer = await link.come_in(self.secret if token is None else token)
+        answer = None
+        if asks:
+            answer = await link.come_in(
+                self.secret if token is None else token)
+        link.is_in = link.is_in or not asks
         if link.is_in:
             asyncio.ensure_future(link.push_all())
         return answer

@@ -227,6 +227,50 @@ def nodes_that_are_near_find_each_other():
             old.close()
 
 
+def a_server_that_never_says_whether():
+    """It answers internal_error to whoever asks to come in: who is in can go
+    on, who is not is told so by what comes next."""
+    for secret, key in ((SECRET, SECRET), ("another", SECRET)):
+        old = Older("old", "v2", secret=key, token=secret, fails=True)
+        port = old.do("serve")
+        with Scene(flags=("--lansync.peers", "127.0.0.1:%d" % port)) as s:
+            s.older.append(old)
+            node = s.nodes["a"]
+            node.put("here", {"n": 1}, "lan")
+            if secret == SECRET:
+                old.shows({"here": {"n": 1}})
+                continue
+            wait_for("it is told", lambda: node.call("lansync")["peers"][0][
+                "trouble"] == "it does not let us in: "
+                "Authentication required")
+            equal(old.do("shown"), {}, "what it took")
+
+
+def a_server_that_cannot_be_used():
+    old = Older("old", "v2")
+    port = old.do("serve", rude=True)
+    with Scene(flags=("--lansync.peers", "127.0.0.1:%d" % port)) as s:
+        s.older.append(old)
+        wait_for("it is told", lambda: "cannot be used" in (s.nodes["a"].call(
+            "lansync")["peers"][0]["trouble"] or ""))
+
+
+def where_nobody_has_to_say_who_he_is():
+    """The first generation does not, then; the second does all the same."""
+    with Scene(flags=("--lansync.auth", "false")) as s:
+        node, one = s.nodes["a"], s.old("one", "v1")
+        node.put("here", {"n": 1}, "lan")
+        one.do("connect", port=s.port(), asks=False)
+        one.do("put", key="there", data={"n": 2})
+        node.waits_for("there", {"n": 2}, "lan")
+        one.shows({"here": {"n": 1}, "there": {"n": 2}})
+        two = s.old("two", "v2")
+        two.do("connect", port=s.port(), asks=False)
+        answer = two.do("ask", kind="SYNC_REQUEST", payload={})
+        equal((answer["message_type"], answer["payload"]["code"]),
+              ("ERROR", "unauthorized"), "the second")
+
+
 def who_has_another_secret_stays_out():
     with Scene() as s:
         old = s.old("old", "v2")

@@ -40,8 +40,9 @@ class Peer:
         return body
 
     def say(self, kind, payload=None, **more):
-        return self.send(self.handler.make(
-            kind, dict(payload or {}, request_id="r"), **more))
+        own = {"own": more.pop("own")} if "own" in more else {}
+        return self.send(dict(self.handler.make(
+            kind, dict(payload or {}, request_id="r"), **more), **own))
 
     def exactly(self, n):
         data = b""
@@ -148,9 +149,89 @@ def what_nobody_asked_for_is_told():
         for dialect in ("v1", "v2"):
             with Peer(s.port(), dialect) as p:
                 check(p.come_in(), "in")
-                p.say("AUTH_CHALLENGE")
-                equal(p.error(), ("Unsupported message type: AUTH_CHALLENGE",
-                                  "unsupported_type"), dialect)
+                for kind in ("AUTH_CHALLENGE", "SYNC_COMPLETE",
+                             "DISCOVERY_BROADCAST", "DISCOVERY_RESPONSE"):
+                    p.say(kind)
+                    equal(p.error(), ("Unsupported message type: " + kind,
+                                      "unsupported_type"), dialect)
+                p.say("SYNC_DATA", {"items": "none"})
+                equal(p.error(), ("Internal server error", "internal_error"),
+                      dialect)
+                p.say("HEARTBEAT", own=1)
+                if dialect == "v1":
+                    equal(p.error(), ("Internal server error",
+                                      "internal_error"), "a member of its own")
+                p.say("SYNC_REQUEST")
+                p.hear("SYNC_RESPONSE")
+
+
+def what_is_wrong_of_who_is_in():
+    """The same table, where signatures and times count."""
+    late = stamp(time.time() - 61)
+    with Siege() as s:
+        for dialect in ("v1", "v2"):
+            for what in ("unsigned", "late", "again", "no nonce", "zone"):
+                with Peer(s.port(), dialect) as p:
+                    check(p.come_in(), "in")
+                    body = None
+                    if what == "again":
+                        body = p.say("SYNC_ACK")
+                        p.send(body)
+                        why = "Possible replay attack detected"
+                        if dialect == "v2":
+                            why += " (nonce: %s)" % json.loads(body)["nonce"]
+                    elif what == "unsigned":
+                        p.say("SYNC_ACK", sign=False)
+                        why = "Message not signed"
+                    elif what == "no nonce":
+                        m = p.handler.make("SYNC_ACK", {})
+                        p.send(dict(m, nonce=""))
+                        why = "Missing nonce" if dialect == "v1" else \
+                            "Missing required fields: nonce"
+                    else:
+                        at = late if what == "late" else stamp() + "Z"
+                        p.say("SYNC_ACK", at=at)
+                        why = "Message expired (timestamp: %s)" % at \
+                            if dialect == "v2" else "Message expired" \
+                            if what == "late" else "Invalid timestamp format"
+                    if dialect == "v1":
+                        equal(p.error(), (why, "validation_failed"), what)
+                        check(p.ends(), "v1 %s" % what)
+                    else:
+                        equal(p.error(), ("Invalid message: " + why,
+                                          "generic_error"), what)
+                        p.say("SYNC_REQUEST")
+                        p.hear("SYNC_RESPONSE")
+
+
+def little_before_it_is_let_in():
+    """Nobody's memory is taken by a stranger who sends almost all of a long
+    message."""
+    with Siege() as s:
+        with Peer(s.port()) as p:
+            p.socket.settimeout(5)
+            p.socket.sendall(struct.pack("!I", 1 << 20))
+            check(p.ends(), "it waits for it")
+        with Peer(s.port()) as p:
+            check(p.come_in(), "in")
+            p.say("SYNC_DATA", {"items": [_item("long", "x" * (1 << 20))]})
+            p.hear("SYNC_ACK")
+        s.node.do("del", "lan", "long")
+
+
+def echoes_end():
+    """Clients of the first generation answer each heartbeat; whoever answers
+    that makes an endless loop."""
+    with Siege("a", flags=("--lansync.heartbeat", "1s")) as s:
+        with Peer(s.port(), "v1") as p:
+            check(p.come_in(), "in")
+            began, beats = time.monotonic(), 0
+            while beats < 3:
+                equal(p.hear("HEARTBEAT")["payload"], {}, "what it says")
+                p.handler.nonces.clear()  # one heartbeat for all
+                p.send(p.handler.make("HEARTBEAT", {}))
+                beats += 1
+            check(time.monotonic() - began > 1.5, "it is answered")
 
 
 def what_was_not_signed_is_not_heard():

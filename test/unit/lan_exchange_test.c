@@ -1,402 +1,7 @@
 /* The spaces of two nodes that know each other by LAN sync alone. */
-#include "faces/lansync/exchange.h"
+#include "unit/lan_gates.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-#include "unit/lone_node.h"
-
-#define KEY "test-secret-key-1234567890123456"
-#define ASKED_MAX 8192
-#define SEC UINT64_C(1000000)
-
-struct asked {
-    uint64_t number; /* the watch, or the token of a write */
-    bool is_write, is_over;
-};
-
-struct reply {
-    uint64_t request;
-    struct buf text;
-    bool more;
-};
-
-/* A node, its exchange, and its end of the link. */
-struct gate {
-    struct lone w;
-    struct lan_exchange *x;
-    struct lan_protocol *protocol;
-    struct lan_link *link;
-    struct buf out;
-    struct asked asked[ASKED_MAX]; /* by request */
-    uint64_t asked_n;
-    struct buf wanted[ASKED_MAX]; /* requests that are not made yet */
-    uint64_t wanted_first[ASKED_MAX];
-    uint64_t wanted_n, made_n;
-    struct reply replies[ASKED_MAX];
-    uint64_t replies_n;
-    char acked[LAN_CURSOR_MAX], asked_point[LAN_CURSOR_MAX];
-    uint64_t number; /* of the link */
-};
-
-static void want(struct gate *g, struct buf *b, uint64_t number, bool is_write)
-{
-    CHECK_OK(buf_status(b));
-    CHECK(g->wanted_n < ASKED_MAX && g->asked_n + 1 < ASKED_MAX);
-    g->asked[++g->asked_n] = (struct asked){ number, is_write, false };
-    g->wanted_first[g->wanted_n] = g->asked_n;
-    g->wanted[g->wanted_n++] = *b;
-}
-
-/* ---- the port ---- */
-
-static void on_watch(void *ctx, uint64_t watch, const char *from)
-{
-    struct buf b = { 0 };
-
-    buf_printf(&b, "{\"op\":\"watch\",\"from\":\"%s\"}",
-        from[0] != 0 ? from : "start");
-    want(ctx, &b, watch, false);
-}
-
-static void on_pace(void *ctx, uint64_t watch, bool paused)
-{
-    struct gate *g = ctx;
-
-    for (uint64_t i = 1; i <= g->asked_n; i++)
-        if (g->asked[i].number == watch && !g->asked[i].is_write)
-            step(&g->w,
-                (struct event){
-                    .type = paused ? EV_PAUSE : EV_RESUME, .request = i });
-}
-
-static void on_unwatch(void *ctx, uint64_t watch)
-{
-    struct gate *g = ctx;
-
-    for (uint64_t i = 1; i <= g->asked_n; i++)
-        if (g->asked[i].number == watch && !g->asked[i].is_write)
-            g->asked[i].is_over = true;
-}
-
-static void on_write(void *ctx, uint64_t token, const struct lan_item *item,
-    const struct json *value)
-{
-    struct buf b = { 0 };
-
-    buf_printf(&b, "{\"op\":\"%s\",\"key\":", value != NULL ? "put" : "del");
-    json_print_string(&b, item->id, false);
-    if (value != NULL) {
-        buf_put_str(&b, ",\"value\":");
-        json_print(&b, value, JSON_CANONICAL);
-    }
-    buf_put_str(&b, ",\"as\":{\"face\":\"lansync\",\"node\":");
-    json_print_string(&b, item->node, false);
-    buf_printf(&b, ",\"time\":%llu,\"version\":%llu}}",
-        (unsigned long long)item->time_us, (unsigned long long)item->version);
-    want(ctx, &b, token, true);
-}
-
-static void on_recall(void *ctx, const char *node, char *acked, char *asked)
-{
-    struct gate *g = ctx;
-
-    CHECK(node[0] != 0);
-    memcpy(acked, g->acked, sizeof g->acked);
-    memcpy(asked, g->asked_point, sizeof g->asked_point);
-}
-
-static void on_keep(
-    void *ctx, const char *node, const char *acked, const char *asked)
-{
-    struct gate *g = ctx;
-
-    (void)node;
-    (void)snprintf(g->acked, sizeof g->acked, "%s", acked);
-    (void)snprintf(g->asked_point, sizeof g->asked_point, "%s", asked);
-}
-
-/* ---- the link ---- */
-
-static int draw(void *ctx, uint8_t *out, size_t n)
-{
-    (void)ctx;
-    return crypto_random(out, n);
-}
-
-static void on_send(void *ctx, struct slice bytes)
-{
-    buf_put_slice(&((struct gate *)ctx)->out, bytes);
-}
-
-static void on_close(void *ctx, const char *why)
-{
-    (void)ctx;
-    CHECK_SAYING(false, "closed: %s", why);
-}
-
-static uint64_t wall(const struct gate *g)
-{
-    return 1700000000000000 + g->w.now_us;
-}
-
-static void on_open(void *ctx)
-{
-    (void)ctx;
-}
-
-static int on_message(void *ctx, const struct lan_message *m)
-{
-    struct gate *g = ctx;
-
-    return lan_exchange_take(g->x, g->number, m, wall(g));
-}
-
-static void on_answer(void *ctx, uint64_t request, const struct lan_answer *a)
-{
-    struct gate *g = ctx;
-
-    CHECK(lan_exchange_answered(g->x, g->number, request, a, wall(g)));
-}
-
-static void link_make(struct gate *g, bool is_server)
-{
-    const struct lan_link_options opt = { .protocol = g->protocol,
-        .is_server = is_server,
-        .needs_auth = true,
-        .auth = LAN_BY_TOKEN,
-        .token = SLICE_LIT(KEY),
-        .key = SLICE_LIT(KEY),
-        .request_us = UINT64_MAX / 4,
-        .events = { .ctx = g,
-            .send = on_send,
-            .close = on_close,
-            .on_open = on_open,
-            .on_message = on_message,
-            .on_answer = on_answer } };
-
-    CHECK_OK(lan_link_new(&g->link, &opt, wall(g)));
-}
-
-/* ---- a gate ---- */
-
-static void gate_open(struct gate *g, const char *name)
-{
-    const struct lan_exchange_port port = { .ctx = g,
-        .watch = on_watch,
-        .pace = on_pace,
-        .unwatch = on_unwatch,
-        .write = on_write,
-        .recall = on_recall,
-        .keep = on_keep };
-    const struct lan_protocol_options protocol = { .node_id = name,
-        .node_name = name,
-        .key = SLICE_LIT(KEY),
-        .ttl_us = UINT64_MAX / 4, /* their clocks have nothing in common */
-        .random = draw };
-
-    lone_open(&g->w);
-    CHECK_OK(lan_exchange_new(&g->x, &port, name));
-    CHECK_OK(lan_protocol_new(&g->protocol, &protocol));
-}
-
-static void gate_close(struct gate *g)
-{
-    lan_link_free(g->link);
-    lan_exchange_free(g->x);
-    lan_protocol_free(g->protocol);
-    for (uint64_t i = g->made_n; i < g->wanted_n; i++)
-        buf_free(&g->wanted[i]);
-    buf_free(&g->out);
-    lone_close(&g->w);
-    free(g);
-}
-
-static void note_replies(struct gate *g, const struct effect *fx, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fx[i].type == FX_REPLY) {
-            struct reply *r = &g->replies[g->replies_n++];
-
-            CHECK(g->replies_n < ASKED_MAX);
-            *r = (struct reply){ .request = fx[i].request, .more = fx[i].more };
-            buf_put_slice(&r->text, fx[i].bytes);
-        }
-}
-
-/* As step() of lone_node.h, but what is said is heard. */
-static void gate_step(struct gate *g, struct event ev)
-{
-    const struct effect *fx;
-    size_t n;
-
-    g->w.now_us += 1000;
-    ev.now_us = g->w.now_us;
-    ev.wall_us = wall(g);
-    CHECK_OK(node_step(g->w.node, &ev, &fx, &n));
-    note_replies(g, fx, n);
-}
-
-static void gate_settle(struct gate *g)
-{
-    gate_step(g, (struct event){ .type = EV_FLUSH });
-    store_mem_sync(g->w.disk, store_mem_last(g->w.disk));
-    gate_step(g,
-        (struct event){
-            .type = EV_PERSISTED, .commit = store_mem_durable(g->w.disk) });
-    gate_step(g, (struct event){ .type = EV_FLUSH });
-}
-
-static bool make_wanted(struct gate *g)
-{
-    bool any = g->made_n < g->wanted_n;
-
-    while (g->made_n < g->wanted_n) {
-        struct buf *b = &g->wanted[g->made_n];
-        struct event ev = { .type = EV_REQUEST,
-            .request = g->wanted_first[g->made_n++] };
-        struct json *args = NULL;
-        struct arena a = { 0 };
-
-        CHECK_OK(json_parse(&args, buf_slice(b), JSON_WRAPPED, &a, NULL));
-        ev.args = args;
-        gate_step(g, ev);
-        arena_free(&a);
-        buf_free(b);
-    }
-    if (any)
-        gate_settle(g);
-    return any;
-}
-
-static void hear(struct gate *g, const struct reply *r)
-{
-    const struct asked *a = &g->asked[r->request];
-    struct json *v = NULL;
-    struct arena arena = { 0 };
-
-    CHECK_OK(json_parse(&v, buf_slice(&r->text), JSON_WRAPPED, &arena, NULL));
-    if (a->is_write) {
-        bool ok = json_get_bool(v, "ok", false);
-        bool is_late = slice_is(json_get_str(v, "code"), "ECONFLICT") ||
-            slice_is(json_get_str(v, "code"), "ENOTFOUND");
-
-        CHECK_SAYING(ok || is_late, "%.*s", SLICE_FMT(buf_slice(&r->text)));
-        lan_exchange_written(g->x, a->number,
-            ok ? SYNCLINE_OK : SYNCLINE_ECONFLICT, "", wall(g));
-    } else if (!a->is_over && r->more) {
-        lan_exchange_event(g->x, a->number, v, wall(g));
-    }
-    arena_free(&arena);
-}
-
-static bool hear_all(struct gate *g)
-{
-    bool any = g->replies_n > 0;
-
-    for (uint64_t i = 0; i < g->replies_n; i++) {
-        hear(g, &g->replies[i]);
-        buf_free(&g->replies[i].text);
-    }
-    g->replies_n = 0;
-    return any;
-}
-
-static bool carry(struct gate *from, struct gate *to)
-{
-    struct buf b = from->out;
-    bool any = b.len > 0;
-
-    from->out = (struct buf){ 0 };
-    if (any && to->link != NULL)
-        lan_link_feed(to->link, buf_slice(&b), wall(to));
-    buf_free(&b);
-    return any;
-}
-
-static unsigned long run(struct gate *a, struct gate *b)
-{
-    unsigned long rounds = 0;
-    bool any = true;
-
-    for (; any; rounds++) {
-        any = make_wanted(a);
-        any = make_wanted(b) || any;
-        any = hear_all(a) || any;
-        any = hear_all(b) || any;
-        any = carry(a, b) || any;
-        any = carry(b, a) || any;
-        CHECK_SAYING(rounds < 5000, "they never stop");
-    }
-    return rounds;
-}
-
-static void connect_both(struct gate *a, struct gate *b)
-{
-    link_make(a, true);
-    link_make(b, false);
-    lan_link_begin(b->link, wall(b));
-    (void)run(a, b);
-    CHECK(lan_link_is_open(a->link) && lan_link_is_open(b->link));
-    CHECK_OK(lan_exchange_open(a->x, ++a->number, a->link, wall(a)));
-    CHECK_OK(lan_exchange_open(b->x, ++b->number, b->link, wall(b)));
-    (void)run(a, b);
-}
-
-static void cut(struct gate *g)
-{
-    lan_exchange_close(g->x, g->number);
-    lan_link_end(g->link);
-    lan_link_free(g->link);
-    g->link = NULL;
-    buf_clear(&g->out);
-}
-
-static void local(
-    struct gate *g, const char *op, const char *key, const char *value)
-{
-    struct buf b = { 0 };
-
-    if (value != NULL)
-        buf_printf(&b, "{\"op\":\"%s\",\"key\":\"%s\",\"value\":%s}%c", op, key,
-            value, 0);
-    else
-        buf_printf(&b, "{\"op\":\"%s\",\"key\":\"%s\"}%c", op, key, 0);
-    b.len--;
-    want(g, &b, 0, true);
-    (void)make_wanted(g);
-    (void)hear_all(g);
-}
-
-static void check_value(struct gate *g, const char *key, const char *want_text)
-{
-    struct space *sp = space_by_name(g->w.node, SLICE_LIT("default"));
-    struct stored st;
-
-    CHECK_OK(item_load(g->w.node, sp, slice_str(key), &st));
-    CHECK_SAYING(slice_is(st.before, want_text), "%s: %.*s, not %s", key,
-        SLICE_FMT(st.before), want_text);
-}
-
-struct two {
-    struct gate *a, *b;
-};
-
-static struct two two_open(void)
-{
-    struct two t = { calloc(1, sizeof *t.a), calloc(1, sizeof *t.b) };
-
-    CHECK(t.a != NULL && t.b != NULL);
-    gate_open(t.a, "node-a");
-    gate_open(t.b, "node-b");
-    return t;
-}
-
-static void two_close(struct two *t)
-{
-    gate_close(t->a);
-    gate_close(t->b);
-}
 
 TEST(what_was_there_and_what_comes_is_on_both)
 {
@@ -405,20 +10,20 @@ TEST(what_was_there_and_what_comes_is_on_both)
 
     for (unsigned i = 0; i < 350; i++) {
         (void)snprintf(key, sizeof key, "a-%u", i);
-        local(t.a, "put", key, "{\"n\":1}");
+        gate_local(t.a, "put", key, "{\"n\":1}");
     }
-    local(t.b, "put", "b", "\"text\"");
-    connect_both(t.a, t.b);
-    check_value(t.b, "a-0", "{\"n\":1}");
-    check_value(t.b, "a-349", "{\"n\":1}");
-    check_value(t.a, "b", "\"text\"");
+    gate_local(t.b, "put", "b", "\"text\"");
+    gates_connect(t.a, t.b);
+    gate_check_value(t.b, "a-0", "{\"n\":1}");
+    gate_check_value(t.b, "a-349", "{\"n\":1}");
+    gate_check_value(t.a, "b", "\"text\"");
     CHECK_UINT(lan_exchange_counts(t.b->x)->pushed, 1);
     CHECK_UINT(lan_exchange_counts(t.a->x)->acked, 350);
-    local(t.b, "put", "a-7", "{\"n\":2}");
-    local(t.a, "del", "a-8", NULL);
-    (void)run(t.a, t.b);
-    check_value(t.a, "a-7", "{\"n\":2}");
-    check_value(t.b, "a-8", "");
+    gate_local(t.b, "put", "a-7", "{\"n\":2}");
+    gate_local(t.a, "del", "a-8", NULL);
+    (void)gates_run(t.a, t.b);
+    gate_check_value(t.a, "a-7", "{\"n\":2}");
+    gate_check_value(t.b, "a-8", "");
     two_close(&t);
 }
 
@@ -428,10 +33,10 @@ TEST(there_is_no_echo)
     struct two t = two_open();
     uint64_t a, b;
 
-    connect_both(t.a, t.b);
+    gates_connect(t.a, t.b);
     for (unsigned i = 0; i < 20; i++) {
-        local(t.a, "put", "k", i % 2 != 0 ? "{\"n\":1}" : "{\"n\":2}");
-        (void)run(t.a, t.b);
+        gate_local(t.a, "put", "k", i % 2 != 0 ? "{\"n\":1}" : "{\"n\":2}");
+        (void)gates_run(t.a, t.b);
     }
     a = lan_exchange_counts(t.a->x)->pushed;
     b = lan_exchange_counts(t.b->x)->pushed;
@@ -445,32 +50,32 @@ TEST(a_cable_that_was_out)
 {
     struct two t = two_open();
 
-    connect_both(t.a, t.b);
-    local(t.a, "put", "both", "{\"a\":0,\"b\":0}");
-    local(t.a, "put", "gone", "{\"n\":1}");
-    local(t.a, "put", "fought", "{\"n\":1}");
-    (void)run(t.a, t.b);
-    cut(t.a);
-    cut(t.b);
-    local(t.a, "put", "both", "{\"a\":1,\"b\":0}");
-    local(t.b, "put", "both", "{\"a\":0,\"b\":1}");
-    local(t.a, "del", "gone", NULL);
-    local(t.a, "del", "fought", NULL);
-    local(t.b, "put", "fought", "{\"n\":2}");
-    local(t.b, "put", "new", "[1]");
-    connect_both(t.a, t.b);
+    gates_connect(t.a, t.b);
+    gate_local(t.a, "put", "both", "{\"a\":0,\"b\":0}");
+    gate_local(t.a, "put", "gone", "{\"n\":1}");
+    gate_local(t.a, "put", "fought", "{\"n\":1}");
+    (void)gates_run(t.a, t.b);
+    gate_cut(t.a);
+    gate_cut(t.b);
+    gate_local(t.a, "put", "both", "{\"a\":1,\"b\":0}");
+    gate_local(t.b, "put", "both", "{\"a\":0,\"b\":1}");
+    gate_local(t.a, "del", "gone", NULL);
+    gate_local(t.a, "del", "fought", NULL);
+    gate_local(t.b, "put", "fought", "{\"n\":2}");
+    gate_local(t.b, "put", "new", "[1]");
+    gates_connect(t.a, t.b);
     /* Their documents are whole: field by field is for who sees what others
      * had, and b's document says a is 0. */
-    check_value(t.a, "new", "[1]");
-    check_value(t.b, "gone", "");
-    check_value(t.a, "fought", "");
-    check_value(t.b, "fought", "");
+    gate_check_value(t.a, "new", "[1]");
+    gate_check_value(t.b, "gone", "");
+    gate_check_value(t.a, "fought", "");
+    gate_check_value(t.b, "fought", "");
     {
         struct space *sp = space_by_name(t.a->w.node, SLICE_LIT("default"));
         struct stored st;
 
         CHECK_OK(item_load(t.a->w.node, sp, SLICE_LIT("both"), &st));
-        check_value(t.b, "both", (const char *)st.before.ptr);
+        gate_check_value(t.b, "both", (const char *)st.before.ptr);
     }
     two_close(&t);
 }

@@ -353,6 +353,9 @@ TEST(what_a_server_says_to_what_is_wrong)
             "generic_error", false },
         { FIRST("SYNC_REQUEST"), "Message not signed", "validation_failed",
             true },
+        { "{\"message_type\":\"HEARTBEAT\",\"own\":1,\"signature\":null}",
+            "Internal server error", "internal_error", false },
+        { "{\"message_type\":\"HEARTBEAT\",\"own\":1}", NULL, NULL, false },
         { "{\"message_type\":\"SYNC_DATA\",\"message_id\":\"a\","
           "\"timestamp\":\"2026-11-20T12:00:00\",\"nonce\":\"n\","
           "\"signature\":"
@@ -423,6 +426,8 @@ TEST(a_server_that_lets_all_in)
             check_error(&p.server, "Authentication required", "unauthorized");
         else
             CHECK_SLICE(buf_slice(&p.server.heard), "SYNC_DATA one;");
+        CHECK_UINT(p.server.opened, d == LAN_FIRST);
+        CHECK_INT(lan_link_is_open(p.server.link), d == LAN_FIRST);
         pair_close(&p);
     }
 }
@@ -483,6 +488,92 @@ TEST(a_frame_of_four_gigabytes)
     CHECK_SLICE(
         buf_slice(&p.server.closed), "a message longer than is allowed");
     pair_close(&p);
+}
+
+/* All that a node needs to say before it is let in is less. */
+TEST(a_long_frame_of_who_was_not_let_in)
+{
+    for (unsigned is_in = 0; is_in < 2; is_in++) {
+        static const uint8_t head[] = { 0x00, 0x01, 0x00, 0x01 };
+        struct pair p;
+
+        pair_init(
+            &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
+        if (is_in)
+            settle(&p, 0);
+        lan_link_feed(p.server.link, SLICE(head, sizeof head), p.now_us);
+        CHECK_SLICE(buf_slice(&p.server.closed),
+            is_in ? "" : "a message longer than is allowed");
+        pair_close(&p);
+    }
+}
+
+/* ---- dialects ---- */
+
+static void feed_error(struct pair *p, enum lan_dialect d, const char *text,
+    const char *code, const char *id)
+{
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_ERROR, .payload = payload };
+    struct buf b = { 0 };
+
+    json_add(payload, SLICE_LIT("error"), json_new_str(&a, slice_str(text)));
+    json_add(payload, SLICE_LIT("code"), json_new_str(&a, slice_str(code)));
+    if (id != NULL)
+        json_add(
+            payload, SLICE_LIT("request_id"), json_new_str(&a, slice_str(id)));
+    CHECK_OK(lan_protocol_put(p->server.protocol, &b, &draft, d, p->now_us));
+    lan_link_feed(p->client.link, buf_slice(&b), p->now_us);
+    buf_free(&b);
+    arena_free(&a);
+}
+
+/* A server that cannot read what we say tells so in its own dialect. */
+TEST(an_error_tells_the_dialect)
+{
+    for (int d = LAN_FIRST; d <= LAN_SECOND; d++)
+        for (int before = LAN_UNDECIDED; before <= LAN_SECOND; before++) {
+            struct lan_link_options client = { .auth = LAN_BY_NOTHING,
+                .dialect = (enum lan_dialect)before };
+            struct pair p;
+
+            pair_init(&p, (struct lan_link_options){ .needs_auth = true },
+                client, KEY);
+            feed_error(&p, (enum lan_dialect)d,
+                d == LAN_FIRST ? "Invalid message signature"
+                               : "Invalid message: Invalid message signature",
+                d == LAN_FIRST ? "validation_failed" : "generic_error", NULL);
+            CHECK_INT(lan_link_dialect(p.client.link), d);
+            pair_close(&p);
+        }
+}
+
+/* A server of the second generation fails whatever it wanted to say: what it
+ * says next tells. */
+TEST(a_server_that_fails_to_say_no)
+{
+    struct arena a = { 0 };
+    struct lan_message m;
+    struct pair p;
+    char id[LAN_UUID_LEN + 1] = "";
+
+    pair_init(
+        &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
+    CHECK_OK(lan_message_read(
+        &m, slice_from(buf_slice(&p.client.out), LAN_FRAME_HEAD), &a, NULL));
+    memcpy(id, lan_payload_text(&m, "request_id").ptr, LAN_UUID_LEN);
+    feed_error(&p, LAN_SECOND, "Internal server error", "internal_error", id);
+    CHECK(lan_link_is_open(p.client.link));
+    (void)ask(&p, LAN_SYNC_REQUEST, "one");
+    feed_error(
+        &p, LAN_SECOND, "Authentication required", "auth_required", NULL);
+    CHECK_SLICE(buf_slice(&p.client.closed),
+        "it does not let us in: Authentication required");
+    CHECK_UINT(p.client.answered, 1);
+    CHECK_INT(p.client.answer_rc, SYNCLINE_ECLOSED);
+    pair_close(&p);
+    arena_free(&a);
 }
 
 /* ---- time ---- */

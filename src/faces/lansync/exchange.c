@@ -385,8 +385,7 @@ int lan_exchange_take(struct lan_exchange *x, uint64_t number,
         return query_begin(s, m, now_us);
     if (m->type == LAN_SYNC_DATA)
         return take_items(s, m, false, now_us);
-    return m->type == LAN_SYNC_ACK || m->type == LAN_SYNC_RESPONSE ||
-            m->type == LAN_SYNC_COMPLETE
+    return m->type == LAN_SYNC_ACK || m->type == LAN_SYNC_RESPONSE
         ? SYNCLINE_OK /* too late */
         : SYNCLINE_EUNSUPPORTED;
 }

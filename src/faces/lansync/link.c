@@ -102,15 +102,17 @@ static void refuse_undecodable(
         link_refuse(l, m, "Internal server error", "internal_error", now_us);
 }
 
-/* A type that nobody has heard of; the generations say so differently. */
+/* A type that nobody has heard of: the generations say so differently. A
+ * member that nobody knows is too much for the first. */
 static bool is_stranger(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
     enum lan_dialect d = l->dialect != LAN_UNDECIDED ? l->dialect : m->looks;
     const struct lan_link_events *ev = &l->opt.events;
 
-    if (m->type != LAN_OTHER ||
-        (ev->knows != NULL && ev->knows(ev->ctx, m->name)))
+    if ((m->type != LAN_OTHER ||
+            (ev->knows != NULL && ev->knows(ev->ctx, m->name))) &&
+        (d != LAN_FIRST || !m->is_odd || !l->opt.is_server))
         return false;
     refuse_undecodable(
         l, m, d == LAN_FIRST ? SYNCLINE_EINVAL : SYNCLINE_EMALFORMED, now_us);
@@ -204,6 +206,13 @@ static bool is_let_in(
     return false;
 }
 
+/* Where nobody has to say who he is, those of the first generation do not. */
+static bool is_free(const struct lan_link *l, const struct lan_message *m)
+{
+    return l->state == LAN_GUEST && !l->opt.needs_auth &&
+        l->dialect == LAN_FIRST && m->type != LAN_AUTH_REQUEST;
+}
+
 static void take(struct lan_link *l, struct slice text, uint64_t now_us)
 {
     struct errmsg why = { "" };
@@ -230,6 +239,8 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
             keep_name(l->node, lan_sender(&m));
             keep_name(l->name, json_get_str(m.member[LAN_SOURCE], "node_name"));
         }
+        if (is_free(l, &m))
+            link_open(l, now_us);
         if (m.type == LAN_HEARTBEAT)
             heartbeat_came(l, &m, now_us);
         else if (m.type == LAN_AUTH_REQUEST && l->opt.is_server)
@@ -241,6 +252,17 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
 
 /* ---- frames ---- */
 
+/* Whoever was not let in has little to say. */
+static size_t longest(const struct lan_link *l)
+{
+    const bool is_guest = l->state == LAN_GUEST && l->opt.needs_auth;
+
+    return is_guest && l->opt.message_max > LAN_GUEST_MAX &&
+            !PLANTED(R30_LAN_GUEST)
+        ? LAN_GUEST_MAX
+        : l->opt.message_max;
+}
+
 /* How much of the input was one; 0: it is not whole yet. */
 static size_t take_frame(struct lan_link *l, struct slice in, uint64_t now_us)
 {
@@ -249,7 +271,7 @@ static size_t take_frame(struct lan_link *l, struct slice in, uint64_t now_us)
     if (in.len < LAN_FRAME_HEAD)
         return 0;
     len = lan_frame_len(in.ptr);
-    if (len > l->opt.message_max && !PLANTED(R30_LAN)) {
+    if (len > longest(l) && !PLANTED(R30_LAN)) {
         link_close(l, "a message longer than is allowed");
         return 0;
     }

@@ -8,7 +8,8 @@
  *
  * Laws: nothing but a request to be let in and a heartbeat is heard of who was
  * not let in; what is not signed, changed, old or said before is heard of
- * nobody; all that is sent is signed, in the dialect of the other side. A
+ * nobody; all that is sent is signed, in the dialect of the other side, which
+ * each signature of his tells, an ERROR's too. A
  * heartbeat that asks for nothing is never answered: nodes of the first
  * generation answer each, for ever. After `close` nothing more is called. No
  * event may free the link. */
@@ -18,6 +19,7 @@
 #include "faces/lansync/protocol.h"
 
 #define LAN_MESSAGE_MAX ((size_t)16 << 20)
+#define LAN_GUEST_MAX ((size_t)64 << 10) /* of who was not let in */
 #define LAN_WAITING_MAX 1024 /* answers that are waited for at once */
 #define LAN_AUTH_FAILURES 5  /* then the connection goes */
 

@@ -175,6 +175,18 @@ static bool is_unknown_outcome(const struct lan_message *m)
         slice_is(lan_payload_text(m, "code"), "internal_error");
 }
 
+bool auth_refused(struct lan_link *l, const struct lan_message *m)
+{
+    struct slice code = lan_payload_text(m, "code");
+
+    if (l->opt.is_server || l->state != LAN_OPEN ||
+        l->opt.auth == LAN_BY_NOTHING ||
+        (!slice_is(code, "auth_required") && !slice_is(code, "unauthorized")))
+        return false;
+    close_refused(l, m);
+    return true;
+}
+
 bool auth_answered(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {

@@ -67,6 +67,8 @@ void auth_asked(
 /* Client: an answer while it waits to be let in; false: it is none. */
 bool auth_answered(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us);
+/* Client: what it says later may tell that it has not. */
+bool auth_refused(struct lan_link *l, const struct lan_message *m);
 void auth_tick(struct lan_link *l, uint64_t now_us);
 
 /* ---- link_wait.c ---- */

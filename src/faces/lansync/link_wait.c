@@ -144,19 +144,6 @@ static struct lan_waiting **waiting_for(
     return NULL;
 }
 
-/* It knows the key but not our dialect: the next try is in the other. */
-static void turn_dialect(struct lan_link *l, const struct lan_message *m)
-{
-    struct slice text = lan_payload_text(m, "error");
-    static const char *const signs[] = { "Invalid message signature",
-        "Message not signed", "Invalid message: Invalid message signature",
-        "Invalid message: Message not signed" };
-
-    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-        if (!l->opt.is_server && slice_is(text, signs[i]))
-            l->dialect = l->dialect == LAN_FIRST ? LAN_SECOND : LAN_FIRST;
-}
-
 static bool is_answer(enum lan_type type)
 {
     return type == LAN_SYNC_RESPONSE || type == LAN_SYNC_ACK ||
@@ -173,7 +160,8 @@ bool wait_answered(struct lan_link *l, const struct lan_message *m)
             !slice_is(status, "success") && !slice_is(status, "ok"));
 
     if (m->type == LAN_ERROR) {
-        turn_dialect(l, m);
+        if (auth_refused(l, m))
+            return true;
         if (at == NULL)
             link_log(l, "it says: %.*s",
                 SLICE_FMT(utf8_cut(lan_payload_text(m, "error"), 200)));

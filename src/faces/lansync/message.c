@@ -97,8 +97,8 @@ static void take_members(struct lan_message *out, const struct json *v)
         while (i < LAN_MEMBERS && !slice_is(m->key, members[i]))
             i++;
         if (i == LAN_MEMBERS)
-            continue;
-        if (m->type != JSON_NULL)
+            out->is_odd = true;
+        else if (m->type != JSON_NULL)
             out->member[i] = m;
         else if (i == LAN_SIGNATURE || i == LAN_DESTINATION)
             out->looks = LAN_FIRST;

@@ -55,6 +55,7 @@ struct lan_message {
     /* As they came; NULL: absent or null. The payload is always an object. */
     const struct json *member[LAN_MEMBERS];
     enum lan_dialect looks; /* as of that one, by its nulls */
+    bool is_odd;            /* it has a member that is none of the eight */
 };
 
 /* "SYNC_DATA"; NULL for LAN_OTHER. */
