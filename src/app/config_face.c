@@ -323,7 +323,7 @@ static void config_face_free(struct config_face *f)
     peers_close(f);
     config_sync_free(f->sync);
     rate_free(f->rate);
-    tls_roots_free(f->roots);
+    tls_rules_free(f->roots);
     free(f->space);
     free(f->key);
     free(f->roots_file);
@@ -375,12 +375,14 @@ static int make_sync(struct config_face *f)
 int config_face_start(
     struct config_face *f, struct engine *e, struct errmsg *why)
 {
+    const struct tls_rules_options trust = { .authorities = true,
+        .ca = f->roots_file };
     int rc;
 
     f->engine = e;
     rc = make_sync(f);
     if (rc == SYNCLINE_OK && any_secure(f))
-        rc = tls_roots_new(&f->roots, f->roots_file, why);
+        rc = tls_rules_new(&f->roots, &trust, why);
     if (rc == SYNCLINE_OK && uv_timer_init(f->opt.loop, &f->tick) == 0)
         f->has_tick = true;
     f->tick.data = f;

@@ -28,7 +28,7 @@ struct config_face {
     struct engine *engine;
     struct config_sync *sync;
     struct rate *rate;
-    struct tls_roots *roots; /* NULL: no URL is wss */
+    struct tls_rules *roots; /* NULL: no URL is wss */
     uv_timer_t tick;
     bool has_tick, is_stopping;
     uint64_t watch;          /* the request; 0: none */

@@ -9,6 +9,7 @@
 #ifndef SYNCLINE_APP_ENGINE_H
 #define SYNCLINE_APP_ENGINE_H
 
+#include <limits.h>
 #include <uv.h>
 
 #include "app/identity_file.h"
@@ -142,6 +143,10 @@ void engine_give(struct engine *e);
 void engine_guest_drop(struct engine *e, uint64_t conn, const char *reason);
 /* Names of this machine, which those who come by TLS may ask it for. */
 const struct slice *engine_web_hosts(const struct engine *e, size_t *n);
+/* Appends the certificate that this machine has made for itself, with its key,
+ * as PEM, and says where it is; it is made if need be. Wipe both. */
+NODISCARD int engine_web_own(
+    struct engine *e, struct buf *out, char path[PATH_MAX], struct errmsg *why);
 /* Now and then: is there another certificate to show? */
 void engine_web_look(struct engine *e);
 /* Whom a token lets in by the hub, from an address. EDENIED: there is none such

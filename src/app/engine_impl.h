@@ -4,6 +4,7 @@
 
 #include "app/attempts.h"
 #include "app/audit_log.h"
+#include "app/cert_files.h"
 #include "app/engine.h"
 #include "app/project.h"
 #include "app/sessions.h"
@@ -60,20 +61,13 @@ struct engine_measured {
     uint64_t sync_us, checkpoint_us;
 };
 
-/* What a file was like when it was looked at last; zeros: it was not there. */
-struct engine_web_file {
-    ino_t ino;
-    off_t size;
-    struct timespec changed;
-};
-
 #define ENGINE_WEB_NAMES 64
 
 /* The certificate for the web. */
 struct engine_web {
     struct web_cert_facts facts; /* of that which is shown; zeros: none is */
     struct errmsg trouble;       /* why it is not that which it should be */
-    struct engine_web_file files[2];
+    struct cert_mark files[2];
     uint64_t look_us; /* when one of our own is looked at again */
     /* What it is to be good for: hosts first that we answer as, then others
      * that it must name, then those that it may. */

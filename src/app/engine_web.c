@@ -2,6 +2,7 @@
  * the files that somebody has named and keeps up to date. */
 #include "app/engine_impl.h"
 
+#include "app/cert_files.h"
 #include "app/private_file.h"
 #include "crypto/crypto.h"
 #include "io/clock.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PEM_MAX 65536
 #define DAY_US (UINT64_C(86400) * 1000000)
 #define RENEW_US (30 * DAY_US) /* before its end */
 #define OWN_LOOK_US (DAY_US / 24)
@@ -141,7 +141,8 @@ static int show(
 
 static void wipe(struct buf *b)
 {
-    crypto_wipe(b->ptr, b->cap);
+    if (b->ptr != NULL)
+        crypto_wipe(b->ptr, b->cap);
     buf_free(b);
 }
 
@@ -156,92 +157,64 @@ static bool is_good(const struct engine *e, struct slice pem, uint64_t now_us)
         web_cert_covers(pem, e->web.names, e->web.must_n);
 }
 
+/* Made anew when it lacks a name, or nears its end. */
+int engine_web_own(
+    struct engine *e, struct buf *out, char path[PATH_MAX], struct errmsg *why)
+{
+    const struct private_file file = {
+        .path = path, .what = "certificate's key", .max = CERT_PEM_MAX
+    };
+    const uint64_t now_us = clock_wall_us();
+    struct buf old = { 0 };
+    int rc;
+
+    (void)snprintf(path, PATH_MAX, "%s/web.pem", e->dir);
+    if (e->web.names_n == 0)
+        find_names(e);
+    rc = private_file_read(&old, &file, why);
+    if (rc == SYNCLINE_OK && is_good(e, buf_slice(&old), now_us)) {
+        *out = old;
+        return SYNCLINE_OK;
+    }
+    if (rc == SYNCLINE_OK || rc == SYNCLINE_ENOTFOUND)
+        rc = web_cert_make(
+            out, buf_slice(&old), e->web.names, e->web.names_n, now_us);
+    if (rc == SYNCLINE_OK)
+        rc = private_file_write(&file, buf_slice(out), true, why);
+    wipe(&old);
+    return rc;
+}
+
 static int own(struct engine *e)
 {
     char path[PATH_MAX];
-    const struct private_file file = {
-        .path = path, .what = "certificate's key", .max = PEM_MAX
-    };
-    const uint64_t now_us = clock_wall_us();
-    struct buf pem = { 0 }, made = { 0 };
+    struct buf pem = { 0 };
     struct errmsg why = { "memory ran out" };
-    struct slice use;
-    int rc;
+    int rc = engine_web_own(e, &pem, path, &why);
 
-    (void)snprintf(path, sizeof path, "%s/web.pem", e->dir);
-    rc = private_file_read(&pem, &file, &why);
-    use = buf_slice(&pem);
-    if (rc == SYNCLINE_OK || rc == SYNCLINE_ENOTFOUND) {
-        rc = SYNCLINE_OK;
-        if (!is_good(e, use, now_us)) {
-            rc =
-                web_cert_make(&made, use, e->web.names, e->web.names_n, now_us);
-            use = buf_slice(&made);
-            if (rc == SYNCLINE_OK)
-                rc = private_file_write(&file, use, true, &why);
-        }
-    }
-    rc = rc == SYNCLINE_OK ? show(e, use, use, path) : fail(e, rc, &why);
+    rc = rc == SYNCLINE_OK ? show(e, buf_slice(&pem), buf_slice(&pem), path)
+                           : fail(e, rc, &why);
     wipe(&pem);
-    wipe(&made);
     return rc;
 }
 
 /* ---- somebody's ---- */
 
-/* Of a key that is kept by somebody else a group may be that has it, too. */
-static int read_given(
-    struct buf *out, const char *path, bool secret, struct errmsg *why)
-{
-    const struct private_file file = {
-        .path = path, .what = "file", .max = PEM_MAX, .shared = true
-    };
-    struct stat st;
-    int rc;
-
-    if (secret && stat(path, &st) == 0 && (st.st_mode & 07) != 0)
-        return errmsg_set(why, SYNCLINE_EDENIED,
-            "%s: everybody may read this key (mode %o)", path,
-            (unsigned)st.st_mode & 0777);
-    rc = private_file_read(out, &file, why);
-    return rc == SYNCLINE_ENOTFOUND
-        ? errmsg_set(why, rc, "%s: %s", path, strerror(ENOENT))
-        : rc;
-}
-
-static void note(struct engine_web_file *f, const char *path)
-{
-    struct stat st;
-
-    memset(f, 0, sizeof *f);
-    if (stat(path, &st) != 0)
-        return;
-    f->ino = st.st_ino;
-    f->size = st.st_size;
-    f->changed = st.st_mtim;
-}
-
-/* Noted before they are read: what changes meanwhile is seen the next time. */
 static bool has_changed(struct engine *e)
 {
-    struct engine_web_file now[2];
-    bool changed;
+    const char *const paths[] = { e->opt.web.cert, e->opt.web.key };
 
-    note(&now[0], e->opt.web.cert);
-    note(&now[1], e->opt.web.key);
-    changed = memcmp(now, e->web.files, sizeof now) != 0;
-    memcpy(e->web.files, now, sizeof now);
-    return changed;
+    return cert_files_changed(e->web.files, paths, 2);
 }
 
 static int given(struct engine *e)
 {
     struct buf cert = { 0 }, key = { 0 };
     struct errmsg why = { "memory ran out" };
-    int rc = read_given(&cert, e->opt.web.cert, false, &why);
+    int rc = cert_file_read(&cert, e->opt.web.cert, false, &why);
 
     if (rc == SYNCLINE_OK)
-        rc = read_given(&key, e->opt.web.key, true, &why);
+        rc = cert_file_read(&key, e->opt.web.key, true, &why);
     rc = rc == SYNCLINE_OK
         ? show(e, buf_slice(&cert), buf_slice(&key), e->opt.web.cert)
         : fail(e, rc, &why);

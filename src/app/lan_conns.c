@@ -20,12 +20,11 @@ struct lan_conn {
     struct lan_conn *next;
     struct lan_face *face;
     struct lan_peer *peer; /* that we call; NULL: it has come */
-    struct stream *stream;
+    struct lan_wire *wire;
     struct lan_link *link;
     uint64_t number, since_us;
     struct netaddr remote; /* of who has come */
     bool is_open, is_over;
-    bool was_taken; /* of one that we call: it has taken the connection */
     char why[200];
 };
 
@@ -39,6 +38,7 @@ struct lan_peer {
     uint16_t said;           /* the port that it says */
     unsigned tries;
     bool is_lost;
+    bool is_plain;         /* TLS has failed, and both are to be tried */
     struct lan_conn *conn; /* NULL: it is not called */
     enum lan_dialect dialect;
     uint64_t again_us, pause_us;
@@ -68,6 +68,13 @@ static void peer_left(struct lan_peer *p, const struct lan_conn *c)
 
     p->dialect = lan_link_dialect(c->link);
     p->conn = NULL;
+    if (!c->is_open && c->face->opt.tls == LAN_TLS_BOTH) {
+        p->is_plain = !p->is_plain;
+        if (p->is_plain) {
+            p->again_us = clock_mono_us();
+            return;
+        }
+    }
     if (p->node[0] != 0 && !c->is_open)
         p->port = ports[++p->tries % 3];
     call_later(p, c->face);
@@ -101,13 +108,6 @@ static void tell_end(struct lan_conn *c, const char *why)
         (void)snprintf(c->peer->why, sizeof c->peer->why, "%s", why);
 }
 
-/* Servers of one version do nothing else. */
-static bool is_unusable(const struct lan_conn *c)
-{
-    return c->peer != NULL && c->was_taken && !c->is_open && c->why[0] == 0 &&
-        lan_link_node(c->link)[0] == 0;
-}
-
 static void leave(struct lan_conn *c, const char *why)
 {
     struct lan_face *f = c->face;
@@ -116,9 +116,6 @@ static void leave(struct lan_conn *c, const char *why)
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
-    if (is_unusable(c))
-        why = "it takes connections and closes them without a word: a node of "
-              "that version cannot be used";
     tell_end(c, c->why[0] != 0 ? c->why : why);
     if (c->is_open)
         lan_exchange_close(f->exchange, c->number);
@@ -144,10 +141,10 @@ static void on_send(void *ctx, struct slice bytes)
 {
     struct lan_conn *c = ctx;
 
-    if (stream_queued(c->stream) > QUEUE_MAX)
+    if (lan_wire_queued(c->wire) > QUEUE_MAX)
         close_soon(c, "it does not read");
     else
-        stream_send(c->stream, bytes);
+        lan_wire_send(c->wire, bytes);
 }
 
 static void on_link_close(void *ctx, const char *why)
@@ -244,12 +241,12 @@ static bool on_auth(
     return is_in;
 }
 
-/* ---- events of a stream ---- */
+/* ---- events of a wire ---- */
 
 static void settle(struct lan_conn *c)
 {
     if (c->is_over)
-        stream_close(c->stream);
+        lan_wire_close(c->wire);
     lan_arm(c->face);
 }
 
@@ -271,12 +268,13 @@ static void on_end(void *ctx, const char *why)
     lan_arm(f);
 }
 
-static void on_stream_open(void *ctx)
+static void on_wire_open(void *ctx)
 {
     struct lan_conn *c = ctx;
 
-    c->was_taken = true;
-    lan_link_begin(c->link, clock_mono_us());
+    c->since_us = clock_mono_us();
+    if (c->peer != NULL)
+        lan_link_begin(c->link, c->since_us);
     settle(c);
 }
 
@@ -367,12 +365,15 @@ static bool on_come(void *ctx, struct stream *s, const struct netaddr *remote,
     }
     if (conn_new(&c, f, NULL, remote) != SYNCLINE_OK)
         return false;
-    c->stream = s;
+    if (lan_wire_take(&c->wire, f, s, events,
+            &(struct lan_wire_events){ c, on_wire_open, on_bytes, on_end }) !=
+        SYNCLINE_OK) {
+        lan_link_free(c->link);
+        free(c);
+        return false;
+    }
     c->next = f->conns;
     f->conns = c;
-    *events = (struct stream_events){
-        .ctx = c, .on_bytes = on_bytes, .on_end = on_end
-    };
     lan_arm(f);
     return true;
 }
@@ -406,19 +407,13 @@ int lan_conns_listen(struct lan_face *f, struct errmsg *why)
 
 static void call(struct lan_face *f, struct lan_peer *p)
 {
-    const struct stream_events none = { 0 };
-    struct stream_events events = none;
     struct lan_conn *c = NULL;
     int rc = conn_new(&c, f, p, NULL);
 
-    if (rc == SYNCLINE_OK) {
-        events = (struct stream_events){ .ctx = c,
-            .on_open = on_stream_open,
-            .on_bytes = on_bytes,
-            .on_end = on_end };
-        rc = stream_connect(
-            &c->stream, f->opt.loop, p->host, p->port, NULL, &events);
-    }
+    if (rc == SYNCLINE_OK)
+        rc = lan_wire_call(&c->wire, f, p->host, p->port,
+            lan_tls_calls(f, p->is_plain),
+            &(struct lan_wire_events){ c, on_wire_open, on_bytes, on_end });
     if (rc == SYNCLINE_OK) {
         p->conn = c;
         c->next = f->conns;
@@ -531,19 +526,23 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static uint64_t conn_tick(struct lan_conn *c, uint64_t now_us)
 {
-    const bool is_guest = c->peer == NULL && c->face->opt.needs_auth &&
-        !lan_link_is_open(c->link);
+    const bool is_up = lan_wire_is_open(c->wire);
+    const bool is_guest = !is_up ||
+        (c->peer == NULL && c->face->opt.needs_auth &&
+            !lan_link_is_open(c->link));
     uint64_t next;
 
     if (c->is_over)
         return 0;
-    if (c->peer == NULL || stream_is_open(c->stream))
+    if (is_up)
         lan_link_tick(c->link, now_us);
     if (is_guest && !PLANTED(R01_LAN) &&
         now_us >= c->since_us + c->face->opt.request_us)
-        close_soon(c, "it did not ask to come in");
+        close_soon(c,
+            is_up ? "it did not ask to come in"
+                  : "it has not answered in time");
     if (c->is_over) {
-        stream_close(c->stream);
+        lan_wire_close(c->wire);
         return 0;
     }
     next = lan_link_deadline(c->link);
@@ -571,7 +570,7 @@ void lan_conns_stop(struct lan_face *f)
 {
     for (struct lan_conn *c = f->conns; c != NULL; c = c->next) {
         close_soon(c, "we are stopping");
-        stream_close(c->stream);
+        lan_wire_close(c->wire);
     }
 }
 
@@ -585,7 +584,7 @@ void lan_conns_close(struct lan_face *f)
         struct lan_conn *c = f->conns;
 
         f->conns = c->next;
-        stream_drop(c->stream);
+        lan_wire_drop(c->wire);
         if (c->is_open)
             lan_exchange_close(f->exchange, c->number);
         lan_link_free(c->link);
@@ -619,9 +618,12 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
         buf_put_str(b, ",\"node_name\":");
         json_print_string(b, slice_str(lan_link_name(c->link)), false);
         netaddr_format(at, &c->remote);
-        buf_printf(b, ",\"address\":\"%s\",\"called\":%s,\"dialect\":%s}", at,
+        buf_printf(b, ",\"address\":\"%s\",\"called\":%s,\"dialect\":%s", at,
             c->peer != NULL ? "true" : "false",
             dialect_name(lan_link_dialect(c->link)));
+        buf_printf(b, ",\"tls\":%s,\"fingerprint\":\"%s\"}",
+            lan_wire_is_secure(c->wire) ? "true" : "false",
+            lan_wire_print(c->wire));
     }
 }
 

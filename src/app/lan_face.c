@@ -40,6 +40,7 @@ static void on_tick(uv_timer_t *t)
     next = least(next, lan_conns_tick(f, now_us));
     next = least(next, lan_kept_tick(f, now_us));
     next = least(next, lan_near_tick(f, now_us));
+    next = least(next, lan_tls_tick(f, now_us));
     if (next != 0)
         arm_in(f, next > now_us ? next - now_us : 1);
     else
@@ -61,6 +62,7 @@ static void put_status(const struct lan_face *f, struct buf *b)
         buf_printf(b, ",\"port\":%u", f->listen[0].port);
     else
         buf_put_str(b, ",\"port\":null");
+    lan_tls_put(f, b);
     buf_put_str(b, ",\"space\":");
     json_print_string(b, slice_str(f->space), false);
     buf_put_str(b, ",\"connections\":[");
@@ -72,12 +74,14 @@ static void put_status(const struct lan_face *f, struct buf *b)
     buf_printf(b,
         "],\"items\":{\"pushed\":%llu,\"acked\":%llu,\"taken\":%llu,"
         "\"refused\":%llu,\"asked\":%llu,\"answered\":%llu},"
-        "\"turned_away\":{\"network\":%llu,\"room\":%llu,\"failures\":%llu}",
+        "\"turned_away\":{\"network\":%llu,\"room\":%llu,\"tls\":%llu,"
+        "\"failures\":%llu}",
         (unsigned long long)n->pushed, (unsigned long long)n->acked,
         (unsigned long long)n->taken, (unsigned long long)n->refused,
         (unsigned long long)n->asked, (unsigned long long)n->answered,
         (unsigned long long)f->counts.refused_network,
         (unsigned long long)f->counts.refused_room,
+        (unsigned long long)f->counts.refused_tls,
         (unsigned long long)f->counts.failures);
 }
 
@@ -105,6 +109,8 @@ bool lan_face_answer(
 
 static int keep(struct lan_face *f, const struct lan_face_options *opt)
 {
+    int rc;
+
     if (opt->listen_n > LAN_LISTEN_MAX || opt->admit_n > LAN_ADMIT_MAX)
         return SYNCLINE_ELIMIT;
     f->opt = *opt;
@@ -129,7 +135,8 @@ static int keep(struct lan_face *f, const struct lan_face_options *opt)
         f->admit[i] = opt->admit[i];
     (void)snprintf(f->node_id, sizeof f->node_id, "%s",
         opt->node_id != NULL ? opt->node_id : "");
-    return lan_conns_make(f);
+    rc = lan_tls_make(f);
+    return rc == SYNCLINE_OK ? lan_conns_make(f) : rc;
 }
 
 static void lan_face_free(struct lan_face *f)
@@ -138,6 +145,7 @@ static void lan_face_free(struct lan_face *f)
         return;
     lan_conns_close(f);
     lan_near_close(f);
+    lan_tls_close(f);
     lan_kept_close(f);
     lan_exchange_free(f->exchange);
     lan_protocol_free(f->protocol);
@@ -206,6 +214,8 @@ int lan_face_start(struct lan_face *f, struct engine *e, struct errmsg *why)
     if (rc == SYNCLINE_OK && uv_timer_init(f->opt.loop, &f->tick) == 0)
         f->has_tick = true;
     f->tick.data = f;
+    if (rc == SYNCLINE_OK)
+        rc = lan_tls_open(f, why);
     if (rc == SYNCLINE_OK)
         rc = lan_conns_listen(f, why);
     if (rc == SYNCLINE_OK)

@@ -11,8 +11,15 @@
 #include "app/engine.h"
 #include "app/options.h"
 #include "faces/configsync/where.h"
+#include "io/tls_end.h"
 
 struct lan_face; /* opaque */
+
+enum lan_tls_mode {
+    LAN_TLS_OFF,
+    LAN_TLS_ON,  /* whoever comes or is called */
+    LAN_TLS_BOTH /* whoever comes as he likes; others are called by it first */
+};
 
 /* All is copied but the loop and the log. */
 struct lan_face_options {
@@ -30,6 +37,11 @@ struct lan_face_options {
     size_t admit_n;
     const struct option_addr *peers;
     size_t peers_n;
+    enum lan_tls_mode tls;
+    const char *tls_cert, *tls_key; /* files; NULL: one of our own */
+    const char *tls_ca; /* a file, or "system": who is vouched for; or NULL */
+    const struct tls_pin *tls_pins; /* or shows one of these */
+    size_t tls_pins_n;
     bool discovery;        /* says where we are, and calls whom it hears */
     const char *interface; /* NULL: all */
     uint64_t discovery_us, device_us;

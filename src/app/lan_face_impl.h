@@ -1,6 +1,7 @@
 /* lan_face_impl.h - what lan_face.c (beginning and end), lan_space.c (the
- * space), lan_conns.c (connections), lan_near.c (who is near) and lan_kept.c
- * (what is known of nodes) share. */
+ * space), lan_conns.c (connections), lan_wire.c (what carries them), lan_tls.c
+ * (certificates), lan_near.c (who is near) and lan_kept.c (what is known of
+ * nodes) share. */
 #ifndef SYNCLINE_APP_LAN_FACE_IMPL_H
 #define SYNCLINE_APP_LAN_FACE_IMPL_H
 
@@ -20,6 +21,8 @@ struct lan_conn;
 struct lan_peer;
 struct lan_kept;
 struct lan_near;
+struct lan_tls;
+struct lan_wire;
 
 struct lan_face {
     struct lan_face_options opt;
@@ -44,11 +47,12 @@ struct lan_face {
     struct lan_write *writes;
     struct lan_near *near; /* NULL: nobody is looked for */
     char *interface;
+    struct lan_tls *tls; /* NULL: there is none */
     struct lan_kept *kept;
     bool kept_changed;
     uint64_t kept_due_us;
     struct {
-        uint64_t refused_network, refused_room, failures;
+        uint64_t refused_network, refused_room, refused_tls, failures;
     } counts;
 };
 
@@ -78,6 +82,49 @@ void lan_peers_put(const struct lan_face *f, struct buf *b);
 void lan_peer_found(
     struct lan_face *f, const char *node, const struct netaddr *at);
 void lan_peer_lost(struct lan_face *f, const char *node);
+
+/* ---- lan_wire.c ---- */
+
+struct lan_wire_events {
+    void *ctx;
+    void (*on_open)(void *ctx); /* it may be sent to; of one that has come in
+                                   clear it is not called: it may at once */
+    void (*on_bytes)(void *ctx, struct slice bytes);
+    void (*on_end)(void *ctx, const char *why); /* once, but after a drop */
+};
+
+NODISCARD int lan_wire_call(struct lan_wire **out, struct lan_face *f,
+    const char *host, uint16_t port, bool secure,
+    const struct lan_wire_events *ev);
+/* One that has come; of_stream is to be given to it. */
+NODISCARD int lan_wire_take(struct lan_wire **out, struct lan_face *f,
+    struct stream *s, struct stream_events *of_stream,
+    const struct lan_wire_events *ev);
+void lan_wire_send(struct lan_wire *w, struct slice bytes);
+size_t lan_wire_queued(const struct lan_wire *w);
+bool lan_wire_is_open(const struct lan_wire *w);
+/* What is queued is sent; then on_end. */
+void lan_wire_close(struct lan_wire *w);
+void lan_wire_drop(struct lan_wire *w);
+bool lan_wire_is_secure(const struct lan_wire *w);
+/* Of the certificate that the other end has shown; "" if none. */
+const char *lan_wire_print(const struct lan_wire *w);
+
+/* ---- lan_tls.c ---- */
+
+NODISCARD int lan_tls_make(struct lan_face *f);
+NODISCARD int lan_tls_open(struct lan_face *f, struct errmsg *why);
+/* Reads files again that have changed. */
+uint64_t lan_tls_tick(struct lan_face *f, uint64_t now_us);
+void lan_tls_close(struct lan_face *f);
+/* NULL: no TLS is spoken. */
+struct tls_rules *lan_tls_rules(struct lan_face *f);
+bool lan_tls_verifies(const struct lan_face *f);
+bool lan_tls_takes_plain(const struct lan_face *f);
+/* By TLS? tried: that has failed, the last time. */
+bool lan_tls_calls(const struct lan_face *f, bool tried);
+/* Members of the status, with their comma in front. */
+void lan_tls_put(const struct lan_face *f, struct buf *b);
 
 /* ---- lan_near.c ---- */
 

@@ -6,11 +6,13 @@
 #define SECRET_MAX 4096
 #define US UINT64_C(1000000)
 #define PEERS_MAX OPTIONS_ADDRS_MAX
+#define LAN_PINS_MAX 64
 
 struct lists {
     struct netaddr listen[OPTIONS_BIND_MAX];
     struct network admit[OPTIONS_ADMIT_MAX];
     struct option_addr peers[PEERS_MAX];
+    struct tls_pin pins[LAN_PINS_MAX];
     struct buf secret, path;
 };
 
@@ -71,6 +73,60 @@ static int read_peers(struct lan_face_options *out, struct lists *l,
     return SYNCLINE_OK;
 }
 
+static const char *or_null(const char *s)
+{
+    return s[0] != 0 ? s : NULL;
+}
+
+static int read_pins(struct lan_face_options *out, struct lists *l,
+    const struct options *o, struct errmsg *why)
+{
+    out->tls_pins = l->pins;
+    out->tls_pins_n = options_list_n(o, "lansync.tls_pins");
+    if (out->tls_pins_n > LAN_PINS_MAX)
+        return too_many(why, "lansync.tls_pins", LAN_PINS_MAX);
+    for (size_t i = 0; i < out->tls_pins_n; i++) {
+        const char *text = options_list(o, "lansync.tls_pins", i);
+
+        if (tls_pin_parse(&l->pins[i], slice_str(text)) != SYNCLINE_OK)
+            return errmsg_set(why, SYNCLINE_EINVAL,
+                "lansync.tls_pins: %.100s: no fingerprint; write the SHA-256 "
+                "of a certificate, as the other node's status shows it",
+                text);
+    }
+    return SYNCLINE_OK;
+}
+
+/* What is named for HTTPS is good for this, too. A file may hold both. */
+static int read_tls(struct lan_face_options *out, struct lists *l,
+    const struct options *o, struct errmsg *why)
+{
+    const char *mode = options_str(o, "lansync.tls");
+
+    out->tls = strcmp(mode, "true") == 0 ? LAN_TLS_ON
+        : strcmp(mode, "both") == 0      ? LAN_TLS_BOTH
+                                         : LAN_TLS_OFF;
+    out->tls_ca = or_null(options_str(o, "lansync.tls_ca"));
+    out->tls_cert = or_null(options_str(o, "lansync.tls_cert"));
+    out->tls_key = or_null(options_str(o, "lansync.tls_key"));
+    if (out->tls_cert == NULL && out->tls_key != NULL)
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "lansync.tls_key is named without lansync.tls_cert: name both, or "
+            "neither");
+    if (out->tls_cert == NULL) {
+        out->tls_cert = or_null(options_str(o, "tls.cert"));
+        out->tls_key = or_null(options_str(o, "tls.key"));
+    }
+    if (out->tls_key == NULL)
+        out->tls_key = out->tls_cert;
+    if (out->tls == LAN_TLS_OFF &&
+        (out->tls_ca != NULL || options_list_n(o, "lansync.tls_pins") > 0))
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "lansync.tls_ca and lansync.tls_pins say whom to trust by TLS, but "
+            "lansync.tls is false: set it to true");
+    return read_pins(out, l, o, why);
+}
+
 /* A line's end behind it is the editor's. */
 static int read_secret(struct lan_face_options *out, struct lists *l,
     const struct options *o, struct errmsg *why)
@@ -104,11 +160,6 @@ static int read_secret(struct lan_face_options *out, struct lists *l,
     return rc;
 }
 
-static const char *or_null(const char *s)
-{
-    return s[0] != 0 ? s : NULL;
-}
-
 static int make(struct lan_face **out, struct lan_face_options *opt,
     struct lists *l, const struct options *o, struct errmsg *why)
 {
@@ -118,6 +169,8 @@ static int make(struct lan_face **out, struct lan_face_options *opt,
         rc = read_admit(opt, l, o, why);
     if (rc == SYNCLINE_OK)
         rc = read_peers(opt, l, o, why);
+    if (rc == SYNCLINE_OK)
+        rc = read_tls(opt, l, o, why);
     if (rc == SYNCLINE_OK)
         rc = read_secret(opt, l, o, why);
     return rc == SYNCLINE_OK ? lan_face_new(out, opt) : rc;

@@ -14,14 +14,17 @@ enum state { RESOLVING, CONNECTING, SHAKING, OPEN, CLOSING, ENDED };
 
 struct stream {
     uv_tcp_t tcp;
+    uv_loop_t *loop;
     struct stream_events events;
     enum state state;
     bool is_muted; /* nothing is called back */
     bool is_held, is_reading;
     bool is_resolving; /* its request is libuv's */
+    bool is_retrying;  /* its socket is closing, another one follows */
     bool is_closed;    /* libuv has let the socket go */
     uint16_t port;
-    struct tls_client *tls; /* NULL: plain */
+    struct addrinfo *found, *next; /* of the name; the next to be tried */
+    struct tls_end *tls;           /* NULL: plain */
     struct buf plain, wire;
     size_t writing;
     uv_getaddrinfo_t resolving;
@@ -42,7 +45,9 @@ static void free_stream(struct stream *s)
         return;
     if (!s->is_muted && s->events.on_end != NULL)
         s->events.on_end(s->events.ctx, s->why.text);
-    tls_client_free(s->tls);
+    tls_end_free(s->tls);
+    if (s->found != NULL)
+        uv_freeaddrinfo(s->found);
     buf_free(&s->plain);
     buf_free(&s->wire);
     free(s);
@@ -64,7 +69,8 @@ static void end(struct stream *s, const char *why)
     (void)errmsg_set(&s->why, 0, "%s", why);
     if (s->is_resolving)
         (void)uv_cancel((uv_req_t *)&s->resolving);
-    uv_close((uv_handle_t *)&s->tcp, on_closed);
+    if (!s->is_retrying)
+        uv_close((uv_handle_t *)&s->tcp, on_closed);
 }
 
 /* ---- sending ---- */
@@ -134,7 +140,7 @@ void stream_send(struct stream *s, struct slice bytes)
         write_out(s, bytes);
         return;
     }
-    if (tls_client_write(s->tls, bytes, &s->wire) != SYNCLINE_OK)
+    if (tls_end_write(s->tls, bytes, &s->wire) != SYNCLINE_OK)
         end(s, "TLS failed");
     else
         write_out(s, buf_slice(&s->wire));
@@ -170,11 +176,11 @@ static void tell_bytes(struct stream *s, struct slice bytes)
 static void feed_tls(struct stream *s, struct slice in)
 {
     struct errmsg why = { "TLS failed" };
-    int rc = tls_client_feed(s->tls, in, &s->plain, &s->wire, &why);
+    int rc = tls_end_feed(s->tls, in, &s->plain, &s->wire, &why);
 
     write_out(s, buf_slice(&s->wire));
     buf_clear(&s->wire);
-    if (s->state == SHAKING && tls_client_is_up(s->tls)) {
+    if (s->state == SHAKING && tls_end_is_up(s->tls)) {
         s->state = OPEN;
         if (!s->is_muted)
             s->events.on_open(s->events.ctx);
@@ -222,6 +228,11 @@ void stream_close(struct stream *s)
 {
     if (s->state == ENDED)
         return;
+    if (s->state == OPEN && s->tls != NULL) {
+        tls_end_shut(s->tls, &s->wire);
+        write_out(s, buf_slice(&s->wire));
+        buf_clear(&s->wire);
+    }
     if (s->state == OPEN && s->writing > 0) {
         s->state = CLOSING;
         s->is_held = false; /* so that its end is seen */
@@ -237,7 +248,55 @@ void stream_drop(struct stream *s)
     end(s, "dropped");
 }
 
+bool stream_is_secure(const struct stream *s)
+{
+    return s->tls != NULL;
+}
+
+const char *stream_print(const struct stream *s)
+{
+    return s->tls != NULL ? tls_end_print(s->tls) : "";
+}
+
+int stream_secure(struct stream *s, struct tls_rules *rules, struct slice first)
+{
+    int rc = s->state == OPEN && s->tls == NULL ? tls_end_accept(&s->tls, rules)
+                                                : SYNCLINE_ECLOSED;
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    s->state = SHAKING;
+    feed_tls(s, first);
+    return SYNCLINE_OK;
+}
+
 /* ---- calling ---- */
+
+static void connect_next(struct stream *s);
+
+static void on_retry(uv_handle_t *h)
+{
+    struct stream *s = h->data;
+
+    s->is_retrying = false;
+    if (s->state == ENDED) {
+        on_closed(h);
+        return;
+    }
+    (void)uv_tcp_init(s->loop, &s->tcp); /* without a socket it cannot fail */
+    connect_next(s);
+}
+
+/* A name may have several addresses, of which one answers. */
+static void try_next(struct stream *s, const char *why)
+{
+    if (s->next == NULL) {
+        end(s, why);
+        return;
+    }
+    s->is_retrying = true;
+    uv_close((uv_handle_t *)&s->tcp, on_retry);
+}
 
 static void on_connected(uv_connect_t *req, int status)
 {
@@ -246,7 +305,8 @@ static void on_connected(uv_connect_t *req, int status)
     if (s->state == ENDED)
         return;
     if (status != 0) {
-        end(s, uv_strerror(status));
+        if (!s->is_retrying)
+            try_next(s, uv_strerror(status));
         return;
     }
     (void)uv_tcp_nodelay(&s->tcp, 1);
@@ -258,32 +318,35 @@ static void on_connected(uv_connect_t *req, int status)
         s->events.on_open(s->events.ctx);
 }
 
+static void connect_next(struct stream *s)
+{
+    struct sockaddr_storage to;
+    struct netaddr at = netaddr_of(s->next->ai_addr);
+    int rc;
+
+    s->next = s->next->ai_next;
+    at.port = s->port;
+    s->connecting.data = s;
+    s->state = CONNECTING;
+    rc = sockaddr_of(&to, &at) ? uv_tcp_connect(&s->connecting, &s->tcp,
+                                     (const struct sockaddr *)&to, on_connected)
+                               : UV_EINVAL;
+    if (rc != 0)
+        try_next(s, uv_strerror(rc));
+}
+
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 {
     struct stream *s = req->data;
-    struct sockaddr_storage to;
-    struct netaddr at;
-    int rc = status;
 
     s->is_resolving = false;
-    if (s->state == ENDED) {
-        uv_freeaddrinfo(ai);
+    s->found = s->next = ai;
+    if (s->state == ENDED)
         free_stream(s);
-        return;
-    }
-    if (rc == 0) {
-        at = netaddr_of(ai->ai_addr);
-        at.port = s->port;
-        s->connecting.data = s;
-        s->state = CONNECTING;
-        rc = sockaddr_of(&to, &at)
-            ? uv_tcp_connect(&s->connecting, &s->tcp,
-                  (const struct sockaddr *)&to, on_connected)
-            : UV_EINVAL;
-    }
-    uv_freeaddrinfo(ai);
-    if (rc != 0)
-        end(s, uv_strerror(rc));
+    else if (status != 0 || ai == NULL)
+        end(s, uv_strerror(status != 0 ? status : UV_EAI_NODATA));
+    else
+        connect_next(s);
 }
 
 static int stream_new(struct stream **out, uv_loop_t *loop)
@@ -297,12 +360,13 @@ static int stream_new(struct stream **out, uv_loop_t *loop)
         return SYNCLINE_ENOMEM;
     }
     s->tcp.data = s;
+    s->loop = loop;
     *out = s;
     return SYNCLINE_OK;
 }
 
 int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
-    uint16_t port, struct tls_roots *roots, const struct stream_events *events)
+    uint16_t port, struct tls_rules *rules, const struct stream_events *events)
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
         .ai_flags = AI_ADDRCONFIG };
@@ -314,8 +378,8 @@ int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
     s->events = *events;
     s->port = port;
     s->resolving.data = s;
-    if (roots != NULL)
-        rc = tls_client_new(&s->tls, roots, host);
+    if (rules != NULL)
+        rc = tls_end_call(&s->tls, rules, host);
     if (rc == SYNCLINE_OK &&
         uv_getaddrinfo(loop, &s->resolving, on_resolved, host, NULL, &hints) !=
             0)

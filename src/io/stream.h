@@ -12,23 +12,32 @@
 #include <uv.h>
 
 #include "core/netaddr.h"
-#include "io/tls_client.h"
+#include "io/tls_end.h"
 
 struct stream; /* opaque; frees itself */
 
 struct stream_events {
     void *ctx;
-    void (*on_open)(void *ctx); /* of one that calls; it may be sent to */
+    void (*on_open)(void *ctx); /* of one that calls, or goes on by TLS; it may
+                                   be sent to */
     void (*on_bytes)(void *ctx, struct slice bytes);
     void (*on_room)(void *ctx); /* all that was queued has left; or NULL */
     void (*on_end)(void *ctx, const char *why);
 };
 
-/* roots NULL: plain TCP. host: a name, or an address without brackets. The
- * outcome comes as on_open or on_end. */
+/* rules NULL: plain TCP. host: a name, of whose addresses one after the other
+ * is tried, or an address without brackets. The outcome comes as on_open or
+ * on_end. */
 NODISCARD int stream_connect(struct stream **out, uv_loop_t *loop,
-    const char *host, uint16_t port, struct tls_roots *roots,
+    const char *host, uint16_t port, struct tls_rules *rules,
     const struct stream_events *events);
+/* One that has come goes on by TLS, of which first has been read already:
+ * on_open, or on_end, and no on_bytes before. From within on_bytes, too. */
+NODISCARD int stream_secure(
+    struct stream *s, struct tls_rules *rules, struct slice first);
+bool stream_is_secure(const struct stream *s);
+/* Of the certificate that the other end has shown; "" if none. */
+const char *stream_print(const struct stream *s);
 /* Only when it is open: of one that calls, after on_open. */
 void stream_send(struct stream *s, struct slice bytes);
 bool stream_is_open(const struct stream *s);

@@ -279,11 +279,15 @@ class Node:
     # What it is told to do.
 
     async def do_serve(self, port=0, cert=None, key=None, host="127.0.0.1",
-                       rude=False):
+                       ca=None, rude=False):
+        """ca: who comes must show a certificate that it vouches for."""
         context = None
         if cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(cert, key)
+            if ca:
+                context.load_verify_locations(ca)
+                context.verify_mode = ssl.CERT_REQUIRED
 
         async def come(reader, writer):
             if rude:  # as one version does, always
@@ -323,14 +327,25 @@ class Node:
     async def do_near(self):
         return self.near
 
-    async def do_connect(self, port, token=None, tls=False, asks=True):
+    async def do_connect(self, port, token=None, tls=False, asks=True,
+                         host="127.0.0.1", ca=None, cert=None, key=None,
+                         version=None):
+        """ca: the server must show a certificate that it vouches for. cert:
+        what we show."""
         context = None
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+            if ca:
+                context.load_verify_locations(ca)
+            else:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if cert:
+                context.load_cert_chain(cert, key)
+            if version:
+                context.maximum_version = ssl.TLSVersion[version]
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port, ssl=context)
+            host, port, ssl=context)
         link = Link(self, reader, writer, False)
         self.links.add(link)
         asyncio.ensure_future(link.run())
