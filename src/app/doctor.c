@@ -1,6 +1,7 @@
 #include "app/doctor.h"
 
 #include "app/engine_impl.h"
+#include "base/text.h"
 #include "io/clock.h"
 
 #include <stdio.h>
@@ -460,6 +461,31 @@ static bool check_copies(const struct json *status, const struct exam *x)
     return twice;
 }
 
+/* Of older nodes: what they are not told, as no message can hold it. */
+static void check_lansync(const struct json *lansync, const struct exam *x)
+{
+    static const char *const where[] = { "key", "node_id", NULL };
+    const struct json *list = json_get(lansync, "lacking");
+    char text[512];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        const struct slice key = utf8_cut(json_get_str(v, "key"), 200);
+        const struct slice node = utf8_cut(json_get_str(v, "node_id"), 100);
+
+        (void)snprintf(text, sizeof text,
+            "the LAN-sync node %.*s is not told of %.*s: a message with it "
+            "takes %.1f MiB, which is too long",
+            SLICE_FMT(node), SLICE_FMT(key),
+            (double)json_get_int(v, "bytes", 0) / (1 << 20));
+        put_check_of(x,
+            &(const struct doctor_finding){ .name = "lansync-item",
+                .level = "warn",
+                .what = text,
+                .advice = "make it smaller, or part it: then it is told" },
+            v, where);
+    }
+}
+
 /* A replica is for ever; a thousand of them come of something. */
 static void check_replicas(const struct json *space, const struct exam *x)
 {
@@ -549,6 +575,7 @@ void doctor_look(
     check_unopened(status, &x);
     check_relays(status, &x);
     check_withheld(status, &x);
+    check_lansync(json_get(status, "lansync"), &x);
 }
 
 static void print_finding(void *ctx, const struct doctor_finding *f)

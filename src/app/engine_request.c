@@ -45,12 +45,14 @@ static struct slice view_doctor(
 {
     struct arena a = { 0 };
     struct json *v = NULL;
+    struct buf whole = { 0 };
 
-    (void)c;
+    answer = view_status(e, c, answer, &whole);
     if (json_parse(&v, answer, JSON_STRICT, &a, NULL) != SYNCLINE_OK)
         v = NULL;
     doctor_examine(e, v, b);
     arena_free(&a);
+    buf_free(&whole);
     return buf_slice(b);
 }
 

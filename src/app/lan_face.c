@@ -73,16 +73,21 @@ static void put_status(const struct lan_face *f, struct buf *b)
     lan_near_put(f, b);
     buf_printf(b,
         "],\"items\":{\"pushed\":%llu,\"acked\":%llu,\"taken\":%llu,"
-        "\"refused\":%llu,\"asked\":%llu,\"answered\":%llu},"
+        "\"refused\":%llu,\"asked\":%llu,\"answered\":%llu,"
+        "\"too_long\":%llu},"
         "\"turned_away\":{\"network\":%llu,\"room\":%llu,\"tls\":%llu,"
         "\"failures\":%llu}",
         (unsigned long long)n->pushed, (unsigned long long)n->acked,
         (unsigned long long)n->taken, (unsigned long long)n->refused,
         (unsigned long long)n->asked, (unsigned long long)n->answered,
+        (unsigned long long)n->too_long,
         (unsigned long long)f->counts.refused_network,
         (unsigned long long)f->counts.refused_room,
         (unsigned long long)f->counts.refused_tls,
         (unsigned long long)f->counts.failures);
+    buf_put_str(b, ",\"lacking\":[");
+    lan_kept_put_lacks(f, b);
+    buf_put_u8(b, ']');
 }
 
 void lan_face_put_status(const struct lan_face *f, struct buf *b)

@@ -49,7 +49,7 @@ struct lan_face {
     char *interface;
     struct lan_tls *tls; /* NULL: there is none */
     struct lan_kept *kept;
-    bool kept_changed;
+    bool kept_changed, kept_lacks; /* kept_lacks: some node may lack some */
     uint64_t kept_due_us;
     struct {
         uint64_t refused_network, refused_room, refused_tls, failures;
@@ -141,6 +141,11 @@ void lan_kept_recall(
     const struct lan_face *f, const char *node, char *acked, char *asked);
 void lan_kept_note(
     struct lan_face *f, const char *node, const char *acked, const char *asked);
+/* The node is not told of that item, which takes so many bytes; 0: it is. */
+void lan_kept_lacks(
+    struct lan_face *f, const char *node, struct slice key, size_t bytes);
+/* Elements of an array: such items. */
+void lan_kept_put_lacks(const struct lan_face *f, struct buf *b);
 /* Writes what has changed; when it is due, 0: it is written. */
 uint64_t lan_kept_tick(struct lan_face *f, uint64_t now_us);
 void lan_kept_close(struct lan_face *f);

@@ -257,6 +257,12 @@ static void on_keep(
     lan_kept_note(ctx, node, acked, asked);
 }
 
+static void on_lacks(
+    void *ctx, const char *node, struct slice key, size_t bytes)
+{
+    lan_kept_lacks(ctx, node, key, bytes);
+}
+
 static void on_log(void *ctx, const char *text)
 {
     struct lan_face *f = ctx;
@@ -273,6 +279,7 @@ struct lan_exchange_port lan_space_port(struct lan_face *f)
         .write = on_write,
         .recall = on_recall,
         .keep = on_keep,
+        .lacks = on_lacks,
         .log = on_log };
 }
 

@@ -156,6 +156,43 @@ def a_deletion_while_a_node_was_away():
         equal(_shown(node), {}, "what is there")
 
 
+def an_item_that_is_too_long():
+    """It is passed over and told of, also after a restart; all others go on,
+    and it does as well, once it is shorter."""
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old", "v2")
+        old.do("connect", port=s.port())
+        node.put("before", {"n": 1}, "lan")
+        node.put("long", {"t": "\u00f6" * (3 << 20)}, "lan")
+        node.put("behind", {"n": 2}, "lan")
+        old.shows({"before": {"n": 1}, "behind": {"n": 2}})
+
+        def told():
+            return [e for e in node.call("errors")["errors"]
+                    if e["code"] == "lansync-item"]
+
+        def is_told():
+            found = wait_for("it is told", told)[0]
+            holds(found["what"], "old is not told of long: ", "18.0 MiB")
+            equal(found["where"], {"key": "long", "node_id": "old"}, "where")
+            checks = [c for c in node.call("doctor")["checks"]
+                      if c["name"] == "lansync-item"]
+            equal(len(checks), 1, "what the doctor says")
+
+        is_told()
+        old.do("cut")
+        node.stop()
+        node.start()
+        is_told()
+        old.do("connect", port=s.port())
+        node.put("long", {"t": "short"}, "lan")
+        old.shows({"before": {"n": 1}, "behind": {"n": 2},
+                   "long": {"t": "short"}})
+        equal(node.call("lansync")["lacking"], [], "what it lacks")
+        wait_for("it is over", lambda: not [
+            e for e in told() if e["state"] == "open"])
+
+
 def four_nodes_converge():
     """Two of ours and one of either generation at each of them."""
     with Scene("a", "b") as s:

@@ -79,3 +79,67 @@ TEST(a_cable_that_was_out)
     }
     two_close(&t);
 }
+
+static void local_both(struct two *t, const char *value)
+{
+    gate_local(t->a, "put", "before", "{\"n\":1}");
+    gate_local(t->a, "put", "long", value);
+    gate_local(t->a, "put", "behind", "{\"n\":2}");
+}
+
+/* What is too long for a message is told as such, and the others are told;
+ * once it is shorter it is told as any other. */
+TEST(an_item_that_is_too_long)
+{
+    struct two t = two_open();
+    struct buf b = { 0 };
+
+    buf_put_str(&b, "{\"t\":\"");
+    for (unsigned i = 0; i < LAN_MESSAGE_MAX / 6; i++)
+        buf_put_str(&b, "\xc3\xb6"); /* six bytes, as they write it */
+    buf_put(&b, "\"}", 3);
+    CHECK_OK(buf_status(&b));
+    local_both(&t, (const char *)b.ptr);
+    gates_connect(t.a, t.b);
+    CHECK_UINT(t.a->lacks_n, 1);
+    CHECK(t.a->lacks_bytes > LAN_MESSAGE_MAX);
+    gate_check_value(t.b, "long", "");
+    gate_check_value(t.b, "before", "{\"n\":1}");
+    gate_check_value(t.b, "behind", "{\"n\":2}");
+    gate_local(t.a, "put", "later", "{\"n\":3}");
+    (void)gates_run(t.a, t.b);
+    gate_check_value(t.b, "later", "{\"n\":3}");
+    gate_local(t.a, "put", "long", "{\"t\":\"short\"}");
+    (void)gates_run(t.a, t.b);
+    gate_check_value(t.b, "long", "{\"t\":\"short\"}");
+    CHECK_UINT(t.a->lacks_n, 0);
+    buf_free(&b);
+    two_close(&t);
+}
+
+/* Many that are long, but not too long, take several messages, also where
+ * they are asked for. */
+TEST(items_that_are_long)
+{
+    struct two t = two_open();
+    struct buf b = { 0 };
+    char key[32];
+
+    buf_put_str(&b, "{\"t\":\"");
+    for (unsigned i = 0; i < (3u << 20); i++)
+        buf_put_u8(&b, 'x');
+    buf_put(&b, "\"}", 3);
+    for (unsigned i = 0; i < 8; i++) {
+        (void)snprintf(key, sizeof key, "long-%u", i);
+        gate_local(t.a, "put", key, (const char *)b.ptr);
+    }
+    gates_connect(t.a, t.b);
+    for (unsigned i = 0; i < 8; i++) {
+        (void)snprintf(key, sizeof key, "long-%u", i);
+        gate_check_value(t.b, key, (const char *)b.ptr);
+    }
+    CHECK_UINT(t.a->lacks_n, 0);
+    CHECK_UINT(lan_exchange_counts(t.a->x)->answered, 8);
+    buf_free(&b);
+    two_close(&t);
+}

@@ -83,6 +83,20 @@ static void on_keep(
     (void)snprintf(g->asked_point, sizeof g->asked_point, "%s", asked);
 }
 
+static void on_lacks(
+    void *ctx, const char *node, struct slice key, size_t bytes)
+{
+    struct gate *g = ctx;
+
+    CHECK(node[0] != 0);
+    if (!slice_is(key, "long"))
+        CHECK_UINT(bytes, 0);
+    if (slice_is(key, "long")) {
+        g->lacks_n = bytes > 0;
+        g->lacks_bytes = bytes;
+    }
+}
+
 /* ---- the link ---- */
 
 static int draw(void *ctx, uint8_t *out, size_t n)
@@ -155,7 +169,8 @@ static void gate_open(struct gate *g, const char *name)
         .unwatch = on_unwatch,
         .write = on_write,
         .recall = on_recall,
-        .keep = on_keep };
+        .keep = on_keep,
+        .lacks = on_lacks };
     const struct lan_protocol_options protocol = { .node_id = name,
         .node_name = name,
         .key = SLICE_LIT(KEY),

@@ -34,7 +34,8 @@ struct gate {
     struct reply replies[ASKED_MAX];
     uint64_t replies_n;
     char acked[LAN_CURSOR_MAX], asked_point[LAN_CURSOR_MAX];
-    uint64_t number; /* of the link */
+    uint64_t number;             /* of the link */
+    size_t lacks_n, lacks_bytes; /* items that the other is not told of */
 };
 
 struct two {

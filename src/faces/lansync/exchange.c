@@ -6,7 +6,6 @@
 #include "base/hash.h"
 #include "faces/lansync/exchange_impl.h"
 
-#define BATCH_BYTES ((size_t)1 << 20)
 #define TRIES_MAX 3
 
 struct lan_side *side_of(struct lan_exchange *x, uint64_t number)
@@ -148,18 +147,70 @@ bool event_item(struct lan_exchange *x, struct lan_item *out,
     return value == NULL || lan_item_of(out, value, a) == SYNCLINE_OK;
 }
 
-int batch_add(struct lan_batch *b, const struct lan_item *item)
+static void tell_lacks(struct lan_side *s, struct slice key, size_t bytes)
 {
-    struct json *made, *kept;
+    if (s->x->port.lacks != NULL)
+        s->x->port.lacks(s->x->port.ctx, s->node, key, bytes);
+}
 
+static int measure(size_t *out, const struct json *v)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    json_print(&b, v, JSON_PLAIN);
+    *out = b.len;
+    rc = buf_status(&b);
+    buf_free(&b);
+    return rc;
+}
+
+/* Of a message 1/16 is for what is gathered, and one more for what is not
+ * items: whatever comes last fits. */
+static size_t batch_bytes(const struct lan_side *s)
+{
+    return lan_link_message_max(s->link) / 16;
+}
+
+static size_t item_bytes(const struct lan_side *s)
+{
+    return lan_link_message_max(s->link) / 8 * 7;
+}
+
+bool batch_is_full(const struct lan_side *s, const struct lan_batch *b)
+{
+    return b->items != NULL &&
+        (b->items->n >= LAN_BATCH_MAX || b->bytes >= batch_bytes(s));
+}
+
+static int add_kept(struct lan_batch *b, const struct json *made)
+{
     if (b->items == NULL)
         b->items = json_new(&b->arena, JSON_ARRAY);
-    made = lan_item_make(item, &b->arena);
-    kept = made != NULL ? json_copy(made, &b->arena) : NULL;
-    if (json_append(b->items, kept) == NULL)
-        return SYNCLINE_ENOMEM;
-    b->bytes = b->arena.used;
-    return SYNCLINE_OK;
+    return json_append(b->items, json_copy(made, &b->arena)) != NULL
+        ? SYNCLINE_OK
+        : SYNCLINE_ENOMEM;
+}
+
+int batch_add(
+    struct lan_side *s, struct lan_batch *b, const struct lan_item *item)
+{
+    struct arena a = { 0 };
+    const struct json *made = lan_item_make(item, &a);
+    size_t bytes = 0;
+    int rc = made != NULL ? measure(&bytes, made) : SYNCLINE_ENOMEM;
+
+    if (rc == SYNCLINE_OK && bytes > item_bytes(s)) {
+        s->x->counts.too_long++;
+        tell_lacks(s, item->id, bytes);
+        rc = SYNCLINE_ELIMIT;
+    } else if (rc == SYNCLINE_OK) {
+        rc = add_kept(b, made);
+        b->bytes += bytes + 2;
+        tell_lacks(s, item->id, 0);
+    }
+    arena_free(&a);
+    return rc;
 }
 
 void batch_clear(struct lan_batch *b)
@@ -177,12 +228,6 @@ void batch_note(struct lan_batch *b, const struct json *event)
         memcpy(b->cursor, cursor.ptr, cursor.len);
         b->cursor[cursor.len] = 0;
     }
-}
-
-static bool is_full(const struct lan_batch *b)
-{
-    return b->items != NULL &&
-        (b->items->n >= LAN_BATCH_MAX || b->bytes >= BATCH_BYTES);
 }
 
 /* ---- pushing ---- */
@@ -262,20 +307,22 @@ static void push_event(
 
     if (json_get_bool(event, "resync", false))
         s->gathering.cursor[0] = 0;
-    if (json_get(event, "key") != NULL && !side_was_told(s, event))
+    if (json_get(event, "key") != NULL && side_was_told(s, event))
+        tell_lacks(s, json_get_str(event, "key"), 0);
+    else if (json_get(event, "key") != NULL)
         rc = event_item(s->x, &item, event, &a)
-            ? batch_add(&s->gathering, &item)
+            ? batch_add(s, &s->gathering, &item)
             : SYNCLINE_ENOMEM;
     arena_free(&a);
-    if (rc != SYNCLINE_OK) {
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ELIMIT) {
         give_up(s, "memory ran out");
         return;
     }
     batch_note(&s->gathering, event);
     s->is_live = s->is_live || json_get_bool(event, "live", false);
-    if (s->is_live || is_full(&s->gathering))
+    if (s->is_live || batch_is_full(s, &s->gathering))
         side_push(s, now_us);
-    if (is_full(&s->gathering) && !s->is_paused && !s->is_deaf) {
+    if (batch_is_full(s, &s->gathering) && !s->is_paused && !s->is_deaf) {
         s->is_paused = true;
         s->x->port.pace(s->x->port.ctx, s->number, true);
     }

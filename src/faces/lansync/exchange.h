@@ -9,7 +9,8 @@
  * - No echo: what a node has told of is not told to it again, as long as it is
  *   what has become of the item.
  * - A node that is away is told, when it comes back, what it has not
- *   acknowledged, deletions too. */
+ *   acknowledged, deletions too.
+ * - An item that is too long for a message keeps nothing else back. */
 #ifndef SYNCLINE_FACES_LANSYNC_EXCHANGE_H
 #define SYNCLINE_FACES_LANSYNC_EXCHANGE_H
 
@@ -37,11 +38,14 @@ struct lan_exchange_port {
     void (*recall)(void *ctx, const char *node, char *acked, char *asked);
     void (*keep)(
         void *ctx, const char *node, const char *acked, const char *asked);
+    /* The node is not told of this item: a message that holds it would have
+     * so many bytes, and be too long. 0: it is, or need not be. May be NULL. */
+    void (*lacks)(void *ctx, const char *node, struct slice key, size_t bytes);
     void (*log)(void *ctx, const char *text); /* may be NULL */
 };
 
-struct lan_exchange_counts {
-    uint64_t pushed, acked, taken, refused, asked, answered; /* items */
+struct lan_exchange_counts { /* of items */
+    uint64_t pushed, acked, taken, refused, asked, answered, too_long;
 };
 
 /* node: our own name, of items that were written here; copied. */

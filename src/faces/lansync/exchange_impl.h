@@ -11,8 +11,8 @@
 /* Items on their way to a node. */
 struct lan_batch {
     struct arena arena;
-    struct json *items; /* an array; NULL: there is none */
-    size_t bytes;
+    struct json *items;          /* an array; NULL: there is none */
+    size_t bytes;                /* on the wire */
     char cursor[LAN_CURSOR_MAX]; /* of the last event that is in it */
 };
 
@@ -87,7 +87,10 @@ bool side_was_told(const struct lan_side *s, const struct json *event);
 /* An event as an item, if it is one. False: memory ran out. */
 bool event_item(struct lan_exchange *x, struct lan_item *out,
     const struct json *event, struct arena *a);
-NODISCARD int batch_add(struct lan_batch *b, const struct lan_item *item);
+/* ELIMIT: it is too long for any message of that side's; it is told so. */
+NODISCARD int batch_add(
+    struct lan_side *s, struct lan_batch *b, const struct lan_item *item);
+bool batch_is_full(const struct lan_side *s, const struct lan_batch *b);
 void batch_clear(struct lan_batch *b);
 void batch_note(struct lan_batch *b, const struct json *event);
 

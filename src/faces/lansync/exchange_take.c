@@ -320,11 +320,13 @@ void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
     if (json_get(event, "key") != NULL && !side_was_told(s, event)) {
         rc = event_item(x, &item, event, &a) ? SYNCLINE_OK : SYNCLINE_ENOMEM;
         if (rc == SYNCLINE_OK && item.time_us >= q->since_us)
-            rc = batch_add(&q->batch, &item);
+            rc = batch_add(s, &q->batch, &item);
     }
     arena_free(&a);
     batch_note(&q->batch, event);
-    if (rc == SYNCLINE_OK && !is_live &&
+    if (rc == SYNCLINE_ELIMIT)
+        rc = SYNCLINE_OK;
+    if (rc == SYNCLINE_OK && !is_live && !batch_is_full(s, &q->batch) &&
         (q->batch.items == NULL || q->batch.items->n < q->limit))
         return;
     x->port.unwatch(x->port.ctx, q->watch);

@@ -413,6 +413,11 @@ int lan_link_uuid(struct lan_link *l, char out[LAN_UUID_LEN + 1])
     return lan_uuid(l->opt.protocol, out);
 }
 
+size_t lan_link_message_max(const struct lan_link *l)
+{
+    return l->opt.message_max;
+}
+
 bool lan_link_is_open(const struct lan_link *l)
 {
     return l->state == LAN_OPEN;
