@@ -91,7 +91,7 @@ static bool is_plain(uint8_t c)
 /* The first byte that is not plain. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 {
-    at += json_plain_words(SLICE(at, (size_t)(end - at)));
+    at += json_plain_words(SLICE(at, (size_t)(end - at)), false);
     while (at < end && is_plain(*at))
         at++;
     return at;

@@ -8,8 +8,8 @@
 
 /* Of the bytes at the start of s, as many as are found to be plain eight at a
  * time. In `odd` a byte's top bit shows at least one that is below 0x20, a
- * quote, a backslash or beyond ASCII, if there is any. */
-static inline size_t json_plain_words(struct slice s)
+ * quote, a backslash, beyond ASCII, or 0x7f if that is odd, if there is any. */
+static inline size_t json_plain_words(struct slice s, bool del_is_odd)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     size_t i = 0;
@@ -18,8 +18,8 @@ static inline size_t json_plain_words(struct slice s)
         uint64_t w, odd;
 
         memcpy(&w, s.ptr + i, sizeof w);
-        odd = w | (w - ones * 0x20) | ((w ^ ones * '"') - ones) |
-            ((w ^ ones * '\\') - ones);
+        odd = w | (w + ones * del_is_odd) | (w - ones * 0x20) |
+            ((w ^ ones * '"') - ones) | ((w ^ ones * '\\') - ones);
         if ((odd & ones * 0x80) != 0)
             break;
     }

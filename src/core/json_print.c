@@ -114,10 +114,8 @@ static size_t put_beyond_ascii(struct buf *b, struct slice s)
 static size_t plain_len(struct slice s, bool ascii, bool *beyond)
 {
     uint8_t most = ascii ? 0x7e : 0xff, all = 0;
-    size_t i = 0;
+    size_t i = json_plain_words(s, ascii);
 
-    if (!ascii)
-        i = json_plain_words(s);
     for (; i < s.len; i++) {
         uint8_t c = s.ptr[i];
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define JOBS_MAX 64    /* messages that are being written at once */
-#define QUERIES_MAX 64 /* questions that are being answered at once */
+#define JOBS_MAX 64      /* messages that are being written at once */
+#define QUERIES_MAX 1024 /* questions that are being answered at once */
 #define ITEMS_MAX 10000
 #define QUERY_BIT ((uint64_t)1 << 63) /* their watches, apart from links' */
 

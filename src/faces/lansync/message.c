@@ -157,6 +157,15 @@ static void put_value(struct buf *b, const struct lan_message *m,
         buf_put_str(b, "null");
 }
 
+static void put_name(
+    struct buf *b, const char *before, const char *name, bool spaced)
+{
+    buf_put_str(b, before);
+    buf_put_u8(b, '"');
+    buf_put_str(b, name);
+    buf_put_str(b, spaced ? "\": " : "\":");
+}
+
 void lan_message_put_signed(
     struct buf *b, const struct lan_message *m, enum lan_dialect d)
 {
@@ -166,8 +175,7 @@ void lan_message_put_signed(
     for (size_t i = 0; i < SORTED_N; i++) {
         if (m->member[sorted[i]] == NULL && sorted[i] != LAN_TYPE && !first)
             continue;
-        buf_printf(
-            b, first ? "%s\"%s\": " : "%s\"%s\":", between, members[sorted[i]]);
+        put_name(b, between, members[sorted[i]], first);
         put_value(b, m, sorted[i], first ? JSON_SORTED_PLAIN : JSON_CANONICAL);
         between = first ? ", " : ",";
     }
@@ -177,7 +185,7 @@ void lan_message_put_signed(
 static void put_member(struct buf *b, const struct lan_message *m,
     enum lan_member which, struct slice signature)
 {
-    buf_printf(b, "%s\"%s\": ", which == LAN_TYPE ? "{" : ", ", members[which]);
+    put_name(b, which == LAN_TYPE ? "{" : ", ", members[which], true);
     if (which == LAN_SIGNATURE && signature.ptr != NULL)
         json_print_string(b, signature, true);
     else if (which == LAN_SIGNATURE)

@@ -127,6 +127,15 @@ int moment_read(uint64_t *out_us, struct slice text)
     return SYNCLINE_OK;
 }
 
+static void put_digits(struct buf *b, char before, unsigned v, unsigned n)
+{
+    char text[8] = { before };
+
+    for (unsigned i = n; i > 0; i--, v /= 10)
+        text[i] = (char)('0' + v % 10);
+    buf_put(b, text + (before == 0), n + (before != 0));
+}
+
 void moment_put(struct buf *b, uint64_t us)
 {
     const uint64_t last = (days_before_year(YEAR_MAX) + 365) * DAY_S * US - 1;
@@ -142,9 +151,12 @@ void moment_put(struct buf *b, uint64_t us)
     days -= days_before_year(year);
     for (; days >= days_in(year, month); month++)
         days -= days_in(year, month);
-    buf_printf(b, "%04u-%02u-%02uT%02u:%02u:%02u", year, month,
-        (unsigned)days + 1, (unsigned)(of_day / 3600),
-        (unsigned)(of_day / 60 % 60), (unsigned)(of_day % 60));
+    put_digits(b, 0, year, 4);
+    put_digits(b, '-', month, 2);
+    put_digits(b, '-', (unsigned)days + 1, 2);
+    put_digits(b, 'T', (unsigned)(of_day / 3600), 2);
+    put_digits(b, ':', (unsigned)(of_day / 60 % 60), 2);
+    put_digits(b, ':', (unsigned)(of_day % 60), 2);
     if (us % US != 0)
-        buf_printf(b, ".%06u", (unsigned)(us % US));
+        put_digits(b, '.', (unsigned)(us % US), 6);
 }

@@ -7,6 +7,7 @@
 #include "faces/lansync/moment.h"
 #include "faces/lansync/nonces.h"
 
+#define CHANCE 256   /* bytes drawn at once: a draw costs more than they do */
 #define FAR_MAX 4096 /* messages of clocks that are far ahead */
 
 struct lan_protocol {
@@ -15,6 +16,8 @@ struct lan_protocol {
     struct mac_key key;
     struct nonces *near, *far;
     uint32_t far_n;
+    uint8_t chance[CHANCE]; /* of which the last have not been used */
+    size_t chance_left;
     uint64_t ahead_us; /* the time of day, of the other clock; it may wrap */
 };
 
@@ -64,6 +67,7 @@ void lan_protocol_free(struct lan_protocol *p)
     nonces_free(p->near);
     nonces_free(p->far);
     crypto_wipe(&p->key, sizeof p->key);
+    crypto_wipe(p->chance, sizeof p->chance);
     free(p->id);
     free(p->name);
     free(p);
@@ -87,12 +91,31 @@ const char *lan_protocol_node(const struct lan_protocol *p)
 
 /* ---- making ---- */
 
+/* Each byte is used once, and not kept. n is at most CHANCE. */
+static int draw(struct lan_protocol *p, uint8_t *out, size_t n)
+{
+    uint8_t *from;
+    int rc;
+
+    if (p->chance_left < n) {
+        rc = p->opt.random(p->opt.ctx, p->chance, CHANCE);
+        if (rc != SYNCLINE_OK)
+            return rc;
+        p->chance_left = CHANCE;
+    }
+    from = p->chance + CHANCE - p->chance_left;
+    memcpy(out, from, n);
+    crypto_wipe(from, n);
+    p->chance_left -= n;
+    return SYNCLINE_OK;
+}
+
 int lan_uuid(struct lan_protocol *p, char out[LAN_UUID_LEN + 1])
 {
     static const uint8_t groups[] = { 4, 2, 2, 2, 6 };
     const uint8_t *from;
     uint8_t b[16];
-    int rc = p->opt.random(p->opt.ctx, b, sizeof b);
+    int rc = draw(p, b, sizeof b);
 
     if (rc != SYNCLINE_OK)
         return rc;
@@ -125,7 +148,7 @@ static int fill(
     struct lan_protocol *p, struct parts *v, const char *id, uint64_t now_us)
 {
     uint8_t nonce[LAN_NONCE_LEN / 2];
-    int rc = p->opt.random(p->opt.ctx, nonce, sizeof nonce);
+    int rc = draw(p, nonce, sizeof nonce);
 
     if (rc == SYNCLINE_OK && id == NULL)
         rc = lan_uuid(p, v->id);

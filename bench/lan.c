@@ -1,0 +1,296 @@
+/* lan.c - LAN-sync clients that ask a server for its one item, each as soon as
+ * it has been answered.
+ *
+ *   lan HOST PORT SECRET CLIENTS BYTES SECONDS
+ *
+ * A request carries BYTES bytes that the server has to check and throw away;
+ * the item should be as large. All say SECRET to be let in, and sign, as nodes
+ * of the second generation. What the server asks of them is not answered, what
+ * it pushes is acknowledged. Prints one JSON object. */
+#include "bench.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HEAD 4
+#define ROOM 1024 /* of a message, beside what it carries */
+#define NEAR 700  /* as far from either end is looked for an answer's id */
+#define WARM_NS UINT64_C(500000000)
+#define PATIENCE_MS 60000
+#define SAMPLES_MAX 2000000
+
+struct client {
+    int fd;
+    uint64_t waits_for; /* the request under way */
+    uint64_t asked_at;
+    char *in;
+    size_t len, room;
+    char *out; /* of what was said, what has not left yet */
+    size_t out_at, out_len, out_room;
+};
+
+static const char *secret;
+static char *carried; /* what each request carries */
+static size_t carried_len;
+static uint64_t last_id, started, ends, answers;
+static struct samples seen;
+static int epoll;
+
+/* ---- what is said ---- */
+
+static void sign(char out[65], const char *text, size_t len)
+{
+    uint8_t mac[EVP_MAX_MD_SIZE];
+    unsigned mac_len;
+
+    if (HMAC(EVP_sha256(), secret, (int)strlen(secret), (const uint8_t *)text,
+            len, mac, &mac_len) == NULL)
+        die("no HMAC");
+    for (unsigned i = 0; i < mac_len; i++)
+        (void)snprintf(out + (size_t)2 * i, 3, "%02x", mac[i]);
+}
+
+static void reserve(char **text, size_t *room, size_t want)
+{
+    if (want <= *room)
+        return;
+    *room = want * 2;
+    *text = realloc(*text, *room);
+    if (*text == NULL)
+        die("memory ran out");
+}
+
+static void leave(struct client *c)
+{
+    struct epoll_event want = { .data.ptr = c };
+
+    while (c->out_at < c->out_len) {
+        ssize_t n = send(c->fd, c->out + c->out_at, c->out_len - c->out_at,
+            MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            die("the server hung up: %s", strerror(errno));
+        if (n < 0 && errno == EAGAIN)
+            break;
+        c->out_at += n > 0 ? (size_t)n : 0;
+    }
+    want.events = EPOLLIN | (c->out_at < c->out_len ? (unsigned)EPOLLOUT : 0);
+    if (epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &want) != 0)
+        die("epoll: %s", strerror(errno));
+}
+
+static void stamp(char out[32])
+{
+    struct timespec t;
+    struct tm tm;
+    size_t n;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    (void)gmtime_r(&t.tv_sec, &tm);
+    n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(out + n, 32 - n, ".%06u", (unsigned)(t.tv_nsec / 1000));
+}
+
+/* The members in the order in which they are signed; then the signature goes
+ * before the closing brace. */
+static void say(struct client *c, const char *type, const char *payload)
+{
+    char at[32], mac[65], *text;
+    uint32_t head;
+    int n;
+
+    if (c->out_at == c->out_len)
+        c->out_at = c->out_len = 0;
+    reserve(&c->out, &c->out_room, c->out_len + strlen(payload) + ROOM);
+    text = c->out + c->out_len + HEAD;
+    stamp(at);
+    last_id++;
+    n = sprintf(text,
+        "{\"message_id\":\"%016" PRIx64 "\",\"message_type\":\"%s\","
+        "\"nonce\":\"%016" PRIx64 "%016" PRIx64 "\",\"payload\":%s,"
+        "\"source\":{\"node_id\":\"bench-%d\"},\"timestamp\":\"%s\"}",
+        last_id, type, started, last_id, payload, c->fd, at);
+    sign(mac, text, (size_t)n);
+    n += sprintf(text + n - 1, ",\"signature\":\"%s\"}", mac) - 1;
+    head = htonl((uint32_t)n);
+    memcpy(text - HEAD, &head, HEAD);
+    c->out_len += HEAD + (size_t)n;
+    leave(c);
+}
+
+static void ask(struct client *c)
+{
+    static char *payload;
+    static size_t room;
+
+    reserve(&payload, &room, carried_len + ROOM);
+    c->waits_for = last_id + 1;
+    c->asked_at = now_ns();
+    (void)sprintf(payload,
+        "{\"data\":\"%s\",\"limit\":1,\"request_id\":\"%016" PRIx64 "\"}",
+        carried, c->waits_for);
+    say(c, "SYNC_REQUEST", payload);
+}
+
+/* ---- what is heard ---- */
+
+/* Where it says so, near either end. */
+static const char *find(const char *text, size_t len, const char *what)
+{
+    const char *at = memmem(text, len < NEAR ? len : NEAR, what, strlen(what));
+
+    if (at == NULL && len > NEAR)
+        at = memmem(text + len - NEAR, NEAR, what, strlen(what));
+    return at;
+}
+
+static void acknowledge(struct client *c, const char *text, size_t len)
+{
+    static const char name[] = "\"data_id\": \"";
+    const char *at = memmem(text, len, name, sizeof name - 1);
+    char payload[128];
+
+    if (at == NULL)
+        die("something is pushed under no id");
+    at += sizeof name - 1;
+    (void)snprintf(payload, sizeof payload,
+        "{\"data_id\":\"%.36s\",\"status\":\"processed\"}", at);
+    say(c, "SYNC_ACK", payload);
+}
+
+static void answered(struct client *c, const char *text, size_t len)
+{
+    uint64_t now = now_ns();
+    char id[20];
+
+    (void)snprintf(id, sizeof id, "\"%016" PRIx64 "\"", c->waits_for);
+    if (find(text, len, id) == NULL || len < carried_len)
+        die("not what was asked for: %.300s", text);
+    if (now >= started + WARM_NS && now < ends) {
+        answers++;
+        samples_add(&seen, now - c->asked_at);
+    }
+    ask(c);
+}
+
+static void heard(struct client *c, char *text, size_t len)
+{
+    char last = text[len];
+
+    text[len] = 0;
+    if (find(text, len, "\"SYNC_RESPONSE\"") != NULL)
+        answered(c, text, len);
+    else if (find(text, len, "\"AUTH_RESPONSE\"") != NULL)
+        ask(c);
+    else if (find(text, len, "\"SYNC_DATA\"") != NULL)
+        acknowledge(c, text, len);
+    else if (find(text, len, "\"ERROR\"") != NULL)
+        die("refused: %s", text);
+    text[len] = last;
+}
+
+static void listen_to(struct client *c)
+{
+    size_t at = 0;
+    ssize_t n;
+
+    reserve(&c->in, &c->room, c->len + ((size_t)256 << 10) + 1);
+    n = recv(c->fd, c->in + c->len, c->room - c->len - 1, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        die("the server hung up");
+    c->len += n > 0 ? (size_t)n : 0;
+    while (c->len - at >= HEAD) {
+        uint32_t head, len;
+
+        memcpy(&head, c->in + at, HEAD);
+        len = ntohl(head);
+        if (c->len - at - HEAD < len)
+            break;
+        heard(c, c->in + at + HEAD, len);
+        at += HEAD + len;
+    }
+    memmove(c->in, c->in + at, c->len - at);
+    c->len -= at;
+}
+
+/* ---- all of it ---- */
+
+static void dial(struct client *c, const char *host, int port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port) };
+    struct epoll_event want = { .events = EPOLLIN, .data.ptr = c };
+    char payload[256];
+    int on = 1;
+
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || inet_pton(AF_INET, host, &at.sin_addr) != 1 ||
+        connect(c->fd, (const void *)&at, sizeof at) != 0 ||
+        epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &want) != 0)
+        die("%s:%d: %s", host, port, strerror(errno));
+    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)snprintf(payload, sizeof payload,
+        "{\"request_id\":\"%016" PRIx64 "\",\"token\":\"%s\"}", last_id + 1,
+        secret);
+    say(c, "AUTH_REQUEST", payload);
+}
+
+static void run(void)
+{
+    struct epoll_event events[128];
+
+    while (now_ns() < ends) {
+        int n = epoll_wait(epoll, events, 128, PATIENCE_MS);
+
+        if (n == 0)
+            die("nothing is said any more");
+        for (int i = 0; i < n; i++) {
+            if ((events[i].events & EPOLLOUT) != 0)
+                leave(events[i].data.ptr);
+            if ((events[i].events & ~(unsigned)EPOLLOUT) != 0)
+                listen_to(events[i].data.ptr);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    size_t n = argc == 7 ? strtoul(argv[4], NULL, 10) : 0;
+    struct client *clients = calloc(n + 1, sizeof *clients);
+    uint64_t seconds;
+
+    if (n == 0 || clients == NULL)
+        die("usage: lan HOST PORT SECRET CLIENTS BYTES SECONDS");
+    secret = argv[3];
+    carried_len = strtoul(argv[5], NULL, 10);
+    carried = malloc(carried_len + 1);
+    epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (carried == NULL || epoll < 0)
+        die("memory ran out");
+    memset(carried, 'x', carried_len);
+    carried[carried_len] = 0;
+    seconds = strtoull(argv[6], NULL, 10);
+    started = now_ns();
+    ends = started + WARM_NS + seconds * 1000000000;
+    samples_open(&seen, SAMPLES_MAX);
+    for (size_t i = 0; i < n; i++)
+        dial(&clients[i], argv[1], (int)strtol(argv[2], NULL, 10));
+    run();
+    printf("{\"clients\":%zu,\"bytes\":%zu,\"answers\":%" PRIu64
+           ",\"per_second\":%.1f,",
+        n, carried_len, answers, (double)answers / (double)seconds);
+    samples_print(&seen, "answered_us");
+    printf("}\n");
+    return 0;
+}
