@@ -13,7 +13,7 @@
 
 #include "faces/isync/fernet.h"
 
-#define ISYNC_KEYS_MAX 4
+#define ISYNC_KEYS_MAX 6
 #define ISYNC_TOKEN_RANDOM 32
 #define ISYNC_TOKEN_LEN 44 /* base64 of that */
 

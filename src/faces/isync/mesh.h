@@ -36,8 +36,6 @@
 #define ISYNC_GATHER_US UINT64_C(50000)
 #define ISYNC_PACE_US UINT64_C(100000)
 #define ISYNC_LINKS_MAX 256
-#define ISYNC_HELD_MAX 256 /* foreign packets, one a source */
-#define ISYNC_HELD_BYTES_MAX ((size_t)16 << 20)
 #define ISYNC_TOLD_MAX 20000 /* fields of records, by who said them */
 
 struct isync_mesh; /* opaque */
@@ -109,6 +107,8 @@ NODISCARD int isync_mesh_open(
 void isync_mesh_event(struct isync_mesh *m, uint64_t link, struct slice name,
     const struct json *args, struct isync_time now);
 void isync_mesh_close(struct isync_mesh *m, uint64_t link);
+/* While much waits to leave, nothing more is said on the link but answers. */
+void isync_mesh_pace(struct isync_mesh *m, uint64_t link, bool is_paused);
 /* Peers whose handshake is done. */
 size_t isync_mesh_peers(const struct isync_mesh *m);
 /* Of the other side; "": it has not said it. */
@@ -131,7 +131,7 @@ uint64_t isync_mesh_deadline(const struct isync_mesh *m);
 
 /* The state and the foreign packets, as JSON text: appended. */
 NODISCARD int isync_mesh_save(const struct isync_mesh *m, struct buf *out);
-/* Into a mesh that is new. ECORRUPT: why says what is wrong. */
+/* Into a mesh that is new. ECORRUPT, EVERSION: why says what is wrong. */
 NODISCARD int isync_mesh_load(
     struct isync_mesh *m, struct slice text, struct errmsg *why);
 

@@ -113,8 +113,8 @@ struct isync_cut {
     size_t n;     /* set: registers and deletions */
 };
 
-/* A SyncState of a part of the state, which others merge as a whole one. Lives
- * in a. NULL on memory. */
+/* A SyncState of a part of the state, which others merge as a whole one; the
+ * clock is in the last part. Lives in a, and lends from s. NULL on memory. */
 struct json *isync_state_export(
     const struct isync_state *s, struct isync_cut *cut, struct arena *a);
 

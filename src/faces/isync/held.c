@@ -1,0 +1,199 @@
+#include "faces/isync/held.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+#define SEEN_MAX 4096
+#define FAR_US UINT64_C(60000000)
+
+struct kept {
+    struct isync_packet_held p; /* in bytes */
+    uint64_t came_us, due_us;   /* due: 0 once it has a seq */
+    uint64_t passed_us;         /* when one of its source was passed on last */
+    uint8_t *bytes;
+};
+
+struct isync_held {
+    struct kept kept[ISYNC_HELD_MAX];
+    size_t n, bytes;
+    uint64_t seq;
+    struct hash128 seen[SEEN_MAX]; /* a ring */
+    size_t seen_n, seen_at;
+};
+
+int isync_held_new(struct isync_held **out)
+{
+    struct isync_held *h = calloc(1, sizeof *h);
+
+    if (h == NULL)
+        return SYNCLINE_ENOMEM;
+    *out = h;
+    return SYNCLINE_OK;
+}
+
+void isync_held_free(struct isync_held *h)
+{
+    if (h == NULL)
+        return;
+    for (size_t i = 0; i < h->n; i++)
+        free(h->kept[i].bytes);
+    free(h);
+}
+
+static size_t size_of(const struct isync_packet_held *p)
+{
+    return p->source.len + p->text.len;
+}
+
+void isync_held_drop(struct isync_held *h, size_t ix)
+{
+    h->bytes -= size_of(&h->kept[ix].p);
+    free(h->kept[ix].bytes);
+    h->kept[ix] = h->kept[--h->n];
+}
+
+/* Has it come before? From now on it has. */
+static bool was_seen(struct isync_held *h, struct slice text)
+{
+    static const uint8_t key[16] = { 0 };
+    struct hash128 sum = siphash128(key, text);
+
+    for (size_t i = 0; i < h->seen_n; i++)
+        if (h->seen[i].lo == sum.lo && h->seen[i].hi == sum.hi)
+            return true;
+    h->seen[h->seen_at] = sum;
+    h->seen_at = (h->seen_at + 1) % SEEN_MAX;
+    if (h->seen_n < SEEN_MAX)
+        h->seen_n++;
+    return false;
+}
+
+static struct kept *find(struct isync_held *h, struct slice source)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (slice_eq(h->kept[i].p.source, source))
+            return &h->kept[i];
+    return NULL;
+}
+
+static bool is_far(const struct isync_packet_held *p, uint64_t wall_us)
+{
+    return isync_stamp_us(&p->time) > wall_us + FAR_US;
+}
+
+static bool is_newer(const struct isync_packet_held *p,
+    const struct isync_packet_held *than, uint64_t wall_us)
+{
+    int by_time = isync_stamp_cmp(&p->time, &than->time);
+
+    if (is_far(than, wall_us) && !is_far(p, wall_us))
+        return true;
+    return by_time > 0 || (by_time == 0 && slice_cmp(p->text, than->text) > 0);
+}
+
+static void forget_for(struct isync_held *h, size_t more)
+{
+    while (h->n > 0 &&
+        (h->n >= ISYNC_HELD_MAX || h->bytes + more > ISYNC_HELD_BYTES_MAX)) {
+        size_t oldest = 0;
+
+        for (size_t i = 1; i < h->n; i++)
+            if (h->kept[i].came_us < h->kept[oldest].came_us)
+                oldest = i;
+        isync_held_drop(h, oldest);
+    }
+}
+
+/* p in memory of its own. */
+static uint8_t *own(struct isync_packet_held *p)
+{
+    uint8_t *bytes = malloc(size_of(p));
+
+    if (bytes == NULL)
+        return NULL;
+    memcpy(bytes, p->source.ptr, p->source.len);
+    memcpy(bytes + p->source.len, p->text.ptr, p->text.len);
+    p->source.ptr = bytes;
+    p->text.ptr = bytes + p->source.len;
+    return bytes;
+}
+
+int isync_held_put(struct isync_held *h, const struct isync_packet_held *p,
+    uint64_t wall_us, uint64_t mono_us)
+{
+    struct kept *old = find(h, p->source), made = { .p = *p };
+
+    if (p->source.len == 0 || p->text.len == 0 ||
+        size_of(p) > ISYNC_HELD_BYTES_MAX)
+        return SYNCLINE_ELIMIT;
+    if (was_seen(h, p->text) || (old != NULL && !is_newer(p, &old->p, wall_us)))
+        return SYNCLINE_EEXIST;
+    made.p.seq = 0;
+    made.came_us = made.due_us = mono_us > 0 ? mono_us : 1;
+    made.bytes = own(&made.p);
+    if (made.bytes == NULL)
+        return SYNCLINE_ENOMEM;
+    if (old != NULL) {
+        made.passed_us = old->passed_us;
+        if (old->due_us > 0)
+            made.due_us = old->due_us;
+        else if (made.due_us < old->passed_us + ISYNC_HELD_APART_US)
+            made.due_us = old->passed_us + ISYNC_HELD_APART_US;
+        isync_held_drop(h, (size_t)(old - h->kept));
+    }
+    forget_for(h, size_of(&made.p));
+    h->bytes += size_of(&made.p);
+    h->kept[h->n++] = made;
+    return SYNCLINE_OK;
+}
+
+void isync_held_tick(struct isync_held *h, uint64_t mono_us)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->kept[i].due_us > 0 && h->kept[i].due_us <= mono_us) {
+            h->kept[i].due_us = 0;
+            h->kept[i].passed_us = mono_us;
+            h->kept[i].p.seq = ++h->seq;
+        }
+}
+
+uint64_t isync_held_deadline(const struct isync_held *h)
+{
+    uint64_t at = 0;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (h->kept[i].due_us > 0 && (at == 0 || h->kept[i].due_us < at))
+            at = h->kept[i].due_us;
+    return at;
+}
+
+uint64_t isync_held_seq(const struct isync_held *h)
+{
+    return h->seq;
+}
+
+bool isync_held_next(
+    const struct isync_held *h, uint64_t seq, struct isync_packet_held *out)
+{
+    const struct kept *next = NULL;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (h->kept[i].p.seq > seq &&
+            (next == NULL || h->kept[i].p.seq < next->p.seq))
+            next = &h->kept[i];
+    if (next != NULL)
+        *out = next->p;
+    return next != NULL;
+}
+
+void isync_held_at(
+    const struct isync_held *h, size_t ix, struct isync_packet_held *out)
+{
+    *out = h->kept[ix].p;
+}
+
+size_t isync_held_n(const struct isync_held *h)
+{
+    return h->n;
+}

@@ -1,0 +1,51 @@
+/* held.h - packets of others that cannot be read here, kept to be passed on:
+ * the newest of each source.
+ *
+ * Pure: the caller passes the times. Laws:
+ * - Of one source the later packet by its own time is kept; of equal times the
+ *   greater text. One that says it is from far ahead gives way to any that
+ *   does not. What has come before is not taken again, as long as it is
+ *   remembered, so that nothing goes round for ever.
+ * - A source is passed on once a second at most; what it says in between is
+ *   passed on as one, the newest.
+ * - Memory is bounded: of more sources than ISYNC_HELD_MAX, or bytes than
+ *   ISYNC_HELD_BYTES_MAX, who was silent for longest is forgotten. */
+#ifndef SYNCLINE_FACES_ISYNC_HELD_H
+#define SYNCLINE_FACES_ISYNC_HELD_H
+
+#include "faces/isync/stamp.h"
+
+#define ISYNC_HELD_MAX 256
+#define ISYNC_HELD_BYTES_MAX ((size_t)16 << 20)
+#define ISYNC_HELD_APART_US UINT64_C(1000000)
+
+struct isync_held; /* opaque */
+
+struct isync_packet_held {
+    struct slice source, text; /* JSON; lent until something is put */
+    struct isync_stamp time;
+    uint64_t from; /* the link it came by; 0: of another run */
+    uint64_t seq;  /* 0: it is not to be passed on yet */
+};
+
+NODISCARD int isync_held_new(struct isync_held **out);
+void isync_held_free(struct isync_held *h); /* NULL is fine */
+
+/* EEXIST: it has come before, or a later one has. ELIMIT: too large. */
+NODISCARD int isync_held_put(struct isync_held *h,
+    const struct isync_packet_held *p, uint64_t wall_us, uint64_t mono_us);
+/* Those whose time has come get a seq, greater than all before. */
+void isync_held_tick(struct isync_held *h, uint64_t mono_us);
+uint64_t isync_held_deadline(const struct isync_held *h); /* 0: none */
+uint64_t isync_held_seq(const struct isync_held *h);      /* the greatest */
+
+/* The first whose seq is greater. */
+bool isync_held_next(
+    const struct isync_held *h, uint64_t seq, struct isync_packet_held *out);
+/* By number, below isync_held_n. */
+void isync_held_at(
+    const struct isync_held *h, size_t ix, struct isync_packet_held *out);
+void isync_held_drop(struct isync_held *h, size_t ix);
+size_t isync_held_n(const struct isync_held *h);
+
+#endif

@@ -1,0 +1,615 @@
+#include "faces/isync/mesh.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "faces/isync/mesh_impl.h"
+
+#define SMALL_BYTES                                          \
+    ((size_t)400000) /* of a state that is told whole always \
+                      */
+#define PIECE_BYTES ((size_t)200000)
+#define EVENT_BYTES 100 /* what stands around the packet */
+#define ASKED_APART_US UINT64_C(1000000)
+#define OTHERS_APART_US UINT64_C(5000000)
+
+/* ---- the mesh ---- */
+
+static int copy_rules(struct isync_mesh *m, const struct isync_rules *rules)
+{
+    if (rules->n == 0)
+        return SYNCLINE_OK;
+    m->patterns = calloc(rules->n, sizeof *m->patterns);
+    if (m->patterns == NULL)
+        return SYNCLINE_ENOMEM;
+    for (size_t i = 0; i < rules->n; i++) {
+        m->patterns[i] = strdup(rules->patterns[i]);
+        if (m->patterns[i] == NULL)
+            return SYNCLINE_ENOMEM;
+        m->patterns_n++;
+    }
+    return SYNCLINE_OK;
+}
+
+int isync_mesh_new(
+    struct isync_mesh **out, const struct isync_mesh_options *opt)
+{
+    struct isync_mesh *m = calloc(1, sizeof *m);
+    int rc;
+
+    if (m == NULL)
+        return SYNCLINE_ENOMEM;
+    m->port = opt->port;
+    m->interval_us =
+        opt->interval_us > 0 ? opt->interval_us : ISYNC_INTERVAL_US;
+    m->is_clear = opt->is_clear;
+    m->refuses_clear = opt->refuses_clear;
+    rc = slice_str(opt->node).len <= ISYNC_NODE_MAX ? SYNCLINE_OK
+                                                    : SYNCLINE_EINVAL;
+    if (rc == SYNCLINE_OK)
+        rc = isync_state_new(&m->state, opt->node);
+    if (rc == SYNCLINE_OK)
+        rc = isync_held_new(&m->held);
+    if (rc == SYNCLINE_OK)
+        rc = copy_rules(m, &opt->rules);
+    if (rc == SYNCLINE_OK)
+        *out = m;
+    else
+        isync_mesh_free(m);
+    return rc;
+}
+
+void isync_mesh_free(struct isync_mesh *m)
+{
+    if (m == NULL)
+        return;
+    while (m->links != NULL) {
+        struct isync_link *next = m->links->next;
+
+        free(m->links);
+        m->links = next;
+    }
+    for (size_t i = 0; i < m->patterns_n; i++)
+        free(m->patterns[i]);
+    free(m->patterns);
+    isync_state_free(m->state);
+    isync_held_free(m->held);
+    omap_free(&m->told);
+    isync_keys_wipe(&m->keys);
+    free(m);
+}
+
+void isync_mesh_keys(struct isync_mesh *m, const struct isync_keys *keys)
+{
+    m->keys = *keys;
+    m->is_to_retry = keys->n > 0 && isync_held_n(m->held) > 0;
+}
+
+void isync_mesh_set_clear(
+    struct isync_mesh *m, bool is_clear, bool refuses_clear)
+{
+    m->is_clear = is_clear;
+    m->refuses_clear = refuses_clear;
+}
+
+const struct isync_state *isync_mesh_state(const struct isync_mesh *m)
+{
+    return m->state;
+}
+
+const struct isync_mesh_counts *isync_mesh_counts(const struct isync_mesh *m)
+{
+    return &m->counts;
+}
+
+void isync_mesh_log(
+    struct isync_mesh *m, enum log_level level, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+
+    if (m->port.log == NULL)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    m->port.log(m->port.ctx, level, text);
+}
+
+void isync_mesh_dirty(struct isync_mesh *m)
+{
+    m->counts.held = isync_held_n(m->held);
+    if (m->port.dirty != NULL)
+        m->port.dirty(m->port.ctx);
+}
+
+/* ---- links ---- */
+
+struct isync_link *isync_mesh_link(const struct isync_mesh *m, uint64_t number)
+{
+    struct isync_link *l = m->links;
+
+    while (l != NULL && l->number != number)
+        l = l->next;
+    return l;
+}
+
+void isync_link_violates(struct isync_link *l, const char *what)
+{
+    if (l->m->port.violation != NULL)
+        l->m->port.violation(l->m->port.ctx, l->number, what);
+}
+
+void isync_link_drop(struct isync_link *l, const char *why)
+{
+    l->is_peer = false;
+    l->is_dropped = true;
+    l->m->port.drop(l->m->port.ctx, l->number, why);
+}
+
+/* An event whose argument names a node, and maybe how it stands. */
+static void say_node(
+    struct isync_link *l, const char *event, const char *status)
+{
+    struct isync_mesh *m = l->m;
+    struct arena a = { 0 };
+    struct json *arg = json_new(&a, JSON_OBJECT), *last;
+
+    last = json_add(arg, SLICE_LIT("node_id"),
+        json_new_str(&a, slice_str(isync_state_node(m->state))));
+    if (status != NULL && last != NULL)
+        last = json_add(
+            arg, SLICE_LIT("status"), json_new_str(&a, slice_str(status)));
+    if (last != NULL)
+        m->port.emit(m->port.ctx, l->number, event, arg);
+    else
+        isync_mesh_log(m, LOG_LEVEL_ERROR, "%s: memory ran out", event);
+    arena_free(&a);
+}
+
+int isync_mesh_open(
+    struct isync_mesh *m, uint64_t link, bool is_caller, struct isync_time now)
+{
+    struct isync_link *l;
+
+    (void)now;
+    if (m->links_n >= ISYNC_LINKS_MAX)
+        return SYNCLINE_ELIMIT;
+    l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return SYNCLINE_ENOMEM;
+    l->m = m;
+    l->number = link;
+    l->is_caller = is_caller;
+    l->next = m->links;
+    m->links = l;
+    m->links_n++;
+    say_node(l, is_caller ? "node_info" : "peer_handshake", NULL);
+    return SYNCLINE_OK;
+}
+
+void isync_mesh_close(struct isync_mesh *m, uint64_t link)
+{
+    struct isync_link **at = &m->links, *l;
+
+    while (*at != NULL && (*at)->number != link)
+        at = &(*at)->next;
+    l = *at;
+    if (l == NULL)
+        return;
+    *at = l->next;
+    m->links_n--;
+    free(l);
+}
+
+void isync_mesh_pace(struct isync_mesh *m, uint64_t link, bool is_paused)
+{
+    struct isync_link *l = isync_mesh_link(m, link);
+
+    if (l != NULL)
+        l->is_paused = is_paused;
+}
+
+size_t isync_mesh_peers(const struct isync_mesh *m)
+{
+    size_t n = 0;
+
+    for (const struct isync_link *l = m->links; l != NULL; l = l->next)
+        n += l->is_peer;
+    return n;
+}
+
+const char *isync_mesh_node_of(const struct isync_mesh *m, uint64_t link)
+{
+    const struct isync_link *l = isync_mesh_link(m, link);
+
+    return l != NULL ? l->node : "";
+}
+
+/* ---- handshakes ---- */
+
+/* Who it is; false: nobody, or ourselves. */
+static bool learn(struct isync_link *l, const struct json *arg)
+{
+    struct slice node = json_get_str(arg, "node_id");
+
+    if (node.len == 0 || node.len > ISYNC_NODE_MAX || !utf8_valid(node) ||
+        memchr(node.ptr, 0, node.len) != NULL)
+        return false;
+    if (slice_is(node, isync_state_node(l->m->state))) {
+        if (!l->is_caller)
+            isync_link_drop(l, "it is ourselves");
+        return false;
+    }
+    memcpy(l->node, node.ptr, node.len);
+    l->node[node.len] = 0;
+    return true;
+}
+
+static void become_peer(
+    struct isync_link *l, uint64_t after_us, struct isync_time now)
+{
+    l->is_peer = true;
+    l->is_asked = true;
+    l->whole_us = now.mono_us + after_us;
+    l->m->port.peer(l->m->port.ctx, l->number, slice_str(l->node));
+}
+
+/* Of callers that say they are the same the last one counts. */
+static void on_handshake(
+    struct isync_link *l, const struct json *arg, struct isync_time now)
+{
+    if (arg == NULL || arg->type != JSON_OBJECT) {
+        isync_link_violates(l, "a handshake that is no object");
+        return;
+    }
+    if (!l->is_caller || !learn(l, arg))
+        return;
+    for (struct isync_link *o = l->m->links; o != NULL; o = o->next)
+        if (o != l && o->is_caller && o->is_peer &&
+            strcmp(o->node, l->node) == 0)
+            isync_link_drop(o, "the same node has called again");
+    say_node(l, "handshake_response", "accepted");
+    become_peer(l, ISYNC_CALLER_US, now);
+}
+
+static void on_response(
+    struct isync_link *l, const struct json *arg, struct isync_time now)
+{
+    if (l->is_caller || !learn(l, arg))
+        return;
+    if (!slice_is(json_get_str(arg, "status"), "accepted")) {
+        isync_mesh_log(l->m, LOG_LEVEL_WARN, "%s does not accept us", l->node);
+        return;
+    }
+    if (l->is_peer)
+        return;
+    become_peer(l, ISYNC_CALLED_US, now);
+    l->m->port.emit(l->m->port.ctx, l->number, "request_sync", NULL);
+}
+
+/* As the originals do, everybody is told; but not who was told just now. */
+static void on_request(struct isync_link *asker, struct isync_time now)
+{
+    struct isync_mesh *m = asker->m;
+    bool is_small = isync_state_counts(m->state).bytes <= SMALL_BYTES;
+
+    for (struct isync_link *l = m->links; l != NULL; l = l->next) {
+        uint64_t apart = l == asker ? ASKED_APART_US : OTHERS_APART_US;
+        uint64_t at = now.mono_us;
+
+        if (!l->is_peer || (l != asker && !is_small))
+            continue;
+        if (l->began_us > 0 && at < l->began_us + apart)
+            at = l->began_us + apart;
+        if (l != asker && at > now.mono_us)
+            continue;
+        l->is_asked = true;
+        if (l->whole_us == 0 || at < l->whole_us)
+            l->whole_us = at;
+    }
+}
+
+static bool is_too_much(struct isync_link *l, struct isync_time now)
+{
+    const struct pace_rule rule = { .rate = 30, .burst = 100 };
+
+    if (pace_may(&l->pace, &rule, 1, now.mono_us)) {
+        l->is_noisy = false;
+        return false;
+    }
+    l->m->counts.dropped++;
+    if (!l->is_noisy)
+        isync_link_violates(l, "it says too much");
+    l->is_noisy = true;
+    return true;
+}
+
+void isync_mesh_event(struct isync_mesh *m, uint64_t link, struct slice name,
+    const struct json *args, struct isync_time now)
+{
+    struct isync_link *l = isync_mesh_link(m, link);
+    const struct json *arg =
+        args != NULL && args->type == JSON_ARRAY ? args->first : NULL;
+
+    if (l == NULL || l->is_dropped || is_too_much(l, now))
+        return;
+    if (slice_is(name, "node_info")) {
+        if (!l->is_caller)
+            (void)learn(l, arg);
+    } else if (slice_is(name, "peer_handshake")) {
+        on_handshake(l, arg, now);
+    } else if (slice_is(name, "handshake_response")) {
+        on_response(l, arg, now);
+    } else if (slice_is(name, "sync_data")) {
+        isync_take_packet(l, arg, now);
+    } else if (slice_is(name, "request_sync")) {
+        on_request(l, now);
+    }
+    isync_mesh_pump(m, now);
+}
+
+/* ---- what is told ---- */
+
+static bool can_say(const struct isync_mesh *m)
+{
+    return m->is_clear || (m->keys.can_seal && m->keys.n > 0);
+}
+
+void isync_mesh_spread(struct isync_mesh *m, struct isync_time now)
+{
+    for (struct isync_link *l = m->links; l != NULL; l = l->next)
+        if (l->is_peer && l->new_us == 0)
+            l->new_us = now.mono_us + ISYNC_GATHER_US;
+}
+
+static int make(struct json **out, struct isync_mesh *m,
+    const struct json *part, const struct json *records, struct isync_time now,
+    struct arena *a)
+{
+    uint8_t iv[FERNET_IV_LEN];
+    const bool is_sealed = m->keys.can_seal && m->keys.n > 0;
+    const struct isync_packet_draft draft = {
+        .node = isync_state_node(m->state),
+        .wall_us = now.wall_us,
+        .state = part,
+        .records = records,
+        .keys = &m->keys,
+        .iv = is_sealed ? iv : NULL,
+        .is_clear = m->is_clear,
+    };
+    int rc =
+        is_sealed ? m->port.random(m->port.ctx, iv, sizeof iv) : SYNCLINE_OK;
+
+    return rc == SYNCLINE_OK ? isync_packet_make(out, &draft, a) : rc;
+}
+
+static bool fits(const struct json *packet)
+{
+    struct buf b = { .max = ISYNC_PACKET_MAX - EVENT_BYTES };
+    bool does;
+
+    json_print(&b, packet, JSON_COMPACT);
+    does = buf_status(&b) == SYNCLINE_OK;
+    buf_free(&b);
+    return does;
+}
+
+/* The next part of what it has not been told, as a packet that fits; *out NULL:
+ * there is nothing in it. ELIMIT: one register alone is too large. */
+static int next_packet(struct json **out, struct isync_link *l,
+    struct isync_cut *cut, struct isync_time now, struct arena *a)
+{
+    struct isync_mesh *m = l->m;
+    const struct isync_cut from = *cut;
+    size_t bytes = PIECE_BYTES;
+
+    for (;;) {
+        struct json *part, *records = NULL, *packet = NULL;
+        int rc;
+
+        *cut = from;
+        cut->bytes = bytes;
+        part = isync_state_export(m->state, cut, a);
+        if (m->is_clear && part != NULL)
+            records = isync_records_of(m->state, part, a);
+        if (part == NULL || (m->is_clear && records == NULL))
+            return SYNCLINE_ENOMEM;
+        *out = NULL;
+        if (cut->n == 0 && !l->is_whole)
+            return SYNCLINE_OK;
+        rc = make(&packet, m, part, records, now, a);
+        if (rc == SYNCLINE_OK && !fits(packet) && cut->n <= 1)
+            rc = make(&packet, m, part, NULL, now, a);
+        if (rc == SYNCLINE_OK && fits(packet))
+            *out = packet;
+        if (rc != SYNCLINE_OK || *out != NULL)
+            return rc;
+        if (cut->n <= 1)
+            return SYNCLINE_ELIMIT;
+        bytes /= 4;
+        arena_reset(a);
+    }
+}
+
+/* Says one packet, or finds that there is none to be said. */
+static void say_part(struct isync_link *l, struct isync_time now)
+{
+    struct isync_mesh *m = l->m;
+    struct isync_cut cut = { .after = l->told,
+        .not_of = l->is_whole ? 0 : l->number };
+    struct arena a = { 0 };
+    struct json *packet = NULL;
+    int rc = next_packet(&packet, l, &cut, now, &a);
+
+    if (rc == SYNCLINE_ELIMIT) {
+        m->counts.left_out++;
+        isync_mesh_log(m, LOG_LEVEL_WARN,
+            "an item is too large for iSync, and is left out");
+    } else if (rc != SYNCLINE_OK) {
+        isync_mesh_log(
+            m, LOG_LEVEL_ERROR, "a packet for %s could not be made", l->node);
+        cut.is_last = true; /* the next interval tries again */
+    }
+    if (rc == SYNCLINE_OK || rc == SYNCLINE_ELIMIT)
+        l->told = cut.after;
+    if (packet != NULL) {
+        m->counts.sent++;
+        l->next_us = now.mono_us + ISYNC_PACE_US;
+        m->port.emit(m->port.ctx, l->number, "sync_data", packet);
+    }
+    if (cut.is_last) {
+        l->is_whole = false;
+        l->new_us = 0;
+    }
+    arena_free(&a);
+}
+
+/* Passes one foreign packet on. False: there is none. */
+static bool pass_on(struct isync_link *l, struct isync_time now)
+{
+    struct isync_mesh *m = l->m;
+    struct isync_packet_held p;
+    struct arena a = { 0 };
+    struct json *v = NULL;
+
+    do {
+        if (!isync_held_next(m->held, l->passed, &p))
+            return false;
+        l->passed = p.seq;
+    } while (p.from == l->number || slice_is(p.source, l->node));
+    if (json_parse(&v, p.text, JSON_TOLERANT, &a, NULL) == SYNCLINE_OK) {
+        m->counts.relayed++;
+        l->next_us = now.mono_us + ISYNC_PACE_US;
+        m->port.emit(m->port.ctx, l->number, "sync_data", v);
+    }
+    arena_free(&a);
+    return true;
+}
+
+/* A large state is not told whole each time, but what is new in it. */
+static void begin_whole(struct isync_link *l, struct isync_time now)
+{
+    bool is_small = isync_state_counts(l->m->state).bytes <= SMALL_BYTES;
+
+    l->whole_us = now.mono_us + l->m->interval_us;
+    l->began_us = now.mono_us;
+    if (is_small || l->is_asked ||
+        now.mono_us >= l->swept_us + ISYNC_SWEEP_US) {
+        l->is_asked = false;
+        l->is_whole = true;
+        l->told = 0;
+        l->swept_us = now.mono_us;
+    } else if (l->new_us == 0) {
+        l->new_us = now.mono_us;
+    }
+}
+
+/* When the link has something to say; UINT64_MAX: nothing is planned. */
+static uint64_t link_due(const struct isync_link *l)
+{
+    const struct isync_mesh *m = l->m;
+    struct isync_packet_held p;
+    uint64_t at = UINT64_MAX;
+
+    if (!l->is_peer || l->is_paused)
+        return at;
+    if (can_say(m)) {
+        at = l->whole_us;
+        if (l->is_whole)
+            at = 0;
+        else if (l->new_us > 0 && l->new_us < at)
+            at = l->new_us;
+    }
+    if (isync_held_next(m->held, l->passed, &p))
+        at = 0;
+    return at > l->next_us ? at : l->next_us;
+}
+
+static void pump(struct isync_link *l, struct isync_time now)
+{
+    while (link_due(l) <= now.mono_us) {
+        if (can_say(l->m) && l->whole_us <= now.mono_us)
+            begin_whole(l, now);
+        if (can_say(l->m) &&
+            (l->is_whole || (l->new_us > 0 && l->new_us <= now.mono_us)))
+            say_part(l, now);
+        else
+            (void)pass_on(l, now);
+    }
+}
+
+void isync_mesh_pump(struct isync_mesh *m, struct isync_time now)
+{
+    isync_held_tick(m->held, now.mono_us);
+    for (struct isync_link *l = m->links; l != NULL; l = l->next)
+        pump(l, now);
+}
+
+/* ---- our own writes, time ---- */
+
+int isync_mesh_put(struct isync_mesh *m, struct slice path,
+    const struct json *value, const struct json *record, uint64_t time_us,
+    bool has_seen, struct isync_time now)
+{
+    int rc;
+
+    if (!isync_mesh_takes(m, path, value, record))
+        return SYNCLINE_EUNSUPPORTED;
+    rc = isync_state_put(
+        m->state, path, value, isync_stamp_of(time_us), has_seen);
+    if (rc == SYNCLINE_OK) {
+        isync_mesh_dirty(m);
+        isync_mesh_spread(m, now);
+    }
+    return rc;
+}
+
+int isync_mesh_del(
+    struct isync_mesh *m, struct slice path, struct isync_time now)
+{
+    int rc = isync_state_del(m->state, path);
+
+    if (rc == SYNCLINE_OK) {
+        isync_mesh_dirty(m);
+        isync_mesh_spread(m, now);
+    }
+    return rc;
+}
+
+void isync_mesh_push(struct isync_mesh *m, struct isync_time now)
+{
+    for (struct isync_link *l = m->links; l != NULL; l = l->next)
+        if (l->is_peer) {
+            l->is_asked = true;
+            l->whole_us = now.mono_us;
+        }
+    isync_mesh_pump(m, now);
+}
+
+void isync_mesh_tick(struct isync_mesh *m, struct isync_time now)
+{
+    if (m->is_to_retry)
+        isync_take_again(m, now);
+    m->is_to_retry = false;
+    isync_mesh_pump(m, now);
+}
+
+uint64_t isync_mesh_deadline(const struct isync_mesh *m)
+{
+    uint64_t held = isync_held_deadline(m->held);
+    uint64_t at = held > 0 && m->links != NULL ? held : UINT64_MAX;
+
+    if (m->is_to_retry)
+        return 1;
+    for (const struct isync_link *l = m->links; l != NULL; l = l->next) {
+        uint64_t due = link_due(l);
+
+        if (due < at)
+            at = due;
+    }
+    if (at == UINT64_MAX)
+        return 0;
+    return at > 0 ? at : 1;
+}
