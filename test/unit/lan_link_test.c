@@ -1,193 +1,9 @@
 /* Two ends of a LAN-sync connection, joined by nothing but memory. */
-#include "faces/lansync/link.h"
+#include "unit/lan_pair.h"
 
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "unit/check.h"
-
-#define SEC UINT64_C(1000000)
-#define KEY "test-secret-key-1234567890123456"
-
-struct end {
-    struct lan_link *link;
-    struct lan_protocol *protocol;
-    struct buf out;    /* has not arrived yet */
-    struct buf heard;  /* "TYPE text;" of what came to on_message */
-    struct buf closed; /* why */
-    unsigned opened, answered;
-    int answer_rc;
-    struct buf answer;
-    int on_message_rc;
-    bool replies;
-    uint64_t *now_us;
-};
-
-struct pair {
-    struct end server, client;
-    uint64_t now_us;
-};
-
-static int draw(void *ctx, uint8_t *out, size_t n)
-{
-    (void)ctx;
-    return crypto_random(out, n);
-}
-
-static void on_send(void *ctx, struct slice bytes)
-{
-    buf_put_slice(&((struct end *)ctx)->out, bytes);
-}
-
-static void on_close(void *ctx, const char *why)
-{
-    buf_put_str(&((struct end *)ctx)->closed, why);
-}
-
-static void on_open(void *ctx)
-{
-    ((struct end *)ctx)->opened++;
-}
-
-static bool knows(void *ctx, struct slice name)
-{
-    (void)ctx;
-    return slice_is(name, "MODEL_UPDATE");
-}
-
-static int on_message(void *ctx, const struct lan_message *m)
-{
-    struct end *e = ctx;
-    struct arena a = { 0 };
-    struct json *reply = json_new(&a, JSON_OBJECT);
-
-    buf_printf(&e->heard, "%.*s %.*s;", SLICE_FMT(m->name),
-        SLICE_FMT(lan_payload_text(m, "data")));
-    if (e->replies) {
-        json_add(
-            reply, SLICE_LIT("status"), json_new_str(&a, SLICE_LIT("success")));
-        CHECK_OK(
-            lan_link_reply(e->link, m, LAN_SYNC_RESPONSE, reply, *e->now_us));
-    }
-    arena_free(&a);
-    return e->on_message_rc;
-}
-
-static void on_answer(void *ctx, uint64_t request, const struct lan_answer *a)
-{
-    struct end *e = ctx;
-
-    CHECK(request > 0);
-    e->answered++;
-    e->answer_rc = a->rc;
-    buf_clear(&e->answer);
-    if (a->m != NULL)
-        json_print(&e->answer, a->m->member[LAN_PAYLOAD], JSON_CANONICAL);
-}
-
-static void make(
-    struct end *e, struct pair *p, const char *key, struct lan_link_options opt)
-{
-    const struct lan_protocol_options protocol = {
-        .node_id = opt.is_server ? "server" : "client",
-        .node_name = "A node",
-        .key = slice_str(key),
-        .random = draw
-    };
-
-    e->now_us = &p->now_us;
-    CHECK_OK(lan_protocol_new(&e->protocol, &protocol));
-    opt.protocol = e->protocol;
-    opt.key = slice_str(key);
-    opt.events = (struct lan_link_events){ .ctx = e,
-        .send = on_send,
-        .close = on_close,
-        .on_open = on_open,
-        .knows = knows,
-        .on_message = on_message,
-        .on_answer = on_answer };
-    CHECK_OK(lan_link_new(&e->link, &opt, p->now_us));
-}
-
-static void pair_init(struct pair *p, struct lan_link_options server,
-    struct lan_link_options client, const char *clients_key)
-{
-    *p = (struct pair){ .now_us = UINT64_C(1795176000) * SEC };
-    server.is_server = true;
-    make(&p->server, p, KEY, server);
-    make(&p->client, p, clients_key, client);
-    lan_link_begin(p->client.link, p->now_us);
-}
-
-static void end_free(struct end *e)
-{
-    lan_link_free(e->link);
-    lan_protocol_free(e->protocol);
-    buf_free(&e->out);
-    buf_free(&e->heard);
-    buf_free(&e->closed);
-    buf_free(&e->answer);
-}
-
-static void pair_close(struct pair *p)
-{
-    end_free(&p->server);
-    end_free(&p->client);
-}
-
-/* In pieces of so many bytes; 0: as they were sent. False: nothing was. */
-static bool carry(struct end *from, struct end *to, size_t piece)
-{
-    struct buf b = from->out;
-
-    from->out = (struct buf){ 0 };
-    for (size_t i = 0; i < b.len; i += piece == 0 ? b.len : piece) {
-        size_t n = b.len - i;
-
-        lan_link_feed(to->link,
-            SLICE(b.ptr + i, piece == 0 || piece > n ? n : piece), *to->now_us);
-    }
-    piece = b.len;
-    buf_free(&b);
-    return piece > 0;
-}
-
-/* Nobody talks for ever. */
-static void settle(struct pair *p, size_t piece)
-{
-    for (unsigned i = 0; i < 100; i++) {
-        bool any = carry(&p->client, &p->server, piece);
-
-        any = carry(&p->server, &p->client, piece) || any;
-        if (!any)
-            return;
-    }
-    CHECK_SAYING(false, "they never stop");
-}
-
-static void pass(struct pair *p, uint64_t us)
-{
-    p->now_us += us;
-    lan_link_tick(p->server.link, p->now_us);
-    lan_link_tick(p->client.link, p->now_us);
-}
-
-static const struct lan_link_options by_token = { .auth = LAN_BY_TOKEN,
-    .token = { (const uint8_t *)KEY, sizeof KEY - 1 } };
-
-static uint64_t ask(struct pair *p, enum lan_type type, const char *data)
-{
-    struct arena a = { 0 };
-    struct json *payload = json_new(&a, JSON_OBJECT);
-    const struct lan_draft draft = { .type = type, .payload = payload };
-    uint64_t request = 0;
-
-    json_add(payload, SLICE_LIT("data"), json_new_str(&a, slice_str(data)));
-    CHECK_OK(lan_link_request(p->client.link, &draft, p->now_us, &request));
-    CHECK_UINT(payload->n, 1);
-    arena_free(&a);
-    return request;
-}
 
 /* In each dialect, however the bytes arrive. */
 TEST(a_client_comes_in_asks_and_is_answered)
@@ -201,7 +17,7 @@ TEST(a_client_comes_in_asks_and_is_answered)
             pair_init(&p, (struct lan_link_options){ .needs_auth = true },
                 client, KEY);
             p.server.replies = true;
-            settle(&p, piece);
+            pair_settle(&p, piece);
             CHECK(lan_link_is_open(p.server.link));
             CHECK(lan_link_is_open(p.client.link));
             CHECK_UINT(p.server.opened + p.client.opened, 2);
@@ -211,9 +27,9 @@ TEST(a_client_comes_in_asks_and_is_answered)
                 lan_link_dialect(p.server.link));
             CHECK_SLICE(slice_str(lan_link_node(p.server.link)), "client");
             CHECK_SLICE(slice_str(lan_link_node(p.client.link)), "server");
-            (void)ask(&p, LAN_SYNC_REQUEST, "one");
-            (void)ask(&p, LAN_SYNC_DATA, "two");
-            settle(&p, piece);
+            (void)pair_ask(&p, LAN_SYNC_REQUEST, "one");
+            (void)pair_ask(&p, LAN_SYNC_DATA, "two");
+            pair_settle(&p, piece);
             CHECK_SLICE(
                 buf_slice(&p.server.heard), "SYNC_REQUEST one;SYNC_DATA two;");
             CHECK_UINT(p.client.answered, 2);
@@ -229,7 +45,7 @@ TEST(who_has_another_token_stays_out)
 
     client.token = SLICE_LIT("another");
     pair_init(&p, (struct lan_link_options){ .needs_auth = true }, client, KEY);
-    settle(&p, 0);
+    pair_settle(&p, 0);
     CHECK(!lan_link_is_open(p.server.link));
     CHECK(!lan_link_is_over(p.server.link));
     CHECK_SLICE(buf_slice(&p.client.closed),
@@ -243,7 +59,7 @@ TEST(who_has_another_key_is_told_so)
 
     pair_init(&p, (struct lan_link_options){ .needs_auth = true }, by_token,
         "another-key");
-    settle(&p, 0);
+    pair_settle(&p, 0);
     CHECK_SLICE(
         buf_slice(&p.client.closed), "it signs with another key than ours");
     pair_close(&p);
@@ -260,7 +76,7 @@ TEST(the_key_is_proved_without_being_said)
         (struct lan_link_options){
             .needs_auth = true, .session_us = 3600 * SEC },
         proof, KEY);
-    settle(&p, 0);
+    pair_settle(&p, 0);
     CHECK(lan_link_is_open(p.server.link) && lan_link_is_open(p.client.link));
     buf_put_str(&session, lan_link_session(p.client.link));
     CHECK(session.len > 100);
@@ -271,7 +87,7 @@ TEST(the_key_is_proved_without_being_said)
         (struct lan_link_options){
             .needs_auth = true, .session_us = 3600 * SEC },
         again, KEY);
-    settle(&p, 0);
+    pair_settle(&p, 0);
     CHECK(lan_link_is_open(p.server.link));
     pair_close(&p);
 
@@ -280,7 +96,7 @@ TEST(the_key_is_proved_without_being_said)
         (struct lan_link_options){
             .needs_auth = true, .session_us = 3600 * SEC },
         again, KEY);
-    settle(&p, 0);
+    pair_settle(&p, 0);
     CHECK(!lan_link_is_open(p.server.link));
     pair_close(&p);
     buf_free(&session);
@@ -294,7 +110,7 @@ TEST(a_proof_of_another_key_stays_out)
 
     pair_init(&p, (struct lan_link_options){ .needs_auth = true }, proof,
         "another-key");
-    settle(&p, 0);
+    pair_settle(&p, 0);
     CHECK(!lan_link_is_open(p.server.link));
     CHECK(lan_link_is_over(p.client.link));
     pair_close(&p);
@@ -399,11 +215,11 @@ TEST(nothing_is_heard_of_who_was_not_let_in)
 
         pair_init(
             &p, (struct lan_link_options){ .needs_auth = true }, client, KEY);
-        (void)ask(&p, LAN_SYNC_REQUEST, "one");
-        (void)carry(&p.client, &p.server, 0);
+        (void)pair_ask(&p, LAN_SYNC_REQUEST, "one");
+        (void)pair_carry(&p.client, &p.server, 0);
         check_error(&p.server, "Authentication required", "auth_required");
         CHECK_INT(lan_link_is_over(p.server.link), d == LAN_FIRST);
-        settle(&p, 0);
+        pair_settle(&p, 0);
         CHECK_UINT(p.client.answered, 1);
         CHECK_INT(p.client.answer_rc, SYNCLINE_EDENIED);
         CHECK_UINT(p.server.heard.len, 0);
@@ -420,8 +236,8 @@ TEST(a_server_that_lets_all_in)
 
         pair_init(
             &p, (struct lan_link_options){ .needs_auth = false }, client, KEY);
-        (void)ask(&p, LAN_SYNC_DATA, "one");
-        (void)carry(&p.client, &p.server, 0);
+        (void)pair_ask(&p, LAN_SYNC_DATA, "one");
+        (void)pair_carry(&p.client, &p.server, 0);
         if (d == LAN_SECOND)
             check_error(&p.server, "Authentication required", "unauthorized");
         else
@@ -448,12 +264,12 @@ TEST(what_the_application_makes_of_a_message)
 
         pair_init(
             &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
-        settle(&p, 0);
+        pair_settle(&p, 0);
         p.server.on_message_rc = rows[i].rc;
-        (void)ask(&p, LAN_SYNC_REQUEST, "one");
-        (void)carry(&p.client, &p.server, 0);
+        (void)pair_ask(&p, LAN_SYNC_REQUEST, "one");
+        (void)pair_carry(&p.client, &p.server, 0);
         check_error(&p.server, rows[i].error, rows[i].code);
-        settle(&p, 0);
+        pair_settle(&p, 0);
         CHECK_INT(p.client.answer_rc, SYNCLINE_EDENIED);
         pair_close(&p);
     }
@@ -466,11 +282,11 @@ TEST(a_frame_that_was_said_before)
 
     pair_init(
         &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
-    settle(&p, 0);
-    (void)ask(&p, LAN_SYNC_DATA, "one");
+    pair_settle(&p, 0);
+    (void)pair_ask(&p, LAN_SYNC_DATA, "one");
     buf_put_slice(&again, buf_slice(&p.client.out));
     buf_put_slice(&p.client.out, buf_slice(&again));
-    (void)carry(&p.client, &p.server, 0);
+    (void)pair_carry(&p.client, &p.server, 0);
     CHECK_SLICE(buf_slice(&p.server.heard), "SYNC_DATA one;");
     CHECK(!lan_link_is_over(p.server.link));
     pair_close(&p);
@@ -500,7 +316,7 @@ TEST(a_long_frame_of_who_was_not_let_in)
         pair_init(
             &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
         if (is_in)
-            settle(&p, 0);
+            pair_settle(&p, 0);
         lan_link_feed(p.server.link, SLICE(head, sizeof head), p.now_us);
         CHECK_SLICE(buf_slice(&p.server.closed),
             is_in ? "" : "a message longer than is allowed");
@@ -565,7 +381,7 @@ TEST(a_server_that_fails_to_say_no)
     memcpy(id, lan_payload_text(&m, "request_id").ptr, LAN_UUID_LEN);
     feed_error(&p, LAN_SECOND, "Internal server error", "internal_error", id);
     CHECK(lan_link_is_open(p.client.link));
-    (void)ask(&p, LAN_SYNC_REQUEST, "one");
+    (void)pair_ask(&p, LAN_SYNC_REQUEST, "one");
     feed_error(
         &p, LAN_SECOND, "Authentication required", "auth_required", NULL);
     CHECK_SLICE(buf_slice(&p.client.closed),
@@ -584,14 +400,14 @@ TEST(an_answer_that_does_not_come)
 
     pair_init(
         &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
-    settle(&p, 0);
-    (void)ask(&p, LAN_SYNC_REQUEST, "one");
-    settle(&p, 0);
+    pair_settle(&p, 0);
+    (void)pair_ask(&p, LAN_SYNC_REQUEST, "one");
+    pair_settle(&p, 0);
     CHECK_UINT(lan_link_deadline(p.client.link), p.now_us + 10 * SEC);
-    pass(&p, 10 * SEC);
+    pair_pass(&p, 10 * SEC);
     CHECK_UINT(p.client.answered, 1);
     CHECK_INT(p.client.answer_rc, SYNCLINE_ETIMEOUT);
-    (void)ask(&p, LAN_SYNC_REQUEST, "two");
+    (void)pair_ask(&p, LAN_SYNC_REQUEST, "two");
     lan_link_end(p.client.link);
     CHECK_UINT(p.client.answered, 2);
     CHECK_INT(p.client.answer_rc, SYNCLINE_ECLOSED);
@@ -612,21 +428,21 @@ TEST(hearts_beat_and_stop)
         client.dialect = (enum lan_dialect)d;
         client.heartbeat_us = 30 * SEC;
         pair_init(&p, server, client, KEY);
-        settle(&p, 0);
+        pair_settle(&p, 0);
         for (unsigned i = 0; i < 10; i++) {
-            pass(&p, 30 * SEC);
-            settle(&p, 0);
+            pair_pass(&p, 30 * SEC);
+            pair_settle(&p, 0);
         }
         CHECK(lan_link_is_open(p.server.link));
         CHECK(lan_link_is_open(p.client.link));
         for (unsigned i = 0; i < 3; i++) {
-            pass(&p, 30 * SEC);
+            pair_pass(&p, 30 * SEC);
             buf_clear(&p.client.out);
             buf_clear(&p.server.out);
         }
         CHECK_SLICE(
             buf_slice(&p.server.closed), "it has said nothing for too long");
-        pass(&p, 30 * SEC);
+        pair_pass(&p, 30 * SEC);
         CHECK_INT(lan_link_is_over(p.client.link), d == LAN_SECOND);
         pair_close(&p);
     }
@@ -641,7 +457,7 @@ TEST(a_server_that_says_nothing)
     pair_init(
         &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
     buf_clear(&p.client.out);
-    pass(&p, 10 * SEC);
+    pair_pass(&p, 10 * SEC);
     CHECK(lan_link_is_open(p.client.link));
     pair_close(&p);
 }
@@ -656,8 +472,8 @@ TEST(memory_that_runs_out_ends_the_connection_or_nothing)
             &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
         check_alloc_fail_from(n);
         for (unsigned i = 0; i < 4; i++) {
-            (void)carry(&p.client, &p.server, 0);
-            (void)carry(&p.server, &p.client, 0);
+            (void)pair_carry(&p.client, &p.server, 0);
+            (void)pair_carry(&p.server, &p.client, 0);
         }
         failed = check_alloc_failed();
         check_alloc_fail_from(-1);

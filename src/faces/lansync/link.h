@@ -65,7 +65,10 @@ struct lan_link_options {
     bool needs_auth;    /* server: who is not let in is heard of nothing */
     enum lan_auth auth; /* client */
     struct slice token; /* client; copied */
-    struct slice key;   /* for challenges; copied. Empty: none */
+    /* Client, in place of {"token": ...}: a JSON object without request_id;
+     * copied. */
+    struct slice credentials;
+    struct slice key;             /* for challenges; copied. Empty: none */
     enum lan_dialect dialect;     /* known from before */
     size_t message_max;           /* 0: LAN_MESSAGE_MAX */
     uint64_t auth_us, request_us; /* 0: 10 s */
@@ -90,7 +93,8 @@ void lan_link_end(struct lan_link *l);
 NODISCARD int lan_link_send(
     struct lan_link *l, const struct lan_draft *draft, uint64_t now_us);
 /* The same, and an answer is waited for: on_answer, once. request_id is added
- * to the payload, and data_id to that of SYNC_DATA. ELIMIT: too many wait. */
+ * to the payload, and data_id to that of SYNC_DATA. draft->wait_us: for so
+ * long, 0: request_us. ELIMIT: too many wait. */
 NODISCARD int lan_link_request(struct lan_link *l,
     const struct lan_draft *draft, uint64_t now_us, uint64_t *request);
 /* Answers m by a message of that type: its request_id, and sync_id, are added

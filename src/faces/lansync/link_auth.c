@@ -10,7 +10,6 @@
 #define US UINT64_C(1000000)
 #define CLIENT_VERSION "1.0.0"
 #define PROOF_FOR "lan-sync challenge"
-#define SESSION_FOR "lan-sync session"
 
 int auth_keep(struct lan_link *l)
 {
@@ -29,7 +28,10 @@ int auth_keep(struct lan_link *l)
     buf_put_slice(&l->key, opt->key);
     l->opt.key = buf_slice(&l->key);
     l->opt.token = slice_str(l->token);
-    return buf_status(&l->key);
+    buf_put_slice(&l->credentials, opt->credentials);
+    l->opt.credentials = buf_slice(&l->credentials);
+    return buf_status(&l->key) != SYNCLINE_OK ? buf_status(&l->key)
+                                              : buf_status(&l->credentials);
 }
 
 static void wipe(struct buf *b)
@@ -45,6 +47,7 @@ void auth_free(struct lan_link *l)
         crypto_wipe(l->token, strlen(l->token));
     free(l->token);
     wipe(&l->key);
+    wipe(&l->credentials);
     wipe(&l->session);
 }
 
@@ -84,18 +87,37 @@ static int prove(const struct lan_link *l, uint8_t out[SHA256_LEN],
 
 /* ---- a client ---- */
 
+/* What the program has said, or NULL. */
+static struct json *own_credentials(struct lan_link *l)
+{
+    struct json *v = NULL;
+
+    if (json_parse(&v, l->opt.credentials, JSON_STRICT, &l->arena, NULL) !=
+            SYNCLINE_OK ||
+        v->type != JSON_OBJECT)
+        return NULL;
+    return v;
+}
+
 static struct json *request_to_come_in(struct lan_link *l, uint64_t now_us)
 {
-    struct json *payload = json_new(&l->arena, JSON_OBJECT);
+    const bool has_own =
+        l->opt.auth == LAN_BY_TOKEN && l->opt.credentials.len > 0;
+    struct json *payload =
+        has_own ? own_credentials(l) : json_new(&l->arena, JSON_OBJECT);
 
-    if (l->opt.auth == LAN_BY_TOKEN)
-        add_text(l, payload, "token", l->opt.token);
-    else
+    if (has_own && json_get(payload, "request_id") != NULL)
+        return NULL;
+    if (l->opt.auth == LAN_BY_PROOF)
         add_text(l, payload, "method", SLICE_LIT("challenge"));
+    else if (!has_own)
+        add_text(l, payload, "token", l->opt.token);
     add_text(l, payload, "request_id", slice_str(l->auth_id));
-    json_add(payload, SLICE_LIT("timestamp"),
-        json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
-    add_text(l, payload, "client_version", SLICE_LIT(CLIENT_VERSION));
+    if (json_get(payload, "timestamp") == NULL)
+        json_add(payload, SLICE_LIT("timestamp"),
+            json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
+    if (json_get(payload, "client_version") == NULL)
+        add_text(l, payload, "client_version", SLICE_LIT(CLIENT_VERSION));
     return payload;
 }
 
@@ -201,6 +223,8 @@ bool auth_answered(
     }
     if (m->type != LAN_AUTH_RESPONSE && m->type != LAN_ERROR)
         return false;
+    if (l->state == LAN_OPEN) /* somebody may have asked again */
+        return false;
     if (l->state != LAN_GREETING || (id.len > 0 && !slice_is(id, l->auth_id)) ||
         (m->type == LAN_ERROR && id.len == 0))
         return m->type == LAN_AUTH_RESPONSE;
@@ -225,42 +249,15 @@ void auth_tick(struct lan_link *l, uint64_t now_us)
 
 /* ---- a server ---- */
 
-static int session_secret(
-    const struct lan_link *l, char out[2 * SHA256_LEN + 1])
-{
-    const struct slice text = SLICE_LIT(SESSION_FOR);
-    uint8_t mac[SHA256_LEN];
-    struct mac_key key;
-    int rc = crypto_mac_key(&key, l->opt.key);
-
-    if (rc == SYNCLINE_OK)
-        rc = crypto_mac(mac, &key, &text, 1);
-    if (rc == SYNCLINE_OK)
-        hex_encode(out, SLICE(mac, sizeof mac));
-    crypto_wipe(&key, sizeof key);
-    crypto_wipe(mac, sizeof mac);
-    return rc;
-}
-
 /* A token for whoever has proved the key: that node, for a while. */
 static int put_session(
     struct lan_link *l, struct json *data, struct slice node, uint64_t now_us)
 {
-    uint64_t end_s = (wall_us(l, now_us) + l->opt.session_us) / US;
-    struct json *claims = json_new(&l->arena, JSON_OBJECT);
-    char secret[2 * SHA256_LEN + 1] = "";
     struct buf token = { 0 };
     struct slice kept;
-    int rc = session_secret(l, secret);
+    int rc = lan_session_put(&token, node, l->opt.key, wall_us(l, now_us),
+        l->opt.session_us, &l->arena);
 
-    add_text(l, claims, "sub", node);
-    json_add(claims, SLICE_LIT("iat"),
-        json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
-    json_add(claims, SLICE_LIT("exp"), json_new_int(&l->arena, (int64_t)end_s));
-    if (rc == SYNCLINE_OK && claims == NULL)
-        rc = SYNCLINE_ENOMEM;
-    if (rc == SYNCLINE_OK)
-        rc = lan_token_put(&token, claims, slice_str(secret));
     kept = rc == SYNCLINE_OK ? arena_dup(&l->arena, buf_slice(&token))
                              : SLICE_NONE;
     if (kept.ptr != NULL) {
@@ -268,7 +265,6 @@ static int put_session(
         json_add(data, SLICE_LIT("expires_in"),
             json_new_int(&l->arena, (int64_t)(l->opt.session_us / US)));
     }
-    crypto_wipe(secret, sizeof secret);
     buf_free(&token);
     return rc;
 }
@@ -276,16 +272,12 @@ static int put_session(
 static bool is_session(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
-    char secret[2 * SHA256_LEN + 1];
     struct json *claims = NULL;
-    bool is = l->opt.session_us > 0 && l->key.len > 0 &&
-        session_secret(l, secret) == SYNCLINE_OK &&
-        lan_token_read(&claims, lan_payload_text(m, "token"), slice_str(secret),
-            now_us, &l->arena) == SYNCLINE_OK &&
-        slice_eq(json_get_str(claims, "sub"), lan_sender(m));
 
-    crypto_wipe(secret, sizeof secret);
-    return is;
+    return l->opt.session_us > 0 && l->key.len > 0 &&
+        lan_session_read(&claims, lan_payload_text(m, "token"), l->opt.key,
+            wall_us(l, now_us), &l->arena) == SYNCLINE_OK &&
+        slice_eq(json_get_str(claims, "sub"), lan_sender(m));
 }
 
 /* A challenge counts once. */

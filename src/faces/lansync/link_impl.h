@@ -27,7 +27,7 @@ struct lan_link {
 
     /* link_auth.c */
     char *token;
-    struct buf key;
+    struct buf key, credentials;
     char auth_id[LAN_UUID_LEN + 1]; /* client: the request that is under way */
     uint64_t auth_due_us;           /* 0: it is not waited for */
     uint8_t challenge[LAN_CHALLENGE_LEN];

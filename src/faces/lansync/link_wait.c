@@ -78,7 +78,8 @@ int lan_link_request(struct lan_link *l, const struct lan_draft *draft,
         return rc;
     }
     *request = w->number = ++l->next_number;
-    w->due_us = now_us + l->opt.request_us;
+    w->due_us =
+        now_us + (draft->wait_us > 0 ? draft->wait_us : l->opt.request_us);
     *l->last = w;
     l->last = &w->next;
     l->waiting_n++;
@@ -237,10 +238,22 @@ void heartbeat_came(
     }
 }
 
+static struct lan_waiting **overdue(struct lan_link *l, uint64_t now_us)
+{
+    struct lan_waiting **at = &l->waiting;
+
+    while (*at != NULL && (*at)->due_us > now_us)
+        at = &(*at)->next;
+    return *at != NULL ? at : NULL;
+}
+
 void wait_tick(struct lan_link *l, uint64_t now_us)
 {
-    while (l->waiting != NULL && l->waiting->due_us <= now_us)
-        tell(l, unlink_at(l, &l->waiting), SYNCLINE_ETIMEOUT, NULL);
+    struct lan_waiting **at;
+
+    /* Whoever is told may ask again, and change the list. */
+    while ((at = overdue(l, now_us)) != NULL)
+        tell(l, unlink_at(l, at), SYNCLINE_ETIMEOUT, NULL);
     if (l->state != LAN_OVER && l->heartbeat_due_us != 0 &&
         now_us >= l->heartbeat_due_us)
         beat(l, now_us);
@@ -250,7 +263,8 @@ uint64_t wait_deadline(const struct lan_link *l)
 {
     uint64_t next = l->heartbeat_due_us;
 
-    if (l->waiting != NULL && (next == 0 || l->waiting->due_us < next))
-        next = l->waiting->due_us;
+    for (const struct lan_waiting *w = l->waiting; w != NULL; w = w->next)
+        if (next == 0 || w->due_us < next)
+            next = w->due_us;
     return next;
 }

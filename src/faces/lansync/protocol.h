@@ -44,6 +44,7 @@ struct lan_draft {
     const struct json *payload, *destination; /* NULL: {}, and none */
     const char *id;                           /* NULL: a new one */
     bool is_unsigned;
+    uint64_t wait_us; /* of a request, see link.h */
 };
 
 /* Appends the frame. EMALFORMED: the dialect cannot say it. LAN_UNDECIDED is

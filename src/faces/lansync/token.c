@@ -5,6 +5,7 @@
 
 #define US UINT64_C(1000000)
 #define TOKEN_MAX 8192
+#define SESSION_FOR "lan-sync session"
 #define HEAD "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 
 static int sign(uint8_t out[SHA256_LEN], struct slice text, struct slice secret)
@@ -105,5 +106,54 @@ int lan_token_read(struct json **claims, struct slice token,
         rc = check_end(v, now_us);
     if (rc == SYNCLINE_OK)
         *claims = v;
+    return rc;
+}
+
+/* ---- sessions ---- */
+
+static int session_secret(char out[2 * SHA256_LEN + 1], struct slice secret)
+{
+    const struct slice text = SLICE_LIT(SESSION_FOR);
+    uint8_t mac[SHA256_LEN];
+    struct mac_key key;
+    int rc = crypto_mac_key(&key, secret);
+
+    if (rc == SYNCLINE_OK)
+        rc = crypto_mac(mac, &key, &text, 1);
+    if (rc == SYNCLINE_OK)
+        hex_encode(out, SLICE(mac, sizeof mac));
+    crypto_wipe(&key, sizeof key);
+    crypto_wipe(mac, sizeof mac);
+    return rc;
+}
+
+int lan_session_put(struct buf *out, struct slice node, struct slice secret,
+    uint64_t now_us, uint64_t lasts_us, struct arena *a)
+{
+    struct json *claims = json_new(a, JSON_OBJECT);
+    char derived[2 * SHA256_LEN + 1] = "";
+    int rc = session_secret(derived, secret);
+
+    json_add(claims, SLICE_LIT("sub"), json_new_str(a, node));
+    json_add(claims, SLICE_LIT("iat"), json_new_int(a, (int64_t)(now_us / US)));
+    json_add(claims, SLICE_LIT("exp"),
+        json_new_int(a, (int64_t)((now_us + lasts_us) / US)));
+    if (rc == SYNCLINE_OK && (claims == NULL || claims->n != 3))
+        rc = SYNCLINE_ENOMEM;
+    if (rc == SYNCLINE_OK)
+        rc = lan_token_put(out, claims, slice_str(derived));
+    crypto_wipe(derived, sizeof derived);
+    return rc;
+}
+
+int lan_session_read(struct json **claims, struct slice token,
+    struct slice secret, uint64_t now_us, struct arena *a)
+{
+    char derived[2 * SHA256_LEN + 1] = "";
+    int rc = session_secret(derived, secret);
+
+    if (rc == SYNCLINE_OK)
+        rc = lan_token_read(claims, token, slice_str(derived), now_us, a);
+    crypto_wipe(derived, sizeof derived);
     return rc;
 }

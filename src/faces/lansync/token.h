@@ -18,4 +18,13 @@ NODISCARD int lan_token_put(
 NODISCARD int lan_token_read(struct json **claims, struct slice token,
     struct slice secret, uint64_t now_us, struct arena *a);
 
+/* ---- those of a session, under a key made from the nodes' secret ---- */
+
+/* Says which node it is, since when and until when. */
+NODISCARD int lan_session_put(struct buf *out, struct slice node,
+    struct slice secret, uint64_t now_us, uint64_t lasts_us, struct arena *a);
+/* As lan_token_read. */
+NODISCARD int lan_session_read(struct json **claims, struct slice token,
+    struct slice secret, uint64_t now_us, struct arena *a);
+
 #endif

@@ -1,0 +1,84 @@
+/* How long a session counts, whose the credentials are, who waits how long. */
+#include "unit/lan_pair.h"
+
+#include "faces/lansync/token.h"
+
+/* By the time of day, and not by the clock that never goes back. */
+TEST(a_session_is_over_when_its_time_is)
+{
+    const struct lan_link_options serves = {
+        .is_server = true, .needs_auth = true, .session_us = 60 * SEC
+    };
+    const uint64_t now_us = UINT64_C(1795176000) * SEC;
+    struct lan_link_options again = by_token;
+    struct buf session = { 0 };
+    struct arena a = { 0 };
+
+    CHECK_OK(lan_session_put(
+        &session, slice_str("client"), slice_str(KEY), now_us, 60 * SEC, &a));
+    arena_free(&a);
+    again.token = buf_slice(&session);
+    for (unsigned late = 0; late < 2; late++) {
+        struct pair p = { .now_us = 1000 };
+        const uint64_t wall_us = now_us + (59 + 2 * late) * SEC;
+
+        end_make(&p.server, &p, KEY, serves);
+        end_make(&p.client, &p, KEY, again);
+        lan_protocol_set_wall(p.server.protocol, wall_us, p.now_us);
+        lan_protocol_set_wall(p.client.protocol, wall_us, p.now_us);
+        lan_link_begin(p.client.link, p.now_us);
+        pair_settle(&p, 0);
+        CHECK_INT(lan_link_is_open(p.server.link), late == 0);
+        pair_close(&p);
+    }
+    buf_free(&session);
+}
+
+/* A client that is in already may ask once more, and gets its answer. */
+TEST(credentials_are_the_programs_and_may_be_said_again)
+{
+    struct lan_link_options own = { .auth = LAN_BY_TOKEN,
+        .credentials = SLICE_LIT("{\"token\":\"" KEY "\",\"who\":\"me\"}") };
+    struct pair p;
+
+    pair_init(&p, (struct lan_link_options){ .needs_auth = true }, own, KEY);
+    pair_settle(&p, 0);
+    CHECK(lan_link_is_open(p.server.link) && lan_link_is_open(p.client.link));
+    pair_ask(&p, LAN_AUTH_REQUEST, "no token");
+    pair_settle(&p, 0);
+    CHECK_UINT(p.client.answered, 1);
+    CHECK_SLICE(buf_slice(&p.client.closed), "");
+    CHECK(strstr((const char *)p.client.answer.ptr, "Invalid credentials") !=
+        NULL);
+    pair_close(&p);
+    own.credentials = SLICE_LIT("{\"request_id\":\"x\"}");
+    pair_init(&p, (struct lan_link_options){ .needs_auth = true }, own, KEY);
+    CHECK(lan_link_is_over(p.client.link));
+    pair_close(&p);
+}
+
+/* Those who wait less are told before those who have asked first. */
+TEST(each_request_waits_as_long_as_it_says)
+{
+    struct pair p;
+    struct arena a = { 0 };
+    struct lan_draft draft = { .type = LAN_SYNC_REQUEST,
+        .payload = json_new(&a, JSON_OBJECT) };
+    uint64_t request;
+
+    pair_init(
+        &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
+    pair_settle(&p, 0);
+    CHECK_OK(lan_link_request(p.client.link, &draft, p.now_us, &request));
+    draft.wait_us = SEC;
+    CHECK_OK(lan_link_request(p.client.link, &draft, p.now_us, &request));
+    CHECK_UINT(lan_link_deadline(p.client.link), p.now_us + SEC);
+    p.client.out.len = 0; /* they get lost */
+    pair_pass(&p, SEC);
+    CHECK_UINT(p.client.answered, 1);
+    CHECK_INT(p.client.answer_rc, SYNCLINE_ETIMEOUT);
+    pair_pass(&p, 9 * SEC);
+    CHECK_UINT(p.client.answered, 2);
+    arena_free(&a);
+    pair_close(&p);
+}

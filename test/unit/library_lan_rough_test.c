@@ -1,0 +1,323 @@
+/* LAN sync through syncline_lan.h, roughly: callbacks that meddle, sockets that
+ * keep to no rule, many threads. */
+#include "unit/lan_world.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- callbacks ---- */
+
+static int on_meddling(void *ctx, const char *peer,
+    const struct syncline_lan_message *m, char **reply)
+{
+    struct both *b = ctx;
+    char *text;
+
+    (void)m;
+    CHECK_INT(syncline_lan_server_request(b->s, peer, "X", NULL, 0, &text),
+        SYNCLINE_EBUSY);
+    CHECK_INT(syncline_lan_server_stop(b->s), SYNCLINE_EBUSY);
+    CHECK_INT(syncline_lan_server_free(b->s), SYNCLINE_EBUSY);
+    CHECK_INT(syncline_lan_server_start(b->s), SYNCLINE_EBUSY);
+    CHECK_OK(syncline_lan_server_send(b->s, peer, "NEWS", NULL, NULL));
+    CHECK_OK(syncline_lan_server_ask(
+        b->s, peer, "SYNC_REQUEST", NULL, 0, on_seen_answer, &b->server));
+    CHECK_OK(syncline_lan_server_clients(b->s, &text));
+    *reply = text; /* an array: no reply */
+    return SYNCLINE_OK;
+}
+
+static int on_failing(void *ctx, const char *peer,
+    const struct syncline_lan_message *m, char **reply)
+{
+    (void)ctx;
+    (void)peer;
+    (void)reply;
+    return strcmp(m->type, "SYNC_DATA") == 0 ? SYNCLINE_EIO
+                                             : SYNCLINE_EUNSUPPORTED;
+}
+
+static int on_own(void *ctx, const char *peer,
+    const struct syncline_lan_message *m, char **reply)
+{
+    struct both *b = ctx;
+
+    (void)peer;
+    (void)m;
+    return syncline_lan_create_message(
+        b->h, "OWN_ANSWER", "{\"own\":true}", 1, reply);
+}
+
+TEST(a_callback_may_call_what_does_not_wait)
+{
+    struct both b;
+    char *answer;
+
+    both_init(&b);
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    both_connect(&b);
+    CHECK_OK(syncline_lan_server_handle(b.s, "MEDDLE", on_meddling, &b));
+    CHECK_OK(syncline_lan_server_handle(b.s, "SYNC_DATA", on_failing, &b));
+    CHECK_OK(syncline_lan_server_handle(b.s, "FAIL", on_failing, &b));
+    CHECK_OK(syncline_lan_server_handle(b.s, "OWN", on_own, &b));
+    check_fails(syncline_lan_client_request(b.c, "MEDDLE", NULL, 0, &answer),
+        SYNCLINE_EDENIED, "Internal server error");
+    seen_await(&b.client, "NEWS {};");
+    seen_await(&b.server, "answer 0 ");
+    check_fails(syncline_lan_client_request(b.c, "SYNC_DATA", NULL, 0, &answer),
+        SYNCLINE_EDENIED, "Internal server error");
+    check_fails(syncline_lan_client_request(b.c, "FAIL", NULL, 0, &answer),
+        SYNCLINE_EDENIED, "Unsupported message type: FAIL");
+    check_request(&b, "OWN", NULL, "\"own\":true");
+    CHECK_OK(syncline_lan_server_handle(b.s, "OWN", NULL, NULL));
+    CHECK_OK(syncline_lan_server_handle(b.s, NULL, NULL, NULL));
+    check_fails(syncline_lan_client_request(b.c, "OWN", NULL, 0, &answer),
+        SYNCLINE_EDENIED, "");
+    both_free(&b);
+}
+
+/* ---- who keeps to no rule ---- */
+
+static int raw_connect(int port)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    const struct timeval limit = { .tv_sec = PATIENCE_S };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(fd >= 0);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+    CHECK(connect(fd, (const struct sockaddr *)&to, sizeof to) == 0);
+    return fd;
+}
+
+static void raw_send(int fd, const void *bytes, size_t n)
+{
+    CHECK(send(fd, bytes, n, MSG_NOSIGNAL) == (ssize_t)n);
+}
+
+/* All that it says until it says words, or closes (NULL). */
+static void raw_await(int fd, const char *words)
+{
+    char text[16384];
+    size_t n = 0;
+    ssize_t got;
+
+    while ((got = recv(fd, text + n, sizeof text - 1 - n, 0)) > 0) {
+        for (ssize_t i = 0; i < got; i++, n++)
+            text[n] = text[n] == 0 ? ' ' : text[n];
+        text[n] = 0;
+        if (words != NULL && strstr(text, words) != NULL)
+            return;
+    }
+    CHECK_SAYING(words == NULL && got == 0, "never said: %s", words);
+}
+
+TEST(garbage_is_refused_and_a_huge_length_closes)
+{
+    static const char *const bodies[] = { "", "no json", "[]", "\xff\xfe{",
+        "{\"message_type\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[" };
+    struct both b;
+    int fd;
+
+    both_init(&b);
+    b.config.message_max = 4096;
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    both_connect(&b);
+    for (size_t i = 0; i < ARRAY_N(bodies); i++) {
+        uint32_t len = htonl((uint32_t)strlen(bodies[i]));
+
+        fd = raw_connect(b.port);
+        raw_send(fd, &len, 4);
+        raw_send(fd, bodies[i], strlen(bodies[i]));
+        raw_await(fd, "decode_error");
+        (void)close(fd);
+    }
+    fd = raw_connect(b.port);
+    raw_send(fd, "\xff\xff\xff\xff{", 5);
+    raw_await(fd, NULL);
+    (void)close(fd);
+    fd = raw_connect(b.port);
+    raw_send(fd, "\0\0\x10\x01", 4); /* one more than is allowed */
+    raw_await(fd, NULL);
+    (void)close(fd);
+    fd = raw_connect(b.port); /* a piece, and nothing more */
+    raw_send(fd, "\0\0\0", 3);
+    (void)close(fd);
+    check_request(&b, "SYNC_REQUEST", NULL, "success");
+    both_free(&b);
+}
+
+/* A peer that is told too much: it is not sent, and the caller hears of it. */
+TEST(what_is_too_long_is_not_sent)
+{
+    struct both b;
+    char big[6000];
+    char *answer;
+
+    both_init(&b);
+    b.config.message_max = 4096;
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    both_connect(&b);
+    (void)snprintf(big, sizeof big, "{\"x\":\"%5000d\"}", 1);
+    check_fails(syncline_lan_client_send(b.c, "NEWS", big), SYNCLINE_ELIMIT,
+        "too long");
+    check_fails(syncline_lan_client_request(b.c, "NEWS", big, 0, &answer),
+        SYNCLINE_ELIMIT, "too long");
+    check_fails(syncline_lan_client_request(
+                    b.c, "NEWS", "{\"request_id\":7}", 0, &answer),
+        SYNCLINE_EINVAL, "request_id");
+    check_request(&b, "SYNC_REQUEST", NULL, "success");
+    both_free(&b);
+}
+
+/* A server that is none. */
+static void *answer_garbage(void *arg)
+{
+    const int *listener = arg;
+    int fd = accept(*listener, NULL, NULL);
+    char sink[4096];
+
+    while (fd >= 0 && recv(fd, sink, sizeof sink, 0) > 0) {
+        raw_send(fd, "\0\0\0\3abc\0\0\0\2{}\0\0\0\2[]", 19);
+        raw_send(fd, "\x7f\xff\xff\xff", 4);
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+TEST(a_server_that_talks_garbage_is_left)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+        .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof at;
+    pthread_t thread;
+    struct both b;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(bind(listener, (const struct sockaddr *)&at, sizeof at) == 0);
+    CHECK(listen(listener, 1) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+    CHECK(pthread_create(&thread, NULL, answer_garbage, &listener) == 0);
+    both_init(&b);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    check_fails(
+        syncline_lan_client_connect(b.c, "127.0.0.1", ntohs(at.sin_port)),
+        SYNCLINE_EDENIED, "longer than is allowed");
+    CHECK(pthread_join(thread, NULL) == 0);
+    (void)close(listener);
+    both_free(&b);
+}
+
+TEST(a_silent_server_is_not_waited_for_for_ever)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+        .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof at;
+    struct both b;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(bind(listener, (const struct sockaddr *)&at, sizeof at) == 0);
+    CHECK(listen(listener, 1) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+    both_init(&b);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    b.config.connect_timeout_ms = 100;
+    both_client(&b);
+    check_fails(
+        syncline_lan_client_connect(b.c, "127.0.0.1", ntohs(at.sin_port)),
+        SYNCLINE_ETIMEOUT, "in time");
+    (void)close(listener);
+    both_free(&b);
+}
+
+TEST(who_does_not_come_in_does_not_stay_and_guesses_five_times)
+{
+    struct both b;
+    char *data;
+    int fd, rc = SYNCLINE_OK;
+
+    both_init(&b);
+    b.config.connect_timeout_ms = 100;
+    b.config.clients_max = 2;
+    both_serve(&b, on_auth);
+    fd = raw_connect(b.port);
+    raw_await(fd, NULL);
+    (void)close(fd);
+    b.config.connect_timeout_ms = 10000;
+    CHECK_OK(syncline_lan_server_free(b.s));
+    both_serve(&b, on_auth);
+    both_client(&b);
+    both_connect(&b);
+    for (int i = 0; i < 5; i++)
+        rc = syncline_lan_authenticate(b.c, "{\"token\":\"no\"}", &data);
+    CHECK_INT(rc, SYNCLINE_EDENIED);
+    seen_await(&b.client, "gone ");
+    /* The right one does not help within the minute. */
+    CHECK_OK(syncline_lan_client_close(b.c));
+    both_connect(&b);
+    check_fails(
+        syncline_lan_authenticate(b.c, "{\"token\":\"valid-token\"}", &data),
+        SYNCLINE_EDENIED, "Invalid credentials");
+    both_free(&b);
+}
+
+/* ---- many threads ---- */
+
+static void *ask_often(void *arg)
+{
+    struct both *b = arg;
+    void *wrong = NULL;
+
+    for (int i = 0; i < 100 && wrong == NULL; i++) {
+        char *answer = NULL;
+        int rc =
+            syncline_lan_client_request(b->c, "SYNC_REQUEST", NULL, 0, &answer);
+
+        if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
+            wrong = b;
+        syncline_free(answer);
+        answer = NULL;
+        rc = syncline_lan_server_clients(b->s, &answer);
+        if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
+            wrong = b;
+        syncline_free(answer);
+    }
+    return wrong;
+}
+
+TEST(many_threads_ask_while_it_stops_and_starts)
+{
+    pthread_t threads[4];
+    struct both b;
+
+    both_init(&b);
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    both_connect(&b);
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_create(&threads[i], NULL, ask_often, &b) == 0);
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK(syncline_lan_client_close(b.c));
+        both_connect(&b);
+    }
+    for (int i = 0; i < 4; i++) {
+        void *wrong = NULL;
+
+        CHECK(pthread_join(threads[i], &wrong) == 0);
+        CHECK(wrong == NULL);
+    }
+    both_free(&b);
+}
