@@ -496,6 +496,14 @@ static int other_addresses(struct daemon *d, struct engine_options *opt)
         : rc;
 }
 
+static void name_guests(struct daemon *d, struct engine_options *opt)
+{
+    if (d->hub != NULL)
+        opt->guests = hub_face_guests(d->hub);
+    if (d->lansync != NULL)
+        opt->nodes = lan_face_nodes(d->lansync);
+}
+
 static int open_engine(struct daemon *d, struct errmsg *why)
 {
     const struct options *o = options_now(d);
@@ -552,8 +560,8 @@ static int open_engine(struct daemon *d, struct errmsg *why)
         .room_ctx = d };
     int rc = make_faces(d, why);
 
-    if (rc == SYNCLINE_OK && d->hub != NULL)
-        opt.guests = hub_face_guests(d->hub);
+    if (rc == SYNCLINE_OK)
+        name_guests(d, &opt);
     opt.web = web_of(d);
     if (rc == SYNCLINE_OK)
         rc = roots_of(d, &opt.files_roots_n, why);

@@ -384,6 +384,7 @@ static int open_net(struct engine *e, struct errmsg *why)
         .events = { e, on_admit, on_up, on_frame, on_down, on_plain,
             engine_on_refused },
         .guests = e->opt.guests,
+        .nodes = e->opt.nodes,
         .log = e->opt.log,
         .wall_us = clock_wall_us() };
     int rc = net_new(&e->net, &opt);

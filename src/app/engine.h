@@ -66,6 +66,7 @@ struct engine_options {
     uint64_t clock_bound_us; /* UINT64_MAX: none; 0: the default */
     struct node_limits limits;
     struct net_guests guests; /* zeros: nobody but devices is let in */
+    struct net_guests nodes;  /* older nodes, at the same port */
     struct engine_web_options web;
     const struct slice *files_roots; /* below which files may be bound; lent */
     size_t files_roots_n;

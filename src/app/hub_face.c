@@ -394,7 +394,7 @@ static void on_down(void *ctx, uint64_t conn)
 
 struct net_guests hub_face_guests(struct hub_face *f)
 {
-    return (struct net_guests){ f, on_up, on_bytes, on_down };
+    return (struct net_guests){ f, on_up, on_bytes, on_down, 0 };
 }
 
 void hub_face_turn(struct hub_face *f)

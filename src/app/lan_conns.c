@@ -14,7 +14,6 @@
 #define SILENCE_BEATS 3
 #define SESSION_US UINT64_C(3600000000)
 #define PAUSE_US UINT64_C(5000000)
-#define QUEUE_MAX ((size_t)64 << 20)
 
 struct lan_conn {
     struct lan_conn *next;
@@ -141,7 +140,7 @@ static void on_send(void *ctx, struct slice bytes)
 {
     struct lan_conn *c = ctx;
 
-    if (lan_wire_queued(c->wire) > QUEUE_MAX)
+    if (lan_wire_queued(c->wire) > LAN_QUEUE_MAX)
         close_soon(c, "it does not read");
     else
         lan_wire_send(c->wire, bytes);
@@ -351,23 +350,28 @@ static bool is_admitted(struct lan_face *f, const struct netaddr *from)
     return false;
 }
 
-static bool on_come(void *ctx, struct stream *s, const struct netaddr *remote,
-    struct stream_events *events)
+/* What events its wire tells; NULL: it is not let in. */
+static struct lan_conn *let_in(struct lan_face *f, const struct netaddr *remote,
+    struct lan_wire_events *events)
 {
-    struct lan_face *f = ctx;
     struct lan_conn *c;
 
-    if (f->is_stopping || !is_admitted(f, remote))
-        return false;
+    if (f->is_stopping || f->exchange == NULL || !is_admitted(f, remote))
+        return NULL;
     if (!has_room(f, remote)) {
         f->counts.refused_room++;
-        return false;
+        return NULL;
     }
     if (conn_new(&c, f, NULL, remote) != SYNCLINE_OK)
-        return false;
-    if (lan_wire_take(&c->wire, f, s, events,
-            &(struct lan_wire_events){ c, on_wire_open, on_bytes, on_end }) !=
-        SYNCLINE_OK) {
+        return NULL;
+    *events = (struct lan_wire_events){ c, on_wire_open, on_bytes, on_end };
+    return c;
+}
+
+/* rc: of its wire. */
+static bool has_come(struct lan_face *f, struct lan_conn *c, int rc)
+{
+    if (rc != SYNCLINE_OK) {
         lan_link_free(c->link);
         free(c);
         return false;
@@ -376,6 +380,26 @@ static bool on_come(void *ctx, struct stream *s, const struct netaddr *remote,
     f->conns = c;
     lan_arm(f);
     return true;
+}
+
+static bool on_come(void *ctx, struct stream *s, const struct netaddr *remote,
+    struct stream_events *of_stream)
+{
+    struct lan_face *f = ctx;
+    struct lan_wire_events ev;
+    struct lan_conn *c = let_in(f, remote, &ev);
+
+    return c != NULL &&
+        has_come(f, c, lan_wire_take(&c->wire, f, s, of_stream, &ev));
+}
+
+bool lan_conns_node(
+    struct lan_face *f, uint64_t conn, const struct netaddr *remote)
+{
+    struct lan_wire_events ev;
+    struct lan_conn *c = let_in(f, remote, &ev);
+
+    return c != NULL && has_come(f, c, lan_wire_node(&c->wire, f, conn, &ev));
 }
 
 int lan_conns_listen(struct lan_face *f, struct errmsg *why)

@@ -14,6 +14,7 @@
 #define LAN_LISTEN_MAX OPTIONS_BIND_MAX
 #define LAN_ADMIT_MAX OPTIONS_ADMIT_MAX
 #define LAN_FACE_NAME "lansync"
+#define LAN_QUEUE_MAX ((size_t)64 << 20) /* unsent, of one connection */
 
 struct lan_watch;
 struct lan_write;
@@ -41,6 +42,7 @@ struct lan_face {
     struct stream_listener *listeners[LAN_LISTEN_MAX];
     struct network admit[LAN_ADMIT_MAX];
     struct lan_conn *conns;
+    struct lan_wire *nodes; /* those of the port of the mesh */
     struct lan_peer *peers;
     uint64_t next_number;
     struct lan_watch *watches;
@@ -74,6 +76,9 @@ NODISCARD int lan_conns_listen(struct lan_face *f, struct errmsg *why);
 uint64_t lan_conns_tick(struct lan_face *f, uint64_t now_us);
 void lan_conns_stop(struct lan_face *f);
 void lan_conns_close(struct lan_face *f);
+/* Somebody has come to the port of the mesh; false: he is not let in. */
+bool lan_conns_node(
+    struct lan_face *f, uint64_t conn, const struct netaddr *remote);
 /* Elements of an array. */
 void lan_conns_put(const struct lan_face *f, struct buf *b);
 void lan_peers_put(const struct lan_face *f, struct buf *b);
@@ -100,6 +105,9 @@ NODISCARD int lan_wire_call(struct lan_wire **out, struct lan_face *f,
 NODISCARD int lan_wire_take(struct lan_wire **out, struct lan_face *f,
     struct stream *s, struct stream_events *of_stream,
     const struct lan_wire_events *ev);
+/* One that the net has. */
+NODISCARD int lan_wire_node(struct lan_wire **out, struct lan_face *f,
+    uint64_t conn, const struct lan_wire_events *ev);
 void lan_wire_send(struct lan_wire *w, struct slice bytes);
 size_t lan_wire_queued(const struct lan_wire *w);
 bool lan_wire_is_open(const struct lan_wire *w);

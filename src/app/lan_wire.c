@@ -1,5 +1,7 @@
 /* What carries a connection of LAN sync: TCP of a port of its own, or that we
- * have dialled, plain or by TLS. The first byte of who comes says which. */
+ * have dialled, plain or by TLS (the first byte of who comes says which); or,
+ * of who has come to the port of the mesh, what the net has told from members.
+ */
 #include "app/lan_face_impl.h"
 
 #include <stdio.h>
@@ -11,7 +13,10 @@
 struct lan_wire {
     struct lan_face *face;
     struct lan_wire_events events;
-    struct stream *stream;
+    struct stream *stream;      /* NULL: it is the net's */
+    struct lan_wire *next_node; /* of those */
+    uint64_t conn;
+    bool is_ending; /* it is the net's, and will tell */
     bool has_come, was_open;
     bool is_begun; /* something has come by it */
     char why[200]; /* it ends; "": as the stream says */
@@ -20,7 +25,7 @@ struct lan_wire {
 static void refuse(struct lan_wire *w, const char *why)
 {
     (void)snprintf(w->why, sizeof w->why, "%s", why);
-    stream_close(w->stream);
+    lan_wire_close(w);
 }
 
 /* Of those who come the first is told, the others are counted. */
@@ -52,7 +57,7 @@ static void say_tls_is_needed(struct lan_wire *w)
     if (payload != NULL &&
         lan_protocol_put(w->face->protocol, &b, &draft, LAN_SECOND,
             clock_mono_us()) == SYNCLINE_OK)
-        stream_send(w->stream, buf_slice(&b));
+        lan_wire_send(w, buf_slice(&b));
     buf_free(&b);
     arena_free(&a);
 }
@@ -95,7 +100,7 @@ static void on_bytes(void *ctx, struct slice bytes)
         return;
     if (is_first && w->has_come && !is_first_of_plain(w, bytes))
         return;
-    if (is_first && !w->has_come && !stream_is_secure(w->stream) &&
+    if (is_first && !w->has_come && !lan_wire_is_secure(w) &&
         bytes.ptr[0] == TLS_ALERT) {
         refuse(w, "it speaks TLS: set lansync.tls to true or both");
         return;
@@ -116,7 +121,7 @@ static void on_open(void *ctx)
  * one version do nothing else. */
 static void guess_why(struct lan_wire *w, const char *why)
 {
-    const char *missed = stream_is_secure(w->stream)
+    const char *missed = lan_wire_is_secure(w)
         ? "wants another certificate (lansync.tls_cert)"
         : "speaks TLS (lansync.tls)";
 
@@ -184,38 +189,119 @@ int lan_wire_take(struct lan_wire **out, struct lan_face *f, struct stream *s,
     return SYNCLINE_OK;
 }
 
+/* ---- those of the net ---- */
+
+static struct lan_wire *node_of(struct lan_face *f, uint64_t conn)
+{
+    struct lan_wire *w = f->nodes;
+
+    while (w != NULL && w->conn != conn)
+        w = w->next_node;
+    return w;
+}
+
+static void unlink_node(struct lan_wire *w)
+{
+    struct lan_wire **at = &w->face->nodes;
+
+    while (*at != w)
+        at = &(*at)->next_node;
+    *at = w->next_node;
+}
+
+int lan_wire_node(struct lan_wire **out, struct lan_face *f, uint64_t conn,
+    const struct lan_wire_events *ev)
+{
+    struct stream_events none;
+    int rc = wire_new(out, f, ev, &none);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    (*out)->has_come = true;
+    (*out)->conn = conn;
+    (*out)->next_node = f->nodes;
+    f->nodes = *out;
+    return SYNCLINE_OK;
+}
+
+static bool on_node(void *ctx, uint64_t conn, const struct net_guest *who)
+{
+    return lan_conns_node(ctx, conn, &who->remote);
+}
+
+static void on_node_bytes(void *ctx, uint64_t conn, struct slice bytes)
+{
+    struct lan_wire *w = node_of(ctx, conn);
+
+    if (w != NULL && !w->is_ending)
+        on_bytes(w, bytes);
+}
+
+static void on_node_down(void *ctx, uint64_t conn)
+{
+    struct lan_wire *w = node_of(ctx, conn);
+
+    if (w == NULL)
+        return;
+    unlink_node(w);
+    on_end(w, "it has closed");
+}
+
+struct net_guests lan_face_nodes(struct lan_face *f)
+{
+    return (struct net_guests){ f, on_node, on_node_bytes, on_node_down,
+        LAN_QUEUE_MAX + LAN_MESSAGE_MAX };
+}
+
+/* ---- all ---- */
+
 void lan_wire_send(struct lan_wire *w, struct slice bytes)
 {
-    stream_send(w->stream, bytes);
+    if (w->stream != NULL)
+        stream_send(w->stream, bytes);
+    else if (!w->is_ending)
+        engine_guest_send(w->face->engine, w->conn, bytes);
 }
 
 size_t lan_wire_queued(const struct lan_wire *w)
 {
-    return stream_queued(w->stream);
+    return w->stream != NULL ? stream_queued(w->stream)
+                             : engine_guest_queued(w->face->engine, w->conn);
 }
 
 bool lan_wire_is_open(const struct lan_wire *w)
 {
-    return stream_is_open(w->stream);
+    return w->stream != NULL ? stream_is_open(w->stream) : !w->is_ending;
 }
 
 void lan_wire_close(struct lan_wire *w)
 {
-    stream_close(w->stream);
+    if (w->stream != NULL)
+        stream_close(w->stream);
+    else if (!w->is_ending)
+        engine_guest_close(w->face->engine, w->conn, "LAN sync is over");
+    w->is_ending = true;
 }
 
+/* When there is no engine any more, there is no such connection either. */
 void lan_wire_drop(struct lan_wire *w)
 {
-    stream_drop(w->stream);
+    if (w->stream != NULL) {
+        stream_drop(w->stream);
+    } else {
+        unlink_node(w);
+        if (w->face->engine != NULL)
+            engine_guest_drop(w->face->engine, w->conn, "LAN sync is over");
+    }
     free(w);
 }
 
 bool lan_wire_is_secure(const struct lan_wire *w)
 {
-    return stream_is_secure(w->stream);
+    return w->stream != NULL && stream_is_secure(w->stream);
 }
 
 const char *lan_wire_print(const struct lan_wire *w)
 {
-    return stream_print(w->stream);
+    return w->stream != NULL ? stream_print(w->stream) : "";
 }

@@ -121,7 +121,7 @@ static void end(struct net *n, uint32_t at)
         netaddr_format(ip, &c->remote);
         log_line(
             &n->opt.log, LOG_LEVEL_DEBUG, "net", "guest %s: %s", ip, c->reason);
-        n->opt.guests.on_down(n->opt.guests.ctx, c->id);
+        c->host->on_down(c->host->ctx, c->id);
     } else if (!c->told) {
         n->stats.refused++;
         netaddr_format(ip, &c->remote);

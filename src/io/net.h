@@ -3,13 +3,13 @@
  *
  * One listener port serves all comers; the first byte says who: 0x16 is TLS
  * and so a device or, by the names that it offers, a guest; a capital letter is
- * HTTP, 0x00 or 0x01 a length followed by JSON. On TLS a device's frame is its
- * length as u32, little-endian, at most NET_FRAME_MAX, and its bytes.
- * Limits before a peer is known: so many handshakes at once and a second, in
- * all and from one address, so many bytes, so much time. Who would begin one
- * too many waits, unread. Of those who say nothing at all, which costs next to
- * nothing, the one who has for longest goes when there are too many.
- * Laws: on_up at most once a connection, and before any on_frame; on_down
+ * HTTP, 0x00 or 0x01 a length followed by JSON: an older node. On TLS a
+ * device's frame is its length as u32, little-endian, at most NET_FRAME_MAX,
+ * and its bytes. Limits before a peer is known: so many handshakes at once and
+ * a second, in all and from one address, so many bytes, so much time. Who would
+ * begin one too many waits, unread. Of those who say nothing at all, which
+ * costs next to nothing, the one who has for longest goes when there are too
+ * many. Laws: on_up at most once a connection, and before any on_frame; on_down
  * exactly once for each connection that was up or dialled, net_close
  * included, and nothing after it. Callbacks come from the loop only, never
  * from within a function of this header. All of it belongs to the loop's
@@ -25,6 +25,9 @@
 #include "io/tls.h"
 
 #define NET_FRAME_MAX ((size_t)1 << 20)
+#define NET_NODE_MAX                                         \
+    ((size_t)16 << 20) /* the first message of an older node \
+                        */
 /* Inbound connections have numbers with this bit; a dialler chooses among
  * those without it. */
 #define NET_INBOUND ((uint64_t)1 << 63)
@@ -47,9 +50,8 @@ struct net_events {
     void (*on_frame)(void *ctx, uint64_t conn, struct slice frame);
     /* broke: it sent what the transport never lets pass. */
     void (*on_down)(void *ctx, uint64_t conn, const char *reason, bool broke);
-    /* Somebody who speaks plain HTTP or JSON, and how he began. May be NULL.
-     * No face listens here yet, so the connection is closed afterwards;
-     * being told makes it possible to say so in the log. */
+    /* Somebody who speaks plain HTTP or JSON, and how he began, where nobody
+     * listens to such: the connection is closed afterwards. May be NULL. */
     void (*on_plain)(
         void *ctx, const struct netaddr *remote, struct slice first);
     /* An inbound connection that had begun with TLS, or was one too many,
@@ -75,6 +77,7 @@ struct net_guests {
     bool (*on_up)(void *ctx, uint64_t conn, const struct net_guest *guest);
     void (*on_bytes)(void *ctx, uint64_t conn, struct slice bytes);
     void (*on_down)(void *ctx, uint64_t conn);
+    size_t queue_max; /* unsent, of one of them; 0: as of a peer */
 };
 
 struct net_options {
@@ -82,6 +85,7 @@ struct net_options {
     const struct identity *identity; /* borrowed */
     struct net_events events;
     struct net_guests guests;
+    struct net_guests nodes; /* the same of older nodes, from anywhere */
     struct log log;
     uint64_t wall_us; /* dates the certificate */
 

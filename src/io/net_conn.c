@@ -15,6 +15,7 @@
 #define IN_MAX (NET_FRAME_MAX + 4 + 4 * READ_MAX)
 #define KEEP_MAX ((size_t)256 << 10) /* a buffer's memory kept while idle */
 #define KEEPALIVE_S 60
+#define NODE_FIRST 5 /* bytes that tell an older node */
 /* Of a guest that does not read, the system would keep megabytes, and nobody
  * here would notice for long. */
 #define GUEST_SEND_BUFFER (256 << 10)
@@ -272,9 +273,8 @@ static void count_as_guest(struct conn *c)
     n->guest_bytes_out += c->out_n;
 }
 
-static void become_guest(struct conn *c)
+static void become_guest(struct conn *c, const struct net_guests *g)
 {
-    const struct net_guests *g = &c->net->opt.guests;
     struct net_guest who = { c->remote, local_of(&c->tcp), c->tls != NULL };
     int size = GUEST_SEND_BUFFER;
 
@@ -287,18 +287,19 @@ static void become_guest(struct conn *c)
     (void)uv_send_buffer_size((uv_handle_t *)&c->tcp, &size);
     count_as_guest(c);
     c->guest = true;
+    c->host = g;
+    if (g->queue_max > 0)
+        c->out.max = g->queue_max;
     c->state = CONN_UP;
     c->deadline_ms = 0;
 }
 
-/* What a guest has said by TLS, if there is any of it. */
+/* What a guest has said by TLS, or first, if there is any of it. */
 static void tell_guest(struct conn *c)
 {
-    const struct net_guests *g = &c->net->opt.guests;
-
     if (!c->guest || c->state != CONN_UP || c->in.len == 0)
         return;
-    g->on_bytes(g->ctx, c->id, buf_slice(&c->in));
+    c->host->on_bytes(c->host->ctx, c->id, buf_slice(&c->in));
     buf_clear(&c->in);
     trim(&c->in);
 }
@@ -313,7 +314,7 @@ static void feed(struct conn *c, struct slice bytes)
     sent = write_wire(c);
     if (c->state == CONN_HANDSHAKE && tls_is_up(c->tls)) {
         if (tls_is_web(c->tls))
-            become_guest(c);
+            become_guest(c, &c->net->opt.guests);
         else
             come_up(c);
         net_want_turn(c->net); /* somebody may wait for the place */
@@ -386,24 +387,62 @@ void conn_go_on(struct conn *c)
     buf_free(&first);
 }
 
+/* An older node's: a length, the highest byte first, and an object. */
+static bool is_node(struct slice first)
+{
+    const uint8_t *p = first.ptr;
+    size_t len;
+
+    if (first.len < NODE_FIRST || p[4] != '{')
+        return false;
+    len = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+    return len >= 2 && len <= NET_NODE_MAX;
+}
+
 static void dispatch(struct conn *c, struct slice first)
 {
+    const struct net_options *opt = &c->net->opt;
     uint8_t b = first.ptr[0];
 
     if (may_be_guest(c, b)) {
-        become_guest(c);
-        if (c->guest)
-            c->net->opt.guests.on_bytes(c->net->opt.guests.ctx, c->id, first);
-        conn_set_reading(c);
+        become_guest(c, &opt->guests);
     } else if (net_is_hasty(c->net, &c->remote)) {
         conn_doom(c, "it calls too often");
     } else if (b == 0x16) {
         begin_tls(c, first);
+    } else if (is_node(first) && opt->nodes.on_up != NULL) {
+        become_guest(c, &opt->nodes);
     } else if ((b >= 'A' && b <= 'Z') || b <= 1) {
         refuse_plain(c, first);
     } else {
         conn_doom(c, "the first byte, 0x%02x, is of no protocol here", b);
     }
+    if (c->guest && c->tls == NULL) {
+        c->host->on_bytes(c->host->ctx, c->id, first);
+        conn_set_reading(c);
+    }
+}
+
+/* One byte tells most; a node's are waited for until they tell. */
+static void take_first(struct conn *c, struct slice bytes)
+{
+    struct buf first = c->in;
+
+    if (first.len == 0 && (bytes.ptr[0] > 1 || bytes.len >= NODE_FIRST)) {
+        dispatch(c, bytes);
+        return;
+    }
+    buf_put_slice(&first, bytes);
+    c->in = first;
+    if (buf_status(&first) != SYNCLINE_OK) {
+        conn_doom(c, "memory ran out");
+        return;
+    }
+    if (first.len < NODE_FIRST)
+        return;
+    c->in = (struct buf){ .max = first.max };
+    dispatch(c, buf_slice(&first));
+    buf_free(&first);
 }
 
 /* What a stranger may still make us take in, whatever he calls it. */
@@ -447,9 +486,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (c->state != CONN_UP)
         c->taken += bytes.len;
     if (c->state == CONN_FIRST)
-        dispatch(c, bytes);
+        take_first(c, bytes);
     else if (c->guest && c->tls == NULL)
-        c->net->opt.guests.on_bytes(c->net->opt.guests.ctx, c->id, bytes);
+        c->host->on_bytes(c->host->ctx, c->id, bytes);
     else
         feed(c, bytes);
 }

@@ -13,7 +13,7 @@
 
 /*  inbound:  FIRST --0x16--> HANDSHAKE --admitted--> UP --net_close--> CLOSING
  *              | `--too many--> WAITING --room--> HANDSHAKE
- *              `--'A'..'Z', loopback--> UP (a guest)
+ *              `--'A'..'Z', loopback; a length and '{'--> UP (a guest)
  *  dialled:  DIALLING -----> HANDSHAKE
  *  from any: --failure--> DOOMED --next turn--> on_down, closed, freed  */
 enum conn_state {
@@ -31,16 +31,17 @@ struct conn {
     uint64_t id;
     enum conn_state state;
     bool inbound, pairing;
-    bool guest; /* no frames, maybe no TLS */
-    bool held;  /* not read for now */
-    bool told;  /* dialled or was up: owes an on_down */
+    bool guest;                    /* no frames, maybe no TLS */
+    const struct net_guests *host; /* a guest's */
+    bool held;                     /* not read for now */
+    bool told;                     /* dialled or was up: owes an on_down */
     bool reading;
     bool denied; /* for what it is, not for trouble on the way */
     bool shut;   /* everything was sent, and our end of TCP is closed */
     struct netaddr remote;
     struct tls_sess *tls;
     struct buf in;        /* plaintext, less than a frame once it is pumped;
-                             what it said first, while it is WAITING */
+                             what it said first, in FIRST and WAITING */
     struct buf out;       /* frames that are not encrypted yet */
     size_t writing;       /* bytes that libuv holds */
     size_t taken;         /* bytes read before the peer was known */

@@ -2,6 +2,8 @@
 """LAN-sync nodes of both generations and Syncline, as clients and as servers,
 by the rules of either."""
 
+import contextlib
+import http.client
 import json
 import os
 import subprocess
@@ -114,6 +116,34 @@ def a_client_of_either_generation_shares_items():
             status = node.call("lansync")
             equal(status["connections"][0]["dialect"], dialect, "dialect")
             equal(status["connections"][0]["node_id"], "old", "its name")
+
+
+def the_port_of_the_mesh_serves_them_too():
+    """Beside members, HTTP and HTTPS, which notice nothing."""
+    with Scene("a", "b") as s:
+        a, b = s.nodes["a"], s.nodes["b"]
+        b.joins(a)
+        at = a.status()["listen"][0].rsplit(":", 1)
+        port = int(at[1])
+        for i in range(40):  # more than may wait for a member
+            a.put("large-%d" % i, {"text": "x" * 200000}, "lan")
+        for dialect in ("v1", "v2"):
+            old = s.old("old-" + dialect, dialect)
+            check(old.do("connect", port=port)["success"], "in")
+            old.do("put", key=dialect, data={"n": 1})
+            b.waits_for(dialect, {"n": 1}, "lan")
+            a.put("back-" + dialect, {"n": 2}, "lan")
+            wait_for("it shows it", lambda o=old: "back-" + dialect in o.do(
+                "shown"))
+        equal(len(a.call("lansync")["connections"]), 2, "connections")
+        with contextlib.closing(http.client.HTTPConnection(
+                "127.0.0.1", port, timeout=10)) as web:
+            web.request("GET", "/v1/status")
+            equal(web.getresponse().status, 401, "HTTP without a token")
+        equal(b.connected(), {"a"}, "members")
+        old.do("cut")
+        wait_for("it has left", lambda: len(a.call("lansync")[
+            "connections"]) == 1)
 
 
 def a_server_of_either_generation_is_called():

@@ -3,6 +3,7 @@
 servers do, passed over or closed, and those who keep the rules notice
 nothing."""
 
+import contextlib
 import json
 import os
 import socket
@@ -322,6 +323,80 @@ def nobody_of_another_network():
             check(p.ends(), "it was let in")
         wait_for("it is counted", lambda: node.call(
             "lansync")["turned_away"]["network"] == 1)
+
+
+def _mesh_port(node):
+    return int(node.status()["listen"][0].rsplit(":", 1)[1])
+
+
+def _ends(sock):
+    try:
+        return sock.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def the_port_of_the_mesh_tells_them_by_five_bytes():
+    """However slowly these come; what only looks like it is closed."""
+    with Siege() as s:
+        port = _mesh_port(s.node)
+        with Peer(port) as p:
+            body = json.dumps(p.handler.make("AUTH_REQUEST", {
+                "token": SECRET, "request_id": "r"})).encode()
+            for byte in struct.pack("!I", len(body)) + body[:40]:
+                p.socket.sendall(bytes([byte]))
+                s.node.status()  # it has had its turn
+            p.socket.sendall(body[40:])
+            check(p.hear("AUTH_RESPONSE")["payload"]["success"], "in")
+        for first in (b"\0\0\0\x09[1,2,3,4]", b"\0\0\0\0{",
+                      b"\x01\0\0\x01{", b"\0\0\0\x08GET / HTTP"):
+            with socket.create_connection(("127.0.0.1", port), 10) as sock:
+                sock.sendall(first)
+                check(_ends(sock), first)
+        s.is_well()
+
+
+def half_a_length_and_silence_are_ended():
+    """In time, and they keep nobody out meanwhile."""
+    with Siege("a", flags=("--lansync.timeout", "2s")) as s:
+        port = _mesh_port(s.node)
+        with contextlib.ExitStack() as all_of_them:
+            silent = []
+            for first in [b"\0\0"] * 12 + [b"\0\0\1\0{"] * 12:
+                sock = all_of_them.enter_context(
+                    socket.create_connection(("127.0.0.1", port), 10))
+                sock.sendall(first)
+                silent.append(sock)
+            with Peer(port) as p:
+                check(p.come_in(), "in")
+            s.is_well()
+            for sock in silent:
+                check(_ends(sock), "it stays")
+
+
+def the_port_of_the_mesh_has_the_same_rules():
+    """Who was not let in is not heard; where LAN sync is off, nobody is."""
+    with Siege() as s:
+        port = _mesh_port(s.node)
+        with Peer(port) as p:
+            p.say("SYNC_DATA", {"items": [_item("forged")]})
+            equal(p.error()[1], "auth_required", "why")
+        for i in range(5):
+            with Peer(port) as p:
+                check(not p.come_in("guess %d" % i), "in by a guess")
+        with Peer(port) as p:
+            check(not p.come_in(), "heard at once after five failures")
+        equal(s.node.get("forged", "lan"), None, "an item")
+    with World() as world:
+        node = world.node("off").start()
+        with socket.create_connection(
+                ("127.0.0.1", _mesh_port(node)), 10) as sock:
+            sock.sendall(struct.pack("!I", 2) + b"{}")
+            check(_ends(sock), "it is heard")
+    with Scene(flags=("--lansync.tls", "true")) as s:
+        with Peer(_mesh_port(s.nodes["a"])) as p:
+            p.say("HEARTBEAT")
+            equal(p.error()[1], "tls_required", "in clear")
 
 
 if __name__ == "__main__":
