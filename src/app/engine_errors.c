@@ -296,7 +296,7 @@ void engine_errors_audited(struct engine *e, const struct audit_entry *what)
 static bool is_write(const char *op)
 {
     static const char *const writes[] = { "put", "patch", "del", "batch",
-        "restore", "resolve", "rescue_apply" };
+        "put_fields", "restore", "resolve", "rescue_apply" };
 
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++)
         if (strcmp(op, writes[i]) == 0)

@@ -297,8 +297,8 @@ bool clock_is_ahead(const struct node *n)
 /* What people write by. Not here: what must be possible on any machine, as
  * to shut out one that was lost. */
 static const char *const authoring[] = { "put", "patch", "del", "batch",
-    "restore", "resolve", "rescue_apply", "space_add", "space_rm", "policy_set",
-    "clock_reset" };
+    "put_fields", "restore", "resolve", "rescue_apply", "space_add", "space_rm",
+    "policy_set", "clock_reset" };
 
 int clock_check_op(const struct node *n, struct slice op, struct errmsg *why)
 {

@@ -37,7 +37,7 @@ int foreign_read(struct foreign *out, const struct json *as, struct errmsg *why)
     return read_strategy(&out->strategy, json_get_str(as, "strategy"), why);
 }
 
-static int foreign_stamp(
+int foreign_stamp(
     const struct node *n, const struct foreign *f, struct stamp *out)
 {
     const struct slice parts[] = { f->face, SLICE_LIT("\0"), f->node };

@@ -7,6 +7,7 @@
  *   conflicts.c conflict records
  *   resolve.c   what the policies make of them
  *   write.c, group.c   local writes; those of one turn in one commit
+ *   foreign.c, write_fields.c   what others wrote, by their clocks
  *   reissue.c   rows that leaked and were lost
  *   conn.c      connections: hello, numbering, heartbeats
  *   twins.c     a device that runs twice; subscribe.c: asking for spaces
@@ -122,6 +123,7 @@ struct watch {
     bool resync;    /* the whole state is to be told again */
     bool resumed;   /* from a cursor: deletions are told */
     bool told_live; /* has been told that it is up to date */
+    bool times;     /* of each field is told when it was written */
 };
 
 struct gone {

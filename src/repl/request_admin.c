@@ -643,6 +643,7 @@ static const struct {
     { "rescue", admin_rescue },
     { "rescue_apply", admin_rescue_apply },
     { "deleted", admin_deleted },
+    { "put_fields", admin_put_fields },
     { "pending", admin_pending },
     { "pending_open", admin_pending_open },
     { "approve", admin_approve },

@@ -88,6 +88,10 @@ NODISCARD int admin_rescue_apply(struct admin *q);
 
 NODISCARD int admin_deleted(struct admin *q);
 
+/* ---- write_fields.c ---- */
+
+NODISCARD int admin_put_fields(struct admin *q);
+
 /* ---- request_clock.c ---- */
 
 NODISCARD int admin_clock(struct admin *q);

@@ -391,6 +391,9 @@ NODISCARD int write_replay(struct node *n, struct space *sp, struct slice key,
 /* Reads {face, node, time, version, strategy}; out lends from it. EINVAL. */
 NODISCARD int foreign_read(
     struct foreign *out, const struct json *as, struct errmsg *why);
+/* The stamp that all gateways give what he wrote then. */
+NODISCARD int foreign_stamp(
+    const struct node *n, const struct foreign *f, struct stamp *out);
 /* Makes by the author of a write for f into it; *apart: f had not seen what
  * stands, and is to be joined with it. ECONFLICT: it is not to be written. */
 NODISCARD int foreign_author(struct node *n, const struct space *sp,
@@ -405,6 +408,9 @@ NODISCARD int foreign_join(struct node *n, struct space *sp,
 
 /* ---- write.c ---- */
 
+/* ELIMIT: it holds more than VALUE_MAX, and more than before. */
+NODISCARD int write_check_size(const struct space *sp, struct slice key,
+    const struct item *it, size_t before, struct errmsg *why);
 /* Who writes, under the next dot and a new stamp. */
 NODISCARD int write_begin(struct node *n, struct space *sp, struct author *by);
 

@@ -158,6 +158,7 @@ int request_watch(struct node *n, uint64_t request, const struct json *args)
     w->request = request;
     w->space_name = copy(name);
     w->prefix = copy(json_get_str(args, "prefix"));
+    w->times = json_get_bool(args, "times", false);
     w->space = space_by_name(n, name);
     if (w->space_name.ptr == NULL || w->prefix.ptr == NULL)
         goto fail;
@@ -240,9 +241,56 @@ static const struct change *newest(const struct item *it)
     return best;
 }
 
-static void put_event(struct node *n, struct buf *b, const struct watch *w,
+/* Until the next one: cells are in the order of their paths. */
+static struct slice first_segment(struct slice path)
+{
+    size_t end = 1;
+
+    while (end < path.len && path.ptr[end] != '/')
+        end++;
+    return path.len > 0 ? SLICE(path.ptr, end) : SLICE_NONE;
+}
+
+/* By the stamps of what stands: `"times":{"field":microseconds,...}`. */
+static int put_times(struct node *n, struct buf *b, const struct item *it)
+{
+    bool any = false;
+    bool *marks;
+    int rc = document_visible(it, &marks, &n->step);
+
+    buf_put_str(b, ",\"times\":{");
+    for (uint32_t i = 0; i < it->cells_n && rc == SYNCLINE_OK;) {
+        const struct slice at = first_segment(it->cells[i].path);
+        struct slice rest = at, name;
+        uint64_t us = 0;
+        bool shows = false;
+
+        for (;
+             i < it->cells_n && slice_eq(first_segment(it->cells[i].path), at);
+             i++) {
+            const struct change *c = &it->changes[it->cells[i].change];
+
+            shows = shows || (marks[i] && at.len > 0);
+            if (hlc_wall_us(c->stamp.hlc) > us)
+                us = hlc_wall_us(c->stamp.hlc);
+        }
+        if (!shows)
+            continue;
+        rc = json_pointer_next(&rest, &name, &n->step);
+        buf_put_str(b, any ? "," : "");
+        json_print_string(b, name, false);
+        buf_printf(b, ":%llu", time_told(us));
+        any = true;
+    }
+    buf_put_u8(b, '}');
+    return rc;
+}
+
+static int put_event(struct node *n, struct buf *b, const struct watch *w,
     struct slice key, const struct item *it)
 {
+    int rc = SYNCLINE_OK;
+
     static const struct rid nobody;
     const struct change *c = newest(it);
 
@@ -253,6 +301,8 @@ static void put_event(struct node *n, struct buf *b, const struct watch *w,
     if (item_alive(it)) {
         buf_put_str(b, ",\"value\":");
         put_document(b, it, &n->step);
+        if (w->times)
+            rc = put_times(n, b, it);
     } else {
         buf_put_str(b, ",\"deleted\":true");
     }
@@ -260,6 +310,7 @@ static void put_event(struct node *n, struct buf *b, const struct watch *w,
     buf_put_u8(b, ',');
     put_who(n, b, c == NULL ? &nobody : &c->first.replica);
     buf_printf(b, ",\"time\":%llu}", time_told(c == NULL ? 0 : c->wall_us));
+    return rc;
 }
 
 static int tell_event(struct node *n, struct watch *w, struct telling *t,
@@ -288,8 +339,9 @@ static int tell_event(struct node *n, struct watch *w, struct telling *t,
         return SYNCLINE_OK; /* of the state, not of its past */
     buf_put_str(&b, "{\"more\":true,");
     put_cursor(n, &b, e->lsn, last_of_lsn ? SLICE_NONE : e->tail);
-    put_event(n, &b, w, e->tail, &st.item);
-    rc = buf_status(&b);
+    rc = put_event(n, &b, w, e->tail, &st.item);
+    if (rc == SYNCLINE_OK)
+        rc = buf_status(&b);
     if (rc == SYNCLINE_OK)
         rc = fx_reply(n, w->request, buf_slice(&b), true);
     n->counts.watch_events++;

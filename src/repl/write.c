@@ -32,7 +32,7 @@ static size_t size_of(const struct item *it)
 }
 
 /* What members wrote apart may be more together; then it may become less. */
-static int check_size(const struct space *sp, struct slice key,
+int write_check_size(const struct space *sp, struct slice key,
     const struct item *it, size_t before, struct errmsg *why)
 {
     size_t bytes = size_of(it);
@@ -79,7 +79,7 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
             "%.*s/%.*s: more than %d fields, or a path of more than %d bytes",
             SLICE_FMT(sp->name), SLICE_FMT(op->key), CELLS_MAX, PATH_MAX_LEN);
     if (rc == SYNCLINE_OK && wrote)
-        rc = check_size(sp, op->key, &st.item, before, why);
+        rc = write_check_size(sp, op->key, &st.item, before, why);
     if (rc == SYNCLINE_OK && wrote) {
         if (op->as != NULL && op->as->version > st.item.version)
             st.item.version = op->as->version;

@@ -181,3 +181,106 @@ TEST(one_side_may_be_right_always)
     strategy = "join";
     lone_close(&w);
 }
+
+/* ---- fields, each by its own time ---- */
+
+static void put_field(
+    struct lone *w, const char *name, const char *value, unsigned tenth)
+{
+    struct buf b = { 0 };
+
+    buf_printf(&b,
+        "{\"op\":\"put_fields\",\"key\":\"k\",\"face\":\"isync\",\"fields\":"
+        "[{\"name\":\"%s\",\"value\":%s,\"node\":\"n\",\"time\":%llu}]}%c",
+        name, value, (unsigned long long)(THEN_US + tenth * DAY_US / 10), 0);
+    CHECK_OK(buf_status(&b));
+    ask(w, (const char *)b.ptr);
+    buf_free(&b);
+}
+
+static uint64_t time_of(const struct lone *w, const char *path)
+{
+    struct space *sp = space_by_name(w->node, SLICE_LIT("default"));
+    const struct cell *c;
+    struct stored st;
+
+    CHECK_OK(item_load(w->node, sp, SLICE_LIT("k"), &st));
+    c = item_find(&st.item, slice_str(path));
+    CHECK(c != NULL);
+    return hlc_wall_us(st.item.changes[c->change].stamp.hlc);
+}
+
+TEST(fields_keep_the_times_of_those_who_wrote_them)
+{
+    struct lone w;
+
+    lone_open(&w);
+    put_field(&w, "a", "1", 5);
+    put_field(&w, "b", "{\"x\":1,\"y\":2}", 2);
+    check_shows(&w, "k", "{\"a\":1,\"b\":{\"x\":1,\"y\":2}}", 2);
+    put_field(&w, "b", "{\"x\":3}", 3); /* older than a, and newer than b */
+    check_shows(&w, "k", "{\"a\":1,\"b\":{\"x\":3}}", 3);
+    put_field(&w, "a", "2", 4);
+    check_shows(&w, "k", "{\"a\":1,\"b\":{\"x\":3}}", 3);
+    CHECK_UINT(time_of(&w, "/a"), THEN_US + 5 * DAY_US / 10);
+    CHECK_UINT(time_of(&w, "/b/x"), THEN_US + 3 * DAY_US / 10);
+    CHECK_UINT(conflicts(&w).open, 0);
+    lone_close(&w);
+}
+
+TEST(a_field_does_not_undo_what_was_done_after_it)
+{
+    struct lone w;
+
+    lone_open(&w);
+    put_field(&w, "a", "1", 1);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"b\":2}}");
+    put_field(&w, "a", "3", 9);
+    put_field(&w, "b", "3", 9);
+    put_field(&w, "c", "3", 9);
+    check_shows(&w, "k", "{\"b\":2,\"c\":3}", 3);
+    ask(&w, "{\"op\":\"del\",\"key\":\"k\"}");
+    put_field(&w, "d", "3", 9);
+    check_shows(&w, "k", "", 4);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":7}");
+    put_field(&w, "d", "3", 11); /* it is no object */
+    check_shows(&w, "k", "7", 5);
+    CHECK_UINT(conflicts(&w).open + conflicts(&w).returned, 0);
+    lone_close(&w);
+}
+
+/* All in one commit, and each by its own clock. */
+TEST(many_fields_are_one_change_of_the_item)
+{
+    struct space *sp;
+    struct buf b = { 0 };
+    struct stored st;
+    struct lone w;
+
+    lone_open(&w);
+    buf_put_str(&b,
+        "{\"op\":\"put_fields\",\"key\":\"k\",\"face\":\"isync\",\"fields\":"
+        "[");
+    for (unsigned i = 0; i < 300; i++)
+        buf_printf(&b,
+            "%s{\"name\":\"f%u\",\"value\":%u,\"node\":\"n%u\",\"time\":%llu}",
+            i > 0 ? "," : "", i, i, i % 3,
+            (unsigned long long)(THEN_US + i * 1000));
+    buf_printf(&b, "]}%c", 0);
+    CHECK_OK(buf_status(&b));
+    ask(&w, (const char *)b.ptr);
+    sp = space_by_name(w.node, SLICE_LIT("default"));
+    CHECK_OK(item_load(w.node, sp, SLICE_LIT("k"), &st));
+    CHECK_UINT(st.item.cells_n, 300);
+    CHECK_UINT(st.item.changes_n, 300);
+    CHECK_UINT(st.item.version, 1);
+    CHECK_UINT(time_of(&w, "/f7"), THEN_US + 7000);
+    ask(&w, (const char *)b.ptr); /* that is no news */
+    CHECK_OK(item_load(w.node, sp, SLICE_LIT("k"), &st));
+    CHECK_UINT(st.item.version, 1);
+    stop(&w);
+    start(&w); /* the record is read as it was written */
+    CHECK_UINT(time_of(&w, "/f299"), THEN_US + 299000);
+    buf_free(&b);
+    lone_close(&w);
+}
