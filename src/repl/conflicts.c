@@ -477,49 +477,31 @@ static int on_lost(void *ctx, const struct change *by, const struct cell *cell,
     return history_lost(m->node, m->space, m->key, m->stored, by, cell);
 }
 
-/* By what stands above or below it: it did not show. */
-static bool is_hidden(const struct item *it, const struct cell *cell)
-{
-    const struct stamp *at = &it->changes[cell->change].stamp;
-
-    for (size_t len = cell->path.len; len-- > 0;) {
-        const struct cell *up = cell->path.ptr[len] == '/'
-            ? item_find(it, SLICE(cell->path.ptr, len))
-            : NULL;
-
-        if (up != NULL && up->value.ptr != NULL &&
-            !value_is_empty_object(up->value) &&
-            stamp_cmp(&it->changes[up->change].stamp, at) > 0)
-            return true;
-    }
-    for (const struct cell *c = cell + 1;
-         c < it->cells + it->cells_n && path_is_above(cell->path, c->path); c++)
-        if (c->value.ptr != NULL &&
-            stamp_cmp(&it->changes[c->change].stamp, at) > 0)
-            return true;
-    return false;
-}
-
 /* The item as it was: what is merged changes it where it stands. */
 static int load_before(struct merging *m)
 {
-    struct stored *st;
+    struct merged_before *before;
+    struct stored st;
     int rc;
 
     if (m->before != NULL)
         return SYNCLINE_OK;
-    st = arena_alloc(&m->node->step, sizeof *st);
-    if (st == NULL)
+    before = arena_alloc(&m->node->step, sizeof *before);
+    if (before == NULL)
         return SYNCLINE_ENOMEM;
-    rc = stored_decode(m->stored->bytes, st, &m->node->step);
+    rc = stored_decode(m->stored->bytes, &st, &m->node->step);
+    before->item = st.item;
     if (rc == SYNCLINE_OK)
-        m->before = &st->item;
+        rc = document_visible(&st.item, &before->shown, &m->node->step);
+    if (rc == SYNCLINE_OK)
+        m->before = before;
     return rc;
 }
 
 /* Not in the document that goes into the history, and gone from here on. */
 static int remember_hidden(struct merging *m, const struct conflict *c)
 {
+    const struct item *it;
     const struct change *by;
     const struct cell *cell;
     int rc;
@@ -530,11 +512,12 @@ static int remember_hidden(struct merging *m, const struct conflict *c)
     rc = load_before(m);
     if (rc != SYNCLINE_OK)
         return rc;
-    cell = item_find(m->before, c->loser.path);
-    if (cell == NULL || m->before->length != c->length ||
-        !is_hidden(m->before, cell))
+    it = &m->before->item;
+    cell = item_find(it, c->loser.path);
+    if (cell == NULL || cell->value.ptr == NULL || it->length != c->length ||
+        m->before->shown[cell - it->cells])
         return SYNCLINE_OK;
-    by = &m->before->changes[cell->change];
+    by = &it->changes[cell->change];
     return dot_eq(&by->first, &c->loser.dot)
         ? history_lost(m->node, m->space, m->key, m->stored, by, cell)
         : SYNCLINE_OK;

@@ -320,6 +320,12 @@ NODISCARD int conflicts_settle(
 /* Twelve hex digits that name a record to people. */
 NODISCARD int conflict_id(
     char out[13], const struct space *sp, struct slice tail);
+/* An item as it was stored, and which of its cells showed. */
+struct merged_before {
+    struct item item;
+    bool *shown;
+};
+
 /* The sink for item_join while `key` is being merged. */
 struct merging {
     struct node *node;
@@ -327,7 +333,7 @@ struct merging {
     struct slice key;
     struct stored *stored;
     bool returned; /* what an ended life holds has come back with a member */
-    struct item *before; /* as it was stored; NULL: nobody asked yet */
+    struct merged_before *before; /* NULL: nobody asked yet */
 };
 struct merge_sink merging_sink(struct merging *m);
 
