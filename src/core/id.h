@@ -61,6 +61,19 @@ static inline bool rid_is_none(const struct rid *a)
     return rid_eq(a, &none);
 }
 
+/* The next one in order; false: there is none. */
+static inline bool rid_raise(struct rid *a)
+{
+    struct rid next = *a;
+    size_t i = RID_LEN;
+
+    while (i > 0 && ++next.b[i - 1] == 0)
+        i--;
+    if (i > 0)
+        *a = next;
+    return i > 0;
+}
+
 static inline struct slice rid_slice(const struct rid *a)
 {
     return SLICE(a->b, RID_LEN);

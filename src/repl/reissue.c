@@ -137,51 +137,87 @@ static int look_at_item(struct reissue *r, struct slice key)
     return rc;
 }
 
-/* The same values under a new dot and stamp, having seen what the item has. */
-static int reissue_item(struct reissue *r, struct slice key)
+/* As far above the old one as it takes to beat it, and no further: what stood
+ * above or below the value, or beat it elsewhere, does so still. Of what may
+ * have lost to a removed field that is gone since nobody can tell: if it shows,
+ * it is of now. */
+static struct stamp stamp_again(
+    const struct reissue *r, const struct stamp *old, bool shows)
 {
-    struct node *n = r->node;
-    struct space *sp = r->space;
-    const struct author *by = r->by;
-    struct change again = { .dot = by->dot,
-        .first = by->dot,
-        .stamp = by->stamp,
-        .wall_us = by->wall_us };
-    struct stored st;
-    uint32_t ix = 0, cells = 0;
+    struct stamp s = *old;
+
+    if ((shows && space_outlived(r->space, old)) || !rid_raise(&s.replica))
+        return r->by->stamp;
+    return s;
+}
+
+static int write_again(struct reissue *r, struct item *it, uint32_t *ix,
+    const struct change *again, bool shows)
+{
+    struct change c = *again;
+
+    c.stamp = stamp_again(r, &it->changes[*ix].stamp, shows);
+    return item_add_change(it, &c, ix, &r->node->step);
+}
+
+/* Its cells and its tombstone that are to be; *any: there are some. */
+static int reissue_cells(
+    struct reissue *r, struct item *it, const struct change *again, bool *any)
+{
+    uint32_t cells = 0, ix;
     size_t bytes = 0;
-    bool any = false;
-    int rc = item_load(n, sp, key, &st);
+    bool *shown;
+    int rc = document_visible(it, &shown, &r->node->step);
 
-    if (rc == SYNCLINE_OK)
-        rc = vv_copy(&again.ctx, &st.item.ctx, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = vv_copy(&again.birth, &st.item.birth, &n->step);
-    if (rc == SYNCLINE_OK)
-        rc = item_add_change(&st.item, &again, &ix, &n->step);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    for (uint32_t i = 0; i < st.item.cells_n; i++) {
-        struct cell *c = &st.item.cells[i];
+    for (uint32_t i = 0; i < it->cells_n && rc == SYNCLINE_OK; i++) {
+        struct cell *c = &it->cells[i];
 
-        if (c->change != ix && !is_orphan(r, &st.item.changes[c->change]))
+        if (!is_orphan(r, &it->changes[c->change]))
             continue;
         bytes += c->path.len + c->value.len;
         if (++cells > CELLS_MAX || bytes > VALUE_MAX) {
             r->more = true; /* no member takes a change of more */
             break;
         }
-        any = any || c->change != ix;
-        c->change = ix;
+        *any = true;
+        rc = write_again(r, it, &c->change, again, shown[i]);
         if (PLANTED(REISSUE_EMPTIES))
             c->value = SLICE_NONE;
     }
-    if (st.item.tomb >= 0 && is_orphan(r, &st.item.changes[st.item.tomb])) {
-        st.item.tomb = ix;
-        any = true;
-    }
-    if (!any)
-        return SYNCLINE_OK;
+    if (rc != SYNCLINE_OK || it->tomb < 0 ||
+        !is_orphan(r, &it->changes[it->tomb]))
+        return rc;
+    ix = (uint32_t)it->tomb;
+    *any = true;
+    rc = write_again(r, it, &ix, again, false);
+    it->tomb = ix;
+    return rc;
+}
+
+/* The same values under a new dot, having seen what the item has. */
+static int reissue_item(struct reissue *r, struct slice key)
+{
+    struct node *n = r->node;
+    struct space *sp = r->space;
+    const struct author *by = r->by;
+    struct change again = {
+        .dot = by->dot, .first = by->dot, .wall_us = by->wall_us
+    };
+    struct stored st;
+    bool any = false;
+    int rc = item_load(n, sp, key, &st);
+
+    /* All that one change may hold of it has been written already. */
+    if (rc == SYNCLINE_OK && vv_covers(&st.item.ctx, &by->dot))
+        return rc;
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&again.ctx, &st.item.ctx, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = vv_copy(&again.birth, &st.item.birth, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = reissue_cells(r, &st.item, &again, &any);
+    if (rc != SYNCLINE_OK || !any)
+        return rc;
     r->wrote = true;
     n->counts.items_reissued += r->whose != FOREIGN;
     n->counts.items_readopted += r->whose == FOREIGN;
