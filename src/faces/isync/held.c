@@ -53,20 +53,30 @@ void isync_held_drop(struct isync_held *h, size_t ix)
     h->kept[ix] = h->kept[--h->n];
 }
 
-/* Has it come before? From now on it has. */
-static bool was_seen(struct isync_held *h, struct slice text)
+static struct hash128 sum_of(struct slice text)
 {
     static const uint8_t key[16] = { 0 };
-    struct hash128 sum = siphash128(key, text);
+
+    return siphash128(key, text);
+}
+
+/* Has it come before? */
+static bool was_seen(const struct isync_held *h, struct slice text)
+{
+    struct hash128 sum = sum_of(text);
 
     for (size_t i = 0; i < h->seen_n; i++)
         if (h->seen[i].lo == sum.lo && h->seen[i].hi == sum.hi)
             return true;
-    h->seen[h->seen_at] = sum;
+    return false;
+}
+
+static void see(struct isync_held *h, struct slice text)
+{
+    h->seen[h->seen_at] = sum_of(text);
     h->seen_at = (h->seen_at + 1) % SEEN_MAX;
     if (h->seen_n < SEEN_MAX)
         h->seen_n++;
-    return false;
 }
 
 static struct kept *find(struct isync_held *h, struct slice source)
@@ -134,6 +144,7 @@ int isync_held_put(struct isync_held *h, const struct isync_packet_held *p,
     made.bytes = own(&made.p);
     if (made.bytes == NULL)
         return SYNCLINE_ENOMEM;
+    see(h, p->text);
     if (old != NULL) {
         made.passed_us = old->passed_us;
         if (old->due_us > 0)

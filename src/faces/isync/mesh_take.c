@@ -179,36 +179,50 @@ static int merge(struct isync_mesh *m, uint64_t link, struct slice source,
 
 /* ---- records ---- */
 
-/* Has this source said just that before? From now on it has. */
-static bool was_said(struct isync_mesh *m, struct slice source,
-    struct slice path, const struct json *value, struct arena *a)
+/* Of a field that a source says: under what it is remembered, and as what. */
+struct mark {
+    struct slice key;
+    struct hash128 sum;
+};
+
+/* False: memory ran out. */
+static bool mark_of(struct mark *out, struct slice source, struct slice path,
+    const struct json *value, struct arena *a)
 {
     static const uint8_t zeros[16] = { 0 };
     const size_t n = source.len + 1 + path.len;
     uint8_t *key = arena_alloc(a, n);
-    const struct omap_node *old;
-    struct hash128 sum;
     struct buf text = { 0 };
-    bool is_same;
+    bool is_made;
 
     json_print(&text, value, JSON_COMPACT);
-    sum = siphash128(zeros, buf_slice(&text));
-    is_same = buf_status(&text) != SYNCLINE_OK;
+    is_made = key != NULL && buf_status(&text) == SYNCLINE_OK;
+    if (is_made) {
+        memcpy(key, source.ptr, source.len);
+        key[source.len] = 0;
+        memcpy(key + source.len + 1, path.ptr, path.len);
+        *out =
+            (struct mark){ SLICE(key, n), siphash128(zeros, buf_slice(&text)) };
+    }
     buf_free(&text);
-    if (key == NULL || is_same)
-        return true;
-    memcpy(key, source.ptr, source.len);
-    key[source.len] = 0;
-    memcpy(key + source.len + 1, path.ptr, path.len);
-    old = omap_get(&m->told, SLICE(key, n));
-    is_same = old != NULL && slice_eq(old->value, SLICE(&sum, sizeof sum));
-    if (!is_same && old == NULL && m->told.n >= ISYNC_TOLD_MAX)
+    return is_made;
+}
+
+static bool was_said(const struct isync_mesh *m, const struct mark *k)
+{
+    const struct omap_node *old = omap_get(&m->told, k->key);
+
+    return old != NULL && slice_eq(old->value, SLICE(&k->sum, sizeof k->sum));
+}
+
+/* Forgetting means a write too many, and no more. */
+static void remember(struct isync_mesh *m, const struct mark *k)
+{
+    if (m->told.n >= ISYNC_TOLD_MAX)
         omap_clear(&m->told);
-    if (!is_same &&
-        omap_put(&m->told, SLICE(key, n), SLICE(&sum, sizeof sum)) !=
-            SYNCLINE_OK)
+    if (omap_put(&m->told, k->key, SLICE(&k->sum, sizeof k->sum)) !=
+        SYNCLINE_OK)
         omap_clear(&m->told);
-    return is_same;
 }
 
 /* Does that value stand there? Then a new stamp would be for nothing. */
@@ -240,12 +254,18 @@ static void take_field(struct isync_mesh *m, const struct said *by,
         .node = by->source,
         .stamp = by->time,
         .value = field };
-    int rc = SYNCLINE_EEXIST;
+    struct mark mark;
+    int rc = SYNCLINE_ENOMEM;
 
-    if (c.key.ptr != NULL && is_ruled(m, c.key, record) &&
-        !was_said(m, by->source, c.key, field, &a) &&
-        !stands(m, c.key, field, &a))
-        rc = isync_state_take(m->state, &c, by->link, by->now.wall_us, &w);
+    if (c.key.ptr != NULL && mark_of(&mark, by->source, c.key, field, &a))
+        rc = SYNCLINE_EEXIST;
+    if (rc == SYNCLINE_EEXIST && is_ruled(m, c.key, record) &&
+        !was_said(m, &mark)) {
+        if (!stands(m, c.key, field, &a))
+            rc = isync_state_take(m->state, &c, by->link, by->now.wall_us, &w);
+        if (rc != SYNCLINE_ENOMEM)
+            remember(m, &mark);
+    }
     done->registers += rc == SYNCLINE_OK;
     done->refused += rc == SYNCLINE_EMALFORMED;
     done->left_out += rc == SYNCLINE_ELIMIT || rc == SYNCLINE_ENOMEM;

@@ -1,0 +1,294 @@
+/* What an iSync node keeps: on disk, of others, and when memory runs out. */
+#include "faces/isync/held.h"
+#include "faces/isync/packet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "unit/check.h"
+#include "unit/isync_vectors.h"
+#include "unit/isync_world.h"
+
+#define THEME "config._id.theme"
+
+/* ---- what is kept on disk ---- */
+
+TEST(a_node_goes_on_from_what_was_saved)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", NULL, true), b = world_add(&w, "b", "t", false);
+    int back = world_add(&w, "a2", NULL, true);
+    struct buf first = { 0 }, again = { 0 };
+    uint64_t x;
+
+    world_link(&w, b, a);
+    x = world_link(&w, -1, a);
+    world_put(&w, a, THEME, "'dark'");
+    world_put(&w, b, "config._id.sealed", "1");
+    world_say(&w, x, a, "sync_data",
+        "[{'source_node':'p','timestamp':5,'data':{'config':{'_id':{"
+        "'id':'_id','x':[1e300,-0.0,123456789012345678901234567890]}}}}]");
+    world_run(&w, 5 * SEC);
+    CHECK_OK(isync_mesh_save(w.nodes[a].mesh, &first));
+    CHECK_OK(isync_mesh_load(w.nodes[back].mesh, buf_slice(&first), NULL));
+    CHECK_OK(isync_mesh_save(w.nodes[back].mesh, &again));
+    CHECK_UINT(isync_mesh_counts(w.nodes[back].mesh)->held, 1);
+    /* All but whose it is. */
+    CHECK_BYTES(slice_from(buf_slice(&again),
+                    strlen("{\"format\": 1,\n\"state\": {\"node_id\": \"a2\"")),
+        slice_from(buf_slice(&first),
+            strlen("{\"format\": 1,\n\"state\": {\"node_id\": \"a\"")));
+    buf_free(&first);
+    buf_free(&again);
+    world_free(&w);
+}
+
+TEST(what_was_not_saved_by_us_is_refused)
+{
+    static const char *const bad[] = { "", "{", "[]", "{}", "{'format':1}",
+        "{'format':1,'state':{}}", "{'format':2,'state':{}}",
+        ("{'format':1,'state':{'node_id':'a','vector_clock':{},'lww_registers':"
+         "{'k':1},'deleted_keys':{'elements':[]}}}"),
+        ("{'format':1,'state':{'node_id':'a','vector_clock':{},'lww_registers':"
+         "{},'deleted_keys':{'elements':[]}},'packets':[{}]}"),
+        ("{'format':1,'state':{'node_id':'a','vector_clock':{},'lww_registers':"
+         "{},'deleted_keys':{'elements':[]}},'said':{'p':{'k':'xyz'}}}") };
+
+    for (size_t i = 0; i < ARRAY_N(bad); i++) {
+        struct world w = { 0 };
+        struct errmsg why = { "" };
+        char text[400];
+        int rc;
+
+        world_add(&w, "a", NULL, true);
+        (void)snprintf(text, sizeof text, "%s", bad[i]);
+        for (char *c = text; *c != 0; c++)
+            *c = *c == '\'' ? '"' : *c;
+        rc = isync_mesh_load(w.nodes[0].mesh, slice_str(text), &why);
+        CHECK_SAYING(
+            rc == SYNCLINE_ECORRUPT || rc == SYNCLINE_EVERSION, "%s", bad[i]);
+        CHECK(why.text[0] != 0);
+        world_free(&w);
+    }
+}
+
+/* ---- memory that runs out ---- */
+
+static void no_emit(
+    void *ctx, uint64_t link, const char *name, const struct json *arg)
+{
+    (void)ctx;
+    (void)link;
+    (void)name;
+    (void)arg;
+}
+
+static void no_change(void *ctx, const struct isync_change *c)
+{
+    (void)ctx;
+    (void)c;
+}
+
+static void no_name(void *ctx, uint64_t link, struct slice name)
+{
+    (void)ctx;
+    (void)link;
+    (void)name;
+}
+
+static void no_drop(void *ctx, uint64_t link, const char *why)
+{
+    (void)ctx;
+    (void)link;
+    (void)why;
+}
+
+static int no_chance(void *ctx, uint8_t *out, size_t n)
+{
+    (void)ctx;
+    memset(out, 7, n);
+    return SYNCLINE_OK;
+}
+
+static const struct isync_mesh_options quiet = { .node = "a",
+    .is_clear = true,
+    .port = { .emit = no_emit,
+        .changed = no_change,
+        .applied = no_name,
+        .peer = no_name,
+        .drop = no_drop,
+        .random = no_chance } };
+
+/* A session in which the packets of the examples come; from some allocation on
+ * all fail, and then it goes on. */
+static bool session(long fail_from, const struct json *packets,
+    const struct isync_keys *keys, const struct json *value)
+{
+    const struct isync_time now = { WORLD_WALL_US, SEC };
+    const struct isync_time later = { WORLD_WALL_US + 40 * SEC, 41 * SEC };
+    struct isync_mesh *m = NULL;
+    bool has_failed;
+    int rc;
+
+    CHECK_OK(isync_mesh_new(&m, &quiet));
+    isync_mesh_keys(m, keys);
+    CHECK_OK(isync_mesh_open(m, 1, true, now));
+    check_alloc_fail_from(fail_from);
+    for (const struct json *p = packets->first; p != NULL; p = p->next)
+        isync_mesh_event(
+            m, 1, json_get_str(p, "event"), json_get(p, "args"), now);
+    rc = isync_mesh_put(
+        m, SLICE_LIT("config._id.mine"), value, NULL, 5, true, now);
+    isync_mesh_tick(m, later);
+    has_failed = check_alloc_failed();
+    check_alloc_fail_from(-1);
+    CHECK(rc == SYNCLINE_OK || (has_failed && rc == SYNCLINE_ENOMEM));
+    for (const struct json *p = packets->first; p != NULL; p = p->next)
+        isync_mesh_event(
+            m, 1, json_get_str(p, "event"), json_get(p, "args"), later);
+    CHECK_UINT(isync_state_counts(isync_mesh_state(m)).registers,
+        rc == SYNCLINE_OK ? 6 : 5);
+    CHECK_UINT(isync_mesh_counts(m)->held, 1);
+    isync_mesh_free(m);
+    return has_failed;
+}
+
+/* By a token that the session has not. */
+static struct json *foreign(struct arena *a)
+{
+    const struct isync_secret secret = { .token = SLICE_LIT("another") };
+    const uint8_t iv[FERNET_IV_LEN] = { 1 };
+    struct isync_keys keys;
+    const struct isync_packet_draft draft = { .node = "q",
+        .wall_us = WORLD_WALL_US,
+        .state = isync_json(a, "{}"),
+        .keys = &keys,
+        .iv = iv };
+    struct json *packet = NULL;
+
+    CHECK_OK(isync_keys_at(&keys, &secret, 0));
+    CHECK_OK(isync_packet_make(&packet, &draft, a));
+    return packet;
+}
+
+static void add_event(
+    struct json *all, const char *event, struct json *arg, struct arena *a)
+{
+    struct json *one = json_new(a, JSON_OBJECT);
+    struct json *args = json_new(a, JSON_ARRAY);
+
+    json_append(args, arg);
+    json_add(one, SLICE_LIT("event"), json_new_str(a, slice_str(event)));
+    json_add(one, SLICE_LIT("args"), args);
+    CHECK(json_append(all, one) != NULL);
+}
+
+TEST(a_mesh_goes_on_when_memory_runs_out)
+{
+    const struct isync_secret secret = { .token =
+                                             SLICE_LIT("my-secret-token") };
+    struct arena a = { 0 };
+    struct json *all = json_new(&a, JSON_ARRAY), *value = isync_json(&a, "[1]");
+    struct isync_keys keys;
+    long n = 0;
+
+    CHECK_OK(isync_keys_at(&keys, &secret, 0));
+    add_event(all, "peer_handshake", isync_json(&a, "{'node_id':'x'}"), &a);
+    add_event(all, "sync_data",
+        json_get(isync_vector(&a, "I.packet.encrypted"), "packet"), &a);
+    add_event(all, "sync_data",
+        json_get(isync_vector(&a, "I.combined_packet"), "packet"), &a);
+    add_event(all, "sync_data",
+        isync_json(&a,
+            "{'source_node':'p','data':{'config':{'r_id':{'x':1,'y':[2]}}}}"),
+        &a);
+    add_event(all, "sync_data", foreign(&a), &a);
+    while (session(n, all, &keys, value))
+        n++;
+    CHECK(n > 50);
+    arena_free(&a);
+}
+
+/* ---- held packets alone ---- */
+
+static int hold(struct isync_held *h, const char *source, double time,
+    const char *text, uint64_t wall_us, uint64_t mono_us)
+{
+    const struct isync_packet_held p = { .source = slice_str(source),
+        .text = slice_str(text),
+        .time = { .d = time },
+        .from = 1 };
+
+    return isync_held_put(h, &p, wall_us, mono_us);
+}
+
+TEST(the_newest_of_each_source_is_kept)
+{
+    struct isync_held *h = NULL;
+    struct isync_packet_held p;
+
+    CHECK_OK(isync_held_new(&h));
+    CHECK_OK(hold(h, "a", 5, "one", 0, 1));
+    CHECK_INT(hold(h, "a", 4, "older", 0, 1), SYNCLINE_EEXIST);
+    CHECK_INT(hold(h, "a", 5, "one", 0, 1), SYNCLINE_EEXIST);
+    CHECK_INT(hold(h, "a", 5, "less", 0, 1), SYNCLINE_EEXIST);
+    CHECK_OK(hold(h, "a", 5, "zero, which is greater", 0, 1));
+    CHECK_OK(hold(h, "a", 1e12, "far ahead", 0, 1));
+    CHECK_OK(hold(h, "a", 6, "of now", 0, 1));
+    CHECK_INT(hold(h, "a", 1e12, "far ahead", 0, 1), SYNCLINE_EEXIST);
+    CHECK_UINT(isync_held_n(h), 1);
+    CHECK(!isync_held_next(h, 0, &p));
+    isync_held_tick(h, 1);
+    CHECK(isync_held_next(h, 0, &p));
+    CHECK_SLICE(p.text, "of now");
+    CHECK(!isync_held_next(h, p.seq, &p));
+    isync_held_free(h);
+}
+
+TEST(a_source_is_passed_on_once_a_second)
+{
+    struct isync_held *h = NULL;
+    struct isync_packet_held p;
+    char text[20];
+    uint64_t passed = 0, seq = 0;
+
+    CHECK_OK(isync_held_new(&h));
+    for (uint64_t ms = 1; ms <= 10000; ms += 10) {
+        (void)snprintf(text, sizeof text, "%d", (int)ms);
+        CHECK_OK(hold(h, "a", (double)ms, text, UINT64_MAX / 2, ms * MS));
+        isync_held_tick(h, ms * MS);
+        while (isync_held_next(h, seq, &p)) {
+            seq = p.seq;
+            passed++;
+        }
+    }
+    CHECK(passed >= 9 && passed <= 11);
+    isync_held_free(h);
+}
+
+TEST(held_packets_are_bounded)
+{
+    struct isync_held *h = NULL;
+    char source[20], text[20];
+    char *large = calloc(1, ISYNC_HELD_BYTES_MAX / 4);
+    struct isync_packet_held p;
+
+    CHECK_OK(isync_held_new(&h));
+    for (int i = 0; i < 3 * ISYNC_HELD_MAX; i++) {
+        (void)snprintf(source, sizeof source, "s%d", i);
+        (void)snprintf(text, sizeof text, "t%d", i);
+        CHECK_OK(hold(h, source, 1, text, 0, (uint64_t)i + 1));
+    }
+    CHECK_UINT(isync_held_n(h), ISYNC_HELD_MAX);
+    memset(large, 'x', ISYNC_HELD_BYTES_MAX / 4 - 1);
+    for (int i = 0; i < 10; i++) {
+        (void)snprintf(source, sizeof source, "l%d", i);
+        large[0] = (char)('a' + i);
+        CHECK_OK(hold(h, source, 1, large, 0, 10000 + (uint64_t)i));
+    }
+    CHECK(isync_held_n(h) <= ISYNC_HELD_MAX);
+    isync_held_at(h, 0, &p);
+    CHECK(p.text.len > 0);
+    free(large);
+    isync_held_free(h);
+}
