@@ -402,14 +402,28 @@ bool lan_conns_node(
     return c != NULL && has_come(f, c, lan_wire_node(&c->wire, f, conn, &ev));
 }
 
+/* Where a machine has no IPv6, those of IPv4 are all. */
+static bool is_dispensable(
+    const struct lan_face *f, const struct netaddr *at, int rc)
+{
+    static const uint8_t any[16];
+
+    return rc == SYNCLINE_EIO && at->family == 6 && f->opt.listen_n > 1 &&
+        memcmp(at->addr, any, sizeof any) == 0;
+}
+
 int lan_conns_listen(struct lan_face *f, struct errmsg *why)
 {
     char at[NETADDR_TEXT];
 
     for (size_t i = 0; i < f->opt.listen_n; i++) {
         struct netaddr wanted = f->listen[i];
-        int rc = stream_listen(&f->listeners[i], f->opt.loop, &wanted, on_come,
-            f, &f->listen[i], why);
+        int rc;
+
+        if (i > 0 && wanted.port == 0)
+            wanted.port = f->listen[0].port; /* that which others are told */
+        rc = stream_listen(&f->listeners[i], f->opt.loop, &wanted, on_come, f,
+            &f->listen[i], why);
 
         if (rc == SYNCLINE_EBUSY) {
             const struct errmsg said = *why;
@@ -417,6 +431,10 @@ int lan_conns_listen(struct lan_face *f, struct errmsg *why)
             errmsg_set(why, rc,
                 "%.400s; free it, or choose another port (lansync.port)",
                 said.text);
+        }
+        if (is_dispensable(f, &wanted, rc)) {
+            log_line(&f->log, LOG_LEVEL_INFO, "lansync", "%s", why->text);
+            continue;
         }
         if (rc != SYNCLINE_OK)
             return rc;

@@ -55,6 +55,7 @@ int lan_near_open(struct lan_face *f, struct errmsg *why)
         .port = LAN_DISCOVERY_PORT,
         .interface = f->opt.interface,
         .group4 = LAN_GROUP,
+        .group6 = LAN_GROUP6,
         .advice = "name others by lansync.peers",
         .on_datagram = on_datagram,
         .on_warn = on_warn };

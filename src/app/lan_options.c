@@ -2,6 +2,7 @@
 
 #include "app/private_file.h"
 #include "crypto/crypto.h"
+#include "io/sockaddr.h"
 
 #define SECRET_MAX 4096
 #define US UINT64_C(1000000)
@@ -34,10 +35,11 @@ static int read_listen(struct lan_face_options *out, struct lists *l,
     for (size_t i = 0; i < out->listen_n; i++) {
         const char *text = options_list(o, "lansync.bind", i);
 
-        if (netaddr_parse(&l->listen[i], slice_str(text), port, NULL) !=
+        if (netaddr_parse_here(&l->listen[i], slice_str(text), port, NULL) !=
             SYNCLINE_OK)
             return errmsg_set(why, SYNCLINE_EINVAL,
-                "lansync.bind: %s: no address; write 127.0.0.1, 0.0.0.0 or ::",
+                "lansync.bind: %s: no address; write 127.0.0.1, 0.0.0.0, :: or "
+                "fe80::1%%eth0",
                 text);
     }
     return SYNCLINE_OK;

@@ -368,8 +368,8 @@ const struct option_row option_rows[] = {
     { .name = "lansync.bind",
         .type = OPTION_NAMES,
         .value = "A",
-        .fallback = "0.0.0.0",
-        .help = "address of that port" },
+        .fallback = "0.0.0.0,::",
+        .help = "addresses of that port" },
     { .name = "lansync.admit",
         .type = OPTION_NAMES,
         .value = "NET",
@@ -574,7 +574,7 @@ static const struct {
     { "development", "configsync.dial_max", "2s" },
     { "development", "configsync.rate", "120" },
     { "development", "configsync.block", "30" },
-    { "development", "lansync.bind", "127.0.0.1" },
+    { "development", "lansync.bind", "127.0.0.1,::1" },
     { "development", "lansync.dial_max", "2s" },
 };
 

@@ -25,9 +25,8 @@
 #include "io/tls.h"
 
 #define NET_FRAME_MAX ((size_t)1 << 20)
-#define NET_NODE_MAX                                         \
-    ((size_t)16 << 20) /* the first message of an older node \
-                        */
+/* The first message of an older node. */
+#define NET_NODE_MAX ((size_t)16 << 20)
 /* Inbound connections have numbers with this bit; a dialler chooses among
  * those without it. */
 #define NET_INBOUND ((uint64_t)1 << 63)

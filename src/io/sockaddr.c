@@ -1,5 +1,7 @@
 #include "io/sockaddr.h"
 
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <netinet/in.h>
@@ -25,6 +27,36 @@ bool sockaddr_of(struct sockaddr_storage *out, const struct netaddr *addr)
         return true;
     }
     return false;
+}
+
+int netaddr_parse_here(struct netaddr *out, struct slice text,
+    uint16_t default_port, struct errmsg *why)
+{
+    const uint8_t *at = memchr(text.ptr, '%', text.len);
+    char zone[IF_NAMESIZE], spelled[NETADDR_TEXT];
+    struct slice before, name, behind;
+    unsigned index = 0;
+    int n;
+
+    if (at == NULL)
+        return netaddr_parse(out, text, default_port, why);
+    before = SLICE(text.ptr, (size_t)(at - text.ptr));
+    name = slice_from(text, before.len + 1);
+    at = memchr(name.ptr, ']', name.len);
+    behind =
+        at != NULL ? slice_from(name, (size_t)(at - name.ptr)) : SLICE_NONE;
+    name.len -= behind.len;
+    if (name.len < sizeof zone) {
+        (void)snprintf(zone, sizeof zone, "%.*s", SLICE_FMT(name));
+        index = if_nametoindex(zone);
+    }
+    if (index == 0) /* it is a number, or nothing here */
+        return netaddr_parse(out, text, default_port, why);
+    n = snprintf(spelled, sizeof spelled, "%.*s%%%u%.*s", SLICE_FMT(before),
+        index, SLICE_FMT(behind));
+    return netaddr_parse(out,
+        SLICE(spelled, (size_t)n < sizeof spelled ? (size_t)n : 0),
+        default_port, why);
 }
 
 struct netaddr netaddr_of(const struct sockaddr *sa)

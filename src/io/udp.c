@@ -430,7 +430,7 @@ static int watch(struct udp *u, struct door *d)
 
 static int start(struct udp *u, struct errmsg *why)
 {
-    const size_t doors = u->opt.group4 != NULL ? 1 : 2;
+    const size_t doors = u->opt.group4 != NULL && u->opt.group6 == NULL ? 1 : 2;
     int rc = SYNCLINE_OK;
 
     for (size_t i = 0; i < doors && rc == SYNCLINE_OK; i++) {
@@ -471,7 +471,8 @@ int udp_new(struct udp **out, const struct udp_options *opt, struct errmsg *why)
     }
     u->group6.sin6_family = AF_INET6;
     u->group6.sin6_port = htons(u->opt.port);
-    (void)inet_pton(AF_INET6, UDP_GROUP6, &u->group6.sin6_addr);
+    (void)inet_pton(AF_INET6, opt->group6 != NULL ? opt->group6 : UDP_GROUP6,
+        &u->group6.sin6_addr);
     u->doors[0] = (struct door){ .udp = u, .family = 4, .fd = -1 };
     u->doors[1] = (struct door){ .udp = u, .family = 6, .fd = -1 };
     (void)uv_timer_init(opt->loop, &u->rescan);

@@ -1,6 +1,6 @@
 /* udp.h - small datagrams to whoever is on the same link.
  *
- * Multicast to 239.255.43.22 and ff02::4748, or to another group of IPv4, on
+ * Multicast to 239.255.43.22 and ff02::4748, or to other groups, on
  * every interface that is up and can multicast, or on the one named; interfaces
  * are looked at again every five seconds, so that a link that comes back is
  * joined again. Sent with TTL
@@ -29,8 +29,9 @@ struct udp_options {
     uint64_t per_ip;       /* the same, of one address [20] */
     uint16_t port;         /* 0: 4748 */
     const char *interface; /* NULL: all that can multicast; copied */
-    const char *group4;    /* another system's; then there is no IPv6, and
-                              datagrams may have UDP_LARGEST; NULL: ours */
+    const char *group4;    /* another system's; then datagrams may have
+                              UDP_LARGEST; NULL: ours */
+    const char *group6;    /* its group of IPv6; NULL: it has none */
     const char *advice;    /* how to name others by hand; NULL: our flag */
     uint64_t rescan_ms;    /* 0: 5,000 */
     void *ctx;

@@ -338,6 +338,48 @@ def where_nobody_has_to_say_who_he_is():
               ("ERROR", "unauthorized"), "the second")
 
 
+def ipv6_is_spoken_as_well():
+    """As server and as client."""
+    old = Older("server", "v2")
+    port = old.do("serve", host="::1")
+    with Scene(flags=("--lansync.bind", "::1", "--lansync.peers",
+                      "[::1]:%d" % port)) as s:
+        s.older.append(old)
+        node = s.nodes["a"]
+        wait_for("it is connected", lambda: old.do("links") == 1)
+        for host in ("::1", "127.0.0.1"):  # one port for both
+            one = s.old("old" + host, "v1")
+            check(one.do("connect", port=s.port(), host=host)["success"], host)
+            one.do("put", key=host, data={"n": 1})
+            node.waits_for(host, {"n": 1}, "lan")
+        wait_for("the server has both", lambda: len(old.do("shown")) == 2)
+
+
+def a_link_without_ipv4():
+    """They find each other there all the same, or are named with a zone."""
+    with Lan("a", "b", "c") as lan, World() as world:
+        nodes = {}
+        for name in "abc":
+            ip("-n", lan.spaces[name], "-4", "addr", "flush", "dev", DEVICE)
+            how = ["--lansync.discovery_interval", "1"]
+            if name == "c":
+                how = ["--lansync.discovery", "false", "--lansync.dial_max",
+                       "1s", "--lansync.peers",
+                       "[fe80::ff:fe00:6601%%%s]:5077" % DEVICE]
+            nodes[name] = world.node(
+                name, "--lansync.enabled", "true", "--lansync.port", "5077",
+                *how, prefix=lan.inside(name), listen="")
+            Scene().secret(nodes[name])
+            nodes[name].start()
+        for name in "abc":
+            nodes[name].put(name, {"n": 1}, "lan")
+        for node in nodes.values():
+            for name in "abc":
+                node.waits_for(name, {"n": 1}, "lan")
+        device = nodes["a"].call("lansync")["devices"][0]
+        check(device["address"].startswith("[fe80::ff:fe00:6602%"), device)
+
+
 def who_has_another_secret_stays_out():
     with Scene() as s:
         old = s.old("old", "v2")

@@ -533,6 +533,27 @@ TEST(the_datagram_of_a_node)
     arena_free(&a);
 }
 
+/* Who is heard by both is where the older nodes would find it. */
+TEST(a_device_of_both_families)
+{
+    struct lan_devices *d = calloc(1, sizeof *d);
+    const struct netaddr four = { .family = 4, .addr = { 10, 0, 0, 7 } };
+    const struct netaddr six = { .family = 6, .addr = { 0xfe, 0x80 } };
+    struct lan_beacon b = { SLICE_LIT("n"), SLICE_LIT("N"), 5001, NULL };
+    enum lan_heard what;
+
+    CHECK(d != NULL);
+    d->timeout_us = 90 * SEC;
+    CHECK(lan_devices_hear(d, &b, &six, NOW_US, &what)->at.family == 6);
+    CHECK(lan_devices_hear(d, &b, &four, NOW_US, &what)->at.family == 4);
+    CHECK(lan_devices_hear(d, &b, &six, NOW_US, &what)->at.family == 4);
+    CHECK(lan_devices_hear(d, &b, &six, NOW_US + 89 * SEC, &what)->at.family ==
+        4);
+    CHECK(lan_devices_hear(d, &b, &six, NOW_US + 90 * SEC, &what)->at.family ==
+        6);
+    free(d);
+}
+
 TEST(a_device_goes_and_comes_back)
 {
     struct lan_devices *d = calloc(1, sizeof *d);

@@ -83,7 +83,11 @@ struct lan_device *lan_devices_hear(struct lan_devices *d,
                               : LAN_HEARD_BACK;
     keep(at->node_id, b->node_id);
     keep(at->node_name, b->node_name);
-    at->at = *from;
+    if (from->family == 4)
+        at->four_us = now_us;
+    if (from->family == 4 || at->four_us == 0 ||
+        now_us - at->four_us >= d->timeout_us)
+        at->at = *from;
     at->at.port = b->port;
     at->heard_us = now_us;
     at->is_online = true;

@@ -11,6 +11,9 @@
 #include "core/netaddr.h"
 
 #define LAN_GROUP "239.255.43.21"
+#define LAN_GROUP6                                            \
+    "ff12::efff:2b15" /* ours: the older nodes know IPv4 only \
+                       */
 #define LAN_DISCOVERY_PORT 5000
 #define LAN_DATAGRAM_MAX 4096
 #define LAN_NAME_MAX 256
@@ -32,6 +35,7 @@ struct lan_device {
     char node_id[LAN_NAME_MAX], node_name[LAN_NAME_MAX];
     struct netaddr at; /* whence it was heard, and the port that it named */
     uint64_t heard_us; /* 0: nobody */
+    uint64_t four_us;  /* the same by IPv4, which then is where it is */
     bool is_online;    /* was, when it was looked at last */
 };
 
