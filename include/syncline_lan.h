@@ -90,9 +90,24 @@ struct syncline_lan_config {
     const char *credentials;     /* client: the payload of AUTH_REQUEST, an
                                     object [NULL: {"token": the secret}] */
     enum syncline_lan_dialect dialect; /* that is spoken first [ANY] */
-    uint32_t message_ttl_ms;           /* older messages are refused [60,000] */
-    uint32_t ahead_ms;                 /* messages of a clock further ahead are
-                                          refused; 0: none [0] */
+    int use_ssl;    /* TLS 1.2 or 1.3, for who comes and who is called [1] */
+    int verify_ssl; /* client: a server's certificate must be good for its name
+                       and vouched for, or pinned; server: so must clients',
+                       if ssl_ca or ssl_pins say whom to trust. 0: anybody's
+                       will do, and who stands between can pass for it [1] */
+    const char *ssl_cert; /* PEM. Of a server, if there is no such file and
+                             ssl_key is NULL: it is made, with its key, mode
+                             0600 [server: one for this object alone; client:
+                             none] */
+    const char *ssl_key;  /* PEM, for its owner alone [in ssl_cert] */
+    const char *ssl_ca;   /* PEM of authorities [client: the system's, if
+                             ssl_pins is NULL; server: nobody is asked] */
+    const char *const *ssl_pins; /* SHA-256 of certificates as DER, "AB:CD:...",
+                                    whose names and dates do not count;
+                                    NULL-terminated, 16 at most [NULL] */
+    uint32_t message_ttl_ms;     /* older messages are refused [60,000] */
+    uint32_t ahead_ms;           /* messages of a clock further ahead are
+                                    refused; 0: none [0] */
     uint32_t heartbeat_ms;       /* between two; 0: none are sent [30,000] */
     uint32_t connect_timeout_ms; /* client: until connected and let in;
                                     server: who asks for longer to come in is
@@ -112,8 +127,9 @@ struct syncline_lan_config {
 };
 
 void syncline_lan_config_init(struct syncline_lan_config *config);
-/* Takes what is set in the environment: LAN_SYNC_ENABLED (true, 1, yes, on, or
- * false, 0, no, off), LAN_SYNC_PORT, LAN_SYNC_NODE_ID, LAN_SYNC_NODE_NAME.
+/* Takes what is set in the environment: LAN_SYNC_PORT, LAN_SYNC_NODE_ID,
+ * LAN_SYNC_NODE_NAME, and as true, 1, yes, on, or false, 0, no, off:
+ * LAN_SYNC_ENABLED, LAN_USE_SSL, TROSYNC_VERIFY_SSL.
  * The strings are the environment's: do not change it until config was taken.
  * EINVAL: one is wrong, syncline_error names it, and config is as it was. */
 int syncline_lan_config_env(struct syncline_lan_config *config);
@@ -237,7 +253,8 @@ int syncline_lan_server_handle(struct syncline_lan_server *s, const char *type,
 int syncline_lan_server_on_state(
     struct syncline_lan_server *s, syncline_lan_state_fn *fn, void *ctx);
 /* Listens, and serves until it is stopped. Errors: EBUSY (it runs; the port is
- * taken), EIO, ENOMEM. */
+ * taken), EIO, ENOMEM; of the files of TLS, which are read here, EINVAL,
+ * EMALFORMED, ENOTFOUND, EDENIED. */
 int syncline_lan_server_start(struct syncline_lan_server *s);
 /* Closes all connections and waits for the thread; fine if it does not run. It
  * may be started again. */
@@ -246,10 +263,15 @@ int syncline_lan_server_stop(struct syncline_lan_server *s);
 int syncline_lan_server_free(struct syncline_lan_server *s);
 /* Where it listens, while it runs; else ECLOSED. */
 int syncline_lan_server_port(struct syncline_lan_server *s);
+/* *print: the SHA-256 of the certificate that is shown, for ssl_pins; the
+ * caller's. ECLOSED: it does not run; ENOTFOUND: there is no TLS. */
+int syncline_lan_server_fingerprint(
+    struct syncline_lan_server *s, char **print);
 
 /* *clients: a JSON array of {"client_id", "node_id", "node_name" ("" until it
  * has said them), "address", "authenticated", "dialect" ("v1", "v2", ""),
- * "seconds" (since it came)}; the caller's. ECLOSED: it does not run. */
+ * "tls", "fingerprint" (of its certificate, ""), "seconds" (since it came)};
+ * the caller's. ECLOSED: it does not run. */
 int syncline_lan_server_clients(struct syncline_lan_server *s, char **clients);
 /* Sends to one, or (NULL) to all that were let in; signed, each in its dialect.
  * It is on its way then: whether it came, only an answer tells. *sent (may be
@@ -291,9 +313,9 @@ int syncline_lan_client_on_state(
 /* Calls a server (a name, or an address without brackets; port 0: sync_port),
  * and waits until it is connected and, by `auth`, let in. From then on it is
  * called again whenever the connection is lost, until close. Errors: EBUSY (it
- * is connected; in a callback), EIO (it cannot be reached), EDENIED (it does
- * not let us in), ETIMEOUT, ECLOSED (it has closed), EINVAL, ENOMEM; then
- * nothing runs. */
+ * is connected; in a callback), EIO (it cannot be reached, or not by TLS),
+ * EDENIED (it does not let us in, or is not trusted), ETIMEOUT, ECLOSED (it has
+ * closed), EINVAL, ENOMEM, and those of the files of TLS; then nothing runs. */
 int syncline_lan_client_connect(
     struct syncline_lan_client *c, const char *host, int port);
 /* Closes, and waits for the thread; fine if it is not connected. It may connect

@@ -12,6 +12,7 @@
 
 #include "app/attempts.h"
 #include "app/lib.h"
+#include "crypto/web_cert.h"
 #include "faces/configsync/where.h"
 #include "faces/lansync/link.h"
 #include "io/clock.h"
@@ -20,6 +21,7 @@
 
 #define LIB_LAN_ADMIT_MAX 16
 #define LIB_LAN_SECRET_MAX 4096
+#define LIB_LAN_PINS_MAX 16
 
 /* ---- lib_lan_loop.c ---- */
 
@@ -100,6 +102,13 @@ struct lib_lan_end {
     struct network admit[LIB_LAN_ADMIT_MAX];
     size_t admit_n;
     struct buf secret;
+    struct {
+        struct tls_rules *rules; /* NULL: none is spoken */
+        struct tls_pin pins[LIB_LAN_PINS_MAX];
+        size_t pins_n;
+        struct buf own; /* PEM of what was made here */
+        struct web_cert_facts facts;
+    } tls;
     struct log log;
     struct lan_protocol *protocol;
     struct lib_lan_loop loop;
@@ -133,6 +142,14 @@ NODISCARD int lib_lan_object(
 NODISCARD int lib_lan_text(char **out, struct buf *b);
 bool lib_lan_type_ok(const char *type);
 
+/* ---- lib_lan_tls.c ---- */
+
+/* Copies what the configuration says of it. */
+NODISCARD int lib_lan_tls_take(struct lib_lan_end *e);
+/* Reads the files, for connections from now on. */
+NODISCARD int lib_lan_tls_open(struct lib_lan_end *e);
+void lib_lan_tls_close(struct lib_lan_end *e);
+
 /* ---- lib_lan_conn.c ---- */
 
 struct lib_lan_wait;
@@ -146,9 +163,10 @@ struct lib_lan_conn {
     char id[LAN_UUID_LEN + 1]; /* "": we have called */
     struct netaddr remote;
     uint64_t since_us;
-    bool was_up; /* the stream was open */
+    bool was_up;   /* the stream was open */
+    bool is_begun; /* something has come by it */
     bool is_open, is_over, is_refused;
-    char why[200];
+    char why[200], said[200]; /* said: by a server that does not want us */
 };
 
 /* Of e->conns, whose stream is to be set; opt without protocol and events. */

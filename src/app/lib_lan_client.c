@@ -69,7 +69,7 @@ static int call(struct syncline_lan_client *c)
         return lib_fail(rc, "memory ran out");
     lib_lan_conn_events(conn, &events);
     rc = stream_connect(
-        &conn->stream, &e->loop.uv, c->host, c->port, NULL, &events);
+        &conn->stream, &e->loop.uv, c->host, c->port, e->tls.rules, &events);
     if (rc != SYNCLINE_OK) {
         lib_lan_conn_free(conn);
         return lib_fail(SYNCLINE_EIO, "%s cannot be called", c->host);
@@ -129,9 +129,17 @@ static void on_open(struct lib_lan_end *e)
     set_outcome(c, UP, SYNCLINE_OK);
 }
 
+/* A stream ends with words alone: these are of its TLS. */
+static bool is_distrusted(const struct lib_lan_conn *conn)
+{
+    static const char words[] = "its certificate";
+
+    return strncmp(conn->why, words, sizeof words - 1) == 0;
+}
+
 static int status_of(const struct lib_lan_conn *conn)
 {
-    if (conn->is_refused)
+    if (conn->is_refused || is_distrusted(conn))
         return SYNCLINE_EDENIED;
     if (conn->is_over)
         return SYNCLINE_ETIMEOUT;
@@ -234,9 +242,11 @@ static int begin(void *owner)
 {
     struct syncline_lan_client *c = owner;
 
+    int rc = lib_lan_tls_open(&c->end);
+
     c->end.is_ending = false;
     c->end.again_us = c->pause_us = 0;
-    return call(c);
+    return rc == SYNCLINE_OK ? call(c) : rc;
 }
 
 static int wait_for_outcome(struct syncline_lan_client *c, char why[200])
@@ -382,6 +392,8 @@ static int judge_entry(int status, const struct syncline_lan_message *m,
     struct slice error;
     int rc = SYNCLINE_OK;
 
+    if (m == NULL && why->text[0] != 0)
+        return status;
     if (m == NULL)
         return errmsg_set(why, status, "%s",
             status == SYNCLINE_ETIMEOUT

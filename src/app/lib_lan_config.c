@@ -32,6 +32,8 @@ void syncline_lan_config_init(struct syncline_lan_config *config)
         .require_authentication = 1,
         .challenge = -1,
         .session_ms = 3600000,
+        .use_ssl = 1,
+        .verify_ssl = 1,
         .message_ttl_ms = 60000,
         .heartbeat_ms = 30000,
         .connect_timeout_ms = 30000,
@@ -88,6 +90,10 @@ int syncline_lan_config_env(struct syncline_lan_config *config)
     struct syncline_lan_config c = *config;
     int rc = read_switch("LAN_SYNC_ENABLED", &c.enabled);
 
+    if (rc == SYNCLINE_OK)
+        rc = read_switch("LAN_USE_SSL", &c.use_ssl);
+    if (rc == SYNCLINE_OK)
+        rc = read_switch("TROSYNC_VERIFY_SSL", &c.verify_ssl);
     if (rc == SYNCLINE_OK)
         rc = read_port("LAN_SYNC_PORT", &c.sync_port);
     if (rc != SYNCLINE_OK)
@@ -562,12 +568,15 @@ int lib_lan_end_init(struct lib_lan_end *e,
         rc = take_admit(e, e->config.admit);
     if (rc == SYNCLINE_OK)
         rc = take_credentials(e);
+    if (rc == SYNCLINE_OK)
+        rc = lib_lan_tls_take(e);
     return rc == SYNCLINE_OK ? protocol_of(&e->protocol, h) : rc;
 }
 
 void lib_lan_end_close(struct lib_lan_end *e)
 {
     lib_lan_handles_free(e);
+    lib_lan_tls_close(e);
     lan_protocol_free(e->protocol);
     wipe(&e->secret);
     arena_free(&e->kept);

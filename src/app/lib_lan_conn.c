@@ -7,6 +7,9 @@
 #include "crypto/crypto.h"
 
 #define QUEUE_MAX ((size_t)64 << 20)
+#define TLS_HELLO 0x16
+#define TLS_ALERT 0x15
+#define SAYS "it says: "
 #define LINGER_US UINT64_C(1000000) /* for what was sent before a stop */
 
 static void settle(struct lib_lan_conn *c);
@@ -69,8 +72,10 @@ static void leave(struct lib_lan_conn *c, const char *why)
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
+    c->is_refused = c->is_refused || (!c->is_over && c->said[0] != 0);
     if (c->why[0] == 0)
-        (void)snprintf(c->why, sizeof c->why, "%s", why);
+        (void)snprintf(
+            c->why, sizeof c->why, "%s", c->said[0] != 0 ? c->said : why);
     log_line(&e->log, c->is_open ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "lansync",
         "%s: %s", c->id[0] != 0 ? c->id : "the server", c->why);
     lan_link_end(c->link);
@@ -135,18 +140,26 @@ static int on_message(void *ctx, const struct lan_message *m)
 {
     struct lib_lan_conn *c = ctx;
 
+    c->said[0] = 0;
     return c->is_over ? SYNCLINE_OK : lib_lan_take(c, m);
 }
 
 static void on_answer(void *ctx, uint64_t request, const struct lan_answer *a)
 {
-    lib_lan_answered(ctx, request, a);
+    struct lib_lan_conn *c = ctx;
+
+    if (a->rc == SYNCLINE_OK)
+        c->said[0] = 0;
+    lib_lan_answered(c, request, a);
 }
 
+/* What a server says before it closes is why it does. */
 static void on_log(void *ctx, const char *text)
 {
     struct lib_lan_conn *c = ctx;
 
+    if (strncmp(text, SAYS, sizeof SAYS - 1) == 0)
+        (void)snprintf(c->said, sizeof c->said, "%s", text);
     log_line(&c->end->log, LOG_LEVEL_DEBUG, "lansync", "%s: %s",
         c->id[0] != 0 ? c->id : "the server", text);
 }
@@ -167,22 +180,69 @@ static void settle(struct lib_lan_conn *c)
     lib_lan_arm(e);
 }
 
+/* Of who comes by TLS it says that this has begun. */
 static void on_stream_open(void *ctx)
 {
     struct lib_lan_conn *c = ctx;
 
+    if (c->end->is_server)
+        return;
     c->was_up = true;
     set_time(c->end);
     lan_link_begin(c->link, clock_mono_us());
     settle(c);
 }
 
+/* In clear, so that who does not speak TLS can read it. */
+static void say_tls_is_needed(struct lib_lan_conn *c)
+{
+    const struct slice text = SLICE_LIT("TLS is needed here (use_ssl)");
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_ERROR, .payload = payload };
+
+    json_add(payload, SLICE_LIT("error"), json_new_str(&a, text));
+    json_add(payload, SLICE_LIT("message"), json_new_str(&a, text));
+    json_add(payload, SLICE_LIT("code"),
+        json_new_str(&a, SLICE_LIT("tls_required")));
+    if (payload != NULL)
+        (void)!lan_link_send(c->link, &draft, clock_mono_us());
+    arena_free(&a);
+    close_soon(c, "it does not speak TLS, and use_ssl is 1 here");
+}
+
+/* Is the first that has come for the link? */
+static bool is_for_link(struct lib_lan_conn *c, struct slice bytes)
+{
+    static const uint8_t no_tls[] = { TLS_ALERT, 3, 1, 0, 2, 2, 70 };
+    struct tls_rules *rules = c->end->tls.rules;
+
+    if (!c->end->is_server && rules == NULL && bytes.ptr[0] == TLS_ALERT) {
+        close_soon(c, "it speaks TLS: set use_ssl to 1");
+    } else if (!c->end->is_server) {
+        return true;
+    } else if (bytes.ptr[0] == TLS_HELLO && rules == NULL) {
+        stream_send(c->stream, SLICE(no_tls, sizeof no_tls));
+        close_soon(c, "it speaks TLS, and use_ssl is 0 here");
+    } else if (bytes.ptr[0] == TLS_HELLO) {
+        if (stream_secure(c->stream, rules, bytes) != SYNCLINE_OK)
+            close_soon(c, "memory ran out");
+    } else if (rules != NULL) {
+        say_tls_is_needed(c);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 static void on_bytes(void *ctx, struct slice bytes)
 {
     struct lib_lan_conn *c = ctx;
+    bool is_first = !c->is_begun;
 
+    c->is_begun = true;
     set_time(c->end);
-    if (!c->is_over)
+    if (!c->is_over && (!is_first || is_for_link(c, bytes)))
         lan_link_feed(c->link, bytes, clock_mono_us());
     settle(c);
 }

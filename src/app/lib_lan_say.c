@@ -226,6 +226,17 @@ int lib_lan_take(struct lib_lan_conn *c, const struct lan_message *m)
 
 /* ---- saying ---- */
 
+struct asking {
+    struct lib_lan_loop *loop;
+    lib_lan_judge_fn *judge;
+    bool is_done;
+    int rc;
+    struct buf answer;
+    struct errmsg why;
+};
+
+static syncline_lan_answer_fn on_asked;
+
 void lib_lan_waits_free(struct lib_lan_conn *c)
 {
     while (c->waits != NULL) {
@@ -234,6 +245,11 @@ void lib_lan_waits_free(struct lib_lan_conn *c)
         free(c->waits);
         c->waits = next;
     }
+}
+
+static const char *ended_by(const struct lib_lan_conn *c)
+{
+    return c->why[0] != 0 ? c->why : c->said;
 }
 
 void lib_lan_answered(
@@ -254,6 +270,9 @@ void lib_lan_answered(
         lib_lan_view(&view, answer->m, lan_link_dialect(c->link), &a) !=
             SYNCLINE_OK)
         rc = SYNCLINE_ENOMEM;
+    if (w->fn == on_asked && rc == SYNCLINE_ECLOSED && ended_by(c)[0] != 0)
+        errmsg_set(&((struct asking *)w->ctx)->why, 0,
+            "the connection was closed: %s", ended_by(c));
     w->fn(
         w->ctx, rc, answer->m != NULL && rc != SYNCLINE_ENOMEM ? &view : NULL);
     arena_free(&a);
@@ -380,15 +399,6 @@ int lib_lan_say(struct lib_lan_saying *s)
 
 /* ---- and waiting for the answer ---- */
 
-struct asking {
-    struct lib_lan_loop *loop;
-    lib_lan_judge_fn *judge;
-    bool is_done;
-    int rc;
-    struct buf answer;
-    struct errmsg why;
-};
-
 static int judge_answer(int status, const struct syncline_lan_message *m,
     struct buf *answer, struct errmsg *why)
 {
@@ -400,6 +410,8 @@ static int judge_answer(int status, const struct syncline_lan_message *m,
         buf_put_str(answer, m->payload);
         return SYNCLINE_OK;
     }
+    if (m == NULL && why->text[0] != 0)
+        return status;
     if (m == NULL)
         return errmsg_set(why, status, "%s",
             status == SYNCLINE_ETIMEOUT      ? "no answer in time"

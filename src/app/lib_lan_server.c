@@ -179,6 +179,9 @@ static int begin(void *owner)
     int rc;
 
     s->end.is_ending = false;
+    rc = lib_lan_tls_open(&s->end);
+    if (rc != SYNCLINE_OK)
+        return rc;
     rc = stream_listen(&s->end.listener, &s->end.loop.uv, &s->end.listen,
         on_come, s, &s->bound, &why);
     return rc == SYNCLINE_OK ? rc : lib_fail(rc, "%s", why.text);
@@ -235,6 +238,25 @@ int syncline_lan_server_port(struct syncline_lan_server *s)
     return rc == SYNCLINE_OK ? q.port : rc;
 }
 
+static int on_fingerprint(void *arg)
+{
+    struct question *q = arg;
+    const struct lib_lan_end *e = &q->server->end;
+
+    if (e->tls.rules == NULL)
+        return lib_fail(SYNCLINE_ENOTFOUND, "use_ssl is 0: there is no TLS");
+    buf_put_str(&q->text, e->tls.facts.sha256);
+    return SYNCLINE_OK;
+}
+
+int syncline_lan_server_fingerprint(struct syncline_lan_server *s, char **print)
+{
+    struct question q = { .server = s };
+    int rc = lib_lan_loop_call(&s->end.loop, on_fingerprint, &q);
+
+    return rc == SYNCLINE_OK ? lib_lan_text(print, &q.text) : rc;
+}
+
 static void put_client(struct buf *b, const struct lib_lan_conn *c)
 {
     char at[NETADDR_TEXT];
@@ -246,8 +268,9 @@ static void put_client(struct buf *b, const struct lib_lan_conn *c)
     json_print_string(b, slice_str(lan_link_name(c->link)), false);
     buf_printf(b,
         ",\"address\":\"%s\",\"authenticated\":%s,\"dialect\":\"%s\","
-        "\"seconds\":%llu}",
+        "\"tls\":%s,\"fingerprint\":\"%s\",\"seconds\":%llu}",
         at, c->is_open ? "true" : "false", dialects[lan_link_dialect(c->link)],
+        stream_is_secure(c->stream) ? "true" : "false", stream_print(c->stream),
         (unsigned long long)((clock_mono_us() - c->since_us) / 1000000));
 }
 

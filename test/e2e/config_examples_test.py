@@ -26,7 +26,8 @@ STATUS = ["running", "instance_id", "server_enabled", "server_port",
 class Program:
     """One running copy, in a folder of its own; its lines."""
 
-    def __init__(self, stage, name, folder, *args, config=None, options=None):
+    def __init__(self, stage, name, folder, *args, config=None, options=None,
+                 env=None):
         self.folder = stage.world.path(folder)
         self.file = os.path.join(self.folder, "config.json")
         os.makedirs(self.folder, exist_ok=True)
@@ -39,7 +40,7 @@ class Program:
                 [os.path.join(BUILD, "examples", name)] +
                 [a.format(file=self.file, folder=self.folder) for a in args],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                env=surroundings(), text=True)
+                env=surroundings(env), text=True)
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self.read_all, daemon=True)
         self.reader.start()

@@ -74,6 +74,7 @@ void both_init(struct both *b)
     syncline_lan_config_init(&b->config);
     b->config.host = "127.0.0.1";
     b->config.sync_port = SYNCLINE_ANY_PORT;
+    b->config.use_ssl = 0;
     b->config.node_id = "node-1";
     b->config.node_name = "My N\303\266de";
     b->config.connect_timeout_ms = 10000;
@@ -121,7 +122,7 @@ void both_free(struct both *b)
 
 void check_fails(int rc, int want, const char *words)
 {
-    CHECK_INT(rc, want);
+    CHECK_SAYING(rc == want, "%d, not %d: %s", rc, want, syncline_error());
     CHECK_SAYING(strstr(syncline_error(), words) != NULL, "%s does not say %s",
         syncline_error(), words);
 }

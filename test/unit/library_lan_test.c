@@ -14,6 +14,8 @@ TEST(defaults_and_the_environment)
     CHECK_INT(c.sync_port, 5000);
     CHECK_INT(c.enabled, 1);
     CHECK_INT(c.require_authentication, 1);
+    CHECK_INT(c.use_ssl, 1);
+    CHECK_INT(c.verify_ssl, 1);
     CHECK_UINT(c.message_ttl_ms, 60000);
     CHECK_UINT(c.heartbeat_ms, 30000);
     CHECK_OK(syncline_lan_config_env(&c));
@@ -22,7 +24,13 @@ TEST(defaults_and_the_environment)
     CHECK(setenv("LAN_SYNC_NODE_ID", "n", 1) == 0);
     CHECK(setenv("LAN_SYNC_NODE_NAME", "Name", 1) == 0);
     CHECK(setenv("LAN_SYNC_ENABLED", "False", 1) == 0);
+    CHECK(setenv("LAN_USE_SSL", "no", 1) == 0);
+    CHECK(setenv("TROSYNC_VERIFY_SSL", "0", 1) == 0);
     CHECK_OK(syncline_lan_config_env(&c));
+    CHECK_INT(c.use_ssl, 0);
+    CHECK_INT(c.verify_ssl, 0);
+    (void)unsetenv("LAN_USE_SSL");
+    (void)unsetenv("TROSYNC_VERIFY_SSL");
     CHECK_INT(c.sync_port, 6000);
     CHECK_INT(c.enabled, 0);
     CHECK_SLICE(slice_str(c.node_id), "n");
@@ -83,6 +91,19 @@ TEST(what_no_configuration_can_be_is_said)
     check_fails(syncline_lan_server_new(&s, &c, h, NULL, NULL), SYNCLINE_EINVAL,
         "admit");
     c.admit = NULL;
+    c.ssl_key = "key.pem";
+    check_fails(syncline_lan_client_new(&x, &c, h), SYNCLINE_EINVAL, "ssl_key");
+    c.ssl_key = NULL;
+    c.ssl_pins = nets;
+    check_fails(
+        syncline_lan_client_new(&x, &c, h), SYNCLINE_EINVAL, "ssl_pins");
+    c.ssl_pins = NULL;
+    c.ssl_ca = "ca.pem";
+    c.verify_ssl = 0;
+    check_fails(
+        syncline_lan_client_new(&x, &c, h), SYNCLINE_EINVAL, "verify_ssl");
+    c.ssl_ca = NULL;
+    c.verify_ssl = 1;
     c.credentials = "[]";
     check_fails(
         syncline_lan_client_new(&x, &c, h), SYNCLINE_EMALFORMED, "credentials");
