@@ -45,7 +45,11 @@ struct lan_face_options {
     bool discovery;        /* says where we are, and calls whom it hears */
     const char *interface; /* NULL: all */
     uint64_t discovery_us, device_us;
-    uint64_t ttl_us, ahead_us, heartbeat_us, request_us, dial_max_us;
+    uint64_t ttl_us, ahead_us, request_us;
+    uint64_t connect_us, auth_us, dial_max_us;
+    uint64_t heartbeat_us, heartbeat_wait_us, idle_us;
+    unsigned misses_max; /* heartbeats */
+    uint64_t rate;       /* messages a second of a node; 0: any number */
 };
 
 NODISCARD int lan_face_new(

@@ -7,6 +7,7 @@
 
 #include "app/attempts.h"
 #include "app/lan_face.h"
+#include "base/pace.h"
 #include "faces/lansync/exchange.h"
 #include "io/clock.h"
 #include "io/stream.h"
@@ -35,6 +36,10 @@ struct lan_face {
     struct lan_protocol *protocol;
     struct lan_exchange *exchange;
     struct attempts attempts;
+    struct lan_caller {
+        uint64_t net;
+        struct pace calls;
+    } callers[256];
     uv_timer_t tick;
     bool has_tick, is_stopping;
 
@@ -83,6 +88,8 @@ bool lan_conns_node(
 void lan_conns_put(const struct lan_face *f, struct buf *b);
 void lan_peers_put(const struct lan_face *f, struct buf *b);
 
+/* ---- lan_peers.c ---- */
+
 /* Somebody is near, or not any more. */
 void lan_peer_found(
     struct lan_face *f, const char *node, const struct netaddr *at);
@@ -109,6 +116,8 @@ NODISCARD int lan_wire_take(struct lan_wire **out, struct lan_face *f,
 NODISCARD int lan_wire_node(struct lan_wire **out, struct lan_face *f,
     uint64_t conn, const struct lan_wire_events *ev);
 void lan_wire_send(struct lan_wire *w, struct slice bytes);
+/* Nothing of it is read, or again. */
+void lan_wire_hold(struct lan_wire *w, bool held);
 size_t lan_wire_queued(const struct lan_wire *w);
 bool lan_wire_is_open(const struct lan_wire *w);
 /* What is queued is sent; then on_end. */

@@ -198,7 +198,13 @@ int lan_options_face(struct lan_face **out, const struct options *o,
         .device_us = (uint64_t)options_int(o, "lansync.device_timeout") * US,
         .ttl_us = options_us(o, "lansync.ttl"),
         .ahead_us = options_us(o, "lansync.ahead"),
+        .connect_us = options_us(o, "lansync.connect_timeout"),
+        .auth_us = options_us(o, "lansync.auth_timeout"),
         .heartbeat_us = options_us(o, "lansync.heartbeat"),
+        .heartbeat_wait_us = options_us(o, "lansync.heartbeat_timeout"),
+        .misses_max = (unsigned)options_int(o, "lansync.heartbeat_misses"),
+        .idle_us = options_us(o, "lansync.idle"),
+        .rate = (uint64_t)options_int(o, "lansync.rate"),
         .request_us = options_us(o, "lansync.timeout"),
         .dial_max_us = options_us(o, "lansync.dial_max") };
     int rc;

@@ -263,6 +263,14 @@ void lan_wire_send(struct lan_wire *w, struct slice bytes)
         engine_guest_send(w->face->engine, w->conn, bytes);
 }
 
+void lan_wire_hold(struct lan_wire *w, bool held)
+{
+    if (w->stream != NULL)
+        stream_hold(w->stream, held);
+    else if (!w->is_ending)
+        engine_guest_hold(w->face->engine, w->conn, held);
+}
+
 size_t lan_wire_queued(const struct lan_wire *w)
 {
     return w->stream != NULL ? stream_queued(w->stream)

@@ -5,7 +5,7 @@
 
 #include "io/sockaddr.h"
 
-#define BACKLOG 64
+#define BACKLOG 1024 /* a crowd is not to keep others from being heard */
 #define READ_MAX 65536
 
 /*  RESOLVING --> CONNECTING --> (TLS) --> OPEN --close--> CLOSING

@@ -265,6 +265,30 @@ def four_nodes_converge():
         equal(len(state), 1000, "items")
 
 
+def two_that_call_each_other_keep_one():
+    """Whichever was there first, both keep the call of the lesser."""
+    with Scene("a", "b", flags=("--lansync.timeout", "3s")) as s:
+        ports = {name: s.port(name) for name in "ab"}
+        for turn, order in enumerate(("ab", "ba")):
+            for name in order:
+                s.nodes[name].stop()
+            for name, other in (order, order[::-1]):
+                s.nodes[name].start(
+                    "--lansync.port", str(ports[name]), "--lansync.peers",
+                    "127.0.0.1:%d" % ports[other])
+
+            def agreed():
+                said = [s.nodes[name].call("lansync") for name in order]
+                less = min(node["node_id"] for node in said)
+                return all([c["called"] for c in node["connections"]] == [
+                    node["node_id"] == less] for node in said)
+
+            wait_for("one is kept", agreed)
+            s.nodes[order[0]].put("k", {"n": turn}, "lan")
+            s.nodes[order[1]].waits_for("k", {"n": turn}, "lan")
+            check(agreed(), "another one came")
+
+
 def nodes_that_are_near_find_each_other():
     """It is told our true port; we call it where it says, though it listens
     elsewhere, at the port where its kind does."""

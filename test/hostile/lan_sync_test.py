@@ -6,6 +6,7 @@ nothing."""
 import contextlib
 import json
 import os
+import resource
 import socket
 import struct
 import sys
@@ -15,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "e2e"))
 
 from lan import Lan
-from lan_node import Handler, stamp
+from lan_node import GROUP, Handler, frame, stamp
 from lansync_test import SECRET, Older, Scene
 from node import World, main, wait_for
 from tap import check, equal
@@ -97,6 +98,11 @@ class Siege(Scene):
                 self.is_well()
         finally:
             super().__exit__(*why)
+
+    def memory(self):
+        with open("/proc/%d/status" % self.node.process.pid) as file:
+            return int([line for line in file if line.startswith(
+                "VmRSS")][0].split()[1]) * 1024
 
     def is_well(self):
         self.count += 1
@@ -303,12 +309,139 @@ def tokens_cannot_be_guessed():
 
 def who_never_asks_to_come_in_goes():
     """And takes no room from others: half-open ones are few."""
-    with Siege("a", flags=("--lansync.timeout", "2s")) as s:
+    with Siege("a", flags=("--lansync.auth_timeout", "2s")) as s:
         many = [Peer(s.port()) for _ in range(200)]
         s.is_well()
         for p in many:
             check(p.ends(), "it stays")
             p.socket.close()
+
+
+def _half_open(port, n, address):
+    """So many, from many addresses; each has sent part of a frame."""
+    made = []
+    for i in range(n):
+        p = socket.socket()
+        p.bind(("127.0.%d.%d" % (1 + i // 250 % 250, 1 + i % 250), 0))
+        p.settimeout(10)
+        p.connect((address, port))
+        try:
+            p.sendall(struct.pack("!I", 60000) + b"{" * 1000)
+        except OSError:
+            pass  # others wanted its place
+        made.append(p)
+    return made
+
+
+def thousands_that_never_come_in():
+    """1,000 at once, and by night 10,000: whoever is in goes on, whoever asks
+    to come in is let in, and what they take is bounded."""
+    n = 10000 if os.environ.get("SYNCLINE_WHOLE") else 1000
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    n = min(n, most - 200)
+    with Siege("a", flags=("--lansync.auth_timeout", "60s")) as s:
+        before = s.memory()
+        many = []
+        try:
+            for i in range(0, n, 250):
+                many += _half_open(s.port(), 250, "127.0.0.1")
+                s.is_well()
+                with Peer(s.port()) as p:
+                    p.socket.settimeout(5)
+                    check(p.come_in(), "%d keep others out" % len(many))
+            check(s.memory() - before < 64 << 20, "it grew by %d bytes" % (
+                s.memory() - before))
+            check(s.node.call("lansync")["turned_away"]["room"] >= n - 256,
+                  "they all stay")
+            files = len(os.listdir("/proc/%d/fd" % s.node.process.pid))
+            check(files < 400, "%d are open" % files)
+        finally:
+            for p in many:
+                p.close()
+
+
+def a_flood_of_who_was_not_let_in():
+    with Siege() as s:
+        for dialect in ("v1", "v2"):
+            with Peer(s.port(), dialect) as p:
+                p.socket.sendall(b"".join(
+                    frame(p.handler.make("HEARTBEAT", {}))
+                    for _ in range(30)))
+                equal(p.error(), ("Too many messages", "validation_failed")
+                      if dialect == "v1" else
+                      ("Invalid message: Too many messages", "generic_error"),
+                      dialect)
+                check(p.ends(), "it is heard on")
+
+
+def a_flood_of_who_is_in():
+    """It is heard as fast as was said, nothing of it is lost, and others do not
+    wait for it."""
+    with Siege("a", flags=("--lansync.rate", "100")) as s:
+        with Peer(s.port()) as p:
+            check(p.come_in(), "in")
+            began = time.monotonic()
+            for i in range(600):
+                p.say("SYNC_DATA", {"data_id": "d%d" % i})
+            s.is_well()
+            for i in range(600):
+                equal(p.hear("SYNC_ACK")["payload"]["data_id"], "d%d" % i,
+                      "an answer")
+            took = time.monotonic() - began
+            check(took > 1.5, "600 in %.1f s" % took)
+
+
+def many_calls_of_one_address():
+    with Lan("a", "b") as lan, World() as world:
+        node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
+                          "5077", "--lansync.discovery", "false",
+                          "--lansync.admit", "any", prefix=lan.inside("a"),
+                          listen=lan.listen("a"))
+        Scene().secret(node)
+        node.start()
+        with lan.within("b"):
+            ended = 0
+            for _ in range(100):
+                with Peer(5077, address=lan.address("a")) as p:
+                    try:
+                        if not p.come_in():
+                            ended += 1
+                    except (EOFError, ConnectionError):
+                        ended += 1
+            check(ended > 20, "only %d of 100 were refused" % ended)
+            time.sleep(1)  # what it is given in a second
+            with Peer(5077, address=lan.address("a")) as p:
+                check(p.come_in(), "refused for ever")
+
+
+def many_say_that_they_are_near():
+    """A list of them is kept, and it is bounded."""
+    with Lan("a", "b") as lan, World() as world:
+        node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
+                          "5077", prefix=lan.inside("a"),
+                          listen=lan.listen("a"))
+        Scene().secret(node)
+        node.start()
+        with lan.within("b"):
+            for host in range(20, 32):
+                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                sock.bind((lan.add_address("b", host), 0))
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
+                                socket.inet_aton(lan.address("b")))
+                for i in range(15):
+                    sock.sendto(json.dumps({
+                        "type": "discovery", "port": 9,
+                        "node_id": "%d-%d" % (host, i)}).encode(),
+                        (GROUP, 5000))
+                sock.close()
+
+        def heard():
+            return len(node.call("lansync")["devices"]) > 100
+
+        wait_for("it heard them", heard)
+        n = len(node.call("lansync")["peers"])
+        check(n <= 64, "%d are called" % n)
 
 
 def nobody_of_another_network():

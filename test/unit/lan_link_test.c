@@ -50,6 +50,22 @@ TEST(who_has_another_token_stays_out)
     CHECK(!lan_link_is_over(p.server.link));
     CHECK_SLICE(buf_slice(&p.client.closed),
         "it does not let us in: Invalid credentials");
+    CHECK_UINT(p.server.failures, 1);
+    pair_close(&p);
+}
+
+/* Who has failed too often from there, or may not for another reason. */
+TEST(who_may_not_try)
+{
+    struct pair p;
+
+    pair_init(
+        &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
+    p.server.may_not = true;
+    pair_settle(&p, 0);
+    CHECK(!lan_link_is_open(p.server.link));
+    CHECK_UINT(p.server.tries, 1);
+    CHECK_UINT(p.server.failures, 1);
     pair_close(&p);
 }
 
@@ -124,38 +140,6 @@ struct frame_of {
     bool closes;
 };
 
-static void feed_json(struct end *e, const char *json)
-{
-    uint8_t head[LAN_FRAME_HEAD] = { 0 };
-    size_t n = strlen(json);
-
-    for (unsigned i = 0; i < 4; i++)
-        head[i] = (uint8_t)(n >> (24 - 8 * i));
-    lan_link_feed(e->link, SLICE(head, sizeof head), *e->now_us);
-    lan_link_feed(e->link, SLICE(json, n), *e->now_us);
-}
-
-static void check_error(struct end *e, const char *error, const char *code)
-{
-    struct arena a = { 0 };
-    struct lan_message m;
-
-    CHECK(e->out.len > LAN_FRAME_HEAD);
-    CHECK_OK(lan_message_read(
-        &m, slice_from(buf_slice(&e->out), LAN_FRAME_HEAD), &a, NULL));
-    CHECK(m.type == LAN_ERROR);
-    CHECK_SLICE(lan_payload_text(&m, "error"), error);
-    CHECK_SLICE(lan_payload_text(&m, "code"), code);
-    CHECK_UINT(lan_text(&m, LAN_SIGNATURE).len, LAN_SIGNATURE_LEN);
-    arena_free(&a);
-}
-
-#define SECOND(type) \
-    "{\"message_type\":\"" type "\",\"payload\":{\"request_id\":\"r\"}}"
-#define FIRST(type)                                                      \
-    "{\"message_type\":\"" type "\",\"payload\":{\"request_id\":\"r\"}," \
-    "\"signature\":null,\"destination\":null}"
-
 TEST(what_a_server_says_to_what_is_wrong)
 {
     static const struct frame_of rows[] = {
@@ -193,11 +177,11 @@ TEST(what_a_server_says_to_what_is_wrong)
 
         pair_init(&p, (struct lan_link_options){ .needs_auth = true },
             (struct lan_link_options){ .auth = LAN_BY_NOTHING }, KEY);
-        feed_json(&p.server, rows[i].json);
+        end_feed(&p.server, rows[i].json);
         if (rows[i].error == NULL)
             CHECK_UINT(p.server.out.len, 0);
         else if (rows[i].error[0] != 0)
-            check_error(&p.server, rows[i].error, rows[i].code);
+            end_check_error(&p.server, rows[i].error, rows[i].code);
         CHECK_SAYING(
             lan_link_is_over(p.server.link) == rows[i].closes, "row %zu", i);
         CHECK_UINT(p.server.heard.len, 0);
@@ -217,7 +201,7 @@ TEST(nothing_is_heard_of_who_was_not_let_in)
             &p, (struct lan_link_options){ .needs_auth = true }, client, KEY);
         (void)pair_ask(&p, LAN_SYNC_REQUEST, "one");
         (void)pair_carry(&p.client, &p.server, 0);
-        check_error(&p.server, "Authentication required", "auth_required");
+        end_check_error(&p.server, "Authentication required", "auth_required");
         CHECK_INT(lan_link_is_over(p.server.link), d == LAN_FIRST);
         pair_settle(&p, 0);
         CHECK_UINT(p.client.answered, 1);
@@ -239,7 +223,8 @@ TEST(a_server_that_lets_all_in)
         (void)pair_ask(&p, LAN_SYNC_DATA, "one");
         (void)pair_carry(&p.client, &p.server, 0);
         if (d == LAN_SECOND)
-            check_error(&p.server, "Authentication required", "unauthorized");
+            end_check_error(
+                &p.server, "Authentication required", "unauthorized");
         else
             CHECK_SLICE(buf_slice(&p.server.heard), "SYNC_DATA one;");
         CHECK_UINT(p.server.opened, d == LAN_FIRST);
@@ -268,7 +253,7 @@ TEST(what_the_application_makes_of_a_message)
         p.server.on_message_rc = rows[i].rc;
         (void)pair_ask(&p, LAN_SYNC_REQUEST, "one");
         (void)pair_carry(&p.client, &p.server, 0);
-        check_error(&p.server, rows[i].error, rows[i].code);
+        end_check_error(&p.server, rows[i].error, rows[i].code);
         pair_settle(&p, 0);
         CHECK_INT(p.client.answer_rc, SYNCLINE_EDENIED);
         pair_close(&p);

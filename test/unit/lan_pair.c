@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
+
 static int draw(void *ctx, uint8_t *out, size_t n)
 {
     (void)ctx;
@@ -21,6 +23,24 @@ static void on_close(void *ctx, const char *why)
 static void on_open(void *ctx)
 {
     ((struct end *)ctx)->opened++;
+}
+
+static void on_hold(void *ctx, bool held)
+{
+    ((struct end *)ctx)->held = held;
+}
+
+static bool may_try(void *ctx)
+{
+    struct end *e = ctx;
+
+    e->tries++;
+    return !e->may_not;
+}
+
+static void on_failed(void *ctx)
+{
+    ((struct end *)ctx)->failures++;
 }
 
 static bool knows(void *ctx, struct slice name)
@@ -77,6 +97,9 @@ void end_make(
         .send = on_send,
         .close = on_close,
         .on_open = on_open,
+        .hold = on_hold,
+        .may_try = may_try,
+        .failed = on_failed,
         .knows = knows,
         .on_message = on_message,
         .on_answer = on_answer };
@@ -158,4 +181,30 @@ uint64_t pair_ask(struct pair *p, enum lan_type type, const char *data)
     CHECK_UINT(payload->n, 1);
     arena_free(&a);
     return request;
+}
+
+void end_feed(struct end *e, const char *json)
+{
+    uint8_t head[LAN_FRAME_HEAD] = { 0 };
+    size_t n = strlen(json);
+
+    for (unsigned i = 0; i < 4; i++)
+        head[i] = (uint8_t)(n >> (24 - 8 * i));
+    lan_link_feed(e->link, SLICE(head, sizeof head), *e->now_us);
+    lan_link_feed(e->link, SLICE(json, n), *e->now_us);
+}
+
+void end_check_error(struct end *e, const char *error, const char *code)
+{
+    struct arena a = { 0 };
+    struct lan_message m;
+
+    CHECK(e->out.len > LAN_FRAME_HEAD);
+    CHECK_OK(lan_message_read(
+        &m, slice_from(buf_slice(&e->out), LAN_FRAME_HEAD), &a, NULL));
+    CHECK(m.type == LAN_ERROR);
+    CHECK_SLICE(lan_payload_text(&m, "error"), error);
+    CHECK_SLICE(lan_payload_text(&m, "code"), code);
+    CHECK_UINT(lan_text(&m, LAN_SIGNATURE).len, LAN_SIGNATURE_LEN);
+    arena_free(&a);
 }

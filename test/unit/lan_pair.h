@@ -15,7 +15,8 @@ struct end {
     struct buf out;    /* has not arrived yet */
     struct buf heard;  /* "TYPE text;" of what came to on_message */
     struct buf closed; /* why */
-    unsigned opened, answered;
+    unsigned opened, answered, held, tries, failures;
+    bool may_not;
     int answer_rc;
     struct buf answer;
     int on_message_rc;
@@ -40,6 +41,17 @@ void pair_settle(struct pair *p, size_t piece);
 void pair_pass(struct pair *p, uint64_t us);
 /* The client asks; the number of its request. */
 uint64_t pair_ask(struct pair *p, enum lan_type type, const char *data);
+
+/* A frame that holds it. */
+void end_feed(struct end *e, const char *json);
+/* The first thing that it has sent is that ERROR. */
+void end_check_error(struct end *e, const char *error, const char *code);
+
+#define SECOND(type) \
+    "{\"message_type\":\"" type "\",\"payload\":{\"request_id\":\"r\"}}"
+#define FIRST(type)                                                      \
+    "{\"message_type\":\"" type "\",\"payload\":{\"request_id\":\"r\"}," \
+    "\"signature\":null,\"destination\":null}"
 
 static const struct lan_link_options by_token = { .auth = LAN_BY_TOKEN,
     .token = { (const uint8_t *)KEY, sizeof KEY - 1 } };

@@ -8,6 +8,7 @@
 #include "faces/lansync/link_impl.h"
 
 #define WAIT_US UINT64_C(10000000)
+#define MESSAGE_UNIT 65536
 
 /* ---- saying ---- */
 
@@ -78,6 +79,11 @@ void link_refuse(struct lan_link *l, const struct lan_message *m,
 }
 
 /* ---- hearing ---- */
+
+static bool is_guest(const struct lan_link *l)
+{
+    return l->state == LAN_GUEST && l->opt.needs_auth;
+}
 
 static bool is_public(enum lan_type type)
 {
@@ -213,12 +219,31 @@ static bool is_free(const struct lan_link *l, const struct lan_message *m)
         l->dialect == LAN_FIRST && m->type != LAN_AUTH_REQUEST;
 }
 
+/* Who was not let in has said too much already. */
+static bool is_flood(
+    struct lan_link *l, const struct lan_message *m, uint64_t now_us)
+{
+    struct errmsg why = { "" };
+
+    if (!is_guest(l) || PLANTED(R36_LAN_GUEST) ||
+        pace_may(&l->said, &l->opt.guest_pace, 1, now_us))
+        return false;
+    if (l->dialect == LAN_UNDECIDED)
+        l->dialect = m->looks;
+    errmsg_set(&why, 0, "Too many messages");
+    refuse_invalid(l, m, SYNCLINE_ELIMIT, &why, now_us);
+    link_close(l, why.text);
+    return true;
+}
+
 static void take(struct lan_link *l, struct slice text, uint64_t now_us)
 {
     struct errmsg why = { "" };
     struct lan_message m;
     int rc = lan_message_read(&m, text, &l->arena, NULL);
 
+    if (rc != SYNCLINE_ENOMEM && is_flood(l, &m, now_us))
+        return;
     if (rc == SYNCLINE_ENOMEM) {
         link_close(l, "memory ran out");
         return;
@@ -255,12 +280,25 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
 /* Whoever was not let in has little to say. */
 static size_t longest(const struct lan_link *l)
 {
-    const bool is_guest = l->state == LAN_GUEST && l->opt.needs_auth;
-
-    return is_guest && l->opt.message_max > LAN_GUEST_MAX &&
+    return is_guest(l) && l->opt.message_max > LAN_GUEST_MAX &&
             !PLANTED(R30_LAN_GUEST)
         ? LAN_GUEST_MAX
         : l->opt.message_max;
+}
+
+/* Who is in and says too much is not heard for a while. */
+static void count(struct lan_link *l, size_t len, uint64_t now_us)
+{
+    uint64_t late_us;
+
+    if (l->state != LAN_OPEN || PLANTED(R21_LAN))
+        return;
+    late_us = pace_take(&l->said, &l->opt.pace, 1 + len / MESSAGE_UNIT, now_us);
+    if (late_us == 0)
+        return;
+    l->held_us = now_us + late_us;
+    if (l->opt.events.hold != NULL)
+        l->opt.events.hold(l->opt.events.ctx, true);
 }
 
 /* How much of the input was one; 0: it is not whole yet. */
@@ -279,22 +317,21 @@ static size_t take_frame(struct lan_link *l, struct slice in, uint64_t now_us)
         return 0;
     arena_reset(&l->arena);
     take(l, SLICE(in.ptr + LAN_FRAME_HEAD, len), now_us);
+    count(l, len, now_us);
     return LAN_FRAME_HEAD + len;
 }
 
-void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us)
+static void pump(struct lan_link *l, struct slice bytes, uint64_t now_us)
 {
     struct slice in = bytes;
     size_t n;
 
-    if (l->state == LAN_OVER)
-        return;
-    l->heard_us = now_us;
     if (l->in.len > 0) {
         buf_put_slice(&l->in, bytes);
         in = buf_slice(&l->in);
     }
-    while (l->state != LAN_OVER && (n = take_frame(l, in, now_us)) > 0)
+    while (l->state != LAN_OVER && l->held_us == 0 &&
+        (n = take_frame(l, in, now_us)) > 0)
         in = slice_from(in, n);
     if (l->state == LAN_OVER)
         return;
@@ -304,6 +341,23 @@ void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us)
         buf_put_slice(&l->in, in);
     if (buf_status(&l->in) != SYNCLINE_OK)
         link_close(l, "memory ran out");
+}
+
+void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us)
+{
+    if (l->state == LAN_OVER)
+        return;
+    l->heard_us = now_us;
+    pump(l, bytes, now_us);
+}
+
+static void go_on(struct lan_link *l, uint64_t now_us)
+{
+    l->held_us = 0;
+    l->heard_us = now_us;
+    pump(l, SLICE_NONE, now_us);
+    if (l->held_us == 0 && l->state != LAN_OVER && l->opt.events.hold != NULL)
+        l->opt.events.hold(l->opt.events.ctx, false);
 }
 
 /* ---- beginning and end ---- */
@@ -388,7 +442,9 @@ void lan_link_tick(struct lan_link *l, uint64_t now_us)
         auth_tick(l, now_us);
     if (l->state != LAN_OVER)
         wait_tick(l, now_us);
-    if (l->state != LAN_OVER && l->opt.silence_us > 0 &&
+    if (l->state != LAN_OVER && l->held_us != 0 && now_us >= l->held_us)
+        go_on(l, now_us);
+    if (l->state != LAN_OVER && l->opt.silence_us > 0 && l->held_us == 0 &&
         now_us >= l->heard_us + l->opt.silence_us)
         link_close(l, "it has said nothing for too long");
 }
@@ -403,7 +459,9 @@ uint64_t lan_link_deadline(const struct lan_link *l)
     if (l->state == LAN_OVER)
         return 0;
     return least(least(l->auth_due_us, wait_deadline(l)),
-        l->opt.silence_us > 0 ? l->heard_us + l->opt.silence_us : 0);
+        l->held_us != 0             ? l->held_us
+            : l->opt.silence_us > 0 ? l->heard_us + l->opt.silence_us
+                                    : 0);
 }
 
 /* ---- questions ---- */
@@ -411,6 +469,11 @@ uint64_t lan_link_deadline(const struct lan_link *l)
 int lan_link_uuid(struct lan_link *l, char out[LAN_UUID_LEN + 1])
 {
     return lan_uuid(l->opt.protocol, out);
+}
+
+uint64_t lan_link_heard_us(const struct lan_link *l)
+{
+    return l->heard_us;
 }
 
 size_t lan_link_message_max(const struct lan_link *l)

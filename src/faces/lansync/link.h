@@ -16,6 +16,7 @@
 #ifndef SYNCLINE_FACES_LANSYNC_LINK_H
 #define SYNCLINE_FACES_LANSYNC_LINK_H
 
+#include "base/pace.h"
 #include "faces/lansync/protocol.h"
 
 #define LAN_MESSAGE_MAX ((size_t)16 << 20)
@@ -36,10 +37,17 @@ struct lan_link_events {
     void (*send)(void *ctx, struct slice bytes);
     /* What was sent before it may leave yet. */
     void (*close)(void *ctx, const char *why);
-    /* May who asks for it come in? A server's; NULL: everybody. What auth_data
-     * is to say is written to *data, from a. */
+    /* May who asks for it come in? A server's; NULL: who has the key. What
+     * auth_data is to say is written to *data, from a. */
     bool (*authenticate)(void *ctx, const struct lan_message *m,
         struct json **data, struct arena *a);
+    /* A server's: may somebody try to come in, and: he has failed. May be
+     * NULL. */
+    bool (*may_try)(void *ctx);
+    void (*failed)(void *ctx);
+    /* Nothing more is to be fed, or again. May be NULL: what is fed all the
+     * same waits in the link. */
+    void (*hold)(void *ctx, bool held);
     /* The other side was let in, or we were. */
     void (*on_open)(void *ctx);
     /* Is there somebody for a type that is none of the twelve? May be NULL. */
@@ -73,6 +81,11 @@ struct lan_link_options {
     size_t message_max;           /* 0: LAN_MESSAGE_MAX */
     uint64_t auth_us, request_us; /* 0: 10 s */
     uint64_t heartbeat_us;        /* 0: none are sent */
+    uint64_t heartbeat_wait_us;   /* for an answer; 0: until the next */
+    unsigned misses_max;          /* then it is gone; 0: 3 */
+    /* A message, and each 64 KiB of it, counts one. Who says more before he is
+     * let in is told so, and closed; whoever is in waits. */
+    struct pace_rule guest_pace, pace;
     uint64_t silence_us; /* server: who says nothing so long goes; 0: stays */
     uint64_t session_us; /* how long session tokens count; 0: none are given */
 };
@@ -111,6 +124,8 @@ enum lan_dialect lan_link_dialect(const struct lan_link *l);
 /* Of the other side; "" until it has said it. */
 const char *lan_link_node(const struct lan_link *l);
 const char *lan_link_name(const struct lan_link *l);
+/* When something was heard last. */
+uint64_t lan_link_heard_us(const struct lan_link *l);
 /* What the server gave a client that was let in by a challenge; "" if none. */
 const char *lan_link_session(const struct lan_link *l);
 

@@ -302,7 +302,6 @@ static bool may_come_in(struct lan_link *l, const struct lan_message *m,
     struct json **data, uint64_t now_us)
 {
     const struct lan_link_events *ev = &l->opt.events;
-    struct slice token = lan_payload_text(m, "token");
 
     if (json_get(m->member[LAN_PAYLOAD], "response") != NULL)
         return is_proof(l, m) &&
@@ -312,7 +311,8 @@ static bool may_come_in(struct lan_link *l, const struct lan_message *m,
         return true;
     if (ev->authenticate != NULL)
         return ev->authenticate(ev->ctx, m, data, &l->arena);
-    return l->key.len > 0 && crypto_equal(token, buf_slice(&l->key));
+    return l->key.len > 0 &&
+        crypto_equal(lan_payload_text(m, "token"), buf_slice(&l->key));
 }
 
 static const struct json *id_of(struct lan_link *l, const struct lan_message *m)
@@ -364,6 +364,7 @@ static void answer(struct lan_link *l, const struct lan_message *m, bool is_in,
 void auth_asked(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
+    const struct lan_link_events *ev = &l->opt.events;
     struct json *data = json_new(&l->arena, JSON_OBJECT);
     bool is_in;
 
@@ -372,12 +373,15 @@ void auth_asked(
         challenge(l, m, now_us);
         return;
     }
-    is_in = data != NULL && may_come_in(l, m, &data, now_us);
+    is_in = data != NULL && (ev->may_try == NULL || ev->may_try(ev->ctx)) &&
+        may_come_in(l, m, &data, now_us);
     answer(l, m, is_in, data, now_us);
     if (is_in) {
         link_open(l, now_us);
         return;
     }
+    if (ev->failed != NULL)
+        ev->failed(ev->ctx);
     link_log(l, "somebody without the right token asked to come in");
     if (++l->failures >= LAN_AUTH_FAILURES)
         link_close(l, "it asked too often to come in");

@@ -24,6 +24,8 @@ struct lan_link {
     struct arena arena; /* of one message */
     char node[LAN_PEER_MAX], name[LAN_PEER_MAX];
     uint64_t heard_us;
+    struct pace said;
+    uint64_t held_us; /* until then nothing is taken; 0: it is */
 
     /* link_auth.c */
     char *token;
@@ -43,6 +45,7 @@ struct lan_link {
     char heartbeat_id[LAN_UUID_LEN + 1];
     bool is_answering; /* it answers heartbeats, so that a missing one tells */
     unsigned missed;
+    uint64_t answer_due_us; /* of the last one; 0: none is waited for */
 };
 
 void link_log(struct lan_link *l, const char *fmt, ...) PRINTF_LIKE(2, 3);

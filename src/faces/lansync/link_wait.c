@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define US UINT64_C(1000000)
-#define MISSED_MAX 3
+#define MISSES_MAX 3
 
 /* ---- asking ---- */
 
@@ -180,6 +180,33 @@ void wait_end(struct lan_link *l, int rc)
 
 /* ---- signs of life ---- */
 
+static bool is_missed(struct lan_link *l)
+{
+    const unsigned most =
+        l->opt.misses_max > 0 ? l->opt.misses_max : MISSES_MAX;
+
+    if (l->answer_due_us == 0)
+        return false;
+    l->answer_due_us = 0;
+    l->heartbeat_id[0] = 0;
+    if (++l->missed < most)
+        return false;
+    link_close(l, "it answers no heartbeat any more");
+    return true;
+}
+
+/* Who never answers one is not one that answers. */
+static void wait_for_answer(struct lan_link *l, uint64_t now_us)
+{
+    const uint64_t wait_us = l->opt.heartbeat_wait_us;
+
+    if (l->is_answering)
+        l->answer_due_us = now_us +
+            (wait_us > 0 && wait_us < l->opt.heartbeat_us
+                    ? wait_us
+                    : l->opt.heartbeat_us);
+}
+
 static void beat(struct lan_link *l, uint64_t now_us)
 {
     struct json *payload = json_new(&l->arena, JSON_OBJECT);
@@ -188,17 +215,15 @@ static void beat(struct lan_link *l, uint64_t now_us)
     l->heartbeat_due_us = now_us + l->opt.heartbeat_us;
     if (l->opt.is_server && l->dialect == LAN_UNDECIDED)
         return; /* nothing was said yet */
-    if (l->is_answering && l->heartbeat_id[0] != 0 &&
-        ++l->missed >= MISSED_MAX) {
-        link_close(l, "it answers no heartbeat any more");
+    if (is_missed(l))
         return;
-    }
     if (!l->opt.is_server && l->dialect != LAN_FIRST &&
         lan_uuid(l->opt.protocol, l->heartbeat_id) == SYNCLINE_OK) {
         json_add(payload, SLICE_LIT("timestamp"),
             json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
         json_add(payload, SLICE_LIT("request_id"),
             json_new_str(&l->arena, slice_str(l->heartbeat_id)));
+        wait_for_answer(l, now_us);
     }
     if (payload == NULL || lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
         link_close(l, "memory ran out");
@@ -232,6 +257,7 @@ void heartbeat_came(
     if (l->heartbeat_id[0] != 0 && slice_is(id, l->heartbeat_id)) {
         l->heartbeat_id[0] = 0;
         l->is_answering = true;
+        l->answer_due_us = 0;
         l->missed = 0;
     } else if (l->opt.is_server) {
         answer_heartbeat(l, m, now_us);
@@ -254,6 +280,9 @@ void wait_tick(struct lan_link *l, uint64_t now_us)
     /* Whoever is told may ask again, and change the list. */
     while ((at = overdue(l, now_us)) != NULL)
         tell(l, unlink_at(l, at), SYNCLINE_ETIMEOUT, NULL);
+    if (l->state != LAN_OVER && l->answer_due_us != 0 &&
+        now_us >= l->answer_due_us && is_missed(l))
+        return;
     if (l->state != LAN_OVER && l->heartbeat_due_us != 0 &&
         now_us >= l->heartbeat_due_us)
         beat(l, now_us);
@@ -266,5 +295,7 @@ uint64_t wait_deadline(const struct lan_link *l)
     for (const struct lan_waiting *w = l->waiting; w != NULL; w = w->next)
         if (next == 0 || w->due_us < next)
             next = w->due_us;
+    if (l->answer_due_us != 0 && (next == 0 || l->answer_due_us < next))
+        next = l->answer_due_us;
     return next;
 }
