@@ -76,6 +76,7 @@ void isync_mesh_free(struct isync_mesh *m)
     isync_state_free(m->state);
     isync_held_free(m->held);
     omap_free(&m->told);
+    omap_free(&m->with_id);
     isync_keys_wipe(&m->keys);
     free(m);
 }
@@ -488,11 +489,17 @@ static bool pass_on(struct isync_link *l, struct isync_time now)
     return true;
 }
 
-/* A large state is not told whole each time, but what is new in it. */
+/* A large state is not told whole each time, but what is new in it; and when
+ * very many are to be told all, they wait for each other. */
 static void begin_whole(struct isync_link *l, struct isync_time now)
 {
+    const struct pace_rule rule = { .rate = 20, .burst = 40 };
     bool is_small = isync_state_counts(l->m->state).bytes <= SMALL_BYTES;
 
+    if (!pace_may(&l->m->wholes, &rule, 1, now.mono_us)) {
+        l->whole_us = now.mono_us + ISYNC_PACE_US;
+        return;
+    }
     l->whole_us = now.mono_us + l->m->interval_us;
     l->began_us = now.mono_us;
     if (is_small || l->is_asked ||
@@ -560,6 +567,7 @@ int isync_mesh_put(struct isync_mesh *m, struct slice path,
     rc = isync_state_put(
         m->state, path, value, isync_stamp_of(time_us), has_seen);
     if (rc == SYNCLINE_OK) {
+        (void)isync_mesh_mark(m, path, value);
         isync_mesh_dirty(m);
         isync_mesh_spread(m, now);
     }

@@ -42,6 +42,9 @@ struct isync_mesh {
     bool is_to_retry; /* there are new keys */
     struct isync_link *links;
     size_t links_n;
+    struct omap with_id; /* records in which some value had an `_id` */
+    uint64_t wall_us;    /* while something is merged */
+    struct pace wholes;
     struct omap told; /* key: source, 0, path; a hash of the value it said */
     struct isync_mesh_counts counts;
 };
@@ -62,6 +65,11 @@ bool isync_mesh_takes(const struct isync_mesh *m, struct slice path,
     const struct json *value, const struct json *record);
 
 /* ---- mesh_take.c ---- */
+
+/* A value that stands there now; true: the first with an `_id` in its record.
+ */
+bool isync_mesh_mark(
+    struct isync_mesh *m, struct slice path, const struct json *value);
 
 void isync_take_packet(
     struct isync_link *l, const struct json *v, struct isync_time now);

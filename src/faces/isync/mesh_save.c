@@ -122,6 +122,12 @@ static int load_said(struct isync_mesh *m, const struct json *said)
     return rc;
 }
 
+static void mark_all(struct isync_mesh *m, const struct json *registers)
+{
+    for (const struct json *r = registers->first; r != NULL; r = r->next)
+        (void)isync_mesh_mark(m, r->key, json_get(r, "value"));
+}
+
 static int load_all(
     struct isync_mesh *m, const struct json *v, struct errmsg *why)
 {
@@ -134,6 +140,7 @@ static int load_all(
     rc = isync_state_load(m->state, json_get(v, "state"), why);
     if (rc != SYNCLINE_OK)
         return rc;
+    mark_all(m, json_get(json_get(v, "state"), "lww_registers"));
     for (const struct json *p = packets != NULL && packets->type == JSON_ARRAY
              ? packets->first
              : NULL;

@@ -5,40 +5,25 @@
 
 /* ---- what is kept the same ---- */
 
-/* Has the text of a value `_id` in it, as Python would print it? */
-static bool text_has_id(struct slice text)
-{
-    return text.len > 0 && memmem(text.ptr, text.len, "_id", 3) != NULL;
-}
+typedef void field_fn(void *ctx, const struct isync_register *r);
 
-typedef bool field_fn(void *ctx, const struct isync_register *r);
-
-/* Calls for each register of a record until one says true. */
-static bool each_field(
+/* Of a record. */
+static void each_field(
     const struct isync_mesh *m, struct slice id, field_fn *fn, void *ctx)
 {
     uint8_t from[ISYNC_KEY_MAX + 1];
     struct arena a = { 0 };
     struct slice head = isync_path_of(id, SLICE_NONE, &a), at = head;
     struct isync_register r;
-    bool found = false;
 
-    while (!found && head.ptr != NULL && isync_state_seek(m->state, at, &r) &&
+    while (head.ptr != NULL && isync_state_seek(m->state, at, &r) &&
         slice_has_prefix(r.key, head)) {
-        found = fn(ctx, &r);
         memcpy(from, r.key.ptr, r.key.len);
         from[r.key.len] = 0; /* the least key that is greater */
         at = SLICE(from, r.key.len + 1);
+        fn(ctx, &r);
     }
     arena_free(&a);
-    return found;
-}
-
-static bool another_has_id(void *ctx, const struct isync_register *r)
-{
-    const struct slice *path = ctx;
-
-    return !slice_eq(r->key, *path) && text_has_id(r->value);
 }
 
 static bool value_has_id(const struct json *value)
@@ -63,12 +48,28 @@ static bool is_ruled(
     return isync_rules_take(&rules, path, record);
 }
 
-static bool others_have_id(const struct isync_mesh *m, struct slice path)
+static bool is_marked(const struct isync_mesh *m, struct slice path)
 {
     struct slice id, field;
 
     return isync_path_split(path, &id, &field) &&
-        each_field(m, id, another_has_id, &path);
+        omap_get(&m->with_id, id) != NULL;
+}
+
+bool isync_mesh_mark(
+    struct isync_mesh *m, struct slice path, const struct json *value)
+{
+    struct slice id, field;
+
+    if (!value_has_id(value) || !isync_path_split(path, &id, &field) ||
+        omap_get(&m->with_id, id) != NULL)
+        return false;
+    if (m->with_id.n >= ISYNC_REGISTERS_MAX)
+        omap_clear(&m->with_id);
+    /* Without memory it is found to be the first once more. */
+    if (omap_put(&m->with_id, id, SLICE_NONE) != SYNCLINE_OK)
+        omap_clear(&m->with_id);
+    return true;
 }
 
 static bool is_of_record(struct slice path)
@@ -81,9 +82,8 @@ static bool is_of_record(struct slice path)
 bool isync_mesh_takes(const struct isync_mesh *m, struct slice path,
     const struct json *value, const struct json *record)
 {
-    return is_ruled(m, path, record) ||
-        (is_of_record(path) &&
-            (value_has_id(value) || others_have_id(m, path)));
+    return is_ruled(m, path, record) || is_marked(m, path) ||
+        (is_of_record(path) && value_has_id(value));
 }
 
 /* ---- what has changed ---- */
@@ -91,10 +91,11 @@ bool isync_mesh_takes(const struct isync_mesh *m, struct slice path,
 struct tell {
     struct isync_mesh *m;
     const struct isync_change *c;
+    uint64_t now_us;
 };
 
 /* A field that was of no interest until its record got an `_id`. */
-static bool tell_field(void *ctx, const struct isync_register *r)
+static void tell_field(void *ctx, const struct isync_register *r)
 {
     const struct tell *t = ctx;
     struct isync_change c = { .key = r->key,
@@ -104,37 +105,38 @@ static bool tell_field(void *ctx, const struct isync_register *r)
     struct arena a = { 0 };
     struct json *value = NULL;
 
-    if (slice_eq(r->key, t->c->key))
-        return false;
-    if (c.time_us > t->c->time_us)
-        c.time_us = t->c->time_us;
+    /* What its path alone makes of interest was told when it came. */
+    if (slice_eq(r->key, t->c->key) || is_ruled(t->m, r->key, NULL))
+        return;
+    if (c.time_us > t->now_us) {
+        c.time_us = t->now_us;
+        c.is_far = true;
+    }
     if (json_parse(&value, r->value, JSON_TOLERANT, &a, NULL) == SYNCLINE_OK) {
         c.value = value;
         t->m->port.changed(t->m->port.ctx, &c);
     }
     arena_free(&a);
-    return false;
 }
 
+/* From the first field with an `_id` on the whole record is of interest. */
 static void on_changed(void *ctx, const struct isync_change *c)
 {
     struct isync_mesh *m = ctx;
-    struct tell t = { m, c };
+    struct tell t = { m, c, m->wall_us };
     struct slice id, field;
+    bool is_first = c->value != NULL && isync_mesh_mark(m, c->key, c->value);
 
-    if (c->value == NULL || is_ruled(m, c->key, NULL) ||
-        (is_of_record(c->key) && others_have_id(m, c->key))) {
+    if (c->value == NULL || is_first || is_marked(m, c->key) ||
+        is_ruled(m, c->key, NULL))
         m->port.changed(m->port.ctx, c);
-        return;
-    }
-    if (!value_has_id(c->value) || !isync_path_split(c->key, &id, &field))
-        return;
-    m->port.changed(m->port.ctx, c);
-    (void)each_field(m, id, tell_field, &t);
+    if (is_first && isync_path_split(c->key, &id, &field))
+        each_field(m, id, tell_field, &t);
 }
 
-static struct isync_watcher watcher(struct isync_mesh *m)
+static struct isync_watcher watcher(struct isync_mesh *m, struct isync_time now)
 {
+    m->wall_us = now.wall_us;
     return (struct isync_watcher){ .ctx = m, .changed = on_changed };
 }
 
@@ -153,7 +155,7 @@ static void count(struct isync_mesh *m, const struct isync_merged *d)
 static int merge(struct isync_mesh *m, uint64_t link, struct slice source,
     const struct json *v, struct isync_time now)
 {
-    const struct isync_watcher w = watcher(m);
+    const struct isync_watcher w = watcher(m, now);
     struct isync_merged done = { 0 };
     struct errmsg why = { "" };
     int rc = isync_state_merge(m->state, v, link, now.wall_us, &w, &done, &why);
@@ -248,7 +250,7 @@ static void take_field(struct isync_mesh *m, const struct said *by,
     const struct json *record, const struct json *field,
     struct isync_merged *done)
 {
-    const struct isync_watcher w = watcher(m);
+    const struct isync_watcher w = watcher(m, by->now);
     struct arena a = { 0 };
     struct isync_change c = { .key = isync_path_of(record->key, field->key, &a),
         .node = by->source,
