@@ -445,23 +445,31 @@ TEST(three_nodes_that_were_apart_agree)
 
 /* ---- what is large ---- */
 
-TEST(a_large_state_goes_in_packets_that_an_original_takes)
+/* n records, together n times 90 KB on the wire. */
+static void put_large(struct world *w, int node, int n)
 {
-    struct world w = { 0 };
-    int a = world_add(&w, "a", "t", true), b = world_add(&w, "b", "t", false);
     struct buf value = { 0 };
-    uint64_t packets, sent;
 
     buf_put_u8(&value, '\'');
     for (int i = 0; i < 15000; i++)
         buf_put_str(&value, "\xc3\xb1"); /* six bytes of ASCII each */
     buf_put(&value, "'\0", 2);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < n; i++) {
         char key[40];
 
         (void)snprintf(key, sizeof key, "config._id%d_id.text", i);
-        world_put(&w, a, key, (const char *)value.ptr);
+        world_put(w, node, key, (const char *)value.ptr);
     }
+    buf_free(&value);
+}
+
+TEST(a_large_state_goes_in_packets_that_an_original_takes)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", "t", true), b = world_add(&w, "b", "t", false);
+    uint64_t packets, sent;
+
+    put_large(&w, a, 25);
     world_link(&w, b, a);
     world_run(&w, 20 * SEC);
     world_check_same(&w);
@@ -476,7 +484,22 @@ TEST(a_large_state_goes_in_packets_that_an_original_takes)
     CHECK(w.packets - packets < 10);
     world_run(&w, 600 * SEC);
     CHECK(isync_mesh_counts(w.nodes[a].mesh)->sent > sent + 10);
-    buf_free(&value);
+    world_free(&w);
+}
+
+TEST(who_asks_again_and_again_sees_the_end)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", "t", true), b = world_add(&w, "b", "t", false);
+    uint64_t link;
+
+    put_large(&w, a, 25);
+    link = world_link(&w, b, a);
+    for (int i = 0; i < 60; i++) {
+        world_say(&w, link, a, "request_sync", "[]");
+        world_run(&w, 200 * MS);
+    }
+    world_check_same(&w);
     world_free(&w);
 }
 

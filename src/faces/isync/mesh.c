@@ -108,6 +108,7 @@ void isync_mesh_log(
     struct isync_mesh *m, enum log_level level, const char *fmt, ...)
 {
     char text[400];
+    struct buf shown = { 0 };
     va_list ap;
 
     if (m->port.log == NULL)
@@ -115,7 +116,11 @@ void isync_mesh_log(
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    m->port.log(m->port.ctx, level, text);
+    put_inert(&shown, slice_str(text)); /* names are what peers say */
+    buf_put_u8(&shown, 0);
+    if (buf_status(&shown) == SYNCLINE_OK)
+        m->port.log(m->port.ctx, level, (const char *)shown.ptr);
+    buf_free(&shown);
 }
 
 void isync_mesh_dirty(struct isync_mesh *m)
@@ -501,6 +506,8 @@ static void begin_whole(struct isync_link *l, struct isync_time now)
         return;
     }
     l->whole_us = now.mono_us + l->m->interval_us;
+    if (l->is_whole)
+        return; /* who asks again and again would never see the end */
     l->began_us = now.mono_us;
     if (is_small || l->is_asked ||
         now.mono_us >= l->swept_us + ISYNC_SWEEP_US) {

@@ -151,6 +151,25 @@ static void count(struct isync_mesh *m, const struct isync_merged *d)
 
 /* ---- states ---- */
 
+/* Counts, and tells everybody, what has come of a packet. */
+static void settle(struct isync_mesh *m, struct slice source,
+    const struct isync_merged *done, struct isync_time now)
+{
+    count(m, done);
+    if (done->registers + done->deleted > 0) {
+        isync_mesh_dirty(m);
+        isync_mesh_spread(m, now);
+    }
+    if (done->far > 0)
+        isync_mesh_log(m, LOG_LEVEL_WARN,
+            "%zu values of %.*s are stamped far ahead of this clock", done->far,
+            SLICE_FMT(source));
+    if (done->left_out > 0)
+        isync_mesh_log(m, LOG_LEVEL_WARN,
+            "%zu values of %.*s are beyond a limit, and left out",
+            done->left_out, SLICE_FMT(source));
+}
+
 /* link 0: what was held. */
 static int merge(struct isync_mesh *m, uint64_t link, struct slice source,
     const struct json *v, struct isync_time now)
@@ -160,15 +179,7 @@ static int merge(struct isync_mesh *m, uint64_t link, struct slice source,
     struct errmsg why = { "" };
     int rc = isync_state_merge(m->state, v, link, now.wall_us, &w, &done, &why);
 
-    count(m, &done);
-    if (done.registers + done.deleted > 0) {
-        isync_mesh_dirty(m);
-        isync_mesh_spread(m, now);
-    }
-    if (done.far > 0)
-        isync_mesh_log(m, LOG_LEVEL_WARN,
-            "%zu values of %.*s are stamped far ahead of this clock", done.far,
-            SLICE_FMT(source));
+    settle(m, source, &done, now);
     if (rc != SYNCLINE_OK) {
         isync_mesh_log(m, LOG_LEVEL_WARN, "what %.*s says is no state: %s",
             SLICE_FMT(source), why.text);
@@ -269,6 +280,8 @@ static void take_field(struct isync_mesh *m, const struct said *by,
             remember(m, &mark);
     }
     done->registers += rc == SYNCLINE_OK;
+    done->far += rc == SYNCLINE_OK &&
+        isync_stamp_us(&by->time) > by->now.wall_us + ISYNC_FAR_US;
     done->refused += rc == SYNCLINE_EMALFORMED;
     done->left_out += rc == SYNCLINE_ELIMIT || rc == SYNCLINE_ENOMEM;
     arena_free(&a);
@@ -291,11 +304,7 @@ static void take_records(
             for (const struct json *f = r->first; f != NULL; f = f->next)
                 if (!is_own_id(r, f))
                     take_field(m, by, r, f, &done);
-    count(m, &done);
-    if (done.registers > 0) {
-        isync_mesh_dirty(m);
-        isync_mesh_spread(m, by->now);
-    }
+    settle(m, by->source, &done, by->now);
     m->counts.merged++;
     m->port.applied(m->port.ctx, by->link, by->source);
 }
