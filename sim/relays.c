@@ -139,13 +139,14 @@ void relays_finish(struct world *w)
 }
 
 /* It was restored to before a deletion that was collected; or what it deleted
- * did not count for a while, and was collected when it did; or it came new, and
- * a relay that had lost its disk told it of something before it had heard
- * itself of what was collected. */
+ * did not count for a while, and was collected when it did; or it came new, as
+ * who was removed does, and a relay that had lost its disk told it of something
+ * before it had heard itself of what was collected. */
 static bool may_miss_what_was_deleted(const struct world *w)
 {
     return w->opt.roles || fault_is_on(&w->faults, FAULT_RESTORE) ||
         fault_is_on(&w->faults, FAULT_REPLACE) ||
+        fault_is_on(&w->faults, FAULT_REMOVE) ||
         fault_is_on(&w->faults, FAULT_WIPE);
 }
 
