@@ -245,6 +245,44 @@ TEST(the_newest_of_each_source_is_kept)
     isync_held_free(h);
 }
 
+static int hold_part(
+    struct isync_held *h, double time, uint64_t sweep, uint64_t n, bool is_last)
+{
+    char text[40];
+    struct isync_packet_held p = { .source = SLICE_LIT("a"),
+        .time = { .d = time },
+        .part = { sweep, n, is_last } };
+
+    (void)snprintf(
+        text, sizeof text, "%d-%d-%d", (int)time, (int)sweep, (int)n);
+    p.text = slice_str(text);
+    return isync_held_put(h, &p, 0, 1);
+}
+
+TEST(parts_are_kept_until_all_has_come_anew)
+{
+    struct isync_held *h = NULL;
+
+    CHECK_OK(isync_held_new(&h));
+    CHECK_OK(hold(h, "b", 1, "of another", 0, 1));
+    CHECK_OK(hold(h, "a", 1, "whole", 0, 1));
+    CHECK_OK(hold_part(h, 2, 100, 1, false));
+    CHECK_OK(hold_part(h, 3, 100, 2, false));
+    CHECK_UINT(isync_held_n(h), 4);
+    CHECK_OK(hold_part(h, 4, 100, 3, true)); /* the whole one goes */
+    CHECK_UINT(isync_held_n(h), 4);
+    CHECK_OK(hold_part(h, 5, 100, 4, false)); /* news */
+    CHECK_OK(hold_part(h, 6, 200, 1, false));
+    CHECK_UINT(isync_held_n(h), 6);
+    CHECK_OK(hold_part(h, 7, 200, 2, true)); /* all of sweep 100 goes */
+    CHECK_UINT(isync_held_n(h), 3);
+    CHECK_OK(hold_part(h, 8, 200, 1, false)); /* in its own place */
+    CHECK_UINT(isync_held_n(h), 3);
+    CHECK_OK(hold(h, "a", 9, "whole again", 0, 1));
+    CHECK_UINT(isync_held_n(h), 2);
+    isync_held_free(h);
+}
+
 TEST(a_source_is_passed_on_once_a_second)
 {
     struct isync_held *h = NULL;

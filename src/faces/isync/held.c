@@ -79,11 +79,17 @@ static void see(struct isync_held *h, struct slice text)
         h->seen_n++;
 }
 
-static struct kept *find(struct isync_held *h, struct slice source)
+/* What p would take the place of. */
+static struct kept *find(
+    struct isync_held *h, const struct isync_packet_held *p)
 {
-    for (size_t i = 0; i < h->n; i++)
-        if (slice_eq(h->kept[i].p.source, source))
+    for (size_t i = 0; i < h->n; i++) {
+        struct isync_packet_held *o = &h->kept[i].p;
+
+        if (slice_eq(o->source, p->source) && o->part.sweep == p->part.sweep &&
+            o->part.n == p->part.n)
             return &h->kept[i];
+    }
     return NULL;
 }
 
@@ -100,6 +106,21 @@ static bool is_newer(const struct isync_packet_held *p,
     if (is_far(than, wall_us) && !is_far(p, wall_us))
         return true;
     return by_time > 0 || (by_time == 0 && slice_cmp(p->text, than->text) > 0);
+}
+
+/* All of the source is in p, or has come with it: what is older goes. */
+static void drop_older(struct isync_held *h, const struct isync_packet_held *p)
+{
+    if (p->part.sweep > 0 && !p->part.is_last)
+        return;
+    for (size_t i = h->n; i-- > 0;) {
+        const struct isync_packet_held *o = &h->kept[i].p;
+
+        if (slice_eq(o->source, p->source) &&
+            (p->part.sweep == 0 || o->part.sweep != p->part.sweep) &&
+            isync_stamp_cmp(&o->time, &p->time) < 0)
+            isync_held_drop(h, i);
+    }
 }
 
 static void forget_for(struct isync_held *h, size_t more)
@@ -132,7 +153,7 @@ static uint8_t *own(struct isync_packet_held *p)
 int isync_held_put(struct isync_held *h, const struct isync_packet_held *p,
     uint64_t wall_us, uint64_t mono_us)
 {
-    struct kept *old = find(h, p->source), made = { .p = *p };
+    struct kept *old = find(h, p), made = { .p = *p };
 
     if (p->source.len == 0 || p->text.len == 0 ||
         size_of(p) > ISYNC_HELD_BYTES_MAX)
@@ -153,6 +174,7 @@ int isync_held_put(struct isync_held *h, const struct isync_packet_held *p,
             made.due_us = old->passed_us + ISYNC_HELD_APART_US;
         isync_held_drop(h, (size_t)(old - h->kept));
     }
+    drop_older(h, &made.p);
     forget_for(h, size_of(&made.p));
     h->bytes += size_of(&made.p);
     h->kept[h->n++] = made;

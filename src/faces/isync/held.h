@@ -1,21 +1,23 @@
 /* held.h - packets of others that cannot be read here, kept to be passed on:
- * the newest of each source.
+ * the newest of each source, in as many parts as it has.
  *
  * Pure: the caller passes the times. Laws:
  * - Of one source the later packet by its own time is kept; of equal times the
  *   greater text. One that says it is from far ahead gives way to any that
  *   does not. What has come before is not taken again, as long as it is
  *   remembered, so that nothing goes round for ever.
- * - A source is passed on once a second at most; what it says in between is
- *   passed on as one, the newest.
- * - Memory is bounded: of more sources than ISYNC_HELD_MAX, or bytes than
- *   ISYNC_HELD_BYTES_MAX, who was silent for longest is forgotten. */
+ * - A part takes the place of the same part only; the last of a sweep, and a
+ *   packet that is no part, that of all that is older of its source.
+ * - The same part of a source is passed on once a second at most; what it says
+ *   in between is passed on as one, the newest.
+ * - Memory is bounded: of more packets than ISYNC_HELD_MAX, or bytes than
+ *   ISYNC_HELD_BYTES_MAX, what has come longest ago is forgotten. */
 #ifndef SYNCLINE_FACES_ISYNC_HELD_H
 #define SYNCLINE_FACES_ISYNC_HELD_H
 
-#include "faces/isync/stamp.h"
+#include "faces/isync/packet.h"
 
-#define ISYNC_HELD_MAX 256
+#define ISYNC_HELD_MAX 512
 #define ISYNC_HELD_BYTES_MAX ((size_t)16 << 20)
 #define ISYNC_HELD_APART_US UINT64_C(1000000)
 
@@ -24,6 +26,7 @@ struct isync_held; /* opaque */
 struct isync_packet_held {
     struct slice source, text; /* JSON; lent until something is put */
     struct isync_stamp time;
+    struct isync_part part;
     uint64_t from; /* the link it came by; 0: of another run */
     uint64_t seq;  /* 0: it is not to be passed on yet */
 };

@@ -9,7 +9,7 @@
 #define SMALL_BYTES                                          \
     ((size_t)400000) /* of a state that is told whole always \
                       */
-#define PIECE_BYTES ((size_t)200000)
+#define PIECE_BYTES ((size_t)450000)
 #define EVENT_BYTES 100 /* what stands around the packet */
 #define ASKED_APART_US UINT64_C(1000000)
 #define OTHERS_APART_US UINT64_C(5000000)
@@ -299,13 +299,12 @@ static void on_response(
 static void on_request(struct isync_link *asker, struct isync_time now)
 {
     struct isync_mesh *m = asker->m;
-    bool is_small = isync_state_counts(m->state).bytes <= SMALL_BYTES;
 
     for (struct isync_link *l = m->links; l != NULL; l = l->next) {
         uint64_t apart = l == asker ? ASKED_APART_US : OTHERS_APART_US;
         uint64_t at = now.mono_us;
 
-        if (!l->is_peer || (l != asker && !is_small))
+        if (!l->is_peer || (l != asker && !isync_mesh_is_small(m)))
             continue;
         if (l->began_us > 0 && at < l->began_us + apart)
             at = l->began_us + apart;
@@ -354,211 +353,6 @@ void isync_mesh_event(struct isync_mesh *m, uint64_t link, struct slice name,
         on_request(l, now);
     }
     isync_mesh_pump(m, now);
-}
-
-/* ---- what is told ---- */
-
-static bool can_say(const struct isync_mesh *m)
-{
-    return m->is_clear || (m->keys.can_seal && m->keys.n > 0);
-}
-
-void isync_mesh_spread(struct isync_mesh *m, struct isync_time now)
-{
-    for (struct isync_link *l = m->links; l != NULL; l = l->next)
-        if (l->is_peer && l->new_us == 0)
-            l->new_us = now.mono_us + ISYNC_GATHER_US;
-}
-
-static int make(struct json **out, struct isync_mesh *m,
-    const struct json *part, const struct json *records, struct isync_time now,
-    struct arena *a)
-{
-    uint8_t iv[FERNET_IV_LEN];
-    const bool is_sealed = m->keys.can_seal && m->keys.n > 0;
-    const struct isync_packet_draft draft = {
-        .node = isync_state_node(m->state),
-        .wall_us = now.wall_us,
-        .state = part,
-        .records = records,
-        .keys = &m->keys,
-        .iv = is_sealed ? iv : NULL,
-        .is_clear = m->is_clear,
-    };
-    int rc =
-        is_sealed ? m->port.random(m->port.ctx, iv, sizeof iv) : SYNCLINE_OK;
-
-    return rc == SYNCLINE_OK ? isync_packet_make(out, &draft, a) : rc;
-}
-
-static bool fits(const struct json *packet)
-{
-    struct buf b = { .max = ISYNC_PACKET_MAX - EVENT_BYTES };
-    bool does;
-
-    json_print(&b, packet, JSON_COMPACT);
-    does = buf_status(&b) == SYNCLINE_OK;
-    buf_free(&b);
-    return does;
-}
-
-/* The next part of what it has not been told, as a packet that fits; *out NULL:
- * there is nothing in it. ELIMIT: one register alone is too large. */
-static int next_packet(struct json **out, struct isync_link *l,
-    struct isync_cut *cut, struct isync_time now, struct arena *a)
-{
-    struct isync_mesh *m = l->m;
-    const struct isync_cut from = *cut;
-    size_t bytes = PIECE_BYTES;
-
-    for (;;) {
-        struct json *part, *records = NULL, *packet = NULL;
-        int rc;
-
-        *cut = from;
-        cut->bytes = bytes;
-        part = isync_state_export(m->state, cut, a);
-        if (m->is_clear && part != NULL)
-            records = isync_records_of(m->state, part, a);
-        if (part == NULL || (m->is_clear && records == NULL))
-            return SYNCLINE_ENOMEM;
-        *out = NULL;
-        if (cut->n == 0 && !l->is_whole)
-            return SYNCLINE_OK;
-        rc = make(&packet, m, part, records, now, a);
-        if (rc == SYNCLINE_OK && !fits(packet) && cut->n <= 1)
-            rc = make(&packet, m, part, NULL, now, a);
-        if (rc == SYNCLINE_OK && fits(packet))
-            *out = packet;
-        if (rc != SYNCLINE_OK || *out != NULL)
-            return rc;
-        if (cut->n <= 1)
-            return SYNCLINE_ELIMIT;
-        bytes /= 4;
-        arena_reset(a);
-    }
-}
-
-/* Says one packet, or finds that there is none to be said. */
-static void say_part(struct isync_link *l, struct isync_time now)
-{
-    struct isync_mesh *m = l->m;
-    struct isync_cut cut = { .after = l->told,
-        .not_of = l->is_whole ? 0 : l->number };
-    struct arena a = { 0 };
-    struct json *packet = NULL;
-    int rc = next_packet(&packet, l, &cut, now, &a);
-
-    if (rc == SYNCLINE_ELIMIT) {
-        m->counts.left_out++;
-        isync_mesh_log(m, LOG_LEVEL_WARN,
-            "an item is too large for iSync, and is left out");
-    } else if (rc != SYNCLINE_OK) {
-        isync_mesh_log(
-            m, LOG_LEVEL_ERROR, "a packet for %s could not be made", l->node);
-        cut.is_last = true; /* the next interval tries again */
-    }
-    if (rc == SYNCLINE_OK || rc == SYNCLINE_ELIMIT)
-        l->told = cut.after;
-    if (packet != NULL) {
-        m->counts.sent++;
-        l->next_us = now.mono_us + ISYNC_PACE_US;
-        m->port.emit(m->port.ctx, l->number, "sync_data", packet);
-    }
-    if (cut.is_last) {
-        l->is_whole = false;
-        l->new_us = 0;
-    }
-    arena_free(&a);
-}
-
-/* Passes one foreign packet on. False: there is none. */
-static bool pass_on(struct isync_link *l, struct isync_time now)
-{
-    struct isync_mesh *m = l->m;
-    struct isync_packet_held p;
-    struct arena a = { 0 };
-    struct json *v = NULL;
-
-    do {
-        if (!isync_held_next(m->held, l->passed, &p))
-            return false;
-        l->passed = p.seq;
-    } while (p.from == l->number || slice_is(p.source, l->node));
-    if (json_parse(&v, p.text, JSON_TOLERANT, &a, NULL) == SYNCLINE_OK) {
-        m->counts.relayed++;
-        l->next_us = now.mono_us + ISYNC_PACE_US;
-        m->port.emit(m->port.ctx, l->number, "sync_data", v);
-    }
-    arena_free(&a);
-    return true;
-}
-
-/* A large state is not told whole each time, but what is new in it; and when
- * very many are to be told all, they wait for each other. */
-static void begin_whole(struct isync_link *l, struct isync_time now)
-{
-    const struct pace_rule rule = { .rate = 20, .burst = 40 };
-    bool is_small = isync_state_counts(l->m->state).bytes <= SMALL_BYTES;
-
-    if (!pace_may(&l->m->wholes, &rule, 1, now.mono_us)) {
-        l->whole_us = now.mono_us + ISYNC_PACE_US;
-        return;
-    }
-    l->whole_us = now.mono_us + l->m->interval_us;
-    if (l->is_whole)
-        return; /* who asks again and again would never see the end */
-    l->began_us = now.mono_us;
-    if (is_small || l->is_asked ||
-        now.mono_us >= l->swept_us + ISYNC_SWEEP_US) {
-        l->is_asked = false;
-        l->is_whole = true;
-        l->told = 0;
-        l->swept_us = now.mono_us;
-    } else if (l->new_us == 0) {
-        l->new_us = now.mono_us;
-    }
-}
-
-/* When the link has something to say; UINT64_MAX: nothing is planned. */
-static uint64_t link_due(const struct isync_link *l)
-{
-    const struct isync_mesh *m = l->m;
-    struct isync_packet_held p;
-    uint64_t at = UINT64_MAX;
-
-    if (!l->is_peer || l->is_paused)
-        return at;
-    if (can_say(m)) {
-        at = l->whole_us;
-        if (l->is_whole)
-            at = 0;
-        else if (l->new_us > 0 && l->new_us < at)
-            at = l->new_us;
-    }
-    if (isync_held_next(m->held, l->passed, &p))
-        at = 0;
-    return at > l->next_us ? at : l->next_us;
-}
-
-static void pump(struct isync_link *l, struct isync_time now)
-{
-    while (link_due(l) <= now.mono_us) {
-        if (can_say(l->m) && l->whole_us <= now.mono_us)
-            begin_whole(l, now);
-        if (can_say(l->m) &&
-            (l->is_whole || (l->new_us > 0 && l->new_us <= now.mono_us)))
-            say_part(l, now);
-        else
-            (void)pass_on(l, now);
-    }
-}
-
-void isync_mesh_pump(struct isync_mesh *m, struct isync_time now)
-{
-    isync_held_tick(m->held, now.mono_us);
-    for (struct isync_link *l = m->links; l != NULL; l = l->next)
-        pump(l, now);
 }
 
 /* ---- our own writes, time ---- */
@@ -619,7 +413,7 @@ uint64_t isync_mesh_deadline(const struct isync_mesh *m)
     if (m->is_to_retry)
         return 1;
     for (const struct isync_link *l = m->links; l != NULL; l = l->next) {
-        uint64_t due = link_due(l);
+        uint64_t due = isync_link_due(l);
 
         if (due < at)
             at = due;

@@ -1,5 +1,5 @@
-/* mesh_impl.h - what mesh.c (links, what is told and when), mesh_take.c (what
- * comes) and mesh_save.c share. */
+/* mesh_impl.h - what mesh.c (links, handshakes, our own writes), mesh_say.c
+ * (what is told and when), mesh_take.c (what comes) and mesh_save.c share. */
 #ifndef SYNCLINE_FACES_ISYNC_MESH_IMPL_H
 #define SYNCLINE_FACES_ISYNC_MESH_IMPL_H
 
@@ -19,15 +19,16 @@ struct isync_link {
     struct pace pace; /* of what it says */
     bool is_noisy;    /* and that it says too much has been told */
 
-    uint64_t whole_us; /* when it is told all again; 0: not planned */
-    uint64_t began_us; /* when that was begun last */
-    uint64_t swept_us; /* the same, of a large state */
-    bool is_asked;     /* it is told all, however large */
-    bool is_whole;     /* it is being told all */
-    uint64_t new_us;   /* when it is told what is new; 0: not planned */
-    uint64_t next_us;  /* nothing is said before */
-    uint64_t told;     /* how far it has been told, by seq of the state */
-    uint64_t passed;   /* and of the foreign packets */
+    uint64_t whole_us;      /* when it is told all again; 0: not planned */
+    uint64_t began_us;      /* when that was begun last */
+    uint64_t swept_us;      /* the same, of a large state */
+    bool is_asked;          /* it is told all, however large */
+    bool is_whole;          /* it is being told all */
+    uint64_t new_us;        /* when it is told what is new; 0: not planned */
+    uint64_t next_us;       /* nothing is said before */
+    struct isync_part part; /* the last that was said */
+    uint64_t told;          /* how far it has been told, by seq of the state */
+    uint64_t passed;        /* and of the foreign packets */
 };
 
 struct isync_mesh {
@@ -55,14 +56,20 @@ void isync_mesh_log(struct isync_mesh *m, enum log_level level, const char *fmt,
 void isync_mesh_dirty(struct isync_mesh *m);
 void isync_link_violates(struct isync_link *l, const char *what);
 void isync_link_drop(struct isync_link *l, const char *why);
+/* By the rules, and by what stands here of its record. */
+bool isync_mesh_takes(const struct isync_mesh *m, struct slice path,
+    const struct json *value, const struct json *record);
+
+/* ---- mesh_say.c ---- */
+
+/* Is all of it said whenever something is? */
+bool isync_mesh_is_small(const struct isync_mesh *m);
 /* Everybody is told what is new, soon. */
 void isync_mesh_spread(struct isync_mesh *m, struct isync_time now);
 /* Says what is due. */
 void isync_mesh_pump(struct isync_mesh *m, struct isync_time now);
-
-/* By the rules, and by what stands here of its record. */
-bool isync_mesh_takes(const struct isync_mesh *m, struct slice path,
-    const struct json *value, const struct json *record);
+/* When the link has something to say; UINT64_MAX: nothing is planned. */
+uint64_t isync_link_due(const struct isync_link *l);
 
 /* ---- mesh_take.c ---- */
 

@@ -81,9 +81,10 @@ static int load_packet(struct isync_mesh *m, const struct json *v)
     if (rc == SYNCLINE_OK)
         rc = buf_status(&text);
     if (rc == SYNCLINE_OK) {
-        const struct isync_packet_held held = {
-            .source = p.source, .time = p.time, .text = buf_slice(&text)
-        };
+        const struct isync_packet_held held = { .source = p.source,
+            .time = p.time,
+            .part = p.part,
+            .text = buf_slice(&text) };
 
         rc = isync_held_put(m->held, &held, UINT64_MAX / 2, 0);
     }

@@ -346,7 +346,7 @@ static void hold(struct isync_link *l, const struct json *v,
     struct isync_mesh *m = l->m;
     struct buf text = { .max = ISYNC_PACKET_MAX };
     struct isync_packet_held held = {
-        .source = p->source, .time = p->time, .from = l->number
+        .source = p->source, .time = p->time, .part = p->part, .from = l->number
     };
     int rc;
 

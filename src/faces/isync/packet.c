@@ -4,13 +4,37 @@
 #include "base/text.h"
 #include "faces/isync/rules.h"
 
+static struct isync_part read_part(const struct json *v)
+{
+    int64_t sweep = json_get_int(v, "sweep", 0), n = json_get_int(v, "n", 0);
+
+    if (sweep <= 0 || n <= 0)
+        return (struct isync_part){ 0 };
+    return (struct isync_part){ .sweep = (uint64_t)sweep,
+        .n = (uint64_t)n,
+        .is_last = json_get_bool(v, "last", false) };
+}
+
+static struct json *part_of(const struct isync_part *part, struct arena *a)
+{
+    struct json *v = json_new(a, JSON_OBJECT);
+
+    json_add(v, SLICE_LIT("sweep"), json_new_int(a, (int64_t)part->sweep));
+    json_add(v, SLICE_LIT("n"), json_new_int(a, (int64_t)part->n));
+    return json_add(v, SLICE_LIT("last"), json_new_bool(a, part->is_last)) !=
+            NULL
+        ? v
+        : NULL;
+}
+
 int isync_packet_read(
     struct isync_packet *out, const struct json *v, struct errmsg *why)
 {
     const struct json *data = json_get(v, "data");
     struct isync_packet p = { .source = json_get_str(v, "source_node"),
         .type = json_get_str(v, "source_type"),
-        .sealed = json_get_str(v, "encrypted_data") };
+        .sealed = json_get_str(v, "encrypted_data"),
+        .part = read_part(json_get(v, "part")) };
 
     if (p.source.len == 0 || p.source.len > ISYNC_NODE_MAX ||
         !utf8_valid(p.source) || memchr(p.source.ptr, 0, p.source.len) != NULL)
@@ -101,6 +125,8 @@ int isync_packet_make(
     last = json_add(p, SLICE_LIT("timestamp"), isync_stamp_make(&now, a));
     if (is_sealed && last != NULL)
         last = json_add(p, SLICE_LIT("encrypted_data"), json_new_str(a, text));
+    if (d->part.sweep > 0 && last != NULL)
+        last = json_add(p, SLICE_LIT("part"), part_of(&d->part, a));
     if (d->is_clear && last != NULL)
         last = json_add(p, SLICE_LIT("data"), clear_data(d, a));
     if (last == NULL)

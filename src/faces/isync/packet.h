@@ -11,6 +11,17 @@
 #define ISYNC_PACKET_MAX ((size_t)1000000) /* what an original takes */
 #define ISYNC_TYPE "iSync"
 
+/* Of a state that is too large for one packet, or of what is new in it: which
+ * part this is, so that who keeps what he cannot read keeps all of them. Parts
+ * of one sweep count from 1; the last of those that are all of the state is
+ * marked, and those that follow are what is new since. To the originals it is a
+ * member that they do not look at. */
+struct isync_part {
+    uint64_t sweep; /* 0: the packet is no part; later ones are greater */
+    uint64_t n;
+    bool is_last;
+};
+
 /* What a packet carries; lent from the JSON. */
 struct isync_packet {
     struct slice source, type;
@@ -19,6 +30,7 @@ struct isync_packet {
     const struct json *state;   /* NULL: none in clear */
     const struct json *records; /* an object; NULL: none */
     struct slice sealed;        /* `encrypted_data`; empty: none */
+    struct isync_part part;
 };
 
 /* EMALFORMED: no object, no source, or nothing in it. */
@@ -33,6 +45,7 @@ struct isync_packet_draft {
     const struct isync_keys *keys;
     const uint8_t *iv; /* of FERNET_IV_LEN; NULL: it is not sealed */
     bool is_clear;     /* state and records are said in clear too */
+    struct isync_part part;
 };
 
 /* Lives in a, and lends from state and records. EUNSUPPORTED: neither sealed
