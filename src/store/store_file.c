@@ -52,6 +52,7 @@ struct merge {
     const struct omap_node *over[2]; /* active, frozen */
     struct slice key, value;         /* of the row below */
     bool below;                      /* there is such a row */
+    bool sought;                     /* the file is being read */
 };
 
 static int step_below(struct merge *m)
@@ -113,6 +114,64 @@ static int merge_all(struct merge *m, store_scan_fn *fn, void *ctx)
     return rc > 0 ? SYNCLINE_OK : rc;
 }
 
+/* ---- the ends of feeds ---- */
+
+/* NULL: that is no scan of one space's feed. */
+static struct feed_end *feed_end_of(const struct merge *m, struct slice start)
+{
+    return m->table == TABLE_FEED && m->prefix.len == FEED_SPACE_LEN &&
+            start.len >= FEED_PLACE_LEN && slice_has_prefix(start, m->prefix)
+        ? &m->s->feed_ends[start.ptr[FEED_SPACE_LEN - 1] % FEED_ENDS_N]
+        : NULL;
+}
+
+static bool is_of(const struct feed_end *e, struct slice start)
+{
+    return e->known && memcmp(e->place, start.ptr, FEED_SPACE_LEN) == 0;
+}
+
+static bool is_behind(const struct feed_end *e, struct slice start)
+{
+    return e != NULL && is_of(e, start) &&
+        memcmp(start.ptr, e->place, FEED_PLACE_LEN) > 0;
+}
+
+/* The file has nothing of this space from there on. */
+static void note_end(struct feed_end *e, struct slice start)
+{
+    if (e == NULL ||
+        (is_of(e, start) && memcmp(e->place, start.ptr, FEED_PLACE_LEN) <= 0))
+        return;
+    e->known = true;
+    memcpy(e->place, start.ptr, FEED_PLACE_LEN);
+}
+
+/* What a checkpoint writes is in the frozen overlay until this is called. */
+static void forget_ends(struct store_file *s)
+{
+    for (size_t i = 0; i < FEED_ENDS_N; i++)
+        s->feed_ends[i].known = false;
+}
+
+static int seek_below(struct merge *m, struct slice start)
+{
+    struct feed_end *e = feed_end_of(m, start);
+    int rc;
+
+    if (is_behind(e, start))
+        return SYNCLINE_OK;
+    m->s->feeds_read += e != NULL;
+    rc = state_seek(m->s->state, m->table, start);
+    m->sought = true;
+    if (rc == SYNCLINE_OK)
+        rc = step_below(m);
+    if (rc == SYNCLINE_OK && !m->below)
+        note_end(e, start);
+    return rc;
+}
+
+/* ---- the port ---- */
+
 static int file_scan(void *self, enum store_table t, struct slice prefix,
     struct slice from, store_scan_fn *fn, void *ctx)
 {
@@ -120,18 +179,17 @@ static int file_scan(void *self, enum store_table t, struct slice prefix,
     struct slice start = slice_cmp(from, prefix) > 0 ? from : prefix;
     const struct overlay *over[2] = { &s->active, &s->frozen };
     struct merge m = { .s = s, .table = t, .prefix = prefix };
-    int rc = state_seek(s->state, t, start);
+    int rc = seek_below(&m, start);
 
     for (int i = 0; i < 2; i++) {
         const struct omap_node *n = omap_seek(&over[i]->tables[t], start);
 
         m.over[i] = n != NULL && slice_has_prefix(n->key, prefix) ? n : NULL;
     }
-    if (rc == SYNCLINE_OK)
-        rc = step_below(&m);
     if (read_failed(s, rc) == SYNCLINE_OK)
         rc = merge_all(&m, fn, ctx);
-    state_unseek(s->state, t);
+    if (m.sought)
+        state_unseek(s->state, t);
     return rc;
 }
 
@@ -302,6 +360,7 @@ int store_file_checkpoint_end(struct store_file *s, struct errmsg *why)
 {
     ENSURE(s->running);
     s->running = false;
+    forget_ends(s);
     state_hold(s->state);
     if (s->run_rc != SYNCLINE_OK) {
         s->checkpoints_failed++;
@@ -356,6 +415,7 @@ void store_file_stats(const struct store_file *s, struct store_file_stats *out)
         .wal_bytes = s->running ? 0 : state_wal_bytes(s->state),
         .checkpoints = s->checkpoints,
         .checkpoints_failed = s->checkpoints_failed,
+        .feeds_read = s->feeds_read,
     };
     journal_count(s->journal, &out->segments, &out->spares);
 }

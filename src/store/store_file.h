@@ -134,6 +134,7 @@ struct store_file_stats {
     uint64_t segments, spares;         /* journal files */
     uint64_t wal_bytes;                /* after the last checkpoint */
     uint64_t checkpoints, checkpoints_failed;
+    uint64_t feeds_read; /* scans of a feed that asked state.db */
 };
 void store_file_stats(const struct store_file *s, struct store_file_stats *out);
 
