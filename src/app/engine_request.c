@@ -152,8 +152,8 @@ static const struct engine_op ops[] = {
 
 static const struct engine_op *find_op(struct slice op)
 {
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-        if (slice_is(op, ops[i].op))
+    for (size_t i = 0; i < sizeof ops / sizeof *ops && op.len > 0; i++)
+        if (ops[i].op[0] == op.ptr[0] && slice_is(op, ops[i].op))
             return &ops[i];
     return NULL;
 }
@@ -196,10 +196,14 @@ static void carry_out(
         engine_step(e, &ev);
 }
 
+static struct engine_asker this_process(void)
+{
+    return (struct engine_asker){ .uid = getuid(), .pid = getpid() };
+}
+
 uint64_t engine_request(struct engine *e, const struct json *args,
     const struct engine_asker *asker, engine_reply_fn *fn, void *ctx)
 {
-    const struct engine_asker self = { .uid = getuid(), .pid = getpid() };
     const struct slice op = json_get_str(args, "op");
     struct call *c = engine_call_new(e, fn, ctx);
     struct arena a = { 0 };
@@ -208,9 +212,9 @@ uint64_t engine_request(struct engine *e, const struct json *args,
     if (c == NULL)
         return 0;
     id = c->id;
-    c->asker = asker != NULL ? *asker : self;
-    if (op.len < sizeof c->op)
-        (void)snprintf(c->op, sizeof c->op, "%.*s", SLICE_FMT(op));
+    c->asker = asker != NULL ? *asker : this_process();
+    if (op.len > 0 && op.len < sizeof c->op) /* and zeros behind it */
+        memcpy(c->op, op.ptr, op.len);
     if (answered_outside(e, c, args)) {
         /* it is */
     } else if (e->failed) {

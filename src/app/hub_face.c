@@ -287,9 +287,12 @@ static void drop_greatest(struct hub_face *f, struct shares *s)
  * memory, and takes nothing from others. */
 static void relieve(struct hub_face *f)
 {
-    struct shares s = { .n = 0 };
+    struct shares s;
     size_t before = SIZE_MAX;
 
+    if (f->guests == NULL)
+        return;
+    s = (struct shares){ .n = 0 };
     for (struct guest *g = f->guests; g != NULL; g = g->next) {
         const size_t n = unsent_of(g);
 

@@ -27,6 +27,20 @@ void put_hex(struct buf *b, struct slice s)
     b->len += 2 * s.len;
 }
 
+#define DECIMAL_MAX 20 /* of 64 bits */
+
+void put_decimal(struct buf *b, uint64_t v)
+{
+    char text[DECIMAL_MAX];
+    size_t at = sizeof text;
+
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    buf_put(b, text + at, sizeof text - at);
+}
+
 /* Reckoned, not looked up, so that many go at once. */
 static uint8_t hex_digit(uint8_t v)
 {

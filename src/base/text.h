@@ -1,5 +1,6 @@
-/* text.h - bytes as text: hex and base32, which people copy, and base64, which
- * nobody does (RFC 4648; lower-case hex, upper-case base32, no padding).
+/* text.h - numbers and bytes as text: decimals; hex and base32, which people
+ * copy, and base64, which nobody does (RFC 4648; lower-case hex, upper-case
+ * base32, no padding).
  *
  * Pure. Decoders of what people copy accept both cases and nothing else. */
 #ifndef SYNCLINE_BASE_TEXT_H
@@ -14,6 +15,9 @@ void put_hex(struct buf *b, struct slice s);
 bool hex_is(struct slice text, struct slice s);
 /* Exactly out_len bytes from 2 * out_len digits. */
 NODISCARD int hex_decode(uint8_t *out, size_t out_len, struct slice text);
+
+/* As "%llu" does, in a fraction of the time. */
+void put_decimal(struct buf *b, uint64_t v);
 
 void put_base32(struct buf *b, struct slice s);
 /* Appends the bytes, or nothing; leftover bits must be zero. */

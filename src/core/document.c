@@ -251,6 +251,26 @@ static int leaf_cmp(const void *a, const void *b)
         ((const struct leaf *)a)->path, ((const struct leaf *)b)->path);
 }
 
+/* Most documents have so few that calling for the order of two takes longer
+ * than moving them. */
+#define FEW_LEAVES 16
+
+static void sort_leaves(struct leaves *l)
+{
+    if (l->n > FEW_LEAVES) {
+        qsort(l->e, l->n, sizeof *l->e, leaf_cmp);
+        return;
+    }
+    for (uint32_t i = 1; i < l->n; i++) {
+        const struct leaf leaf = l->e[i];
+        uint32_t at = i;
+
+        for (; at > 0 && path_cmp(leaf.path, l->e[at - 1].path) < 0; at--)
+            l->e[at] = l->e[at - 1];
+        l->e[at] = leaf;
+    }
+}
+
 int document_leaves(const struct json *doc, struct leaves *out, struct arena *a)
 {
     struct leaves l = { 0 };
@@ -265,7 +285,7 @@ int document_leaves(const struct json *doc, struct leaves *out, struct arena *a)
     for (uint32_t i = 1; i < l.n && sorted; i++)
         sorted = leaf_cmp(&l.e[i - 1], &l.e[i]) < 0;
     if (!sorted)
-        qsort(l.e, l.n, sizeof *l.e, leaf_cmp);
+        sort_leaves(&l);
     *out = l;
     return SYNCLINE_OK;
 }

@@ -333,6 +333,14 @@ void tls_sess_free(struct tls_sess *s)
     free(s);
 }
 
+/* The calls that follow ask OpenSSL's queue what went wrong. Mostly it is
+ * empty, and to clear it takes as long as a hundred of its entries. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /* Moves what OpenSSL wants sent to wire. */
 static int drain(struct tls_sess *s, struct buf *wire)
 {
@@ -433,6 +441,12 @@ static int handshake(struct tls_sess *s, struct errmsg *why)
     return rc;
 }
 
+/* Reading once more would say the same, but takes as long as a small record. */
+static bool has_more(const struct tls_sess *s)
+{
+    return SSL_has_pending(s->ssl) == 1 || BIO_ctrl_pending(s->from_net) > 0;
+}
+
 static int read_all(struct tls_sess *s, struct buf *plain, struct errmsg *why)
 {
     for (;;) {
@@ -443,10 +457,12 @@ static int read_all(struct tls_sess *s, struct buf *plain, struct errmsg *why)
             s->dead = true;
             return buf_status(plain);
         }
-        ERR_clear_error();
+        forget_errors();
         if (SSL_read_ex(s->ssl, to, RECORD_MAX, &got) == 1) {
             plain->len += got;
-            continue;
+            if (has_more(s))
+                continue;
+            return SYNCLINE_OK;
         }
         switch (SSL_get_error(s->ssl, 0)) {
         case SSL_ERROR_WANT_READ:
@@ -489,7 +505,7 @@ int tls_write(struct tls_sess *s, struct slice plain, struct buf *wire)
     while (plain.len > 0 && !s->dead) {
         size_t n = plain.len < RECORD_MAX ? plain.len : RECORD_MAX, done;
 
-        ERR_clear_error();
+        forget_errors();
         if (++s->records >= REKEY_RECORDS) {
             s->records = 0;
             if (SSL_key_update(s->ssl, SSL_KEY_UPDATE_REQUESTED) != 1)

@@ -223,7 +223,8 @@ static void put_cursor(
 {
     buf_put_str(b, "\"cursor\":\"");
     put_hex(b, rid_slice(&n->replica));
-    buf_printf(b, ":%llu", (unsigned long long)lsn);
+    buf_put_u8(b, ':');
+    put_decimal(b, lsn);
     if (tail.len > 0) {
         buf_put_u8(b, ':');
         put_hex(b, tail);
@@ -306,10 +307,13 @@ static int put_event(struct node *n, struct buf *b, const struct watch *w,
     } else {
         buf_put_str(b, ",\"deleted\":true");
     }
-    buf_printf(b, ",\"version\":%llu", (unsigned long long)it->version);
+    buf_put_str(b, ",\"version\":");
+    put_decimal(b, it->version);
     buf_put_u8(b, ',');
     put_who(n, b, c == NULL ? &nobody : &c->first.replica);
-    buf_printf(b, ",\"time\":%llu}", time_told(c == NULL ? 0 : c->wall_us));
+    buf_put_str(b, ",\"time\":");
+    put_decimal(b, time_told(c == NULL ? 0 : c->wall_us));
+    buf_put_u8(b, '}');
     return rc;
 }
 

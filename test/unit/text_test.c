@@ -20,6 +20,23 @@ TEST(hex_both_ways)
     buf_free(&b);
 }
 
+TEST(decimals_are_as_printed)
+{
+    static const uint64_t values[] = { 0, 1, 9, 10, 99, 100, 1234567890,
+        UINT32_MAX, (uint64_t)1 << 63, UINT64_MAX - 1, UINT64_MAX };
+
+    for (size_t i = 0; i < ARRAY_N(values); i++) {
+        struct buf b = { 0 }, want = { 0 };
+
+        buf_put_str(&b, "x");
+        put_decimal(&b, values[i]);
+        buf_printf(&want, "x%llu", (unsigned long long)values[i]);
+        CHECK_BYTES(buf_slice(&b), buf_slice(&want));
+        buf_free(&b);
+        buf_free(&want);
+    }
+}
+
 TEST(hex_that_is_wrong_writes_nothing)
 {
     static const char *const rows[] = { "", "0", "0g", "000", " 0", "0x", "/0",
