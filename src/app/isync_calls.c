@@ -414,6 +414,8 @@ static int make_sio(struct isync_call *call, enum eio_how how)
 static int make_call(struct isync_call **out, struct isync_conns *c,
     const char *url, enum eio_how how, struct errmsg *why)
 {
+    const struct tls_rules_options trust = { .authorities = true,
+        .ca = c->roots_file };
     struct isync_call *call = calloc(1, sizeof *call);
     int rc;
 
@@ -422,7 +424,7 @@ static int make_call(struct isync_call **out, struct isync_conns *c,
     call->conns = c;
     rc = sio_url_parse(&call->url, &how, slice_str(url), why);
     if (rc == SYNCLINE_OK && call->url.is_secure && c->roots == NULL)
-        rc = tls_roots_new(&c->roots, c->roots_file, why);
+        rc = tls_rules_new(&c->roots, &trust, why);
     if (rc == SYNCLINE_OK) {
         call->text = strdup(url);
         rc = call->text != NULL ? make_sio(call, how) : SYNCLINE_ENOMEM;

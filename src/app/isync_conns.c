@@ -44,7 +44,7 @@ void isync_arm(struct isync_conns *c)
 static void conns_free(struct isync_conns *c)
 {
     sio_server_free(c->server);
-    tls_roots_free(c->roots);
+    tls_rules_free(c->roots);
     for (size_t i = 0; i < HOSTS_MAX; i++)
         free(c->hosts[i]);
     free(c->roots_file);

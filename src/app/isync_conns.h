@@ -3,10 +3,10 @@
  * to the URLs that it calls. sio_server.h and sio_client.h with a loop and
  * sockets.
  *
- * A link is a number: a caller that has connected, or a URL that is called
- * again and again until it is hung up. Laws: on_connected and on_closed take
- * turns for a link, and no on_event but between them, whatever the other side
- * sends first; a caller's number never comes back, a URL's stays the same.
+ * A link is a number below 2^53: a caller that has connected, or a URL that is
+ * called again and again until it is hung up. Laws: on_connected and on_closed
+ * take turns for a link, and no on_event but between them, whatever the other
+ * side sends first; a caller's number never comes back, a URL's stays the same.
  * Callbacks come from the loop only, never from within a function of this
  * header, and may call emit, hang_up and dial. On the loop's thread, where
  * SIGPIPE is blocked (net.h). Whoever comes is of a network that is admitted

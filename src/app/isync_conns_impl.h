@@ -10,7 +10,7 @@
 
 #define ISYNC_AGENT "Syncline/" SYNCLINE_VERSION
 #define ISYNC_QUEUE_HIGH ((size_t)256 << 10)
-#define ISYNC_CALLED ((uint64_t)1 << 63) /* in the number of a URL */
+#define ISYNC_CALLED ((uint64_t)1 << 48) /* in the number of a URL */
 
 struct isync_caller;
 struct isync_call;
@@ -21,7 +21,7 @@ struct isync_conns {
     struct network admit[16];
     char *hosts[16];
     char *roots_file;
-    struct tls_roots *roots; /* NULL: no URL is https yet */
+    struct tls_rules *roots; /* NULL: no URL is https yet */
     uv_timer_t tick;
     bool has_tick, is_stopping;
     bool is_ticking, is_due; /* it is, and something is due at once */

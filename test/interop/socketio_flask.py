@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A server as those of iSync are: Flask-SocketIO on eventlet, patched.
 
-usage: socketio_flask.py PORT [UPGRADES [PING_S]]
+usage: socketio_flask.py PORT [UPGRADES]
 
 UPGRADES 0: polling is all there is. It greets before it lets in (its handler of
 `connect` emits), sends back `echo`, sends `n` bytes for `push`, answers `ask`
@@ -18,11 +18,9 @@ from flask_socketio import SocketIO, disconnect, emit  # noqa: E402
 
 port = int(sys.argv[1])
 upgrades = sys.argv[2:3] != ["0"]
-ping = float(sys.argv[3]) if len(sys.argv) > 3 else 25
 app = Flask(__name__)
 server = SocketIO(app, async_mode="eventlet", cors_allowed_origins="*",
-                  allow_upgrades=upgrades, ping_interval=ping,
-                  ping_timeout=ping, max_http_buffer_size=1000000)
+                  allow_upgrades=upgrades, max_http_buffer_size=1000000)
 
 
 @server.on("connect")

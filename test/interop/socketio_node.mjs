@@ -1,4 +1,4 @@
-// npm's socket.io, as a server (`server UPGRADES PING_MS`) or as a client
+// npm's socket.io, as a server (`server UPGRADES PING_MS PORT`) or as a client
 // (`client URL TRANSPORTS`, as in polling,websocket). The server does what
 // socketio_flask.py does; the client is told what to do by lines of JSON, and
 // both tell what happens the same way.
@@ -11,7 +11,7 @@ const require = createRequire(dashboard);
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 const [mode, ...args] = process.argv.slice(2);
 
-function serve(upgrades, ping) {
+function serve(upgrades, ping, port) {
     const { Server } = require("socket.io");
     const http = createServer();
     const io = new Server(http, { cors: { origin: "*" },
@@ -32,7 +32,7 @@ function serve(upgrades, ping) {
         });
         socket.on("disconnect", (why) => tell({ closed: why }));
     });
-    http.listen(0, "127.0.0.1", () => tell({ listening: http.address().port }));
+    http.listen(Number(port || 0), "127.0.0.1", () => tell({ listening: http.address().port }));
 }
 
 function call(url, transports) {

@@ -19,7 +19,8 @@ struct http_client {
     unsigned status;
     const char *wrong; /* with what came, or NULL */
     struct errmsg why;
-    struct buf name, out, body;
+    struct buf name; /* of a field, or its value */
+    struct buf out, body;
 };
 
 static void over(struct http_client *c, unsigned status, const char *why)
@@ -38,6 +39,12 @@ static int fail(struct http_client *c, const char *wrong)
 }
 
 /* ---- what llhttp says ---- */
+
+static bool is_word(const struct buf *b, const char *word)
+{
+    return b->len == strlen(word) &&
+        strncasecmp((const char *)b->ptr, word, b->len) == 0;
+}
 
 static int on_begin(llhttp_t *l)
 {
@@ -71,9 +78,19 @@ static int on_value(llhttp_t *l, const char *at, size_t n)
 {
     struct http_client *c = l->data;
 
-    if (c->is_encoding && n > 0 &&
-        !(n == strlen("identity") && strncasecmp(at, "identity", n) == 0))
+    if (c->is_encoding)
+        return on_name(l, at, n);
+    return HPE_OK;
+}
+
+static int on_value_end(llhttp_t *l)
+{
+    struct http_client *c = l->data;
+
+    if (c->is_encoding && c->name.len > 0 && !is_word(&c->name, "identity"))
         c->is_encoded = true;
+    c->is_encoding = false;
+    buf_clear(&c->name);
     return HPE_OK;
 }
 
@@ -116,6 +133,7 @@ static const llhttp_settings_t settings = {
     .on_header_field = on_name,
     .on_header_field_complete = on_name_end,
     .on_header_value = on_value,
+    .on_header_value_complete = on_value_end,
     .on_headers_complete = on_head,
     .on_body = on_body,
     .on_message_complete = on_whole,
