@@ -17,8 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of all nodes: use one of your own. */
-#define SECRET "your-32-byte-secret-key"
+#define SECRET                                                     \
+    "your-32-byte-secret-key" /* of all nodes: use one of your own \
+                               */
 
 static int failed(const char *what)
 {

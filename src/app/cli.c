@@ -18,6 +18,7 @@ const struct command *const cli_commands[] = {
     &cmd_config,
     &cmd_log,
     &cmd_invite,
+    &cmd_isync,
     &cmd_join,
     &cmd_pending,
     &cmd_approve,

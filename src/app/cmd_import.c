@@ -1,5 +1,6 @@
 /* cmd_import.c - stores records from lines of JSON. */
 #include "app/import.h"
+#include "app/import_isync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,13 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ACKS, WAIT, TIMEOUT, FROM_FILE };
+enum { ACKS, WAIT, TIMEOUT, FROM_FILE, ISYNC, DRY_RUN };
 
 static const struct cli_flag flags[] = {
     { "acks", "FILE", "append each key to it once it is acknowledged" },
     { "wait", "N|all", "acknowledge what that many others have on disk [0]" },
     { "timeout", "T", "how long to wait for them [10s]" },
     { "file", "F", "the same as the argument" },
+    { "isync", NULL, "FILE is iSync.iax or iControl.iax; the space [config]" },
+    { "dry-run", NULL, "with --isync: only say what is in it" },
     { NULL, NULL, NULL },
 };
 
@@ -189,6 +192,40 @@ static int open_files(struct import *im, struct source *s, const char *path)
     return CLI_DONE;
 }
 
+/* The whole file is read first: what is no JSON is not half stored. */
+static int import_tables(struct import *im, struct source *s, const char *path)
+{
+    int rc, sent = CLI_DONE;
+
+    im->file = path;
+    s->started_ms = now_ms();
+    rc = import_isync(im, path, im->c->flag[DRY_RUN] != NULL);
+    if (im->c->flag[DRY_RUN] != NULL)
+        return rc;
+    if (im->refused.len == 0 && !im->lost)
+        sent = import_flush(im);
+    if (sent == CLI_DONE || im->lost)
+        sent = import_drain(im, true);
+    return report(im, s, rc != CLI_DONE ? rc : sent);
+}
+
+static int run_isync(struct cli *c)
+{
+    struct json *extra = json_new(&c->arena, JSON_OBJECT);
+    struct import im = {
+        .c = c, .space = c->argc > 1 ? c->argv[0] : "config", .wait = extra
+    };
+    struct source s = { .fd = -1 };
+    int rc = cli_set_wait(c, extra, c->flag[WAIT], c->flag[TIMEOUT]);
+
+    if (rc == CLI_DONE && c->flag[DRY_RUN] == NULL)
+        rc = cli_connect(c);
+    if (rc == CLI_DONE)
+        rc = import_tables(&im, &s, c->argv[c->argc - 1]);
+    import_close(&im);
+    return rc;
+}
+
 static int run(struct cli *c)
 {
     const char *path = c->argc > 1 ? c->argv[1] : c->flag[FROM_FILE];
@@ -199,6 +236,10 @@ static int run(struct cli *c)
 
     if (c->argc > 1 && c->flag[FROM_FILE] != NULL)
         return cli_usage(c, "name the file once");
+    if (c->flag[ISYNC] != NULL)
+        return run_isync(c);
+    if (c->flag[DRY_RUN] != NULL)
+        return cli_usage(c, "--dry-run goes with --isync");
     if (path != NULL && strcmp(path, "-") == 0)
         path = NULL;
     rc = cli_set_wait(c, extra, c->flag[WAIT], c->flag[TIMEOUT]);
@@ -219,12 +260,15 @@ static int run(struct cli *c)
 
 const struct command cmd_import = {
     .name = "import",
-    .args = "SPACE [FILE] [--acks FILE] [--wait N|all] [--timeout T]",
+    .args = "SPACE [FILE] [--acks FILE] [--wait N|all] [--timeout T] [--isync]",
     .summary = "store records from lines {\"key\":...,\"value\":...}",
     .help = "From standard input if there is no FILE. Records are stored in "
             "batches of up to\n256, each whole or not at all, and are durable "
             "when acknowledged. At a line that\nis wrong it stops: all before "
-            "it is stored and nothing after it.",
+            "it is stored and nothing after it.\n`syncline import --isync "
+            "FILE` takes the tables of iSync and iControl in their place: a "
+            "record\nof `config` becomes the item with its id, one of another "
+            "table TABLE/ID.",
     .flags = flags,
     .min = 1,
     .max = 2,

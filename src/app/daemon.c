@@ -1,10 +1,9 @@
 #include "app/daemon.h"
 
 #include "app/answer.h"
-#include "app/config_options.h"
 #include "app/dashboard.h"
+#include "app/faces.h"
 #include "app/hub_face.h"
-#include "app/lan_options.h"
 #include "app/log_request.h"
 #include "app/log_sink.h"
 #include "app/options_edit.h"
@@ -41,9 +40,8 @@ struct daemon {
     struct log_levels levels; /* as the options say */
     struct engine *engine;
     struct serve *serve;
-    struct hub_face *hub;           /* NULL: no HTTP */
-    struct config_face *configsync; /* NULL: it is off */
-    struct lan_face *lansync;       /* the same */
+    struct hub_face *hub; /* NULL: no HTTP */
+    struct faces faces;
     struct slice hosts[OPTIONS_HOSTS_MAX];
     struct slice roots[ROOTS_MAX];
     uv_signal_t signals[3];
@@ -122,6 +120,7 @@ static void apply(struct daemon *d)
     set_log(d);
     if (d->engine != NULL)
         engine_tune(d->engine, &t);
+    faces_tune(&d->faces, options_now(d));
 }
 
 /* ---- addresses ---- */
@@ -208,10 +207,7 @@ static void on_stop(uv_async_t *a)
     d->serve = NULL;
     hub_face_close(d->hub);
     d->hub = NULL;
-    config_face_close(d->configsync);
-    d->configsync = NULL;
-    lan_face_close(d->lansync);
-    d->lansync = NULL;
+    faces_close(&d->faces);
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     uv_close((uv_handle_t *)&d->stop, NULL);
@@ -238,8 +234,8 @@ static void reload(struct daemon *d)
     apply(d);
     log_line(&d->log, LOG_LEVEL_INFO, "options",
         "configuration read again: log.*, limits.*, history.*, retention, "
-        "collect.interval and clock.bound are in force now, other options "
-        "after a restart");
+        "collect.interval, clock.bound and isync.max_peers are in force now, "
+        "other options after a restart");
 }
 
 static void on_signal(uv_signal_t *s, int signum)
@@ -354,10 +350,7 @@ static bool on_local(void *ctx, const struct json *request,
         return set_config(d, request, who, out);
     if (answer_log(d, request, out))
         return true;
-    if (d->configsync != NULL &&
-        config_face_answer(d->configsync, request, out))
-        return true;
-    if (d->lansync != NULL && lan_face_answer(d->lansync, request, out))
+    if (faces_answer(&d->faces, request, who, out))
         return true;
     if (!slice_is(op, "stop"))
         return false;
@@ -383,18 +376,14 @@ static void on_closing(void *ctx)
 
     if (d->hub != NULL)
         hub_face_stop(d->hub);
-    if (d->configsync != NULL)
-        config_face_stop(d->configsync);
-    if (d->lansync != NULL)
-        lan_face_stop(d->lansync);
+    faces_stop(&d->faces);
 }
 
 static void put_status(void *ctx, struct buf *b)
 {
     struct daemon *d = ctx;
 
-    config_face_put_status(d->configsync, b);
-    lan_face_put_status(d->lansync, b);
+    faces_put_status(&d->faces, b);
 }
 
 static void on_room(void *ctx)
@@ -417,7 +406,7 @@ static int make_hub(struct daemon *d, struct errmsg *why)
         .stall_us = options_us(o, "http.stall"),
         .pages = dashboard_pages,
         .pages_n = dashboard_pages_n,
-        .instances = config_face_instances(d->configsync) };
+        .instances = config_face_instances(d->faces.configsync) };
 
     if (!options_bool(o, "http.enabled"))
         return SYNCLINE_OK;
@@ -465,26 +454,16 @@ static int roots_of(struct daemon *d, size_t *n, struct errmsg *why)
 
 static int make_faces(struct daemon *d, struct errmsg *why)
 {
-    int rc = config_options_face(
-        &d->configsync, options_now(d), &d->loop, d->log, why);
+    int rc = faces_make(&d->faces, options_now(d), &d->loop, d->log, why);
 
-    if (rc == SYNCLINE_OK)
-        rc = lan_options_face(
-            &d->lansync, options_now(d), &d->loop, d->log, why);
     return rc == SYNCLINE_OK ? make_hub(d, why) : rc;
 }
 
 static int start_faces(struct daemon *d, struct errmsg *why)
 {
-    int rc = SYNCLINE_OK;
+    int rc = d->hub != NULL ? hub_face_start(d->hub, d->engine) : SYNCLINE_OK;
 
-    if (d->hub != NULL)
-        rc = hub_face_start(d->hub, d->engine);
-    if (rc == SYNCLINE_OK && d->configsync != NULL)
-        rc = config_face_start(d->configsync, d->engine, why);
-    if (rc == SYNCLINE_OK && d->lansync != NULL)
-        rc = lan_face_start(d->lansync, d->engine, why);
-    return rc;
+    return rc == SYNCLINE_OK ? faces_start(&d->faces, d->engine, why) : rc;
 }
 
 static int other_addresses(struct daemon *d, struct engine_options *opt)
@@ -500,8 +479,8 @@ static void name_guests(struct daemon *d, struct engine_options *opt)
 {
     if (d->hub != NULL)
         opt->guests = hub_face_guests(d->hub);
-    if (d->lansync != NULL)
-        opt->nodes = lan_face_nodes(d->lansync);
+    if (d->faces.lansync != NULL)
+        opt->nodes = lan_face_nodes(d->faces.lansync);
 }
 
 static int open_engine(struct daemon *d, struct errmsg *why)

@@ -5,6 +5,10 @@ void options_print(const struct options *o, const char *name, struct buf *b)
 {
     const struct option_row *row = &option_rows[option_index(slice_str(name))];
 
+    if (row->is_secret) {
+        buf_put_str(b, options_str(o, name)[0] != 0 ? "(set)" : "");
+        return;
+    }
     switch (row->type) {
     case OPTION_STR:
     case OPTION_ENUM:

@@ -3,10 +3,12 @@
  * again. */
 #include "app/options_edit.h"
 
+#include "app/isync_conns.h"
 #include "app/options_table.h"
 #include "base/plant.h"
 #include "core/netaddr.h"
 #include "faces/configsync/where.h"
+#include "io/fetch.h"
 
 #include <net/if.h>
 #include <string.h>
@@ -73,6 +75,13 @@ static int check_url(const char *text, struct errmsg *why)
     return ws_url_parse(&out, slice_str(text), why);
 }
 
+static int check_any(const char *text, struct errmsg *why)
+{
+    (void)text;
+    (void)why;
+    return SYNCLINE_OK;
+}
+
 static const struct {
     const char *name;
     size_t most;
@@ -86,6 +95,11 @@ static const struct {
     { "configsync.bind", OPTIONS_BIND_MAX, check_bind },
     { "configsync.admit", OPTIONS_ADMIT_MAX, check_network },
     { "configsync.peers", OPTIONS_INSTANCES_MAX, check_url },
+    { "isync.bind", OPTIONS_BIND_MAX, check_bind },
+    { "isync.admit", OPTIONS_ADMIT_MAX, check_network },
+    { "isync.hosts", OPTIONS_HOSTS_MAX, check_host },
+    { "isync.peers", OPTIONS_INSTANCES_MAX, isync_url_check },
+    { "isync.patterns", OPTIONS_INSTANCES_MAX, check_any },
 };
 
 static int check_list(const struct options *o, size_t row, struct errmsg *why)
@@ -107,10 +121,15 @@ static int check_list(const struct options *o, size_t row, struct errmsg *why)
 int options_check_start(const struct options *o,
     const struct option_edit *edits, size_t n, struct errmsg *why)
 {
+    const char *list = options_str(o, "isync.discovery_url");
+    struct errmsg what = { "" };
     int rc = SYNCLINE_OK;
 
     if (PLANTED(R10_START))
         return SYNCLINE_OK;
+    if (list[0] != 0 && fetch_url_check(list, &what) != SYNCLINE_OK)
+        return errmsg_set(
+            why, SYNCLINE_EINVAL, "isync.discovery_url: %.400s", what.text);
     for (size_t i = 0; i < n && rc == SYNCLINE_OK; i++)
         for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
             if (strcmp(rows[k].name, edits[i].name) == 0 && rc == SYNCLINE_OK)

@@ -33,9 +33,10 @@ struct option_row {
     int64_t min, max; /* numbers; the port of OPTION_ADDRS is >= min */
     enum option_type type;
     enum option_change change;
+    bool is_secret; /* it is told of that it is set, not what it is */
 };
 
-#define OPTIONS_MAX 96
+#define OPTIONS_MAX 144
 
 extern const struct option_row option_rows[];
 extern const size_t option_rows_n;

@@ -1,0 +1,71 @@
+#include "app/faces.h"
+
+#include "app/config_options.h"
+#include "app/isync_options.h"
+#include "app/lan_options.h"
+
+int faces_make(struct faces *f, const struct options *o, uv_loop_t *loop,
+    struct log log, struct errmsg *why)
+{
+    int rc = config_options_face(&f->configsync, o, loop, log, why);
+
+    if (rc == SYNCLINE_OK)
+        rc = lan_options_face(&f->lansync, o, loop, log, why);
+    if (rc == SYNCLINE_OK)
+        rc = isync_options_face(&f->isync, o, loop, log, why);
+    return rc;
+}
+
+int faces_start(struct faces *f, struct engine *e, struct errmsg *why)
+{
+    int rc = SYNCLINE_OK;
+
+    if (f->configsync != NULL)
+        rc = config_face_start(f->configsync, e, why);
+    if (rc == SYNCLINE_OK && f->lansync != NULL)
+        rc = lan_face_start(f->lansync, e, why);
+    if (rc == SYNCLINE_OK && f->isync != NULL)
+        rc = isync_face_start(f->isync, e, why);
+    return rc;
+}
+
+void faces_tune(struct faces *f, const struct options *o)
+{
+    const struct isync_tuning isync = isync_options_tuning(o);
+
+    isync_face_tune(f->isync, &isync);
+}
+
+bool faces_answer(struct faces *f, const struct json *request,
+    const struct engine_asker *who, struct buf *out)
+{
+    return (f->configsync != NULL &&
+               config_face_answer(f->configsync, request, out)) ||
+        (f->lansync != NULL && lan_face_answer(f->lansync, request, out)) ||
+        (f->isync != NULL && isync_face_answer(f->isync, request, who, out));
+}
+
+void faces_put_status(const struct faces *f, struct buf *b)
+{
+    config_face_put_status(f->configsync, b);
+    lan_face_put_status(f->lansync, b);
+    isync_face_put_status(f->isync, b);
+}
+
+void faces_stop(struct faces *f)
+{
+    if (f->configsync != NULL)
+        config_face_stop(f->configsync);
+    if (f->lansync != NULL)
+        lan_face_stop(f->lansync);
+    if (f->isync != NULL)
+        isync_face_stop(f->isync);
+}
+
+void faces_close(struct faces *f)
+{
+    config_face_close(f->configsync);
+    lan_face_close(f->lansync);
+    isync_face_close(f->isync);
+    *f = (struct faces){ NULL, NULL, NULL };
+}

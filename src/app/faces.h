@@ -1,0 +1,34 @@
+/* faces.h - the faces that a daemon has beside the hub: systems of others, each
+ * there if an option switches it on. They come and go together. */
+#ifndef SYNCLINE_APP_FACES_H
+#define SYNCLINE_APP_FACES_H
+
+#include "app/config_face.h"
+#include "app/isync_face.h"
+#include "app/lan_face.h"
+
+/* NULL: it is off. A zeroed one is valid. */
+struct faces {
+    struct config_face *configsync;
+    struct lan_face *lansync;
+    struct isync_face *isync;
+};
+
+NODISCARD int faces_make(struct faces *f, const struct options *o,
+    uv_loop_t *loop, struct log log, struct errmsg *why);
+/* The engine is open. */
+NODISCARD int faces_start(
+    struct faces *f, struct engine *e, struct errmsg *why);
+/* What need not wait for a restart. */
+void faces_tune(struct faces *f, const struct options *o);
+/* Answers an op of theirs; false: it is another. */
+bool faces_answer(struct faces *f, const struct json *request,
+    const struct engine_asker *who, struct buf *out);
+/* Members of `status`, each with its comma. */
+void faces_put_status(const struct faces *f, struct buf *b);
+/* The engine closes. */
+void faces_stop(struct faces *f);
+/* After engine_close. */
+void faces_close(struct faces *f);
+
+#endif

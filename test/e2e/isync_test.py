@@ -1,0 +1,524 @@
+#!/usr/bin/python3
+"""iSync nodes and Syncline: python-socketio as client and as server, by the
+rules of the older system's pages alone, in processes of their own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from isync_scene import TOKEN, Bridge, Lists, Scene
+from isync_scene import item as _item
+from isync_scene import shows as _shows
+from node import main, wait_for
+from tap import check, equal, holds
+
+
+def a_client_of_theirs_shares_items():
+    """Each kind says what it says; all of it is read, and what we say is read
+    by each."""
+    for kind in ("union", "sealed"):
+        with Scene() as s:
+            node, old = s.nodes["a"], s.old("icontrol-1", kind=kind)
+            node.put("_id", {"theme": "dark", "n": 1}, "config")
+            equal(old.do("dial", url=s.url()), "websocket", "upgraded")
+            old.shows(theme="dark", n=1)
+            old.put(lang="\u00e9\u2603")
+            _shows(node, theme="dark", n=1, lang="\u00e9\u2603")
+            node.put("_id", {"theme": "light", "n": 1,
+                             "lang": "\u00e9\u2603"}, "config")
+            old.shows(theme="light", n=1, lang="\u00e9\u2603")
+            old.put(theme="blue", n=[1, {"a": None}])
+            _shows(node, theme="blue", n=[1, {"a": None}],
+                  lang="\u00e9\u2603")
+            old.delete("n")
+            _shows(node, theme="blue", lang="\u00e9\u2603")
+            node.put("_id", {"theme": "blue"}, "config")
+            old.shows(theme="blue")
+            status = node.call("isync")
+            equal(status["links"][0]["node_id"], "icontrol-1", "its name")
+            equal(status["links"][0]["transport"], "websocket", "by what")
+
+
+def polling_alone_will_do():
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old")
+        node.put("_id", {"a": 1}, "config")
+        equal(old.do("dial", url=s.url(), transports=["polling"]), "polling",
+              "no websocket")
+        old.shows(a=1)
+        old.put(b=2)
+        _shows(node, a=1, b=2)
+
+
+def servers_of_theirs_are_called():
+    with Scene(flags=("--isync.clear", "true")) as s:
+        node = s.nodes["a"]
+        for kind in ("union", "server"):
+            old = s.old("node-" + kind, kind=kind)
+            node.do("isync", "connect",
+                    "http://127.0.0.1:%d" % old.do("serve"))
+            wait_for("it is connected", lambda o=old: o.do("links"))
+            old.do("put", values={"config._id." + kind: 1})
+            wait_for("it has it", lambda k=kind: k in (_item(node) or {}))
+        node.call("patch", space="config", key="_id", patch={"here": 2})
+        for old in s.older:
+            old.shows(union=1, server=1, here=2)
+        out = node.do("isync")
+        holds(out, "connected", "node-server", "node-union")
+
+
+def stamps_outlive_a_restart():
+    """Bit for bit, of whoever wrote them; and nothing is said again as new."""
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old")
+        old.do("dial", url=s.url())
+        stamps = {"a": 1728123456.25, "b": 1795220724.6696308, "c": 1700000000}
+        for name, stamp in stamps.items():
+            old.do("put", values={"config._id." + name: name}, stamp=stamp)
+        node.put("native", {"_id.x": "y"}, "config")
+        _shows(node, a="a", b="b", c="c")
+        wait_for("what is here is told", lambda: "config.native._id.x"
+                 in old.do("values"))
+        before = old.do("state")["lww_registers"]
+        old.do("cut")
+        node.stop()
+        node.start()
+        other = s.old("other")
+        other.do("dial", url=s.url())
+        wait_for("all is there", lambda: len(other.do("values")) == 4)
+        equal(other.do("state")["lww_registers"], before, "the registers")
+        _shows(node, a="a", b="b", c="c")
+        old.do("dial", url=s.url())
+        # Older than what stands: it does not come.
+        old.do("put", values={"config._id.b": "old"}, stamp=1795220724.6)
+        node.call("patch", space="config", key="_id", patch={"a": "new"})
+        for one in (old, other):
+            wait_for("the newest", lambda o=one: o.do("values").get(
+                "config._id.a") == "new")
+            equal(one.do("values")["config._id.b"], "b", "the later stands")
+        equal(os.stat(os.path.join(node.dir, "isync.json")).st_mode & 0o777,
+              0o600, "nobody else reads it")
+
+
+def what_is_deleted_does_not_come_back():
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old")
+        old.do("dial", url=s.url())
+        old.put(a=1, b=2, c=3)
+        _shows(node, a=1, b=2, c=3)
+        old.delete("a")
+        _shows(node, b=2, c=3)
+        node.stop()
+        node.start()
+        old.do("cut")
+        old.do("dial", url=s.url())
+        wait_for("it is back", lambda: old.do("links"))
+        # Deleted while the other was away.
+        old.do("cut")
+        node.call("patch", space="config", key="_id", patch={"b": None})
+        old.put(b=9)
+        old.do("dial", url=s.url())
+        old.shows(c=3)
+        _shows(node, c=3)
+        # Made anew here, it stays here.
+        node.call("patch", space="config", key="_id", patch={"a": 7})
+        wait_for("it is told of", lambda: node.call("isync")["native_only"] ==
+                 ["config._id.a"])
+        holds(node.do("isync"), "config._id.a", "made here after")
+        node.call("patch", space="config", key="_id", patch={"d": 4})
+        old.shows(c=3, d=4)
+        _shows(node, a=7, c=3, d=4)
+        node.stop()
+        node.start()
+        old.do("cut")
+        old.do("dial", url=s.url())
+        wait_for("it is known still", lambda: node.call("isync")[
+            "native_only"] == ["config._id.a"])
+        node.do("del", "config", "_id")
+        old.shows()
+
+
+def in_clear_only_if_it_is_said_so():
+    with Scene() as s:
+        node, plain = s.nodes["a"], s.old("plain", kind="plain", token="")
+        union = s.old("union")
+        node.put("_id", {"secret": "s3cr3t"}, "config")
+        plain.do("dial", url=s.url())
+        union.do("dial", url=s.url())
+        union.shows(secret="s3cr3t")
+        heard = union.do("heard") + plain.do("heard")
+        heard = [h for h in heard if h["source"] != "union"]
+        check(heard and all(h["sealed"] and not h["clear"] for h in heard),
+              heard)
+        plain.put(bad=1)
+        union.put(good=1)
+        wait_for("it came", lambda: "good" in _item(node))
+        check("bad" not in _item(node), "what anybody says is not taken")
+    with Scene(flags=("--isync.clear", "true")) as s:
+        node, plain = s.nodes["a"], s.old("plain", kind="plain", token="")
+        server = s.old("server", kind="server", token="")
+        record = {"id": "prefs_id", "key": "theme", "value": "dark"}
+        node.put("prefs_id", record, "config")  # as a plain client takes them
+        plain.do("dial", url=s.url())
+        server.do("dial", url=s.url())
+        want = {"config.prefs_id." + k: v for k, v in record.items()}
+        for old in (plain, server):
+            wait_for("%s has it" % old.node_id,
+                     lambda o=old: o.do("values") == want)
+        plain.do("put", values={"config.prefs_id.value": "light"})
+        record["value"] = want["config.prefs_id.value"] = "light"
+        wait_for("it came", lambda: _item(node, "prefs_id") == record)
+        wait_for("and goes on", lambda: server.do("values") == want)
+
+
+def who_has_no_token_keeps_and_passes_on():
+    with Scene(token="") as s:
+        node = s.nodes["a"]
+        one, other = s.old("one", kind="sealed"), s.old("other", kind="sealed")
+        node.put("_id", {"mine": "stays"}, "config")
+        one.do("dial", url=s.url())
+        one.put(secret="tr3asure")
+        wait_for("it is held", lambda: node.call("isync")["packets"]["held"])
+        one.do("cut")
+        node.stop()
+        held = b""
+        for folder, _, files in os.walk(node.dir):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as file:
+                    held += file.read()
+        check(b"tr3asure" not in held, "it is in clear in the folder")
+        node.start()
+        other.do("dial", url=s.url())
+        other.shows(secret="tr3asure")
+        equal(_item(node), {"mine": "stays"}, "what is here")
+        holds(node.call("isync")["trouble"], "no token")
+
+
+def a_token_that_is_replaced():
+    with Scene(token="") as s:
+        node, old = s.nodes["a"], s.old("old", kind="sealed", token="first")
+        result = node.cli("isync", "key")
+        equal(result.code, 0, "it is made")
+        made = result.out.strip()
+        check(re.fullmatch(r"[A-Za-z0-9_=+/-]{44}", made), made)
+        path = os.path.join(node.dir, "isync.token")
+        equal(os.stat(path).st_mode & 0o777, 0o600, "nobody else reads it")
+        check(node.call("isync")["token"], "it is in force at once")
+        node.refuses("isync", "key", says="there is a token already")
+        with open(path, "w") as file:
+            file.write("first\n")
+        node.process.send_signal(1)  # SIGHUP
+        old.do("dial", url=s.url())
+        old.put(a=1)
+        _shows(node, a=1)
+        node.do("isync", "key", "--force")
+        old.put(b=2)  # by the one before
+        _shows(node, a=1, b=2)
+        check(made not in node.do("config"), "it is told")
+
+
+def two_in_one_mesh_do_not_echo():
+    """Both have the same peers; nothing is written again because of that."""
+    with Scene("a", "b") as s:
+        a, b = s.nodes["a"], s.nodes["b"]
+        b.joins(a)
+        wait_for("the space is theirs", lambda: b.space("config"))
+        old, far = s.old("old"), s.old("far")
+        old.do("dial", url=s.url("a"))
+        old.do("dial", url=s.url("b"))
+        far.do("dial", url=s.url("b"))
+        values = {"k%d" % i: i for i in range(40)}
+        old.put(**values)
+        for node in (a, b):
+            _shows(node, **values)
+        far.shows(**values)
+        a.call("patch", space="config", key="_id", patch={"k1": "new"})
+        values["k1"] = "new"
+        old.shows(**values)
+        far.shows(**values)
+        _shows(b, **values)
+        far.delete("k2")
+        del values["k2"]
+        for node in (a, b):
+            _shows(node, **values)
+        old.shows(**values)
+        wait_for("all is said", lambda: not a.call("isync")["pending"] and
+                 not b.call("isync")["pending"])
+        version = a.call("get", space="config", key="_id")["version"]
+        for _ in range(3):
+            a.do("isync", "sync")
+            b.do("isync", "sync")
+            old.do("push")
+            far.do("push")
+        a.call("patch", space="config", key="_id", patch={"end": 1})
+        values["end"] = 1
+        for one in (old, far):
+            one.shows(**values)
+        for node in (a, b):
+            _shows(node, **values)
+            equal(node.call("get", space="config", key="_id")["version"],
+                  version + 1, "one write since")
+            equal(node.call("isync")["native_only"], [], "nothing is native")
+
+
+# ---- the list of peers ----
+
+def _certificate(folder):
+    key, cert = folder + "/key.pem", folder + "/cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out",
+         cert, "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    return cert, key
+
+
+def _listed(s, name, url, *flags):
+    node = s.node(name, "--isync.discovery_url", url, *flags)
+    node.start()
+    return node
+
+
+def a_list_says_whom_to_call():
+    with Scene() as s:
+        lists = Lists(s.stack)
+        olds = [s.old("node-%d" % i) for i in range(4)]
+        ports = [old.do("serve") for old in olds]
+        names = ["d", "b", "c", "a"]
+        lists.pages["/peers.json"] = (200, {}, json.dumps([
+            {"name": names[i], "url": "http://127.0.0.1:%d" % ports[i],
+             "verified": i == 0} for i in range(4)]).encode())
+        node = _listed(s, "x", lists.url(), "--isync.max_peers", "2")
+        wait_for("two are called", lambda: node.call("isync")["connected"] == 2)
+        equal([len(old.do("links")) for old in olds], [1, 0, 0, 1],
+              "the verified one, then by name")
+        # One goes: the next one takes its place.
+        olds[3].do("cut")
+        wait_for("another is called", lambda: olds[1].do("links"), 60)
+
+
+def a_list_that_cannot_be_had_is_empty():
+    with Scene() as s:
+        cert, key = _certificate(s.world.folder)
+        plain, secure = Lists(s.stack), Lists(s.stack, (cert, key))
+        secret = s.world.path("list")
+        with open(secret, "w") as file:
+            file.write('[{"name":"x","url":"http://127.0.0.1:1"}]')
+        one = json.dumps([{"name": "n", "url": "http://127.0.0.1:1"}]).encode()
+        redirect = {"Location": "file://" + secret}
+        plain.pages = {"/to-file": (302, redirect, b""),
+                       "/large": (200, {}, b"[" + b" " * (2 << 20) + b"]"),
+                       "/text": (200, {}, b"hello"),
+                       "/object": (200, {}, b"{}"), "/good": (200, {}, one)}
+        secure.pages = {"/good": (200, {}, one), "/down": (
+            302, {"Location": plain.url("/good")}, b"")}
+        bad = [(plain.url("/none"), "404"), (plain.url("/large"), "larger"),
+               (plain.url("/to-file"), "file"), (plain.url("/text"), ""),
+               (plain.url("/object"), "no list"),
+               (secure.url("/good"), "certificate"),
+               ("http://127.0.0.1:9/", "")]
+        for i, (url, says) in enumerate(bad):
+            node = _listed(s, "n%d" % i, url)
+            told = wait_for("it is told", lambda n=node: n.call("isync")[
+                "discovery"]["trouble"])
+            holds(told, says)
+            equal(node.call("isync")["discovery"]["listed"], 0, url)
+            node.put("_id", {"works": 1}, "config")
+            node.stop()
+        for i, (url, well) in enumerate([
+                (secure.url("/good"), True), (secure.url("/down"), False),
+                (secure.url("/good", "127.0.0.1"), False)]):
+            node = _listed(s, "s%d" % i, url, "--isync.ca", cert)
+            wait_for("it is over", lambda n=node, w=well: n.call("isync")[
+                "discovery"]["fetched" if w else "trouble"])
+            equal(node.call("isync")["discovery"]["listed"], int(well), url)
+            node.stop()
+
+
+# ---- the older pages ----
+
+def _ask(url, data=None, **fields):
+    request = urllib.request.Request(url, headers=fields, data=(
+        urllib.parse.urlencode(data).encode() if data is not None else None))
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    try:
+        answer = urllib.request.build_opener(Stay).open(request, timeout=10)
+    except urllib.error.HTTPError as why:
+        answer = why
+    return answer.status, answer.read().decode(), answer.headers
+
+
+def the_older_pages_are_there():
+    with Scene(flags=("--isync.pages", "local")) as s:
+        node, url = s.nodes["a"], s.url()
+        node.put("_id", {"a": 1}, "config")
+        wait_for("it is told", lambda: node.call("isync")["registers"] == 1)
+        for path in ("/", "/peers", "/config", "/isync", "/isync/config",
+                     "/config/edit/max_peers"):
+            status, body, fields = _ask(url + path)
+            equal(status, 200, path)
+            holds(body, "<h1>")
+            holds(fields["Content-Security-Policy"], "default-src 'none'")
+        status, body, _ = _ask(url + "/api/stats")
+        stats = json.loads(body)
+        equal(body, json.dumps(stats, sort_keys=True,
+                               separators=(",", ":")) + "\n", "its form")
+        equal(sorted(stats), ["connected_peers", "database_stats", "node_id",
+                              "sync_state"], "its members")
+        equal(stats["sync_state"]["lww_registers_count"], 1, "registers")
+        equal(stats["sync_state"]["vector_clock"], {stats["node_id"]: 1},
+              "its clock")
+        status, body, _ = _ask(url + "/api/isync/status")
+        told = json.loads(body)
+        equal(body, json.dumps(told, sort_keys=True,
+                               separators=(",", ":")) + "\n", "its form")
+        equal((told["has_token"], told["sync_enabled"], told["peer_urls"]),
+              (True, True, []), "what it says")
+        for path, data, to in (
+                ("/connect_peer", {"peer_url": "http://127.0.0.1:9"},
+                 "/peers"),
+                ("/sync_now", {}, "/"), ("/isync/sync_now", {}, "/isync"),
+                ("/isync/toggle", {}, "/isync"),
+                ("/config/edit/max_peers", {"value": "5"}, "/config"),
+                ("/config/edit/none", {"value": "5"}, "/config")):
+            status, body, fields = _ask(url + path, data)
+            equal((status, fields["Location"]), (302, to), path)
+        wait_for("it is set", lambda: node.do(
+            "config", "get", "isync.max_peers").strip() == "5")
+        told = json.loads(_ask(url + "/api/isync/status")[1])
+        equal((told["sync_enabled"], told["peer_urls"]),
+              (False, ["http://127.0.0.1:9"]), "what it says")
+        equal(_ask(url + "/isync/config", {
+            "peer_urls": "http://127.0.0.1:7, http://127.0.0.1:8",
+            "isync_token": "another"})[0], 302, "settings")
+        wait_for("they are", lambda: json.loads(
+            _ask(url + "/api/isync/status")[1])["peer_urls"][-2:] == [
+                "http://127.0.0.1:7", "http://127.0.0.1:8"])
+        with open(os.path.join(node.dir, "isync.token")) as file:
+            equal(file.read(), "another\n" + TOKEN + "\n", "the token")
+        equal(_ask(url + "/sync_now")[0], 405, "the wrong way")
+        equal(_ask(url + "/nothing")[0], 404, "no page")
+
+
+def pages_are_safe():
+    """What others say is text; pages of others do nothing; nobody else looks."""
+    with Scene(flags=("--isync.pages", "local")) as s:
+        url = s.url()
+        bad = "http://127.0.0.1:9/<script>alert(1)</script>"
+        _ask(url + "/connect_peer", {"peer_url": "http://x\"><script>"})
+        _ask(url + "/connect_peer", {"peer_url": bad})
+        check("<script>" not in _ask(url + "/peers")[1], "markup")
+        before = json.loads(_ask(url + "/api/isync/status")[1])
+        for fields in ({"Origin": "http://evil.example"},
+                       {"Host": "evil.example"},
+                       {"Origin": "null"},
+                       {"Sec-Fetch-Site": "cross-site"}):
+            status, _, _ = _ask(url + "/isync/toggle", {}, **fields)
+            check(status in (400, 403, 421), "%s: %d" % (fields, status))
+        equal(json.loads(_ask(url + "/api/isync/status")[1])["sync_enabled"],
+              before["sync_enabled"], "nothing has changed")
+    with Scene() as s:
+        equal(_ask(s.url() + "/")[0], 200, "this machine looks")
+        equal(_ask(s.url() + "/isync/toggle", {})[0], 403, "and no more")
+    with Scene(flags=("--isync.pages", "none")) as s:
+        equal(_ask(s.url() + "/")[0], 404, "there is none")
+
+
+# ---- moving ----
+
+def their_files_are_imported():
+    with Scene() as s:
+        node = s.nodes["a"]
+        path = s.world.path("iControl.iax")
+        tables = {
+            "config": {
+                "c1": {"id": "c1", "key": "isync_token", "value": "t0p"},
+                "c2": {"id": "c2", "key": "max_peers", "value": "3"},
+                "user_id": {"id": "user_id", "key": "theme", "value": "dark"},
+                "_id": {"id": "_id", "lang": "eu"}},
+            "devices": {"d.1": {"id": "d.1", "name": "lamp"}},
+            "menus": [{"name": "one"}, {"id": "m2", "name": "two"}]}
+        with open(path, "w") as file:
+            json.dump(tables, file, indent=2)
+        result = node.cli("import", "--isync", path, "--dry-run")
+        equal(result.code, 0, str(result))
+        holds(result.out, "config: 2 records", "devices: 1 records",
+              "menus: 2 records (an old list)")
+        holds(result.err, "isync.max_peers", "isync.token")
+        check("t0p" not in result.err + result.out, "the token is shown")
+        equal(node.get("user_id", "config"), None, "nothing is stored")
+        node.do("import", "--isync", path)
+        equal(node.get("user_id", "config"), tables["config"]["user_id"], "it")
+        equal(node.get("devices/d.1", "config"), {"id": "d.1", "name": "lamp"},
+              "of another table")
+        equal(node.get("menus/row-1", "config"), {"name": "one"}, "of a list")
+        equal(node.get("menus/m2", "config")["name"], "two", "with its id")
+        equal(node.get("c1", "config"), None, "the token is nobody's item")
+        for text, says in (("[1]", "no tables"), ("{", "line 1"),
+                           ('{"config":{"a":3}}', "record 1: it is no object"),
+                           ('{"config":7}', "no table")):
+            with open(path, "w") as file:
+                file.write(text)
+            holds(node.cli("import", "--isync", path).err, says)
+
+
+# ---- many, and a partition ----
+
+def a_mesh_of_both_converges():
+    """Three Synclines that are no members of each other and two older nodes, in
+    a line with a cut in its middle: a thousand registers, changes on both sides,
+    deletions."""
+    with Scene("a", "b", "c") as s:
+        a, b, c = (s.nodes[n] for n in "abc")
+        left, right = s.old("left"), s.old("right")
+        bridge = Bridge(s.stack, int(s.url("a").rsplit(":", 1)[1]))
+        b.do("isync", "connect", "http://127.0.0.1:%d" % bridge.port)
+        c.do("isync", "connect", s.url("b"))
+        left.do("dial", url=s.url("a"))
+        right.do("dial", url=s.url("c"))
+        wait_for("all are connected", lambda: all(
+            n.call("isync")["connected"] == k
+            for n, k in ((a, 2), (b, 2), (c, 2))))
+        left.put(**{"l%d" % i: i for i in range(300)})
+        right.put(**{"r%d" % i: i for i in range(300)})
+        b.call("put", space="config", key="_id",
+               value={"b%d" % i: i for i in range(400)})
+        want = {"%s%d" % (k, i): i for k, n in (
+            ("l", 300), ("r", 300), ("b", 400)) for i in range(n)}
+
+        def all_agree():
+            return all(_item(n) == want for n in (a, b, c)) and all(
+                o.do("values") == {"config._id." + k: v
+                                   for k, v in want.items()}
+                for o in (left, right))
+
+        wait_for("a thousand are everywhere", all_agree, 60)
+        bridge.cut()
+        wait_for("they are parted", lambda: a.call("isync")["connected"] == 1)
+        left.put(**{"l%d" % i: "left" for i in range(100)})
+        right.put(**{"l%d" % i: "right" for i in range(50, 150)})
+        left.delete(*["b%d" % i for i in range(50)])
+        c.call("patch", space="config", key="_id", patch={
+            "r%d" % i: None for i in range(50)})
+        a.call("patch", space="config", key="_id", patch={"mine": "a"})
+        want.update({"l%d" % i: "left" for i in range(50)})
+        want.update({"l%d" % i: "right" for i in range(50, 150)}, mine="a")
+        for i in range(50):
+            del want["b%d" % i], want["r%d" % i]
+        bridge.mend()
+        wait_for("all is everywhere again", all_agree, 60)
+        for node in (a, b, c):
+            equal(node.call("isync")["native_only"], [], "nothing is native")
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
