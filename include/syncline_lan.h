@@ -72,7 +72,8 @@ struct syncline_lan_config {
     int enabled;                 /* only carried, for the program [1] */
     const char *node_id;         /* [NULL: 32 hex digits, drawn at random] */
     const char *node_name;       /* [NULL: the host's name] */
-    const char *host;            /* server: where it listens ["0.0.0.0"] */
+    const char *host;            /* server: the address where it listens, "::"
+                                    too ["0.0.0.0"] */
     int sync_port;               /* server: or SYNCLINE_ANY_PORT [5000] */
     const char *const *admit;    /* server: networks that may come: "local",
                                     "any", "192.0.2.0/24"; NULL-terminated
@@ -109,6 +110,13 @@ struct syncline_lan_config {
     uint32_t ahead_ms;           /* messages of a clock further ahead are
                                     refused; 0: none [0] */
     uint32_t heartbeat_ms;       /* between two; 0: none are sent [30,000] */
+    uint32_t heartbeat_timeout_ms;  /* for the answer to one, of those who give
+                                       any [10,000] */
+    uint32_t max_missed_heartbeats; /* then it is gone [3] */
+    uint32_t client_timeout_ms;     /* server: who says nothing for so long is
+                                       gone; 0: he stays [90,000] */
+    uint32_t messages_per_s;     /* of a peer; who says more waits; 0: no limit
+                                    [1,000] */
     uint32_t connect_timeout_ms; /* client: until connected and let in;
                                     server: who asks for longer to come in is
                                     closed [30,000] */
@@ -117,10 +125,12 @@ struct syncline_lan_config {
                                     again, doubled after each, and varied by a
                                     quarter; 0: it does not [5,000] */
     uint32_t reconnect_max_ms;   /* the longest such pause [300,000] */
-    uint32_t clients_max;        /* server: at once [1,024] */
-    size_t message_max;          /* bytes; longer ones close the connection
-                                    they come by, and are not sent
-                                    [16 MiB] */
+    uint32_t clients_max; /* server: at once. Of such that were not let in only
+                             a quarter, beyond which the oldest goes when
+                             another comes [1,024] */
+    size_t message_max;   /* bytes; longer ones close the connection
+                             they come by, and are not sent
+                             [16 MiB] */
     enum syncline_log_level log_level; /* [SYNCLINE_LOG_WARN] */
     syncline_log_fn *log;              /* module "lansync" [NULL: nobody] */
     void *log_ctx;

@@ -118,9 +118,11 @@ struct lib_lan_end {
     uint64_t again_us;  /* of a client: when it calls again; 0: it does not */
     struct lib_lan_conn *conns;
     struct stream_listener *listener;
-    /* Of a server or a client: */
+    /* Of a server, then of a client; the others are NULL: */
     bool (*authenticate)(struct lib_lan_conn *c, const struct lan_message *m,
         struct json **data, struct arena *a);
+    bool (*may_try)(const struct lib_lan_conn *c);
+    void (*failed)(const struct lib_lan_conn *c);
     void (*on_open)(struct lib_lan_end *e);
     void (*on_gone)(struct lib_lan_end *e, const struct lib_lan_conn *c);
 

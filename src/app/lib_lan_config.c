@@ -36,6 +36,10 @@ void syncline_lan_config_init(struct syncline_lan_config *config)
         .verify_ssl = 1,
         .message_ttl_ms = 60000,
         .heartbeat_ms = 30000,
+        .heartbeat_timeout_ms = 10000,
+        .max_missed_heartbeats = 3,
+        .client_timeout_ms = 90000,
+        .messages_per_s = 1000,
         .connect_timeout_ms = 30000,
         .request_timeout_ms = 10000,
         .reconnect_ms = 5000,
@@ -124,10 +128,12 @@ static int take_config(
         return lib_fail(SYNCLINE_EINVAL, "dialect, auth: no such one");
     if (out->message_ttl_ms == 0 || out->connect_timeout_ms == 0 ||
         out->request_timeout_ms == 0 || out->clients_max == 0 ||
+        out->heartbeat_timeout_ms == 0 || out->max_missed_heartbeats == 0 ||
         out->message_max == 0 || out->message_max > UINT32_MAX)
         return lib_fail(SYNCLINE_EINVAL,
             "message_ttl_ms, connect_timeout_ms, request_timeout_ms, "
-            "clients_max, message_max: not 0, and not too much");
+            "heartbeat_timeout_ms, max_missed_heartbeats, clients_max, "
+            "message_max: not 0, and not too much");
     return SYNCLINE_OK;
 }
 

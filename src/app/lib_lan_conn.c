@@ -106,6 +106,29 @@ static void on_link_close(void *ctx, const char *why)
     close_soon(c, why);
 }
 
+static bool may_try(void *ctx)
+{
+    const struct lib_lan_conn *c = ctx;
+
+    return c->end->may_try(c);
+}
+
+static void failed(void *ctx)
+{
+    const struct lib_lan_conn *c = ctx;
+
+    if (c->end->failed != NULL)
+        c->end->failed(c);
+}
+
+static void on_hold(void *ctx, bool held)
+{
+    const struct lib_lan_conn *c = ctx;
+
+    if (!c->is_over)
+        stream_hold(c->stream, held);
+}
+
 static bool on_auth(
     void *ctx, const struct lan_message *m, struct json **data, struct arena *a)
 {
@@ -284,10 +307,17 @@ int lib_lan_conn_new(struct lib_lan_conn **out, struct lib_lan_end *e,
     opt->request_us = e->config.request_timeout_ms * UINT64_C(1000);
     opt->auth_us = opt->request_us;
     opt->heartbeat_us = e->config.heartbeat_ms * UINT64_C(1000);
+    opt->heartbeat_wait_us = e->config.heartbeat_timeout_ms * UINT64_C(1000);
+    opt->misses_max = e->config.max_missed_heartbeats;
+    opt->pace.rate = e->config.messages_per_s;
+    opt->pace.burst = 4 * opt->pace.rate;
     opt->events = (struct lan_link_events){ .ctx = c,
         .send = on_send,
         .close = on_link_close,
         .authenticate = on_auth,
+        .may_try = e->may_try != NULL ? may_try : NULL,
+        .failed = failed,
+        .hold = on_hold,
         .on_open = on_open,
         .knows = knows,
         .on_message = on_message,

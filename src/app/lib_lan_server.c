@@ -6,6 +6,8 @@
 
 #include "crypto/crypto.h"
 
+#define GUEST_MESSAGES 10 /* a second, of who was not let in */
+
 struct syncline_lan_server {
     struct lib_lan_end end; /* first */
     syncline_lan_auth_fn *auth;
@@ -49,17 +51,22 @@ static bool authenticate(struct lib_lan_conn *c, const struct lan_message *m,
     struct json **data, struct arena *a)
 {
     struct syncline_lan_server *s = server_of(c->end);
-    const uint64_t now_us = clock_mono_us();
-    bool is_in = attempts_wait_us(&s->attempts, &c->remote, now_us) == 0;
 
-    if (is_in && s->auth != NULL)
-        is_in = ask_program(s, c, m, data, a);
-    else if (is_in)
-        is_in = crypto_equal(
-            lan_payload_text(m, "token"), buf_slice(&s->end.secret));
-    if (!is_in)
-        attempts_failed(&s->attempts, &c->remote, now_us);
-    return is_in;
+    if (s->auth != NULL)
+        return ask_program(s, c, m, data, a);
+    return crypto_equal(
+        lan_payload_text(m, "token"), buf_slice(&s->end.secret));
+}
+
+static bool may_try(const struct lib_lan_conn *c)
+{
+    return attempts_wait_us(
+               &server_of(c->end)->attempts, &c->remote, clock_mono_us()) == 0;
+}
+
+static void failed(const struct lib_lan_conn *c)
+{
+    attempts_failed(&server_of(c->end)->attempts, &c->remote, clock_mono_us());
 }
 
 /* ---- who comes ---- */
@@ -79,17 +86,36 @@ static bool is_admitted(const struct lib_lan_end *e, const struct netaddr *from)
     return false;
 }
 
-static bool has_room(const struct lib_lan_end *e)
+static bool is_guest(const struct lib_lan_conn *c)
 {
-    uint32_t n = 0;
+    return !c->is_over && !c->is_open &&
+        c->end->config.require_authentication != 0;
+}
 
-    for (const struct lib_lan_conn *c = e->conns; c != NULL; c = c->next)
-        n++;
-    if (n < e->config.clients_max)
+/* Those who have come in need not care how many stand at the door; whoever asks
+ * at once is through it before it is his turn to go. */
+static bool has_room(struct lib_lan_end *e)
+{
+    const uint32_t most = e->config.clients_max;
+    struct lib_lan_conn *oldest = NULL;
+    uint32_t all = 0, guests = 0;
+
+    for (struct lib_lan_conn *c = e->conns; c != NULL; c = c->next) {
+        all++;
+        if (!is_guest(c))
+            continue;
+        guests++;
+        oldest = c; /* the list begins with the newest */
+    }
+    if (all < most && guests <= most / 4)
         return true;
-    log_line(&e->log, LOG_LEVEL_WARN, "lansync",
-        "somebody was not let in: there are %u clients", n);
-    return false;
+    if (oldest == NULL || all / 2 >= most) {
+        log_line(&e->log, LOG_LEVEL_WARN, "lansync",
+            "somebody was not let in: there are %u clients", all);
+        return false;
+    }
+    lib_lan_conn_close(oldest, "others want to come in");
+    return true;
 }
 
 static bool on_come(void *ctx, struct stream *stream,
@@ -101,6 +127,8 @@ static bool on_come(void *ctx, struct stream *stream,
         .needs_auth = e->config.require_authentication != 0,
         .key = s->has_challenge ? buf_slice(&e->secret) : SLICE_NONE,
         .dialect = (enum lan_dialect)e->config.dialect,
+        .guest_pace = { GUEST_MESSAGES, 2 * GUEST_MESSAGES },
+        .silence_us = e->config.client_timeout_ms * UINT64_C(1000),
         .session_us = e->config.session_ms * UINT64_C(1000) };
     struct lib_lan_conn *c;
 
@@ -149,6 +177,8 @@ int syncline_lan_server_new(struct syncline_lan_server **out,
     }
     s->end.is_server = true;
     s->end.authenticate = authenticate;
+    s->end.may_try = may_try;
+    s->end.failed = failed;
     s->end.loop.on_tick = on_tick;
     s->end.loop.on_stop = lib_lan_conns_stop;
     s->auth = auth;

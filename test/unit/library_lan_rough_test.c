@@ -273,6 +273,75 @@ TEST(who_does_not_come_in_does_not_stay_and_guesses_five_times)
     both_free(&b);
 }
 
+/* Those who only stand there are turned away, the oldest first. */
+TEST(who_stands_at_the_door_keeps_nobody_out)
+{
+    struct both b;
+    int fds[12];
+
+    both_init(&b);
+    b.config.clients_max = 8;
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    for (int i = 0; i < 12; i++)
+        fds[i] = raw_connect(b.port);
+    for (int i = 0; i < 9; i++)
+        raw_await(fds[i], NULL); /* they were closed */
+    both_client(&b);
+    both_connect(&b);
+    check_request(&b, "SYNC_REQUEST", NULL, "success");
+    for (int i = 0; i < 12; i++)
+        (void)close(fds[i]);
+    both_free(&b);
+}
+
+TEST(who_says_nothing_or_too_much_is_noticed)
+{
+    struct both b;
+    char body[256];
+    uint32_t len;
+    int fd;
+
+    both_init(&b);
+    b.config.client_timeout_ms = 200;
+    b.config.require_authentication = 0;
+    both_serve(&b, NULL);
+    fd = raw_connect(b.port);
+    raw_await(fd, NULL);
+    (void)close(fd);
+    CHECK_OK(syncline_lan_server_free(b.s));
+    b.config.client_timeout_ms = 0;
+    b.config.require_authentication = 1;
+    both_serve(&b, NULL);
+    fd = raw_connect(b.port);
+    (void)snprintf(body, sizeof body, "{\"message_type\":\"HEARTBEAT\"}");
+    len = htonl((uint32_t)strlen(body));
+    for (int i = 0; i < 100; i++)
+        if (send(fd, &len, 4, MSG_NOSIGNAL) != 4 ||
+            send(fd, body, strlen(body), MSG_NOSIGNAL) < 0)
+            break;
+    raw_await(fd, NULL);
+    (void)close(fd);
+    both_free(&b);
+}
+
+/* More than a second's messages wait, and all of them are answered. */
+TEST(who_says_much_waits)
+{
+    struct both b;
+
+    both_init(&b);
+    b.config.messages_per_s = 50;
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    b.config.messages_per_s = 0;
+    both_client(&b);
+    both_connect(&b);
+    for (int i = 0; i < 220; i++)
+        check_request(&b, "SYNC_REQUEST", NULL, "success");
+    both_free(&b);
+}
+
 /* ---- many threads ---- */
 
 static void *ask_often(void *arg)

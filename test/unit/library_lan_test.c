@@ -545,3 +545,17 @@ TEST(what_cannot_be_is_said)
     syncline_free(text);
     both_free(&b);
 }
+
+TEST(it_speaks_ipv6)
+{
+    struct both b;
+
+    both_init(&b);
+    b.config.host = "::1";
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_serve(&b, NULL);
+    both_client(&b);
+    CHECK_OK(syncline_lan_client_connect(b.c, "::1", b.port));
+    check_request(&b, "SYNC_REQUEST", NULL, "success");
+    both_free(&b);
+}
