@@ -134,6 +134,7 @@ static void do_put(struct world *w, struct happening *h)
         "{\"op\":\"put\",\"space\":\"" BOUND_SPACE "\",\"key\":\"" BOUND_KEY
         "\",\"if_context\":");
     json_print_string(&b, buf_slice(&f->context), false);
+    buf_put_str(&b, f->unseen ? ",\"unseen\":true" : "");
     buf_put_str(&b, ",\"value\":");
     buf_put_slice(&b, buf_slice(&f->asked));
     buf_put_str(&b, "}");
@@ -230,6 +231,7 @@ static void carry_out(struct machine *m, const struct binding_effect *fx)
     case BINDING_FX_PUT:
         sim_file_set(&f->asked, fx->text);
         sim_file_set(&f->context, fx->context);
+        f->unseen = fx->unseen;
         soon(m, FAST_US, do_put, 0);
         break;
     case BINDING_FX_WRITE:

@@ -34,7 +34,7 @@ struct sim_file {
     struct buf record, backup;
     /* What the machine has asked for. */
     struct buf asked, expected, context;
-    bool asked_exists;
+    bool asked_exists, unseen;
     uint64_t timer_us;
     uint64_t quiet_us; /* when it began to be busy */
     bool touched;

@@ -396,9 +396,9 @@ static int on_put(struct binding *b, const struct binding_event *ev)
     b->doing = NOTHING;
     b->due = true;
     b->item_stale = true;
-    if (ev->rc == SYNCLINE_OK)
+    if (ev->rc == SYNCLINE_OK && !b->partly)
         return agree(b);
-    if (ev->rc == SYNCLINE_ECONFLICT)
+    if (ev->rc == SYNCLINE_OK || ev->rc == SYNCLINE_ECONFLICT)
         return SYNCLINE_OK;
     binding_set_trouble(b, BINDING_FILE_REFUSED, ev->why);
     try_again(b);

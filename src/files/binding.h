@@ -93,7 +93,9 @@ enum binding_effect_type {
     BINDING_FX_READ,   /* answer READ, GONE or BARRED */
     BINDING_FX_GET,    /* answer ITEM */
     BINDING_FX_PUT,    /* text: the document, if the item's context is this
-                        ("": there is none); answer PUT once it is durable */
+                        ("": there is none); unseen: fields of it, written by
+                        somebody who had not seen the item; answer PUT once it
+                        is durable */
     BINDING_FX_SAVE,   /* text: the record, durable before what follows */
     BINDING_FX_WRITE,  /* text, at once or not at all, if the file says expected
                         (exists false: if there is none), then durable; answer
@@ -121,7 +123,7 @@ enum binding_trouble {
 struct binding_effect {
     enum binding_effect_type type;
     struct slice text, context, expected; /* valid until the next step */
-    bool exists, reverted;
+    bool exists, reverted, unseen;
     enum binding_trouble trouble;
 };
 

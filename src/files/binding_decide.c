@@ -64,7 +64,7 @@ static int start_write(struct view *v, enum errand errand, struct slice text,
     return SYNCLINE_OK;
 }
 
-static int start_put(struct view *v, const struct json *doc)
+static int start_put(struct view *v, const struct json *doc, bool unseen)
 {
     struct binding *b = v->b;
     struct binding_effect *fx;
@@ -77,6 +77,7 @@ static int start_put(struct view *v, const struct json *doc)
     fx = binding_emit(b, BINDING_FX_PUT);
     fx->text = buf_slice(&b->out);
     fx->context = buf_slice(&b->context);
+    fx->unseen = unseen;
     return SYNCLINE_OK;
 }
 
@@ -233,13 +234,73 @@ static int put_back(struct view *v, bool *done)
     return rc == SYNCLINE_OK ? rc : refuse(v, BINDING_WRITE_FAILED, rc, &why);
 }
 
-/* What the item would be with what the file says and `base` did not. */
+/* What is to be put, and as what. */
+struct said {
+    const struct json *whole; /* what the item would be with all of it */
+    const struct json *put;   /* NULL: nothing */
+    bool partly, unseen;
+};
+
+/* First what nobody else has changed; then, by itself, what somebody has: who
+ * saved the file had not seen that, and whichever loses is a conflict. A
+ * setting that is gone from the file, and that somebody has changed, stays. */
+static int part(struct view *v, struct said *out, const struct json *base,
+    const struct leaves *patch)
+{
+    struct leaves theirs, free, contested, set = { 0 };
+    struct json *doc;
+    int rc = diff(&theirs, base, v->theirs, v->a);
+
+    if (rc == SYNCLINE_OK)
+        rc = diff_part(&free, &contested, patch, &theirs, v->a);
+    if (rc == SYNCLINE_OK)
+        rc = diff_apply(&doc, v->item, &free, v->a);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    out->partly = contested.n > 0;
+    out->put = doc;
+    if (!json_equal(doc, v->item))
+        return SYNCLINE_OK;
+    out->put = NULL;
+    out->partly = false;
+    set.e = contested.e;
+    for (uint32_t i = 0; i < contested.n; i++)
+        if (contested.e[i].value.ptr != NULL)
+            set.e[set.n++] = contested.e[i];
+    if (set.n == 0)
+        return SYNCLINE_OK;
+    rc = diff_apply(&doc, NULL, &set, v->a);
+    out->put = doc;
+    out->unseen = true;
+    return rc;
+}
+
+/* Valid by itself, and still valid where others have changed it. */
+static int check_said(
+    struct view *v, const struct said *said, struct errmsg *why)
+{
+    struct errmsg wrong = { "" };
+    struct json *seen;
+    int rc = binding_check(v->b, v->file, why);
+
+    if (rc == SYNCLINE_OK)
+        rc = binding_keep_local(&seen, v->b, said->whole, v->file, why);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = binding_check(v->b, seen, &wrong);
+    return rc == SYNCLINE_OK
+        ? rc
+        : errmsg_set(
+              why, rc, "with what others have changed: %.400s", wrong.text);
+}
+
+/* What the file says and `base` did not. */
 static int publish(struct view *v, const struct json *base,
     const struct json *ours, bool *done)
 {
     struct errmsg why = { "" };
-    const struct json *doc = ours;
-    struct json *merged, *seen;
+    struct said said = { .whole = ours, .put = ours };
+    struct json *whole;
     struct leaves patch;
     int rc = SYNCLINE_OK;
 
@@ -248,27 +309,21 @@ static int publish(struct view *v, const struct json *base,
         if (rc == SYNCLINE_OK && patch.n == 0)
             return SYNCLINE_OK;
         if (rc == SYNCLINE_OK)
-            rc = diff_apply(&merged, v->item, &patch, v->a);
-        if (rc == SYNCLINE_OK && json_equal(merged, v->item))
+            rc = diff_apply(&whole, v->item, &patch, v->a);
+        if (rc == SYNCLINE_OK && json_equal(whole, v->item))
             return SYNCLINE_OK; /* others have said so, too */
-        doc = merged;
+        said.whole = whole;
+        if (rc == SYNCLINE_OK)
+            rc = part(v, &said, base, &patch);
+        if (rc == SYNCLINE_OK && said.put == NULL)
+            return SYNCLINE_OK;
     }
     *done = true;
-    /* Valid by itself, and still valid where others have changed it. */
     if (rc == SYNCLINE_OK)
-        rc = binding_check(v->b, v->file, &why);
+        rc = check_said(v, &said, &why);
     if (rc == SYNCLINE_OK)
-        rc = binding_keep_local(&seen, v->b, doc, v->file, &why);
-    if (rc == SYNCLINE_OK) {
-        struct errmsg wrong = { "" };
-
-        rc = binding_check(v->b, seen, &wrong);
-        if (rc != SYNCLINE_OK)
-            errmsg_set(
-                &why, rc, "with what others have changed: %.400s", wrong.text);
-    }
-    if (rc == SYNCLINE_OK)
-        rc = start_put(v, doc);
+        rc = start_put(v, said.put, said.unseen);
+    v->b->partly = said.partly;
     return rc == SYNCLINE_OK ? rc : refuse(v, BINDING_FILE_REFUSED, rc, &why);
 }
 

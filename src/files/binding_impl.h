@@ -40,6 +40,7 @@ struct binding {
     struct buf item, context;
     char flaw[ERRMSG_MAX]; /* what forbids to take it; "": nothing does */
     bool item_stale;
+    bool partly; /* what is being put is not all that the file says */
 
     bool has_base, has_next;
     struct buf base; /* text of the file when the two last agreed */

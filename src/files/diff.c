@@ -78,6 +78,84 @@ int diff_apply(struct json **out, const struct json *doc,
     return rc == SYNCLINE_EMALFORMED ? SYNCLINE_EINVAL : rc;
 }
 
+/* ---- two patches of one document ---- */
+
+/* The first leaf at path or behind it. */
+static uint32_t first_from(const struct leaves *l, struct slice path)
+{
+    uint32_t low = 0, high = l->n;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (path_cmp(l->e[middle].path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Nothing can stand below it. An empty object hides nothing. */
+static bool hides(const struct leaf *e)
+{
+    return e->value.ptr != NULL && !value_is_empty_object(e->value);
+}
+
+static bool is_hidden(const struct leaves *l, struct slice path)
+{
+    while (path.len > 0) {
+        uint32_t at;
+
+        do
+            path.len--;
+        while (path.len > 0 && path.ptr[path.len] != '/');
+        at = first_from(l, path);
+        if (at < l->n && slice_eq(l->e[at].path, path) && hides(&l->e[at]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_contested(const struct leaf *e, const struct leaves *theirs)
+{
+    uint32_t at = first_from(theirs, e->path);
+
+    if (at < theirs->n && slice_eq(theirs->e[at].path, e->path)) {
+        const struct slice other = theirs->e[at++].value;
+
+        if ((other.ptr == NULL) != (e->value.ptr == NULL) ||
+            !slice_eq(other, e->value))
+            return true;
+    }
+    for (; hides(e) && at < theirs->n; at++) {
+        if (!path_is_above(e->path, theirs->e[at].path))
+            break;
+        if (theirs->e[at].value.ptr != NULL)
+            return true;
+    }
+    return is_hidden(theirs, e->path);
+}
+
+int diff_part(struct leaves *free, struct leaves *contested,
+    const struct leaves *patch, const struct leaves *theirs, struct arena *a)
+{
+    const size_t bytes = (patch->n + 1) * sizeof *patch->e;
+
+    *free = (struct leaves){ .e = arena_alloc(a, bytes), .cap = patch->n + 1 };
+    *contested =
+        (struct leaves){ .e = arena_alloc(a, bytes), .cap = patch->n + 1 };
+    if (free->e == NULL || contested->e == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < patch->n; i++) {
+        struct leaves *to =
+            is_contested(&patch->e[i], theirs) ? contested : free;
+
+        to->e[to->n++] = patch->e[i];
+    }
+    return SYNCLINE_OK;
+}
+
 void diff_put_pointers(struct buf *b, const struct leaves *patch)
 {
     buf_put_u8(b, '[');

@@ -24,6 +24,11 @@ NODISCARD int diff(struct leaves *out, const struct json *before,
 NODISCARD int diff_apply(struct json **out, const struct json *doc,
     const struct leaves *patch, struct arena *a);
 
+/* Parts a patch: free is what `theirs`, another patch of the same document,
+ * leaves alone or says likewise; contested what both change. ENOMEM. */
+NODISCARD int diff_part(struct leaves *free, struct leaves *contested,
+    const struct leaves *patch, const struct leaves *theirs, struct arena *a);
+
 /* Appends the pointers of what changed as a JSON array of strings; arrays
  * change as a whole. */
 void diff_put_pointers(struct buf *b, const struct leaves *patch);

@@ -126,8 +126,9 @@ static int was_told(struct node *n, const struct space *sp, struct slice key,
 /* Beyond what either had, so that both take what has become of it. */
 static uint64_t version_beyond(const struct item *it, const struct foreign *f)
 {
-    return item_next_version(
-        it->version > f->version ? it->version : f->version);
+    const uint64_t theirs = f != NULL ? f->version : 0;
+
+    return item_next_version(it->version > theirs ? it->version : theirs);
 }
 
 /* The end of its life, by somebody who had seen nothing of it. */

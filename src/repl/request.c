@@ -165,7 +165,9 @@ static int write_one(struct asking *q, struct space *sp, struct slice key,
     const struct json *doc)
 {
     const struct json *as = json_get(q->args, "as");
-    struct write_op op = { .key = key, .doc = doc };
+    struct write_op op = { .key = key,
+        .doc = doc,
+        .unseen = json_get_bool(q->args, "unseen", false) };
     struct write_result result;
     struct foreign whose;
     int rc = doc != NULL ? check_depth(q, sp, key, doc) : SYNCLINE_OK;

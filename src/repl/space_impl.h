@@ -361,6 +361,7 @@ struct write_op {
     const struct json *doc;   /* NULL: delete */
     const struct foreign *as; /* NULL: ourselves */
     bool only_new;            /* what is there stays */
+    bool unseen; /* doc is by somebody who had not seen what stands */
 };
 
 struct write_result {

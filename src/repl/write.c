@@ -44,6 +44,17 @@ int write_check_size(const struct space *sp, struct slice key,
         SLICE_FMT(sp->name), SLICE_FMT(key), bytes, VALUE_MAX);
 }
 
+/* What was joined is part of a document: what has become of it counts. */
+static int check_joined(struct node *n, struct space *sp,
+    const struct write_op *op, struct errmsg *why)
+{
+    struct stored st;
+    int rc = item_load(n, sp, op->key, &st);
+
+    return rc == SYNCLINE_OK ? schemas_check_item(n, sp, op->key, &st.item, why)
+                             : rc;
+}
+
 static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     const struct author *by, struct write_result *out, struct errmsg *why)
 {
@@ -61,16 +72,19 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     before = size_of(&st.item);
     if (op->as != NULL)
         rc = foreign_author(n, sp, op->as, &st.item, &self, &apart, why);
+    else
+        apart = op->unseen && st.was_alive;
     if (rc == SYNCLINE_OK && op->doc != NULL && !st.was_alive)
         rc = standing_may_make(n, sp, op->key, why);
-    if (rc == SYNCLINE_OK && op->doc != NULL)
+    if (rc == SYNCLINE_OK && op->doc != NULL && !(apart && op->unseen))
         rc = schemas_check(n, sp, op->key, op->doc, why);
     if (rc != SYNCLINE_OK)
         return rc;
     if (apart) {
         rc = foreign_join(n, sp, op, &self, &st, &wrote);
         out->changed += wrote;
-        return rc;
+        return rc == SYNCLINE_OK && op->unseen ? check_joined(n, sp, op, why)
+                                               : rc;
     }
     rc = op->doc != NULL ? item_put(&st.item, op->doc, &self, &wrote, &n->step)
                          : item_delete(&st.item, &self, &wrote, &n->step);

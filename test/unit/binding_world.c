@@ -39,6 +39,20 @@ static void do_get(
     ev->context = slice_str(context);
 }
 
+static void merge(struct buf *to, struct slice patch)
+{
+    struct arena a = { 0 };
+    struct json *doc, *more;
+
+    CHECK_OK(json_parse(&doc, buf_slice(to), JSON_STRICT, &a, NULL));
+    CHECK_OK(json_parse(&more, patch, JSON_STRICT, &a, NULL));
+    doc = json_merge_patch(doc, more, &a);
+    buf_clear(to);
+    json_print(to, doc, JSON_CANONICAL);
+    CHECK_OK(buf_status(to));
+    arena_free(&a);
+}
+
 static void do_put(struct binding_world *w, const struct binding_effect *fx,
     struct binding_event *ev)
 {
@@ -56,9 +70,13 @@ static void do_put(struct binding_world *w, const struct binding_effect *fx,
     if (ev->rc != SYNCLINE_OK)
         return;
     w->puts++;
+    w->unseen += fx->unseen;
     w->has_item = true;
     w->context++;
-    set(&w->item, fx->text);
+    if (!fx->unseen)
+        set(&w->item, fx->text);
+    else if (!w->loses) /* then a policy lets what stands stand */
+        merge(&w->item, fx->text);
 }
 
 static void do_write(struct binding_world *w, const struct binding_effect *fx,

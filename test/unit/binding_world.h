@@ -21,10 +21,11 @@ struct binding_world {
     struct buf item;
     unsigned context;
     /* What it was asked for. */
-    unsigned reads, puts, writes, keeps, runs, saves;
+    unsigned reads, puts, unseen, writes, keeps, runs, saves;
     struct buf record, ran;
     /* What it is answered; 0: as it is. */
     int put_rc, write_rc, run_rc;
+    bool loses; /* what is put unseen, against what stands */
     /* In that many steps (1: the next) memory runs out, after so many
      * allocations. */
     unsigned fails_in, fails_after;

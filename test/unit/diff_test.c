@@ -218,3 +218,51 @@ TEST(what_no_item_can_hold_is_refused)
     CHECK_INT(diff(&patch, NULL, doc, &a), SYNCLINE_ELIMIT);
     arena_free(&a);
 }
+
+/* What of the first is contested by the second: patches of {"a":1,"o":{"x":1},
+ * "l":[1]}. */
+static const struct {
+    const char *ours, *theirs, *contested;
+} contests[] = {
+    { "{\"a\":2,\"o\":{\"x\":1},\"l\":[1]}",
+        "{\"a\":1,\"o\":{\"x\":2},\"l\":[1]}", "" },
+    { "{\"a\":2,\"o\":{\"x\":1},\"l\":[1]}",
+        "{\"a\":2,\"o\":{\"x\":1},\"l\":[1]}", "" },
+    { "{\"a\":2,\"o\":{\"x\":1},\"l\":[1]}",
+        "{\"a\":3,\"o\":{\"x\":1},\"l\":[1]}", "/a=2" },
+    { "{\"o\":{\"x\":1},\"l\":[1]}", "{\"a\":3,\"o\":{\"x\":1},\"l\":[1]}",
+        "/a-" },
+    { "{\"o\":{\"x\":1},\"l\":[1]}", "{\"o\":{\"x\":1},\"l\":[1]}", "" },
+    { "{\"a\":1,\"o\":{\"x\":1},\"l\":[1,2]}",
+        "{\"a\":1,\"o\":{\"x\":1},\"l\":[1,3]}", "/l=[1,2]" },
+    { "{\"a\":1,\"o\":{\"x\":1,\"y\":1},\"l\":[1]}",
+        "{\"a\":1,\"o\":{\"x\":1,\"z\":1},\"l\":[1]}", "" },
+    { "{\"a\":1,\"o\":7,\"l\":[1]}",
+        "{\"a\":1,\"o\":{\"x\":1,\"z\":1},\"l\":[1]}", "/o=7" },
+    { "{\"a\":1,\"o\":{\"x\":1,\"z\":1},\"l\":[1]}",
+        "{\"a\":1,\"o\":7,\"l\":[1]}", "/o/z=1" },
+    { "{\"a\":1,\"o\":{},\"l\":[1]}",
+        "{\"a\":1,\"o\":{\"x\":1,\"z\":1},\"l\":[1]}", "" },
+};
+
+TEST(what_both_change_is_contested)
+{
+    for (size_t i = 0; i < ARRAY_N(contests); i++) {
+        struct arena a = { 0 };
+        struct json *base =
+            json_of(SLICE_LIT("{\"a\":1,\"o\":{\"x\":1},\"l\":[1]}"), &a);
+        struct leaves ours, theirs, free, contested;
+        struct buf got = { 0 };
+
+        CHECK_OK(
+            diff(&ours, base, json_of(slice_str(contests[i].ours), &a), &a));
+        CHECK_OK(diff(
+            &theirs, base, json_of(slice_str(contests[i].theirs), &a), &a));
+        CHECK_OK(diff_part(&free, &contested, &ours, &theirs, &a));
+        CHECK_UINT(free.n + contested.n, ours.n);
+        put_patch(&got, &contested);
+        CHECK_SLICE(buf_slice(&got), contests[i].contested);
+        buf_free(&got);
+        arena_free(&a);
+    }
+}

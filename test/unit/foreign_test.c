@@ -284,3 +284,23 @@ TEST(many_fields_are_one_change_of_the_item)
     buf_free(&b);
     lone_close(&w);
 }
+
+/* Fields of it, by somebody who had not seen what stands. */
+TEST(what_stands_may_be_unseen)
+{
+    struct lone w;
+
+    lone_open(&w);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":1,\"b\":1}}");
+    ask(&w,
+        "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":2},"
+        "\"unseen\":true}");
+    check_shows(&w, "k", "{\"a\":2,\"b\":1}", 2);
+    CHECK_UINT(conflicts(&w).open, 1);
+    ask(&w,
+        "{\"op\":\"put\",\"key\":\"new\",\"value\":{\"a\":2},"
+        "\"unseen\":true}");
+    check_shows(&w, "new", "{\"a\":2}", 1);
+    CHECK_UINT(conflicts(&w).open, 1);
+    lone_close(&w);
+}
