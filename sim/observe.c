@@ -484,7 +484,9 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
             check_unasked(o->world, o->machine, ix);
         /* What is replayed has seen what it had seen when it was first
          * written, or, in a mesh that is new to it, nothing; what a lost
-         * replica wrote is written again by who has seen all that is there. */
+         * replica wrote is written again by who has seen all that is there. So
+         * has who says by its context that it has; the first to write it, and
+         * who says that he has not, had seen nothing. */
         if (!dot_eq(&c->dot, &c->first))
             ledger_inherit_past(
                 o->ledger, ix, item, ledger_find(o->ledger, space, &c->first));
@@ -492,8 +494,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
             ledger_set_past(&o->ledger->changes[ix], item,
                 (!o->leaves ||
                     slice_is(o->ledger->spaces[space].name, "_mesh")) &&
-                        (c->ctx.n > 0 ||
-                            rid_eq(&c->stamp.replica, &c->dot.replica))
+                        (c->ctx.n > 0 || c->birth.n > 0)
                     ? &o->view->items[item].seen
                     : &nothing);
         ledger_set_told(o->ledger, ix, item, c);

@@ -141,7 +141,7 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
         standing_wrote(n, n->txn.batch.ops.len - before);
         rc = space_raise(n, sp, &by.dot);
     }
-    return rc;
+    return rc == SYNCLINE_OK ? resolve_settle(n) : rc;
 }
 
 /* Cells that are there with equal stamp and value are not written again, so

@@ -304,3 +304,22 @@ TEST(what_stands_may_be_unseen)
     CHECK_UINT(conflicts(&w).open, 1);
     lone_close(&w);
 }
+
+/* What a policy makes of a conflict is made at once. */
+TEST(a_conflict_with_what_stands_goes_to_its_policy)
+{
+    struct lone w;
+
+    lone_open(&w);
+    ask(&w,
+        "{\"op\":\"policy_set\",\"space\":\"default\",\"prefix\":\"\","
+        "\"policy\":\"keep-both\"}");
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":1}}");
+    ask(&w,
+        "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":2},"
+        "\"unseen\":true}");
+    check_shows(&w, "k", "{\"a\":2}", 2);
+    CHECK_UINT(space_by_name(w.node, SLICE_LIT("default"))->s.alive, 2);
+    CHECK_UINT(conflicts(&w).open, 0);
+    lone_close(&w);
+}
