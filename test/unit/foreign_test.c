@@ -29,7 +29,7 @@ static int count(void *ctx, struct slice key, struct slice value)
 
     (void)key;
     CHECK_OK(get_conflict_record(&r, &record));
-    c->open += (record.state & CONFLICT_RETURNED) == 0;
+    c->open += (record.state & (CONFLICT_RETURNED | CONFLICT_RESOLVED)) == 0;
     c->returned += (record.state & CONFLICT_RETURNED) != 0;
     return SYNCLINE_OK;
 }
