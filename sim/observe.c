@@ -484,9 +484,8 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
             check_unasked(o->world, o->machine, ix);
         /* What is replayed has seen what it had seen when it was first
          * written, or, in a mesh that is new to it, nothing; what a lost
-         * replica wrote is written again by who has seen all that is there. So
-         * has who says by its context that it has; the first to write it, and
-         * who says that he has not, had seen nothing. */
+         * replica wrote is written again by who has seen all that is there.
+         * Without a context nothing was seen. */
         if (!dot_eq(&c->dot, &c->first))
             ledger_inherit_past(
                 o->ledger, ix, item, ledger_find(o->ledger, space, &c->first));

@@ -114,8 +114,8 @@ static bool ask(struct bound_file *f, const struct binding_effect *fx)
         else if (json_add(v, SLICE_LIT("value"), doc) == NULL ||
             json_add(v, SLICE_LIT("if_context"),
                 json_new_str(&a, fx->context)) == NULL ||
-            json_add(v, SLICE_LIT("unseen"),
-                json_new_bool(&a, fx->unseen)) == NULL)
+            json_add(v, SLICE_LIT("unseen"), json_new_bool(&a, fx->unseen)) ==
+                NULL)
             v = NULL;
     }
     if (v != NULL)

@@ -101,66 +101,6 @@ static int check_depth(struct asking *q, struct space *sp, struct slice key,
         SLICE_FMT(key), JSON_DEPTH_MAX);
 }
 
-#define CONTEXT_LEN 16 /* bytes of the print of a context */
-
-/* What an item has seen, in few digits: it is another one after each change,
- * and the same wherever the same has been seen. */
-static int context_print(
-    const struct node *n, const struct item *it, char out[2 * CONTEXT_LEN + 1])
-{
-    uint8_t sum[SHA256_LEN] = { 0 };
-    struct slice print;
-    struct buf b = { 0 };
-    int rc;
-
-    put_varint(&b, it->length);
-    put_vv(&b, &it->ctx);
-    print = buf_slice(&b);
-    rc = buf_status(&b);
-    if (rc == SYNCLINE_OK)
-        rc = n->opt.crypto->hash(n->opt.crypto->self, sum, &print, 1);
-    buf_free(&b);
-    hex_encode(out, SLICE(sum, CONTEXT_LEN));
-    return rc;
-}
-
-static int changed_since(
-    struct asking *q, const struct space *sp, struct slice key, const char *how)
-{
-    return errmsg_set(&q->why, SYNCLINE_ECONFLICT,
-        "%.*s/%.*s: %s; read it again, then decide", SLICE_FMT(sp->name),
-        SLICE_FMT(key), how);
-}
-
-/* `if_context`: what `get` has told, "*" (there is one) or "" (there is none).
- */
-static int check_context(struct asking *q, struct space *sp, struct slice key)
-{
-    const struct json *want = json_get(q->args, "if_context");
-    char now[2 * CONTEXT_LEN + 1];
-    struct stored st;
-    int rc;
-
-    if (want == NULL)
-        return SYNCLINE_OK;
-    if (want->type != JSON_STRING)
-        return errmsg_set(&q->why, SYNCLINE_EINVAL,
-            "if_context: not a string as `get` tells one");
-    rc = item_read(q->n, sp, key, &st);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (!st.was_alive)
-        return want->s.len == 0
-            ? SYNCLINE_OK
-            : changed_since(q, sp, key, "there is no such item any more");
-    if (want->s.len == 0)
-        return changed_since(q, sp, key, "there is such an item already");
-    rc = context_print(q->n, &st.item, now);
-    if (rc != SYNCLINE_OK || slice_is(want->s, "*") || slice_is(want->s, now))
-        return rc;
-    return changed_since(q, sp, key, "somebody else has changed it");
-}
-
 static int write_one(struct asking *q, struct space *sp, struct slice key,
     const struct json *doc)
 {
@@ -177,7 +117,8 @@ static int write_one(struct asking *q, struct space *sp, struct slice key,
         op.as = &whose;
     }
     if (rc == SYNCLINE_OK)
-        rc = check_context(q, sp, key);
+        rc = context_check(
+            q->n, sp, key, json_get(q->args, "if_context"), &q->why);
     if (rc == SYNCLINE_OK)
         rc = write_local(q->n, sp, &op, 1, &result, &q->why);
     if (rc == SYNCLINE_OK)
@@ -263,7 +204,8 @@ static int on_del(struct asking *q)
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
     if (rc == SYNCLINE_OK)
-        rc = check_context(q, sp, key);
+        rc = context_check(
+            q->n, sp, key, json_get(q->args, "if_context"), &q->why);
     if (rc == SYNCLINE_OK)
         rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK && !st.was_alive)
@@ -328,7 +270,7 @@ static void put_author(const struct node *n, struct buf *b,
 
 static int on_get(struct asking *q)
 {
-    char context[2 * CONTEXT_LEN + 1];
+    char context[CONTEXT_TEXT_LEN + 1];
     struct buf b = { 0 };
     struct stored st;
     struct space *sp = NULL;

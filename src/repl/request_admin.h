@@ -20,6 +20,19 @@ NODISCARD int admin_reply_durable(
 NODISCARD int admin_find_space(
     struct admin *q, struct slice name, struct space **out);
 
+/* ---- request_context.c ---- */
+
+#define CONTEXT_TEXT_LEN 32
+
+/* What an item has seen, in few digits: it is another one after each change,
+ * and the same wherever the same has been seen. */
+NODISCARD int context_print(const struct node *n, const struct item *it,
+    char out[CONTEXT_TEXT_LEN + 1]);
+/* `if_context`: what `get` has told, "*" (there is one), "" (there is none), or
+ * NULL. ECONFLICT: it is another by now. */
+NODISCARD int context_check(struct node *n, struct space *sp, struct slice key,
+    const struct json *want, struct errmsg *why);
+
 /* ---- request_conflict.c ---- */
 
 struct found_conflict {
