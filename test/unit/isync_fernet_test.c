@@ -125,6 +125,32 @@ TEST(nothing_that_was_changed_is_opened)
     }
 }
 
+/* Signed as it must be, but of another version. */
+TEST(another_version_is_no_token)
+{
+    const uint8_t iv[FERNET_IV_LEN] = { 1 };
+    uint8_t raw[73];
+    struct fernet_key key;
+    struct buf b = { 0 }, open = { 0 };
+
+    CHECK_OK(fernet_key_of_token(&key, TOKEN));
+    CHECK_OK(fernet_seal(&b, &key, 5, iv, SLICE_LIT("x")));
+    CHECK_OK(base64url_decode(raw, sizeof raw, SLICE(b.ptr, b.len - 2)));
+    for (int version = 0x80; version <= 0x81; version++) {
+        raw[0] = (uint8_t)version;
+        CHECK_OK(crypto_hmac_sha256(raw + sizeof raw - SHA256_LEN,
+            SLICE(key.sign, sizeof key.sign),
+            SLICE(raw, sizeof raw - SHA256_LEN)));
+        buf_clear(&b);
+        put_base64url(&b, SLICE(raw, sizeof raw));
+        buf_put_str(&b, "==");
+        CHECK_INT(fernet_open(&open, &key, buf_slice(&b), NULL),
+            version == 0x80 ? SYNCLINE_OK : SYNCLINE_EMALFORMED);
+    }
+    buf_free(&b);
+    buf_free(&open);
+}
+
 TEST(blocks_that_are_none_are_refused)
 {
     const uint8_t key[CBC_KEY_LEN] = { 1 }, iv[CBC_BLOCK_LEN] = { 2 };

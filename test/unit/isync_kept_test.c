@@ -1,10 +1,11 @@
 /* What an iSync node keeps: on disk, of others, and when memory runs out. */
 #include "faces/isync/held.h"
-#include "faces/isync/packet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/prng.h"
+#include "faces/isync/packet.h"
 #include "unit/check.h"
 #include "unit/isync_vectors.h"
 #include "unit/isync_world.h"
@@ -13,11 +14,78 @@
 
 /* ---- what is kept on disk ---- */
 
+static struct isync_state *new_state(const char *node)
+{
+    struct isync_state *s = NULL;
+
+    CHECK_OK(isync_state_new(&s, node));
+    return s;
+}
+
+static struct isync_stamp random_stamp(struct prng *p)
+{
+    struct isync_stamp s = { .is_int = prng_one_in(p, 3) };
+
+    if (s.is_int) {
+        s.i = (int64_t)(prng_next(p) >> prng_below(p, 60)) | 1;
+        return s;
+    }
+    do {
+        uint64_t bits = prng_next(p);
+
+        if (prng_one_in(p, 2))
+            s.d = 1.7e9 + (double)(bits >> 20) / 3e4;
+        else
+            memcpy(&s.d, &bits, sizeof s.d);
+    } while (!(s.d > -1e308 && s.d < 1e308) || s.d == 0);
+    return s;
+}
+
+TEST(stamps_are_saved_and_sent_bit_for_bit)
+{
+    for (uint64_t seed = 0; seed < 2000; seed++) {
+        struct prng p = { seed };
+        struct arena a = { 0 };
+        struct isync_state *s = new_state("A"), *back = new_state("A"), *far;
+        struct isync_change c = { .key = SLICE_LIT("k"),
+            .node = SLICE_LIT("B"),
+            .stamp = random_stamp(&p),
+            .value = isync_json(&a, "1") };
+        struct isync_register r;
+        struct isync_merged done;
+        struct isync_cut cut = { 0 };
+        struct buf b = { 0 };
+        struct json *v = NULL;
+
+        CHECK_OK(isync_state_take(s, &c, 0, WORLD_WALL_US, NULL));
+        CHECK_OK(isync_state_save(s, &b));
+        CHECK_OK(json_parse(&v, buf_slice(&b), JSON_TOLERANT, &a, NULL));
+        CHECK_OK(isync_state_load(back, v, NULL));
+        CHECK_OK(isync_state_get(back, SLICE_LIT("k"), &r));
+        CHECK(r.stamp.is_int == c.stamp.is_int);
+        CHECK(memcmp(&r.stamp.d, &c.stamp.d, 8) == 0);
+        far = new_state("C");
+        v = isync_state_export(back, &cut, &a);
+        CHECK_OK(
+            isync_state_merge(far, v, 0, WORLD_WALL_US, NULL, &done, NULL));
+        CHECK_OK(isync_state_get(far, SLICE_LIT("k"), &r));
+        CHECK(r.stamp.is_int == c.stamp.is_int);
+        CHECK(memcmp(&r.stamp.d, &c.stamp.d, 8) == 0);
+        buf_free(&b);
+        isync_state_free(s);
+        isync_state_free(back);
+        isync_state_free(far);
+        arena_free(&a);
+    }
+}
+
 TEST(a_node_goes_on_from_what_was_saved)
 {
     struct world w = { 0 };
     int a = world_add(&w, "a", NULL, true), b = world_add(&w, "b", "t", false);
     int back = world_add(&w, "a2", NULL, true);
+    int third = world_add(&w, "a3", NULL, true);
+    struct arena mem = { 0 };
     struct buf first = { 0 }, again = { 0 };
     uint64_t x;
 
@@ -25,6 +93,7 @@ TEST(a_node_goes_on_from_what_was_saved)
     x = world_link(&w, -1, a);
     world_put(&w, a, THEME, "'dark'");
     world_put(&w, b, "config._id.sealed", "1");
+    world_put(&w, a, "config.r.kind", "'x_id'");
     world_say(&w, x, a, "sync_data",
         "[{'source_node':'p','timestamp':5,'data':{'config':{'_id':{"
         "'id':'_id','x':[1e300,-0.0,123456789012345678901234567890]}}}}]");
@@ -33,13 +102,20 @@ TEST(a_node_goes_on_from_what_was_saved)
     CHECK_OK(isync_mesh_load(w.nodes[back].mesh, buf_slice(&first), NULL));
     CHECK_OK(isync_mesh_save(w.nodes[back].mesh, &again));
     CHECK_UINT(isync_mesh_counts(w.nodes[back].mesh)->held, 1);
+    /* That a record has an `_id` somewhere is known again. */
+    CHECK_OK(isync_mesh_put(w.nodes[back].mesh, SLICE_LIT("config.r.other"),
+        isync_json(&mem, "1"), NULL, 1, true, world_now(&w)));
+    CHECK_OK(isync_mesh_load(w.nodes[third].mesh, buf_slice(&first), NULL));
+    buf_clear(&again);
+    CHECK_OK(isync_mesh_save(w.nodes[third].mesh, &again));
     /* All but whose it is. */
     CHECK_BYTES(slice_from(buf_slice(&again),
-                    strlen("{\"format\": 1,\n\"state\": {\"node_id\": \"a2\"")),
+                    strlen("{\"format\": 1,\n\"state\": {\"node_id\": \"a3\"")),
         slice_from(buf_slice(&first),
             strlen("{\"format\": 1,\n\"state\": {\"node_id\": \"a\"")));
     buf_free(&first);
     buf_free(&again);
+    arena_free(&mem);
     world_free(&w);
 }
 
@@ -47,6 +123,8 @@ TEST(what_was_not_saved_by_us_is_refused)
 {
     static const char *const bad[] = { "", "{", "[]", "{}", "{'format':1}",
         "{'format':1,'state':{}}", "{'format':2,'state':{}}",
+        ("{'format':2,'state':{'node_id':'a','vector_clock':{},'lww_registers':"
+         "{},'deleted_keys':{'elements':[]}}}"),
         ("{'format':1,'state':{'node_id':'a','vector_clock':{},'lww_registers':"
          "{'k':1},'deleted_keys':{'elements':[]}}}"),
         ("{'format':1,'state':{'node_id':'a','vector_clock':{},'lww_registers':"
@@ -171,6 +249,52 @@ static struct json *foreign(struct arena *a)
     return packet;
 }
 
+/* Many links at once: they are told all one after the other. */
+static uint64_t told;
+
+static void count_emit(
+    void *ctx, uint64_t link, const char *name, const struct json *arg)
+{
+    (void)ctx;
+    (void)link;
+    (void)arg;
+    told += strcmp(name, "sync_data") == 0;
+}
+
+TEST(many_who_want_all_wait_for_each_other)
+{
+    struct isync_mesh_options opt = quiet;
+    struct isync_time now = { WORLD_WALL_US, SEC };
+    struct isync_mesh *m = NULL;
+    struct arena a = { 0 };
+
+    opt.port.emit = count_emit;
+    CHECK_OK(isync_mesh_new(&m, &opt));
+    for (uint64_t link = 1; link <= 200; link++) {
+        char arg[40];
+
+        (void)snprintf(arg, sizeof arg, "[{'node_id':'n%d'}]", (int)link);
+        CHECK_OK(isync_mesh_open(m, link, true, now));
+        isync_mesh_event(
+            m, link, SLICE_LIT("peer_handshake"), isync_json(&a, arg), now);
+    }
+    now.mono_us += 3 * SEC;
+    told = 0;
+    isync_mesh_push(m, now);
+    CHECK(told > 10 && told < 60);
+    for (int i = 0; i < 1000 && isync_mesh_deadline(m) < 20 * SEC; i++) {
+        now.mono_us = isync_mesh_deadline(m);
+        isync_mesh_tick(m, now);
+    }
+    CHECK_UINT(told, 200);
+    for (uint64_t link = 1; link <= 200; link++)
+        isync_mesh_close(m, link);
+    for (uint64_t link = 1; link <= ISYNC_LINKS_MAX; link++)
+        CHECK_OK(isync_mesh_open(m, link, true, now));
+    isync_mesh_free(m);
+    arena_free(&a);
+}
+
 static void add_event(
     struct json *all, const char *event, struct json *arg, struct arena *a)
 {
@@ -278,7 +402,10 @@ TEST(parts_are_kept_until_all_has_come_anew)
     CHECK_UINT(isync_held_n(h), 3);
     CHECK_OK(hold_part(h, 8, 200, 1, false)); /* in its own place */
     CHECK_UINT(isync_held_n(h), 3);
-    CHECK_OK(hold(h, "a", 9, "whole again", 0, 1));
+    CHECK_OK(hold_part(h, 20, 300, 1, false));
+    CHECK_OK(hold_part(h, 10, 250, 1, true)); /* late: what is newer stays */
+    CHECK_UINT(isync_held_n(h), 3);
+    CHECK_OK(hold(h, "a", 29, "whole again", 0, 1));
     CHECK_UINT(isync_held_n(h), 2);
     isync_held_free(h);
 }
@@ -327,6 +454,13 @@ TEST(held_packets_are_bounded)
     CHECK(isync_held_n(h) <= ISYNC_HELD_MAX);
     isync_held_at(h, 0, &p);
     CHECK(p.text.len > 0);
+    /* What was replaced takes no room. */
+    CHECK_OK(hold(h, "small", 1, "stays", 0, 20000));
+    for (int i = 0; i < 20; i++) {
+        large[1] = (char)('a' + i);
+        CHECK_OK(hold(h, "l9", 2 + i, large, 0, 20001));
+    }
+    CHECK_INT(hold(h, "small", 0, "is older", 0, 20002), SYNCLINE_EEXIST);
     free(large);
     isync_held_free(h);
 }

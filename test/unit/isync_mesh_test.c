@@ -373,6 +373,8 @@ TEST(a_node_without_the_token_passes_on_what_it_cannot_read)
     CHECK_SLICE(world_value(&w, c, THEME), "");
     CHECK_UINT(isync_mesh_counts(w.nodes[b].mesh)->held, 2);
     CHECK_UINT(isync_mesh_counts(w.nodes[b].mesh)->merged, 0);
+    CHECK_UINT(isync_mesh_counts(w.nodes[a].mesh)->echoes, 0);
+    CHECK_UINT(w.nodes[a].parts + w.nodes[c].parts, 0);
     world_free(&w);
 }
 
@@ -523,8 +525,11 @@ TEST(a_large_state_goes_in_packets_that_an_original_takes)
 
     put_large(&w, a, 25);
     world_link(&w, b, a);
+    world_run(&w, 150 * MS);
+    CHECK(w.nodes[a].parts > 0 && w.nodes[a].parts <= 2); /* not all at once */
     world_run(&w, 20 * SEC);
     world_check_same(&w);
+    CHECK(w.nodes[a].parts > 3);
     CHECK(w.nodes[a].largest > 100000 && w.nodes[a].largest < 1000000);
     /* From then on only what is new, but for all of it now and then. */
     packets = w.packets;

@@ -150,6 +150,7 @@ TEST(a_path_is_split_at_its_dots)
     CHECK(!isync_path_split(SLICE_LIT("config._id"), &record, &field));
     CHECK(!isync_path_split(SLICE_LIT("config._id."), &record, &field));
     CHECK(!isync_path_split(SLICE_LIT("config..a"), &record, &field));
+    CHECK(!isync_path_split(SLICE_LIT("config.a..b"), &record, &field));
     CHECK(!isync_path_split(SLICE_LIT("peers.a.b"), &record, &field));
 }
 
@@ -302,6 +303,10 @@ TEST(a_record_is_sent_whole_though_one_field_is_new)
     records = isync_records_of(s, part, &a);
     CHECK(json_equal(
         records, isync_json(&a, "{'x_id':{'id':'x_id','a':1,'b':2}}")));
+    /* Each once, and none that nobody takes (y has no `_id`). */
+    cut = (struct isync_cut){ 0 };
+    records = isync_records_of(s, isync_state_export(s, &cut, &a), &a);
+    CHECK_UINT(records->n, 1);
     isync_state_free(s);
     arena_free(&a);
 }
@@ -414,6 +419,26 @@ TEST(who_fails_or_violates_comes_later_and_is_forgiven)
     isync_repute_free(r);
     isync_repute_free(back);
     arena_free(&a);
+}
+
+TEST(a_violation_weighs_more_than_a_failure_and_an_answer_mends_that)
+{
+    struct isync_repute *r = NULL;
+    const struct slice a = SLICE_LIT("http://a"), c = SLICE_LIT("http://c");
+    const uint64_t now = WALL_US;
+
+    CHECK_OK(isync_repute_new(&r));
+    isync_repute_note(r, a, ISYNC_DEED_VIOLATED, 0, now);
+    isync_repute_note(r, c, ISYNC_DEED_FAILED, 0, now);
+    isync_repute_note(r, c, ISYNC_DEED_FAILED, 0, now);
+    check_choice(8, r, now, "http://nameless http://d http://c http://a ");
+    /* A clock that was set back forgives nothing, and condemns nobody. */
+    check_choice(8, r, now - ISYNC_VIOLATION_HALF_US * 20,
+        "http://nameless http://d http://c http://a ");
+    isync_repute_note(r, c, ISYNC_DEED_ANSWERED, 100, now);
+    CHECK(isync_repute_of(r, c, now).failures <= 0);
+    CHECK_UINT(isync_repute_of(r, c, now).latency_us, 100);
+    isync_repute_free(r);
 }
 
 TEST(what_is_known_of_peers_is_bounded)

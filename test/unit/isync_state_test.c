@@ -266,59 +266,6 @@ TEST(merging_in_any_order_and_again_makes_the_same)
     }
 }
 
-static struct isync_stamp random_stamp(struct prng *p)
-{
-    struct isync_stamp s = { .is_int = prng_one_in(p, 3) };
-
-    if (s.is_int) {
-        s.i = (int64_t)(prng_next(p) >> prng_below(p, 60)) | 1;
-        return s;
-    }
-    do {
-        uint64_t bits = prng_next(p);
-
-        if (prng_one_in(p, 2))
-            s.d = 1.7e9 + (double)(bits >> 20) / 3e4;
-        else
-            memcpy(&s.d, &bits, sizeof s.d);
-    } while (!(s.d > -1e308 && s.d < 1e308) || s.d == 0);
-    return s;
-}
-
-TEST(stamps_are_saved_and_sent_bit_for_bit)
-{
-    for (uint64_t seed = 0; seed < 2000; seed++) {
-        struct prng p = { seed };
-        struct arena a = { 0 };
-        struct isync_state *s = state("A"), *back = state("A"), *far;
-        struct isync_change c = { .key = SLICE_LIT("k"),
-            .node = SLICE_LIT("B"),
-            .stamp = random_stamp(&p),
-            .value = isync_json(&a, "1") };
-        struct isync_register r;
-        struct buf b = { 0 };
-        struct json *v = NULL;
-
-        CHECK_OK(isync_state_take(s, &c, 0, NOW_US, NULL));
-        CHECK_OK(isync_state_save(s, &b));
-        CHECK_OK(json_parse(&v, buf_slice(&b), JSON_TOLERANT, &a, NULL));
-        CHECK_OK(isync_state_load(back, v, NULL));
-        CHECK_OK(isync_state_get(back, SLICE_LIT("k"), &r));
-        CHECK(r.stamp.is_int == c.stamp.is_int);
-        CHECK(memcmp(&r.stamp.d, &c.stamp.d, 8) == 0);
-        far = state("C");
-        (void)merge(far, whole(back, &a), NULL);
-        CHECK_OK(isync_state_get(far, SLICE_LIT("k"), &r));
-        CHECK(r.stamp.is_int == c.stamp.is_int);
-        CHECK(memcmp(&r.stamp.d, &c.stamp.d, 8) == 0);
-        buf_free(&b);
-        isync_state_free(s);
-        isync_state_free(back);
-        isync_state_free(far);
-        arena_free(&a);
-    }
-}
-
 /* ---- our own writes ---- */
 
 TEST(a_write_that_has_seen_a_stamp_from_far_ahead_beats_it)
@@ -444,6 +391,7 @@ TEST(a_register_without_a_stamp_is_of_now)
 
     for (size_t i = 0; i < ARRAY_N(stamps); i++) {
         struct isync_state *s = state("A");
+        struct isync_merged again;
         struct isync_register r;
         char text[256];
 
@@ -454,7 +402,11 @@ TEST(a_register_without_a_stamp_is_of_now)
         CHECK_UINT(merge(s, isync_json(&a, text), NULL).registers, 1);
         CHECK_OK(isync_state_get(s, SLICE_LIT("k"), &r));
         CHECK_UINT(isync_stamp_us(&r.stamp), NOW_US);
-        CHECK_UINT(merge(s, isync_json(&a, text), NULL).registers, 0);
+        CHECK_OK(isync_state_merge(
+            s, isync_json(&a, text), 0, NOW_US + 1000, NULL, &again, NULL));
+        CHECK_UINT(again.registers, 0);
+        CHECK_OK(isync_state_get(s, SLICE_LIT("k"), &r));
+        CHECK_UINT(isync_stamp_us(&r.stamp), NOW_US);
         isync_state_free(s);
     }
     arena_free(&a);
@@ -543,6 +495,12 @@ TEST(what_is_too_large_is_left_out_and_nothing_is_cut_short)
     CHECK_INT(
         isync_state_put(s, SLICE_LIT("w"), v, at(1), false), SYNCLINE_ELIMIT);
     CHECK_UINT(isync_state_counts(s).registers, 2);
+    memset(value, '[', ISYNC_VALUE_DEPTH_MAX + 1);
+    memset(value + ISYNC_VALUE_DEPTH_MAX + 1, ']', ISYNC_VALUE_DEPTH_MAX + 1);
+    value[2 * ISYNC_VALUE_DEPTH_MAX + 2] = 0;
+    CHECK_INT(
+        isync_state_put(s, SLICE_LIT("d"), isync_json(&a, value), at(1), false),
+        SYNCLINE_ELIMIT);
     free(key);
     free(value);
     isync_state_free(s);
@@ -567,6 +525,36 @@ TEST(registers_are_bounded_and_what_is_in_can_still_change)
     CHECK_OK(isync_state_put(s, SLICE_LIT("more"), one, at(1), false));
     isync_state_free(s);
     arena_free(&a);
+}
+
+TEST(deletions_are_bounded)
+{
+    struct isync_state *s = state("A");
+    char key[32];
+
+    for (int i = 0; i < ISYNC_DELETED_MAX; i++) {
+        (void)snprintf(key, sizeof key, "k%d", i);
+        CHECK_OK(isync_state_del(s, slice_str(key)));
+    }
+    CHECK_INT(isync_state_del(s, SLICE_LIT("more")), SYNCLINE_ELIMIT);
+    isync_state_free(s);
+}
+
+TEST(what_was_replaced_takes_no_room)
+{
+    struct isync_state *s = state("A");
+    size_t bytes;
+
+    put(s, "k", "0", 1);
+    bytes = isync_state_counts(s).bytes;
+    for (int i = 2; i < 9; i++) {
+        char value[8];
+
+        (void)snprintf(value, sizeof value, "%d", i);
+        put(s, "k", value, i);
+    }
+    CHECK_UINT(isync_state_counts(s).bytes, bytes);
+    isync_state_free(s);
 }
 
 TEST(nodes_of_the_clock_are_bounded_and_our_own_is_always_in)

@@ -51,6 +51,7 @@ static void on_emit(
     CHECK_OK(buf_status(&args));
     if (strcmp(name, "sync_data") == 0) {
         w->packets++;
+        n->parts += json_get(arg, "part") != NULL;
         n->largest = args.len > n->largest ? args.len : n->largest;
     }
     say(w, link, l->called == n - w->nodes, slice_str(name), buf_slice(&args));

@@ -31,6 +31,7 @@ struct world_node {
     bool is_listening;
     uint64_t applied, violations, dirty, drawn;
     size_t largest; /* packet that it has said */
+    uint64_t parts; /* packets that were parts */
 };
 
 /* Number n is link n + 1, at both ends. */
