@@ -1,5 +1,5 @@
 /* cmd_isync.c - iSync nodes: who is connected, and the token that all share. */
-#include "app/cli.h"
+#include "app/cmd_peers.h"
 
 #include "app/private_file.h"
 #include "crypto/crypto.h"
@@ -20,7 +20,7 @@ static struct slice or_dash(struct slice s)
     return s.len > 0 ? s : SLICE_LIT("-");
 }
 
-static void print_peers(struct cli *c, const struct json *answer)
+void isync_print_nodes(struct cli *c, const struct json *answer)
 {
     static const char *const heads[] = { "URL", "STATE", "NODE", "TROUBLE" };
     const struct json *p = json_get(answer, "peers");
@@ -79,7 +79,7 @@ static int show(struct cli *c, const char *op)
         (long long)json_get_int(answer, "registers", 0),
         (long long)json_get_int(answer, "deleted", 0),
         json_get_bool(answer, "paused", false) ? "; paused" : "");
-    print_peers(c, answer);
+    isync_print_nodes(c, answer);
     print_native(c, answer);
     trouble = json_get(answer, "trouble");
     if (trouble != NULL && trouble->type == JSON_STRING)

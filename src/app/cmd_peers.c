@@ -41,6 +41,21 @@ void peers_print(struct cli *c, const struct json *peers)
     cli_table_print(&t);
 }
 
+/* Nodes of the older system, if they are spoken with. */
+static int print_isync(struct cli *c)
+{
+    struct json *answer;
+    struct errmsg why = { "" };
+    int status = SYNCLINE_OK;
+    int rc = cli_try(c, cli_request(c, "isync"), &answer, &status, &why);
+
+    if (rc == CLI_DONE && status == SYNCLINE_OK) {
+        (void)printf("\niSync nodes:\n");
+        isync_print_nodes(c, answer);
+    }
+    return rc;
+}
+
 static int run(struct cli *c)
 {
     struct json *answer;
@@ -51,7 +66,7 @@ static int run(struct cli *c)
     if (c->json)
         return cli_print_answer(c, answer);
     peers_print(c, json_get(answer, "peers"));
-    return CLI_DONE;
+    return print_isync(c);
 }
 
 const struct command cmd_peers = {

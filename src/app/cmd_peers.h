@@ -7,4 +7,7 @@
 /* An array of peers as doc/api.md has them; NULL is an empty one. */
 void peers_print(struct cli *c, const struct json *peers);
 
+/* The iSync nodes of an answer to `isync` (cmd_isync.c). */
+void isync_print_nodes(struct cli *c, const struct json *answer);
+
 #endif

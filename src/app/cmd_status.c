@@ -113,6 +113,21 @@ static void print_configsync(struct cli *c, const struct json *s)
     }
 }
 
+static void print_isync(struct cli *c, const struct json *s)
+{
+    const struct slice trouble = json_get_str(s, "trouble");
+
+    if (s == NULL)
+        return;
+    (void)printf("  isync      %.*s, %lld connected, %lld registers, see: "
+                 "syncline isync\n",
+        SLICE_FMT(cli_inert(c, json_get_str(s, "space"))),
+        (long long)json_get_int(s, "connected", 0),
+        (long long)json_get_int(s, "registers", 0));
+    if (trouble.len > 0)
+        (void)printf("             %.*s\n", SLICE_FMT(cli_inert(c, trouble)));
+}
+
 static void print_spaces(struct cli *c, const struct json *spaces)
 {
     static const char *const heads[] = { "SPACE", "ITEMS", "DELETED",
@@ -170,6 +185,7 @@ static int run(struct cli *c)
     print_head(c, answer);
     print_files(json_get(answer, "files"));
     print_configsync(c, json_get(answer, "configsync"));
+    print_isync(c, json_get(answer, "isync"));
     print_news(c, answer);
     print_spaces(c, json_get(answer, "spaces"));
     print_carried(c, json_get(answer, "carries"));

@@ -486,6 +486,42 @@ static void check_lansync(const struct json *lansync, const struct exam *x)
     }
 }
 
+/* Of iSync nodes: who that was named is not reached, what the space does not
+ * take, and what nobody there is told. */
+static void check_isync(const struct json *isync, const struct exam *x)
+{
+    static const char *const where[] = { "url", NULL };
+    const struct json *list = json_get(isync, "peers");
+    const struct slice trouble = json_get_str(isync, "trouble");
+    const bool is_relay = isync != NULL &&
+        !json_get_bool(isync, "token", false) &&
+        !json_get_bool(isync, "clear", false);
+    char text[600];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        const struct slice why = json_get_str(v, "trouble");
+
+        if (why.len == 0 || slice_is(json_get_str(v, "from"), "list"))
+            continue;
+        (void)snprintf(text, sizeof text,
+            "the iSync node %.*s is not connected: %.*s",
+            SLICE_FMT(utf8_cut(json_get_str(v, "url"), 200)),
+            SLICE_FMT(utf8_cut(why, 200)));
+        put_check_of(x,
+            &(const struct doctor_finding){ .name = "isync-peer",
+                .level = "warn",
+                .what = text,
+                .advice = "is it up, and the URL right? it is called again "
+                          "and again" },
+            v, where);
+    }
+    (void)snprintf(
+        text, sizeof text, "iSync: %.*s", SLICE_FMT(utf8_cut(trouble, 500)));
+    if (trouble.len > 0)
+        put_check(x, "isync", is_relay ? "info" : "warn", text,
+            is_relay ? "syncline isync key" : "see doc/isync.md");
+}
+
 /* A replica is for ever; a thousand of them come of something. */
 static void check_replicas(const struct json *space, const struct exam *x)
 {
@@ -576,6 +612,7 @@ void doctor_look(
     check_relays(status, &x);
     check_withheld(status, &x);
     check_lansync(json_get(status, "lansync"), &x);
+    check_isync(json_get(status, "isync"), &x);
 }
 
 static void print_finding(void *ctx, const struct doctor_finding *f)

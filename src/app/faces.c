@@ -1,5 +1,6 @@
 #include "app/faces.h"
 
+#include "app/answer.h"
 #include "app/config_options.h"
 #include "app/isync_options.h"
 #include "app/lan_options.h"
@@ -39,6 +40,15 @@ void faces_tune(struct faces *f, const struct options *o)
 bool faces_answer(struct faces *f, const struct json *request,
     const struct engine_asker *who, struct buf *out)
 {
+    const struct slice op = json_get_str(request, "op");
+    const struct errmsg off = {
+        "iSync nodes are not spoken with: isync.enabled is false"
+    };
+
+    if (f->isync == NULL && slice_has_prefix(op, SLICE_LIT("isync"))) {
+        put_refusal(out, SYNCLINE_ENOTFOUND, &off);
+        return true;
+    }
     return (f->configsync != NULL &&
                config_face_answer(f->configsync, request, out)) ||
         (f->lansync != NULL && lan_face_answer(f->lansync, request, out)) ||

@@ -188,6 +188,9 @@ void isync_put_older_status(const struct isync_face *f, struct buf *b);
 
 /* ---- isync_pages.c ---- */
 
+/* The ops isync_page and isync_post, of the hub; false: it is another. */
+bool isync_pages_op(struct isync_face *f, const struct json *request,
+    const struct engine_asker *who, struct buf *out);
 void isync_pages_answer(struct isync_face *f, struct http_conn *c,
     const struct http_request *r, const struct netaddr *from);
 

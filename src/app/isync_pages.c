@@ -1,6 +1,6 @@
-/* The pages that iSync and iControl had, at their paths, on the face's own
- * port. Nobody is asked there who he is: so others look at most, unless an
- * option says that they may do more. */
+/* The pages that iSync and iControl had, at their paths: on the face's own
+ * port, where nobody is asked who he is, so that others look at most, unless an
+ * option says that they may do more; and by the hub, which asks. */
 #include "app/isync_face_impl.h"
 
 #include <stdio.h>
@@ -16,10 +16,12 @@
 
 struct page {
     struct isync_face *face;
-    struct http_conn *conn;
-    const struct http_request *request;
+    struct slice path, form; /* urlencoded */
+    const struct json *args; /* or an object in the form's place */
     struct engine_asker who;
     struct slice rest; /* of the path, behind what the row says */
+    unsigned status;
+    const char *type, *location; /* NULL: it has none */
     struct buf body;
 };
 
@@ -56,8 +58,8 @@ static void put_text(struct page *p, const char *text)
 
 static void answer(struct page *p, unsigned status, const char *type)
 {
-    http_respond(p->conn, status, type, SLICE_LIT(FIELDS),
-        buf_status(&p->body) == SYNCLINE_OK ? buf_slice(&p->body) : SLICE_NONE);
+    p->status = status;
+    p->type = type;
 }
 
 static void answer_text(struct page *p, unsigned status, const char *text)
@@ -69,11 +71,8 @@ static void answer_text(struct page *p, unsigned status, const char *text)
 
 static void redirect(struct page *p, const char *to)
 {
-    struct buf fields = { 0 };
-
-    buf_printf(&fields, FIELDS "Location: %s\r\n", to);
-    http_respond(p->conn, 302, NULL, buf_slice(&fields), SLICE_NONE);
-    buf_free(&fields);
+    answer(p, 302, NULL);
+    p->location = to;
 }
 
 static void begin_page(struct page *p, const char *title)
@@ -123,9 +122,14 @@ static void put_button(struct page *p, const char *to, const char *label)
  * none. */
 static bool form_get(const struct page *p, const char *name, struct buf *out)
 {
-    const struct http_request form = { .query = p->request->body };
+    const struct http_request form = { .query = p->form };
+    const struct json *arg = json_get(p->args, name);
 
-    if (form.query.len > FORM_MAX ||
+    if (arg != NULL && arg->type == JSON_STRING)
+        buf_put_slice(out, arg->s);
+    else if (arg != NULL && arg->type == JSON_TRUE)
+        buf_put_str(out, "on");
+    else if (p->args != NULL || p->form.len > FORM_MAX ||
         http_query(&form, name, out) != SYNCLINE_OK)
         return false;
     buf_put_u8(out, 0);
@@ -226,7 +230,7 @@ static void post_connect(struct page *p)
 static void post_sync(struct page *p)
 {
     isync_push(p->face);
-    redirect(p, slice_is(p->request->path, "/sync_now") ? "/" : "/isync");
+    redirect(p, slice_is(p->path, "/sync_now") ? "/" : "/isync");
 }
 
 /* The rows of its table `config`: what they are called there and here. */
@@ -503,11 +507,10 @@ static bool fits(struct page *p, const char *path)
     const size_t n = strlen(path);
 
     if (n == 1 || path[n - 1] != '/')
-        return slice_is(p->request->path, path);
-    if (!slice_has_prefix(p->request->path, slice_str(path)) ||
-        p->request->path.len == n)
+        return slice_is(p->path, path);
+    if (!slice_has_prefix(p->path, slice_str(path)) || p->path.len == n)
         return false;
-    p->rest = slice_from(p->request->path, n);
+    p->rest = slice_from(p->path, n);
     return true;
 }
 
@@ -527,33 +530,80 @@ static bool may(const struct page *p, enum may what)
     }
 }
 
+/* The row; the number of rows: it has answered that there is none. */
+static size_t find(struct page *p, enum http_method method)
+{
+    const size_t n = sizeof rows / sizeof *rows;
+    bool is_there = false;
+
+    if (method == HTTP_HEAD)
+        method = HTTP_GET;
+    for (size_t i = 0; i < n; i++) {
+        if (!fits(p, rows[i].path))
+            continue;
+        is_there = true;
+        if (rows[i].method == method)
+            return i;
+    }
+    if (is_there)
+        answer_text(p, 405, "that is not done here");
+    else
+        answer_text(p, 404, "there is no such page");
+    return n;
+}
+
 void isync_pages_answer(struct isync_face *f, struct http_conn *c,
     const struct http_request *r, const struct netaddr *from)
 {
     struct page p = { .face = f,
-        .conn = c,
-        .request = r,
+        .path = r->path,
+        .form = r->body,
         .who = { .uid = UINT32_MAX, .pid = -1, .from = *from } };
-    const enum http_method method =
-        r->method == HTTP_HEAD ? HTTP_GET : r->method;
-    bool is_there = false;
-    size_t i = 0;
+    struct buf fields = { 0 };
+    size_t i = sizeof rows / sizeof *rows;
 
-    for (; i < sizeof rows / sizeof *rows; i++) {
-        if (!fits(&p, rows[i].path))
-            continue;
-        is_there = true;
-        if (rows[i].method == method)
-            break;
-    }
-    if (f->opt.pages == ISYNC_PAGES_NONE || !is_there || f->mesh == NULL)
+    if (f->opt.pages == ISYNC_PAGES_NONE || f->mesh == NULL)
         answer_text(&p, 404, "there is no such page");
-    else if (i == sizeof rows / sizeof *rows)
-        answer_text(&p, 405, "that is not done here");
-    else if (!may(&p, rows[i].may))
+    else
+        i = find(&p, r->method);
+    if (i < sizeof rows / sizeof *rows && !may(&p, rows[i].may))
         answer_text(&p, 403,
             "isync.pages does not let this be done here; see doc/isync.md");
-    else
+    else if (i < sizeof rows / sizeof *rows)
         rows[i].answer(&p);
+    buf_put_str(&fields, FIELDS);
+    if (p.location != NULL)
+        buf_printf(&fields, "Location: %s\r\n", p.location);
+    http_respond(c, p.status, p.type, buf_slice(&fields),
+        buf_status(&p.body) == SYNCLINE_OK ? buf_slice(&p.body) : SLICE_NONE);
+    buf_free(&fields);
     buf_free(&p.body);
+}
+
+bool isync_pages_op(struct isync_face *f, const struct json *request,
+    const struct engine_asker *who, struct buf *out)
+{
+    const bool is_post = slice_is(json_get_str(request, "op"), "isync_post");
+    struct page p = { .face = f,
+        .path = json_get_str(request, "path"),
+        .args = request,
+        .who = { .uid = UINT32_MAX, .pid = -1 } };
+    size_t i;
+
+    if (!is_post && !slice_is(json_get_str(request, "op"), "isync_page"))
+        return false;
+    if (who != NULL)
+        p.who = *who;
+    i = find(&p, is_post ? HTTP_POST : HTTP_GET);
+    if (i < sizeof rows / sizeof *rows)
+        rows[i].answer(&p);
+    buf_printf(out, "{\"ok\":true,\"status\":%u,\"type\":\"%s\"", p.status,
+        p.type != NULL ? p.type : "");
+    if (p.location != NULL)
+        buf_printf(out, ",\"location\":\"%s\"", p.location);
+    buf_put_str(out, ",\"body\":");
+    json_print_string(out, buf_slice(&p.body), false);
+    buf_put_u8(out, '}');
+    buf_free(&p.body);
+    return true;
 }

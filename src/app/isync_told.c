@@ -339,6 +339,8 @@ bool isync_face_answer(struct isync_face *f, const struct json *request,
         rc = isync_connect(f, who, json_get_str(request, "url"), &why);
     else if (slice_is(op, "isync_reload"))
         rc = isync_reload(f, who, &why);
+    else if (isync_pages_op(f, request, who, out))
+        return true;
     else if (!slice_is(op, "isync"))
         return false;
     if (rc == SYNCLINE_OK)

@@ -70,6 +70,20 @@ def servers_of_theirs_are_called():
             old.shows(union=1, server=1, here=2)
         out = node.do("isync")
         holds(out, "connected", "node-server", "node-union")
+        holds(node.do("peers"), "iSync nodes:", "node-server")
+        holds(node.do("status"), "isync", "2 connected")
+
+
+def who_is_not_reached_is_told_of():
+    with Scene(flags=("--isync.peers", "http://127.0.0.1:9",
+                      "--heartbeat.interval", "100ms",
+                      "--heartbeat.silence", "300ms")) as s:
+        node = s.nodes["a"]
+        wait_for("it is an error", lambda: [
+            e for e in node.call("errors")["errors"]
+            if e["code"] == "isync-peer" and "127.0.0.1:9" in e["what"]])
+        checks = {c["name"] for c in node.call("doctor")["checks"]}
+        check("isync-peer" in checks, checks)
 
 
 def stamps_outlive_a_restart():

@@ -563,5 +563,45 @@ def a_browser_signs_in_and_out():
             h.ask("GET", "/v1/config", 401)
 
 
+def pages_of_isync_want_a_token_here():
+    flags = ("--isync.enabled", "true", "--isync.port", "0",
+             "--isync.pages", "none", "--isync.clear", "true")
+    with World() as w:
+        a, = w.nodes("a", flags=flags)
+        with Hub(a) as h:
+            for path in ("/isync", "/peers", "/config", "/isync/config",
+                         "/config/edit/max_peers"):
+                r = h.ask("GET", path)
+                holds(r.text, "<h1>")
+                holds(r.headers["Content-Security-Policy"],
+                      "default-src 'none'")
+                with Hub(a, "") as stranger:
+                    stranger.ask("GET", path, 401)
+            for path, body, to in (
+                    ("/connect_peer", {"peer_url": "http://127.0.0.1:9"},
+                     "/peers"),
+                    ("/sync_now", {}, "/"), ("/isync/sync_now", {}, "/isync"),
+                    ("/isync/toggle", {}, "/isync"),
+                    ("/config/edit/max_peers", {"value": "2"}, "/config"),
+                    ("/isync/config", {"auto_discover": False},
+                     "/isync/config")):
+                r = h.ask("POST", path, 302, json=body, allow_redirects=False)
+                equal(r.headers["Location"], to, path)
+            h.ask("POST", "/isync/toggle", 415, data="a=b", headers={
+                "Content-Type": "application/x-www-form-urlencoded"})
+            equal(h.json("GET", "/api/stats")["connected_peers"], 0, "stats")
+            told = h.json("GET", "/api/isync/status")
+            equal((told["sync_enabled"], told["peer_urls"]),
+                  (False, ["http://127.0.0.1:9"]), "the state")
+            wait_for("it is set", lambda: a.do(
+                "config", "get", "isync.max_peers").strip() == "2")
+            a.do("token", "create", "--name", "r", "--scope", "read")
+    with World() as w:
+        a, = w.nodes("a")
+        with Hub(a) as h:
+            h.ask("GET", "/isync", 404)
+            h.ask("GET", "/api/stats", 404)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))

@@ -132,7 +132,8 @@ def development_stays_here_looks_often_and_says_all():
         b.start()
         b.joins(a)
         changed = _of_profile(a, "development")
-        mine = [name for name in changed if not name.startswith("lansync.")]
+        mine = [name for name in changed
+                if not name.startswith(("lansync.", "isync."))]
         equal(sorted(mine), [
             "beacon.interval", "configsync.block", "configsync.dial_max",
             "configsync.heartbeat", "configsync.rate", "dial.max",

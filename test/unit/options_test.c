@@ -313,6 +313,35 @@ TEST(aliases_in_a_file)
     options_free(o);
 }
 
+/* As the older system calls them; what is secret is not told. */
+TEST(names_of_isync)
+{
+    struct options *o = fresh();
+
+    CHECK_OK(yaml(o,
+        "isync_enabled: true\nisync_peer_urls: 'http://a:5342, http://b'\n"
+        "isync_token: hush\nisync_auto_discover: false\n"
+        "auto_sync_interval: '45'\nmax_peers: 2\n"
+        "peer_discovery_url: https://example.org/peers.json\n",
+        NULL));
+    CHECK(options_bool(o, "isync.enabled"));
+    check_value(o, "isync.peers", "http://a:5342,http://b");
+    CHECK(!options_bool(o, "isync.auto_discover"));
+    CHECK_INT(options_int(o, "isync.interval"), 45);
+    CHECK_INT(options_int(o, "isync.max_peers"), 2);
+    check_value(o, "isync.discovery_url", "https://example.org/peers.json");
+    check_value(o, "isync.token", "(set)");
+    CHECK_SLICE(slice_str(options_str(o, "isync.token")), "hush");
+    options_free(o);
+
+    o = fresh();
+    CHECK_OK(options_read_flag(o, "profile", "development", NULL));
+    CHECK_OK(options_load(o, NULL, NULL));
+    check_value(o, "isync.port", "5002");
+    check_value(o, "isync.token", "");
+    options_free(o);
+}
+
 /* A profile moves defaults and nothing that was set. */
 TEST(profiles)
 {

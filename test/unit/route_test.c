@@ -106,7 +106,7 @@ static bool changes_nothing(const struct route *r)
         "config", "audit", "audit_records", "spaces", "policies", "ls", "get",
         "history", "watch", "conflicts", "rescue", "peers", "members",
         "pending", "verify", "clock", "mesh", "recent", "join_state", "log",
-        "token_list", "bindings", "versions" };
+        "token_list", "bindings", "versions", "isync_page" };
 
     for (size_t i = 0; r->op != NULL && i < ARRAY_N(ops); i++)
         if (strcmp(r->op, ops[i]) == 0)

@@ -247,6 +247,9 @@ static struct json *make_args(struct hub_conn *c, const struct http_request *r,
             args, SLICE_LIT("op"), json_new_str(a, slice_str(m->route->op)));
     for (size_t i = 0; i < m->n; i++)
         json_add(args, m->names[i], json_new_str(a, m->values[i]));
+    if (m->route->answer == ANSWER_PAGE)
+        json_add(
+            args, SLICE_LIT("path"), json_new_str(a, arena_dup(a, r->path)));
     if (!check_query(c, r, m->route) || !add_query(c, r, m->route, args, a))
         return NULL;
     if (m->route->answer == ANSWER_STREAM && last.len > 0 &&

@@ -367,6 +367,29 @@ static void end_stream(struct hub_conn *c, struct slice json)
     http_end(c->http);
 }
 
+/* Of an older system, which says all of it; without scripts, and its forms go
+ * to this very node. */
+static void put_older_page(struct hub_conn *c, const struct json *v)
+{
+    const struct slice type = json_get_str(v, "type");
+    const struct slice to = json_get_str(v, "location");
+    struct buf fields = { 0 }, name = { 0 };
+
+    buf_printf(&name, "%.*s%c", SLICE_FMT(type), 0);
+    if (to.len > 0)
+        buf_printf(&fields, "Location: %.*s\r\n", SLICE_FMT(to));
+    buf_put_str(&fields,
+        "Content-Security-Policy: default-src 'none'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'\r\n");
+    hub_respond(c, (unsigned)json_get_int(v, "status", 500),
+        type.len > 0 && buf_status(&name) == SYNCLINE_OK
+            ? (const char *)name.ptr
+            : NULL,
+        buf_slice(&fields), json_get_str(v, "body"));
+    buf_free(&fields);
+    buf_free(&name);
+}
+
 /* More than a browser, or a small machine, makes anything of. */
 static bool is_too_much(struct hub_conn *c, struct slice json)
 {
@@ -399,6 +422,8 @@ void hub_on_reply(void *ctx, struct slice json, bool more)
         put_problem(c, v);
     } else if (route->answer == ANSWER_VALUE) {
         put_value(c, v);
+    } else if (route->answer == ANSWER_PAGE) {
+        put_older_page(c, v);
     } else if (route->answer == ANSWER_METRICS) {
         put_metrics(c, v);
     } else if (route->answer == ANSWER_SESSION) {

@@ -117,6 +117,7 @@ static void put_responses(struct buf *b, const struct route *r)
         [ANSWER_SESSION] = "application/json",
         [ANSWER_HEALTH] = "application/json",
         [ANSWER_METRICS] = "text/plain",
+        [ANSWER_PAGE] = "text/html",
         [ANSWER_OPENAPI] = "application/json",
     };
 
@@ -125,7 +126,8 @@ static void put_responses(struct buf *b, const struct route *r)
         "\"content\":{\"%s\":{\"schema\":",
         r->answer == ANSWER_SOCKET || r->answer == ANSWER_INSTANCE ? "101"
                                                                    : "200",
-        types[r->answer]);
+        strncmp(r->path, "/api/", 5) == 0 ? "application/json"
+                                          : types[r->answer]);
     openapi_put_answer(b, r->id);
     buf_put_str(
         b, "}}},\"default\":{\"$ref\":\"#/components/responses/problem\"}}");

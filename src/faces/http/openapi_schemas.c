@@ -34,6 +34,11 @@ static const struct {
     { "Rescued", "applyRescue",
         "changed:b version:i acks:i items:i values:i more_items:b refused?:i "
         "why?:s" },
+    { "IsyncStats", "isyncStats",
+        "connected_peers:i database_stats:{} node_id:s sync_state:{}" },
+    { "IsyncStatus", "isyncStatus",
+        "connected_peers:i connected_to:[]s encryption_ready:b has_token:b "
+        "last_sync_time:n node_id:s peer_urls:[]s sync_enabled:b" },
     { "FileTrouble", "", "code:s text:s" },
     { "BoundFile", "bindFile restoreFile rollBackFile",
         "id:s file:s space:s key:s versions_at?:s format:s versions:i "

@@ -41,6 +41,7 @@ enum answer_kind {
     ANSWER_SESSION,  /* with the cookie of one, or its end */
     ANSWER_HEALTH,
     ANSWER_METRICS,
+    ANSWER_PAGE, /* of an older system: its members say what */
     ANSWER_OPENAPI,
 };
 
