@@ -100,7 +100,9 @@ static void read_sio(struct slice text)
     struct sio_packet a, b;
     struct buf out = { 0 };
 
-    if (sio_read(&a, text) != SYNCLINE_OK)
+    /* What is for "/" and begins with it, which is no JSON, says so. */
+    if (sio_read(&a, text) != SYNCLINE_OK ||
+        slice_has_prefix(a.json, SLICE_LIT("/")))
         return;
     ENSURE(a.attachments <= SIO_ATTACHMENTS_MAX);
     ENSURE(a.nsp.len >= 1 && a.nsp.len <= SIO_NAMESPACE_MAX);

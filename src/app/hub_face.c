@@ -482,7 +482,8 @@ int hub_face_start(struct hub_face *f, struct engine *e)
         .version = SYNCLINE_VERSION,
         .pages = f->opt.pages,
         .pages_n = f->opt.pages_n,
-        .instances = f->opt.instances };
+        .instances = f->opt.instances,
+        .socketio = f->opt.socketio };
     int rc;
 
     opt.tls_hosts = engine_web_hosts(e, &opt.tls_hosts_n);

@@ -20,6 +20,7 @@ struct hub_face_options {
     const struct hub_page *pages; /* the dashboard; borrowed */
     size_t pages_n;
     struct hub_instances instances;
+    struct hub_socketio_port socketio;
 };
 
 NODISCARD int hub_face_new(

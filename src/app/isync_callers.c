@@ -116,22 +116,37 @@ static int on_random(void *ctx, uint8_t *out, size_t n)
     return crypto_random(out, n);
 }
 
+/* Of who has called here, or by the hub, which sends when its turn ends. */
+static struct http_conn *http_of(struct isync_conns *c, uint64_t conn)
+{
+    struct isync_caller *caller = by_number(c, conn);
+    struct hub_conn *guest = isync_guest_of(c, conn);
+
+    if (caller != NULL)
+        return caller->http;
+    return guest != NULL ? hub_conn_http(guest) : NULL;
+}
+
 static void on_respond(void *ctx, uint64_t conn, unsigned status,
     const char *type, struct slice body)
 {
     struct isync_caller *c = by_number(ctx, conn);
+    struct http_conn *http = http_of(ctx, conn);
 
-    if (c == NULL)
-        return;
-    http_respond(
-        c->http, status, type, SLICE_LIT("Cache-Control: no-store\r\n"), body);
-    sent(c);
+    if (http != NULL)
+        http_respond(
+            http, status, type, SLICE_LIT("Cache-Control: no-store\r\n"), body);
+    if (c != NULL)
+        sent(c);
 }
 
 static void on_upgrade(void *ctx, uint64_t conn)
 {
     struct isync_caller *c = by_number(ctx, conn);
+    struct hub_conn *guest = isync_guest_of(ctx, conn);
 
+    if (guest != NULL)
+        hub_conn_upgrade(guest, EIO_PAYLOAD_MAX);
     if (c == NULL)
         return;
     c->is_ws = true;
@@ -142,7 +157,10 @@ static void on_upgrade(void *ctx, uint64_t conn)
 static void on_send(void *ctx, uint64_t conn, bool text, struct slice message)
 {
     struct isync_caller *c = by_number(ctx, conn);
+    struct hub_conn *guest = isync_guest_of(ctx, conn);
 
+    if (guest != NULL && text)
+        hub_conn_tell(guest, message);
     if (c == NULL)
         return;
     http_send_message(c->http, text, message);
@@ -152,11 +170,12 @@ static void on_send(void *ctx, uint64_t conn, bool text, struct slice message)
 static void on_close(void *ctx, uint64_t conn, uint16_t code)
 {
     struct isync_caller *c = by_number(ctx, conn);
+    struct http_conn *http = http_of(ctx, conn);
 
-    if (c == NULL)
-        return;
-    http_close_websocket(c->http, code, NULL);
-    sent(c);
+    if (http != NULL)
+        http_close_websocket(http, code, NULL);
+    if (c != NULL)
+        sent(c);
 }
 
 static void on_connected(void *ctx, uint64_t link, const struct netaddr *from)

@@ -140,6 +140,7 @@ void isync_conns_close(struct isync_conns *c)
     c->is_stopping = true;
     close_listeners(c);
     isync_callers_close(c);
+    isync_guests_close(c);
     isync_calls_close(c);
     c->has_tick = false;
     uv_close((uv_handle_t *)&c->tick, on_tick_closed);

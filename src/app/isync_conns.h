@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "core/netaddr.h"
 #include "faces/configsync/where.h"
-#include "faces/http/http_conn.h"
+#include "faces/http/hub.h"
 #include "faces/socketio/socketio.h"
 
 struct isync_conns; /* opaque */
@@ -72,6 +72,11 @@ NODISCARD int isync_conns_new(
  * else has the port. ELIMIT: ISYNC_LISTEN_MAX. */
 NODISCARD int isync_conns_listen(struct isync_conns *c,
     const struct netaddr *at, struct netaddr *bound, struct errmsg *why);
+
+/* For the hub, where whoever may write in that space may come; it ends before
+ * this does. */
+struct hub_socketio_port isync_conns_hub(
+    struct isync_conns *c, struct slice space);
 
 enum isync_transport {
     ISYNC_UPGRADE,   /* polling, then WebSocket if the other can */

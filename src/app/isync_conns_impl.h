@@ -4,6 +4,7 @@
 #define SYNCLINE_APP_ISYNC_CONNS_IMPL_H
 
 #include "app/isync_conns.h"
+#include "faces/http/hub.h"
 #include "faces/socketio/sio_server.h"
 #include "io/clock.h"
 #include "io/stream.h"
@@ -13,6 +14,7 @@
 #define ISYNC_CALLED ((uint64_t)1 << 48) /* in the number of a URL */
 
 struct isync_caller;
+struct isync_guest;
 struct isync_call;
 struct isync_wire;
 
@@ -30,6 +32,7 @@ struct isync_conns {
     size_t listeners_n;
     struct sio_server *server;
     struct isync_caller *callers; /* who came last is first */
+    struct isync_guest *guests;
     uint64_t last_conn;
 
     struct isync_call *calls;
@@ -58,6 +61,12 @@ bool isync_callers_accept(void *ctx, struct stream *s,
 uint64_t isync_callers_tick(struct isync_conns *c, uint64_t now_us);
 void isync_callers_stop(struct isync_conns *c);
 void isync_callers_close(struct isync_conns *c);
+
+/* ---- isync_guests.c ---- */
+
+/* NULL: it is no guest's number. */
+struct hub_conn *isync_guest_of(const struct isync_conns *c, uint64_t number);
+void isync_guests_close(struct isync_conns *c);
 
 /* ---- isync_calls.c ---- */
 

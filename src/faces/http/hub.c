@@ -378,11 +378,12 @@ static bool find_route(struct hub_conn *c, const struct http_request *r,
 
 /* All that is judged by the head alone. NULL: it has been answered. */
 static struct json *judge_head(struct hub_conn *c, const struct http_request *r,
-    struct matched *m, struct arena *a)
+    bool is_whole, struct matched *m, struct arena *a)
 {
     struct json *args;
 
-    if (!hub_guard_origin(c, r) || hub_page(c, r) || !find_route(c, r, m, a))
+    if (!hub_guard_origin(c, r) || hub_socketio(c, r, is_whole) ||
+        hub_page(c, r) || !find_route(c, r, m, a))
         return NULL;
     args = make_args(c, r, m, a);
     return args != NULL && hub_guard_access(c, r, m, args, a) ? args : NULL;
@@ -397,7 +398,7 @@ static void on_head(
 
     (void)ctx;
     if (!PLANTED(R30_BODY))
-        (void)judge_head(http_conn_user(http), r, &m, &a);
+        (void)judge_head(http_conn_user(http), r, false, &m, &a);
     arena_free(&a);
 }
 
@@ -408,7 +409,7 @@ static void on_request(
     struct hub_conn *c = http_conn_user(http);
     struct matched m = { .n = 0 };
     struct arena a = { 0 };
-    struct json *args = judge_head(c, r, &m, &a);
+    struct json *args = judge_head(c, r, true, &m, &a);
 
     (void)ctx;
     if (args != NULL)
@@ -420,6 +421,7 @@ static void end_socket(struct hub_conn *c)
 {
     hub_socket_end(c);
     hub_instance_end(c);
+    hub_socketio_gone(c);
 }
 
 static void give_up(struct hub_conn *c)
@@ -443,7 +445,9 @@ static void on_message(
     struct hub_conn *c = http_conn_user(http);
 
     (void)ctx;
-    if (c->instance != 0)
+    if (c->is_socketio)
+        hub_socketio_take(c, text, message);
+    else if (c->instance != 0)
         hub_instance_take(c, text, message);
     else
         hub_socket_take(c, text, message);

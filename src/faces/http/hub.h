@@ -81,6 +81,21 @@ struct hub_instances {
     void (*close)(void *ctx, uint64_t link);
 };
 
+/* Socket.IO at /socket.io/ (faces/socketio): requests and WebSockets of whoever
+ * may write in that space. They are answered by hub_conn_http and
+ * hub_conn_upgrade, then or later, until close. */
+struct hub_socketio_port {
+    void *ctx;
+    struct slice space; /* ptr NULL: it is not spoken */
+    /* Who this connection is from now on; 0: none may come now. */
+    uint64_t (*open)(void *ctx, struct hub_conn *c);
+    /* Before its body has come, too; then it need not be answered. */
+    void (*request)(void *ctx, uint64_t conn, const struct http_request *r,
+        const struct netaddr *from, bool is_whole);
+    void (*take)(void *ctx, uint64_t conn, bool text, struct slice message);
+    void (*close)(void *ctx, uint64_t conn);
+};
+
 struct hub_options {
     struct hub_port port;
     uint16_t tcp_port;         /* that hosts are named with */
@@ -93,6 +108,7 @@ struct hub_options {
     const struct hub_page *pages; /* borrowed; none: there is no dashboard */
     size_t pages_n;
     struct hub_instances instances;
+    struct hub_socketio_port socketio;
 };
 
 struct hub; /* opaque */
@@ -126,6 +142,8 @@ const char *hub_conn_place(const struct hub_conn *c);
 bool hub_conn_is_deaf(const struct hub_conn *c);
 /* To an instance, as long as it is one. Nobody is called back. */
 void hub_conn_tell(struct hub_conn *c, struct slice text);
+/* The request becomes a WebSocket of Socket.IO. */
+void hub_conn_upgrade(struct hub_conn *c, size_t message_max);
 struct http_conn *hub_conn_http(struct hub_conn *c);
 
 #endif

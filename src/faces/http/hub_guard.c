@@ -317,8 +317,8 @@ static bool check_type(
 {
     const bool needs = route->body == BODY_VALUE || route->body == BODY_PATCH;
 
-    if ((!r->has_body && !needs) || (r->has_body && is_json(r, route)) ||
-        PLANTED(R10_TYPE))
+    if (route->answer == ANSWER_SOCKETIO || (!r->has_body && !needs) ||
+        (r->has_body && is_json(r, route)) || PLANTED(R10_TYPE))
         return true;
     if (!r->has_body) {
         hub_problem(c, 400, "EINVAL", SLICE_NONE,

@@ -24,6 +24,8 @@ struct hub_conn {
     bool socket;               /* it speaks WebSocket */
     struct hub_watch *watches; /* over that */
     uint64_t instance;         /* that speaks over it; 0: none */
+    uint64_t socketio;         /* its number there; 0: none */
+    bool is_socketio;          /* its WebSocket is of that */
     char token[HUB_TOKEN_ID];  /* of what is under way; "": none */
     char place[HUB_TOKEN_ID];  /* whose place it has; "": nobody's yet */
     struct buf known; /* entity tags that the caller has already, as they came;
@@ -68,6 +70,15 @@ void hub_socket_end(struct hub_conn *c);
 void hub_instance_open(struct hub_conn *c, const struct http_request *r);
 void hub_instance_take(struct hub_conn *c, bool text, struct slice message);
 void hub_instance_end(struct hub_conn *c);
+
+/* ---- hub_socketio.c ---- */
+
+/* False: it is for somebody else. */
+bool hub_socketio(
+    struct hub_conn *c, const struct http_request *r, bool is_whole);
+void hub_socketio_take(struct hub_conn *c, bool text, struct slice message);
+/* Who was there asks or hears no more. */
+void hub_socketio_gone(struct hub_conn *c);
 
 /* ---- hub_page.c ---- */
 

@@ -38,6 +38,7 @@ enum answer_kind {
     ANSWER_STREAM,   /* Server-Sent Events */
     ANSWER_SOCKET,   /* WebSocket */
     ANSWER_INSTANCE, /* WebSocket, of a config-sync instance */
+    ANSWER_SOCKETIO, /* by the other face */
     ANSWER_SESSION,  /* with the cookie of one, or its end */
     ANSWER_HEALTH,
     ANSWER_METRICS,

@@ -432,7 +432,7 @@ static void read_query(struct query *q, const struct http_request *r)
     buf_clear(&b);
     rc = http_query(r, "sid", &b);
     q->has_sid = rc != SYNCLINE_ENOTFOUND;
-    if (rc == SYNCLINE_OK && b.len < sizeof q->sid)
+    if (rc == SYNCLINE_OK && b.len > 0 && b.len < sizeof q->sid)
         memcpy(q->sid, b.ptr, b.len);
     buf_clear(&b);
     rc = http_query(r, "EIO", &b);
