@@ -14,9 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECRET                                                     \
-    "your-32-byte-secret-key" /* of all nodes: use one of your own \
-                               */
+/* Of all nodes: use one of your own. */
+#define SECRET "your-32-byte-secret-key"
 
 static int failed(const char *what)
 {

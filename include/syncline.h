@@ -81,13 +81,19 @@ typedef void syncline_log_fn(void *ctx, enum syncline_log_level level,
     const char *module, const char *text);
 
 /* Settles a conflict under the policy "custom". conflict is an object
- * {space, key, path, siblings, ancestor}: two or more concurrent values of
- * the field that path (RFC 6901) names, null where one removed it, and what
- * both had seen, or null where that is not known. Returns the value that
- * shall stand, as JSON in memory from malloc, which the library frees; a
- * field holds no object with members. NULL, or what is no JSON, leaves the
- * conflict open. Must be pure: equal conflicts get equal answers on every
- * machine. May call no function of this library on the handle. */
+ * {space, key, type, path, siblings, ancestor}: two or more concurrent values
+ * of the field that path (RFC 6901) names, null where one removed it, and what
+ * all had seen, or null where that is not known; type is the item's, as LAN
+ * sync has it (doc/lansync.md): "document", if nothing else is said. Returns
+ * the value that shall stand, as JSON in memory from malloc, which the library
+ * frees; a field holds no object with members. NULL, or what is no JSON, leaves
+ * it to the policy "lww": the later value stands, and the conflict is open.
+ *
+ * The result is written as any edit is, and goes to all members. So it must be
+ * pure: equal conflicts get equal answers on every machine, whatever else there
+ * is to know; siblings come in the same order everywhere. It is called amid the
+ * node's work, on its thread: it must be quick, and call no function of this
+ * library on the handle. */
 typedef char *syncline_resolve_fn(void *ctx, const char *conflict);
 
 /* A bound file was written, with what came from another machine. changed: a
@@ -256,6 +262,15 @@ void syncline_unwatch(struct syncline_watch *w);
  * the whole space. Replicated like an item. */
 int syncline_set_policy(struct syncline *s, const char *space,
     const char *prefix, const char *policy);
+/* Names who settles conflicts of items of a space whose keys begin with prefix
+ * (NULL: all) and which are of a type (NULL: any), where the policy there is
+ * "custom". Of those that fit, the one with the longest prefix is asked, then
+ * one that names a type, and `resolve` of the options if none does. The last
+ * one that was given counts; fn NULL takes it away. What conflicted before is
+ * not looked at again: call it before the node runs. Any thread may, and any
+ * callback but such a one. Errors: EINVAL, ENOMEM. */
+int syncline_resolve_with(struct syncline *s, const char *space,
+    const char *prefix, const char *type, syncline_resolve_fn *fn, void *ctx);
 /* *conflicts: a JSON array of those still open; the caller's. */
 int syncline_conflicts(struct syncline *s, const char *space, char **conflicts);
 /* Settles the conflict with this id: value is what shall stand (JSON), NULL

@@ -33,6 +33,8 @@ struct ask {
     bool running; /* fn is being called */
 };
 
+struct lib_resolver;
+
 struct syncline {
     uv_loop_t loop;
     uv_async_t wake;
@@ -48,6 +50,7 @@ struct syncline {
     struct log_levels levels, first_levels;
     syncline_resolve_fn *resolve;
     void *resolve_ctx;
+    struct lib_resolver *resolvers; /* under the lock */
     syncline_file_fn *on_file;
     void *on_file_ctx;
     struct slice *roots;
@@ -92,6 +95,13 @@ NODISCARD int lib_options(struct syncline *s,
     const struct syncline_options *given, struct engine_options *out);
 
 struct log lib_log(struct syncline *s);
+
+/* ---- lib_resolve.c ---- */
+
+/* Of a struct syncline. */
+struct json *lib_resolve(
+    void *ctx, const struct node_conflict *c, struct arena *a);
+void lib_resolvers_free(struct syncline *s);
 
 /* ---- lib_config.c ---- */
 

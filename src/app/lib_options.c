@@ -100,53 +100,6 @@ static void write_log(
     buf_free(&inert);
 }
 
-static void put_conflict(struct buf *b, struct slice space, struct slice key,
-    struct slice path, const struct json *const *siblings, size_t n,
-    const struct json *ancestor)
-{
-    buf_put_str(b, "{\"space\":");
-    json_print_string(b, space, false);
-    buf_put_str(b, ",\"key\":");
-    json_print_string(b, key, false);
-    buf_put_str(b, ",\"path\":");
-    json_print_string(b, path, false);
-    buf_put_str(b, ",\"siblings\":[");
-    for (size_t i = 0; i < n; i++) {
-        buf_put_str(b, i > 0 ? "," : "");
-        json_print(b, siblings[i], JSON_CANONICAL);
-    }
-    buf_put_str(b, "],\"ancestor\":");
-    if (ancestor != NULL)
-        json_print(b, ancestor, JSON_CANONICAL);
-    else
-        buf_put_str(b, "null");
-    buf_put(b, "}", 2); /* and the NUL */
-}
-
-static struct json *resolve(void *ctx, struct slice space, struct slice key,
-    struct slice path, const struct json *const *siblings, size_t n,
-    const struct json *ancestor, struct arena *a)
-{
-    const struct syncline *s = ctx;
-    struct json *result = NULL;
-    struct buf conflict = { 0 };
-    struct slice text;
-    char *answer = NULL;
-
-    put_conflict(&conflict, space, key, path, siblings, n, ancestor);
-    if (buf_status(&conflict) == SYNCLINE_OK)
-        answer = s->resolve(s->resolve_ctx, (const char *)conflict.ptr);
-    buf_free(&conflict);
-    if (answer == NULL)
-        return NULL;
-    text = arena_dup(a, slice_str(answer)); /* what is parsed borrows from it */
-    free(answer);
-    if (text.ptr == NULL ||
-        json_parse(&result, text, JSON_STRICT, a, NULL) != SYNCLINE_OK)
-        return NULL;
-    return result;
-}
-
 /* ---- files ---- */
 
 static int keep_roots(struct syncline *s, const char *const *list)
@@ -314,7 +267,7 @@ int lib_options(struct syncline *s, const struct syncline_options *given,
         .files_max = o.file_bytes == 0 ? DEFAULT_FILE : o.file_bytes,
         .on_file = o.on_file != NULL ? tell_file : NULL,
         .file_ctx = s,
-        .resolve = o.resolve != NULL ? resolve : NULL,
+        .resolve = lib_resolve,
         .resolve_ctx = s };
     return rc;
 }

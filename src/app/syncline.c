@@ -126,6 +126,7 @@ static void on_wake(uv_async_t *wake)
 static void free_handle(struct syncline *s)
 {
     lib_orphan_watches(s);
+    lib_resolvers_free(s);
     (void)uv_loop_close(&s->loop);
     (void)pthread_cond_destroy(&s->quiet);
     (void)pthread_mutex_destroy(&s->lock);

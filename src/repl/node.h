@@ -18,12 +18,22 @@
 
 struct node; /* opaque */
 
-/* A resolver for the policy `custom`: siblings sorted by dot, the ancestor
- * where history has it (else NULL). Must be pure. The result lives in a. NULL
- * leaves the conflict open. Absent: FX_RESOLVE asks the shell instead. */
-typedef struct json *node_resolve_fn(void *ctx, struct slice space,
-    struct slice key, struct slice path, const struct json *const *siblings,
-    size_t n, const struct json *ancestor, struct arena *a);
+struct item;
+
+/* Values that were written apart, at one path of an item. */
+struct node_conflict {
+    struct slice space, key, path;
+    const struct json *const *siblings; /* sorted by dot */
+    size_t n;
+    const struct json *ancestor; /* where history has it, else NULL */
+    const struct item *item;     /* as it stands here */
+};
+
+/* A resolver for the policy `custom`. Must be pure, and equal on all machines:
+ * the item may be another there but for the conflict. The result lives in a.
+ * NULL leaves the conflict open. Absent: FX_RESOLVE asks the shell instead. */
+typedef struct json *node_resolve_fn(
+    void *ctx, const struct node_conflict *c, struct arena *a);
 
 /* What peers and local writers may do; 0: as much as they like. */
 struct node_limits {

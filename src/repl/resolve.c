@@ -323,6 +323,8 @@ static int settle_custom(struct node *n, const struct unsettled *u)
     uint32_t originals_n = 0;
     const struct json **siblings;
     struct json *ancestor = NULL, *result;
+    struct node_conflict c;
+    struct stored st;
     int rc = add_side(originals, &originals_n, &u->loser, &u->conflict.loser);
 
     if (rc == SYNCLINE_OK)
@@ -337,8 +339,12 @@ static int settle_custom(struct node *n, const struct unsettled *u)
         return rc;
     if (n->opt.resolve == NULL)
         return ask_shell(n, u, originals, originals_n, siblings, ancestor);
-    result = n->opt.resolve(n->opt.resolve_ctx, u->space->name, u->key,
-        u->conflict.loser.path, siblings, originals_n, ancestor, &n->step);
+    rc = item_read(n, u->space, u->key, &st);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    c = (struct node_conflict){ u->space->name, u->key, u->conflict.loser.path,
+        siblings, originals_n, ancestor, &st.item };
+    result = n->opt.resolve(n->opt.resolve_ctx, &c, &n->step);
     if (result == NULL)
         return SYNCLINE_OK;
     return apply_result(n, u->space, u->key, u->conflict.loser.path,

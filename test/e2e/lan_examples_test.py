@@ -11,7 +11,7 @@ import sys
 import tap
 from config_examples_test import BUILD, Program, Stage
 from lansync_test import Older
-from node import World, wait_for
+from node import World, free_listen, wait_for
 from tap import check, equal, holds
 
 SECRET = "your-32-byte-secret-key"  # as it stands in the examples
@@ -134,6 +134,8 @@ def an_older_server_that_says_nothing_keeps_nobody():
         old = s.old("v1", answers=False)
         ours = s.client(old.do("serve"))
         ours.says("authenticated")
+        wait_for("it is asked", lambda:
+                 "SYNC_REQUEST" in old.do("heard")["heard"])
         old.close()
         s.older.remove(old)
         equal(ours.says("error"),
@@ -170,9 +172,45 @@ def ours_talk_by_tls():
               [1, 1, 0, 0], "status")
 
 
+def documents_written_apart_are_merged():
+    """As the older page's engine does, on either machine to the same."""
+    with Scene() as s:
+        at = {name: free_listen(name) for name in "ab"}
+
+        def start(name, *args):
+            return Program(s, "document_merge", name, "{folder}/node", at[name],
+                           *args)
+
+        a = start("a", "invite")
+        b = start("b", "join", a.says("code"))
+        a.tell('plan {"content":"old","by":"all"}')
+        equal(b.says("plan"), '= {"by":"all","content":"old"}', "the document")
+        equal(a.end(), 0, "status")
+        b.tell('plan {"content":"of \\"b\\"","by":"all"}')
+        b.tell('task {"item_type":"task","data":{"content":"of b"}}')
+        b.says("task")
+        equal(b.end(), 0, "status")
+        a = start("a")
+        a.says("ready")
+        a.tell('plan {"content":"of a","by":"all"}')
+        a.tell('task {"item_type":"task","data":{"content":"of a"}}')
+        a.says("task")
+        b = start("b")
+        said = []
+        for each in a, b:
+            said.append("")
+            while "---" not in said[-1]:
+                said[-1] = each.says("plan")
+        equal(said[0], said[1], "what they make of it")
+        text = json.loads(said[0][2:])
+        equal([sorted(text["content"].split("\n---\n")), text["by"]],
+              [["of \"b\"", "of a"], "all"], "the document")
+        equal([a.end(), b.end()], [0, 0], "status")
+
+
 def they_say_how_they_are_called():
     with Scene() as s:
-        for name in "lan_client", "lan_server":
+        for name in "document_merge", "lan_client", "lan_server":
             program = Program(s, name, name)
             equal(program.end(), 2, "status")
             check("usage: " + name in program.errors(), program.errors())
@@ -192,7 +230,7 @@ def they_build_with_what_pkg_config_says():
         stdout=subprocess.PIPE, text=True).stdout.split()
     with World() as w:
         for name in sorted(os.listdir("examples")):
-            if name.startswith("lan_"):
+            if name.startswith(("lan_", "document_")):
                 subprocess.run(
                     ["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic",
                      "-Werror", os.path.join("examples", name)] + flags +
@@ -206,6 +244,7 @@ if __name__ == "__main__":
         our_client_comes_to_older_servers,
         an_older_server_that_says_nothing_keeps_nobody,
         ours_talk_by_tls,
+        documents_written_apart_are_merged,
         they_say_how_they_are_called,
         they_build_with_what_pkg_config_says,
     ], sys.argv[1:]))

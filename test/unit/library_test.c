@@ -354,6 +354,128 @@ TEST(a_resolver_settles_what_was_written_apart)
     site_remove(&a);
 }
 
+/* The older way to merge documents: both texts, in the order of all. */
+static char *join_texts(void *ctx, const char *conflict)
+{
+    const char *from = strstr(conflict, "\"siblings\":[\"");
+    const char *between = from != NULL ? strstr(from, "\",\"") : NULL;
+    const char *to = between != NULL ? strstr(between, "\"],") : NULL;
+    char text[256];
+
+    atomic_fetch_add((atomic_int *)ctx, 1);
+    if (to == NULL || strstr(conflict, "\"type\":\"document\"") == NULL)
+        return NULL;
+    from += strlen("\"siblings\":[\"");
+    (void)snprintf(text, sizeof text, "\"%.*s\\n---\\n%.*s\"",
+        (int)(between - from), from, (int)(to - between - 3), between + 3);
+    return strdup(text);
+}
+
+static char *settle_nothing(void *ctx, const char *conflict)
+{
+    (void)conflict;
+    atomic_fetch_add((atomic_int *)ctx, 1);
+    return NULL;
+}
+
+static void name_resolvers(struct site *x, atomic_int *asked)
+{
+    CHECK_OK(syncline_resolve_with(
+        x->s, NULL, "n/", "document", join_texts, &asked[0]));
+    CHECK_OK(syncline_resolve_with(
+        x->s, NULL, "n/", "task", settle_nothing, &asked[1]));
+    CHECK_OK(syncline_resolve_with(
+        x->s, NULL, NULL, NULL, settle_nothing, &asked[2]));
+    CHECK_OK(syncline_resolve_with(
+        x->s, NULL, "n/deep/", NULL, settle_nothing, &asked[2]));
+    CHECK_OK(syncline_resolve_with(
+        x->s, NULL, "n/deep/", NULL, NULL, NULL)); /* taken away */
+    CHECK_OK(syncline_resolve_with(
+        x->s, "other", "n/deep/", NULL, settle_nothing, &asked[2]));
+    CHECK_INT(syncline_resolve_with(x->s, NULL, NULL, "", join_texts, NULL),
+        SYNCLINE_EINVAL);
+}
+
+static void put_all(struct site *x, const char *who)
+{
+    static const char *const formats[] = { "{\"content\":\"%s\"}",
+        "{\"content\":\"%s\"}",
+        "{\"item_type\":\"task\",\"data\":{\"content\":\"%s\"}}",
+        "{\"content\":\"%s\"}" };
+    static const char *const keys[] = { "n/doc", "n/deep/doc", "n/task",
+        "doc" };
+    char value[128];
+
+    for (size_t i = 0; i < ARRAY_N(keys); i++) {
+        (void)snprintf(value, sizeof value, formats[i], who);
+        CHECK_OK(syncline_put(x->s, NULL, keys[i], value));
+    }
+}
+
+static size_t conflicts_of(struct syncline *s, char **text)
+{
+    size_t n = 0;
+
+    CHECK_OK(syncline_conflicts(s, NULL, text));
+    for (const char *at = *text; (at = strstr(at, "\"id\":")) != NULL; at++)
+        n++;
+    return n;
+}
+
+/* By key and by type; what is left open is told, and the later value stands. */
+TEST(items_of_a_type_have_a_resolver_of_their_own)
+{
+    atomic_int asked[3] = { 0 };
+    const char *peers[2] = { NULL, NULL };
+    struct site a, b;
+    char *merged, *open;
+    size_t n = 0;
+
+    site_make(&a, "a");
+    site_make(&b, "b");
+    site_start(&a);
+    site_start(&b);
+    site_pair(&a, &b);
+    CHECK_OK(syncline_set_policy(a.s, NULL, NULL, "custom"));
+    CHECK_OK(syncline_put(a.s, NULL, "last", "1"));
+    await_value(b.s, "last", "1");
+    site_close(&a);
+    put_all(&b, "of b");
+    site_close(&b);
+    site_open(&a);
+    name_resolvers(&a, asked);
+    CHECK_OK(syncline_start(a.s));
+    site_learn(&a);
+    put_all(&a, "of a");
+    peers[0] = a.address;
+    b.opt.peers = peers;
+    site_open(&b);
+    name_resolvers(&b, asked);
+    CHECK_OK(syncline_start(b.s));
+    CHECK_OK(syncline_get(b.s, NULL, "n/deep/doc", &merged));
+    for (int i = 0; i < 2000 && strstr(merged, "---") == NULL; i++) {
+        (void)poll(NULL, 0, 10);
+        syncline_free(merged);
+        CHECK_OK(syncline_get(b.s, NULL, "n/deep/doc", &merged));
+    }
+    CHECK_SAYING(
+        strstr(merged, "of a") != NULL && strstr(merged, "of b") != NULL, "%s",
+        merged);
+    await_value(a.s, "n/deep/doc", merged);
+    await_value(a.s, "n/doc", merged);
+    await_value(b.s, "n/doc", merged);
+    for (int i = 0; i < 2000 && n != 2; i++) {
+        n = conflicts_of(a.s, &open);
+        syncline_free(open);
+        (void)poll(NULL, 0, n != 2 ? 10 : 0);
+    }
+    CHECK_UINT(n, 2);
+    CHECK(asked[0] >= 2 && asked[1] >= 1 && asked[2] >= 1);
+    syncline_free(merged);
+    site_remove(&b);
+    site_remove(&a);
+}
+
 /* ---- the caller's loop ---- */
 
 /* What a program with a loop of its own does. */

@@ -21,7 +21,7 @@ void site_make(struct site *x, const char *name)
 }
 
 /* The first address in `status`. */
-static void learn_address(struct site *x)
+void site_learn(struct site *x)
 {
     char *status, *at, *end;
 
@@ -46,7 +46,7 @@ void site_start(struct site *x)
 {
     site_open(x);
     CHECK_OK(syncline_start(x->s));
-    learn_address(x);
+    site_learn(x);
 }
 
 void site_close(struct site *x)

@@ -26,6 +26,7 @@ struct site {
 void site_make(struct site *x, const char *name);
 void site_open(struct site *x);  /* not started */
 void site_start(struct site *x); /* open, with its own thread */
+void site_learn(struct site *x); /* where it listens, once it runs */
 void site_close(struct site *x);
 void site_remove(struct site *x); /* closes it if it is open */
 /* A folder, and all that is in it. */
