@@ -9,13 +9,13 @@
  * Types of messages are names: those below, or a program's own, in letters,
  * digits and '_', at most 64; nodes of the older system know none but theirs.
  *
- * Threads. A server, and a client, has a thread of its own from start to stop,
- * on which all of its callbacks are called, one at a time. Every function may
- * be called from any thread, but those that start, stop and free by one at a
- * time. What waits for an answer, or for the thread's end, fails with EBUSY in
- * a callback of the same object; all else may be called there. A callback holds
- * up all connections of its object: it must be short, and must not wait for a
- * thread that calls in here.
+ * Threads. A server, a client and a discovery each have a thread of their own
+ * from start to stop, on which all of its callbacks are called, one at a time.
+ * Every function may be called from any thread, but those that start, stop and
+ * free by one at a time. What waits for an answer, or for the thread's end,
+ * fails with EBUSY in a callback of the same object; all else may be called
+ * there. A callback holds up all connections of its object: it must be short,
+ * and must not wait for a thread that calls in here.
  *
  * Errors, and who frees what: as in syncline.h. What was said wrongly by the
  * other side never ends the program: it is told to it in the older servers' own
@@ -131,6 +131,10 @@ struct syncline_lan_config {
     size_t message_max;   /* bytes; longer ones close the connection
                              they come by, and are not sent
                              [16 MiB] */
+    uint32_t discovery_interval_ms; /* between saying where we are [30,000] */
+    uint32_t device_timeout_ms;     /* nothing heard of for so long is not near
+                                       any more [90,000] */
+    const char *interface;          /* the only one for that [NULL: all] */
     enum syncline_log_level log_level; /* [SYNCLINE_LOG_WARN] */
     syncline_log_fn *log;              /* module "lansync" [NULL: nobody] */
     void *log_ctx;
@@ -138,7 +142,8 @@ struct syncline_lan_config {
 
 void syncline_lan_config_init(struct syncline_lan_config *config);
 /* Takes what is set in the environment: LAN_SYNC_PORT, LAN_SYNC_NODE_ID,
- * LAN_SYNC_NODE_NAME, and as true, 1, yes, on, or false, 0, no, off:
+ * LAN_SYNC_NODE_NAME, LAN_SYNC_DISCOVERY_INTERVAL and LAN_SYNC_DEVICE_TIMEOUT
+ * (in seconds), and as true, 1, yes, on, or false, 0, no, off:
  * LAN_SYNC_ENABLED, LAN_USE_SSL, TROSYNC_VERIFY_SSL.
  * The strings are the environment's: do not change it until config was taken.
  * EINVAL: one is wrong, syncline_error names it, and config is as it was. */
@@ -353,6 +358,43 @@ int syncline_lan_client_ask(struct syncline_lan_client *c, const char *type,
  * the server, "" until it has said them), "dialect", "session_token" ("": none
  * was given), "error" (why it is not connected)}; the caller's. */
 int syncline_lan_client_status(struct syncline_lan_client *c, char **status);
+
+/* ---- who is near ---- */
+
+struct syncline_lan_discovery; /* opaque */
+
+/* Lent until the callback returns. Where it says that it is. */
+struct syncline_lan_device {
+    const char *node_id, *node_name;
+    const char *host; /* whence it was heard: an address without brackets */
+    int port;         /* that it names */
+    int is_online;    /* 0: nothing was heard of it for device_timeout_ms */
+};
+
+/* A node is near that was not, or is not any more. On the thread of the
+ * discovery; as of a server, what does not wait may be called. */
+typedef void syncline_lan_near_fn(
+    void *ctx, const struct syncline_lan_device *device);
+
+/* Says by a datagram to 239.255.43.21 (port 5000) that h's node listens at port
+ * (0: does not say it), and hears of others. All of it is signed by nobody: a
+ * hint whom to call, and no reason to trust. fn may be NULL. Errors: EINVAL,
+ * ENOMEM. */
+int syncline_lan_discovery_new(struct syncline_lan_discovery **out,
+    const struct syncline_lan_config *config,
+    const struct syncline_lan_handler *h, int port, syncline_lan_near_fn *fn,
+    void *ctx);
+/* Errors: EBUSY (it runs), EIO, ENOMEM. A machine without multicast is no
+ * error: the log says so. */
+int syncline_lan_discovery_start(struct syncline_lan_discovery *n);
+int syncline_lan_discovery_stop(struct syncline_lan_discovery *n);
+int syncline_lan_discovery_free(
+    struct syncline_lan_discovery *n); /* NULL too */
+/* *devices: a JSON array of {"node_id", "node_name", "host", "port", "online",
+ * "seconds" (since it was heard)}, 256 at most; the caller's. ECLOSED: it does
+ * not run. */
+int syncline_lan_discovery_devices(
+    struct syncline_lan_discovery *n, char **devices);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

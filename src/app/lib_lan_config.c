@@ -13,6 +13,7 @@
 #define PORT 5000
 #define NAME_MAX_LEN 255
 #define TYPE_MAX 64
+#define SECONDS_MAX 86400
 #define CONFIG_SIZE_MIN offsetof(struct syncline_lan_config, host)
 #define US_OF_MS UINT64_C(1000)
 
@@ -46,6 +47,8 @@ void syncline_lan_config_init(struct syncline_lan_config *config)
         .reconnect_max_ms = 300000,
         .clients_max = 1024,
         .message_max = LAN_MESSAGE_MAX,
+        .discovery_interval_ms = 30000,
+        .device_timeout_ms = 90000,
         .log_level = SYNCLINE_LOG_WARN };
 }
 
@@ -74,24 +77,36 @@ static int read_switch(const char *name, int *out)
     return lib_fail(SYNCLINE_EINVAL, "%s: %s: true or false", name, text);
 }
 
-static int read_port(const char *name, int *out)
+static int read_number(const char *name, long most, long *out)
 {
     const char *text = variable(name);
-    long port;
+    long n;
     char *end;
 
     if (text == NULL)
         return SYNCLINE_OK;
-    port = strtol(text, &end, 10);
-    if (*end != 0 || port < 1 || port > UINT16_MAX)
-        return lib_fail(SYNCLINE_EINVAL, "%s: %s: from 1 to 65535", name, text);
-    *out = (int)port;
+    n = strtol(text, &end, 10);
+    if (*end != 0 || n < 1 || n > most)
+        return lib_fail(
+            SYNCLINE_EINVAL, "%s: %s: from 1 to %ld", name, text, most);
+    *out = n;
     return SYNCLINE_OK;
+}
+
+static int read_seconds(const char *name, uint32_t *out_ms)
+{
+    long s = 0;
+    int rc = read_number(name, SECONDS_MAX, &s);
+
+    if (rc == SYNCLINE_OK && s > 0)
+        *out_ms = (uint32_t)s * 1000;
+    return rc;
 }
 
 int syncline_lan_config_env(struct syncline_lan_config *config)
 {
     struct syncline_lan_config c = *config;
+    long port = c.sync_port;
     int rc = read_switch("LAN_SYNC_ENABLED", &c.enabled);
 
     if (rc == SYNCLINE_OK)
@@ -99,9 +114,15 @@ int syncline_lan_config_env(struct syncline_lan_config *config)
     if (rc == SYNCLINE_OK)
         rc = read_switch("TROSYNC_VERIFY_SSL", &c.verify_ssl);
     if (rc == SYNCLINE_OK)
-        rc = read_port("LAN_SYNC_PORT", &c.sync_port);
+        rc = read_number("LAN_SYNC_PORT", UINT16_MAX, &port);
+    if (rc == SYNCLINE_OK)
+        rc = read_seconds(
+            "LAN_SYNC_DISCOVERY_INTERVAL", &c.discovery_interval_ms);
+    if (rc == SYNCLINE_OK)
+        rc = read_seconds("LAN_SYNC_DEVICE_TIMEOUT", &c.device_timeout_ms);
     if (rc != SYNCLINE_OK)
         return rc;
+    c.sync_port = (int)port;
     if (variable("LAN_SYNC_NODE_ID") != NULL)
         c.node_id = variable("LAN_SYNC_NODE_ID");
     if (variable("LAN_SYNC_NODE_NAME") != NULL)

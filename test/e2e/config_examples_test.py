@@ -27,7 +27,7 @@ class Program:
     """One running copy, in a folder of its own; its lines."""
 
     def __init__(self, stage, name, folder, *args, config=None, options=None,
-                 env=None):
+                 env=None, prefix=()):
         self.folder = stage.world.path(folder)
         self.file = os.path.join(self.folder, "config.json")
         os.makedirs(self.folder, exist_ok=True)
@@ -37,7 +37,7 @@ class Program:
             self.write(options, "options.json")
         with open(os.path.join(self.folder, "errors"), "wb") as errors:
             self.process = subprocess.Popen(
-                [os.path.join(BUILD, "examples", name)] +
+                list(prefix) + [os.path.join(BUILD, "examples", name)] +
                 [a.format(file=self.file, folder=self.folder) for a in args],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 env=surroundings(env), text=True)

@@ -10,6 +10,7 @@ import sys
 
 import tap
 from config_examples_test import BUILD, Program, Stage
+from lan import DEVICE, Lan, ip
 from lansync_test import Older
 from node import World, free_listen, wait_for
 from tap import check, equal, holds
@@ -208,6 +209,33 @@ def documents_written_apart_are_merged():
         equal([a.end(), b.end()], [0, 0], "status")
 
 
+def nodes_that_are_near_are_told():
+    with Lan("a", "p") as lan, Scene() as s:
+        def near(name, *args):
+            return Program(s, "lan_near", name, *args,
+                           prefix=lan.inside(name),
+                           env={"LAN_SYNC_NODE_ID": name,
+                                "LAN_SYNC_DISCOVERY_INTERVAL": "1",
+                                "LAN_SYNC_DEVICE_TIMEOUT": "2"})
+
+        a, p = near("a", "5077"), near("p")
+        equal(p.says("near"), "a %s 5077" % lan.address("a"), "who is near")
+        ip("-n", lan.spaces["p"], "route", "add", "default", "dev", DEVICE)
+        old = s.old("v2", prefix=lan.inside("p"))
+        old.do("discover", port=6001)
+        equal(a.says("near"), "old-v2 %s 6001" % lan.address("p"),
+              "who is near")
+        _, port, said = wait_for("it hears us", lambda: old.do("near"))[0]
+        equal([port, said["node_id"], said["port"]], [5000, "a", 5077],
+              "what it hears")
+        equal(a.says("gone").split()[0], "old-v2", "who is not any more")
+        p.process.stdin.close()
+        online = {d["node_id"]: d["online"]
+                  for d in json.loads(p.says("devices"))}
+        equal(online["a"], True, "is it near")
+        equal([p.process.wait(20), a.end()], [0, 0], "status")
+
+
 def they_say_how_they_are_called():
     with Scene() as s:
         for name in "document_merge", "lan_client", "lan_server":
@@ -245,6 +273,7 @@ if __name__ == "__main__":
         an_older_server_that_says_nothing_keeps_nobody,
         ours_talk_by_tls,
         documents_written_apart_are_merged,
+        nodes_that_are_near_are_told,
         they_say_how_they_are_called,
         they_build_with_what_pkg_config_says,
     ], sys.argv[1:]))

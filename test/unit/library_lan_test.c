@@ -29,6 +29,16 @@ TEST(defaults_and_the_environment)
     CHECK_OK(syncline_lan_config_env(&c));
     CHECK_INT(c.use_ssl, 0);
     CHECK_INT(c.verify_ssl, 0);
+    CHECK(setenv("LAN_SYNC_DISCOVERY_INTERVAL", "2", 1) == 0);
+    CHECK(setenv("LAN_SYNC_DEVICE_TIMEOUT", "6", 1) == 0);
+    CHECK_OK(syncline_lan_config_env(&c));
+    CHECK_UINT(c.discovery_interval_ms, 2000);
+    CHECK_UINT(c.device_timeout_ms, 6000);
+    CHECK(setenv("LAN_SYNC_DEVICE_TIMEOUT", "-1", 1) == 0);
+    check_fails(syncline_lan_config_env(&c), SYNCLINE_EINVAL,
+        "LAN_SYNC_DEVICE_TIMEOUT");
+    (void)unsetenv("LAN_SYNC_DISCOVERY_INTERVAL");
+    (void)unsetenv("LAN_SYNC_DEVICE_TIMEOUT");
     (void)unsetenv("LAN_USE_SSL");
     (void)unsetenv("TROSYNC_VERIFY_SSL");
     CHECK_INT(c.sync_port, 6000);
@@ -59,6 +69,7 @@ TEST(what_no_configuration_can_be_is_said)
     struct syncline_lan_handler *h;
     struct syncline_lan_server *s;
     struct syncline_lan_client *x;
+    struct syncline_lan_discovery *n;
 
     syncline_lan_config_init(&c);
     c.size = 3;
@@ -83,6 +94,12 @@ TEST(what_no_configuration_can_be_is_said)
     check_fails(syncline_lan_server_new(&s, &c, h, NULL, NULL), SYNCLINE_EINVAL,
         "sync_port");
     c.sync_port = 5000;
+    check_fails(syncline_lan_discovery_new(&n, &c, h, 65536, NULL, NULL),
+        SYNCLINE_EINVAL, "port");
+    c.device_timeout_ms = 0;
+    check_fails(syncline_lan_discovery_new(&n, &c, h, 5000, NULL, NULL),
+        SYNCLINE_EINVAL, "device_timeout_ms");
+    c.device_timeout_ms = 90000;
     c.host = "127.0.0.1:80";
     check_fails(syncline_lan_server_new(&s, &c, h, NULL, NULL), SYNCLINE_EINVAL,
         "host");
