@@ -406,7 +406,8 @@ static int make_hub(struct daemon *d, struct errmsg *why)
         .stall_us = options_us(o, "http.stall"),
         .pages = dashboard_pages,
         .pages_n = dashboard_pages_n,
-        .instances = config_face_instances(d->faces.configsync) };
+        .instances = config_face_instances(d->faces.configsync),
+        .socketio = isync_face_hub(d->faces.isync) };
 
     if (!options_bool(o, "http.enabled"))
         return SYNCLINE_OK;

@@ -73,10 +73,10 @@ NODISCARD int isync_conns_new(
 NODISCARD int isync_conns_listen(struct isync_conns *c,
     const struct netaddr *at, struct netaddr *bound, struct errmsg *why);
 
-/* For the hub, where whoever may write in that space may come; it ends before
- * this does. */
+/* For the hub, where whoever may write in that space may come. at: where the
+ * connections will be, or NULL; the hub ends before they do. */
 struct hub_socketio_port isync_conns_hub(
-    struct isync_conns *c, struct slice space);
+    struct isync_conns *const *at, struct slice space);
 
 enum isync_transport {
     ISYNC_UPGRADE,   /* polling, then WebSocket if the other can */

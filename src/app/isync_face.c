@@ -141,6 +141,13 @@ int isync_face_new(
     return SYNCLINE_OK;
 }
 
+struct hub_socketio_port isync_face_hub(struct isync_face *f)
+{
+    if (f == NULL)
+        return (struct hub_socketio_port){ .ctx = NULL };
+    return isync_conns_hub(&f->conns, slice_str(f->space));
+}
+
 /* As the older ones are called: with a dash. */
 static void name_ourselves(struct isync_face *f)
 {

@@ -13,6 +13,7 @@
 #include "app/engine.h"
 #include "app/options.h"
 #include "faces/configsync/where.h"
+#include "faces/http/hub.h"
 
 struct isync_face; /* opaque */
 
@@ -59,6 +60,9 @@ struct isync_face_options {
 
 NODISCARD int isync_face_new(
     struct isync_face **out, const struct isync_face_options *opt);
+/* For the node's own port; f NULL: nobody comes there. It ends before f does.
+ */
+struct hub_socketio_port isync_face_hub(struct isync_face *f);
 /* The engine is open. EBUSY: somebody else has the port. */
 NODISCARD int isync_face_start(
     struct isync_face *f, struct engine *e, struct errmsg *why);

@@ -18,12 +18,19 @@ struct hub_conn *isync_guest_of(const struct isync_conns *c, uint64_t number)
     return g != NULL ? g->conn : NULL;
 }
 
+static struct isync_conns *conns_of(void *ctx)
+{
+    struct isync_conns *const *at = ctx;
+
+    return *at;
+}
+
 static uint64_t on_open(void *ctx, struct hub_conn *conn)
 {
-    struct isync_conns *c = ctx;
+    struct isync_conns *c = conns_of(ctx);
     struct isync_guest *g;
 
-    if (c->is_stopping)
+    if (c == NULL || c->is_stopping)
         return 0;
     g = calloc(1, sizeof *g);
     if (g == NULL)
@@ -36,7 +43,7 @@ static uint64_t on_open(void *ctx, struct hub_conn *conn)
 static void on_request(void *ctx, uint64_t conn, const struct http_request *r,
     const struct netaddr *from, bool is_whole)
 {
-    struct isync_conns *c = ctx;
+    struct isync_conns *c = conns_of(ctx);
     struct eio_server *e = sio_server_eio(c->server);
 
     if (is_whole)
@@ -48,7 +55,7 @@ static void on_request(void *ctx, uint64_t conn, const struct http_request *r,
 
 static void on_take(void *ctx, uint64_t conn, bool text, struct slice message)
 {
-    struct isync_conns *c = ctx;
+    struct isync_conns *c = conns_of(ctx);
 
     eio_server_message(
         sio_server_eio(c->server), conn, text, message, clock_mono_us());
@@ -57,7 +64,7 @@ static void on_take(void *ctx, uint64_t conn, bool text, struct slice message)
 
 static void on_close(void *ctx, uint64_t conn)
 {
-    struct isync_conns *c = ctx;
+    struct isync_conns *c = conns_of(ctx);
     struct isync_guest **at = &c->guests, *g;
 
     while (*at != NULL && (*at)->number != conn)
@@ -72,9 +79,9 @@ static void on_close(void *ctx, uint64_t conn)
 }
 
 struct hub_socketio_port isync_conns_hub(
-    struct isync_conns *c, struct slice space)
+    struct isync_conns *const *at, struct slice space)
 {
-    return (struct hub_socketio_port){ .ctx = c,
+    return (struct hub_socketio_port){ .ctx = (void *)at,
         .space = space,
         .open = on_open,
         .request = on_request,

@@ -4,16 +4,18 @@
 import asyncio
 import json
 import os
+import queue
 import socket
 import subprocess
 import sys
 import time
 
+import requests
 import websockets
 
-from hub import Hub, TRAFFIC, events
+from hub import Hub, PATIENCE, TRAFFIC, events
 from node import World, conflicts, main, wait_for
-from tap import check, equal, holds
+from tap import Skip, check, equal, holds
 
 ITEMS = "/v1/spaces/default/items"
 
@@ -194,6 +196,39 @@ def config_sync_instances_come_there_too():
         with Hub(a) as h:
             h.ask("GET", "/sync", 426)
             h.ask("POST", "/sync", 405)
+
+
+def clients_of_isync_come_there_too():
+    try:
+        import socketio
+    except ImportError:
+        raise Skip("no python3-socketio") from None
+    with World() as w:
+        a, = w.nodes("a", flags=["--isync.enabled", "true", "--isync.port",
+                                 "0", "--isync.clear", "true"])
+        made = [json.loads(a.do("token", "create", "--name", n, "--scope",
+                                scope, "--space", "config", "--json"))
+                for n, scope in (("s", "write"), ("r", "read"))]
+        url = "http://" + a.status()["listen"][0]
+        for how in (["polling"], ["websocket"], None):
+            session, told = requests.Session(), queue.Queue()
+            token = {"Authorization": "Bearer " + made[0]["secret"]}
+            session.headers.update(token)
+            client = socketio.Client(reconnection=False, http_session=session)
+            client.on("handshake_response", told.put)
+            client.connect(url, transports=how, headers=token)
+            client.emit("peer_handshake", {"node_id": "older"})
+            equal(told.get(timeout=PATIENCE)["status"], "accepted", "handshake")
+            equal(a.call("isync")["links"][0]["transport"],
+                  "polling" if how == ["polling"] else "websocket", "by what")
+            client.eio.queue.join()  # amid a POST it would go without a word
+            client.disconnect()
+            wait_for("it is gone", lambda: a.call("isync")["links"] == [])
+        path = "/socket.io/?EIO=4&transport=polling"
+        with Hub(a, "") as h:
+            h.ask("GET", path, 401)
+        with Hub(a, made[1]["secret"]) as h:
+            h.ask("GET", path, 403)
 
 
 def several_watches_share_a_socket():
