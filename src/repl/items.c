@@ -317,7 +317,7 @@ static int put_record(struct node *n, struct space *sp, struct slice key,
     if (buf_status(&n->out) != SYNCLINE_OK)
         return buf_status(&n->out);
     if (to_sign)
-        sign_later(n, sp, key, &n->out);
+        sign_later(n, sp, key, &n->out, st, lsn);
     else
         txn_put_buf(
             &n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), &n->out);

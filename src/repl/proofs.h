@@ -81,10 +81,10 @@ static inline uint32_t leaves_n(
 /* A change that this step has made and not signed yet? */
 bool is_to_sign(
     const struct node *n, const struct space *sp, const struct change *c);
-/* The record of an item that holds such changes: it is kept out of the batch
- * until they are signed. */
+/* The record of an item that holds such changes, and what it is the record of:
+ * it is kept out of the batch until they are signed. */
 void sign_later(struct node *n, struct space *sp, struct slice key,
-    const struct buf *record);
+    const struct buf *record, const struct stored *st, uint64_t lsn);
 /* Before a commit. */
 NODISCARD int sign_step(struct node *n);
 

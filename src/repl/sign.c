@@ -12,16 +12,23 @@ bool is_to_sign(
 }
 
 void sign_later(struct node *n, struct space *sp, struct slice key,
-    const struct buf *record)
+    const struct buf *record, const struct stored *st, uint64_t lsn)
 {
+    struct stored *read =
+        st->lasts ? arena_alloc(&n->step, sizeof *read) : NULL;
+
+    if (read != NULL) { /* else it is decoded */
+        *read = *st;
+        read->lsn = lsn;
+    }
     txn_hold(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, key), record,
-        vv_get(&sp->have, &n->replica));
+        vv_get(&sp->have, &n->replica), read);
 }
 
 struct row {
     struct row *next;
     struct slice key; /* of the record: the space's number, the item's key */
-    struct stored st;
+    struct stored st; /* its item, lsn and revisions */
 };
 
 struct signing {
@@ -96,7 +103,7 @@ static int add_row(struct signing *s, const struct txn_held *held)
     struct leaf_maker m;
     struct cells_of of;
     struct item *it;
-    int rc;
+    int rc = SYNCLINE_OK;
 
     if (row == NULL)
         return SYNCLINE_ENOMEM;
@@ -106,7 +113,10 @@ static int add_row(struct signing *s, const struct txn_held *held)
     }
     row->key = held->key;
     it = &row->st.item;
-    rc = stored_decode(held->value, &row->st, &n->step);
+    if (held->read != NULL) /* a lone write, as most are */
+        row->st = *(const struct stored *)held->read;
+    else
+        rc = stored_decode(held->value, &row->st, &n->step);
     if (rc == SYNCLINE_OK)
         rc = cells_of_changes(&of, it, false, &n->step);
     if (rc != SYNCLINE_OK)

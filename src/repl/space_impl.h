@@ -217,6 +217,7 @@ struct stored {
     struct slice before; /* the document before, once asked for */
     struct vv was;       /* its context as indexed */
     bool was_alive, existed;
+    bool lasts; /* all that the item says is the step's, and stays as it is */
     struct change last;     /* the change that stood for it */
     struct slice bytes;     /* the record that was loaded */
     const struct item *row; /* what is being joined into it, if anything */

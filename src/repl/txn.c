@@ -14,6 +14,7 @@ void txn_reset(struct txn *t)
 {
     buf_clear(&t->batch.ops);
     t->batch.n = 0;
+    t->read = NULL;
     if (t->recent.n > 0)
         omap_clear(&t->recent);
     if (t->held.n > 0)
@@ -63,6 +64,7 @@ static void remember(
     struct slice recent;
     int rc;
 
+    t->read = is_read_back(table) ? NULL : t->read;
     if (!is_read_back(table) || t->batch.ops.status != 0)
         return;
     rc = recent_key(t, table, key, &recent);
@@ -88,7 +90,7 @@ void txn_put_buf(struct txn *t, enum store_table table, struct slice key,
 }
 
 void txn_hold(struct txn *t, enum store_table table, struct slice key,
-    const struct buf *v, uint64_t above)
+    const struct buf *v, uint64_t above, const void *read)
 {
     struct slice recent;
     uint8_t number[8];
@@ -103,6 +105,7 @@ void txn_hold(struct txn *t, enum store_table table, struct slice key,
     if (rc != SYNCLINE_OK && t->batch.ops.status == 0)
         t->batch.ops.status = rc;
     remember(t, table, key, buf_slice(v));
+    t->read = t->held.n == 1 ? read : NULL;
 }
 
 int txn_take_held(struct txn *t, struct txn_held **out, struct arena *a)
@@ -123,12 +126,14 @@ int txn_take_held(struct txn *t, struct txn_held **out, struct arena *a)
         h->key = arena_dup(a, slice_from(n->key, 1));
         h->value = arena_dup(a, recent->value);
         h->above = get_be64(&above);
+        h->read = t->read;
         if (h->key.ptr == NULL || h->value.ptr == NULL)
             return SYNCLINE_ENOMEM;
         *end = h;
         end = &h->next;
     }
     omap_clear(&t->held);
+    t->read = NULL;
     *out = first;
     return SYNCLINE_OK;
 }

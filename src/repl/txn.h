@@ -13,6 +13,7 @@ struct txn {
     struct batch batch;
     struct omap recent; /* table byte + key -> value; NULL: deleted */
     struct omap held;   /* table byte + key -> be64; its value is in recent */
+    const void *read;   /* what the one that is held says; NULL: not known */
     struct buf key;
 };
 
@@ -27,13 +28,15 @@ void txn_put(
 void txn_put_buf(struct txn *t, enum store_table table, struct slice key,
     const struct buf *v);
 /* A record that is read back, but is put only after it has been taken. `above`
- * of the first time is kept with it. */
+ * of the first time is kept with it. `read` is the same, for who would decode
+ * it again; it has to live until then. */
 void txn_hold(struct txn *t, enum store_table table, struct slice key,
-    const struct buf *v, uint64_t above);
+    const struct buf *v, uint64_t above, const void *read);
 struct txn_held {
     struct txn_held *next;
     struct slice key, value;
     uint64_t above;
+    const void *read; /* NULL: the value has to be decoded */
 };
 /* What is held and was not deleted meanwhile, in the order of keys. */
 NODISCARD int txn_take_held(

@@ -99,6 +99,7 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
             st.item.version = op->as->version;
         out->changed++;
         out->dot = by->dot;
+        st.lasts = op->as == NULL;
         rc = item_store(n, sp, op->key, &st, space_next_lsn(sp));
     }
     if (rc == SYNCLINE_OK && out->changed == 0 && st.existed)

@@ -222,3 +222,59 @@ TEST(half_a_key_is_no_key)
     buf_free(&key);
     end(&t);
 }
+
+static void hold(struct bench *t, const char *key, const void *read)
+{
+    struct buf value = { 0 };
+
+    buf_put_str(&value, "value");
+    txn_hold(&t->txn, TABLE_ITEM, slice_str(key), &value, 7, read);
+    buf_free(&value);
+}
+
+static void check_held(struct bench *t, uint32_t n, const void *read)
+{
+    struct arena a = { 0 };
+    struct txn_held *held;
+    uint32_t found = 0;
+
+    CHECK_OK(txn_take_held(&t->txn, &held, &a));
+    for (; held != NULL; held = held->next, found++) {
+        CHECK(held->read == read);
+        CHECK_SLICE(held->value, "value");
+        CHECK_UINT(held->above, 7);
+    }
+    CHECK_UINT(found, n);
+    arena_free(&a);
+}
+
+/* What a held record says is given with it only while nothing may have changed
+ * it and it is the one. */
+TEST(who_holds_one_record_need_not_decode_it)
+{
+    static const int first = 1, second = 2;
+    struct bench t;
+
+    begin(&t);
+    hold(&t, "a", &first);
+    put(&t, TABLE_FEED, "f", "");
+    put(&t, TABLE_META, "m", "1");
+    check_held(&t, 1, &first);
+    hold(&t, "a", &first);
+    hold(&t, "a", &second); /* written again */
+    check_held(&t, 1, &second);
+    hold(&t, "a", &first);
+    hold(&t, "b", &second);
+    check_held(&t, 2, NULL);
+    hold(&t, "a", &first);
+    put(&t, TABLE_ITEM, "a", "value"); /* not held this time */
+    check_held(&t, 1, NULL);
+    hold(&t, "a", &first);
+    txn_del(&t.txn, TABLE_ITEM, SLICE_LIT("a"));
+    check_held(&t, 0, NULL);
+    hold(&t, "a", &first);
+    txn_reset(&t.txn);
+    hold(&t, "b", NULL);
+    check_held(&t, 1, NULL);
+    end(&t);
+}
