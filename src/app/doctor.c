@@ -461,6 +461,30 @@ static bool check_copies(const struct json *status, const struct exam *x)
     return twice;
 }
 
+/* Of Synclines that are no members, and could be. */
+static void check_unpaired(const struct json *lansync, const struct exam *x)
+{
+    static const char *const where[] = { "node_id", "address", NULL };
+    const struct json *list = json_get(lansync, "connections");
+    char text[256];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        if (!json_get_bool(v, "syncline", false))
+            continue;
+        (void)snprintf(text, sizeof text,
+            "%.*s, with which LAN sync is spoken, is a Syncline of another "
+            "mesh",
+            SLICE_FMT(utf8_cut(json_get_str(v, "node_id"), 100)));
+        put_check_of(x,
+            &(const struct doctor_finding){ .name = "lansync-unpaired",
+                .level = "info",
+                .what = text,
+                .advice = "pair the two (syncline invite): then they keep all "
+                          "spaces the same, encrypted, and need no secret" },
+            v, where);
+    }
+}
+
 /* Of older nodes: what they are not told, as no message can hold it. */
 static void check_lansync(const struct json *lansync, const struct exam *x)
 {
@@ -613,6 +637,7 @@ void doctor_look(
     check_withheld(status, &x);
     check_lansync(json_get(status, "lansync"), &x);
     check_isync(json_get(status, "isync"), &x);
+    check_unpaired(json_get(status, "lansync"), &x);
 }
 
 static void print_finding(void *ctx, const struct doctor_finding *f)

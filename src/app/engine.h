@@ -142,6 +142,16 @@ size_t engine_answers_bytes(const struct engine *e);
 void engine_give(struct engine *e);
 /* Without what is queued. */
 void engine_guest_drop(struct engine *e, uint64_t conn, const char *reason);
+/* Members that are met on another system's connections: see node_kin_tag. */
+NODISCARD int engine_kin_tag(
+    const struct engine *e, struct slice of, uint8_t out[NODE_KIN_LEN]);
+bool engine_is_kin(const struct engine *e, struct slice of, struct slice tag);
+/* Another number once the mesh or its key is another; never 0. */
+uint64_t engine_mesh_mark(const struct engine *e);
+/* A beacon for them, and one of theirs, as if it had come by multicast. */
+NODISCARD int engine_put_beacon(struct engine *e, struct buf *out);
+void engine_hear(
+    struct engine *e, const struct netaddr *from, struct slice beacon);
 /* Names of this machine, which those who come by TLS may ask it for. */
 const struct slice *engine_web_hosts(const struct engine *e, size_t *n);
 /* Appends the certificate that this machine has made for itself, with its key,

@@ -94,6 +94,8 @@ static void on_open(void *ctx)
     struct lan_face *f = c->face;
     char name[320];
 
+    if (lan_kin_parts(c))
+        return;
     if (lan_door_keeps_other(c)) {
         lan_conn_close_soon(c, "there is a connection with it already");
         return;
@@ -222,6 +224,8 @@ static int conn_new(struct lan_conn **out, struct lan_face *f,
             .may_try = lan_door_may_try,
             .failed = lan_door_failed,
             .hold = on_hold,
+            .offer = lan_kin_offer,
+            .offered = lan_kin_offered,
             .on_open = on_open,
             .on_message = on_message,
             .on_answer = on_answer,
@@ -407,6 +411,7 @@ uint64_t lan_conns_tick(struct lan_face *f, uint64_t now_us)
 {
     uint64_t next = 0;
 
+    lan_kin_look(f);
     for (struct lan_peer *p = f->peers; p != NULL; p = p->next) {
         if (!lan_peer_is_wanted(f, p))
             continue;
@@ -462,6 +467,7 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
 {
     const char *between = "";
     char at[NETADDR_TEXT];
+    struct netaddr from;
 
     for (const struct lan_conn *c = f->conns; c != NULL; c = c->next) {
         if (!c->is_open)
@@ -471,11 +477,13 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
         json_print_string(b, slice_str(lan_link_node(c->link)), false);
         buf_put_str(b, ",\"node_name\":");
         json_print_string(b, slice_str(lan_link_name(c->link)), false);
-        netaddr_format(at, &c->remote);
+        from = c->peer != NULL ? lan_wire_remote(c->wire) : c->remote;
+        netaddr_format(at, &from);
         buf_printf(b, ",\"address\":\"%s\",\"called\":%s,\"dialect\":%s", at,
             c->peer != NULL ? "true" : "false",
             dialect_name(lan_link_dialect(c->link)));
-        buf_printf(b, ",\"tls\":%s,\"fingerprint\":\"%s\"}",
+        buf_printf(b, ",\"syncline\":%s,\"tls\":%s,\"fingerprint\":\"%s\"}",
+            c->is_syncline ? "true" : "false",
             lan_wire_is_secure(c->wire) ? "true" : "false",
             lan_wire_print(c->wire));
     }

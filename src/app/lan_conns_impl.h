@@ -1,5 +1,6 @@
 /* lan_conns_impl.h - what lan_conns.c (connections), lan_peers.c (whom we
- * call) and lan_door.c (who may come, and how often) share. */
+ * call), lan_kin.c (who is of our mesh) and lan_door.c (who may come, and how
+ * often) share. */
 #ifndef SYNCLINE_APP_LAN_CONNS_IMPL_H
 #define SYNCLINE_APP_LAN_CONNS_IMPL_H
 
@@ -15,6 +16,7 @@ struct lan_conn {
     uint64_t number, since_us;
     struct netaddr remote; /* of who has come */
     bool is_open, is_over, is_held;
+    bool is_syncline, is_kin; /* as is the other end; of our mesh */
     char why[200];
 };
 
@@ -54,6 +56,18 @@ void lan_peer_call_later(struct lan_peer *p, const struct lan_face *f);
 void lan_peer_left(struct lan_peer *p, const struct lan_conn *c);
 /* Nobody of that name is connected already. */
 bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p);
+
+/* ---- lan_kin.c ---- */
+
+#define LAN_KIN_WHY "it is of this mesh: what is shared goes by that"
+
+/* Events of a link. */
+void lan_kin_offer(
+    void *ctx, struct slice id, struct json *payload, struct arena *a);
+void lan_kin_offered(void *ctx, struct slice id, const struct lan_message *m);
+/* True: the other end is of our mesh, and the connection ends. */
+bool lan_kin_parts(struct lan_conn *c);
+void lan_kin_look(struct lan_face *f);
 
 /* ---- lan_door.c ---- */
 

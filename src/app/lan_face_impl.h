@@ -55,6 +55,7 @@ struct lan_face {
     struct lan_near *near; /* NULL: nobody is looked for */
     char *interface;
     struct lan_tls *tls; /* NULL: there is none */
+    uint64_t mesh_mark;  /* when it was last looked who is of the mesh */
     struct lan_kept *kept;
     bool kept_changed, kept_lacks; /* kept_lacks: some node may lack some */
     uint64_t kept_due_us;
@@ -123,6 +124,8 @@ bool lan_wire_is_open(const struct lan_wire *w);
 /* What is queued is sent; then on_end. */
 void lan_wire_close(struct lan_wire *w);
 void lan_wire_drop(struct lan_wire *w);
+/* Whom we have called; family 0: nobody has answered yet. */
+struct netaddr lan_wire_remote(const struct lan_wire *w);
 bool lan_wire_is_secure(const struct lan_wire *w);
 /* Of the certificate that the other end has shown; "" if none. */
 const char *lan_wire_print(const struct lan_wire *w);

@@ -33,6 +33,11 @@ void lan_peer_left(struct lan_peer *p, const struct lan_conn *c)
     p->conn = NULL;
     if (lan_link_node(c->link)[0] != 0)
         (void)snprintf(p->met, sizeof p->met, "%s", lan_link_node(c->link));
+    if (c->is_kin) {
+        p->pause_us = c->face->opt.dial_max_us;
+        lan_peer_call_later(p, c->face);
+        return;
+    }
     if (!c->is_open && c->face->opt.tls == LAN_TLS_BOTH) {
         p->is_plain = !p->is_plain;
         if (p->is_plain) {

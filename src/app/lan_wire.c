@@ -304,6 +304,12 @@ void lan_wire_drop(struct lan_wire *w)
     free(w);
 }
 
+struct netaddr lan_wire_remote(const struct lan_wire *w)
+{
+    return w->stream != NULL ? stream_remote(w->stream)
+                             : (struct netaddr){ .family = 0 };
+}
+
 bool lan_wire_is_secure(const struct lan_wire *w)
 {
     return w->stream != NULL && stream_is_secure(w->stream);

@@ -332,6 +332,8 @@ static const struct plant_row rows[PLANT_END] = {
         "LAN-sync nodes that are not in may say any number of things" },
     [PLANT_R30_LAN_GUEST] = { "r30-lan-guest",
         "LAN-sync nodes may send 16 MiB before they are let in" },
+    [PLANT_R12_LAN_KIN] = { "r12-lan-kin",
+        "a LAN-sync node that says that it is of the mesh is believed" },
     [PLANT_R13_LAN] = { "r13-lan", "LAN-sync nodes come from any network" },
     [PLANT_R23_ANEW] = { "r23-anew",
         "what is brought back takes the place of what was made anew" },

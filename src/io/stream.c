@@ -248,6 +248,15 @@ void stream_drop(struct stream *s)
     end(s, "dropped");
 }
 
+struct netaddr stream_remote(const struct stream *s)
+{
+    struct sockaddr_storage sa = { 0 };
+    int len = sizeof sa;
+
+    (void)uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&sa, &len);
+    return netaddr_of((const struct sockaddr *)&sa);
+}
+
 bool stream_is_secure(const struct stream *s)
 {
     return s->tls != NULL;

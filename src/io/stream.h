@@ -35,6 +35,8 @@ NODISCARD int stream_connect(struct stream **out, uv_loop_t *loop,
  * on_open, or on_end, and no on_bytes before. From within on_bytes, too. */
 NODISCARD int stream_secure(
     struct stream *s, struct tls_rules *rules, struct slice first);
+/* The other end; family 0: it is not connected. */
+struct netaddr stream_remote(const struct stream *s);
 bool stream_is_secure(const struct stream *s);
 /* Of the certificate that the other end has shown; "" if none. */
 const char *stream_print(const struct stream *s);

@@ -335,6 +335,16 @@ struct node_key {
 void node_key(const struct node *n, struct node_key *out);
 bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16]);
 
+/* A tag of some bytes that only a member can make, for connections of others.
+ * ENOTFOUND: no key was given to us yet. */
+#define NODE_KIN_LEN 32
+NODISCARD int node_kin_tag(
+    const struct node *n, struct slice of, uint8_t out[NODE_KIN_LEN]);
+bool node_is_kin(const struct node *n, struct slice of, struct slice tag);
+/* Appends the datagram by which members find us, for other ways than
+ * FX_DATAGRAM. ENOTFOUND: it is not found by any, or as above. */
+NODISCARD int node_put_beacon(struct node *n, struct buf *out);
+
 const struct device_id *node_device(const struct node *n);
 const struct rid *node_replica(const struct node *n);
 const struct node_counts *node_counts(const struct node *n);

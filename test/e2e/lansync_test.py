@@ -404,6 +404,72 @@ def a_link_without_ipv4():
         check(device["address"].startswith("[fe80::ff:fe00:6602%"), device)
 
 
+def _paired(lan, world, *names, listen="0.0.0.0:4748"):
+    """Synclines with LAN sync, each on a machine, found by multicast; all of
+    one mesh."""
+    nodes = []
+    for name in names:
+        node = world.node(
+            name, "--lansync.enabled", "true", "--lansync.port", "5077",
+            "--lansync.discovery_interval", "1", "--lansync.dial_max", "1s",
+            prefix=lan.inside(name), listen=listen)
+        Scene().secret(node)
+        nodes.append(node.start())
+    return nodes
+
+
+def two_synclines_of_two_meshes_use_it():
+    """And are advised to pair; once they have, they do not any more."""
+    with Lan("a", "b") as lan, World() as world:
+        a, b = _paired(lan, world, "a", "b")
+        a.put("one", {"n": 1}, "lan")
+        b.put("two", {"n": 2}, "lan")
+        a.waits_for("two", {"n": 2}, "lan")
+        b.waits_for("one", {"n": 1}, "lan")
+        equal([c["syncline"] for c in a.call("lansync")["connections"]],
+              [True], "it is known")
+        holds(open(a.log).read(), "is a Syncline of another mesh: pair")
+        holds(a.cli("doctor").out, "syncline invite")
+        b.joins(a)
+        wait_for("LAN sync is over between them", lambda: not a.call(
+            "lansync")["connections"] + b.call("lansync")["connections"])
+        a.put("three", {"n": 3}, "lan")
+        b.waits_for("three", {"n": 3}, "lan")
+        wait_for("it is told why", lambda: any(
+            "of this mesh" in (p["trouble"] or "")
+            for p in a.call("lansync")["peers"]))
+        check("another mesh" not in a.cli("doctor").out, "it is advised still")
+
+
+def two_synclines_of_one_mesh_use_that():
+    """Also when neither knows where the other is: they meet by LAN sync."""
+    with Lan("a", "b", "p") as lan, World() as world:
+        a, b = _paired(lan, world, "a", "b")
+        b.joins(a)
+        for node in (a, b):
+            node.stop()
+            node.listen = "0.0.0.0:4749"
+        for node in (a, b):
+            node.start()
+        wait_for("they are connected", lambda: a.connected() == {"b"})
+        old = Older("old", "v1", prefix=lan.inside("p"))
+        try:
+            check(old.do("connect", host=lan.address("a"), port=5077)[
+                "success"], "in")
+            old.do("put", key="k", data={"n": 1})
+            b.waits_for("k", {"n": 1}, "lan")
+            b.put("k", {"n": 2}, "lan")
+            old.shows({"k": {"n": 2}})
+            equal(old.do("items")["k"]["version"], 2, "nothing came twice")
+            for node, pushed in ((a, 1), (b, 0)):
+                told = node.call("lansync")
+                equal([c["node_id"] for c in told["connections"]],
+                      ["old"] if node is a else [], "connections")
+                equal(told["items"]["pushed"], pushed, "what was pushed")
+        finally:
+            old.close()
+
+
 def who_has_another_secret_stays_out():
     with Scene() as s:
         old = s.old("old", "v2")

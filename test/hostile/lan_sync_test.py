@@ -532,5 +532,49 @@ def the_port_of_the_mesh_has_the_same_rules():
             equal(p.error()[1], "tls_required", "in clear")
 
 
+def who_claims_to_be_of_the_mesh():
+    """Without proof he is served as any older node is; he is not looked for
+    where he says either."""
+    with Siege() as s:
+        for i, offer in enumerate((
+                {}, {"kin": "00" * 32, "beacon": "01" * 64}, {"kin": "x"},
+                "yes", {"kin": "00" * 31}, {"kin": None, "beacon": []})):
+            with Peer(s.port()) as p:
+                p.handler.node_id = "raw-%d" % i
+                p.say("AUTH_REQUEST", {"token": SECRET, "syncline": offer})
+                check(p.hear("AUTH_RESPONSE")["payload"]["success"], "in")
+                p.say("SYNC_DATA", {"items": [_item("claim-%d" % i)]})
+                p.hear("SYNC_ACK")
+                s.node.waits_for("claim-%d" % i, {"n": 1}, "lan")
+
+
+def a_proof_of_another_is_of_no_use_to_his_name():
+    """What a member has said to one node, said again to another."""
+    with Siege() as s:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(30)
+        flags = s.flags + ["--lansync.peers", "127.0.0.1:%d" %
+                           listener.getsockname()[1]]
+        kin = s.world.node("kin", *flags)
+        s.secret(kin)
+        kin.start()
+        kin.joins(s.node)
+        with listener, listener.accept()[0] as heard:
+            heard.settimeout(30)
+            stream = heard.makefile("rb")
+            n = struct.unpack("!I", stream.read(4))[0]
+            said = json.loads(stream.read(n))["payload"]
+        check(said["syncline"]["kin"], "no proof")
+        for name, kept in (("thief", said["request_id"]), ("kin", "other")):
+            with Peer(s.port()) as p:
+                p.handler.node_id = name
+                p.send(p.handler.make("AUTH_REQUEST", dict(
+                    said, request_id=kept)))
+                check(p.hear("AUTH_RESPONSE")["payload"]["success"], "in")
+                p.say("SYNC_DATA", {"items": [_item("by-" + name)]})
+                p.hear("SYNC_ACK")
+                s.node.waits_for("by-" + name, {"n": 1}, "lan")
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))

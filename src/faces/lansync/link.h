@@ -48,6 +48,12 @@ struct lan_link_events {
     /* Nothing more is to be fed, or again. May be NULL: what is fed all the
      * same waits in the link. */
     void (*hold)(void *ctx, bool held);
+    /* More members for what a request to come in of that id says, and the
+     * answer to it, and what the other side has said there, before on_open. May
+     * be NULL. */
+    void (*offer)(
+        void *ctx, struct slice id, struct json *payload, struct arena *a);
+    void (*offered)(void *ctx, struct slice id, const struct lan_message *m);
     /* The other side was let in, or we were. */
     void (*on_open)(void *ctx);
     /* Is there somebody for a type that is none of the twelve? May be NULL. */

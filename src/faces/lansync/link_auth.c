@@ -85,6 +85,23 @@ static int prove(const struct lan_link *l, uint8_t out[SHA256_LEN],
     return rc;
 }
 
+static void add_offer(struct lan_link *l, struct slice id, struct json *payload)
+{
+    const struct lan_link_events *ev = &l->opt.events;
+
+    if (ev->offer != NULL && payload != NULL)
+        ev->offer(ev->ctx, id, payload, &l->arena);
+}
+
+static void tell_offer(
+    struct lan_link *l, struct slice id, const struct lan_message *m)
+{
+    const struct lan_link_events *ev = &l->opt.events;
+
+    if (ev->offered != NULL)
+        ev->offered(ev->ctx, id, m);
+}
+
 /* ---- a client ---- */
 
 /* What the program has said, or NULL. */
@@ -118,6 +135,7 @@ static struct json *request_to_come_in(struct lan_link *l, uint64_t now_us)
             json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
     if (json_get(payload, "client_version") == NULL)
         add_text(l, payload, "client_version", SLICE_LIT(CLIENT_VERSION));
+    add_offer(l, slice_str(l->auth_id), payload);
     return payload;
 }
 
@@ -160,6 +178,7 @@ static void answer_challenge(
     add_text(l, payload, "challenge", lan_payload_text(m, "challenge"));
     add_text(l, payload, "response", slice_str(hex));
     add_text(l, payload, "request_id", slice_str(l->auth_id));
+    add_offer(l, slice_str(l->auth_id), payload);
     send_as(l, LAN_AUTH_REQUEST, payload, l->auth_id, now_us);
 }
 
@@ -231,6 +250,7 @@ bool auth_answered(
     if (json_get_bool(m->member[LAN_PAYLOAD], "success", false) ||
         is_unknown_outcome(m)) {
         keep_session(l, m);
+        tell_offer(l, slice_str(l->auth_id), m);
         link_open(l, now_us);
     } else {
         close_refused(l, m);
@@ -322,6 +342,13 @@ static const struct json *id_of(struct lan_link *l, const struct lan_message *m)
     return id != NULL ? id : json_new_str(&l->arena, lan_text(m, LAN_ID));
 }
 
+static struct slice id_text(struct lan_link *l, const struct lan_message *m)
+{
+    const struct json *id = id_of(l, m);
+
+    return id != NULL && id->type == JSON_STRING ? id->s : SLICE_NONE;
+}
+
 static void challenge(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
@@ -352,6 +379,7 @@ static void answer(struct lan_link *l, const struct lan_message *m, bool is_in,
         is_in ? SLICE_LIT("success") : SLICE_LIT("error"));
     if (is_in) {
         json_add(payload, SLICE_LIT("auth_data"), data);
+        add_offer(l, id_text(l, m), payload);
     } else {
         add_text(l, payload, "error", SLICE_LIT("Invalid credentials"));
         add_text(l, payload, "message", SLICE_LIT("Invalid credentials"));
@@ -377,6 +405,7 @@ void auth_asked(
         may_come_in(l, m, &data, now_us);
     answer(l, m, is_in, data, now_us);
     if (is_in) {
+        tell_offer(l, id_text(l, m), m);
         link_open(l, now_us);
         return;
     }
