@@ -12,10 +12,13 @@
  * Threads. A server, a client and a discovery each have a thread of their own
  * from start to stop, on which all of its callbacks are called, one at a time.
  * Every function may be called from any thread, but those that start, stop and
- * free by one at a time. What waits for an answer, or for the thread's end,
- * fails with EBUSY in a callback of the same object; all else may be called
- * there. A callback holds up all connections of its object: it must be short,
- * and must not wait for a thread that calls in here.
+ * free by one at a time. In a callback what waits for an answer, or for the end
+ * of that object, fails with EBUSY; all else may be called there, and of other
+ * objects everything, but that whatever would wait for a thread that waits for
+ * the callback's fails with EBUSY, too. A callback holds up all connections of
+ * its object: it must be short. It must not wait for another thread that calls
+ * in here; nor may callbacks of a node (syncline.h) and of such an object call
+ * what waits of each other.
  *
  * Errors, and who frees what: as in syncline.h. What was said wrongly by the
  * other side never ends the program: it is told to it in the older servers' own

@@ -57,6 +57,9 @@ struct lib_lan_loop {
     enum lib_lan_running running;
     struct lib_lan_call *calls, **last;
     unsigned callers; /* that wait for something */
+
+    struct lib_lan_loop *waits_for; /* whose thread ours waits for; under a
+                                       lock of lib_lan_loop.c */
 };
 
 void lib_lan_loop_init(struct lib_lan_loop *l);
@@ -79,6 +82,11 @@ void lib_lan_loop_arm(struct lib_lan_loop *l, uint64_t at_us);
  * done. ECLOSED: it does not run. */
 NODISCARD int lib_lan_loop_enter(struct lib_lan_loop *l);
 void lib_lan_loop_leave(struct lib_lan_loop *l);
+
+/* Around whatever waits for l's thread. EBUSY: that waits for ours. */
+NODISCARD int lib_lan_wait_begin(
+    struct lib_lan_loop *l, struct lib_lan_loop **before);
+void lib_lan_wait_end(struct lib_lan_loop *before);
 
 /* ---- lib_lan_config.c ---- */
 

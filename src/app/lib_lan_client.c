@@ -296,29 +296,43 @@ static void release(struct syncline_lan_client *c)
     (void)pthread_mutex_unlock(&c->end.loop.lock);
 }
 
-int syncline_lan_client_connect(
-    struct syncline_lan_client *c, const char *host, int port)
+/* It is claimed. */
+static int connect_to(struct syncline_lan_client *c, const char *host, int port)
 {
     char why[200];
-    int rc;
+    int rc = keep_place(c, host, port);
 
-    if (lib_lan_loop_inside(&c->end.loop))
-        return lib_fail(SYNCLINE_EBUSY, "not from a callback");
-    if (!claim(c))
-        return lib_fail(SYNCLINE_EBUSY, "it is connected already");
-    rc = keep_place(c, host, port);
     if (rc == SYNCLINE_OK)
         rc = lib_lan_loop_start(&c->end.loop, begin);
-    if (rc != SYNCLINE_OK) {
-        release(c);
+    if (rc != SYNCLINE_OK)
         return rc;
-    }
     rc = wait_for_outcome(c, why);
     if (rc == SYNCLINE_OK)
         return rc;
     (void)!lib_lan_loop_stop(&c->end.loop);
-    release(c);
     return lib_fail(rc, "%s:%u: %s", c->host, c->port, why);
+}
+
+int syncline_lan_client_connect(
+    struct syncline_lan_client *c, const char *host, int port)
+{
+    struct lib_lan_loop *before;
+    int rc;
+
+    if (lib_lan_loop_inside(&c->end.loop))
+        return lib_fail(SYNCLINE_EBUSY, "not from a callback");
+    rc = lib_lan_wait_begin(&c->end.loop, &before);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (claim(c)) {
+        rc = connect_to(c, host, port);
+        if (rc != SYNCLINE_OK)
+            release(c);
+    } else {
+        rc = lib_fail(SYNCLINE_EBUSY, "it is connected already");
+    }
+    lib_lan_wait_end(before);
+    return rc;
 }
 
 int syncline_lan_client_close(struct syncline_lan_client *c)

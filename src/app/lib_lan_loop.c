@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-static _Thread_local const struct lib_lan_loop *inside;
+static _Thread_local struct lib_lan_loop *inside;
 
 void lib_lan_loop_init(struct lib_lan_loop *l)
 {
@@ -22,6 +22,41 @@ void lib_lan_loop_close(struct lib_lan_loop *l)
 bool lib_lan_loop_inside(const struct lib_lan_loop *l)
 {
     return inside == l;
+}
+
+/* ---- who waits for whom ---- */
+
+/* A callback may call another object, and wait for its thread; but not for one
+ * whose thread waits for its own, by however many in between. */
+static pthread_mutex_t waits_lock = PTHREAD_MUTEX_INITIALIZER;
+
+int lib_lan_wait_begin(struct lib_lan_loop *l, struct lib_lan_loop **before)
+{
+    const struct lib_lan_loop *x = l;
+
+    *before = NULL;
+    if (inside == NULL || inside == l)
+        return SYNCLINE_OK;
+    (void)pthread_mutex_lock(&waits_lock);
+    while (x != NULL && x != inside)
+        x = x->waits_for;
+    if (x == NULL) {
+        *before = inside->waits_for;
+        inside->waits_for = l;
+    }
+    (void)pthread_mutex_unlock(&waits_lock);
+    return x == NULL
+        ? SYNCLINE_OK
+        : lib_fail(SYNCLINE_EBUSY, "it waits for this callback to return");
+}
+
+void lib_lan_wait_end(struct lib_lan_loop *before)
+{
+    if (inside == NULL)
+        return;
+    (void)pthread_mutex_lock(&waits_lock);
+    inside->waits_for = before;
+    (void)pthread_mutex_unlock(&waits_lock);
 }
 
 /* ---- on the loop ---- */
@@ -140,7 +175,7 @@ static void set_running(struct lib_lan_loop *l, enum lib_lan_running running)
 /* What was begun is ended without a thread. */
 static void give_up(struct lib_lan_loop *l)
 {
-    const struct lib_lan_loop *outer = inside;
+    struct lib_lan_loop *outer = inside;
 
     inside = l;
     l->on_stop(l->owner);
@@ -177,12 +212,10 @@ int lib_lan_loop_start(struct lib_lan_loop *l, int (*begin)(void *owner))
     return rc;
 }
 
-int lib_lan_loop_stop(struct lib_lan_loop *l)
+static void stop(struct lib_lan_loop *l)
 {
     bool is_running;
 
-    if (lib_lan_loop_inside(l))
-        return lib_fail(SYNCLINE_EBUSY, "not from a callback");
     (void)pthread_mutex_lock(&l->lock);
     is_running = l->running == LIB_LAN_RUNNING;
     if (is_running) {
@@ -191,7 +224,7 @@ int lib_lan_loop_stop(struct lib_lan_loop *l)
     }
     (void)pthread_mutex_unlock(&l->lock);
     if (!is_running)
-        return SYNCLINE_OK;
+        return;
     (void)pthread_join(l->thread, NULL);
     (void)uv_loop_close(&l->uv);
     (void)pthread_mutex_lock(&l->lock);
@@ -199,6 +232,20 @@ int lib_lan_loop_stop(struct lib_lan_loop *l)
         (void)pthread_cond_wait(&l->done, &l->lock);
     l->running = LIB_LAN_IDLE;
     (void)pthread_mutex_unlock(&l->lock);
+}
+
+int lib_lan_loop_stop(struct lib_lan_loop *l)
+{
+    struct lib_lan_loop *before;
+    int rc;
+
+    if (lib_lan_loop_inside(l))
+        return lib_fail(SYNCLINE_EBUSY, "not from a callback");
+    rc = lib_lan_wait_begin(l, &before);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    stop(l);
+    lib_lan_wait_end(before);
     return SYNCLINE_OK;
 }
 
@@ -224,25 +271,46 @@ void lib_lan_loop_leave(struct lib_lan_loop *l)
     (void)pthread_mutex_unlock(&l->lock);
 }
 
+/* False: it does not run. */
+static bool queue(struct lib_lan_loop *l, struct lib_lan_call *c)
+{
+    if (l->running != LIB_LAN_RUNNING)
+        return false;
+    l->callers++;
+    *l->last = c;
+    l->last = &c->next;
+    (void)uv_async_send(&l->wake);
+    return true;
+}
+
+static int call_and_wait(struct lib_lan_loop *l, struct lib_lan_call *c)
+{
+    bool is_running;
+
+    (void)pthread_mutex_lock(&l->lock);
+    is_running = queue(l, c);
+    while (is_running && !c->is_done)
+        (void)pthread_cond_wait(&l->done, &l->lock);
+    if (is_running && --l->callers == 0)
+        (void)pthread_cond_broadcast(&l->done);
+    (void)pthread_mutex_unlock(&l->lock);
+    if (!is_running)
+        return lib_fail(SYNCLINE_ECLOSED, "it does not run");
+    return c->rc == SYNCLINE_OK ? c->rc : lib_fail(c->rc, "%s", c->why.text);
+}
+
 int lib_lan_loop_call(struct lib_lan_loop *l, int (*fn)(void *arg), void *arg)
 {
     struct lib_lan_call c = { .fn = fn, .arg = arg };
+    struct lib_lan_loop *before;
+    int rc;
 
     if (lib_lan_loop_inside(l))
         return fn(arg);
-    (void)pthread_mutex_lock(&l->lock);
-    if (l->running != LIB_LAN_RUNNING) {
-        (void)pthread_mutex_unlock(&l->lock);
-        return lib_fail(SYNCLINE_ECLOSED, "it does not run");
-    }
-    l->callers++;
-    *l->last = &c;
-    l->last = &c.next;
-    (void)uv_async_send(&l->wake);
-    while (!c.is_done)
-        (void)pthread_cond_wait(&l->done, &l->lock);
-    if (--l->callers == 0)
-        (void)pthread_cond_broadcast(&l->done);
-    (void)pthread_mutex_unlock(&l->lock);
-    return c.rc == SYNCLINE_OK ? c.rc : lib_fail(c.rc, "%s", c.why.text);
+    rc = lib_lan_wait_begin(l, &before);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = call_and_wait(l, &c);
+    lib_lan_wait_end(before);
+    return rc;
 }

@@ -440,30 +440,42 @@ static void on_asked(
     (void)pthread_mutex_unlock(&q->loop->lock);
 }
 
+static int ask_and_wait(
+    struct lib_lan_saying *s, struct asking *q, char **answer)
+{
+    int rc = lib_lan_say(s);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    (void)pthread_mutex_lock(&q->loop->lock);
+    while (!q->is_done)
+        (void)pthread_cond_wait(&q->loop->done, &q->loop->lock);
+    (void)pthread_mutex_unlock(&q->loop->lock);
+    return q->rc == SYNCLINE_OK ? lib_lan_text(answer, &q->answer)
+                                : lib_fail(q->rc, "%s", q->why.text);
+}
+
 int lib_lan_ask(
     struct lib_lan_saying *s, lib_lan_judge_fn *judge, char **answer)
 {
     struct asking q = { .loop = &s->end->loop,
         .judge = judge != NULL ? judge : judge_answer };
+    struct lib_lan_loop *before;
     int rc;
 
     if (lib_lan_loop_inside(q.loop))
         return lib_fail(SYNCLINE_EBUSY, "not from a callback");
-    rc = lib_lan_loop_enter(q.loop);
+    rc = lib_lan_wait_begin(q.loop, &before);
     if (rc != SYNCLINE_OK)
         return rc;
     s->fn = on_asked;
     s->ctx = &q;
-    rc = lib_lan_say(s);
+    rc = lib_lan_loop_enter(q.loop);
     if (rc == SYNCLINE_OK) {
-        (void)pthread_mutex_lock(&q.loop->lock);
-        while (!q.is_done)
-            (void)pthread_cond_wait(&q.loop->done, &q.loop->lock);
-        (void)pthread_mutex_unlock(&q.loop->lock);
-        rc = q.rc == SYNCLINE_OK ? lib_lan_text(answer, &q.answer)
-                                 : lib_fail(q.rc, "%s", q.why.text);
+        rc = ask_and_wait(s, &q, answer);
+        lib_lan_loop_leave(q.loop);
     }
     buf_free(&q.answer);
-    lib_lan_loop_leave(q.loop);
+    lib_lan_wait_end(before);
     return rc;
 }

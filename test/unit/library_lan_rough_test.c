@@ -3,6 +3,7 @@
 #include "unit/lan_world.h"
 
 #include <arpa/inet.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -339,6 +340,146 @@ TEST(who_says_much_waits)
     both_connect(&b);
     for (int i = 0; i < 220; i++)
         check_request(&b, "SYNC_REQUEST", NULL, "success");
+    both_free(&b);
+}
+
+/* ---- two that call each other ---- */
+
+struct cross {
+    struct both *b, *other;
+    atomic_int done, busy;
+    bool waits;
+};
+
+static int on_cross(void *ctx, const char *peer,
+    const struct syncline_lan_message *m, char **reply)
+{
+    struct cross *x = ctx;
+    char *text = NULL;
+    int rc = x->waits ? syncline_lan_client_request(
+                            x->other->c, "SYNC_REQUEST", NULL, 300, &text)
+                      : syncline_lan_server_clients(x->other->s, &text);
+
+    (void)peer;
+    (void)m;
+    (void)reply;
+    atomic_fetch_add(rc == SYNCLINE_EBUSY ? &x->busy : &x->done, 1);
+    syncline_free(text);
+    return SYNCLINE_OK;
+}
+
+static void *cross_over(void *arg)
+{
+    struct cross *x = arg;
+
+    for (int i = 0; i < 200; i++) {
+        char *answer = NULL;
+
+        if (syncline_lan_client_request(
+                x->b->c, "SYNC_DATA", NULL, 0, &answer) != SYNCLINE_OK)
+            return x;
+        syncline_free(answer);
+    }
+    return NULL;
+}
+
+/* Neither waits for ever: who comes second is told that the first is busy. */
+TEST(callbacks_of_two_that_call_each_other)
+{
+    struct both b[2];
+    struct cross x[2] = { { &b[0], &b[1], 0, 0, false },
+        { &b[1], &b[0], 0, 0, false } };
+    pthread_t threads[2];
+
+    for (int i = 0; i < 2; i++) {
+        both_init(&b[i]);
+        both_serve(&b[i], NULL);
+        b[i].config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+        both_client(&b[i]);
+        both_connect(&b[i]);
+        CHECK_OK(
+            syncline_lan_server_handle(b[i].s, "SYNC_DATA", on_cross, &x[i]));
+    }
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, cross_over, &x[i]) == 0);
+    for (int i = 0; i < 2; i++) {
+        void *wrong = NULL;
+
+        CHECK(pthread_join(threads[i], &wrong) == 0);
+        CHECK(wrong == NULL);
+        CHECK_INT(x[i].done + x[i].busy, 200);
+        CHECK(x[i].done > 0);
+    }
+    for (int i = 0; i < 2; i++)
+        both_free(&b[i]);
+}
+
+/* The answer is to come from the thread that waits for it: it does not, and
+ * that is told in time. */
+TEST(a_callback_that_waits_for_its_own_thread_by_another)
+{
+    struct both b;
+    struct cross x = { &b, &b, 0, 0, true };
+    char *answer;
+
+    both_init(&b);
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    both_connect(&b);
+    CHECK_OK(syncline_lan_server_handle(b.s, "SYNC_DATA", on_cross, &x));
+    CHECK_OK(syncline_lan_client_request(b.c, "SYNC_DATA", NULL, 0, &answer));
+    syncline_free(answer);
+    CHECK_INT(x.done, 1);
+    both_free(&b);
+}
+
+/* ---- too much ---- */
+
+TEST(only_so_many_answers_are_waited_for)
+{
+    struct both b;
+    int n = 0;
+
+    both_init(&b);
+    b.config.messages_per_s = 0;
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    both_connect(&b);
+    while (n < 2000 &&
+        syncline_lan_client_ask(
+            b.c, "NEWS", NULL, 0, on_seen_answer, &b.client) == SYNCLINE_OK)
+        n++;
+    CHECK_INT(n, 1024);
+    check_fails(syncline_lan_client_ask(
+                    b.c, "NEWS", NULL, 0, on_seen_answer, &b.client),
+        SYNCLINE_ELIMIT, "too many");
+    CHECK_OK(syncline_lan_client_close(b.c));
+    seen_await(&b.client, "answer -15 none;");
+    both_free(&b);
+}
+
+TEST(a_client_that_does_not_read_is_told_no_more)
+{
+    static char big[(4 << 20) + 64];
+    struct both b;
+    int fd, rc = SYNCLINE_OK, n = 0;
+
+    both_init(&b);
+    b.config.require_authentication = 0;
+    both_serve(&b, NULL);
+    fd = raw_connect(b.port);
+    seen_await(&b.server, "connected ");
+    (void)snprintf(big, sizeof big, "{\"x\":\"%*d\"}", 4 << 20, 1);
+    while (n < 100 && rc == SYNCLINE_OK) {
+        rc = syncline_lan_server_send(
+            b.s, b.server.peer, "SYNC_DATA", big, NULL);
+        n++;
+    }
+    check_fails(rc, SYNCLINE_EBUSY, "does not read");
+    CHECK(n > 16);
+    (void)close(fd);
     both_free(&b);
 }
 
