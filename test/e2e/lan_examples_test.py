@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import lansync_test
 import tap
 from config_examples_test import BUILD, Program, Stage
 from lan import DEVICE, Lan, ip
@@ -173,6 +174,33 @@ def ours_talk_by_tls():
               [1, 1, 0, 0], "status")
 
 
+class Daemon(lansync_test.Scene):
+    def secret(self, node, text=SECRET, mode=0o600):
+        super().secret(node, text, mode)
+
+
+def our_client_comes_to_the_daemon():
+    """The items of its space, by the library's client."""
+    with Daemon() as d, Scene() as s:
+        node = d.nodes["a"]
+        node.put("there", {"n": 1}, "lan")
+        ours = s.client(d.port())
+        ours.says("authenticated")
+        answer = json.loads(ours.says("answer"))
+        equal([answer["status"], answer["items"][0]["data"]],
+              ["success", {"n": 1}], "the answer")
+        ours.tell('SYNC_DATA {"items":[{"item_id":"here","item_type":'
+                  '"document","action":"create","data":{"n":2},'
+                  '"created_at":"2026-11-20T12:34:56.5","node_id":"c",'
+                  '"version":1}]}')
+        equal(json.loads(ours.says("answer"))["items"], 1, "how many it took")
+        node.waits_for("here", {"n": 2}, "lan")
+        node.put("here", {"n": 3}, "lan")
+        while '"data":{"n":3}' not in ours.says("pushed"):
+            pass
+        equal(ours.end(), 0, "status")
+
+
 def documents_written_apart_are_merged():
     """As the older page's engine does, on either machine to the same."""
     with Scene() as s:
@@ -272,6 +300,7 @@ if __name__ == "__main__":
         our_client_comes_to_older_servers,
         an_older_server_that_says_nothing_keeps_nobody,
         ours_talk_by_tls,
+        our_client_comes_to_the_daemon,
         documents_written_apart_are_merged,
         nodes_that_are_near_are_told,
         they_say_how_they_are_called,
