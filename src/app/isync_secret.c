@@ -71,14 +71,11 @@ static int from_file(struct isync_face *f, const char *path, bool shared,
     return SYNCLINE_OK;
 }
 
-int isync_secret_read(struct isync_face *f, struct errmsg *why)
+static int read_it(struct isync_face *f, struct errmsg *why)
 {
     char path[PATH_MAX];
-    int rc = SYNCLINE_OK, n;
+    int n;
 
-    isync_secret_close(f);
-    f->secret = (struct isync_secret){ .period_s = f->opt.rotate_s,
-        .overlap_s = f->opt.overlap_s };
     if (f->token != NULL && f->token[0] != 0) {
         buf_put_str(&f->secret_text, f->token);
         f->secret.token = buf_slice(&f->secret_text);
@@ -89,8 +86,29 @@ int isync_secret_read(struct isync_face *f, struct errmsg *why)
     if (credential_path(path, sizeof path, "syncline.isync-token"))
         return from_file(f, path, true, true, why);
     n = snprintf(path, sizeof path, "%s/isync.token", f->dir);
-    if (n > 0 && (size_t)n < sizeof path)
-        rc = from_file(f, path, false, false, why);
+    return n > 0 && (size_t)n < sizeof path
+        ? from_file(f, path, false, false, why)
+        : SYNCLINE_OK;
+}
+
+/* Where it cannot be read, the one that was read before stays. */
+int isync_secret_read(struct isync_face *f, struct errmsg *why)
+{
+    struct isync_secret was = f->secret;
+    struct buf text = f->secret_text;
+    int rc;
+
+    f->secret_text = (struct buf){ 0 };
+    f->secret = (struct isync_secret){ .period_s = f->opt.rotate_s,
+        .overlap_s = f->opt.overlap_s };
+    rc = read_it(f, why);
+    if (rc == SYNCLINE_OK) {
+        wipe(&text);
+        return rc;
+    }
+    isync_secret_close(f);
+    f->secret = was;
+    f->secret_text = text;
     return rc;
 }
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -157,6 +158,102 @@ def what_is_deleted_does_not_come_back():
         old.shows()
 
 
+def _kept(node):
+    try:
+        with open(os.path.join(node.dir, "isync.json")) as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def nothing_is_lost_by_a_crash_or_another_mesh():
+    """Where it is not known any more how far the space was, what is missing in
+    it is not taken for deleted."""
+    with Scene("a", "b") as s:
+        a, b, old = s.nodes["a"], s.nodes["b"], s.old("old")
+        old.do("dial", url=s.url("a"))
+        values = {"k%d" % i: i for i in range(50)}
+        old.put(**values)
+        _shows(a, **values)
+        wait_for("it is kept", lambda: "k49" in _kept(a))
+        old.put(k0="last")
+        values["k0"] = "last"
+        _shows(a, **values)
+        a.kill()
+        a.start()
+        old.do("cut")
+        old.do("dial", url=s.url("a"))
+        a.call("patch", space="config", key="_id", patch={"new": 1})
+        values["new"] = 1
+        old.shows(**values)
+        _shows(a, **values)
+        b.put("other", {"_id.x": 1}, "config")
+        a.joins(b)
+        wait_for("it has theirs", lambda: _item(a, "other"))
+        wait_for("so have they", lambda: _item(b) == values)
+        wait_for("and the older one", lambda: old.do("values") == dict(
+            {"config._id." + k: v for k, v in values.items()},
+            **{"config.other._id.x": 1}))
+        equal(old.do("state")["deleted_keys"]["elements"], [], "deleted")
+
+
+def a_clock_that_is_wrong_stops_nobody():
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old")
+        old.do("dial", url=s.url())
+        far = time.time() + 365 * 86400
+        old.do("put", values={"config._id.a": "from far ahead"}, stamp=far)
+        _shows(node, a="from far ahead")
+        check(node.call("isync")["changes"]["far_ahead"] >= 1, "it is told")
+        check(node.call("clock")["clock"]["ahead_us"] < 60000000, "our own is not moved")
+        node.call("patch", space="config", key="_id", patch={"a": "here"})
+        old.shows(a="here")
+        check(old.do("state")["lww_registers"]["config._id.a"][
+            "timestamp"] > far, "it is later than what it had seen")
+        old.do("put", values={"config._id.b": "long ago"}, stamp=1.5)
+        _shows(node, a="here", b="long ago")
+
+
+def what_cannot_be_held_is_passed_on():
+    with Scene() as s:
+        node, old, other = s.nodes["a"], s.old("old"), s.old("other")
+        old.do("dial", url=s.url())
+        other.do("dial", url=s.url())
+        big = 1 << 70
+        old.put(big=big, good=1)
+        _shows(node, good=1)
+        other.shows(big=big, good=1)
+        holds(wait_for("it is told", lambda: node.call("isync")["trouble"]),
+              "config._id.big")
+        equal(node.call("isync")["refused"], 1, "how many")
+        old.put(big=3)
+        _shows(node, good=1, big=3)
+        equal(node.call("isync")["refused"], 0, "it is over")
+        node.put("word", "no object", "config")
+        old.do("put", values={"config.word._id.x": 1})
+        wait_for("it is told", lambda: node.call("isync")["refused"] == 1)
+        equal(node.get("word", "config"), "no object", "it stays")
+
+
+def keys_turn_by_themselves():
+    """Of Synclines that say so, at the same moment; nothing is lost meanwhile."""
+    turns = ("--isync.rotate", "3s", "--isync.overlap", "1s")
+    with Scene("a", "b", flags=turns) as s:
+        a, b = s.nodes["a"], s.nodes["b"]
+        b.do("isync", "connect", s.url("a"))
+        wait_for("they are connected", lambda: b.call("isync")["connected"])
+        first = a.call("isync")["turns"]
+        n = 0
+        while a.call("isync")["turns"] < first + 6:
+            n += 1
+            a.call("put", space="config", key="_id", value={"n": n})
+            _shows(b, n=n)
+        stranger = s.old("stranger", kind="sealed")
+        stranger.do("dial", url=s.url("a"))
+        wait_for("it hears", lambda: stranger.do("heard"))
+        equal(stranger.do("values"), {}, "by the token alone")
+
+
 def in_clear_only_if_it_is_said_so():
     with Scene() as s:
         node, plain = s.nodes["a"], s.old("plain", kind="plain", token="")
@@ -234,6 +331,42 @@ def a_token_that_is_replaced():
         old.put(b=2)  # by the one before
         _shows(node, a=1, b=2)
         check(made not in node.do("config"), "it is told")
+
+
+def where_a_token_may_be():
+    with Scene(token="") as s:
+        node, old = s.nodes["a"], s.old("old", kind="sealed")
+        path = os.path.join(node.dir, "isync.token")
+        with open(path, "w") as file:
+            file.write(TOKEN)
+        os.chmod(path, 0o644)
+        node.refuses("isync", "key", says="isync.token")
+        node.process.send_signal(1)
+        wait_for("it is refused", lambda: "isync.token" in node.tail())
+        check(not node.call("isync")["token"], "what others can read")
+        node.stop()
+        node.launch()
+        check(node.ends() != 0, "it started")
+        os.unlink(path)
+        folder = s.world.path("credentials")
+        os.mkdir(folder)
+        with open(folder + "/syncline.isync-token", "w") as file:
+            file.write(TOKEN + "\n")
+        node.start(env={"CREDENTIALS_DIRECTORY": folder})
+        old.do("dial", url=s.url())
+        old.put(a=1)
+        _shows(node, a=1)
+        port = str(node.call("isync")["port"])
+        other = s.world.node("b", *s.flags, "--isync.port", port)
+        other.launch()
+        check(other.ends() != 0, "it started")
+        holds(other.tail(), port, "isync.port")
+        os.unlink(folder + "/syncline.isync-token")
+        os.mkdir(folder + "/syncline.isync-token")
+        node.process.send_signal(1)
+        wait_for("it is told", lambda: "ERROR" in node.tail() or
+                 "error" in node.tail())
+        check(node.call("isync")["token"], "the one before stays")
 
 
 def two_in_one_mesh_do_not_echo():
