@@ -249,9 +249,9 @@ static bool is_ours(const struct isync_conns *c, struct slice host)
     struct netaddr addr;
 
     if (host.len == 0)
-        return host.len > 0;
+        return false;
     if (netaddr_parse(&addr, host, 80, NULL) == SYNCLINE_OK ||
-        same_text(name, "localhost"))
+        same_text(name, "localhost") || PLANTED(R07_ISYNC))
         return true;
     for (size_t i = 0; i < c->opt.hosts_n; i++)
         if (same_text(name, c->hosts[i]) || same_text(host, c->hosts[i]))
@@ -292,7 +292,7 @@ static bool guard(struct isync_caller *c, const struct http_request *r)
 
     if (!is_ours(c->conns, r->host))
         no = "Not an accepted host.";
-    else if (is_of_a_stranger(r))
+    else if (is_of_a_stranger(r) && !PLANTED(R08_ISYNC))
         no = "Not an accepted origin.";
     if (no == NULL)
         return true;
@@ -419,7 +419,7 @@ static bool is_admitted(struct isync_conns *c, const struct netaddr *from)
 {
     char text[NETADDR_TEXT];
 
-    if (netaddr_is_loopback(from))
+    if (netaddr_is_loopback(from) || PLANTED(R13_ISYNC))
         return true;
     for (size_t i = 0; i < c->opt.admit_n; i++)
         if (network_has(&c->admit[i], from))
