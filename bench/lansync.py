@@ -1,5 +1,6 @@
-"""How many requests a second a LAN-sync server answers: Syncline, and beside it
-the same exchange by the least server that plain Python makes."""
+"""How many requests a second a LAN-sync server answers: a node, which looks the
+item up, a program by syncline_lan.h, and beside them the least server that
+plain Python makes, which both have their answer at hand."""
 
 import os
 import subprocess
@@ -13,22 +14,25 @@ ROWS = [(1, KIB), (10, KIB), (100, KIB), (10, 100 * KIB), (10, KIB * KIB),
         (4, 10 * KIB * KIB)]
 
 
-class Plain:
-    """The server in Python."""
+class Server:
+    """A program that says at which port it serves."""
 
-    def __init__(self, size):
+    def __init__(self, *command):
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "lan_server.py"), str(size),
-             SECRET], stdout=subprocess.PIPE)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
 
     def cpu_s(self):
-        with open("/proc/%d/schedstat" % self.process.pid) as f:
-            return int(f.read().split()[0]) / 1e9
+        total, tasks = 0, "/proc/%d/task" % self.process.pid
+        for task in os.listdir(tasks):
+            with open(os.path.join(tasks, task, "schedstat")) as f:
+                total += int(f.read().split()[0])
+        return total / 1e9
 
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
@@ -43,7 +47,16 @@ def load(bench, server, port, clients, size, seconds):
 
 
 def plain(bench, clients, size, seconds):
-    server = Plain(size)
+    return by(Server(sys.executable, os.path.join(HERE, "lan_server.py"),
+                     str(size), SECRET), bench, clients, size, seconds)
+
+
+def library(bench, clients, size, seconds):
+    return by(Server(os.path.join(bench.programs, "lan_library"), str(size),
+                     SECRET), bench, clients, size, seconds)
+
+
+def by(server, bench, clients, size, seconds):
     try:
         return load(bench, server, server.port, clients, size, seconds)
     finally:
@@ -56,10 +69,11 @@ def flags(folder, port):
     with open(os.open(secret, os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
         f.write(SECRET)
     return ["--lansync.enabled", "true", "--lansync.discovery", "false",
-            "--lansync.port", str(port), "--lansync.secret_file", secret]
+            "--lansync.port", str(port), "--lansync.secret_file", secret,
+            "--lansync.rate", "0"]
 
 
-def ours(bench, node, port, clients, size, seconds):
+def by_node(bench, node, port, clients, size, seconds):
     node.control.call("put", space="lan", key="one", value={"x": "x" * size})
     return load(bench, node, port, clients, size, seconds)
 
@@ -70,14 +84,21 @@ def name(clients, size):
 
 
 def rows(result):
-    """(what, Python, Syncline)"""
+    """(what, Python, ours)"""
     for clients, size in ROWS:
         each = result.get(name(clients, size))
         if not each:
             continue
-        a, b = each["plain"], each["ours"]
-        what = "LAN sync, %s at once: requests a second" % name(clients, size)
-        yield (what, "%.0f" % a["per_second"], "%.0f (%.1f times)" % (
-            b["per_second"], b["per_second"] / max(a["per_second"], 1e-9)))
-        yield ("the same, processor of the server, us a request",
-               "%.0f" % a["cpu_us"], "%.0f" % b["cpu_us"])
+        for which in ("library", "node"):
+            yield from compared(
+                "LAN sync, %s at once, %s" % (name(clients, size), which),
+                each["plain"], each[which])
+
+
+def compared(what, a, b):
+    yield (what + ": requests a second", "%.0f" % a["per_second"],
+           "%.0f (%.1f times)" % (
+               b["per_second"], b["per_second"] / max(a["per_second"], 1e-9)))
+    yield ("processor of the server, us a request",
+           "%.0f" % a["cpu_us"], "%.0f (%.2f)" % (
+               b["cpu_us"], b["cpu_us"] / max(a["cpu_us"], 1e-9)))
