@@ -1,9 +1,11 @@
-// npm's socket.io, as a server (`server UPGRADES PING_MS PORT`) or as a client
+// npm's socket.io, as a server (`server UPGRADES PING_MS PORT PEM`) or as a client
 // (`client URL TRANSPORTS`, as in polling,websocket). The server does what
 // socketio_flask.py does; the client is told what to do by lines of JSON, and
 // both tell what happens the same way.
 import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createSecure } from "node:https";
 import { createInterface } from "node:readline";
 
 const dashboard = new URL("../../dashboard/package.json", import.meta.url);
@@ -11,9 +13,11 @@ const require = createRequire(dashboard);
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 const [mode, ...args] = process.argv.slice(2);
 
-function serve(upgrades, ping, port) {
+function serve(upgrades, ping, port, pem) {
     const { Server } = require("socket.io");
-    const http = createServer();
+    const http = pem
+        ? createSecure({ cert: readFileSync(pem), key: readFileSync(pem) })
+        : createServer();
     const io = new Server(http, { cors: { origin: "*" },
         allowUpgrades: upgrades !== "0", pingInterval: Number(ping || 25000),
         pingTimeout: Number(ping || 20000), maxHttpBufferSize: 1e6 });

@@ -7,6 +7,7 @@ usage: socketio_test.py SOCKETIO_TOOL [PATTERN]
 
 SOCKETIO_TOOL is built from socketio_tool.c. TAP."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -74,8 +76,8 @@ class Program:
 
 
 class Tool(Program):
-    def __init__(self):
-        super().__init__(TOOL, told=sys.stderr)
+    def __init__(self, *args):
+        super().__init__(TOOL, *args, told=sys.stderr)
 
     def listen_at(self):
         self.say("listen")
@@ -142,9 +144,9 @@ class Flask(Program):
 
 
 class Npm(Program):
-    def __init__(self, upgrades="1", ping="25", port=0):
+    def __init__(self, upgrades="1", ping="25", port=0, pem=""):
         program = node("server", upgrades, str(int(float(ping) * 1000)),
-                       str(port))
+                       str(port), pem)
         self.__dict__.update(program.__dict__)
         self.port = self.next("listening")["listening"]
 
@@ -280,6 +282,29 @@ def a_client_of_npm_upgrades():
     npm_client("upgrade")
 
 
+def our_pings_are_answered():
+    """Whoever calls us says nothing for 80 s, and three pings find him."""
+    if "PINGS" not in os.environ:
+        raise Skip("takes 80 s; PINGS=1 for it")
+    with contextlib.ExitStack() as all, Tool() as tool:
+        port = tool.listen_at()
+        python = [all.enter_context(PythonClient(port, how)) for how in HOWS]
+        npm = [all.enter_context(node(
+            "client", "http://127.0.0.1:%d" % port, transports))
+            for transports in ("polling", "websocket", "polling,websocket")]
+        for client in npm:
+            client.next("connected")
+        time.sleep(80)
+        equal(tool.counts()["callers"], 6, "callers")
+        for client in python:
+            client.emit("echo", 1)
+            equal(client.event("echo"), [1], "echo")
+        for client in npm:
+            client.say('{"emit": "echo", "args": [2]}')
+            equal(client.next("event")["args"], [2], "echo")
+            client.say('{"quit": true}')
+
+
 def a_hundred_times_again():
     """Each is seen to come and to go, and leaves nothing behind."""
     with Tool() as tool:
@@ -396,6 +421,43 @@ def a_server_that_goes_and_comes_is_found_again():
                       "there again")
                 tool.say("hangup %d" % link)
                 tool.counts()
+
+
+def made_pem(folder, name):
+    """A certificate of its own for that address, and its key, in one file."""
+    key, pem = (os.path.join(folder, name + e) for e in (".key", ".pem"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=x",
+         "-addext", "subjectAltName=IP:" + name, "-keyout", key, "-out", pem],
+        check=True, stderr=subprocess.DEVNULL)
+    with open(key) as f, open(pem, "a") as out:
+        out.write(f.read())
+    return pem
+
+
+def whom_we_call_by_https_is_verified():
+    with tempfile.TemporaryDirectory() as d:
+        good, other = made_pem(d, "127.0.0.1"), made_pem(d, "127.0.0.2")
+        with Tool(good) as tool, Npm(pem=good) as npm, \
+                Npm(pem=other) as unknown:
+            for url, how in (("https", "polling"), ("https", "upgrade"),
+                             ("https", "websocket"), ("wss", "")):
+                tool.say("dial %s://127.0.0.1:%d %s" % (url, npm.port, how))
+                link = tool.next("connected")["connected"]
+                equal(tool.emit(link, "push", 70000), 0, "emit")
+                equal(tool.event("pushed"), ["x" * 70000], url + " " + how)
+                tool.say("hangup %d" % link)
+            for url in ("https", "wss"):
+                tool.say("dial %s://127.0.0.1:%d" % (url, unknown.port))
+                link = tool.next("dialling")["dialling"]
+                until, why = time.monotonic() + PATIENCE, ""
+                while "certificate" not in why:
+                    check(time.monotonic() < until, "it says why: " + why)
+                    time.sleep(0.05)
+                    tool.say("trouble %d" % link)
+                    why = tool.next("trouble")["trouble"]
+            equal(tool.counts()["called"], 0, "connected")
 
 
 def a_hundred_calls():
@@ -545,6 +607,7 @@ if __name__ == "__main__":
         a_client_of_npm_polls,
         a_client_of_npm_uses_a_websocket,
         a_client_of_npm_upgrades,
+        our_pings_are_answered,
         a_hundred_times_again,
         we_poll_flask,
         we_use_a_websocket_of_flask,
@@ -555,6 +618,7 @@ if __name__ == "__main__":
         servers_without_websockets_are_polled,
         pings_are_answered,
         a_server_that_goes_and_comes_is_found_again,
+        whom_we_call_by_https_is_verified,
         a_hundred_calls,
         what_is_wrong_is_refused_as_by_the_originals,
         a_session_opens_as_those_of_the_originals,

@@ -5,10 +5,12 @@
  *   dial URL HOW        HOW: upgrade, websocket, polling
  *   emit LINK NAME [JSON VALUES]
  *   hangup LINK
+ *   trouble LINK
  *   counts
  *   quit
  *
- * An event `echo` is sent back with its arguments. */
+ * An event `echo` is sent back with its arguments. An argument names a file of
+ * authorities for https. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,6 +139,18 @@ static void do_emit(char *args)
     say(&b);
 }
 
+static void do_trouble(const char *args)
+{
+    struct buf b = { 0 };
+
+    buf_put_str(&b, "{\"trouble\":");
+    json_print_string(&b,
+        slice_str(isync_conns_trouble(tool.conns, strtoull(args, NULL, 10))),
+        true);
+    buf_put_u8(&b, '}');
+    say(&b);
+}
+
 static void do_counts(void)
 {
     struct isync_conns_counts n = isync_conns_counts(tool.conns);
@@ -173,6 +187,8 @@ static void obey(char *line)
         do_emit(args);
     else if (strcmp(line, "hangup") == 0 && args != NULL)
         isync_conns_hang_up(tool.conns, strtoull(args, NULL, 10));
+    else if (strcmp(line, "trouble") == 0 && args != NULL)
+        do_trouble(args);
     else if (strcmp(line, "counts") == 0)
         do_counts();
     else
@@ -206,13 +222,14 @@ static void on_room(uv_handle_t *h, size_t n, uv_buf_t *out)
     out->len = out->base != NULL ? n : 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct isync_conns_options opt = { .loop = &tool.loop,
         .log = { .fn = on_log, .level = LOG_LEVEL_INFO },
         .events = { .on_connected = on_connected,
             .on_event = on_event,
-            .on_closed = on_closed } };
+            .on_closed = on_closed },
+        .roots = argc > 1 ? argv[1] : NULL };
     sigset_t set;
     int rc;
 
