@@ -473,7 +473,7 @@ static void check_unpaired(const struct json *lansync, const struct exam *x)
             continue;
         (void)snprintf(text, sizeof text,
             "%.*s, with which LAN sync is spoken, is a Syncline of another "
-            "mesh",
+            "mesh, or has another lansync.space",
             SLICE_FMT(utf8_cut(json_get_str(v, "node_id"), 100)));
         put_check_of(x,
             &(const struct doctor_finding){ .name = "lansync-unpaired",

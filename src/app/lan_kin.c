@@ -104,13 +104,15 @@ bool lan_kin_parts(struct lan_conn *c)
 
     if (c->is_syncline && !c->is_kin)
         log_line(&f->log, LOG_LEVEL_INFO, "lansync",
-            "%s is a Syncline of another mesh: pair the two (syncline invite), "
-            "and they keep all spaces the same, encrypted",
+            "%s is a Syncline of another mesh (or with another lansync.space): "
+            "pair the two (syncline invite), and they keep all spaces the "
+            "same, encrypted",
             lan_link_node(c->link));
     if (!c->is_kin)
         return false;
     if (p == NULL || strcmp(p->why, LAN_KIN_WHY) != 0)
-        log_line(&f->log, LOG_LEVEL_INFO, "lansync",
+        log_line(&f->log, p != NULL ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+            "lansync",
             "%s is of this mesh: what is shared goes by that, and not by LAN "
             "sync",
             lan_link_node(c->link));

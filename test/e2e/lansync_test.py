@@ -428,7 +428,7 @@ def two_synclines_of_two_meshes_use_it():
         b.waits_for("one", {"n": 1}, "lan")
         equal([c["syncline"] for c in a.call("lansync")["connections"]],
               [True], "it is known")
-        holds(open(a.log).read(), "is a Syncline of another mesh: pair")
+        holds(open(a.log).read(), "is a Syncline of another mesh")
         holds(a.cli("doctor").out, "syncline invite")
         b.joins(a)
         wait_for("LAN sync is over between them", lambda: not a.call(
