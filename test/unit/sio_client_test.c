@@ -375,6 +375,37 @@ TEST(it_is_hung_up)
     end();
 }
 
+/* Memory that runs out anywhere ends a session at most: it is called again. */
+TEST(memory_that_runs_out)
+{
+    bool all = false;
+
+    for (long n = 0; !all; n++) {
+        check_alloc_fail_from(-1);
+        CHECK_OK(begin(EIO_POLLING));
+        buf_reserve(&w.said, 4096);
+        check_alloc_fail_from(n);
+        tick(0);
+        answer(EIO_GET, OPEN_POLLING);
+        answer(EIO_POST, "OK");
+        answer(EIO_GET,
+            "42[\"early\"]\x1e"
+            "40{\"sid\":\"x\"}\x1e"
+            "2");
+        answer(EIO_GET, "421[\"late\",{}]");
+        all = !check_alloc_failed();
+        check_alloc_fail_from(-1);
+        CHECK(!all || memmem(w.said.ptr, w.said.len, "late", 4) != NULL);
+        for (int i = 0; i < 10 && !sio_client_is_connected(w.c); i++) {
+            tick(20 * SEC);
+            answer(EIO_GET, OPEN_POLLING);
+            answer(EIO_GET, "40{\"sid\":\"x\"}");
+        }
+        CHECK(sio_client_is_connected(w.c));
+        end();
+    }
+}
+
 TEST(urls_are_read)
 {
     static const struct {
