@@ -517,6 +517,8 @@ static void check_isync(const struct json *isync, const struct exam *x)
     static const char *const where[] = { "url", NULL };
     const struct json *list = json_get(isync, "peers");
     const struct slice trouble = json_get_str(isync, "trouble");
+    const int64_t refused =
+        json_get_int(json_get(isync, "turned_away"), "page", 0);
     const bool is_relay = isync != NULL &&
         !json_get_bool(isync, "token", false) &&
         !json_get_bool(isync, "clear", false);
@@ -539,6 +541,13 @@ static void check_isync(const struct json *isync, const struct exam *x)
                           "and again" },
             v, where);
     }
+    (void)snprintf(text, sizeof text,
+        "%lld requests of iSync were refused: they came from a page of "
+        "somebody else, or for a name that is not ours",
+        (long long)refused);
+    if (refused > 0)
+        put_check(x, "isync-name", "info", text,
+            "names by which nodes call this machine belong into isync.hosts");
     (void)snprintf(
         text, sizeof text, "iSync: %.*s", SLICE_FMT(utf8_cut(trouble, 500)));
     if (trouble.len > 0)

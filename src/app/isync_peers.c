@@ -57,6 +57,12 @@ static struct isync_target *add(struct isync_face *f, struct slice url)
     return t;
 }
 
+static void say(struct isync_target *t, const char *why)
+{
+    (void)snprintf(t->why, sizeof t->why, "%.*s",
+        SLICE_FMT(utf8_cut(slice_str(why), sizeof t->why - 1)));
+}
+
 static void note(
     struct isync_face *f, struct isync_target *t, enum isync_deed deed)
 {
@@ -134,7 +140,7 @@ static void call(struct isync_face *f, struct isync_target *t)
     if (isync_conns_dial(f->conns, t->url, ISYNC_UPGRADE, &t->link, &why) !=
         SYNCLINE_OK) {
         t->link = 0;
-        (void)snprintf(t->why, sizeof t->why, "%.190s", why.text);
+        say(t, why.text);
         return;
     }
     t->since_us = t->noted_us = clock_mono_us();
@@ -151,9 +157,9 @@ static void look_at(struct isync_face *f, struct isync_target *t)
     why = isync_conns_trouble(f->conns, t->link);
     if (why[0] == 0)
         return;
-    if (strcmp(t->why, why) != 0)
+    if (!slice_is(utf8_cut(slice_str(why), sizeof t->why - 1), t->why))
         log_line(&f->log, LOG_LEVEL_WARN, "isync", "%s: %s", t->url, why);
-    (void)snprintf(t->why, sizeof t->why, "%s", why);
+    say(t, why);
     if (now_us >= t->noted_us + NOTE_US)
         note(f, t, ISYNC_DEED_FAILED);
 }
@@ -254,7 +260,7 @@ void isync_peers_went(
         return;
     t->is_up = false;
     t->since_us = clock_mono_us();
-    (void)snprintf(t->why, sizeof t->why, "%s", why);
+    say(t, why);
     note(f, t, ISYNC_DEED_FAILED);
     if (hung_up)
         t->link = 0;

@@ -103,16 +103,6 @@ static void set(struct omap_node *n, unsigned on, unsigned off)
     n->tag = (uint16_t)((n->tag & ~off) | on);
 }
 
-size_t isync_space_count(const struct isync_face *f, enum isync_field what)
-{
-    size_t n = 0;
-
-    for (const struct omap_node *p = omap_first(&f->fields); p != NULL;
-         p = omap_next(p))
-        n += (p->tag & what) != 0;
-    return n;
-}
-
 /* ---- records with something to write ---- */
 
 static struct isync_record *record_of(struct isync_face *f, struct slice name)
@@ -174,10 +164,15 @@ void isync_space_changed(struct isync_face *f, const struct isync_change *c)
 
 /* ---- what is written here is theirs ---- */
 
-static void tell_log(struct isync_face *f, struct slice path, const char *what)
+/* It cannot be on both sides. */
+static void refuse(struct isync_face *f, struct omap_node *n, struct slice why)
 {
-    log_line(
-        &f->log, LOG_LEVEL_DEBUG, "isync", "%.*s: %s", SLICE_FMT(path), what);
+    set(n, ISYNC_REFUSED, ISYNC_PENDING | ISYNC_FLYING | ISYNC_REMOVE);
+    f->counts.refused++;
+    f->refused_again_us = clock_mono_us() + REFUSED_US;
+    (void)snprintf(f->refused_why, sizeof f->refused_why, "%.*s: %.*s",
+        SLICE_FMT(utf8_cut(n->key, 100)), SLICE_FMT(utf8_cut(why, 190)));
+    log_line(&f->log, LOG_LEVEL_DEBUG, "isync", "%s", f->refused_why);
 }
 
 static void native_put(struct isync_face *f, struct omap_node *n,
@@ -196,7 +191,7 @@ static void native_put(struct isync_face *f, struct omap_node *n,
     else if (rc == SYNCLINE_EDENIED)
         set(n, ISYNC_NATIVE, ISYNC_APPLIED | ISYNC_PENDING);
     else if (rc != SYNCLINE_EUNSUPPORTED)
-        tell_log(f, n->key, "it cannot be told to iSync nodes");
+        refuse(f, n, SLICE_LIT("it is too large for iSync nodes, or too deep"));
 }
 
 static void native_del(struct isync_face *f, struct omap_node *n)
@@ -259,6 +254,14 @@ static void take_field(struct isync_face *f, struct slice path,
     arena_free(&a);
 }
 
+static bool is_ours_alone(const struct isync_face *f, struct slice path)
+{
+    struct isync_register reg;
+
+    return isync_state_get(isync_mesh_state(f->mesh), path, &reg) !=
+        SYNCLINE_OK;
+}
+
 /* What the space had, and has no longer. */
 static void miss_fields(
     struct isync_face *f, struct slice record, const struct json *doc)
@@ -271,6 +274,8 @@ static void miss_fields(
             isync_path_parts(n->key, &name, &field) &&
             json_get_slice(doc, field) == NULL)
             native_del(f, n);
+        else if ((n->tag & ISYNC_REFUSED) != 0 && is_ours_alone(f, n->key))
+            set(n, 0, ISYNC_REFUSED);
 }
 
 static void take_event(struct isync_face *f, const struct json *v)
@@ -289,6 +294,13 @@ static void take_event(struct isync_face *f, const struct json *v)
                     take_field(f, buf_slice(&b), m, doc, time_of(v, m->key));
             }
     miss_fields(f, record, doc);
+    /* It is another item now: what it did not take it may take. */
+    for (struct omap_node *n = first_of(f, record); n != NULL && f->is_live;
+         n = next_of(n, record))
+        if ((n->tag & ISYNC_REFUSED) != 0 && !is_ours_alone(f, n->key)) {
+            set(n, ISYNC_PENDING, ISYNC_REFUSED);
+            want(f, n->key);
+        }
     buf_free(&b);
 }
 
@@ -436,17 +448,6 @@ void isync_space_begin(struct isync_face *f)
 }
 
 /* ---- writing ---- */
-
-static void refuse(struct isync_face *f, struct omap_node *n, struct slice why)
-{
-    set(n, ISYNC_REFUSED, ISYNC_PENDING | ISYNC_FLYING | ISYNC_REMOVE);
-    f->counts.refused++;
-    f->refused_again_us = clock_mono_us() + REFUSED_US;
-    (void)snprintf(f->refused_why, sizeof f->refused_why, "%.*s: %.*s",
-        (int)(n->key.len < 100 ? n->key.len : 100), (const char *)n->key.ptr,
-        (int)(why.len < 190 ? why.len : 190), (const char *)why.ptr);
-    tell_log(f, n->key, "the space does not take it");
-}
 
 /* It is later what stands there. */
 static void take_older(

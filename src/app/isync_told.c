@@ -7,6 +7,16 @@
 
 #include "app/answer.h"
 
+size_t isync_space_count(const struct isync_face *f, enum isync_field what)
+{
+    size_t n = 0;
+
+    for (const struct omap_node *p = omap_first(&f->fields); p != NULL;
+         p = omap_next(p))
+        n += (p->tag & what) != 0;
+    return n;
+}
+
 static void put_bool(struct buf *b, const char *name, bool v)
 {
     buf_printf(b, "\"%s\":%s", name, v ? "true" : "false");
@@ -81,7 +91,7 @@ static const char *trouble_of(const struct isync_face *f)
                "is said";
     if (f->save_failed)
         return "what iSync nodes have said cannot be kept: see the log";
-    return f->refused_why;
+    return isync_space_count(f, ISYNC_REFUSED) > 0 ? f->refused_why : NULL;
 }
 
 static void put_status(const struct isync_face *f, struct buf *b)

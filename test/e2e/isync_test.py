@@ -233,6 +233,17 @@ def what_cannot_be_held_is_passed_on():
         old.do("put", values={"config.word._id.x": 1})
         wait_for("it is told", lambda: node.call("isync")["refused"] == 1)
         equal(node.get("word", "config"), "no object", "it stays")
+        node.call("patch", space="config", key="_id", patch={
+            "large": "x" * 300000, "small": 1})
+        wait_for("what can be told is", lambda: other.do("values").get(
+            "config._id.small") == 1)
+        wait_for("it is told", lambda: "_id.large" in (
+            node.call("isync")["trouble"] or ""))
+        node.call("patch", space="config", key="_id", patch={"large": None})
+        node.put("word", {"a": 1}, "config")
+        wait_for("it is tried again", lambda: node.get(
+            "word", "config") == {"a": 1, "_id.x": 1})
+        wait_for("all is well", lambda: not node.call("isync")["trouble"])
 
 
 def keys_turn_by_themselves():
@@ -573,6 +584,9 @@ def pages_are_safe():
             check(status in (400, 403, 421), "%s: %d" % (fields, status))
         equal(json.loads(_ask(url + "/api/isync/status")[1])["sync_enabled"],
               before["sync_enabled"], "nothing has changed")
+        told = [c["text"] for c in s.nodes["a"].call("doctor")["checks"]
+                if c["name"] == "isync-name"]
+        holds(told[0], "4 requests", "isync.hosts")
     with Scene() as s:
         equal(_ask(s.url() + "/")[0], 200, "this machine looks")
         equal(_ask(s.url() + "/isync/toggle", {})[0], 403, "and no more")
