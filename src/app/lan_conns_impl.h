@@ -32,6 +32,7 @@ struct lan_peer {
     bool is_lost;
     bool is_plain;         /* TLS has failed, and both are to be tried */
     struct lan_conn *conn; /* NULL: it is not called */
+    bool can_challenge;    /* it need not hear the secret */
     enum lan_dialect dialect;
     uint64_t again_us, pause_us;
     char met[LAN_NAME_MAX]; /* who it was last; "": nobody yet */

@@ -58,6 +58,7 @@ void lan_kin_offer(
             beacon.len == BEACON_LEN)
             add_hex(offer, "beacon", buf_slice(&beacon), a);
     }
+    json_add(offer, SLICE_LIT("challenge"), json_new_bool(a, true));
     json_add(payload, SLICE_LIT(OFFER), offer);
     buf_free(&claim);
     buf_free(&beacon);
@@ -84,6 +85,8 @@ void lan_kin_offered(void *ctx, struct slice id, const struct lan_message *m)
     uint8_t tag[NODE_KIN_LEN];
 
     c->is_syncline = offer != NULL && offer->type == JSON_OBJECT;
+    if (c->peer != NULL && json_get_bool(offer, "challenge", false))
+        c->peer->can_challenge = true;
     if (!c->is_syncline ||
         hex_decode(tag, sizeof tag, json_get_str(offer, "kin")) != SYNCLINE_OK)
         return;

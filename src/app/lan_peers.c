@@ -31,6 +31,9 @@ void lan_peer_left(struct lan_peer *p, const struct lan_conn *c)
 
     p->dialect = lan_link_dialect(c->link);
     p->conn = NULL;
+    /* It has signed that: it may be another program by now. */
+    if (strncmp(c->why, LAN_REFUSED, sizeof LAN_REFUSED - 1) == 0)
+        p->can_challenge = false;
     if (lan_link_node(c->link)[0] != 0)
         (void)snprintf(p->met, sizeof p->met, "%s", lan_link_node(c->link));
     if (c->is_kin) {
@@ -159,6 +162,7 @@ void lan_peer_found(
     p->said = p->port = at->port;
     p->tries = 0;
     p->met[0] = 0;
+    p->can_challenge = false;
     p->is_lost = false;
     p->again_us = p->pause_us = 0;
 }

@@ -212,10 +212,26 @@ class Link:
                 if not future.done():
                     future.set_result(message)
                 return
-        getattr(self, "on_" + kind.lower(), lambda p: None)(payload)
+        if kind == "AUTH_REQUEST":
+            self.on_auth_request(
+                payload, (message.get("source") or {}).get("node_id", ""))
+        else:
+            getattr(self, "on_" + kind.lower(), lambda p: None)(payload)
 
-    def on_auth_request(self, payload):
+    def on_auth_request(self, payload, source):
+        self.node.asked.append(sorted(set(payload) & {
+            "token", "method", "response"}))
+        if self.node.challenges and payload.get("method") == "challenge":
+            self.challenge = os.urandom(32)
+            self.say("AUTH_CHALLENGE", {
+                "challenge": self.challenge.hex(),
+                "request_id": payload["request_id"]})
+            return
         good = payload.get("token") == self.node.token
+        if "response" in payload:
+            good = self.node.challenges and payload["response"] == hmac.new(
+                self.node.handler.key, b"lan-sync challenge\0" +
+                self.challenge + source.encode(), hashlib.sha256).hexdigest()
         self.is_in = self.is_in or good
         if self.node.fails:  # a server of the second generation, always
             self.say("ERROR", {"error": "Internal server error",
@@ -223,6 +239,8 @@ class Link:
                                "request_id": payload.get("request_id")})
             return
         answer = {"success": good, "request_id": payload.get("request_id")}
+        if self.node.challenges:
+            answer["syncline"] = {"challenge": True}
         if not good:
             answer["error"] = "Invalid credentials"
         self.say("AUTH_RESPONSE", answer)
@@ -263,10 +281,11 @@ class Link:
 
 class Node:
     def __init__(self, node_id, secret, dialect, answers=True, echoes=True,
-                 fails=False, token=None):
+                 fails=False, token=None, challenges=False):
         self.handler = Handler(node_id, secret, dialect)
         self.secret, self.answers, self.echoes = secret, answers, echoes
-        self.fails = fails
+        self.fails, self.challenges = fails, challenges
+        self.asked = []  # by what those who came in did so
         self.token = token or secret  # what a server wants to hear
         self.items, self.links, self.server = Items(node_id), set(), None
         self.heard, self.flaws, self.near = [], [], []
@@ -376,6 +395,12 @@ class Node:
 
     async def do_items(self):
         return self.items.items
+
+    async def do_forget(self):
+        self.challenges = False
+
+    async def do_asked(self):
+        return self.asked
 
     async def do_shown(self):
         return self.items.shown()

@@ -186,6 +186,97 @@ def a_deletion_while_a_node_was_away():
         equal(_shown(node), {}, "what is there")
 
 
+def who_can_be_challenged_hears_the_secret_once():
+    """Of a server that offers it; older ones are never asked for one. Whoever
+    no longer knows how, and signs that, hears the secret again."""
+    for challenges in (True, False):
+        old = Older("old", "v2", challenges=challenges)
+        port = old.do("serve")
+        with Scene(flags=("--lansync.peers", "127.0.0.1:%d" % port)) as s:
+            s.older.append(old)
+            for n in range(2):
+                wait_for("it is in", lambda: old.do("links") == 1)
+                s.nodes["a"].put("k", {"n": n}, "lan")
+                old.shows({"k": {"n": n}})
+                old.do("cut")
+            wait_for("it is in", lambda: old.do("links") == 1)
+            by = [["method"], ["response"]] if challenges else [["token"]]
+            equal(old.do("asked"), [["token"]] + 2 * by, challenges)
+            if challenges:
+                old.do("forget")
+                old.do("cut")
+                wait_for("it is in", lambda: old.do("links") == 1)
+                equal(old.do("asked")[-2:], [["method"], ["token"]], "by what")
+
+
+def _fought(s, policy=None, later="old"):
+    """Both have changed k while the cable was out. What the two show in the end,
+    once it is the same and stays so."""
+    node, old = s.nodes["a"], s.old("old", "v2")
+    if policy:
+        node.call("policy_set", space="lan", policy=policy)
+    old.do("connect", port=s.port())
+    old.do("put", key="k", data={"n": 0})
+    node.waits_for("k", {"n": 0}, "lan")
+    wait_for("all is acknowledged", lambda: old.do("links") == 1)
+    old.do("cut")
+    for who in ("a", "old") if later == "old" else ("old", "a"):
+        if who == "a":
+            node.put("k", {"n": "a"}, "lan")
+        else:
+            old.do("put", key="k", data={"n": "old"})
+    old.do("connect", port=s.port())
+    node.put("mark", {"n": 1}, "lan")
+    old.do("put", key="other", data={"n": 2})
+
+    def same():
+        here, there = _shown(node), old.do("shown")
+        return here if here == there and "mark" in there and \
+            "other" in here else None
+
+    state = wait_for("both are the same", same)
+    wait_for("three things came", lambda: node.call("lansync")["items"][
+        "taken"] == 3)
+    counts = node.call("lansync")["items"]
+    for name in ("end-a", "end-b"):  # nothing else is said on either way
+        node.put(name, {"n": 3}, "lan")
+        wait_for("it is told", lambda: name in old.do("shown"))
+    now = node.call("lansync")["items"]
+    equal(now["pushed"] - counts["pushed"], 2, "what was pushed after it")
+    equal(now["taken"], counts["taken"], "what came after it")
+    for name in ("mark", "other"):
+        state.pop(name)
+    return state
+
+
+def the_newer_of_two_wins():
+    for later in ("a", "old"):
+        with Scene() as s:
+            equal(_fought(s, later=later), {"k": {"n": later}}, later)
+            conflict, = s.nodes["a"].call("conflicts", space="lan")[
+                "conflicts"]
+            equal(conflict["loser"]["value"], "old" if later == "a" else "a",
+                  "what lost")
+
+
+def both_of_two_are_kept():
+    """The older "duplicate": what lost is an item beside the other, of the same
+    name on both, and that is all."""
+    for later in ("a", "old"):
+        with Scene() as s:
+            state = _fought(s, "keep-both", later)
+            equal(state.pop("k"), {"n": later}, "what won")
+            (name, value), = state.items()
+            check(name.startswith("k~"), name)
+            equal(value, {"n": "old" if later == "a" else "a"}, "what lost")
+
+
+def theirs_wins_if_it_is_said_so():
+    for later in ("a", "old"):
+        with Scene(flags=("--lansync.strategy", "remote")) as s:
+            equal(_fought(s, later=later), {"k": {"n": "old"}}, later)
+
+
 def an_item_that_is_too_long():
     """It is passed over and told of, also after a restart; all others go on,
     and it does as well, once it is shorter."""

@@ -22,7 +22,9 @@
 #define LAN_MESSAGE_MAX ((size_t)16 << 20)
 #define LAN_GUEST_MAX ((size_t)64 << 10) /* of who was not let in */
 #define LAN_WAITING_MAX 1024 /* answers that are waited for at once */
-#define LAN_AUTH_FAILURES 5  /* then the connection goes */
+/* How the reason begins for which a client closes that was refused. */
+#define LAN_REFUSED "it does not let us in: "
+#define LAN_AUTH_FAILURES 5 /* then the connection goes */
 
 struct lan_link; /* opaque */
 

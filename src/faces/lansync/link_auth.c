@@ -203,8 +203,7 @@ static void close_refused(struct lan_link *l, const struct lan_message *m)
 
     if (text.len == 0)
         text = lan_payload_text(m, "message");
-    errmsg_set(
-        &why, 0, "it does not let us in: %.*s", SLICE_FMT(utf8_cut(text, 200)));
+    errmsg_set(&why, 0, LAN_REFUSED "%.*s", SLICE_FMT(utf8_cut(text, 200)));
     link_close(l, why.text);
 }
 
