@@ -211,6 +211,31 @@ def what_is_wrong_of_who_is_in():
                         p.hear("SYNC_RESPONSE")
 
 
+def what_is_no_json():
+    """In either dialect, before and after it was let in: it is told, and the
+    connection goes on."""
+    rows = (b"{", b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"\0" * 1000, b"nonsense",
+            b"[" * 60000, b'{"a":' * 10000, b'{"payload":"\xed\xa0\x80"}',
+            b"1" * 5000, b'"' + b"x" * 50000)
+    with Siege() as s:
+        for dialect in ("v1", "v2"):
+            for is_in in (False, True):
+                with Peer(s.port(), dialect) as p:
+                    if is_in:
+                        check(p.come_in(), "in")
+                    else:
+                        p.say("HEARTBEAT")  # it tells the dialect
+                    for body in rows:
+                        p.send(body)
+                        check(p.error() in (
+                            ("Invalid message format", "decode_error"),
+                            ("Internal server error", "internal_error")),
+                            body[:20])  # the second: deeper than is read
+                    p.say("AUTH_REQUEST", {"token": SECRET})
+                    check(p.hear("AUTH_RESPONSE")["payload"]["success"],
+                          "it goes on")
+
+
 def little_before_it_is_let_in():
     """Nobody's memory is taken by a stranger who sends almost all of a long
     message."""
