@@ -77,22 +77,38 @@ static void note(
 
 /* ---- who is to be called ---- */
 
-/* Who is connected stays. */
+static double failures_of(
+    const struct isync_face *f, const struct isync_target *t)
+{
+    const struct isync_standing s =
+        isync_repute_of(f->repute, slice_str(t->url), clock_wall_us());
+
+    return s.failures + s.violations;
+}
+
+/* Who is connected stays; of the others those that were named, and of these who
+ * has failed least, so that who is gone for ever takes nobody's place. */
 static size_t want_named(struct isync_face *f, size_t most)
 {
     size_t n = 0;
 
     for (struct isync_target *t = f->targets; t != NULL; t = t->next)
-        if (t->is_up && !t->is_named && !t->is_added && n < most) {
+        if (t->is_up && n < most) {
             t->is_wanted = true;
             n++;
         }
+    while (n < most) {
+        struct isync_target *best = NULL;
 
-    for (struct isync_target *t = f->targets; t != NULL; t = t->next)
-        if ((t->is_named || t->is_added) && !t->is_self && n < most) {
-            t->is_wanted = true;
-            n++;
-        }
+        for (struct isync_target *t = f->targets; t != NULL; t = t->next)
+            if ((t->is_named || t->is_added) && !t->is_self && !t->is_wanted &&
+                (best == NULL || failures_of(f, t) < failures_of(f, best)))
+                best = t;
+        if (best == NULL)
+            break;
+        best->is_wanted = true;
+        n++;
+    }
     return n;
 }
 
@@ -308,6 +324,7 @@ int isync_peers_add(struct isync_face *f, struct slice url, struct errmsg *why)
     t->is_added = true;
     f->look_us = 0;
     isync_kept_dirty(f);
+    f->save_us = 0; /* whoever asked for it is told that it is so */
     isync_face_arm(f);
     return SYNCLINE_OK;
 }
