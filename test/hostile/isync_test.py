@@ -172,7 +172,7 @@ def what_cannot_be_read_has_an_end():
                 p for p in [node.call("isync")["packets"]]
                 if p["received"] + p["dropped"] >= 600])[0]
             check(said["dropped"] > 300, "who says too much is not heard")
-        check(node.call("isync")["packets"]["held"] <= , "it is held")
+        check(node.call("isync")["packets"]["held"] <= 512, "it is held")
 
 
 def many_who_come_keep_nobody_out():
