@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
+
 #define AGAIN_US UINT64_C(1000000) /* for a space that is not there yet */
 
 struct lan_watch {
@@ -18,6 +20,7 @@ struct lan_write {
     struct lan_write *next, **at; /* where it hangs */
     struct lan_face *face;
     uint64_t token;
+    char key[41]; /* as much of it as is told */
 };
 
 /* ---- writing ---- */
@@ -29,13 +32,17 @@ static int code_of(struct slice code)
     return slice_is(code, "ENOTFOUND") ? SYNCLINE_ENOTFOUND : SYNCLINE_EINVAL;
 }
 
-static struct lan_write *write_new(struct lan_face *f, uint64_t token)
+static struct lan_write *write_new(
+    struct lan_face *f, uint64_t token, struct slice key)
 {
     struct lan_write *w = malloc(sizeof *w);
 
     if (w == NULL)
         return NULL;
-    *w = (struct lan_write){ f->writes, &f->writes, f, token };
+    *w = (struct lan_write){ f->writes, &f->writes, f, token, "" };
+    key = utf8_valid(key) ? utf8_cut(key, sizeof w->key - 1) : SLICE_NONE;
+    if (key.len > 0)
+        memcpy(w->key, key.ptr, key.len);
     if (w->next != NULL)
         w->next->at = &w->next;
     f->writes = w;
@@ -64,7 +71,8 @@ static void on_written(void *ctx, struct slice answer, bool more)
     (void)more;
     if (rc == SYNCLINE_OK && !json_get_bool(v, "ok", false)) {
         rc = code_of(json_get_str(v, "code"));
-        errmsg_set(&why, 0, "%.*s", SLICE_FMT(json_get_str(v, "error")));
+        errmsg_set(
+            &why, 0, "%s: %.*s", w->key, SLICE_FMT(json_get_str(v, "error")));
     }
     lan_exchange_written(f->exchange, w->token, rc, why.text, clock_mono_us());
     arena_free(&a);
@@ -109,25 +117,41 @@ static bool ask(struct lan_face *f, struct slice text, engine_reply_fn *fn,
     return number != 0;
 }
 
+/* Where in our own text it is helps nobody. */
+static void tell_unwritten(struct errmsg *out, const struct lan_write *w,
+    const struct errmsg *why, int rc)
+{
+    const char *end = strstr(why->text, " at line ");
+    const size_t len =
+        end != NULL ? (size_t)(end - why->text) : strlen(why->text);
+
+    if (rc == SYNCLINE_OK)
+        errmsg_set(out, 0, "%s: %.*s", w->key, (int)len, why->text);
+    else if (rc != SYNCLINE_ENOMEM)
+        errmsg_set(out, 0, "%s: half of a surrogate pair is no text", w->key);
+}
+
 /* What was read tolerantly is read strictly once more. */
 static void on_write(void *ctx, uint64_t token, const struct lan_item *item,
     const struct json *value)
 {
     struct lan_face *f = ctx;
-    struct lan_write *w = write_new(f, token);
-    struct errmsg why = { "memory ran out" };
+    struct lan_write *w = write_new(f, token, item->id);
+    struct errmsg why = { "memory ran out" }, told = why;
     struct buf b = { 0 };
     bool done = false;
 
     put_write(f, &b, item, value);
     if (w != NULL && buf_status(&b) == SYNCLINE_OK)
         done = ask(f, buf_slice(&b), on_written, w, NULL, &why);
+    if (!done && w != NULL)
+        tell_unwritten(&told, w, &why, buf_status(&b));
     buf_free(&b);
     if (done)
         return;
     write_free(w);
     lan_exchange_written(
-        f->exchange, token, SYNCLINE_EINVAL, why.text, clock_mono_us());
+        f->exchange, token, SYNCLINE_EINVAL, told.text, clock_mono_us());
 }
 
 /* ---- watching ---- */

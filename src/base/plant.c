@@ -328,6 +328,8 @@ static const struct plant_row rows[PLANT_END] = {
         "messages of LAN-sync nodes count unsigned" },
     [PLANT_R12_LAN_AGAIN] = { "r12-lan-again",
         "messages of LAN-sync nodes count twice" },
+    [PLANT_R12_LAN_ECHO] = { "r12-lan-echo",
+        "messages of our own count when a LAN-sync node sends them back" },
     [PLANT_R12_LAN_GUESS] = { "r12-lan-guess",
         "the secret of LAN-sync nodes can be guessed" },
     [PLANT_R01_LAN_RATE] = { "r01-lan-rate",

@@ -28,8 +28,9 @@ int foreign_read(struct foreign *out, const struct json *as, struct errmsg *why)
         .node = json_get_str(as, "node") };
     if (out->face.len == 0 || out->face.len > NAME_MAX_LEN ||
         out->node.len > NAME_MAX_LEN || json_get_int(as, "time", -1) < 0)
-        return errmsg_set(
-            why, SYNCLINE_EINVAL, "as: needs a face, a node and a time");
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "as: needs a face, a node (each at most %d bytes) and a time",
+            NAME_MAX_LEN);
     out->time_us = (uint64_t)json_get_int(as, "time", 0);
     if (version > 0)
         out->version =

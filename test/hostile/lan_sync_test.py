@@ -310,6 +310,47 @@ def nothing_counts_twice_or_too_late():
         equal(s.node.get("late", "lan"), None, "late")
 
 
+def what_we_said_ourselves_is_no_answer():
+    """Who has no secret, but stands between, could acknowledge by our own
+    words what nobody has got."""
+    for dialect, says in (("v2", "Invalid message: Possible replay attack"),
+                          ("v1", "Possible replay attack detected")):
+        with Siege() as s:
+            s.node.put("mine", {"n": 7}, "lan")
+            with Peer(s.port(), dialect) as p:
+                check(p.come_in(), "in")
+                n = struct.unpack("!I", p.exactly(4))[0]
+                said = p.exactly(n)
+                while json.loads(said)["message_type"] != "SYNC_DATA":
+                    said = p.exactly(struct.unpack("!I", p.exactly(4))[0])
+                p.send(said)
+                check(p.hear("ERROR", "SYNC_ACK")["payload"].get(
+                    "error", "").startswith(says), "it counts")
+            s.is_well()
+            equal(s.node.call("lansync")["items"]["refused"], 0, "refused")
+
+
+def what_cannot_be_an_item_is_named():
+    """In an answer that can be said, whatever its name; nothing is left to be
+    tried for ever."""
+    nan, half = float("nan"), "\ud800"
+    rows = (("nan", {"data": {"x": nan}}, "nan: NaN and Infinity are not JSON"),
+            ("half", {"data": {"x": half}}, "half: half of a surrogate pair"),
+            ("far", {"data": {"x": 10 ** 100}}, "far: the integer does not fit"),
+            ("node", {"node_id": "n" * 5000}, "node: as: needs a face"),
+            ("k" * 5000, {}, "k" * 40 + ": a key of 5000 bytes"),
+            ("x" * 39 + "\u00e9", {"data": [1]}, "x" * 39 + ": data: no object"),
+            (half, {"data": [1]}, "data: no object"))
+    with Siege() as s, Peer(s.port(), "v1") as p:
+        check(p.come_in(), "in")
+        for key, more, says in rows:
+            p.say("SYNC_DATA", {"items": [dict(_item(key), **more)]})
+            answer = p.hear("SYNC_ACK")["payload"]
+            equal(answer["refused"], 1, key[:20])
+            check(answer["error"].startswith(says), answer["error"])
+            check("at line" not in answer["error"], answer["error"])
+
+
 def four_gigabytes_are_not_waited_for():
     with Siege() as s:
         for head in (b"\xff\xff\xff\xff", struct.pack("!I", (16 << 20) + 1)):

@@ -447,6 +447,22 @@ TEST(a_server_that_says_nothing)
     pair_close(&p);
 }
 
+/* No older server is asked for a proof: who answers nothing has no secret. */
+TEST(a_server_that_says_nothing_to_a_proof)
+{
+    struct pair p;
+
+    pair_init(&p, (struct lan_link_options){ .needs_auth = true },
+        (struct lan_link_options){ .auth = LAN_BY_PROOF }, KEY);
+    buf_clear(&p.client.out);
+    pair_pass(&p, 10 * SEC);
+    CHECK(lan_link_is_over(p.client.link));
+    CHECK_UINT(p.client.opened, 0);
+    CHECK_SLICE(buf_slice(&p.client.closed),
+        "it answers nothing to who would prove the secret");
+    pair_close(&p);
+}
+
 TEST(memory_that_runs_out_ends_the_connection_or_nothing)
 {
     for (long n = 0;; n++) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+
 #define JOBS_MAX 64      /* messages that are being written at once */
 #define QUERIES_MAX 1024 /* questions that are being answered at once */
 #define ITEMS_MAX 10000
@@ -115,10 +117,13 @@ static void job_done(
 static void note_refusal(
     struct lan_side *s, struct lan_job *job, struct slice id, const char *why)
 {
+    struct slice text = utf8_cut(slice_str(why), 150);
+
     job->refused++;
     s->x->counts.refused++;
-    (void)snprintf(job->why, sizeof job->why, "%.*s: %.150s",
-        (int)(id.len < 40 ? id.len : 40), (const char *)id.ptr, why);
+    id = utf8_valid(id) ? utf8_cut(id, 40) : SLICE_NONE;
+    (void)snprintf(job->why, sizeof job->why, "%.*s%s%.*s", SLICE_FMT(id),
+        id.len > 0 ? ": " : "", SLICE_FMT(text));
     side_log(s, "%s: an item is not taken: %s", s->node, job->why);
 }
 

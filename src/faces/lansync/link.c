@@ -147,6 +147,15 @@ static void refuse_invalid(struct lan_link *l, const struct lan_message *m,
         link_close(l, why->text);
 }
 
+/* What we have said ourselves is no answer to us. Whom we call may turn out to
+ * be ourselves: that shows when he comes in. */
+static bool is_echo(const struct lan_link *l, const struct lan_message *m)
+{
+    return m->type != LAN_AUTH_REQUEST && m->type != LAN_AUTH_RESPONSE &&
+        m->type != LAN_AUTH_CHALLENGE && !PLANTED(R12_LAN_ECHO) &&
+        lan_protocol_made(l->opt.protocol, m);
+}
+
 /* Before anything that it said was signed, its dialect is a guess. */
 static int check(struct lan_link *l, const struct lan_message *m,
     uint64_t now_us, struct errmsg *why)
@@ -162,6 +171,9 @@ static int check(struct lan_link *l, const struct lan_message *m,
         l->dialect = d;
     else if (l->dialect == LAN_UNDECIDED && l->opt.is_server)
         l->dialect = m->looks;
+    if (rc == SYNCLINE_OK && is_echo(l, m))
+        return errmsg_set(
+            why, SYNCLINE_EEXIST, "Possible replay attack detected");
     return rc;
 }
 

@@ -257,11 +257,16 @@ bool auth_answered(
     return true;
 }
 
-/* Servers of the first generation that ask for nothing say nothing. */
+/* Servers of the first generation that ask for nothing say nothing. No older
+ * server is asked for a proof: who does not ask for it has another reason. */
 void auth_tick(struct lan_link *l, uint64_t now_us)
 {
     if (l->auth_due_us == 0 || now_us < l->auth_due_us)
         return;
+    if (l->opt.auth == LAN_BY_PROOF) {
+        link_close(l, "it answers nothing to who would prove the secret");
+        return;
+    }
     link_log(l, "it does not say whether it lets us in: we go on");
     link_open(l, now_us);
 }

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/plant.h"
 #include "base/text.h"
 #include "faces/lansync/moment.h"
 #include "faces/lansync/nonces.h"
 
 #define CHANCE 256   /* bytes drawn at once: a draw costs more than they do */
+#define DRAWN 8      /* bytes of a nonce; the others tell that it is ours */
 #define FAR_MAX 4096 /* messages of clocks that are far ahead */
 
 struct lan_protocol {
@@ -15,6 +17,7 @@ struct lan_protocol {
     char *id, *name;
     struct mac_key key;
     struct nonces *near, *far;
+    uint8_t own[16]; /* what tells our own nonces */
     uint32_t far_n;
     uint8_t chance[CHANCE]; /* of which the last have not been used */
     size_t chance_left;
@@ -31,6 +34,8 @@ static int make_nonces(struct lan_protocol *p)
         rc = nonces_new(&p->near, p->opt.ttl_us + ahead_us, seed);
     if (rc == SYNCLINE_OK)
         rc = nonces_new(&p->far, UINT64_MAX / 2, seed);
+    if (rc == SYNCLINE_OK)
+        rc = p->opt.random(p->opt.ctx, p->own, sizeof p->own);
     return rc;
 }
 
@@ -132,6 +137,27 @@ int lan_uuid(struct lan_protocol *p, char out[LAN_UUID_LEN + 1])
     return SYNCLINE_OK;
 }
 
+/* Nothing need be remembered of what was sent to know it again. */
+static void mark(const struct lan_protocol *p, uint8_t nonce[LAN_NONCE_LEN / 2])
+{
+    const uint64_t tag = siphash128(p->own, SLICE(nonce, DRAWN)).lo;
+
+    for (unsigned i = 0; i < LAN_NONCE_LEN / 2 - DRAWN; i++)
+        nonce[DRAWN + i] = (uint8_t)(tag >> 8 * i);
+}
+
+bool lan_protocol_made(
+    const struct lan_protocol *p, const struct lan_message *m)
+{
+    uint8_t said[LAN_NONCE_LEN / 2], want[LAN_NONCE_LEN / 2];
+
+    if (hex_decode(said, sizeof said, lan_text(m, LAN_NONCE)) != SYNCLINE_OK)
+        return false;
+    memcpy(want, said, sizeof want);
+    mark(p, want);
+    return crypto_equal(SLICE(said, sizeof said), SLICE(want, sizeof want));
+}
+
 static struct json text_value(struct slice key, struct slice s)
 {
     return (struct json){ .type = JSON_STRING, .key = key, .s = s };
@@ -148,10 +174,11 @@ static int fill(
     struct lan_protocol *p, struct parts *v, const char *id, uint64_t now_us)
 {
     uint8_t nonce[LAN_NONCE_LEN / 2];
-    int rc = draw(p, nonce, sizeof nonce);
+    int rc = draw(p, nonce, DRAWN);
 
     if (rc == SYNCLINE_OK && id == NULL)
         rc = lan_uuid(p, v->id);
+    mark(p, nonce);
     hex_encode(v->nonce, SLICE(nonce, sizeof nonce));
     moment_put(&v->time, now_us);
     v->vid = text_value(SLICE_NONE, slice_str(id != NULL ? id : v->id));

@@ -52,6 +52,10 @@ struct lan_draft {
 NODISCARD int lan_protocol_put(struct lan_protocol *p, struct buf *out,
     const struct lan_draft *draft, enum lan_dialect d, uint64_t now_us);
 
+/* Was it made by p? Who has no key can still send back what he was sent. */
+bool lan_protocol_made(
+    const struct lan_protocol *p, const struct lan_message *m);
+
 /* Does it count? *d: the peer's dialect, LAN_UNDECIDED if it is not known; it
  * is known after a signature that is right. If not, why says so as the older
  * nodes do. EINVAL: something is missing; ETIMEOUT: it is too old, too new, or
