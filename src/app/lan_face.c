@@ -6,6 +6,8 @@
 #include "app/lan_face_impl.h"
 #include "crypto/crypto.h"
 
+#define SECRET_SHORT 16 /* bytes */
+
 static void on_tick(uv_timer_t *t);
 
 /* ---- time ---- */
@@ -208,11 +210,23 @@ static int make_protocol(struct lan_face *f)
     return rc;
 }
 
+/* Whoever hears one message can try all short secrets on it. */
+static void warn_of_secret(struct lan_face *f)
+{
+    if (f->opt.secret.len < SECRET_SHORT)
+        log_line(&f->log, LOG_LEVEL_WARN, "lansync",
+            "lansync.secret_file: the secret is short (%zu of at least %d "
+            "bytes): who hears one message can guess it; give all nodes a "
+            "longer one, as openssl rand -hex 32 makes it",
+            f->opt.secret.len, SECRET_SHORT);
+}
+
 int lan_face_start(struct lan_face *f, struct engine *e, struct errmsg *why)
 {
     int rc;
 
     f->engine = e;
+    warn_of_secret(f);
     rc = make_protocol(f);
     if (rc == SYNCLINE_OK)
         rc = lan_kept_open(f, why);

@@ -155,8 +155,15 @@ static int send_reply(struct lib_lan_conn *c, const struct lan_message *m,
 
     draft->type = reply_type(m);
     if (type.len > 0 && inner != NULL && inner->type == JSON_OBJECT) {
-        draft->type = lan_type_of(type);
-        draft->name = type;
+        const char *name = text_of(type, a);
+
+        if (name == NULL)
+            return no_memory();
+        if (!lib_lan_type_ok(name))
+            return lib_fail(
+                SYNCLINE_EINVAL, "reply: message_type: no name of one");
+        draft->name = slice_str(name);
+        draft->type = lan_type_of(draft->name);
         payload = inner;
     }
     echo_ids(payload, m, a);
@@ -170,10 +177,13 @@ static int reply_with(struct lib_lan_conn *c, const struct lan_message *m,
     struct lan_draft draft = { .type = LAN_OTHER };
     struct json *payload;
     int rc = lib_lan_object(&payload, text, "reply", a);
+    bool is_wrong = rc != SYNCLINE_OK;
 
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
         rc = send_reply(c, m, &draft, payload, a);
-    else
+        is_wrong = rc == SYNCLINE_EINVAL;
+    }
+    if (is_wrong)
         log_line(&c->end->log, LOG_LEVEL_ERROR, "lansync",
             "a callback for %.*s: %s", SLICE_FMT(m->name), syncline_error());
     return rc;

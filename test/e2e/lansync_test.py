@@ -588,6 +588,14 @@ def a_secret_is_needed_and_nobody_elses():
             node.launch()
             check(node.ends() != 0, "it started")
             holds(node.tail(), says)
+        for secret, is_short in ((SECRET[:15], True), (SECRET[:16], False)):
+            scene.secret(node, secret)
+            node.start()
+            said = open(node.log).read().rsplit("LAN-sync nodes are served")[0]
+            equal("the secret is short" in said, is_short, len(secret))
+            check(secret not in said, "the secret is in the log")
+            node.stop()
+            os.remove(node.log)
 
 
 if __name__ == "__main__":

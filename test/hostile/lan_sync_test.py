@@ -458,6 +458,33 @@ def a_flood_of_who_is_in():
             check(took > 1.5, "600 in %.1f s" % took)
 
 
+def a_flood_before_anybody_is_in():
+    """Of who need not come in, and of a server that we call: the shortest
+    messages there are, which are heard as fast as was said."""
+    rate = ("--lansync.rate", "100")
+    with Scene("a", flags=rate + ("--lansync.auth", "false")) as s:
+        with Peer(s.port()) as p:
+            began = time.monotonic()
+            p.socket.sendall(b"\0\0\0\0" * 600)
+            for _ in range(600):
+                equal(p.error()[1], "decode_error", "what it says")
+            took = time.monotonic() - began
+            check(took > 1.5, "600 in %.1f s" % took)
+    with socket.create_server(("127.0.0.1", 0)) as rogue:
+        rogue.settimeout(30)
+        with Scene("a", flags=rate + (
+                "--lansync.auth_timeout", "60s", "--lansync.peers",
+                "127.0.0.1:%d" % rogue.getsockname()[1])) as s:
+            with rogue.accept()[0] as called:
+                called.settimeout(2)
+                sent = 0
+                with contextlib.suppress(socket.timeout):
+                    while sent < 256 << 20:
+                        sent += called.send(b"\0" * (1 << 20))
+                check(sent < 256 << 20, "all of it is heard")
+            s.nodes["a"].put("k", {"n": 1}, "lan")
+
+
 def many_calls_of_one_address():
     with Lan("a", "b") as lan, World() as world:
         node = world.node("a", "--lansync.enabled", "true", "--lansync.port",

@@ -52,6 +52,16 @@ static int on_own(void *ctx, const char *peer,
         b->h, "OWN_ANSWER", "{\"own\":true}", 1, reply);
 }
 
+static int on_no_type(void *ctx, const char *peer,
+    const struct syncline_lan_message *m, char **reply)
+{
+    (void)ctx;
+    (void)peer;
+    (void)m;
+    *reply = strdup("{\"message_type\":\"no type\",\"payload\":{}}");
+    return *reply != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+}
+
 TEST(a_callback_may_call_what_does_not_wait)
 {
     struct both b;
@@ -75,6 +85,9 @@ TEST(a_callback_may_call_what_does_not_wait)
     check_fails(syncline_lan_client_request(b.c, "FAIL", NULL, 0, &answer),
         SYNCLINE_EDENIED, "Unsupported message type: FAIL");
     check_request(&b, "OWN", NULL, "\"own\":true");
+    CHECK_OK(syncline_lan_server_handle(b.s, "NO_TYPE", on_no_type, &b));
+    check_fails(syncline_lan_client_request(b.c, "NO_TYPE", NULL, 0, &answer),
+        SYNCLINE_EDENIED, "Internal server error");
     CHECK_OK(syncline_lan_server_handle(b.s, "OWN", NULL, NULL));
     CHECK_OK(syncline_lan_server_handle(b.s, NULL, NULL, NULL));
     check_fails(syncline_lan_client_request(b.c, "OWN", NULL, 0, &answer),

@@ -298,12 +298,13 @@ static size_t longest(const struct lan_link *l)
         : l->opt.message_max;
 }
 
-/* Who is in and says too much is not heard for a while. */
+/* Who is in, need not come in, or is called, and says too much, is not heard
+ * for a while. */
 static void count(struct lan_link *l, size_t len, uint64_t now_us)
 {
     uint64_t late_us;
 
-    if (l->state != LAN_OPEN || PLANTED(R21_LAN))
+    if (is_guest(l) || l->state == LAN_OVER || PLANTED(R21_LAN))
         return;
     late_us = pace_take(&l->said, &l->opt.pace, 1 + len / MESSAGE_UNIT, now_us);
     if (late_us == 0)
