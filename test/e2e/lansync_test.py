@@ -380,19 +380,20 @@ def two_that_call_each_other_keep_one():
             check(agreed(), "another one came")
 
 
-def nodes_that_are_near_find_each_other():
+def nodes_that_are_near_find_each_other(serves=5001):
     """It is told our true port; we call it where it says, though it listens
     elsewhere, at the port where its kind does."""
     with Lan("a", "p") as lan, World() as world:
         node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
                           "5077", "--lansync.discovery_interval", "1",
+                          "--lansync.dial_max", "1s",
                           prefix=lan.inside("a"), listen=lan.listen("a"))
         Scene().secret(node)
         node.start()
         ip("-n", lan.spaces["p"], "route", "add", "default", "dev", DEVICE)
         old = Older("old", "v1", prefix=lan.inside("p"))
         try:
-            old.do("serve", port=5001, host="0.0.0.0")
+            old.do("serve", port=serves, host="0.0.0.0")
             old.do("discover", port=6001)
             wait_for("it is called", lambda: old.do("links") == 1, 30)
             source, port, said = wait_for(
@@ -407,6 +408,10 @@ def nodes_that_are_near_find_each_other():
             node.waits_for("k", {"n": 1}, "lan")
         finally:
             old.close()
+
+
+def the_last_port_that_is_tried_is_5000():
+    nodes_that_are_near_find_each_other(serves=5000)
 
 
 def a_server_that_never_says_whether():

@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -22,11 +23,26 @@ from node import World, main, wait_for
 from tap import check, equal
 
 
+# What is told is the same in clear and by TLS: a node that takes both.
+BOTH = ("--lansync.tls", "both")
+WAYS = [(dialect, tls) for dialect in ("v1", "v2") for tls in (False, True)]
+
+
+def _trusting():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class Peer:
     """A socket, and a hand that can sign."""
 
-    def __init__(self, port, dialect="v2", address="127.0.0.1", key=SECRET):
+    def __init__(self, port, dialect="v2", address="127.0.0.1", key=SECRET,
+                 tls=False):
         self.socket = socket.create_connection((address, port), 10)
+        if tls:
+            self.socket = _trusting().wrap_socket(self.socket)
         self.handler = Handler("raw", key, dialect)
 
     def __enter__(self):
@@ -132,10 +148,11 @@ def what_is_wrong_is_told_in_either_manner():
                                "generic_error", False),
         "SYNC_DATA": ("Authentication required", "auth_required", False),
         "NONSENSE": ("Invalid message format", "decode_error", False)})
-    with Siege() as s:
-        for dialect, rows in (("v1", first), ("v2", second)):
+    with Siege("a", flags=BOTH) as s:
+        for dialect, tls in WAYS:
+            rows = first if dialect == "v1" else second
             for what, (text, code, ends) in rows.items():
-                with Peer(s.port(), dialect) as p:
+                with Peer(s.port(), dialect, tls=tls) as p:
                     p.say("HEARTBEAT")  # it tells the dialect
                     if isinstance(what, bytes):
                         p.send(what)
@@ -152,9 +169,9 @@ def what_is_wrong_is_told_in_either_manner():
 
 
 def what_nobody_asked_for_is_told():
-    with Siege() as s:
-        for dialect in ("v1", "v2"):
-            with Peer(s.port(), dialect) as p:
+    with Siege("a", flags=BOTH) as s:
+        for dialect, tls in WAYS:
+            with Peer(s.port(), dialect, tls=tls) as p:
                 check(p.come_in(), "in")
                 for kind in ("AUTH_CHALLENGE", "SYNC_COMPLETE",
                              "DISCOVERY_BROADCAST", "DISCOVERY_RESPONSE"):
@@ -175,10 +192,11 @@ def what_nobody_asked_for_is_told():
 def what_is_wrong_of_who_is_in():
     """The same table, where signatures and times count."""
     late = stamp(time.time() - 61)
-    with Siege() as s:
-        for dialect in ("v1", "v2"):
-            for what in ("unsigned", "late", "again", "no nonce", "zone"):
-                with Peer(s.port(), dialect) as p:
+    with Siege("a", flags=BOTH) as s:
+        for dialect, tls in WAYS:
+            for what in ("unsigned", "changed", "late", "again", "no nonce",
+                         "zone"):
+                with Peer(s.port(), dialect, tls=tls) as p:
                     check(p.come_in(), "in")
                     body = None
                     if what == "again":
@@ -190,6 +208,10 @@ def what_is_wrong_of_who_is_in():
                     elif what == "unsigned":
                         p.say("SYNC_ACK", sign=False)
                         why = "Message not signed"
+                    elif what == "changed":
+                        m = p.handler.make("SYNC_ACK", {})
+                        p.send(dict(m, payload={"data_id": "other"}))
+                        why = "Invalid message signature"
                     elif what == "no nonce":
                         m = p.handler.make("SYNC_ACK", {})
                         p.send(dict(m, nonce=""))
@@ -207,6 +229,9 @@ def what_is_wrong_of_who_is_in():
                     else:
                         equal(p.error(), ("Invalid message: " + why,
                                           "generic_error"), what)
+                        if what == "changed":
+                            check(p.ends(), "v2 changed")
+                            continue
                         p.say("SYNC_REQUEST")
                         p.hear("SYNC_RESPONSE")
 
@@ -254,16 +279,17 @@ def little_before_it_is_let_in():
 def echoes_end():
     """Clients of the first generation answer each heartbeat; whoever answers
     that makes an endless loop."""
-    with Siege("a", flags=("--lansync.heartbeat", "1s")) as s:
-        with Peer(s.port(), "v1") as p:
-            check(p.come_in(), "in")
-            began, beats = time.monotonic(), 0
-            while beats < 3:
-                equal(p.hear("HEARTBEAT")["payload"], {}, "what it says")
-                p.handler.nonces.clear()  # one heartbeat for all
-                p.send(p.handler.make("HEARTBEAT", {}))
-                beats += 1
-            check(time.monotonic() - began > 1.5, "it is answered")
+    with Siege("a", flags=("--lansync.heartbeat", "1s") + BOTH) as s:
+        for tls in (False, True):
+            with Peer(s.port(), "v1", tls=tls) as p:
+                check(p.come_in(), "in")
+                began, beats = time.monotonic(), 0
+                while beats < 3:
+                    equal(p.hear("HEARTBEAT")["payload"], {}, "what it says")
+                    p.handler.nonces.clear()  # one heartbeat for all
+                    p.send(p.handler.make("HEARTBEAT", {}))
+                    beats += 1
+                check(time.monotonic() - began > 1.5, "it is answered")
 
 
 def what_was_not_signed_is_not_heard():

@@ -1,5 +1,7 @@
 #include "app/options.h"
 
+#include <stdio.h>
+
 #include "unit/check.h"
 
 static const struct options_host host = { "kitchen", "/srv/here" };
@@ -249,6 +251,32 @@ TEST(names_in_the_environment)
     check_source(o, "history.keep", "default");
     CHECK_SLICE(slice_str(options_strangers(o)), "SYNCLINE_LISTN SYNCLINE_LOG");
     options_free(o);
+}
+
+TEST(names_of_the_older_lan_sync)
+{
+    static const struct {
+        const char *env, *name, *value;
+    } rows[] = {
+        { "LAN_SYNC_ENABLED=true", "lansync.enabled", "true" },
+        { "LAN_SYNC_PORT=5055", "lansync.port", "5055" },
+        { "LAN_SYNC_NODE_ID=node-1", "lansync.node_id", "node-1" },
+        { "LAN_SYNC_NODE_NAME=My Node", "name", "My Node" },
+        { "LAN_SYNC_DISCOVERY_INTERVAL=7", "lansync.discovery_interval", "7" },
+        { "LAN_SYNC_DEVICE_TIMEOUT=21", "lansync.device_timeout", "21" },
+        { "LAN_USE_SSL=true", "lansync.tls", "true" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[64];
+        char *const env[] = { text, NULL };
+        struct options *o = fresh();
+
+        (void)snprintf(text, sizeof text, "%s", rows[i].env);
+        CHECK_OK(options_read_env(o, env, NULL));
+        check_value(o, rows[i].name, rows[i].value);
+        options_free(o);
+    }
 }
 
 /* The level's older names: ours wins, then those of older systems, then what
