@@ -414,6 +414,40 @@ def the_last_port_that_is_tried_is_5000():
     nodes_that_are_near_find_each_other(serves=5000)
 
 
+def the_interface_that_is_named_is_used():
+    """Of two: who is at it hears us, who is at the other does not."""
+    with Lan("a", "p", "q") as lan, World() as world:
+        a, q = lan.spaces["a"], lan.spaces["q"]
+        ip("-n", a, "link", "add", "second", "type", "veth", "peer", "name",
+           "far", "netns", q)
+        for space, device, host in ((a, "second", "1"), (q, "far", "2")):
+            ip("-n", space, "addr", "add", "10.93.7.%s/24" % host, "dev",
+               device)
+            ip("-n", space, "link", "set", device, "up")
+        ip("-n", q, "route", "add", "default", "dev", "far")
+        ip("-n", lan.spaces["p"], "route", "add", "default", "dev", DEVICE)
+        olds = [Older(n, "v2", prefix=lan.inside(n)) for n in ("p", "q")]
+        try:
+            for old in olds:
+                old.do("serve", port=5001, host="0.0.0.0")
+            node = world.node("a", "--lansync.enabled", "true", "--interface",
+                              "second", "--lansync.discovery_interval", "1",
+                              prefix=lan.inside("a"), listen=lan.listen("a"))
+            Scene().secret(node)
+            node.start()
+            for old in olds:  # they say where they are, too
+                old.do("discover", port=5001)
+            heard = wait_for("q hears us thrice", lambda:
+                             olds[1].do("near")[2:], 30)
+            equal(heard[0][0], "10.93.7.1", "where we are")
+            equal(olds[0].do("near"), [], "who is elsewhere hears us")
+            equal([d["node_id"] for d in node.call("lansync")["devices"]],
+                  ["q"], "whom we hear")
+        finally:
+            for old in olds:
+                old.close()
+
+
 def a_server_that_never_says_whether():
     """It answers internal_error to whoever asks to come in: who is in can go
     on, who is not is told so by what comes next."""
