@@ -20,18 +20,36 @@ static struct slice or_dash(struct slice s)
     return s.len > 0 ? s : SLICE_LIT("-");
 }
 
+/* What is left of a count that fades. */
+static struct slice count_of(struct cli *c, const struct json *v)
+{
+    if (v != NULL && v->type == JSON_DOUBLE)
+        return cli_printf(c, "%.1f", v->d);
+    return cli_text(c, v);
+}
+
+static struct slice latency_of(struct cli *c, const struct json *p)
+{
+    const int64_t us = json_get_int(p, "latency_us", 0);
+
+    return us > 0 ? cli_us(c, us) : SLICE_LIT("-");
+}
+
 void isync_print_nodes(struct cli *c, const struct json *answer)
 {
-    static const char *const heads[] = { "URL", "STATE", "NODE", "TROUBLE" };
+    static const char *const heads[] = { "URL", "STATE", "NODE", "FAILURES",
+        "VIOLATIONS", "LATENCY", "TROUBLE" };
     const struct json *p = json_get(answer, "peers");
     struct cli_table t;
 
-    cli_table_init(&t, c, "llll", heads);
+    cli_table_init(&t, c, "lllrrrl", heads);
     for (p = p != NULL ? p->first : NULL; p != NULL; p = p->next)
         cli_table_row(&t,
             (const struct slice[]){ cli_inert(c, json_get_str(p, "url")),
                 json_get_str(p, "state"),
                 or_dash(cli_inert(c, json_get_str(p, "node_id"))),
+                count_of(c, json_get(p, "failures")),
+                count_of(c, json_get(p, "violations")), latency_of(c, p),
                 or_dash(cli_inert(c, json_get_str(p, "trouble"))) });
     p = json_get(answer, "links");
     for (p = p != NULL ? p->first : NULL; p != NULL; p = p->next)
@@ -42,6 +60,7 @@ void isync_print_nodes(struct cli *c, const struct json *answer)
                         c, "from %.*s", SLICE_FMT(json_get_str(p, "address"))),
                     SLICE_LIT("connected"),
                     or_dash(cli_inert(c, json_get_str(p, "node_id"))),
+                    SLICE_LIT("-"), SLICE_LIT("-"), SLICE_LIT("-"),
                     SLICE_LIT("-") });
     cli_table_print(&t);
 }

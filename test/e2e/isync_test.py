@@ -71,7 +71,10 @@ def servers_of_theirs_are_called():
             old.shows(union=1, server=1, here=2)
         out = node.do("isync")
         holds(out, "connected", "node-server", "node-union")
-        holds(node.do("peers"), "iSync nodes:", "node-server")
+        told = node.do("peers")
+        holds(told, "iSync nodes:", "node-server")
+        row = next(r for r in told.split("\n") if "node-server" in r)
+        check(re.search(r" 0\.0 +0\.0 +[0-9.]+ ?[mu\u00b5]?s ", row), row)
         holds(node.do("status"), "isync", "2 connected")
 
 
@@ -85,6 +88,10 @@ def who_is_not_reached_is_told_of():
             if e["code"] == "isync-peer" and "127.0.0.1:9" in e["what"]])
         checks = {c["name"] for c in node.call("doctor")["checks"]}
         check("isync-peer" in checks, checks)
+        heads, row = [line.split() for line in node.do("peers").split(
+            "iSync nodes:")[1].split("\n")[1:3]]
+        equal(heads[3:6], ["FAILURES", "VIOLATIONS", "LATENCY"], "heads")
+        check(0 <= float(row[3]) < 3 and row[4:6] == ["0.0", "-"], row)
 
 
 def stamps_outlive_a_restart():
