@@ -106,7 +106,19 @@ static int look_at_record(void *ctx, struct slice key, struct slice value)
     return rc == SYNCLINE_OK ? s->found : rc;
 }
 
-/* It is said again and again until somebody has heard it, and by others. */
+static int look_at_version(void *ctx, struct slice key, struct slice value)
+{
+    struct search *s = ctx;
+    struct history_entry e;
+    int rc = history_decode(value, &e);
+
+    (void)key;
+    s->found = rc == SYNCLINE_OK && stamp_cmp(&e.stamp, s->stamp) == 0;
+    return rc == SYNCLINE_OK ? s->found : rc;
+}
+
+/* It is said again and again until somebody has heard it, and by others: then
+ * it is among what lost, or was written over by who had seen it. */
 static int was_told(struct node *n, const struct space *sp, struct slice key,
     const struct stamp *stamp, bool *told)
 {
@@ -119,6 +131,10 @@ static int was_told(struct node *n, const struct space *sp, struct slice key,
     if (rc == SYNCLINE_OK)
         rc = store_scan(&n->opt.store, TABLE_CONFLICT, buf_slice(&prefix),
             SLICE_NONE, look_at_record, &s);
+    if (rc == SYNCLINE_OK && !s.found)
+        rc = store_scan(&n->opt.store, TABLE_HISTORY,
+            key_history_of(&prefix, sp->past, key), SLICE_NONE, look_at_version,
+            &s);
     buf_free(&prefix);
     *told = s.found;
     return rc;
@@ -188,6 +204,9 @@ int foreign_join(struct node *n, struct space *sp, const struct write_op *op,
     int rc = is_same(st, op->doc, &same);
 
     *wrote = false;
+    /* What was told in this step no scan sees: then it is done by itself. */
+    if (txn_wrote(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, op->key)))
+        return SYNCLINE_EBUSY;
     if (rc == SYNCLINE_OK && !same)
         rc = was_told(n, sp, op->key, &by->stamp, &told);
     if (rc != SYNCLINE_OK || same || told)

@@ -37,6 +37,15 @@ static int recent_key(
     return buf_status(&t->key);
 }
 
+bool txn_wrote(struct txn *t, enum store_table table, struct slice key)
+{
+    struct slice recent;
+
+    return t->recent.n > 0 && is_read_back(table) &&
+        recent_key(t, table, key, &recent) == SYNCLINE_OK &&
+        omap_get(&t->recent, recent) != NULL;
+}
+
 int txn_get(struct txn *t, enum store_table table, struct slice key,
     struct slice *value)
 {

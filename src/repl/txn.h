@@ -22,6 +22,8 @@ void txn_reset(struct txn *t);
 /* The record, lent until the next call on txn or store; ENOTFOUND. */
 NODISCARD int txn_get(struct txn *t, enum store_table table, struct slice key,
     struct slice *value);
+/* Was that record written or deleted by this step? */
+bool txn_wrote(struct txn *t, enum store_table table, struct slice key);
 void txn_put(
     struct txn *t, enum store_table table, struct slice key, struct slice v);
 /* A value that memory did not suffice for fails the batch. */

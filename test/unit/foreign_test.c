@@ -164,6 +164,22 @@ TEST(what_is_said_again_is_no_news)
     lone_close(&w);
 }
 
+TEST(what_was_written_over_by_who_had_seen_it_is_no_news)
+{
+    struct lone w;
+
+    lone_open(&w);
+    put(&w, "{\"a\":1}", 1, 1);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":2}}");
+    put(&w, "{\"a\":1}", 1, 1);
+    check_shows(&w, "k", "{\"a\":2}", 2);
+    CHECK_UINT(conflicts(&w).open, 0);
+    ask(&w, "{\"op\":\"del\",\"key\":\"k\"}");
+    put(&w, "{\"a\":1}", 1, 1);
+    CHECK_UINT(conflicts(&w).returned, 0);
+    lone_close(&w);
+}
+
 TEST(one_side_may_be_right_always)
 {
     struct lone w;
