@@ -140,7 +140,7 @@ static void put_status(const struct isync_face *f, struct buf *b)
 
 void isync_face_put_status(const struct isync_face *f, struct buf *b)
 {
-    if (f == NULL || f->mesh == NULL)
+    if (f == NULL || f->conns == NULL) /* it did not start, or has ended */
         return;
     buf_put_str(b, "\"isync\":{");
     put_status(f, b);
@@ -341,6 +341,8 @@ bool isync_face_answer(struct isync_face *f, const struct json *request,
     struct errmsg why = { "" };
     int rc = SYNCLINE_OK;
 
+    if (f->conns == NULL)
+        return false;
     if (slice_is(op, "isync_sync"))
         isync_push(f);
     else if (slice_is(op, "isync_pause"))

@@ -175,6 +175,21 @@ def what_cannot_be_read_has_an_end():
         check(node.call("isync")["packets"]["held"] <= 512, "it is held")
 
 
+def a_file_that_cannot_be_read_is_told_of():
+    """And nothing else happens: it ends in order."""
+    with Scene() as s:
+        node = s.nodes["a"]
+        node.stop()
+        path = os.path.join(node.dir, "isync.json")
+        with open(path, "w") as file:
+            file.write("{")
+        os.chmod(path, 0o600)
+        check(node.launch().ends() > 0, "it fails, and is not killed")
+        check("isync.json" in node.tail(), "it says which file")
+        os.unlink(path)
+        node.start()
+
+
 def many_who_come_keep_nobody_out():
     with _scene() as s:
         node = s.nodes["a"]
