@@ -191,7 +191,9 @@ static void native_put(struct isync_face *f, struct omap_node *n,
     else if (rc == SYNCLINE_EDENIED)
         set(n, ISYNC_NATIVE, ISYNC_APPLIED | ISYNC_PENDING);
     else if (rc != SYNCLINE_EUNSUPPORTED)
-        refuse(f, n, SLICE_LIT("it is too large for iSync nodes, or too deep"));
+        refuse(f, n,
+            SLICE_LIT("it is too large for iSync nodes, or too deep, or no "
+                      "stamp comes after the one that stands there"));
 }
 
 static void native_del(struct isync_face *f, struct omap_node *n)

@@ -349,6 +349,8 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_R13_LAN] = { "r13-lan", "LAN-sync nodes come from any network" },
     [PLANT_R23_ANEW] = { "r23-anew",
         "what is brought back takes the place of what was made anew" },
+    [PLANT_R30_ISYNC] = { "r30-isync",
+        "an iSync packet is kept as deep as it came" },
     [PLANT_R30_LAN] = { "r30-lan",
         "a message of a LAN-sync node is waited for however long it is" },
     [PLANT_R38_CHAIN] = { "r38-chain",

@@ -208,6 +208,7 @@ enum plant {
     PLANT_R13_LAN,
     PLANT_R23_ANEW,
     PLANT_R30_LAN,
+    PLANT_R30_ISYNC,
     PLANT_END
 };
 

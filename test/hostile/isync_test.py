@@ -5,6 +5,7 @@ keep the rules notice nothing."""
 import base64
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -173,6 +174,30 @@ def what_cannot_be_read_has_an_end():
                 if p["received"] + p["dropped"] >= 600])[0]
             check(said["dropped"] > 300, "who says too much is not heard")
         check(node.call("isync")["packets"]["held"] <= 512, "it is held")
+
+
+def what_was_said_can_be_read_from_disk_again():
+    """As deep as any event may be, by somebody without the token; and stamped
+    so that nothing comes after it, by somebody with it."""
+    with _scene() as s:
+        node = s.nodes["a"]
+        last = math.nextafter(sys.float_info.max, 0)
+        with _unharmed(s), Peer(s.url()) as peer:
+            for depth in range(45, 66):
+                peer.say(dict(_sealed("x", token="theirs"),
+                              source_node="source-%d" % depth,
+                              x=json.loads("[" * depth + "]" * depth)))
+            peer.say(_sealed(_state({"config._id.m": _register(1, last)})))
+            wait_for("it came", lambda: item(node).get("m") == 1)
+            node.put("_id", dict(item(node), m=2), "config")
+            wait_for("it is told of", lambda: node.call("isync")[
+                "changes"]["refused"] > 0)
+            wait_for("what always wins stands",
+                     lambda: item(node).get("m") == 1)
+        check(node.call("isync")["packets"]["held"] >= 10, "some are kept")
+        node.stop()
+        node.start()
+        equal(item(node)["m"], 1, "what stands")
 
 
 def a_file_that_cannot_be_read_is_told_of():

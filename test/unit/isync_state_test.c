@@ -2,6 +2,8 @@
  * by their laws. */
 #include "faces/isync/state.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -289,6 +291,30 @@ TEST(a_write_that_has_seen_a_stamp_from_far_ahead_beats_it)
     CHECK_SLICE(r.value, "\"mine\"");
     isync_state_free(s);
     isync_state_free(b);
+    arena_free(&a);
+}
+
+/* Written with the last double, it could not be read from the file again. */
+TEST(what_nothing_comes_after_cannot_be_beaten)
+{
+    struct arena a = { 0 };
+    struct isync_state *s = state("A"), *back = state("A");
+    struct isync_register r;
+    struct json *v = NULL;
+    struct buf text = { 0 };
+
+    put(s, "k", "'last'", nextafter(DBL_MAX, 0));
+    CHECK_INT(isync_state_put(
+                  s, SLICE_LIT("k"), isync_json(&a, "'mine'"), at(1.7e9), true),
+        SYNCLINE_ELIMIT);
+    CHECK_OK(isync_state_save(s, &text));
+    CHECK_OK(json_parse(&v, buf_slice(&text), JSON_TOLERANT, &a, NULL));
+    CHECK_OK(isync_state_load(back, v, NULL));
+    CHECK_OK(isync_state_get(back, SLICE_LIT("k"), &r));
+    CHECK_SLICE(r.value, "\"last\"");
+    buf_free(&text);
+    isync_state_free(s);
+    isync_state_free(back);
     arena_free(&a);
 }
 

@@ -1,6 +1,7 @@
 #include "faces/isync/mesh.h"
 
 #include "base/hash.h"
+#include "base/plant.h"
 #include "faces/isync/mesh_impl.h"
 
 /* ---- what is kept the same ---- */
@@ -348,10 +349,12 @@ static void hold(struct isync_link *l, const struct json *v,
     struct isync_packet_held held = {
         .source = p->source, .time = p->time, .part = p->part, .from = l->number
     };
-    int rc;
+    int rc = SYNCLINE_ELIMIT;
 
-    json_print(&text, v, JSON_COMPACT);
-    rc = buf_status(&text);
+    if (json_depth(v) <= ISYNC_PACKET_DEPTH_MAX || PLANTED(R30_ISYNC)) {
+        json_print(&text, v, JSON_COMPACT);
+        rc = buf_status(&text);
+    }
     held.text = buf_slice(&text);
     if (rc == SYNCLINE_OK)
         rc = isync_held_put(m->held, &held, now.wall_us, now.mono_us);

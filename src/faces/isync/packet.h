@@ -9,6 +9,8 @@
 #include "faces/isync/state.h"
 
 #define ISYNC_PACKET_MAX ((size_t)1000000) /* what an original takes */
+/* So that what wraps a packet, on disk and when it is said, has room. */
+#define ISYNC_PACKET_DEPTH_MAX 56
 #define ISYNC_TYPE "iSync"
 
 /* Of a state that is too large for one packet, or of what is new in it: which

@@ -5,17 +5,27 @@
 
 #define INT64_END 9223372036854775808.0 /* the first double beyond */
 
+bool isync_stamp_is_sound(const struct isync_stamp *s)
+{
+    return s->is_int || (isfinite(s->d) && s->d < DBL_MAX);
+}
+
 int isync_stamp_read(struct isync_stamp *out, const struct json *v)
 {
+    struct isync_stamp made = { .is_int = false };
+
     if (v == NULL)
         return SYNCLINE_EMALFORMED;
     if (v->type == JSON_INT) {
         *out = (struct isync_stamp){ .is_int = true, .i = v->i };
         return SYNCLINE_OK;
     }
-    if (v->type != JSON_DOUBLE || !isfinite(v->d) || v->d >= DBL_MAX)
+    if (v->type != JSON_DOUBLE)
         return SYNCLINE_EMALFORMED;
-    *out = (struct isync_stamp){ .d = v->d };
+    made.d = v->d;
+    if (!isync_stamp_is_sound(&made))
+        return SYNCLINE_EMALFORMED;
+    *out = made;
     return SYNCLINE_OK;
 }
 

@@ -16,7 +16,9 @@ struct isync_stamp {
     };
 };
 
-/* EMALFORMED: no number, none that is finite, or one that nothing follows. */
+/* Is it finite, and does another follow? */
+bool isync_stamp_is_sound(const struct isync_stamp *s);
+/* EMALFORMED: no number, or none that is sound. */
 NODISCARD int isync_stamp_read(struct isync_stamp *out, const struct json *v);
 struct json *isync_stamp_make(const struct isync_stamp *s, struct arena *a);
 int isync_stamp_cmp(const struct isync_stamp *a, const struct isync_stamp *b);
@@ -25,7 +27,7 @@ int isync_stamp_cmp(const struct isync_stamp *a, const struct isync_stamp *b);
 struct isync_stamp isync_stamp_of(uint64_t us);
 /* Back; 0 before 1970, UINT64_MAX beyond what can be said. */
 uint64_t isync_stamp_us(const struct isync_stamp *s);
-/* The next double. */
+/* The next double, which need not be sound. */
 struct isync_stamp isync_stamp_after(const struct isync_stamp *s);
 
 #endif

@@ -290,6 +290,8 @@ int isync_state_put(struct isync_state *s, struct slice key,
         isync_stamp_cmp(&e->stamp, &stamp) >= 0) {
         rc = has_seen ? SYNCLINE_OK : SYNCLINE_ECONFLICT;
         c.stamp = isync_stamp_after(&e->stamp);
+        if (rc == SYNCLINE_OK && !isync_stamp_is_sound(&c.stamp))
+            rc = SYNCLINE_ELIMIT; /* nobody would take it, nor we again */
     }
     if (rc == SYNCLINE_OK)
         rc = isync_entry_put(s, &c, buf_slice(&text), 0);

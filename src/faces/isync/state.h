@@ -84,7 +84,8 @@ NODISCARD int isync_state_take(struct isync_state *s,
 /* Our own write. EEXIST: that value stands there already, and nothing changes.
  * ECONFLICT: what stands there is as late or later. has_seen: it was seen
  * before this was written, so that this wins, by a stamp just beyond it if
- * need be. EDENIED: the key is deleted for ever. EMALFORMED, ELIMIT. */
+ * need be. EDENIED: the key is deleted for ever. EMALFORMED. ELIMIT: it is too
+ * much, or no stamp comes after the one that stands there. */
 NODISCARD int isync_state_put(struct isync_state *s, struct slice key,
     const struct json *value, struct isync_stamp stamp, bool has_seen);
 /* For ever. EEXIST: it is already. */
