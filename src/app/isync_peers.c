@@ -304,16 +304,19 @@ int isync_peers_add(struct isync_face *f, struct slice url, struct errmsg *why)
     struct isync_target *t;
     char text[ISYNC_URL_MAX + 1];
     size_t n = 0;
-    int rc;
+    int rc = SYNCLINE_OK;
 
     if (url.len >= sizeof text ||
         memchr(url.len ? url.ptr : (const void *)"", 0, url.len) != NULL)
         return errmsg_set(why, SYNCLINE_EINVAL, "no URL is so long");
     (void)snprintf(text, sizeof text, "%.*s", SLICE_FMT(url));
-    rc = isync_url_check(text, why);
+    /* Not said again, nor logged: there may be a password in it. */
+    if (isync_url_check(text, NULL) != SYNCLINE_OK)
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "no URL of an iSync node; write http://name:5342");
     for (t = f->targets; t != NULL; t = t->next)
         n += t->is_added;
-    if (rc == SYNCLINE_OK && n >= ISYNC_URLS_MAX)
+    if (n >= ISYNC_URLS_MAX)
         rc = errmsg_set(
             why, SYNCLINE_ELIMIT, "%d nodes are saved already", ISYNC_URLS_MAX);
     if (rc != SYNCLINE_OK)

@@ -4,6 +4,7 @@ keep the rules notice nothing."""
 
 import base64
 import contextlib
+import http.client
 import json
 import math
 import os
@@ -213,6 +214,20 @@ def a_file_that_cannot_be_read_is_told_of():
         check("isync.json" in node.tail(), "it says which file")
         os.unlink(path)
         node.start()
+
+
+def a_password_in_a_url_is_not_logged():
+    with Scene(flags=["--isync.pages", "local"]) as s:
+        node = s.nodes["a"]
+        said = node.refuses("isync", "connect", "http://u:hunter2@h:1/")
+        check("hunter2" not in said and "hunter2" not in
+              node.tail(), "it is said again")
+        page = s.stack.enter_context(contextlib.closing(
+            http.client.HTTPConnection(s.url()[7:], timeout=10)))
+        page.request("POST", "/connect_peer", "peer_url=http://u:hunter2@h/")
+        equal(page.getresponse().status, 302, "the page")
+        check("was not added" in node.tail() and
+              "hunter2" not in node.tail(), "it is logged")
 
 
 def many_who_come_keep_nobody_out():
