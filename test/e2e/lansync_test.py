@@ -538,7 +538,8 @@ def a_link_without_ipv4():
         for node in nodes.values():
             for name in "abc":
                 node.waits_for(name, {"n": 1}, "lan")
-        device = nodes["a"].call("lansync")["devices"][0]
+        device = wait_for("b is heard", lambda: nodes["a"].call("lansync")[
+            "devices"])[0]
         check(device["address"].startswith("[fe80::ff:fe00:6602%"), device)
 
 
