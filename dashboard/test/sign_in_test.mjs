@@ -35,7 +35,7 @@ async function a_node_that_starts_again_wants_a_new_link(w) {
     const a = await w.node("a");
     const page = await w.open(a);
     await a.stop();
-    await page.getByText("The node does not answer").waitFor();
+    await page.getByText("The node does not answer. What you see may be old").waitFor();
     await a.start();
     await page.getByText("You are signed out").waitFor();
     await page.goto(await a.link());
