@@ -5,7 +5,7 @@
  * same as before (options_edit looks for that itself, and here it is looked
  * for once more); edited so again it stays as it is; what is refused is said
  * why, and leaves nothing. */
-#include "app/options_edit.h"
+#include "app/options/options_edit.h"
 #include "fuzz/fuzz.h"
 
 static const struct options_host host = { "kitchen", "/srv/here" };

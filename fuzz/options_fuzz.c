@@ -2,7 +2,7 @@
  *
  * Holds the law: what is refused is said with a place; what was set is printed
  * as one would write it, which sets the same again. */
-#include "app/options.h"
+#include "app/options/options.h"
 #include "fuzz/fuzz.h"
 
 static const struct options_host host = { "kitchen", "/srv/here" };

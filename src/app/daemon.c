@@ -6,7 +6,7 @@
 #include "app/hub_face.h"
 #include "app/log_request.h"
 #include "app/log_sink.h"
-#include "app/options_edit.h"
+#include "app/options/options_edit.h"
 #include "app/passphrase.h"
 #include "app/qr.h"
 #include "app/serve.h"

@@ -2,7 +2,7 @@
 #ifndef SYNCLINE_APP_DAEMON_H
 #define SYNCLINE_APP_DAEMON_H
 
-#include "app/options.h"
+#include "app/options/options.h"
 
 /* What is for one start only, and so no option of a file. */
 struct daemon_options {

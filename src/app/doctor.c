@@ -1,6 +1,6 @@
 #include "app/doctor.h"
 
-#include "app/engine_impl.h"
+#include "app/engine/engine_impl.h"
 #include "base/text.h"
 #include "io/clock.h"
 

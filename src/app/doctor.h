@@ -2,7 +2,7 @@
 #ifndef SYNCLINE_APP_DOCTOR_H
 #define SYNCLINE_APP_DOCTOR_H
 
-#include "app/engine.h"
+#include "app/engine/engine.h"
 
 /* Is the folder open to others? Then what to do about it. */
 bool doctor_folder(const char *dir, char *text, size_t size);

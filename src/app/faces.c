@@ -1,9 +1,9 @@
 #include "app/faces.h"
 
 #include "app/answer.h"
-#include "app/config_options.h"
-#include "app/isync_options.h"
-#include "app/lan_options.h"
+#include "app/config/config_options.h"
+#include "app/isync/isync_options.h"
+#include "app/lan/lan_options.h"
 
 int faces_make(struct faces *f, const struct options *o, uv_loop_t *loop,
     struct log log, struct errmsg *why)

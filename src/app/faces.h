@@ -3,9 +3,9 @@
 #ifndef SYNCLINE_APP_FACES_H
 #define SYNCLINE_APP_FACES_H
 
-#include "app/config_face.h"
-#include "app/isync_face.h"
-#include "app/lan_face.h"
+#include "app/config/config_face.h"
+#include "app/isync/isync_face.h"
+#include "app/lan/lan_face.h"
 
 /* NULL: it is off. A zeroed one is valid. */
 struct faces {

@@ -6,7 +6,7 @@
 #ifndef SYNCLINE_APP_HUB_FACE_H
 #define SYNCLINE_APP_HUB_FACE_H
 
-#include "app/engine.h"
+#include "app/engine/engine.h"
 #include "faces/http/hub.h"
 
 struct hub_face; /* opaque */

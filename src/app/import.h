@@ -5,7 +5,7 @@
 #ifndef SYNCLINE_APP_IMPORT_H
 #define SYNCLINE_APP_IMPORT_H
 
-#include "app/cli.h"
+#include "app/cmd/cli.h"
 #include "app/import_line.h"
 
 #define IMPORT_BATCH_N 256

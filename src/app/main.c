@@ -1,5 +1,5 @@
 /* main.c - the program `syncline`: the daemon and its command line. */
-#include "app/cli.h"
+#include "app/cmd/cli.h"
 
 #include "base/plant.h"
 

@@ -2,7 +2,7 @@
 #ifndef SYNCLINE_APP_PAGES_H
 #define SYNCLINE_APP_PAGES_H
 
-#include "app/cli.h"
+#include "app/cmd/cli.h"
 
 /* Sees one item {key, version, value?}; CLI_DONE goes on. The arena of c is
  * the page's meanwhile. */

@@ -1,7 +1,7 @@
 /* Whoever is to know that a bound file was written: a command of the shell,
  * which reads on its standard input what has changed. It has a process group
  * of its own, so that all of it can be ended when it takes too long. */
-#include "app/engine_files.h"
+#include "app/engine/engine_files.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The policy `custom` in the daemon: a program reads the conflict as JSON on
  * its standard input and prints the value that shall stand. Whatever goes
  * wrong (no exit 0, no JSON, ten seconds) leaves the conflict open. */
-#include "app/engine_impl.h"
+#include "app/engine/engine_impl.h"
 
 #include <signal.h>
 #include <stdlib.h>

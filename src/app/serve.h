@@ -7,7 +7,7 @@
 #ifndef SYNCLINE_APP_SERVE_H
 #define SYNCLINE_APP_SERVE_H
 
-#include "app/engine.h"
+#include "app/engine/engine.h"
 
 struct serve; /* opaque */
 

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/isync_conns.h"
+#include "app/isync/isync_conns.h"
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
 

@@ -6,7 +6,7 @@ import re
 
 import lint
 
-TABLE = "src/app/options_table.c"
+TABLE = "src/app/options/options_table.c"
 OPTION = re.compile(r'\.name = "([a-z_.]+)"')
 COMMAND = re.compile(r'^\s+\.name = "([a-z]+)"', re.M)
 FLAG = re.compile(r'\{ "([a-z][a-z-]*)", (?:NULL|")')
@@ -64,7 +64,7 @@ def check(root):
 
 
 ROW = {TABLE: '{ .name = "limits.writes",\n',
-       "src/app/cmd_get.c": '    .name = "get",\n{ "version", "N", ""},\n'}
+       "src/app/cmd/cmd_get.c": '    .name = "get",\n{ "version", "N", ""},\n'}
 lint.main("advice names what there is", check, {
     "an option that is none": dict(
         ROW, **{"src/repl/a.c": 'say("raise limits.wri" "tings");\n'}),

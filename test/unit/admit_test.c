@@ -1,5 +1,5 @@
 /* Whom a node's hub lets in by a token. */
-#include "app/engine_impl.h"
+#include "app/engine/engine_impl.h"
 
 #include "unit/check.h"
 #include "unit/store_temp.h"

@@ -1,4 +1,4 @@
-#include "app/options_edit.h"
+#include "app/options/options_edit.h"
 
 #include "unit/check.h"
 

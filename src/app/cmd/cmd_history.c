@@ -1,0 +1,44 @@
+/* cmd_history.c - the versions of an item. */
+#include "app/cmd/cli.h"
+
+static int run(struct cli *c)
+{
+    static const char *const heads[] = { "VERSION", "TIME", "WHAT", "DEVICE",
+        "PATH", "VALUE" };
+    struct json *request = cli_request(c, "history"), *answer;
+    const struct json *versions;
+    struct cli_table t;
+    int rc;
+
+    cli_set(c, request, "space", c->argv[0]);
+    cli_set(c, request, "key", c->argv[1]);
+    rc = cli_call(c, request, &answer);
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    cli_table_init(&t, c, "rlllll", heads);
+    versions = json_get(answer, "versions");
+    for (const struct json *v = versions ? versions->first : NULL; v;
+         v = v->next) {
+        cli_table_row(&t,
+            (const struct slice[]){ cli_compact(c, json_get(v, "version")),
+                cli_time(c, json_get_int(v, "time", 0)),
+                json_get_str(v, "what"), cli_who(c, v), json_get_str(v, "path"),
+                cli_compact(c, json_get(v, "value")) });
+    }
+    cli_table_print(&t);
+    return CLI_DONE;
+}
+
+const struct command cmd_history = {
+    .name = "history",
+    .args = "SPACE KEY",
+    .summary = "list the versions of an item, the oldest first",
+    .help =
+        "WHAT is put (a patch is one, too: each version is the whole item), "
+        "delete, or lost\nfor a value that a concurrent one beat.",
+    .min = 2,
+    .max = 2,
+    .run = run,
+};

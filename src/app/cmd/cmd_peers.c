@@ -1,0 +1,77 @@
+/* cmd_peers.c - the other members and how far each is. */
+#include "app/cmd/cmd_peers.h"
+
+/* "waiting", or "waiting, parked": nobody waits for it with what is deleted;
+ * or "connected, twice": two copies of it run. */
+static struct slice state_of(struct cli *c, const struct json *p)
+{
+    const struct slice state = json_get_str(p, "state");
+    const bool parked = json_get_bool(p, "parked", false);
+    const bool twice = json_get_bool(p, "copies", false);
+
+    return parked || twice
+        ? cli_printf(c, "%.*s%s%s", SLICE_FMT(state), parked ? ", parked" : "",
+              twice ? ", twice" : "")
+        : state;
+}
+
+void peers_print(struct cli *c, const struct json *peers)
+{
+    static const char *const heads[] = { "NAME", "DEVICE", "ADDRESS", "STATE",
+        "ROUND TRIP", "CLOCK", "BEHIND" };
+    struct cli_table t;
+
+    cli_table_init(&t, c, "llllrrr", heads);
+    for (const struct json *p = peers ? peers->first : NULL; p; p = p->next) {
+        const struct json *rtt = json_get(p, "rtt_us");
+        const struct json *offset = json_get(p, "offset_us");
+        struct slice device = json_get_str(p, "device");
+        const bool known = rtt != NULL && rtt->type == JSON_INT;
+
+        if (device.len > 12)
+            device.len = 12;
+        cli_table_row(&t,
+            (const struct slice[]){ json_get_str(p, "name"), device,
+                json_get_str(p, "address"), state_of(c, p),
+                known ? cli_us(c, rtt->i) : SLICE_LIT("-"),
+                offset && offset->type == JSON_INT ? cli_us(c, offset->i)
+                                                   : SLICE_LIT("-"),
+                cli_text(c, json_get(p, "behind")) });
+    }
+    cli_table_print(&t);
+}
+
+/* Nodes of the older system, if they are spoken with. */
+static int print_isync(struct cli *c)
+{
+    struct json *answer;
+    struct errmsg why = { "" };
+    int status = SYNCLINE_OK;
+    int rc = cli_try(c, cli_request(c, "isync"), &answer, &status, &why);
+
+    if (rc == CLI_DONE && status == SYNCLINE_OK) {
+        (void)printf("\niSync nodes:\n");
+        isync_print_nodes(c, answer);
+    }
+    return rc;
+}
+
+static int run(struct cli *c)
+{
+    struct json *answer;
+    int rc = cli_call(c, cli_request(c, "peers"), &answer);
+
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    peers_print(c, json_get(answer, "peers"));
+    return print_isync(c);
+}
+
+const struct command cmd_peers = {
+    .name = "peers",
+    .args = "",
+    .summary = "list the other members, their state, lag and clock",
+    .run = run,
+};

@@ -1,0 +1,13 @@
+/* cmd_peers.h - the table of peers, which `status` shows too. */
+#ifndef SYNCLINE_APP_CMD_PEERS_H
+#define SYNCLINE_APP_CMD_PEERS_H
+
+#include "app/cmd/cli.h"
+
+/* An array of peers as doc/api.md has them; NULL is an empty one. */
+void peers_print(struct cli *c, const struct json *peers);
+
+/* The iSync nodes of an answer to `isync` (cmd_isync.c). */
+void isync_print_nodes(struct cli *c, const struct json *answer);
+
+#endif

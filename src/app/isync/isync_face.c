@@ -1,0 +1,251 @@
+#include "app/isync/isync_face.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/answer.h"
+#include "app/isync/isync_face_impl.h"
+
+static void on_tick(uv_timer_t *t);
+
+/* ---- time ---- */
+
+struct isync_time isync_now(void)
+{
+    return (struct isync_time){ clock_wall_us(), clock_mono_us() };
+}
+
+static void arm_in(struct isync_face *f, uint64_t us)
+{
+    if (!uv_is_closing((uv_handle_t *)&f->tick))
+        (void)uv_timer_start(&f->tick, on_tick, (us + 999) / 1000, 0);
+}
+
+/* The next tick finds out when it is needed again. */
+void isync_face_arm(struct isync_face *f)
+{
+    if (f->has_tick && !f->is_stopping)
+        arm_in(f, 0);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct isync_face *f = t->data;
+    const struct isync_time now = isync_now();
+    uint64_t next;
+
+    if (f->is_stopping)
+        return;
+    (void)uv_timer_stop(t);
+    isync_mesh_tick(f->mesh, now);
+    next = isync_space_tick(f, now.mono_us);
+    next = isync_least(next, isync_peers_tick(f, now.mono_us));
+    next = isync_least(next, isync_secret_tick(f, now.mono_us));
+    next = isync_least(next, isync_kept_tick(f, now.mono_us));
+    next = isync_least(next, isync_mesh_deadline(f->mesh));
+    if (next != 0 && !uv_is_active((uv_handle_t *)t))
+        arm_in(f, next > now.mono_us ? next - now.mono_us : 1);
+}
+
+/* ---- beginning and end ---- */
+
+static char *copy(const char *s, bool *ok)
+{
+    char *out = s != NULL ? strdup(s) : NULL;
+
+    *ok = *ok && (s == NULL || out != NULL);
+    return out;
+}
+
+static bool keep_texts(
+    struct isync_face *f, const struct isync_face_options *opt)
+{
+    bool ok = true;
+
+    f->dir = copy(opt->dir, &ok);
+    f->space = copy(opt->space, &ok);
+    f->token = copy(opt->token, &ok);
+    f->token_file = copy(opt->token_file, &ok);
+    f->discovery_url = copy(opt->discovery_url, &ok);
+    f->roots = copy(opt->roots, &ok);
+    for (size_t i = 0; i < opt->hosts_n; i++)
+        f->hosts[i] = copy(opt->hosts[i], &ok);
+    for (size_t i = 0; i < opt->patterns_n; i++)
+        f->patterns[i] = copy(opt->patterns[i], &ok);
+    for (size_t i = 0; i < opt->peers_n; i++)
+        f->urls[i] = copy(opt->peers[i], &ok);
+    f->urls_n = opt->peers_n;
+    return ok;
+}
+
+static int keep(struct isync_face *f, const struct isync_face_options *opt)
+{
+    if (opt->listen_n > ISYNC_LISTEN_MAX || opt->admit_n > OPTIONS_ADMIT_MAX ||
+        opt->hosts_n > OPTIONS_HOSTS_MAX ||
+        opt->patterns_n > OPTIONS_INSTANCES_MAX ||
+        opt->peers_n > ISYNC_URLS_MAX)
+        return SYNCLINE_ELIMIT;
+    f->opt = *opt;
+    f->log = opt->log;
+    for (size_t i = 0; i < opt->listen_n; i++)
+        f->listen[i] = opt->listen[i];
+    for (size_t i = 0; i < opt->admit_n; i++)
+        f->admit[i] = opt->admit[i];
+    (void)snprintf(f->node_id, sizeof f->node_id, "%s",
+        opt->node_id != NULL ? opt->node_id : "");
+    return keep_texts(f, opt) ? isync_repute_new(&f->repute) : SYNCLINE_ENOMEM;
+}
+
+static void isync_face_free(struct isync_face *f)
+{
+    if (f == NULL)
+        return;
+    isync_peers_close(f);
+    isync_links_close(f);
+    isync_space_close(f);
+    isync_kept_close(f);
+    isync_secret_close(f);
+    isync_mesh_free(f->mesh);
+    isync_repute_free(f->repute);
+    for (size_t i = 0; i < OPTIONS_HOSTS_MAX; i++)
+        free(f->hosts[i]);
+    for (size_t i = 0; i < OPTIONS_INSTANCES_MAX; i++)
+        free(f->patterns[i]);
+    for (size_t i = 0; i < ISYNC_URLS_MAX; i++)
+        free(f->urls[i]);
+    if (f->token != NULL)
+        crypto_wipe(f->token, strlen(f->token));
+    free(f->token);
+    free(f->dir);
+    free(f->space);
+    free(f->token_file);
+    free(f->discovery_url);
+    free(f->roots);
+    free(f);
+}
+
+int isync_face_new(
+    struct isync_face **out, const struct isync_face_options *opt)
+{
+    struct isync_face *f = calloc(1, sizeof *f);
+    int rc;
+
+    if (f == NULL)
+        return SYNCLINE_ENOMEM;
+    rc = keep(f, opt);
+    if (rc != SYNCLINE_OK) {
+        isync_face_free(f);
+        return rc;
+    }
+    *out = f;
+    return SYNCLINE_OK;
+}
+
+struct hub_socketio_port isync_face_hub(struct isync_face *f)
+{
+    if (f == NULL)
+        return (struct hub_socketio_port){ .ctx = NULL };
+    return isync_conns_hub(&f->conns, slice_str(f->space));
+}
+
+/* As the older ones are called: with a dash. */
+static void name_ourselves(struct isync_face *f)
+{
+    if (f->node_id[0] == 0) {
+        engine_short_name(f->engine, f->node_id, sizeof f->node_id);
+        for (char *p = f->node_id; *p != 0; p++)
+            if (*p == '_')
+                *p = '-';
+    }
+}
+
+static int make_mesh(struct isync_face *f)
+{
+    const struct isync_mesh_options opt = { .port = isync_links_port(f),
+        .node = f->node_id,
+        .rules = { (const char *const *)f->patterns, f->opt.patterns_n },
+        .interval_us = f->opt.interval_us,
+        .is_clear = f->opt.is_clear,
+        .refuses_clear = !f->opt.is_clear };
+
+    return isync_mesh_new(&f->mesh, &opt);
+}
+
+static void tell_token(const struct isync_face *f)
+{
+    if (!f->can_seal && !f->opt.is_clear)
+        log_line(&f->log, LOG_LEVEL_WARN, "isync",
+            "there is no token, and isync.clear is false: what others say is "
+            "kept and passed on, sealed as it is, and nothing of ours is said");
+}
+
+int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
+{
+    int rc;
+
+    f->engine = e;
+    name_ourselves(f);
+    rc = make_mesh(f);
+    if (rc == SYNCLINE_OK)
+        rc = isync_secret_read(f, why);
+    if (rc == SYNCLINE_OK)
+        rc = isync_kept_open(f, why);
+    if (rc == SYNCLINE_OK && uv_timer_init(f->opt.loop, &f->tick) == 0)
+        f->has_tick = true;
+    f->tick.data = f;
+    if (rc == SYNCLINE_OK)
+        rc = isync_links_make(f, why);
+    if (rc == SYNCLINE_OK)
+        rc = isync_links_listen(f, why);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    isync_secret_turn(f);
+    tell_token(f);
+    isync_space_begin(f);
+    isync_face_arm(f);
+    return SYNCLINE_OK;
+}
+
+void isync_face_tune(struct isync_face *f, const struct isync_tuning *t)
+{
+    struct errmsg why = { "" };
+
+    if (f == NULL || f->mesh == NULL || f->is_stopping)
+        return;
+    f->opt.tuning = *t;
+    if (isync_secret_read(f, &why) != SYNCLINE_OK)
+        log_line(&f->log, LOG_LEVEL_ERROR, "isync", "%s", why.text);
+    isync_secret_turn(f);
+    f->look_us = 0;
+    isync_face_arm(f);
+}
+
+void isync_face_stop(struct isync_face *f)
+{
+    if (f->is_stopping || f->mesh == NULL)
+        return;
+    f->is_stopping = true;
+    if (f->conns != NULL)
+        isync_conns_stop(f->conns);
+}
+
+static void on_tick_closed(uv_handle_t *h)
+{
+    isync_face_free(h->data);
+}
+
+void isync_face_close(struct isync_face *f)
+{
+    if (f == NULL)
+        return;
+    f->is_stopping = true;
+    f->engine = NULL;
+    isync_kept_end(f);
+    isync_conns_close(f->conns);
+    f->conns = NULL;
+    isync_peers_close(f);
+    if (f->has_tick)
+        uv_close((uv_handle_t *)&f->tick, on_tick_closed);
+    else
+        isync_face_free(f);
+}

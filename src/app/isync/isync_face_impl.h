@@ -1,0 +1,197 @@
+/* isync_face_impl.h - what isync_face.c (beginning and end), isync_space.c (the
+ * space), isync_links.c (connections), isync_peers.c (whom we call),
+ * isync_kept.c (what outlives the program), isync_secret.c (the token),
+ * isync_told.c (what it tells of itself) and isync_pages.c (the older pages)
+ * share. */
+#ifndef SYNCLINE_APP_ISYNC_FACE_IMPL_H
+#define SYNCLINE_APP_ISYNC_FACE_IMPL_H
+
+#include "app/isync/isync_conns.h"
+#include "app/isync/isync_face.h"
+#include "base/omap.h"
+#include "base/text.h"
+#include "crypto/crypto.h"
+#include "faces/isync/choose.h"
+#include "faces/isync/mesh.h"
+#include "io/clock.h"
+#include "io/fetch.h"
+#include "io/helpers.h"
+
+#define ISYNC_FACE_NAME "isync"
+#define ISYNC_CURSOR_MAX 4096
+#define ISYNC_TOKEN_MAX 4096
+#define ISYNC_NATIVE_TOLD 100 /* paths in the status */
+
+/* Of a path, as the space is known to be: tags in isync_face.fields. */
+enum isync_field {
+    ISYNC_APPLIED = 1, /* the space has had what the register says */
+    ISYNC_PENDING = 2, /* it is to be written there */
+    ISYNC_FLYING = 4,  /* it is being written */
+    ISYNC_REMOVE = 8,  /* it is to be removed there */
+    ISYNC_NATIVE = 16, /* made here after it was deleted there for ever */
+    ISYNC_REFUSED = 32 /* the space does not take it */
+};
+
+struct isync_record; /* an item with something to be written */
+struct isync_link;
+struct isync_target;
+
+struct isync_face {
+    struct isync_face_options opt;
+    struct log log;
+    char *dir, *space, *token, *token_file, *discovery_url, *roots;
+    char node_id[256];
+    struct network admit[OPTIONS_ADMIT_MAX];
+    struct netaddr listen[ISYNC_LISTEN_MAX]; /* where it does, once it does */
+    char *hosts[OPTIONS_HOSTS_MAX], *patterns[OPTIONS_INSTANCES_MAX];
+    char *urls[ISYNC_URLS_MAX];
+    size_t urls_n;
+    struct engine *engine;
+    struct isync_mesh *mesh;
+    struct isync_conns *conns;
+    struct isync_secret secret; /* lends from the next */
+    struct buf secret_text;
+    bool can_seal;
+    uint64_t turns_s;
+    uv_timer_t tick;
+    bool has_tick, is_stopping, is_off;
+
+    /* isync_space.c */
+    struct omap fields; /* by path */
+    struct isync_record *records;
+    uint64_t watch; /* the request; 0: none */
+    uint64_t watch_again_us;
+    bool is_live; /* what stands in the space is known */
+    char cursor[ISYNC_CURSOR_MAX];
+    char refused_why[300]; /* the last time */
+    uint64_t refused_again_us;
+
+    /* isync_links.c, isync_peers.c */
+    struct isync_link *links;
+    struct isync_target *targets;
+    struct isync_repute *repute;
+    uint64_t look_us; /* when the targets are looked at again */
+    struct fetch *fetch;
+    struct arena list_arena;
+    struct json *list; /* what was fetched; NULL: nothing */
+    uint64_t fetch_us, fetched_us;
+    char fetch_why[300];
+
+    /* isync_kept.c */
+    struct helper *helper;
+    struct helper_job job;
+    struct buf job_text;
+    struct errmsg job_why;
+    int job_rc;
+    bool is_saving, is_changed, save_failed;
+    uint64_t save_us;
+
+    uint64_t last_sync_us; /* of the day */
+    struct {
+        uint64_t written, removed, told, refused, violations, applied;
+    } counts;
+};
+
+/* Something is due, or may be, at another time than before. */
+void isync_face_arm(struct isync_face *f);
+struct isync_time isync_now(void);
+static inline uint64_t isync_least(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* ---- isync_space.c ---- */
+
+/* RECORD and FIELD of a path; what is behind further dots is the field's. */
+bool isync_path_parts(
+    struct slice path, struct slice *record, struct slice *field);
+void isync_space_begin(struct isync_face *f);
+/* A peer has changed a path. */
+void isync_space_changed(struct isync_face *f, const struct isync_change *c);
+/* Does what is due; when the next is, 0: nothing. */
+uint64_t isync_space_tick(struct isync_face *f, uint64_t now_us);
+void isync_space_close(struct isync_face *f);
+size_t isync_space_count(const struct isync_face *f, enum isync_field what);
+
+/* ---- isync_links.c ---- */
+
+NODISCARD int isync_links_make(struct isync_face *f, struct errmsg *why);
+NODISCARD int isync_links_listen(struct isync_face *f, struct errmsg *why);
+struct isync_mesh_port isync_links_port(struct isync_face *f);
+void isync_links_close(struct isync_face *f);
+/* Elements of an array. */
+void isync_links_put(const struct isync_face *f, struct buf *b);
+/* All of them go. */
+void isync_links_drop(struct isync_face *f);
+bool isync_links_has(const struct isync_face *f, uint64_t number);
+
+/* ---- isync_peers.c ---- */
+
+void isync_peers_begin(struct isync_face *f);
+uint64_t isync_peers_tick(struct isync_face *f, uint64_t now_us);
+void isync_peers_close(struct isync_face *f);
+/* One that is called is, or is no longer, connected. */
+void isync_peers_came(struct isync_face *f, uint64_t link);
+/* hung_up: it is not called again by itself. */
+void isync_peers_went(
+    struct isync_face *f, uint64_t link, bool hung_up, const char *why);
+void isync_peers_violated(struct isync_face *f, uint64_t link);
+/* It is we ourselves: never again. */
+void isync_peers_is_self(struct isync_face *f, uint64_t link);
+/* EINVAL, ELIMIT, EEXIST. It is kept. */
+NODISCARD int isync_peers_add(
+    struct isync_face *f, struct slice url, struct errmsg *why);
+/* Those that were saved while it ran are no longer. */
+void isync_peers_forget(struct isync_face *f);
+void isync_peers_put(const struct isync_face *f, struct buf *b);
+void isync_peers_save(const struct isync_face *f, struct buf *b);
+void isync_peers_load(struct isync_face *f, const struct json *v);
+void isync_peers_fetch(struct isync_face *f);
+
+/* ---- isync_kept.c ---- */
+
+NODISCARD int isync_kept_open(struct isync_face *f, struct errmsg *why);
+/* Something has changed that is kept. */
+void isync_kept_dirty(struct isync_face *f);
+uint64_t isync_kept_tick(struct isync_face *f, uint64_t now_us);
+/* Writes what has changed, and waits for it. */
+void isync_kept_end(struct isync_face *f);
+void isync_kept_close(struct isync_face *f);
+
+/* ---- isync_secret.c ---- */
+
+/* Reads the token, from wherever it is; there may be none. */
+NODISCARD int isync_secret_read(struct isync_face *f, struct errmsg *why);
+/* Into the file that it is read from; the one before is kept for a while.
+ * EDENIED: it is not in a file of ours. */
+NODISCARD int isync_secret_write(
+    struct isync_face *f, struct slice token, struct errmsg *why);
+/* Gives the mesh the keys of now. */
+void isync_secret_turn(struct isync_face *f);
+uint64_t isync_secret_tick(struct isync_face *f, uint64_t now_us);
+void isync_secret_close(struct isync_face *f);
+
+/* ---- isync_told.c: what it is asked to do; who NULL: by a page ---- */
+
+void isync_pause(
+    struct isync_face *f, const struct engine_asker *who, bool paused);
+NODISCARD int isync_connect(struct isync_face *f,
+    const struct engine_asker *who, struct slice url, struct errmsg *why);
+void isync_push(struct isync_face *f);
+/* The token's file was changed. */
+NODISCARD int isync_reload(
+    struct isync_face *f, const struct engine_asker *who, struct errmsg *why);
+
+/* As the older systems answer /api/stats and /api/isync/status. */
+void isync_put_stats(const struct isync_face *f, struct buf *b);
+void isync_put_older_status(const struct isync_face *f, struct buf *b);
+
+/* ---- isync_pages.c ---- */
+
+/* The ops isync_page and isync_post, of the hub; false: it is another. */
+bool isync_pages_op(struct isync_face *f, const struct json *request,
+    const struct engine_asker *who, struct buf *out);
+void isync_pages_answer(struct isync_face *f, struct http_conn *c,
+    const struct http_request *r, const struct netaddr *from);
+
+#endif

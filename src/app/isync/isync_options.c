@@ -1,0 +1,161 @@
+#include "app/isync/isync_options.h"
+
+#include "app/isync/isync_conns.h"
+#include "io/fetch.h"
+
+#define US UINT64_C(1000000)
+
+struct lists {
+    struct netaddr listen[OPTIONS_BIND_MAX];
+    struct network admit[OPTIONS_ADMIT_MAX];
+    const char *hosts[OPTIONS_HOSTS_MAX];
+    const char *peers[OPTIONS_INSTANCES_MAX];
+    const char *patterns[OPTIONS_INSTANCES_MAX];
+};
+
+static int too_many(struct errmsg *why, const char *name, size_t most)
+{
+    return errmsg_set(
+        why, SYNCLINE_ELIMIT, "%s: more than %zu are named", name, most);
+}
+
+static int read_listen(struct isync_face_options *out, struct lists *l,
+    const struct options *o, struct errmsg *why)
+{
+    uint16_t port = (uint16_t)options_int(o, "isync.port");
+
+    out->listen = l->listen;
+    if (!options_bool(o, "isync.server"))
+        return SYNCLINE_OK;
+    out->listen_n = options_list_n(o, "isync.bind");
+    if (out->listen_n > OPTIONS_BIND_MAX)
+        return too_many(why, "isync.bind", OPTIONS_BIND_MAX);
+    for (size_t i = 0; i < out->listen_n; i++) {
+        const char *text = options_list(o, "isync.bind", i);
+
+        if (netaddr_parse(&l->listen[i], slice_str(text), port, NULL) !=
+            SYNCLINE_OK)
+            return errmsg_set(why, SYNCLINE_EINVAL,
+                "isync.bind: %s: no address; write 127.0.0.1, 0.0.0.0 or ::",
+                text);
+    }
+    return SYNCLINE_OK;
+}
+
+static int read_admit(struct isync_face_options *out, struct lists *l,
+    const struct options *o, struct errmsg *why)
+{
+    struct errmsg what = { "" };
+
+    out->admit = l->admit;
+    out->admit_n = options_list_n(o, "isync.admit");
+    if (out->admit_n > OPTIONS_ADMIT_MAX)
+        return too_many(why, "isync.admit", OPTIONS_ADMIT_MAX);
+    for (size_t i = 0; i < out->admit_n; i++)
+        if (network_parse(&l->admit[i],
+                slice_str(options_list(o, "isync.admit", i)),
+                &what) != SYNCLINE_OK)
+            return errmsg_set(
+                why, SYNCLINE_EINVAL, "isync.admit: %.400s", what.text);
+    return SYNCLINE_OK;
+}
+
+static int read_names(const char **out, size_t *n, size_t most,
+    const struct options *o, const char *name, struct errmsg *why)
+{
+    *n = options_list_n(o, name);
+    if (*n > most)
+        return too_many(why, name, most);
+    for (size_t i = 0; i < *n; i++)
+        out[i] = options_list(o, name, i);
+    return SYNCLINE_OK;
+}
+
+static int read_peers(struct isync_face_options *out, struct lists *l,
+    const struct options *o, struct errmsg *why)
+{
+    struct errmsg what = { "" };
+    int rc = read_names(
+        l->peers, &out->peers_n, OPTIONS_INSTANCES_MAX, o, "isync.peers", why);
+
+    out->peers = l->peers;
+    for (size_t i = 0; rc == SYNCLINE_OK && i < out->peers_n; i++)
+        if (isync_url_check(l->peers[i], &what) != SYNCLINE_OK)
+            rc = errmsg_set(
+                why, SYNCLINE_EINVAL, "isync.peers: %.400s", what.text);
+    if (rc == SYNCLINE_OK && out->discovery_url != NULL &&
+        fetch_url_check(out->discovery_url, &what) != SYNCLINE_OK)
+        rc = errmsg_set(
+            why, SYNCLINE_EINVAL, "isync.discovery_url: %.400s", what.text);
+    return rc;
+}
+
+static const char *or_null(const char *s)
+{
+    return s[0] != 0 ? s : NULL;
+}
+
+static enum isync_pages pages_of(const struct options *o)
+{
+    const char *text = options_str(o, "isync.pages");
+
+    if (strcmp(text, "admitted") == 0)
+        return ISYNC_PAGES_ADMITTED;
+    if (strcmp(text, "local") == 0)
+        return ISYNC_PAGES_LOCAL;
+    return strcmp(text, "none") == 0 ? ISYNC_PAGES_NONE : ISYNC_PAGES_VIEW;
+}
+
+struct isync_tuning isync_options_tuning(const struct options *o)
+{
+    return (struct isync_tuning){ .max_peers = (size_t)options_int(
+                                      o, "isync.max_peers") };
+}
+
+static int make(struct isync_face **out, struct isync_face_options *opt,
+    const struct options *o, struct errmsg *why)
+{
+    struct lists l;
+    int rc = read_listen(opt, &l, o, why);
+
+    if (rc == SYNCLINE_OK)
+        rc = read_admit(opt, &l, o, why);
+    if (rc == SYNCLINE_OK)
+        rc = read_names(
+            l.hosts, &opt->hosts_n, OPTIONS_HOSTS_MAX, o, "isync.hosts", why);
+    opt->hosts = l.hosts;
+    if (rc == SYNCLINE_OK)
+        rc = read_names(l.patterns, &opt->patterns_n, OPTIONS_INSTANCES_MAX, o,
+            "isync.patterns", why);
+    opt->patterns = l.patterns;
+    if (rc == SYNCLINE_OK)
+        rc = read_peers(opt, &l, o, why);
+    return rc == SYNCLINE_OK ? isync_face_new(out, opt) : rc;
+}
+
+int isync_options_face(struct isync_face **out, const struct options *o,
+    uv_loop_t *loop, struct log log, struct errmsg *why)
+{
+    struct isync_face_options opt = { .loop = loop,
+        .log = log,
+        .dir = options_str(o, "dir"),
+        .space = options_str(o, "isync.space"),
+        .node_id = or_null(options_str(o, "isync.node_id")),
+        .pages = pages_of(o),
+        .token = options_str(o, "isync.token"),
+        .token_file = or_null(options_str(o, "isync.token_file")),
+        .rotate_s = options_us(o, "isync.rotate") / US,
+        .overlap_s = options_us(o, "isync.overlap") / US,
+        .is_clear = options_bool(o, "isync.clear"),
+        .discovery_url = options_bool(o, "isync.auto_discover")
+            ? or_null(options_str(o, "isync.discovery_url"))
+            : NULL,
+        .roots = or_null(options_str(o, "isync.ca")),
+        .interval_us = (uint64_t)options_int(o, "isync.interval") * US,
+        .dial_max_us = options_us(o, "isync.dial_max"),
+        .tuning = isync_options_tuning(o) };
+
+    *out = NULL;
+    return options_bool(o, "isync.enabled") ? make(out, &opt, o, why)
+                                            : SYNCLINE_OK;
+}

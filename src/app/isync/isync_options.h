@@ -1,0 +1,14 @@
+/* isync_options.h - what the options say of the iSync face. */
+#ifndef SYNCLINE_APP_ISYNC_OPTIONS_H
+#define SYNCLINE_APP_ISYNC_OPTIONS_H
+
+#include "app/isync/isync_face.h"
+
+/* Makes the face; *out NULL: it is off. EINVAL, ELIMIT: why says which option,
+ * and what to do. */
+NODISCARD int isync_options_face(struct isync_face **out,
+    const struct options *o, uv_loop_t *loop, struct log log,
+    struct errmsg *why);
+struct isync_tuning isync_options_tuning(const struct options *o);
+
+#endif

@@ -1,0 +1,609 @@
+/* The pages that iSync and iControl had, at their paths: on the face's own
+ * port, where nobody is asked who he is, so that others look at most, unless an
+ * option says that they may do more; and by the hub, which asks. */
+#include "app/isync/isync_face_impl.h"
+
+#include <stdio.h>
+
+#include "app/private_file.h"
+
+#define FIELDS                                                          \
+    "Cache-Control: no-store\r\nReferrer-Policy: same-origin\r\n"       \
+    "X-Content-Type-Options: nosniff\r\n"                               \
+    "Content-Security-Policy: default-src 'none'; form-action 'self'; " \
+    "base-uri 'none'; frame-ancestors 'none'\r\n"
+#define FORM_MAX ((size_t)64 << 10)
+
+struct page {
+    struct isync_face *face;
+    struct slice path, form; /* urlencoded */
+    const struct json *args; /* or an object in the form's place */
+    struct engine_asker who;
+    struct slice rest; /* of the path, behind what the row says */
+    unsigned status;
+    const char *type, *location; /* NULL: it has none */
+    struct buf body;
+};
+
+/* ---- answers ---- */
+
+static void put_escaped(struct buf *b, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        switch (s.ptr[i]) {
+        case '<':
+            buf_put_str(b, "&lt;");
+            break;
+        case '>':
+            buf_put_str(b, "&gt;");
+            break;
+        case '&':
+            buf_put_str(b, "&amp;");
+            break;
+        case '"':
+            buf_put_str(b, "&quot;");
+            break;
+        case '\'':
+            buf_put_str(b, "&#39;");
+            break;
+        default:
+            buf_put_u8(b, s.ptr[i]);
+        }
+}
+
+static void put_text(struct page *p, const char *text)
+{
+    put_escaped(&p->body, slice_str(text));
+}
+
+static void answer(struct page *p, unsigned status, const char *type)
+{
+    p->status = status;
+    p->type = type;
+}
+
+static void answer_text(struct page *p, unsigned status, const char *text)
+{
+    buf_clear(&p->body);
+    buf_printf(&p->body, "%s\n", text);
+    answer(p, status, "text/plain; charset=utf-8");
+}
+
+static void redirect(struct page *p, const char *to)
+{
+    answer(p, 302, NULL);
+    p->location = to;
+}
+
+static void begin_page(struct page *p, const char *title)
+{
+    buf_printf(&p->body,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+        "<title>iSync: %s</title></head><body>\n<h1>%s</h1>\n<p>"
+        "<a href=\"/\">iSync</a> <a href=\"/peers\">Peers</a> "
+        "<a href=\"/config\">Configuration</a> "
+        "<a href=\"/isync\">iControl</a></p>\n",
+        title, title);
+}
+
+static void end_page(struct page *p)
+{
+    buf_put_str(&p->body, "</body></html>\n");
+    answer(p, 200, "text/html; charset=utf-8");
+}
+
+static void put_row(struct page *p, const char *name, const char *value)
+{
+    buf_put_str(&p->body, "<tr><th>");
+    put_text(p, name);
+    buf_put_str(&p->body, "</th><td>");
+    put_text(p, value);
+    buf_put_str(&p->body, "</td></tr>\n");
+}
+
+static void put_count(struct page *p, const char *name, size_t n)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%zu", n);
+    put_row(p, name, text);
+}
+
+static void put_button(struct page *p, const char *to, const char *label)
+{
+    buf_printf(&p->body,
+        "<form method=\"post\" action=\"%s\"><button>%s</button></form>\n", to,
+        label);
+}
+
+/* ---- forms ---- */
+
+/* The decoded value of a field of a form, with a NUL behind it; false: it has
+ * none. */
+static bool form_get(const struct page *p, const char *name, struct buf *out)
+{
+    const struct http_request form = { .query = p->form };
+    const struct json *arg = json_get(p->args, name);
+
+    if (arg != NULL && arg->type == JSON_STRING)
+        buf_put_slice(out, arg->s);
+    else if (arg != NULL && arg->type == JSON_TRUE)
+        buf_put_str(out, "on");
+    else if (p->args != NULL || p->form.len > FORM_MAX ||
+        http_query(&form, name, out) != SYNCLINE_OK)
+        return false;
+    buf_put_u8(out, 0);
+    return buf_status(out) == SYNCLINE_OK &&
+        memchr(out->ptr, 0, out->len) == out->ptr + out->len - 1 &&
+        utf8_valid(SLICE(out->ptr, out->len - 1));
+}
+
+static struct slice form_text(const struct buf *b)
+{
+    return SLICE(b->ptr, b->len - 1);
+}
+
+/* ---- iSync's ---- */
+
+static void put_facts(struct page *p)
+{
+    struct isync_face *f = p->face;
+    const struct isync_counts n = isync_state_counts(isync_mesh_state(f->mesh));
+
+    buf_put_str(&p->body, "<table>\n");
+    put_row(p, "Node", f->node_id);
+    put_row(p, "Space", f->space);
+    put_count(p, "Peers connected", isync_mesh_peers(f->mesh));
+    put_count(p, "Registers", n.registers);
+    put_count(p, "Deleted for ever", n.deleted);
+    put_count(p, "Made here after that", isync_space_count(f, ISYNC_NATIVE));
+    put_row(p, "Token", f->can_seal ? "yes" : "none");
+    put_row(p, "In clear, too", f->opt.is_clear ? "yes" : "no");
+    put_row(p, "Paused", f->is_off ? "yes" : "no");
+    buf_put_str(&p->body, "</table>\n");
+}
+
+static void get_root(struct page *p)
+{
+    begin_page(p, "Dashboard");
+    put_facts(p);
+    put_button(p, "/sync_now", "Sync now");
+    end_page(p);
+}
+
+static void put_peers_table(struct page *p)
+{
+    struct buf all = { 0 };
+    struct arena a = { 0 };
+    struct json *v = NULL;
+
+    buf_put_u8(&all, '[');
+    isync_peers_put(p->face, &all);
+    buf_put_u8(&all, ']');
+    if (buf_status(&all) == SYNCLINE_OK)
+        (void)!json_parse(&v, buf_slice(&all), JSON_STRICT, &a, NULL);
+    buf_put_str(&p->body,
+        "<table>\n<tr><th>URL</th><th>State</th><th>Node</th>"
+        "<th>Trouble</th></tr>\n");
+    for (const struct json *e = v != NULL ? v->first : NULL; e != NULL;
+         e = e->next) {
+        static const char *const names[] = { "url", "state", "node_id",
+            "trouble" };
+
+        buf_put_str(&p->body, "<tr>");
+        for (size_t i = 0; i < 4; i++) {
+            buf_put_str(&p->body, "<td>");
+            put_escaped(&p->body, json_get_str(e, names[i]));
+            buf_put_str(&p->body, "</td>");
+        }
+        buf_put_str(&p->body, "</tr>\n");
+    }
+    buf_put_str(&p->body, "</table>\n");
+    arena_free(&a);
+    buf_free(&all);
+}
+
+static void get_peers(struct page *p)
+{
+    begin_page(p, "Peers");
+    put_peers_table(p);
+    buf_put_str(&p->body,
+        "<form method=\"post\" action=\"/connect_peer\">"
+        "<input name=\"peer_url\" size=\"50\" placeholder="
+        "\"https://host:5342\"><button>Connect</button></form>\n");
+    end_page(p);
+}
+
+static void post_connect(struct page *p)
+{
+    struct errmsg why = { "" };
+    struct buf url = { 0 };
+
+    if (form_get(p, "peer_url", &url) &&
+        isync_connect(p->face, &p->who, form_text(&url), &why) != SYNCLINE_OK)
+        log_line(&p->face->log, LOG_LEVEL_WARN, "isync",
+            "a peer was not added: %s", why.text);
+    buf_free(&url);
+    redirect(p, "/peers");
+}
+
+static void post_sync(struct page *p)
+{
+    isync_push(p->face);
+    redirect(p, slice_is(p->path, "/sync_now") ? "/" : "/isync");
+}
+
+/* The rows of its table `config`: what they are called there and here. */
+static const struct {
+    const char *key, *option, *text;
+} settings[] = {
+    { "node_id", NULL, "Who this node is" },
+    { "peer_discovery_url", "isync.discovery_url",
+        "Where a list of peers is fetched" },
+    { "auto_sync_interval", "isync.interval",
+        "Seconds between two times that all is said" },
+    { "max_peers", "isync.max_peers", "How many are called at once" },
+};
+
+static void put_setting(
+    const struct isync_face *f, size_t i, char *out, size_t room)
+{
+    switch (i) {
+    case 0:
+        (void)snprintf(out, room, "%s", f->node_id);
+        break;
+    case 1:
+        (void)snprintf(
+            out, room, "%s", f->discovery_url != NULL ? f->discovery_url : "");
+        break;
+    case 2:
+        (void)snprintf(out, room, "%llu",
+            (unsigned long long)(f->opt.interval_us / 1000000));
+        break;
+    default:
+        (void)snprintf(out, room, "%zu", f->opt.tuning.max_peers);
+    }
+}
+
+static void get_config(struct page *p)
+{
+    char value[600];
+
+    begin_page(p, "Configuration");
+    buf_put_str(&p->body, "<table>\n");
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        put_setting(p->face, i, value, sizeof value);
+        buf_printf(&p->body, "<tr><th>%s</th><td>", settings[i].key);
+        put_text(p, value);
+        buf_printf(&p->body, "</td><td>%s</td><td>", settings[i].text);
+        if (settings[i].option != NULL)
+            buf_printf(&p->body, "<a href=\"/config/edit/%s\">Edit</a>",
+                settings[i].key);
+        buf_put_str(&p->body, "</td></tr>\n");
+    }
+    buf_put_str(&p->body, "</table>\n");
+    end_page(p);
+}
+
+static size_t setting_of(const struct page *p)
+{
+    size_t i = 0;
+
+    while (i < sizeof settings / sizeof *settings &&
+        (settings[i].option == NULL || !slice_is(p->rest, settings[i].key)))
+        i++;
+    return i;
+}
+
+static void get_edit(struct page *p)
+{
+    const size_t i = setting_of(p);
+    char value[600];
+
+    if (i == sizeof settings / sizeof *settings) {
+        redirect(p, "/config");
+        return;
+    }
+    put_setting(p->face, i, value, sizeof value);
+    begin_page(p, settings[i].key);
+    buf_printf(&p->body,
+        "<form method=\"post\" action=\"/config/edit/%s\">"
+        "<input name=\"value\" size=\"50\" value=\"",
+        settings[i].key);
+    put_text(p, value);
+    buf_printf(&p->body,
+        "\"><input name=\"description\" size=\"50\" value=\"%s\">"
+        "<button>Save</button></form>\n",
+        settings[i].text);
+    end_page(p);
+}
+
+/* The daemon changes the file of its options, or says in the log why not. */
+static void on_config(void *ctx, struct slice said, bool more)
+{
+    struct isync_face *f = ctx;
+    struct arena a = { 0 };
+    struct json *v = NULL;
+
+    (void)more;
+    if (f->engine != NULL &&
+        json_parse(&v, said, JSON_STRICT, &a, NULL) == SYNCLINE_OK &&
+        !json_get_bool(v, "ok", false))
+        log_line(&f->log, LOG_LEVEL_WARN, "isync",
+            "a setting was not changed: %.*s",
+            SLICE_FMT(json_get_str(v, "error")));
+    arena_free(&a);
+}
+
+static void set_option(struct page *p, const char *name, struct slice value)
+{
+    struct arena a = { 0 };
+    struct json *args = json_new(&a, JSON_OBJECT);
+    struct json *set = json_new(&a, JSON_OBJECT);
+
+    (void)json_add(set, slice_str(name),
+        value.len > 0 ? json_new_str(&a, value) : json_new(&a, JSON_NULL));
+    (void)json_add(
+        args, SLICE_LIT("op"), json_new_str(&a, SLICE_LIT("config_set")));
+    if (json_add(args, SLICE_LIT("value"), set) != NULL)
+        (void)engine_request(
+            p->face->engine, args, &p->who, on_config, p->face);
+    arena_free(&a);
+}
+
+static void post_edit(struct page *p)
+{
+    const size_t i = setting_of(p);
+    struct buf value = { 0 };
+
+    if (i < sizeof settings / sizeof *settings && form_get(p, "value", &value))
+        set_option(p, settings[i].option, form_text(&value));
+    buf_free(&value);
+    redirect(p, "/config");
+}
+
+static void get_stats(struct page *p)
+{
+    isync_put_stats(p->face, &p->body);
+    answer(p, 200, "application/json");
+}
+
+/* ---- iControl's ---- */
+
+static void get_isync(struct page *p)
+{
+    begin_page(p, "iControl");
+    put_facts(p);
+    put_peers_table(p);
+    put_button(p, "/isync/toggle", p->face->is_off ? "Enable" : "Disable");
+    put_button(p, "/isync/sync_now", "Sync now");
+    buf_put_str(&p->body, "<p><a href=\"/isync/config\">Configure</a></p>\n");
+    end_page(p);
+}
+
+static void post_toggle(struct page *p)
+{
+    isync_pause(p->face, &p->who, !p->face->is_off);
+    redirect(p, "/isync");
+}
+
+static void get_isync_config(struct page *p)
+{
+    struct buf urls = { 0 };
+
+    isync_peers_save(p->face, &urls);
+    for (size_t i = 0; i < urls.len; i++)
+        if (urls.ptr[i] == '"')
+            urls.ptr[i] = ' ';
+    begin_page(p, "Settings");
+    buf_printf(&p->body,
+        "<form method=\"post\" action=\"/isync/config\">"
+        "<label><input type=\"checkbox\" name=\"auto_discover\"%s> Look for "
+        "peers</label><br>\n<label>Peers, with commas between: "
+        "<input name=\"peer_urls\" size=\"60\" value=\"",
+        p->face->discovery_url != NULL ? " checked" : "");
+    put_escaped(&p->body, buf_slice(&urls));
+    buf_put_str(&p->body,
+        "\"></label><br>\n<label>Token: <input type=\"password\" "
+        "name=\"isync_token\" autocomplete=\"off\"></label> (empty: as it is)"
+        "<br>\n<button>Save</button></form>\n");
+    end_page(p);
+    buf_free(&urls);
+}
+
+static void take_urls(struct page *p, struct slice list)
+{
+    struct errmsg why = { "" };
+
+    while (list.len > 0) {
+        size_t n = 0;
+        struct slice url;
+
+        while (n < list.len && list.ptr[n] != ',')
+            n++;
+        url = SLICE(list.ptr, n);
+        list = slice_from(list, n + 1);
+        while (url.len > 0 && url.ptr[0] == ' ')
+            url = slice_from(url, 1);
+        while (url.len > 0 && url.ptr[url.len - 1] == ' ')
+            url.len--;
+        if (url.len > 0 &&
+            isync_connect(p->face, &p->who, url, &why) != SYNCLINE_OK)
+            log_line(&p->face->log, LOG_LEVEL_WARN, "isync",
+                "a peer was not added: %s", why.text);
+    }
+}
+
+static void take_token(struct page *p, struct slice token)
+{
+    struct isync_face *f = p->face;
+    struct errmsg why = { "" };
+    int rc = isync_secret_write(f, token, &why);
+
+    if (rc == SYNCLINE_OK)
+        rc = isync_reload(f, &p->who, &why);
+    if (rc != SYNCLINE_OK)
+        log_line(&f->log, LOG_LEVEL_WARN, "isync",
+            "the token was not changed: %s", why.text);
+}
+
+static void post_isync_config(struct page *p)
+{
+    struct buf urls = { 0 }, token = { 0 }, box = { 0 };
+
+    if (form_get(p, "peer_urls", &urls)) {
+        isync_peers_forget(p->face);
+        take_urls(p, form_text(&urls));
+    }
+    if (form_get(p, "isync_token", &token) && form_text(&token).len > 0)
+        take_token(p, form_text(&token));
+    if (p->face->opt.discovery_url != NULL ||
+        form_get(p, "auto_discover", &box))
+        set_option(p, "isync.auto_discover",
+            form_get(p, "auto_discover", &box) ? SLICE_LIT("true")
+                                               : SLICE_LIT("false"));
+    if (token.cap > 0)
+        crypto_wipe(token.ptr, token.cap);
+    buf_free(&urls);
+    buf_free(&token);
+    buf_free(&box);
+    redirect(p, "/isync/config");
+}
+
+static void get_status(struct page *p)
+{
+    isync_put_older_status(p->face, &p->body);
+    answer(p, 200, "application/json");
+}
+
+/* ---- who may ask for what ---- */
+
+enum may { LOOK, CHANGE };
+
+static const struct {
+    const char *path; /* with '/' at the end: and a name behind it */
+    enum http_method method;
+    enum may may;
+    void (*answer)(struct page *p);
+} rows[] = {
+    { "/", HTTP_GET, LOOK, get_root },
+    { "/peers", HTTP_GET, LOOK, get_peers },
+    { "/config", HTTP_GET, LOOK, get_config },
+    { "/config/edit/", HTTP_GET, LOOK, get_edit },
+    { "/config/edit/", HTTP_POST, CHANGE, post_edit },
+    { "/connect_peer", HTTP_POST, CHANGE, post_connect },
+    { "/sync_now", HTTP_POST, LOOK, post_sync },
+    { "/api/stats", HTTP_GET, LOOK, get_stats },
+    { "/isync", HTTP_GET, LOOK, get_isync },
+    { "/isync/toggle", HTTP_POST, CHANGE, post_toggle },
+    { "/isync/sync_now", HTTP_POST, LOOK, post_sync },
+    { "/isync/config", HTTP_GET, LOOK, get_isync_config },
+    { "/isync/config", HTTP_POST, CHANGE, post_isync_config },
+    { "/api/isync/status", HTTP_GET, LOOK, get_status },
+};
+
+static bool fits(struct page *p, const char *path)
+{
+    const size_t n = strlen(path);
+
+    if (n == 1 || path[n - 1] != '/')
+        return slice_is(p->path, path);
+    if (!slice_has_prefix(p->path, slice_str(path)) || p->path.len == n)
+        return false;
+    p->rest = slice_from(p->path, n);
+    return true;
+}
+
+static bool may(const struct page *p, enum may what)
+{
+    const bool is_here = netaddr_is_loopback(&p->who.from);
+
+    switch (p->face->opt.pages) {
+    case ISYNC_PAGES_ADMITTED:
+        return true;
+    case ISYNC_PAGES_LOCAL:
+        return is_here;
+    case ISYNC_PAGES_VIEW:
+        return is_here && what == LOOK;
+    default:
+        return false;
+    }
+}
+
+/* The row; the number of rows: it has answered that there is none. */
+static size_t find(struct page *p, enum http_method method)
+{
+    const size_t n = sizeof rows / sizeof *rows;
+    bool is_there = false;
+
+    if (method == HTTP_HEAD)
+        method = HTTP_GET;
+    for (size_t i = 0; i < n; i++) {
+        if (!fits(p, rows[i].path))
+            continue;
+        is_there = true;
+        if (rows[i].method == method)
+            return i;
+    }
+    if (is_there)
+        answer_text(p, 405, "that is not done here");
+    else
+        answer_text(p, 404, "there is no such page");
+    return n;
+}
+
+void isync_pages_answer(struct isync_face *f, struct http_conn *c,
+    const struct http_request *r, const struct netaddr *from)
+{
+    struct page p = { .face = f,
+        .path = r->path,
+        .form = r->body,
+        .who = { .uid = UINT32_MAX, .pid = -1, .from = *from } };
+    struct buf fields = { 0 };
+    size_t i = sizeof rows / sizeof *rows;
+
+    if (f->opt.pages == ISYNC_PAGES_NONE || f->mesh == NULL)
+        answer_text(&p, 404, "there is no such page");
+    else
+        i = find(&p, r->method);
+    if (i < sizeof rows / sizeof *rows && !may(&p, rows[i].may))
+        answer_text(&p, 403,
+            "isync.pages does not let this be done here; see doc/isync.md");
+    else if (i < sizeof rows / sizeof *rows)
+        rows[i].answer(&p);
+    buf_put_str(&fields, FIELDS);
+    if (p.location != NULL)
+        buf_printf(&fields, "Location: %s\r\n", p.location);
+    http_respond(c, p.status, p.type, buf_slice(&fields),
+        buf_status(&p.body) == SYNCLINE_OK ? buf_slice(&p.body) : SLICE_NONE);
+    buf_free(&fields);
+    buf_free(&p.body);
+}
+
+bool isync_pages_op(struct isync_face *f, const struct json *request,
+    const struct engine_asker *who, struct buf *out)
+{
+    const bool is_post = slice_is(json_get_str(request, "op"), "isync_post");
+    struct page p = { .face = f,
+        .path = json_get_str(request, "path"),
+        .args = request,
+        .who = { .uid = UINT32_MAX, .pid = -1 } };
+    size_t i;
+
+    if (!is_post && !slice_is(json_get_str(request, "op"), "isync_page"))
+        return false;
+    if (who != NULL)
+        p.who = *who;
+    i = find(&p, is_post ? HTTP_POST : HTTP_GET);
+    if (i < sizeof rows / sizeof *rows)
+        rows[i].answer(&p);
+    buf_printf(out, "{\"ok\":true,\"status\":%u,\"type\":\"%s\"", p.status,
+        p.type != NULL ? p.type : "");
+    if (p.location != NULL)
+        buf_printf(out, ",\"location\":\"%s\"", p.location);
+    buf_put_str(out, ",\"body\":");
+    json_print_string(out, buf_slice(&p.body), false);
+    buf_put_u8(out, '}');
+    buf_free(&p.body);
+    return true;
+}

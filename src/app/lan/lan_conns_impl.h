@@ -1,0 +1,88 @@
+/* lan_conns_impl.h - what lan_conns.c (connections), lan_peers.c (whom we
+ * call), lan_kin.c (who is of our mesh) and lan_door.c (who may come, and how
+ * often) share. */
+#ifndef SYNCLINE_APP_LAN_CONNS_IMPL_H
+#define SYNCLINE_APP_LAN_CONNS_IMPL_H
+
+#include "app/lan/lan_face_impl.h"
+#include "faces/lansync/discovery.h"
+
+struct lan_conn {
+    struct lan_conn *next;
+    struct lan_face *face;
+    struct lan_peer *peer; /* that we call; NULL: it has come */
+    struct lan_wire *wire;
+    struct lan_link *link;
+    uint64_t number, since_us;
+    struct netaddr remote; /* of who has come */
+    bool is_open, is_over, is_held;
+    bool is_syncline, is_kin; /* as is the other end; of our mesh */
+    char why[200];
+};
+
+/* One that was named, or that is near: then it is tried where it says, and
+ * where others of its kind are. */
+struct lan_peer {
+    struct lan_peer *next;
+    char *host;
+    uint16_t port;
+    char node[LAN_NAME_MAX]; /* of one that is near; "": it was named */
+    uint16_t said;           /* the port that it says */
+    unsigned tries;
+    bool is_lost;
+    bool is_plain;         /* TLS has failed, and both are to be tried */
+    struct lan_conn *conn; /* NULL: it is not called */
+    bool can_challenge;    /* it need not hear the secret */
+    enum lan_dialect dialect;
+    uint64_t again_us, pause_us;
+    char met[LAN_NAME_MAX]; /* who it was last; "": nobody yet */
+    char why[200];
+};
+
+/* What was sent leaves yet; then its wire ends. */
+void lan_conn_close_soon(struct lan_conn *c, const char *why);
+void lan_conn_close(struct lan_conn *c, const char *why);
+
+static inline bool lan_conn_is_guest(const struct lan_conn *c)
+{
+    return c->peer == NULL && c->face->opt.needs_auth &&
+        !lan_link_is_open(c->link);
+}
+
+/* ---- lan_peers.c ---- */
+
+/* After a pause that grows. */
+void lan_peer_call_later(struct lan_peer *p, const struct lan_face *f);
+/* Its connection is over. */
+void lan_peer_left(struct lan_peer *p, const struct lan_conn *c);
+/* Nobody of that name is connected already. */
+bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p);
+
+/* ---- lan_kin.c ---- */
+
+#define LAN_KIN_WHY "it is of this mesh: what is shared goes by that"
+
+/* Events of a link. */
+void lan_kin_offer(
+    void *ctx, struct slice id, struct json *payload, struct arena *a);
+void lan_kin_offered(void *ctx, struct slice id, const struct lan_message *m);
+/* True: the other end is of our mesh, and the connection ends. */
+bool lan_kin_parts(struct lan_conn *c);
+void lan_kin_look(struct lan_face *f);
+
+/* ---- lan_door.c ---- */
+
+/* May somebody from there come now? Of guests who take too much room the
+ * oldest goes. */
+bool lan_door_is_of_admitted(
+    const struct lan_face *f, const struct netaddr *from);
+bool lan_door_admits(struct lan_face *f, const struct netaddr *from);
+bool lan_door_has_room(struct lan_face *f, const struct netaddr *from);
+/* An open connection with the same node, that is to be kept instead; the other
+ * one, if there is one, is closed. */
+bool lan_door_keeps_other(struct lan_conn *c);
+/* Events of a link. */
+bool lan_door_may_try(void *ctx);
+void lan_door_failed(void *ctx);
+
+#endif

@@ -1,0 +1,346 @@
+/* What is known of LAN-sync nodes from before: how far each of them has
+ * acknowledged, and how far we have asked it. In a file of the node's folder;
+ * without it they are told everything that is there once more. */
+#include "app/lan/lan_face_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/private_file.h"
+
+#define KEPT_MAX 256 /* nodes; of more the oldest are forgotten */
+#define FILE_MAX ((size_t)64 << 20)
+#define LACKS_MAX 32   /* items of a node */
+#define LACKS_TOLD 256 /* of all */
+#define WRITE_US UINT64_C(5000000)
+
+/* An item that the node is not told of. */
+struct lan_lack {
+    struct lan_lack *next;
+    size_t bytes, len;
+    uint8_t key[];
+};
+
+struct lan_kept {
+    struct lan_kept *next;
+    char *node, *acked, *asked;
+    struct lan_lack *lacks;
+};
+
+static void kept_free(struct lan_kept *k)
+{
+    if (k == NULL)
+        return;
+    while (k->lacks != NULL) {
+        struct lan_lack *next = k->lacks->next;
+
+        free(k->lacks);
+        k->lacks = next;
+    }
+    free(k->node);
+    free(k->acked);
+    free(k->asked);
+    free(k);
+}
+
+static char *copy(struct slice s)
+{
+    char *out = malloc(s.len + 1);
+
+    if (out == NULL)
+        return NULL;
+    if (s.len > 0)
+        memcpy(out, s.ptr, s.len);
+    out[s.len] = 0;
+    return out;
+}
+
+/* The one that was noted last is the first; NULL: memory ran out. */
+static struct lan_kept *put_first(struct lan_face *f, struct slice node)
+{
+    struct lan_kept **at = &f->kept, *k;
+    size_t n = 0;
+
+    while (*at != NULL && !slice_is(node, (*at)->node))
+        at = &(*at)->next;
+    k = *at;
+    if (k != NULL) {
+        *at = k->next;
+    } else {
+        k = calloc(1, sizeof *k);
+        if (k != NULL)
+            k->node = copy(node);
+        if (k == NULL || k->node == NULL) {
+            kept_free(k);
+            return NULL;
+        }
+    }
+    k->next = f->kept;
+    f->kept = k;
+    for (at = &k->next; *at != NULL;) {
+        struct lan_kept *next = *at;
+
+        if (++n < KEPT_MAX) {
+            at = &next->next;
+            continue;
+        }
+        *at = next->next;
+        kept_free(next);
+    }
+    return k;
+}
+
+/* Without memory it is told once more what it knows. */
+static void set_text(char **to, struct slice text)
+{
+    free(*to);
+    *to = copy(text);
+}
+
+static const char *text_of(const char *s)
+{
+    return s != NULL ? s : "";
+}
+
+static void note_change(struct lan_face *f)
+{
+    if (!f->kept_changed)
+        f->kept_due_us = clock_mono_us() + WRITE_US;
+    f->kept_changed = true;
+    lan_arm(f);
+}
+
+void lan_kept_recall(
+    const struct lan_face *f, const char *node, char *acked, char *asked)
+{
+    const struct lan_kept *k = f->kept;
+
+    while (k != NULL && strcmp(k->node, node) != 0)
+        k = k->next;
+    (void)snprintf(
+        acked, LAN_CURSOR_MAX, "%s", k != NULL ? text_of(k->acked) : "");
+    (void)snprintf(
+        asked, LAN_CURSOR_MAX, "%s", k != NULL ? text_of(k->asked) : "");
+}
+
+void lan_kept_note(
+    struct lan_face *f, const char *node, const char *acked, const char *asked)
+{
+    struct lan_kept *k;
+
+    if (node[0] == 0)
+        return; /* it has not said who it is */
+    k = put_first(f, slice_str(node));
+    if (k != NULL) {
+        set_text(&k->acked, slice_str(acked));
+        set_text(&k->asked, slice_str(asked));
+    }
+    note_change(f);
+}
+
+/* ---- what they are not told ---- */
+
+/* Of more the first are known: it is told that there is something. */
+static void put_lack(struct lan_kept *k, struct slice key, size_t bytes)
+{
+    struct lan_lack **at = &k->lacks, *made;
+    size_t n = 0;
+
+    for (; *at != NULL; at = &(*at)->next, n++)
+        if (slice_eq(SLICE((*at)->key, (*at)->len), key)) {
+            (*at)->bytes = bytes;
+            return;
+        }
+    made = n < LACKS_MAX ? malloc(sizeof *made + key.len) : NULL;
+    if (made == NULL)
+        return;
+    made->next = NULL;
+    made->bytes = bytes;
+    made->len = key.len;
+    memcpy(made->key, key.ptr, key.len);
+    *at = made;
+}
+
+static bool drop_lack(struct lan_kept *k, struct slice key)
+{
+    for (struct lan_lack **at = &k->lacks; *at != NULL; at = &(*at)->next) {
+        struct lan_lack *l = *at;
+
+        if (slice_eq(SLICE(l->key, l->len), key)) {
+            *at = l->next;
+            free(l);
+            return true;
+        }
+    }
+    return false;
+}
+
+void lan_kept_lacks(
+    struct lan_face *f, const char *node, struct slice key, size_t bytes)
+{
+    struct lan_kept *k = f->kept;
+
+    if ((bytes == 0 && !f->kept_lacks) || key.len == 0)
+        return;
+    while (k != NULL && strcmp(k->node, node) != 0)
+        k = k->next;
+    if (bytes == 0) {
+        if (k != NULL && drop_lack(k, key)) {
+            log_line(&f->log, LOG_LEVEL_INFO, "lansync",
+                "%s: %.*s is not too long any more", node, SLICE_FMT(key));
+            note_change(f);
+        }
+        return;
+    }
+    log_line(&f->log, LOG_LEVEL_WARN, "lansync",
+        "%s is not told of %.*s: it takes %zu bytes", node, SLICE_FMT(key),
+        bytes);
+    if (k == NULL && node[0] != 0)
+        k = put_first(f, slice_str(node));
+    if (k == NULL)
+        return;
+    put_lack(k, key, bytes);
+    f->kept_lacks = true;
+    note_change(f);
+}
+
+void lan_kept_put_lacks(const struct lan_face *f, struct buf *b)
+{
+    const char *between = "";
+    size_t n = 0;
+
+    for (const struct lan_kept *k = f->kept; k != NULL; k = k->next)
+        for (const struct lan_lack *l = k->lacks; l != NULL && n++ < LACKS_TOLD;
+             l = l->next) {
+            buf_printf(b, "%s{\"node_id\":", between);
+            between = ",";
+            json_print_string(b, slice_str(k->node), false);
+            buf_put_str(b, ",\"key\":");
+            json_print_string(b, SLICE(l->key, l->len), false);
+            buf_printf(b, ",\"bytes\":%zu}", l->bytes);
+        }
+}
+
+/* ---- the file ---- */
+
+static struct private_file file_of(const struct lan_face *f, struct buf *path)
+{
+    buf_printf(path, "%s/lansync.json%c", engine_dir(f->engine), 0);
+    return (struct private_file){ .path = (const char *)path->ptr,
+        .what = "list of LAN-sync nodes",
+        .max = FILE_MAX };
+}
+
+static void take_lacks(
+    struct lan_face *f, struct lan_kept *k, const struct json *v)
+{
+    if (v == NULL || v->type != JSON_OBJECT)
+        return;
+    for (const struct json *m = v->first; m != NULL; m = m->next)
+        if (m->type == JSON_INT && m->i > 0 && m->key.len > 0) {
+            put_lack(k, m->key, (size_t)m->i);
+            f->kept_lacks = true;
+        }
+}
+
+static void take_nodes(struct lan_face *f, const struct json *v)
+{
+    const struct json *nodes = json_get(v, "nodes");
+
+    if (nodes == NULL || nodes->type != JSON_OBJECT)
+        return;
+    for (const struct json *m = nodes->first; m != NULL; m = m->next) {
+        struct lan_kept *k = NULL;
+
+        if (m->key.len > 0 && memchr(m->key.ptr, 0, m->key.len) == NULL)
+            k = put_first(f, m->key);
+        if (k != NULL) {
+            set_text(&k->acked, json_get_str(m, "acked"));
+            set_text(&k->asked, json_get_str(m, "asked"));
+            take_lacks(f, k, json_get(m, "lacks"));
+        }
+    }
+}
+
+int lan_kept_open(struct lan_face *f, struct errmsg *why)
+{
+    struct buf path = { 0 }, text = { 0 };
+    const struct private_file file = file_of(f, &path);
+    struct arena a = { 0 };
+    struct json *v = NULL;
+    int rc = buf_status(&path);
+
+    if (rc == SYNCLINE_OK)
+        rc = private_file_read(&text, &file, why);
+    if (rc == SYNCLINE_OK &&
+        json_parse(&v, buf_slice(&text), JSON_STRICT, &a, NULL) == SYNCLINE_OK)
+        take_nodes(f, v);
+    if (rc == SYNCLINE_ENOTFOUND)
+        rc = SYNCLINE_OK;
+    arena_free(&a);
+    buf_free(&text);
+    buf_free(&path);
+    return rc;
+}
+
+/* From the last to the first, so that reading puts them so again. */
+static void put_nodes(struct buf *b, const struct lan_kept *k)
+{
+    if (k == NULL)
+        return;
+    put_nodes(b, k->next);
+    if (k->next != NULL)
+        buf_put_u8(b, ',');
+    json_print_string(b, slice_str(k->node), false);
+    buf_put_str(b, ":{\"acked\":");
+    json_print_string(b, slice_str(text_of(k->acked)), false);
+    buf_put_str(b, ",\"asked\":");
+    json_print_string(b, slice_str(text_of(k->asked)), false);
+    for (const struct lan_lack *l = k->lacks; l != NULL; l = l->next) {
+        buf_put_str(b, l == k->lacks ? ",\"lacks\":{" : ",");
+        json_print_string(b, SLICE(l->key, l->len), false);
+        buf_printf(b, ":%zu%s", l->bytes, l->next == NULL ? "}" : "");
+    }
+    buf_put_u8(b, '}');
+}
+
+static void write_file(struct lan_face *f)
+{
+    struct buf path = { 0 }, text = { 0 };
+    const struct private_file file = file_of(f, &path);
+    struct errmsg why = { "memory ran out" };
+    int rc;
+
+    buf_put_str(&text, "{\"nodes\":{");
+    put_nodes(&text, f->kept);
+    buf_put_str(&text, "}}\n");
+    rc = buf_status(&text) != SYNCLINE_OK ? buf_status(&text)
+                                          : buf_status(&path);
+    if (rc == SYNCLINE_OK)
+        rc = private_file_write(&file, buf_slice(&text), true, &why);
+    if (rc != SYNCLINE_OK)
+        log_line(&f->log, LOG_LEVEL_WARN, "lansync",
+            "how far nodes are is not kept: %s", why.text);
+    f->kept_changed = false;
+    buf_free(&text);
+    buf_free(&path);
+}
+
+uint64_t lan_kept_tick(struct lan_face *f, uint64_t now_us)
+{
+    if (f->kept_changed && f->kept_due_us <= now_us)
+        write_file(f);
+    return f->kept_changed ? f->kept_due_us : 0;
+}
+
+void lan_kept_close(struct lan_face *f)
+{
+    if (f->kept_changed && f->engine != NULL)
+        write_file(f);
+    while (f->kept != NULL) {
+        struct lan_kept *next = f->kept->next;
+
+        kept_free(f->kept);
+        f->kept = next;
+    }
+}

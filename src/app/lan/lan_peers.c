@@ -1,0 +1,192 @@
+/* The LAN-sync nodes that we call: those that were named, and those that are
+ * near. */
+#include "app/lan/lan_conns_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/plant.h"
+
+#define PAUSE_US UINT64_C(5000000)
+#define FOUND_MAX 64 /* that are near */
+
+void lan_peer_call_later(struct lan_peer *p, const struct lan_face *f)
+{
+    uint64_t most = f->opt.dial_max_us;
+    uint8_t r = 128;
+
+    (void)!crypto_random(&r, 1);
+    if (p->pause_us == 0)
+        p->pause_us = PAUSE_US;
+    if (p->pause_us > most)
+        p->pause_us = most;
+    p->again_us = clock_mono_us() + p->pause_us * (192u + r / 2u) / 256;
+    p->pause_us *= 2;
+}
+
+void lan_peer_left(struct lan_peer *p, const struct lan_conn *c)
+{
+    const uint16_t ports[] = { p->said, LAN_DISCOVERY_PORT + 1,
+        LAN_DISCOVERY_PORT };
+
+    p->dialect = lan_link_dialect(c->link);
+    p->conn = NULL;
+    /* It has signed that: it may be another program by now. */
+    if (strncmp(c->why, LAN_REFUSED, sizeof LAN_REFUSED - 1) == 0)
+        p->can_challenge = false;
+    if (lan_link_node(c->link)[0] != 0)
+        (void)snprintf(p->met, sizeof p->met, "%s", lan_link_node(c->link));
+    if (c->is_kin) {
+        p->pause_us = c->face->opt.dial_max_us;
+        lan_peer_call_later(p, c->face);
+        return;
+    }
+    if (!c->is_open && c->face->opt.tls == LAN_TLS_BOTH) {
+        p->is_plain = !p->is_plain;
+        if (p->is_plain) {
+            p->again_us = clock_mono_us();
+            return;
+        }
+    }
+    if (p->node[0] != 0 && !c->is_open)
+        p->port = ports[++p->tries % 3];
+    lan_peer_call_later(p, c->face);
+}
+
+int lan_conns_make(struct lan_face *f)
+{
+    struct lan_peer **at = &f->peers;
+
+    for (size_t i = 0; i < f->opt.peers_n; i++) {
+        struct lan_peer *p = calloc(1, sizeof *p);
+
+        if (p == NULL)
+            return SYNCLINE_ENOMEM;
+        *at = p;
+        at = &p->next;
+        p->port = f->opt.peers[i].port;
+        p->host = strdup(f->opt.peers[i].host);
+        if (p->host == NULL)
+            return SYNCLINE_ENOMEM;
+    }
+    f->opt.peers = NULL;
+    return SYNCLINE_OK;
+}
+
+/* Whoever has called us is not called. */
+bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p)
+{
+    const char *name = p->met[0] != 0 ? p->met : p->node;
+
+    if (p->conn != NULL || p->is_lost)
+        return false;
+    for (const struct lan_conn *c = f->conns; c != NULL && name[0] != 0;
+         c = c->next)
+        if (c->is_open && strcmp(lan_link_node(c->link), name) == 0)
+            return false;
+    return true;
+}
+
+static struct lan_peer *peer_near(const struct lan_face *f, const char *node)
+{
+    struct lan_peer *p = f->peers;
+
+    while (p != NULL && strcmp(p->node, node) != 0)
+        p = p->next;
+    return p;
+}
+
+/* Anybody can say that he is near: of so many that did one goes that is not
+ * connected. False: there is no room. */
+static bool make_room(struct lan_face *f)
+{
+    struct lan_peer **at = &f->peers, **goes = NULL, *gone;
+    size_t n = 0;
+
+    for (; *at != NULL; at = &(*at)->next) {
+        const struct lan_peer *p = *at;
+
+        if (p->node[0] == 0)
+            continue;
+        n++;
+        if (p->conn == NULL &&
+            (goes == NULL || p->is_lost || !(*goes)->is_lost))
+            goes = at;
+    }
+    if (n < FOUND_MAX || PLANTED(R04_LAN))
+        return true;
+    if (goes == NULL)
+        return false;
+    gone = *goes;
+    *goes = gone->next;
+    free(gone->host);
+    free(gone);
+    return true;
+}
+
+static struct lan_peer *peer_new(struct lan_face *f, const char *node)
+{
+    struct lan_peer *p = make_room(f) ? calloc(1, sizeof *p) : NULL;
+
+    if (p == NULL)
+        return NULL;
+    (void)snprintf(p->node, sizeof p->node, "%s", node);
+    p->next = f->peers;
+    f->peers = p;
+    return p;
+}
+
+void lan_peer_found(
+    struct lan_face *f, const char *node, const struct netaddr *at)
+{
+    struct lan_peer *p = peer_near(f, node);
+    char ip[NETADDR_TEXT];
+    char *host;
+
+    if (!lan_door_is_of_admitted(f, at))
+        return;
+    netaddr_format_ip(ip, at);
+    if (p != NULL && p->said == at->port && strcmp(p->host, ip) == 0) {
+        p->is_lost = false;
+        return;
+    }
+    host = strdup(ip);
+    if (host != NULL && p == NULL)
+        p = peer_new(f, node);
+    if (host == NULL || p == NULL) {
+        free(host);
+        return;
+    }
+    free(p->host);
+    p->host = host;
+    p->said = p->port = at->port;
+    p->tries = 0;
+    p->met[0] = 0;
+    p->can_challenge = false;
+    p->is_lost = false;
+    p->again_us = p->pause_us = 0;
+}
+
+void lan_peer_lost(struct lan_face *f, const char *node)
+{
+    struct lan_peer *p = peer_near(f, node);
+
+    if (p != NULL)
+        p->is_lost = true;
+}
+
+void lan_peers_put(const struct lan_face *f, struct buf *b)
+{
+    for (const struct lan_peer *p = f->peers; p != NULL; p = p->next) {
+        buf_printf(b, "%s{\"found\":%s,\"host\":", p != f->peers ? "," : "",
+            p->node[0] != 0 ? "true" : "false");
+        json_print_string(b, slice_str(p->host), false);
+        buf_printf(b, ",\"port\":%u,\"connected\":%s,\"trouble\":", p->port,
+            p->conn != NULL && p->conn->is_open ? "true" : "false");
+        if (p->why[0] != 0)
+            json_print_string(b, slice_str(p->why), false);
+        else
+            buf_put_str(b, "null");
+        buf_put_u8(b, '}');
+    }
+}
