@@ -1,8 +1,8 @@
 /* isync_face_impl.h - what isync_face.c (beginning and end), isync_space.c (the
- * space), isync_links.c (connections), isync_peers.c (whom we call),
- * isync_kept.c (what outlives the program), isync_secret.c (the token),
- * isync_told.c (what it tells of itself) and isync_pages.c (the older pages)
- * share. */
+ * space), isync_removals.c (what is removed in it), isync_links.c
+ * (connections), isync_peers.c (whom we call), isync_kept.c (what outlives the
+ * program), isync_secret.c (the token), isync_told.c (what it tells of itself)
+ * and isync_pages.c (the older pages) share. */
 #ifndef SYNCLINE_APP_ISYNC_FACE_IMPL_H
 #define SYNCLINE_APP_ISYNC_FACE_IMPL_H
 
@@ -65,6 +65,7 @@ struct isync_face {
     char cursor[ISYNC_CURSOR_MAX];
     char refused_why[300]; /* the last time */
     uint64_t refused_again_us;
+    uint64_t kept_us; /* what was read at the start is of then; 0: is live */
 
     /* isync_links.c, isync_peers.c */
     struct isync_link *links;
@@ -112,6 +113,30 @@ void isync_space_changed(struct isync_face *f, const struct isync_change *c);
 uint64_t isync_space_tick(struct isync_face *f, uint64_t now_us);
 void isync_space_close(struct isync_face *f);
 size_t isync_space_count(const struct isync_face *f, enum isync_field what);
+/* The fields of a record. NULL: there is none, or no more. */
+struct omap_node *isync_field_first(struct isync_face *f, struct slice record);
+struct omap_node *isync_field_next(struct omap_node *n, struct slice record);
+static inline void isync_field_set(
+    struct omap_node *n, unsigned on, unsigned off)
+{
+    n->tag = (uint16_t)((n->tag & ~off) | on);
+}
+/* There is something to be written of a path. */
+void isync_space_want(struct isync_face *f, struct slice path);
+
+/* ---- isync_removals.c ---- */
+
+/* The fields of a record that are to be removed, as a request; how many. */
+size_t isync_removals_put(
+    struct isync_face *f, struct slice record, struct buf *b);
+/* False: it is to be tried again. */
+bool isync_removals_done(
+    struct isync_face *f, struct slice record, const struct json *answer);
+/* The space has a field, written then, that is deleted for ever. */
+void isync_removals_look(
+    const struct isync_face *f, struct omap_node *n, uint64_t time_us);
+/* What was to be removed when the program ended is removed now. */
+void isync_removals_go_on(struct isync_face *f);
 
 /* ---- isync_links.c ---- */
 

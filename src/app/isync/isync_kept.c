@@ -47,7 +47,9 @@ static void put_all(const struct isync_face *f, struct buf *b)
     json_print_string(b, slice_str(f->node_id), false);
     buf_put_str(b, ",\"space\":");
     json_print_string(b, slice_str(f->space), false);
-    buf_printf(b, ",\"off\":%s,\"cursor\":", f->is_off ? "true" : "false");
+    buf_printf(b,
+        ",\"off\":%s,\"saved\":%llu,\"cursor\":", f->is_off ? "true" : "false",
+        (unsigned long long)clock_wall_us());
     json_print_string(b, slice_str(f->cursor), false);
     buf_put_str(b, ",\"applied\":");
     put_paths(f, b, ISYNC_APPLIED);
@@ -170,13 +172,17 @@ static void take_paths(
 static void take_space(struct isync_face *f, const struct json *v)
 {
     const struct slice cursor = json_get_str(v, "cursor");
+    const int64_t saved = json_get_int(v, "saved", 0);
 
-    take_paths(f, json_get(v, "remove"), ISYNC_REMOVE);
     if (!slice_is(json_get_str(v, "space"), f->space) ||
         cursor.len >= sizeof f->cursor)
         return;
     take_paths(f, json_get(v, "applied"), ISYNC_APPLIED);
     take_paths(f, json_get(v, "native"), ISYNC_NATIVE);
+    if (saved > 0) { /* else nobody knows what was made anew since */
+        take_paths(f, json_get(v, "remove"), ISYNC_REMOVE);
+        f->kept_us = (uint64_t)saved;
+    }
     memcpy(f->cursor, cursor.ptr, cursor.len);
     f->cursor[cursor.len] = 0;
 }

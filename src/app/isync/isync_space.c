@@ -79,14 +79,14 @@ static struct omap_node *node_of(struct isync_face *f, struct slice path)
     return n;
 }
 
-static struct omap_node *next_of(struct omap_node *n, struct slice record)
+struct omap_node *isync_field_next(struct omap_node *n, struct slice record)
 {
     n = omap_next(n);
     return n != NULL && is_of(n->key, record) ? n : NULL;
 }
 
-/* The fields of a record stand side by side. */
-static struct omap_node *first_of(struct isync_face *f, struct slice record)
+/* They stand side by side. */
+struct omap_node *isync_field_first(struct isync_face *f, struct slice record)
 {
     struct buf b = { 0 };
     struct omap_node *n = NULL;
@@ -96,11 +96,6 @@ static struct omap_node *first_of(struct isync_face *f, struct slice record)
         n = omap_seek(&f->fields, buf_slice(&b));
     buf_free(&b);
     return n != NULL && is_of(n->key, record) ? n : NULL;
-}
-
-static void set(struct omap_node *n, unsigned on, unsigned off)
-{
-    n->tag = (uint16_t)((n->tag & ~off) | on);
 }
 
 /* ---- records with something to write ---- */
@@ -133,7 +128,7 @@ static void drop_record(struct isync_record *r)
     free(r);
 }
 
-static void want(struct isync_face *f, struct slice path)
+void isync_space_want(struct isync_face *f, struct slice path)
 {
     struct slice name, field;
 
@@ -154,12 +149,14 @@ void isync_space_changed(struct isync_face *f, const struct isync_change *c)
         return; /* it is in the kept state, and comes with the next start */
     if (c->value == NULL) {
         if ((n->tag & ISYNC_NATIVE) == 0)
-            set(n, ISYNC_REMOVE, ISYNC_APPLIED | ISYNC_PENDING | ISYNC_REFUSED);
+            isync_field_set(
+                n, ISYNC_REMOVE, ISYNC_APPLIED | ISYNC_PENDING | ISYNC_REFUSED);
     } else if (!c->is_same || (n->tag & ISYNC_APPLIED) == 0) {
-        set(n, ISYNC_PENDING, ISYNC_APPLIED | ISYNC_REMOVE | ISYNC_REFUSED);
+        isync_field_set(
+            n, ISYNC_PENDING, ISYNC_APPLIED | ISYNC_REMOVE | ISYNC_REFUSED);
     }
     if ((n->tag & (ISYNC_PENDING | ISYNC_REMOVE)) != 0)
-        want(f, c->key);
+        isync_space_want(f, c->key);
 }
 
 /* ---- what is written here is theirs ---- */
@@ -167,7 +164,8 @@ void isync_space_changed(struct isync_face *f, const struct isync_change *c)
 /* It cannot be on both sides. */
 static void refuse(struct isync_face *f, struct omap_node *n, struct slice why)
 {
-    set(n, ISYNC_REFUSED, ISYNC_PENDING | ISYNC_FLYING | ISYNC_REMOVE);
+    isync_field_set(
+        n, ISYNC_REFUSED, ISYNC_PENDING | ISYNC_FLYING | ISYNC_REMOVE);
     f->counts.refused++;
     f->refused_again_us = clock_mono_us() + REFUSED_US;
     (void)snprintf(f->refused_why, sizeof f->refused_why, "%.*s: %.*s",
@@ -187,9 +185,10 @@ static void native_put(struct isync_face *f, struct omap_node *n,
         isync_kept_dirty(f);
     }
     if (rc == SYNCLINE_OK || rc == SYNCLINE_EEXIST)
-        set(n, ISYNC_APPLIED, ISYNC_PENDING | ISYNC_REFUSED | ISYNC_REMOVE);
+        isync_field_set(
+            n, ISYNC_APPLIED, ISYNC_PENDING | ISYNC_REFUSED | ISYNC_REMOVE);
     else if (rc == SYNCLINE_EDENIED)
-        set(n, ISYNC_NATIVE, ISYNC_APPLIED | ISYNC_PENDING);
+        isync_field_set(n, ISYNC_NATIVE, ISYNC_APPLIED | ISYNC_PENDING);
     else if (rc != SYNCLINE_EUNSUPPORTED)
         refuse(f, n,
             SLICE_LIT("it is too large for iSync nodes, or too deep, or no "
@@ -200,7 +199,8 @@ static void native_del(struct isync_face *f, struct omap_node *n)
 {
     int rc = isync_mesh_del(f->mesh, n->key, isync_now());
 
-    set(n, 0, ISYNC_APPLIED | ISYNC_NATIVE | ISYNC_PENDING | ISYNC_REFUSED);
+    isync_field_set(
+        n, 0, ISYNC_APPLIED | ISYNC_NATIVE | ISYNC_PENDING | ISYNC_REFUSED);
     if (rc == SYNCLINE_OK)
         f->counts.told++;
     isync_kept_dirty(f);
@@ -233,8 +233,7 @@ static void take_field(struct isync_face *f, struct slice path,
     if (n == NULL)
         return;
     if (isync_state_is_deleted(s, path)) {
-        if ((n->tag & (ISYNC_REMOVE | ISYNC_FLYING)) == 0)
-            set(n, ISYNC_NATIVE, ISYNC_APPLIED | ISYNC_PENDING);
+        isync_removals_look(f, n, time_us);
         return;
     }
     is_known = isync_state_get(s, path, &reg) == SYNCLINE_OK;
@@ -245,13 +244,13 @@ static void take_field(struct isync_face *f, struct slice path,
         if (theirs == NULL || !json_equal(theirs, value))
             native_put(f, n, value, record, time_us, is_known);
     } else if (theirs != NULL && json_equal(theirs, value)) {
-        set(n, ISYNC_APPLIED, ISYNC_PENDING | ISYNC_REFUSED);
+        isync_field_set(n, ISYNC_APPLIED, ISYNC_PENDING | ISYNC_REFUSED);
         isync_kept_dirty(f);
     } else if (time_us >= isync_stamp_us(&reg.stamp)) {
         native_put(f, n, value, record, time_us, true);
     } else if ((n->tag & (ISYNC_FLYING | ISYNC_REFUSED)) == 0) {
-        set(n, ISYNC_PENDING, 0);
-        want(f, path);
+        isync_field_set(n, ISYNC_PENDING, 0);
+        isync_space_want(f, path);
     }
     arena_free(&a);
 }
@@ -270,14 +269,14 @@ static void miss_fields(
 {
     struct slice name, field;
 
-    for (struct omap_node *n = first_of(f, record); n != NULL;
-         n = next_of(n, record))
+    for (struct omap_node *n = isync_field_first(f, record); n != NULL;
+         n = isync_field_next(n, record))
         if ((n->tag & (ISYNC_APPLIED | ISYNC_NATIVE)) != 0 &&
             isync_path_parts(n->key, &name, &field) &&
             json_get_slice(doc, field) == NULL)
             native_del(f, n);
         else if ((n->tag & ISYNC_REFUSED) != 0 && is_ours_alone(f, n->key))
-            set(n, 0, ISYNC_REFUSED);
+            isync_field_set(n, 0, ISYNC_REFUSED);
 }
 
 static void take_event(struct isync_face *f, const struct json *v)
@@ -297,11 +296,11 @@ static void take_event(struct isync_face *f, const struct json *v)
             }
     miss_fields(f, record, doc);
     /* It is another item now: what it did not take it may take. */
-    for (struct omap_node *n = first_of(f, record); n != NULL && f->is_live;
-         n = next_of(n, record))
+    for (struct omap_node *n = isync_field_first(f, record);
+         n != NULL && f->is_live; n = isync_field_next(n, record))
         if ((n->tag & ISYNC_REFUSED) != 0 && !is_ours_alone(f, n->key)) {
-            set(n, ISYNC_PENDING, ISYNC_REFUSED);
-            want(f, n->key);
+            isync_field_set(n, ISYNC_PENDING, ISYNC_REFUSED);
+            isync_space_want(f, n->key);
         }
     buf_free(&b);
 }
@@ -329,7 +328,7 @@ static void start_anew(struct isync_face *f)
 {
     for (struct omap_node *n = omap_first(&f->fields); n != NULL;
          n = omap_next(n))
-        set(n, 0, ISYNC_APPLIED | ISYNC_NATIVE);
+        isync_field_set(n, 0, ISYNC_APPLIED | ISYNC_NATIVE);
     f->is_live = false;
 }
 
@@ -346,8 +345,8 @@ static void write_lacking(struct isync_face *f)
             : NULL;
 
         if (n != NULL && (n->tag & (ISYNC_APPLIED | ISYNC_FLYING)) == 0) {
-            set(n, ISYNC_PENDING, ISYNC_REFUSED);
-            want(f, n->key);
+            isync_field_set(n, ISYNC_PENDING, ISYNC_REFUSED);
+            isync_space_want(f, n->key);
         }
         buf_clear(&at);
         buf_put_slice(&at, reg.key);
@@ -364,6 +363,7 @@ static void go_live(struct isync_face *f)
     if (f->is_live)
         return;
     f->is_live = true;
+    isync_removals_go_on(f);
     write_lacking(f);
     isync_peers_begin(f);
 }
@@ -483,23 +483,23 @@ static void fields_done(struct isync_record *r, const struct json *v)
     size_t n_flying = 0;
     struct omap_node *last = NULL;
 
-    for (struct omap_node *n = first_of(f, name_of(r)); n != NULL;
-         n = next_of(n, name_of(r))) {
+    for (struct omap_node *n = isync_field_first(f, name_of(r)); n != NULL;
+         n = isync_field_next(n, name_of(r))) {
         const struct json *now;
 
         if ((n->tag & ISYNC_FLYING) == 0)
             continue;
         n_flying++;
         last = n;
-        set(n, 0, ISYNC_FLYING);
+        isync_field_set(n, 0, ISYNC_FLYING);
         (void)isync_path_parts(n->key, &name, &field);
         now = json_get_slice(older, field);
         if (!ok)
-            set(n, ISYNC_PENDING, 0);
+            isync_field_set(n, ISYNC_PENDING, 0);
         else if (now != NULL)
             take_older(f, n, now);
         else if ((n->tag & (ISYNC_PENDING | ISYNC_REMOVE)) == 0)
-            set(n, ISYNC_APPLIED, 0), f->counts.written++;
+            isync_field_set(n, ISYNC_APPLIED, 0), f->counts.written++;
     }
     if (ok)
         isync_kept_dirty(f);
@@ -508,23 +508,6 @@ static void fields_done(struct isync_record *r, const struct json *v)
     else if (refused)
         r->is_single = true;
     else
-        r->again_us = clock_mono_us() + AGAIN_US;
-}
-
-static void removal_done(struct isync_record *r, const struct json *v)
-{
-    struct isync_face *f = r->face;
-    /* ECONFLICT: there is no such item, and nothing to remove. */
-    const bool ok = json_get_bool(v, "ok", false) ||
-        slice_is(json_get_str(v, "code"), "ECONFLICT");
-
-    for (struct omap_node *n = first_of(f, name_of(r)); n != NULL;
-         n = next_of(n, name_of(r)))
-        if ((n->tag & ISYNC_FLYING) != 0) {
-            set(n, ok ? 0 : ISYNC_REMOVE, ISYNC_FLYING);
-            f->counts.removed += ok;
-        }
-    if (!ok)
         r->again_us = clock_mono_us() + AGAIN_US;
 }
 
@@ -539,10 +522,10 @@ static void on_written(void *ctx, struct slice answer, bool more)
     if (json_parse(&v, answer, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK)
         v = NULL;
     r->is_flying = false;
-    if (r->is_removing)
-        removal_done(r, v);
-    else
+    if (!r->is_removing)
         fields_done(r, v);
+    else if (!isync_removals_done(f, name_of(r), v))
+        r->again_us = clock_mono_us() + AGAIN_US;
     arena_free(&a);
     isync_face_arm(f);
 }
@@ -558,7 +541,7 @@ static bool put_field(struct isync_face *f, struct buf *b, struct omap_node *n,
 
     if (isync_state_get(isync_mesh_state(f->mesh), n->key, &reg) !=
         SYNCLINE_OK) {
-        set(n, 0, ISYNC_PENDING);
+        isync_field_set(n, 0, ISYNC_PENDING);
         return false;
     }
     if (json_parse(&v, reg.value, JSON_STRICT, &a, &why) != SYNCLINE_OK) {
@@ -594,41 +577,16 @@ static size_t put_fields(struct isync_record *r, struct buf *b)
     buf_put_str(b, ",\"key\":");
     json_print_string(b, name_of(r), false);
     buf_put_str(b, ",\"fields\":[");
-    for (struct omap_node *n = first_of(f, name_of(r));
+    for (struct omap_node *n = isync_field_first(f, name_of(r));
          n != NULL && count < most && b->len < BYTES_AT_ONCE;
-         n = next_of(n, name_of(r)))
+         n = isync_field_next(n, name_of(r)))
         if ((n->tag & (ISYNC_PENDING | ISYNC_FLYING)) == ISYNC_PENDING &&
             isync_path_parts(n->key, &name, &field) &&
             put_field(f, b, n, field, count > 0)) {
-            set(n, ISYNC_FLYING, ISYNC_PENDING);
+            isync_field_set(n, ISYNC_FLYING, ISYNC_PENDING);
             count++;
         }
     buf_put_str(b, "]}");
-    return count;
-}
-
-static size_t put_removals(struct isync_record *r, struct buf *b)
-{
-    struct isync_face *f = r->face;
-    struct slice name, field;
-    size_t count = 0;
-
-    buf_put_str(b, "{\"op\":\"patch\",\"space\":");
-    json_print_string(b, slice_str(f->space), false);
-    buf_put_str(b, ",\"key\":");
-    json_print_string(b, name_of(r), false);
-    buf_put_str(b, ",\"patch\":{");
-    for (struct omap_node *n = first_of(f, name_of(r)); n != NULL;
-         n = next_of(n, name_of(r)))
-        if ((n->tag & (ISYNC_REMOVE | ISYNC_FLYING)) == ISYNC_REMOVE &&
-            isync_path_parts(n->key, &name, &field)) {
-            buf_put_str(b, count++ > 0 ? "," : "");
-            json_print_string(b, field, false);
-            buf_put_str(b, ":null");
-            set(n, ISYNC_FLYING, ISYNC_REMOVE);
-        }
-    /* Where there is no such item, there is nothing to remove. */
-    buf_put_str(b, "},\"if_context\":\"*\"}");
     return count;
 }
 
@@ -637,7 +595,7 @@ static bool write_record(struct isync_record *r)
 {
     struct isync_face *f = r->face;
     struct buf b = { 0 };
-    size_t count = put_removals(r, &b);
+    size_t count = isync_removals_put(f, name_of(r), &b);
     bool asked = true;
 
     r->is_removing = count > 0;
