@@ -1,9 +1,10 @@
 /* deflate_fuzz.c - a byte for a window, a piece of offers, then a message as a
- * frame carries it.
+ * frame of a WebSocket, or of LAN sync, carries it.
  *
  * Holds the laws: what is accepted of offers a client that made them takes for
  * an answer; what is inflated is bounded, and comes back when it is deflated
  * and inflated again. */
+#include "faces/deflate.h"
 #include "faces/http/ws_deflate.h"
 #include "fuzz/fuzz.h"
 
@@ -28,25 +29,33 @@ static void offer(struct slice offers)
     buf_free(&b);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void there_and_back(
+    struct slice in, enum deflate_form form, uint8_t bits)
 {
-    struct pieces p = pieces_of(data, size);
-    const uint8_t bits = (uint8_t)(9 + take_below(&p, 7));
     struct buf plain = { 0 }, frame = { 0 }, again = { 0 };
-    int rc;
+    int rc = inflate_put(&plain, in, form, MOST);
 
-    offer(take_piece(&p));
-    rc = ws_inflate(&plain, p.in, MOST);
-    ENSURE(plain.len <= ws_inflate_most(p.in.len, MOST) + 1);
+    ENSURE(plain.len <= inflate_most(in.len, MOST) + 1);
     if (rc == SYNCLINE_OK) {
-        ENSURE(ws_deflate(&frame, buf_slice(&plain), bits) == SYNCLINE_OK);
-        rc = ws_inflate(&again, buf_slice(&frame), plain.len);
+        ENSURE(deflate_put(&frame, buf_slice(&plain), form, DEFLATE_FAST,
+                   bits) == SYNCLINE_OK);
+        rc = inflate_put(&again, buf_slice(&frame), form, plain.len);
         ENSURE(rc == SYNCLINE_OK
                 ? slice_eq(buf_slice(&plain), buf_slice(&again))
-                : plain.len > ws_inflate_most(frame.len, plain.len));
+                : plain.len > inflate_most(frame.len, plain.len));
     }
     buf_free(&plain);
     buf_free(&frame);
     buf_free(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct pieces p = pieces_of(data, size);
+    const uint8_t bits = (uint8_t)(DEFLATE_BITS_MIN + take_below(&p, 7));
+
+    offer(take_piece(&p));
+    there_and_back(p.in, DEFLATE_PIECE, bits);
+    there_and_back(p.in, DEFLATE_WHOLE, bits);
     return 0;
 }

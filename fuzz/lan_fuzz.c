@@ -1,13 +1,15 @@
-/* lan_fuzz.c - a byte that says which end of a LAN-sync link we are, then
- * steps: a byte says which, then mostly a piece follows: bytes of the wire, the
- * JSON of a frame, the payload of a message that counts, an event of the space,
- * or time passes.
+/* lan_fuzz.c - a byte that says which end of a LAN-sync link we are, and
+ * whether both have offered to compress, then steps: a byte says which, then
+ * mostly a piece follows: bytes of the wire, the JSON of a frame, the payload
+ * of a message that counts, an event of the space, time passes, or a body that
+ * is compressed.
  *
  * Holds the laws: all that is sent is frames that count; nothing is heard of
  * who was not let in, and nothing twice; a heartbeat that asks for nothing is
  * not answered; what is told to a node is items that read as what they were. */
 #include "faces/lansync/exchange.h"
 
+#include "faces/deflate.h"
 #include "fuzz/fuzz.h"
 
 #define SEC UINT64_C(1000000)
@@ -20,6 +22,7 @@ struct side {
     uint64_t now_us, drawn;
     bool is_server, is_open, is_closed, is_pulse;
     bool is_torn; /* a frame may have begun */
+    bool deflates;
     uint64_t tokens[64], tokens_n, watch;
 };
 
@@ -57,22 +60,39 @@ static void check_items(const struct lan_message *m, struct arena *a)
     }
 }
 
+/* What a frame says; made is of use only for what was compressed. */
+static struct slice body_of(
+    const struct side *s, struct slice frame, struct buf *made)
+{
+    struct slice body = slice_from(frame, LAN_FRAME_HEAD);
+
+    if (body.ptr[0] != 0x78)
+        return body;
+    ENSURE(s->deflates && s->is_open);
+    ENSURE(
+        inflate_put(made, body, DEFLATE_WHOLE, LAN_MESSAGE_MAX) == SYNCLINE_OK);
+    ENSURE(made->len > body.len && made->len >= 1024);
+    return buf_slice(made);
+}
+
 static void on_send(void *ctx, struct slice bytes)
 {
     struct side *s = ctx;
     enum lan_dialect d = lan_link_dialect(s->link);
+    struct buf made = { 0 };
     struct arena a = { 0 };
     struct lan_message m;
 
     ENSURE(!s->is_closed && !s->is_pulse);
     ENSURE(bytes.len > LAN_FRAME_HEAD &&
         lan_frame_len(bytes.ptr) == bytes.len - LAN_FRAME_HEAD);
-    ENSURE(lan_message_read(&m, slice_from(bytes, LAN_FRAME_HEAD), &a, NULL) ==
+    ENSURE(lan_message_read(&m, body_of(s, bytes, &made), &a, NULL) ==
         SYNCLINE_OK);
     ENSURE(lan_protocol_check(s->theirs, &m, true, s->now_us, &d, NULL) ==
         SYNCLINE_OK);
     check_items(&m, &a);
     arena_free(&a);
+    buf_free(&made);
 }
 
 static void on_close(void *ctx, const char *why)
@@ -156,7 +176,7 @@ static void on_keep(
         strlen(asked) < LAN_CURSOR_MAX);
 }
 
-static void side_open(struct side *s, bool is_server)
+static void side_open(struct side *s, bool is_server, bool deflates)
 {
     const struct lan_exchange_port port = { .ctx = s,
         .watch = on_watch,
@@ -183,12 +203,15 @@ static void side_open(struct side *s, bool is_server)
     struct lan_link_options with = opt;
 
     *s = (struct side){ .now_us = UINT64_C(1795176000) * SEC,
-        .is_server = is_server };
+        .is_server = is_server,
+        .deflates = deflates };
     s->ours = protocol(s, "us");
     s->theirs = protocol(s, "them");
     with.protocol = s->ours;
     ENSURE(lan_exchange_new(&s->x, &port, "us") == SYNCLINE_OK);
     ENSURE(lan_link_new(&s->link, &with, s->now_us) == SYNCLINE_OK);
+    if (deflates)
+        lan_link_deflate(s->link);
     lan_link_begin(s->link, s->now_us);
 }
 
@@ -238,6 +261,24 @@ static void feed_signed(struct side *s, struct pieces *p)
     arena_free(&a);
 }
 
+/* A few bytes may be changed, or lacking. */
+static void feed_packed(struct side *s, struct pieces *p)
+{
+    struct slice text = take_piece(p);
+    struct buf b = { 0 };
+    size_t at, less;
+
+    ENSURE(deflate_put(&b, text, DEFLATE_WHOLE, DEFLATE_FAST,
+               DEFLATE_BITS_MAX) == SYNCLINE_OK);
+    at = take_u8(p);
+    less = take_below(p, 8);
+    if (at > 0 && at < b.len)
+        b.ptr[at] = take_u8(p);
+    if (b.len - less < 65536)
+        feed_frame(s, SLICE(b.ptr, b.len - less));
+    buf_free(&b);
+}
+
 static void tell_event(struct side *s, struct slice text)
 {
     struct arena a = { 0 };
@@ -253,7 +294,7 @@ static void tell_event(struct side *s, struct slice text)
 
 static void step(struct side *s, struct pieces *p)
 {
-    switch (take_below(p, 6)) {
+    switch (take_below(p, s->deflates ? 7 : 6)) {
     case 0:
         s->is_torn = true;
         lan_link_feed(s->link, take_piece(p), s->now_us);
@@ -273,6 +314,9 @@ static void step(struct side *s, struct pieces *p)
                 take_below(p, 2) == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL, "why",
                 s->now_us);
         break;
+    case 6:
+        feed_packed(s, p);
+        break;
     default:
         s->now_us += take_u8(p) * SEC;
         lan_link_tick(s->link, s->now_us);
@@ -285,8 +329,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pieces p = pieces_of(data, size);
     struct side s;
+    unsigned how;
 
-    side_open(&s, take_below(&p, 2) == 0);
+    how = (unsigned)take_below(&p, 4);
+    side_open(&s, how % 2 == 0, how >= 2);
     while (take_more(&p) && !s.is_closed)
         step(&s, &p);
     side_close(&s);

@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 import uuid
+import zlib
 
 GROUP = "239.255.43.21"
 MEMBERS = ("message_type", "payload", "message_id", "timestamp", "nonce",
@@ -90,7 +91,7 @@ def frame(message):
 
 async def read_frame(reader):
     head = await reader.readexactly(4)
-    return json.loads(await reader.readexactly(struct.unpack("!I", head)[0]))
+    return await reader.readexactly(struct.unpack("!I", head)[0])
 
 
 class Items:
@@ -146,10 +147,26 @@ class Link:
     def __init__(self, node, reader, writer, is_server):
         self.node, self.reader, self.writer = node, reader, writer
         self.is_server, self.waiting, self.is_in = is_server, {}, False
-        self.told = {}
+        self.told, self.deflates = {}, False
 
     def send(self, message):
-        self.writer.write(frame(message))
+        body = json.dumps(message).encode()
+        if self.deflates and len(body) >= 1024:
+            body = zlib.compress(body)
+        self.writer.write(frame(body))
+
+    def read(self, body):
+        """Nobody but who has offered it is sent what is compressed."""
+        if self.deflates and body[:1] == b"x":
+            self.node.packed += 1
+            body = zlib.decompress(body)
+        return json.loads(body)
+
+    def offered(self, payload):
+        offer = payload.get("syncline") or {}
+        self.node.offers.append(offer)
+        if self.node.deflates and offer.get("deflate"):
+            self.deflates = True
 
     def say(self, kind, payload, **more):
         message = self.node.handler.make(kind, payload, **more)
@@ -170,7 +187,10 @@ class Link:
             self.waiting.pop(rid, None)
 
     async def come_in(self, token):
-        answer = await self.ask("AUTH_REQUEST", {"token": token})
+        payload = {"token": token}
+        if self.node.deflates:
+            payload["syncline"] = {"deflate": True}
+        answer = await self.ask("AUTH_REQUEST", payload)
         self.is_in = answer["message_type"] == "AUTH_RESPONSE" and \
             answer["payload"].get("success", False)
         return answer["payload"]
@@ -178,7 +198,7 @@ class Link:
     async def run(self):
         try:
             while True:
-                self.hear(await read_frame(self.reader))
+                self.hear(self.read(await read_frame(self.reader)))
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         finally:
@@ -209,6 +229,8 @@ class Link:
             future = self.waiting.get(payload.get(name))
             if future and kind in ("AUTH_RESPONSE", "SYNC_RESPONSE",
                                    "SYNC_ACK", "ERROR"):
+                if kind == "AUTH_RESPONSE":
+                    self.offered(payload)  # what comes next may be packed
                 if not future.done():
                     future.set_result(message)
                 return
@@ -239,12 +261,16 @@ class Link:
                                "request_id": payload.get("request_id")})
             return
         answer = {"success": good, "request_id": payload.get("request_id")}
-        if self.node.challenges:
-            answer["syncline"] = {"challenge": True}
+        offer = {name: True for name, on in (
+            ("challenge", self.node.challenges),
+            ("deflate", self.node.deflates)) if on}
+        if offer:
+            answer["syncline"] = offer
         if not good:
             answer["error"] = "Invalid credentials"
         self.say("AUTH_RESPONSE", answer)
         if good:
+            self.offered(payload)
             asyncio.ensure_future(self.push_all())
 
     def on_sync_data(self, payload):
@@ -281,10 +307,11 @@ class Link:
 
 class Node:
     def __init__(self, node_id, secret, dialect, answers=True, echoes=True,
-                 fails=False, token=None, challenges=False):
+                 fails=False, token=None, challenges=False, deflates=False):
         self.handler = Handler(node_id, secret, dialect)
         self.secret, self.answers, self.echoes = secret, answers, echoes
         self.fails, self.challenges = fails, challenges
+        self.deflates, self.packed, self.offers = deflates, 0, []
         self.asked = []  # by what those who came in did so
         self.token = token or secret  # what a server wants to hear
         self.items, self.links, self.server = Items(node_id), set(), None
@@ -398,6 +425,9 @@ class Node:
 
     async def do_forget(self):
         self.challenges = False
+
+    async def do_packed(self):
+        return [self.packed, self.offers]
 
     async def do_asked(self):
         return self.asked

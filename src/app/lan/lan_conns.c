@@ -219,6 +219,7 @@ static int conn_new(struct lan_conn **out, struct lan_face *f,
         .guest_pace = { GUEST_MESSAGES, 2 * GUEST_MESSAGES },
         .pace = { f->opt.rate, 4 * f->opt.rate },
         .session_us = SESSION_US,
+        .deflated = &f->deflated,
         .events = { .ctx = c,
             .send = on_send,
             .close = on_link_close,
@@ -483,8 +484,11 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
         buf_printf(b, ",\"address\":\"%s\",\"called\":%s,\"dialect\":%s", at,
             c->peer != NULL ? "true" : "false",
             dialect_name(lan_link_dialect(c->link)));
-        buf_printf(b, ",\"syncline\":%s,\"tls\":%s,\"fingerprint\":\"%s\"}",
+        buf_printf(b,
+            ",\"syncline\":%s,\"compressed\":%s,\"tls\":%s,"
+            "\"fingerprint\":\"%s\"}",
             c->is_syncline ? "true" : "false",
+            lan_link_deflates(c->link) ? "true" : "false",
             lan_wire_is_secure(c->wire) ? "true" : "false",
             lan_wire_print(c->wire));
     }

@@ -87,6 +87,13 @@ static void put_status(const struct lan_face *f, struct buf *b)
         (unsigned long long)f->counts.refused_room,
         (unsigned long long)f->counts.refused_tls,
         (unsigned long long)f->counts.failures);
+    buf_printf(b,
+        ",\"compressed\":{\"sent\":%llu,\"sent_as\":%llu,"
+        "\"heard\":%llu,\"heard_as\":%llu}",
+        (unsigned long long)f->deflated.sent,
+        (unsigned long long)f->deflated.sent_as,
+        (unsigned long long)f->deflated.heard,
+        (unsigned long long)f->deflated.heard_as);
     buf_put_str(b, ",\"lacking\":[");
     lan_kept_put_lacks(f, b);
     buf_put_u8(b, ']');

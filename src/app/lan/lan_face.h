@@ -50,6 +50,7 @@ struct lan_face_options {
     uint64_t heartbeat_us, heartbeat_wait_us, idle_us;
     unsigned misses_max; /* heartbeats */
     uint64_t rate;       /* messages a second of a node; 0: any number */
+    bool compress;       /* to and from nodes that offer it, too */
 };
 
 NODISCARD int lan_face_new(

@@ -59,6 +59,7 @@ struct lan_face {
     struct lan_kept *kept;
     bool kept_changed, kept_lacks; /* kept_lacks: some node may lack some */
     uint64_t kept_due_us;
+    struct lan_deflated deflated;
     struct {
         uint64_t refused_network, refused_room, refused_tls, failures;
     } counts;

@@ -59,6 +59,8 @@ void lan_kin_offer(
             add_hex(offer, "beacon", buf_slice(&beacon), a);
     }
     json_add(offer, SLICE_LIT("challenge"), json_new_bool(a, true));
+    if (f->opt.compress)
+        json_add(offer, SLICE_LIT("deflate"), json_new_bool(a, true));
     json_add(payload, SLICE_LIT(OFFER), offer);
     buf_free(&claim);
     buf_free(&beacon);
@@ -87,6 +89,9 @@ void lan_kin_offered(void *ctx, struct slice id, const struct lan_message *m)
     c->is_syncline = offer != NULL && offer->type == JSON_OBJECT;
     if (c->peer != NULL && json_get_bool(offer, "challenge", false))
         c->peer->can_challenge = true;
+    /* Once it can, it can: it may ask to come in again. */
+    if (c->face->opt.compress && json_get_bool(offer, "deflate", false))
+        lan_link_deflate(c->link);
     if (!c->is_syncline ||
         hex_decode(tag, sizeof tag, json_get_str(offer, "kin")) != SYNCLINE_OK)
         return;

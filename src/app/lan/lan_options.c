@@ -205,6 +205,7 @@ int lan_options_face(struct lan_face **out, const struct options *o,
         .misses_max = (unsigned)options_int(o, "lansync.heartbeat_misses"),
         .idle_us = options_us(o, "lansync.idle"),
         .rate = (uint64_t)options_int(o, "lansync.rate"),
+        .compress = options_bool(o, "lansync.compress"),
         .request_us = options_us(o, "lansync.timeout"),
         .dial_max_us = options_us(o, "lansync.dial_max") };
     int rc;

@@ -1,7 +1,5 @@
 #include "faces/http/ws.h"
 
-#include "base/plant.h"
-
 #include <stdlib.h>
 
 #include <wslay/wslay.h>
@@ -9,6 +7,7 @@
 #include "base/plant.h"
 #include "base/text.h"
 #include "crypto/sha1.h"
+#include "faces/deflate.h"
 
 struct ws {
     struct ws_events events;
@@ -292,7 +291,7 @@ static int send_deflated(struct ws *w, bool text, struct slice message)
     if (rc != SYNCLINE_OK)
         w->failed = rc;
     else if (b.len < message.len &&
-        message.len <= ws_inflate_most(b.len, message.len))
+        message.len <= inflate_most(b.len, message.len))
         rc = flush(w, wslay_event_queue_msg_ex(w->wslay, &m, WSLAY_RSV1_BIT));
     else
         rc = send_plain(w, text, message);

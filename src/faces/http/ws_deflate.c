@@ -2,9 +2,7 @@
 
 #include <strings.h>
 
-#include <zlib.h>
-
-#include "base/plant.h"
+#include "faces/deflate.h"
 
 #define STANDARD "permessage-deflate"
 #define OWN "x-syncline-deflate"
@@ -12,11 +10,6 @@
 #define NO_CLIENT_CONTEXT "client_no_context_takeover"
 #define SERVER_BITS "server_max_window_bits"
 #define CLIENT_BITS "client_max_window_bits"
-#define BITS_MIN 9 /* zlib has no raw window of 8 */
-#define BITS_MAX 15
-#define BETWEEN_BLOCKS 128 /* as zlib says it */
-#define CHUNK ((size_t)64 << 10)
-#define TAIL SLICE_LIT("\0\0\xff\xff") /* of each message; it is left out */
 
 /* ---- who offers what ---- */
 
@@ -112,10 +105,10 @@ struct ws_deflate ws_deflate_choose(struct slice offers)
         const bool good = read_extension(&e, next(&offers, ','));
 
         if (good && e.is_own)
-            return (struct ws_deflate){ WS_OFFER_OWN, BITS_MAX };
-        if (good && (e.server_bits == 0 || e.server_bits >= BITS_MIN))
+            return (struct ws_deflate){ WS_OFFER_OWN, DEFLATE_BITS_MAX };
+        if (good && (e.server_bits == 0 || e.server_bits >= DEFLATE_BITS_MIN))
             return (struct ws_deflate){ WS_OFFER_ALL,
-                e.server_bits == 0 ? BITS_MAX : e.server_bits };
+                e.server_bits == 0 ? DEFLATE_BITS_MAX : e.server_bits };
     }
     return (struct ws_deflate){ .name = WS_OFFER_NONE };
 }
@@ -126,7 +119,7 @@ void ws_deflate_put_answer(struct buf *b, const struct ws_deflate *d)
         d->name == WS_OFFER_OWN ? OWN
                                 : STANDARD "; " NO_SERVER_CONTEXT
                                            "; " NO_CLIENT_CONTEXT);
-    if (d->window_bits < BITS_MAX)
+    if (d->window_bits < DEFLATE_BITS_MAX)
         buf_printf(b, "; " SERVER_BITS "=%u", (unsigned)d->window_bits);
 }
 
@@ -147,111 +140,19 @@ int ws_deflate_agree(
         e.has_client_bits ||
         (e.is_standard && (offer != WS_OFFER_ALL || !e.no_server_context)))
         return SYNCLINE_EMALFORMED;
-    *out =
-        (struct ws_deflate){ e.is_own ? WS_OFFER_OWN : WS_OFFER_ALL, BITS_MAX };
+    *out = (struct ws_deflate){ e.is_own ? WS_OFFER_OWN : WS_OFFER_ALL,
+        DEFLATE_BITS_MAX };
     return SYNCLINE_OK;
 }
 
 /* ---- the bytes ---- */
 
-/* zlib counts in 32 bits; no message is as long. */
-static void give(z_stream *z, struct slice in)
-{
-    ENSURE(in.len <= UINT32_MAX);
-    z->next_in = (Bytef *)(uintptr_t)in.ptr;
-    z->avail_in = (uInt)in.len;
-}
-
 int ws_deflate(struct buf *out, struct slice message, uint8_t window_bits)
 {
-    z_stream z = { .next_in = NULL };
-    const size_t had = out->len;
-    uint8_t *to;
-    size_t room;
-
-    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -window_bits, 8,
-            Z_DEFAULT_STRATEGY) != Z_OK)
-        return SYNCLINE_ENOMEM;
-    /* The bound is that of an end; a flush may take a few bytes more. */
-    room = deflateBound(&z, (uLong)message.len) + 16;
-    to = buf_reserve(out, room);
-    if (to != NULL) {
-        give(&z, message);
-        z.next_out = to;
-        z.avail_out = (uInt)room;
-        ENSURE(deflate(&z, Z_SYNC_FLUSH) == Z_OK && z.avail_in == 0 &&
-            z.avail_out > 0);
-        out->len = had + room - z.avail_out - TAIL.len;
-    }
-    (void)deflateEnd(&z);
-    return buf_status(out);
-}
-
-/* One turn of zlib; more says whether there is more to come. */
-static int inflate_some(z_stream *z, struct buf *out, size_t most, bool *more)
-{
-    const size_t room = most < CHUNK ? most : CHUNK;
-    uint8_t *to = buf_reserve(out, room + 1);
-    int rc;
-
-    if (to == NULL)
-        return buf_status(out);
-    z->next_out = to;
-    z->avail_out = (uInt)room + 1; /* the one shows that it is too much */
-    rc = inflate(z, Z_SYNC_FLUSH);
-    out->len += room + 1 - z->avail_out;
-    if (rc == Z_MEM_ERROR)
-        return SYNCLINE_ENOMEM;
-    if (rc != Z_OK && rc != Z_BUF_ERROR && rc != Z_STREAM_END)
-        return SYNCLINE_EMALFORMED;
-    if (rc == Z_STREAM_END && inflateReset(z) != Z_OK)
-        return SYNCLINE_EMALFORMED;
-    *more = z->avail_out == 0 || (rc == Z_STREAM_END && z->avail_in > 0);
-    return SYNCLINE_OK;
-}
-
-static int inflate_all(
-    z_stream *z, struct buf *out, struct slice in, size_t max)
-{
-    const size_t had = out->len;
-    bool more = true;
-
-    give(z, in);
-    while (more) {
-        int rc = inflate_some(z, out, max - (out->len - had), &more);
-
-        if (rc != SYNCLINE_OK)
-            return rc;
-        if (out->len - had > max)
-            return SYNCLINE_ELIMIT;
-    }
-    return SYNCLINE_OK;
-}
-
-size_t ws_inflate_most(size_t len, size_t max)
-{
-    const size_t most = len < max / WS_INFLATE_RATIO
-        ? len * WS_INFLATE_RATIO + WS_INFLATE_FREE
-        : max;
-
-    return most < max ? most : max;
+    return deflate_put(out, message, DEFLATE_PIECE, DEFLATE_SMALL, window_bits);
 }
 
 int ws_inflate(struct buf *out, struct slice in, size_t max)
 {
-    z_stream z = { .next_in = NULL };
-    const size_t had = out->len;
-    int rc;
-
-    if (!PLANTED(R31_INFLATED))
-        max = ws_inflate_most(in.len, max);
-    if (inflateInit2(&z, -BITS_MAX) != Z_OK)
-        return SYNCLINE_ENOMEM;
-    rc = inflate_all(&z, out, in, max);
-    if (rc == SYNCLINE_OK)
-        rc = inflate_all(&z, out, TAIL, max - (out->len - had));
-    if (rc == SYNCLINE_OK && (z.data_type & BETWEEN_BLOCKS) == 0)
-        rc = SYNCLINE_EMALFORMED;
-    (void)inflateEnd(&z);
-    return rc;
+    return inflate_put(out, in, DEFLATE_PIECE, max);
 }

@@ -2,8 +2,7 @@
  * what, and the bytes of one message. Each is compressed by itself, so that
  * neither end keeps anything of those before.
  *
- * Pure. Law: what is inflated is at most max bytes, and at most
- * WS_INFLATE_FREE and WS_INFLATE_RATIO times what came. */
+ * Pure. The bytes, and the law of what is inflated: faces/deflate.h. */
 #ifndef SYNCLINE_FACES_WS_DEFLATE_H
 #define SYNCLINE_FACES_WS_DEFLATE_H
 
@@ -11,10 +10,6 @@
 
 /* What is shorter is sent as it is. */
 #define WS_DEFLATE_MIN 4096
-
-/* Nothing is sent that would be refused. */
-#define WS_INFLATE_FREE ((size_t)64 << 10)
-#define WS_INFLATE_RATIO 100
 
 /* A server that would take the name of the standard from anybody may have to
  * be called without being asked that. So a client has another name for the
@@ -46,8 +41,6 @@ NODISCARD int ws_deflate_agree(
 /* Appends a message as its frame carries it. */
 NODISCARD int ws_deflate(
     struct buf *out, struct slice message, uint8_t window_bits);
-/* What may come of so much. */
-size_t ws_inflate_most(size_t len, size_t max);
 /* And back. ELIMIT: it is more than it may be. EMALFORMED: it is nothing. */
 NODISCARD int ws_inflate(struct buf *out, struct slice in, size_t max);
 

@@ -37,6 +37,7 @@ void link_close(struct lan_link *l, const char *why)
 int lan_link_send(
     struct lan_link *l, const struct lan_draft *draft, uint64_t now_us)
 {
+    struct buf packed = { 0 };
     int rc;
 
     if (l->state == LAN_OVER)
@@ -46,7 +47,9 @@ int lan_link_send(
     if (rc == SYNCLINE_OK && l->out.len > l->opt.message_max + LAN_FRAME_HEAD)
         rc = SYNCLINE_ELIMIT;
     if (rc == SYNCLINE_OK)
-        l->opt.events.send(l->opt.events.ctx, buf_slice(&l->out));
+        l->opt.events.send(
+            l->opt.events.ctx, link_pack(l, buf_slice(&l->out), &packed));
+    buf_free(&packed);
     return rc;
 }
 
@@ -314,6 +317,23 @@ static void count(struct lan_link *l, size_t len, uint64_t now_us)
         l->opt.events.hold(l->opt.events.ctx, true);
 }
 
+/* What counts is what it says, however short it came. */
+static void take_body(struct lan_link *l, struct slice body, uint64_t now_us)
+{
+    struct buf made = { 0 };
+    const char *why;
+
+    arena_reset(&l->arena);
+    why = link_unpack(l, &body, &made);
+    if (why != NULL) {
+        link_close(l, why);
+    } else {
+        take(l, body, now_us);
+        count(l, body.len, now_us);
+    }
+    buf_free(&made);
+}
+
 /* How much of the input was one; 0: it is not whole yet. */
 static size_t take_frame(struct lan_link *l, struct slice in, uint64_t now_us)
 {
@@ -328,9 +348,7 @@ static size_t take_frame(struct lan_link *l, struct slice in, uint64_t now_us)
     }
     if (in.len - LAN_FRAME_HEAD < len)
         return 0;
-    arena_reset(&l->arena);
-    take(l, SLICE(in.ptr + LAN_FRAME_HEAD, len), now_us);
-    count(l, len, now_us);
+    take_body(l, SLICE(in.ptr + LAN_FRAME_HEAD, len), now_us);
     return LAN_FRAME_HEAD + len;
 }
 

@@ -12,7 +12,8 @@
  * each signature of his tells, an ERROR's too. A
  * heartbeat that asks for nothing is never answered: nodes of the first
  * generation answer each, for ever. After `close` nothing more is called. No
- * event may free the link. */
+ * event may free the link. Nothing is compressed that goes to who has not
+ * offered it, nor before OPEN (link_deflate.c). */
 #ifndef SYNCLINE_FACES_LANSYNC_LINK_H
 #define SYNCLINE_FACES_LANSYNC_LINK_H
 
@@ -74,6 +75,11 @@ enum lan_auth {
     LAN_BY_PROOF    /* proves the key; between nodes that both can */
 };
 
+/* Bytes of messages that were compressed, and of what has stood for them. */
+struct lan_deflated {
+    uint64_t sent, sent_as, heard, heard_as;
+};
+
 struct lan_link_options {
     struct lan_protocol *protocol; /* borrowed, outlives the link */
     struct lan_link_events events;
@@ -96,6 +102,7 @@ struct lan_link_options {
     struct pace_rule guest_pace, pace;
     uint64_t silence_us; /* server: who says nothing so long goes; 0: stays */
     uint64_t session_us; /* how long session tokens count; 0: none are given */
+    struct lan_deflated *deflated; /* is counted up; NULL: nothing is */
 };
 
 NODISCARD int lan_link_new(
@@ -118,6 +125,9 @@ NODISCARD int lan_link_send(
  * long, 0: request_us. ELIMIT: too many wait. */
 NODISCARD int lan_link_request(struct lan_link *l,
     const struct lan_draft *draft, uint64_t now_us, uint64_t *request);
+/* Both ends have offered it: from OPEN on either may compress, for good. */
+void lan_link_deflate(struct lan_link *l);
+bool lan_link_deflates(const struct lan_link *l);
 /* Answers m by a message of that type: its request_id, and sync_id, are added
  * to the payload, whose members are the caller's to lend. */
 NODISCARD int lan_link_reply(struct lan_link *l, const struct lan_message *m,

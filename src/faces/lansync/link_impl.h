@@ -1,5 +1,6 @@
-/* link_impl.h - what link.c (frames, rules), link_auth.c (who may come in) and
- * link_wait.c (answers, heartbeats) share. */
+/* link_impl.h - what link.c (frames, rules), link_auth.c (who may come in),
+ * link_wait.c (answers, heartbeats) and link_deflate.c (what is compressed)
+ * share. */
 #ifndef SYNCLINE_FACES_LANSYNC_LINK_IMPL_H
 #define SYNCLINE_FACES_LANSYNC_LINK_IMPL_H
 
@@ -26,6 +27,7 @@ struct lan_link {
     uint64_t heard_us;
     struct pace said;
     uint64_t held_us; /* until then nothing is taken; 0: it is */
+    bool deflates;    /* both ends have offered it */
 
     /* link_auth.c */
     char *token;
@@ -83,5 +85,15 @@ void wait_tick(struct lan_link *l, uint64_t now_us);
 uint64_t wait_deadline(const struct lan_link *l);
 void heartbeat_came(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us);
+
+/* ---- link_deflate.c ---- */
+
+/* The frame, or a shorter one that stands for it, in packed. */
+struct slice link_pack(
+    struct lan_link *l, struct slice frame, struct buf *packed);
+/* *text, as it has come, becomes what it says, in made. Why it cannot be read,
+ * or NULL. */
+NODISCARD const char *link_unpack(
+    struct lan_link *l, struct slice *text, struct buf *made);
 
 #endif
