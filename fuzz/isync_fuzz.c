@@ -133,7 +133,8 @@ static void event(struct side *s, struct pieces *p)
 
     if (arg != NULL)
         json_append(args, arg);
-    isync_mesh_event(s->mesh, link, slice_str(name), args, now(s));
+    if (isync_mesh_hears(s->mesh, link, 1 + take_u8(p), now(s)))
+        isync_mesh_event(s->mesh, link, slice_str(name), args, now(s));
     arena_free(&a);
 }
 

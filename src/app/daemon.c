@@ -234,7 +234,7 @@ static void reload(struct daemon *d)
     apply(d);
     log_line(&d->log, LOG_LEVEL_INFO, "options",
         "configuration read again: log.*, limits.*, history.*, retention, "
-        "collect.interval, clock.bound and isync.max_peers are in force now, "
+        "collect.interval, clock.bound and most of isync.* are in force now, "
         "other options after a restart");
 }
 

@@ -32,9 +32,10 @@ int faces_start(struct faces *f, struct engine *e, struct errmsg *why)
 
 void faces_tune(struct faces *f, const struct options *o)
 {
-    const struct isync_tuning isync = isync_options_tuning(o);
+    struct isync_tuned isync;
 
-    isync_face_tune(f->isync, &isync);
+    isync_options_tuned(&isync, o);
+    isync_face_tune(f->isync, &isync.tuning);
 }
 
 bool faces_answer(struct faces *f, const struct json *request,

@@ -304,6 +304,13 @@ class Node:
         if what == "links":
             return sorted(list(self.peers.values()) +
                           list(self.servers.values()))
+        if what == "token":
+            self.token = args["token"]
+            return True
+        if what == "say":
+            for sid in list(self.peers):
+                await self.sio.emit("sync_data", args["packet"], to=sid)
+            return len(self.peers)
         if what == "held":
             return self.held
         if what == "heard":

@@ -53,6 +53,74 @@ TEST(who_was_told_just_now_is_not_told_because_another_asks)
     world_free(&w);
 }
 
+/* Ten messages of a megabyte a second are what a Syncline says; three times as
+ * much is too much, and is not even parsed. */
+TEST(what_a_link_says_is_bounded_in_bytes_too)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", "t", false);
+    uint64_t x = world_link(&w, -1, a);
+    struct isync_time now = world_now(&w);
+    size_t heard = 0;
+
+    for (int i = 0; i < 200; i++, now.mono_us += 100 * MS)
+        CHECK(isync_mesh_hears(w.nodes[a].mesh, x, 1000000, now));
+    CHECK_UINT(w.nodes[a].violations, 0);
+    for (int i = 0; i < 600; i++, now.mono_us += 34 * MS)
+        heard += isync_mesh_hears(w.nodes[a].mesh, x, 1000000, now);
+    CHECK(heard > 200 && heard < 300);
+    CHECK_UINT(isync_mesh_counts(w.nodes[a].mesh)->dropped, 600 - heard);
+    CHECK(w.nodes[a].violations > 0);
+    now.mono_us += 10 * SEC;
+    CHECK(isync_mesh_hears(w.nodes[a].mesh, x, 1000000, now));
+    world_cut(&w, x);
+    CHECK(!isync_mesh_hears(w.nodes[a].mesh, x, 10, now));
+    world_free(&w);
+}
+
+TEST(another_interval_holds_at_once)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", "t", false);
+    uint64_t x = world_link(&w, -1, a), packets;
+
+    world_say(&w, x, a, "peer_handshake", "[{'node_id':'x'}]");
+    world_run(&w, 5 * SEC);
+    packets = w.packets;
+    isync_mesh_set_interval(w.nodes[a].mesh, 2 * SEC, world_now(&w));
+    world_run(&w, 10 * SEC);
+    CHECK_UINT(w.packets, packets + 5);
+    isync_mesh_set_interval(w.nodes[a].mesh, 0, world_now(&w));
+    world_run(&w, 40 * SEC);
+    CHECK(w.packets <= packets + 7);
+    world_free(&w);
+}
+
+/* By one of another time, say; what it passes on of others does not count. */
+TEST(who_has_another_token_is_known_as_such)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", "t", false), b = world_add(&w, "b", "u", false);
+    int c = world_add(&w, "c", "t", false);
+    uint64_t ab = world_link(&w, b, a), ca;
+
+    world_put(&w, b, THEME, "'dark'");
+    world_run(&w, 5 * SEC);
+    CHECK(isync_mesh_is_unread(w.nodes[a].mesh, ab));
+    ca = world_link(&w, c, a);
+    world_put(&w, c, "config._id.x", "1");
+    world_run(&w, 5 * SEC);
+    CHECK(!isync_mesh_is_unread(w.nodes[a].mesh, ca));
+    CHECK(!isync_mesh_is_unread(w.nodes[c].mesh, ca));
+    CHECK(isync_mesh_counts(w.nodes[c].mesh)->unread > 0);
+    world_token(&w, b, "t");
+    world_run(&w, 60 * SEC);
+    CHECK(!isync_mesh_is_unread(w.nodes[a].mesh, ab));
+    CHECK(!isync_mesh_is_unread(w.nodes[a].mesh, 99));
+    world_check_same(&w);
+    world_free(&w);
+}
+
 /* Who writes without a pause is heard all the same. */
 TEST(gathering_comes_to_an_end)
 {

@@ -441,6 +441,42 @@ TEST(a_violation_weighs_more_than_a_failure_and_an_answer_mends_that)
     isync_repute_free(r);
 }
 
+/* Those that people have named have no names, and none is verified: what is
+ * known of them decides, and then who stands first. By the same rule, and the
+ * same weights, as those of a list. */
+TEST(named_peers_are_ranked_as_listed_ones)
+{
+    const struct slice a = SLICE_LIT("http://a"), b = SLICE_LIT("http://b"),
+                       c = SLICE_LIT("http://c"), d = SLICE_LIT("http://d");
+    struct isync_peer named[] = { { .url = d }, { .url = c }, { .url = b },
+        { .url = a } };
+    struct isync_repute *r = NULL;
+    const uint64_t now = WALL_US;
+    char text[64] = "";
+
+    isync_rank(named, ARRAY_N(named), NULL, now);
+    CHECK_BYTES(named[0].url, d);
+    CHECK_OK(isync_repute_new(&r));
+    isync_repute_note(r, d, ISYNC_DEED_VIOLATED, 0, now);
+    isync_repute_note(r, c, ISYNC_DEED_FAILED, 0, now);
+    isync_repute_note(r, c, ISYNC_DEED_FAILED, 0, now);
+    isync_repute_note(r, b, ISYNC_DEED_ANSWERED, 900000, now);
+    isync_repute_note(r, a, ISYNC_DEED_ANSWERED, 20000, now);
+    isync_rank(named, ARRAY_N(named), r, now);
+    for (size_t i = 0; i < ARRAY_N(named); i++)
+        (void)snprintf(text + i, 2, "%c", named[i].url.ptr[7]);
+    CHECK_SLICE(slice_str(text), "abcd");
+    /* A third failure weighs as much as the violation: who stood first is. */
+    isync_repute_note(r, c, ISYNC_DEED_FAILED, 0, now);
+    isync_rank(named, ARRAY_N(named), r, now);
+    CHECK_BYTES(named[2].url, c);
+    isync_repute_note(r, c, ISYNC_DEED_FAILED, 0, now);
+    isync_rank(named, ARRAY_N(named), r, now);
+    CHECK_BYTES(named[2].url, d);
+    isync_rank(NULL, 0, r, now);
+    isync_repute_free(r);
+}
+
 TEST(what_is_known_of_peers_is_bounded)
 {
     struct isync_repute *r = NULL;

@@ -226,7 +226,8 @@ static void hear(struct world *w, const struct said *s)
     if (n->is_listening)
         buf_printf(&n->heard, "%llu %.*s;",
             (unsigned long long)(w->now_us / MS), SLICE_FMT(s->name));
-    isync_mesh_event(n->mesh, s->link, s->name, args, world_now(w));
+    if (isync_mesh_hears(n->mesh, s->link, s->args.len, world_now(w)))
+        isync_mesh_event(n->mesh, s->link, s->name, args, world_now(w));
     arena_free(&a);
 }
 

@@ -8,10 +8,11 @@
 
 #define TOKEN_MAX 4096
 
-enum { FORCE_ };
+enum { FORCE_, PERIOD };
 
 static const struct cli_flag flags[] = {
     { "force", NULL, "with key: in place of the one that is there" },
+    { "period", "N", "with token: of that period; next: of the one to come" },
     { NULL, NULL, NULL },
 };
 
@@ -33,6 +34,13 @@ static struct slice latency_of(struct cli *c, const struct json *p)
     const int64_t us = json_get_int(p, "latency_us", 0);
 
     return us > 0 ? cli_us(c, us) : SLICE_LIT("-");
+}
+
+/* Without a token of ours nothing sealed is. */
+static bool is_unread(const struct json *link, const struct json *answer)
+{
+    return json_get_bool(link, "unread", false) &&
+        json_get_bool(answer, "token", false);
 }
 
 void isync_print_nodes(struct cli *c, const struct json *answer)
@@ -61,7 +69,10 @@ void isync_print_nodes(struct cli *c, const struct json *answer)
                     SLICE_LIT("connected"),
                     or_dash(cli_inert(c, json_get_str(p, "node_id"))),
                     SLICE_LIT("-"), SLICE_LIT("-"), SLICE_LIT("-"),
-                    SLICE_LIT("-") });
+                    is_unread(p, answer)
+                        ? SLICE_LIT("what it says cannot be read: another "
+                                    "token")
+                        : SLICE_LIT("-") });
     cli_table_print(&t);
 }
 
@@ -229,6 +240,49 @@ static int make_key(struct cli *c)
     return rc;
 }
 
+static int ask_token(struct cli *c, int64_t period, struct json **answer)
+{
+    struct json *request = cli_request(c, "isync_token");
+
+    if (period >= 0)
+        cli_set_int(c, request, "period", period);
+    return cli_call(c, request, answer);
+}
+
+/* Of a period, for a node that does not turn by itself. */
+static int show_token(struct cli *c)
+{
+    const char *wanted = c->flag[PERIOD];
+    const bool is_next = wanted != NULL && strcmp(wanted, "next") == 0;
+    struct json *answer;
+    int64_t period = -1;
+    int rc = CLI_DONE;
+
+    if (wanted != NULL && !is_next)
+        rc = cli_integer(c, wanted, "--period", 0, &period);
+    if (rc == CLI_DONE)
+        rc = ask_token(c, period, &answer);
+    if (rc == CLI_DONE && is_next)
+        rc = ask_token(c, json_get_int(answer, "now", 0) + 1, &answer);
+    if (rc != CLI_DONE)
+        return rc;
+    if (c->json)
+        return cli_print_answer(c, answer);
+    (void)printf("%.*s\n", SLICE_FMT(json_get_str(answer, "token")));
+    rc = cli_flush(c);
+    if (rc == CLI_DONE)
+        (void)fprintf(stderr,
+            "This is the token of period %lld (it is period %lld now), for "
+            "nodes that do not follow\nisync.rotate: from %.*s until %.*s, "
+            "and it is read for %.*s before and after that.\n",
+            (long long)json_get_int(answer, "period", 0),
+            (long long)json_get_int(answer, "now", 0),
+            SLICE_FMT(cli_time(c, json_get_int(answer, "from", 0) * 1000000)),
+            SLICE_FMT(cli_time(c, json_get_int(answer, "until", 0) * 1000000)),
+            SLICE_FMT(cli_span(c, json_get_int(answer, "overlap", 0))));
+    return rc;
+}
+
 static int run(struct cli *c)
 {
     const char *what = c->argc > 0 ? c->argv[0] : "";
@@ -245,20 +299,25 @@ static int run(struct cli *c)
         return pause_it(c, strcmp(what, "pause") == 0);
     if (strcmp(what, "key") == 0)
         return make_key(c);
-    return cli_usage(
-        c, "\"%.60s\" is none of sync, connect, pause, resume, key", what);
+    if (strcmp(what, "token") == 0)
+        return show_token(c);
+    return cli_usage(c,
+        "\"%.60s\" is none of sync, connect, pause, resume, key, token", what);
 }
 
 const struct command cmd_isync = {
     .name = "isync",
-    .args = "[sync | connect URL | pause | resume | key [--force]]",
+    .args = "[sync | connect URL | pause | resume | key [--force] | token "
+            "[--period N]]",
     .summary = "iSync nodes: who is connected; call one; make the token",
     .help = "Without a word: who is connected, and what is not told. `sync` "
             "says all that is here\nto all of them at once. `connect` calls a "
             "node, from now on, as isync.peers does. `key`\nmakes the token "
             "that all nodes share, shows it once and writes DIR/isync.token; "
             "with\n--force what was sealed by the one before is still read for "
-            "isync.overlap.",
+            "isync.overlap. `token`\nshows what a node must be given that does "
+            "not follow isync.rotate: the token of this\nperiod, of the "
+            "`next`, or of number N.",
     .flags = flags,
     .max = 2,
     .run = run,

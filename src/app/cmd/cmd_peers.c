@@ -41,19 +41,44 @@ void peers_print(struct cli *c, const struct json *peers)
     cli_table_print(&t);
 }
 
-/* Nodes of the older system, if they are spoken with. */
+/* Nodes of the older system; *out NULL: they are not spoken with. */
+static int ask_isync(struct cli *c, struct json **out)
+{
+    struct errmsg why = { "" };
+    int status = SYNCLINE_OK;
+    int rc = cli_try(c, cli_request(c, "isync"), out, &status, &why);
+
+    if (rc != CLI_DONE || status != SYNCLINE_OK)
+        *out = NULL;
+    return rc;
+}
+
 static int print_isync(struct cli *c)
 {
     struct json *answer;
-    struct errmsg why = { "" };
-    int status = SYNCLINE_OK;
-    int rc = cli_try(c, cli_request(c, "isync"), &answer, &status, &why);
+    int rc = ask_isync(c, &answer);
 
-    if (rc == CLI_DONE && status == SYNCLINE_OK) {
+    if (rc == CLI_DONE && answer != NULL) {
         (void)printf("\niSync nodes:\n");
         isync_print_nodes(c, answer);
     }
     return rc;
+}
+
+static int print_json(struct cli *c, struct json *answer)
+{
+    struct json *isync, *peers, *links, *both;
+    int rc = ask_isync(c, &isync);
+
+    if (rc == CLI_DONE && isync != NULL) {
+        peers = (struct json *)json_get(isync, "peers");
+        links = (struct json *)json_get(isync, "links");
+        both = json_new(&c->arena, JSON_OBJECT);
+        json_add(both, SLICE_LIT("peers"), peers);
+        json_add(both, SLICE_LIT("links"), links);
+        cli_set_json(answer, "isync", both);
+    }
+    return rc == CLI_DONE ? cli_print_answer(c, answer) : rc;
 }
 
 static int run(struct cli *c)
@@ -64,7 +89,7 @@ static int run(struct cli *c)
     if (rc != CLI_DONE)
         return rc;
     if (c->json)
-        return cli_print_answer(c, answer);
+        return print_json(c, answer);
     peers_print(c, json_get(answer, "peers"));
     return print_isync(c);
 }

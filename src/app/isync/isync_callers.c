@@ -72,6 +72,18 @@ static size_t held(const struct isync_caller *c)
     return c->is_cut ? 0 : http_conn_held(c->http) + stream_queued(c->stream);
 }
 
+size_t isync_callers_waiting(const struct isync_conns *c, uint64_t conn)
+{
+    const struct isync_caller *at = c->callers;
+    struct hub_conn *guest = isync_guest_of(c, conn);
+
+    while (at != NULL && at->number != conn)
+        at = at->next;
+    if (at != NULL)
+        return http_conn_out(at->http)->len + stream_queued(at->stream);
+    return guest != NULL ? http_conn_out(hub_conn_http(guest))->len : 0;
+}
+
 static void cut(struct isync_caller *c)
 {
     http_conn_drop(c->http);

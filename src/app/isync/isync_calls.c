@@ -336,7 +336,8 @@ static void on_connected(void *ctx)
     const struct isync_who who = { .is_called = true,
         .url = call->text,
         .transport =
-            sio_client_is_websocket(call->sio) ? "websocket" : "polling" };
+            sio_client_is_websocket(call->sio) ? "websocket" : "polling",
+        .began_us = sio_client_began_us(call->sio) };
     const struct isync_events *up = &call->conns->opt.events;
 
     if (is_heard(call))
@@ -359,6 +360,15 @@ static void on_closed(void *ctx, const char *why)
 
     if (is_heard(call))
         up->on_closed(up->ctx, call->number, why);
+}
+
+static void on_failed(void *ctx, const char *why)
+{
+    const struct isync_call *call = ctx;
+    const struct isync_events *up = &call->conns->opt.events;
+
+    if (is_heard(call) && up->on_failed != NULL)
+        up->on_failed(up->ctx, call->number, why);
 }
 
 /* ---- URLs ---- */
@@ -401,6 +411,7 @@ static int make_sio(struct isync_call *call, enum eio_how how)
         .on_connected = on_connected,
         .on_event = on_event,
         .on_closed = on_closed,
+        .on_failed = on_failed,
         .path = call->url.path,
         .how = how,
         .dial_max_us = call->conns->opt.dial_max_us };
@@ -477,6 +488,22 @@ int isync_calls_emit(
 
     return call != NULL ? sio_client_emit(call->sio, name, args)
                         : SYNCLINE_ECLOSED;
+}
+
+size_t isync_calls_waiting(const struct isync_conns *c, uint64_t link)
+{
+    const struct isync_call *call = by_number(c, link);
+    size_t n = 0;
+
+    if (call == NULL)
+        return 0;
+    for (int i = 0; i < WIRES; i++)
+        if (call->wires[i] != NULL)
+            n += out_of(call->wires[i])->len +
+                (call->wires[i]->stream != NULL
+                        ? stream_queued(call->wires[i]->stream)
+                        : 0);
+    return n + sio_client_waiting(call->sio);
 }
 
 void isync_calls_hang_up(struct isync_conns *c, uint64_t link)

@@ -162,6 +162,17 @@ int isync_conns_emit(
     return rc;
 }
 
+size_t isync_conns_waiting(const struct isync_conns *c, uint64_t link)
+{
+    struct eio_reach at;
+
+    if ((link & ISYNC_CALLED) != 0)
+        return isync_calls_waiting(c, link);
+    at = sio_server_reach(c->server, link);
+    return at.waiting +
+        (at.ws != 0 ? isync_callers_waiting(c, at.ws) : (size_t)0);
+}
+
 void isync_conns_hang_up(struct isync_conns *c, uint64_t link)
 {
     if (c->is_stopping)

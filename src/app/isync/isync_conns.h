@@ -33,6 +33,7 @@ struct isync_who {
     const char *url;       /* of one that is called; else NULL */
     struct netaddr remote; /* of a caller; else family 0 */
     const char *transport; /* "polling" or "websocket", for now */
+    uint64_t began_us;     /* one that is called: when this call was begun */
 };
 
 struct isync_events {
@@ -41,6 +42,8 @@ struct isync_events {
     /* An ack that is asked for is sent when it returns, empty. */
     void (*on_event)(void *ctx, uint64_t link, const struct sio_event *ev);
     void (*on_closed)(void *ctx, uint64_t link, const char *why);
+    /* A call has failed; it is tried again. May be NULL. */
+    void (*on_failed)(void *ctx, uint64_t link, const char *why);
     /* What came to our port for any path but /socket.io/, and is no page of
      * somebody else. To be answered before it returns: http_respond. NULL: all
      * such gets 404. */
@@ -96,6 +99,8 @@ NODISCARD int isync_url_check(const char *url, struct errmsg *why);
  * connected. ELIMIT: larger than the other side takes at once. */
 NODISCARD int isync_conns_emit(
     struct isync_conns *c, uint64_t link, const char *name, struct slice args);
+/* Bytes that were said on it and have not left. */
+size_t isync_conns_waiting(const struct isync_conns *c, uint64_t link);
 /* A caller is sent away; a URL is called no more, and its number is gone. No
  * on_closed comes for it. */
 void isync_conns_hang_up(struct isync_conns *c, uint64_t link);

@@ -62,6 +62,9 @@ uint64_t isync_callers_tick(struct isync_conns *c, uint64_t now_us);
 void isync_callers_stop(struct isync_conns *c);
 void isync_callers_close(struct isync_conns *c);
 
+/* Bytes that wait to leave by that connection. */
+size_t isync_callers_waiting(const struct isync_conns *c, uint64_t conn);
+
 /* ---- isync_guests.c ---- */
 
 /* NULL: it is no guest's number. */
@@ -73,6 +76,7 @@ void isync_guests_close(struct isync_conns *c);
 uint64_t isync_calls_tick(struct isync_conns *c, uint64_t now_us);
 NODISCARD int isync_calls_emit(
     struct isync_conns *c, uint64_t link, struct slice name, struct slice args);
+size_t isync_calls_waiting(const struct isync_conns *c, uint64_t link);
 void isync_calls_hang_up(struct isync_conns *c, uint64_t link);
 size_t isync_calls_connected(const struct isync_conns *c);
 void isync_calls_stop(struct isync_conns *c);

@@ -37,8 +37,9 @@ static void on_tick(uv_timer_t *t)
     if (f->is_stopping)
         return;
     (void)uv_timer_stop(t);
+    next = isync_links_tick(f, now.mono_us);
     isync_mesh_tick(f->mesh, now);
-    next = isync_space_tick(f, now.mono_us);
+    next = isync_least(next, isync_space_tick(f, now.mono_us));
     next = isync_least(next, isync_peers_tick(f, now.mono_us));
     next = isync_least(next, isync_secret_tick(f, now.mono_us));
     next = isync_least(next, isync_kept_tick(f, now.mono_us));
@@ -66,15 +67,11 @@ static bool keep_texts(
     f->space = copy(opt->space, &ok);
     f->token = copy(opt->token, &ok);
     f->token_file = copy(opt->token_file, &ok);
-    f->discovery_url = copy(opt->discovery_url, &ok);
     f->roots = copy(opt->roots, &ok);
     for (size_t i = 0; i < opt->hosts_n; i++)
         f->hosts[i] = copy(opt->hosts[i], &ok);
     for (size_t i = 0; i < opt->patterns_n; i++)
         f->patterns[i] = copy(opt->patterns[i], &ok);
-    for (size_t i = 0; i < opt->peers_n; i++)
-        f->urls[i] = copy(opt->peers[i], &ok);
-    f->urls_n = opt->peers_n;
     return ok;
 }
 
@@ -82,10 +79,11 @@ static int keep(struct isync_face *f, const struct isync_face_options *opt)
 {
     if (opt->listen_n > ISYNC_LISTEN_MAX || opt->admit_n > OPTIONS_ADMIT_MAX ||
         opt->hosts_n > OPTIONS_HOSTS_MAX ||
-        opt->patterns_n > OPTIONS_INSTANCES_MAX ||
-        opt->peers_n > ISYNC_URLS_MAX)
+        opt->patterns_n > OPTIONS_INSTANCES_MAX)
         return SYNCLINE_ELIMIT;
     f->opt = *opt;
+    f->opt.tuning.peers = NULL; /* they are in targets, */
+    f->opt.tuning.discovery_url = NULL;
     f->log = opt->log;
     for (size_t i = 0; i < opt->listen_n; i++)
         f->listen[i] = opt->listen[i];
@@ -93,7 +91,11 @@ static int keep(struct isync_face *f, const struct isync_face_options *opt)
         f->admit[i] = opt->admit[i];
     (void)snprintf(f->node_id, sizeof f->node_id, "%s",
         opt->node_id != NULL ? opt->node_id : "");
-    return keep_texts(f, opt) ? isync_repute_new(&f->repute) : SYNCLINE_ENOMEM;
+    if (!keep_texts(f, opt))
+        return SYNCLINE_ENOMEM;
+    isync_peers_name(f, opt->tuning.peers, opt->tuning.peers_n);
+    isync_peers_list(f, opt->tuning.discovery_url);
+    return isync_repute_new(&f->repute);
 }
 
 static void isync_face_free(struct isync_face *f)
@@ -111,8 +113,6 @@ static void isync_face_free(struct isync_face *f)
         free(f->hosts[i]);
     for (size_t i = 0; i < OPTIONS_INSTANCES_MAX; i++)
         free(f->patterns[i]);
-    for (size_t i = 0; i < ISYNC_URLS_MAX; i++)
-        free(f->urls[i]);
     if (f->token != NULL)
         crypto_wipe(f->token, strlen(f->token));
     free(f->token);
@@ -164,16 +164,16 @@ static int make_mesh(struct isync_face *f)
     const struct isync_mesh_options opt = { .port = isync_links_port(f),
         .node = f->node_id,
         .rules = { (const char *const *)f->patterns, f->opt.patterns_n },
-        .interval_us = f->opt.interval_us,
-        .is_clear = f->opt.is_clear,
-        .refuses_clear = !f->opt.is_clear };
+        .interval_us = f->opt.tuning.interval_us,
+        .is_clear = f->opt.tuning.is_clear,
+        .refuses_clear = !f->opt.tuning.is_clear };
 
     return isync_mesh_new(&f->mesh, &opt);
 }
 
 static void tell_token(const struct isync_face *f)
 {
-    if (!f->can_seal && !f->opt.is_clear)
+    if (!f->can_seal && !f->opt.tuning.is_clear)
         log_line(&f->log, LOG_LEVEL_WARN, "isync",
             "there is no token, and isync.clear is false: what others say is "
             "kept and passed on, sealed as it is, and nothing of ours is said");
@@ -209,13 +209,26 @@ int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
 void isync_face_tune(struct isync_face *f, const struct isync_tuning *t)
 {
     struct errmsg why = { "" };
+    struct isync_tuning was;
 
     if (f == NULL || f->mesh == NULL || f->is_stopping)
         return;
+    was = f->opt.tuning;
     f->opt.tuning = *t;
+    f->opt.tuning.peers = NULL;
+    f->opt.tuning.discovery_url = NULL;
+    isync_mesh_set_interval(f->mesh, t->interval_us, isync_now());
+    isync_mesh_set_clear(f->mesh, t->is_clear, !t->is_clear);
+    isync_peers_name(f, t->peers, t->peers_n);
+    isync_peers_list(f, t->discovery_url);
+    isync_peers_prune(f);
     if (isync_secret_read(f, &why) != SYNCLINE_OK)
         log_line(&f->log, LOG_LEVEL_ERROR, "isync", "%s", why.text);
     isync_secret_turn(f);
+    if (was.is_clear != t->is_clear) {
+        tell_token(f);
+        isync_mesh_push(f->mesh, isync_now());
+    }
     f->look_us = 0;
     isync_face_arm(f);
 }

@@ -26,9 +26,17 @@ enum isync_pages {
     ISYNC_PAGES_ADMITTED
 };
 
-/* What may be changed while it runs. */
+/* What may be changed while it runs. Texts are copied. */
 struct isync_tuning {
     size_t max_peers; /* that are called at once */
+    uint64_t interval_us;
+    uint64_t rotate_s, overlap_s;
+    bool is_clear;
+    enum isync_pages pages;
+    const char *const *peers; /* URLs; what is none is told and passed over */
+    size_t peers_n;
+    bool auto_discover;
+    const char *discovery_url; /* NULL: no list is fetched */
 };
 
 /* All is copied but the loop and the log. */
@@ -43,18 +51,12 @@ struct isync_face_options {
     size_t admit_n;
     const char *const *hosts;
     size_t hosts_n;
-    enum isync_pages pages;
     const char *token;      /* "": it is in a file */
     const char *token_file; /* NULL: the one in dir */
-    uint64_t rotate_s, overlap_s;
-    bool is_clear;
-    const char *const *peers; /* URLs */
-    size_t peers_n;
-    const char *discovery_url; /* NULL: no list is fetched */
-    const char *roots;         /* NULL: the system's authorities */
+    const char *roots;      /* NULL: the system's authorities */
     const char *const *patterns;
     size_t patterns_n;
-    uint64_t interval_us, dial_max_us;
+    uint64_t dial_max_us;
     struct isync_tuning tuning;
 };
 

@@ -39,13 +39,12 @@ struct isync_target;
 struct isync_face {
     struct isync_face_options opt;
     struct log log;
-    char *dir, *space, *token, *token_file, *discovery_url, *roots;
+    char *dir, *space, *token, *token_file, *roots;
+    char *discovery_url; /* NULL: no list is fetched */
     char node_id[256];
     struct network admit[OPTIONS_ADMIT_MAX];
     struct netaddr listen[ISYNC_LISTEN_MAX]; /* where it does, once it does */
     char *hosts[OPTIONS_HOSTS_MAX], *patterns[OPTIONS_INSTANCES_MAX];
-    char *urls[ISYNC_URLS_MAX];
-    size_t urls_n;
     struct engine *engine;
     struct isync_mesh *mesh;
     struct isync_conns *conns;
@@ -146,6 +145,8 @@ struct isync_mesh_port isync_links_port(struct isync_face *f);
 void isync_links_close(struct isync_face *f);
 /* Elements of an array. */
 void isync_links_put(const struct isync_face *f, struct buf *b);
+uint64_t isync_links_tick(struct isync_face *f, uint64_t now_us);
+void isync_links_drop_one(struct isync_face *f, uint64_t number);
 /* All of them go. */
 void isync_links_drop(struct isync_face *f);
 bool isync_links_has(const struct isync_face *f, uint64_t number);
@@ -155,6 +156,10 @@ bool isync_links_has(const struct isync_face *f, uint64_t number);
 void isync_peers_begin(struct isync_face *f);
 uint64_t isync_peers_tick(struct isync_face *f, uint64_t now_us);
 void isync_peers_close(struct isync_face *f);
+/* A call has failed, and is tried again; one was taken, that was begun then. */
+void isync_peers_failed(struct isync_face *f, uint64_t link, const char *why);
+void isync_peers_answered(
+    struct isync_face *f, uint64_t link, uint64_t began_us);
 /* One that is called is, or is no longer, connected. */
 void isync_peers_came(struct isync_face *f, uint64_t link);
 /* hung_up: it is not called again by itself. */
@@ -168,10 +173,15 @@ NODISCARD int isync_peers_add(
     struct isync_face *f, struct slice url, struct errmsg *why);
 /* Those that were saved while it ran are no longer. */
 void isync_peers_forget(struct isync_face *f);
+/* The options name these, and no others. */
+void isync_peers_name(struct isync_face *f, const char *const *urls, size_t n);
+/* Whom neither options nor people name, nor the list, goes. */
+void isync_peers_prune(struct isync_face *f);
 void isync_peers_put(const struct isync_face *f, struct buf *b);
 void isync_peers_save(const struct isync_face *f, struct buf *b);
 void isync_peers_load(struct isync_face *f, const struct json *v);
-void isync_peers_fetch(struct isync_face *f);
+/* url NULL: no list is fetched any more. */
+void isync_peers_list(struct isync_face *f, const char *url);
 
 /* ---- isync_kept.c ---- */
 
@@ -203,6 +213,9 @@ void isync_pause(
 NODISCARD int isync_connect(struct isync_face *f,
     const struct engine_asker *who, struct slice url, struct errmsg *why);
 void isync_push(struct isync_face *f);
+/* The token of a period, where it rotates, for a node that does not. */
+NODISCARD int isync_secret_token(const struct isync_face *f, uint64_t period,
+    struct buf *out, struct errmsg *why);
 /* The token's file was changed. */
 NODISCARD int isync_reload(
     struct isync_face *f, const struct engine_asker *who, struct errmsg *why);

@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+#define SLOW_BYTES ((size_t)768 << 10)
+#define QUICK_BYTES ((size_t)128 << 10)
+#define LOOK_US UINT64_C(200000)
+
 struct isync_link {
     struct isync_link *next;
     uint64_t number, since_us;
@@ -11,6 +15,7 @@ struct isync_link {
     char *url;
     char node[ISYNC_NODE_MAX + 1];
     bool is_dropped; /* it goes once nobody is in the mesh */
+    bool is_slow;    /* much waits for it to read */
 };
 
 static struct isync_link *link_of(const struct isync_face *f, uint64_t number)
@@ -174,6 +179,33 @@ static void end_dropped(struct isync_face *f)
     }
 }
 
+/* Who reads slowly is told nothing more until he has read: then he is told what
+ * there is by then, and not all that was meanwhile. */
+uint64_t isync_links_tick(struct isync_face *f, uint64_t now_us)
+{
+    uint64_t next = 0;
+
+    for (struct isync_link *l = f->links; l != NULL; l = l->next) {
+        const size_t n = isync_conns_waiting(f->conns, l->number);
+
+        l->is_slow = n > (l->is_slow ? QUICK_BYTES : SLOW_BYTES);
+        isync_mesh_pace(f->mesh, l->number, l->is_slow);
+        if (l->is_slow)
+            next = now_us + LOOK_US;
+    }
+    return next;
+}
+
+void isync_links_drop_one(struct isync_face *f, uint64_t number)
+{
+    struct isync_link *l = link_of(f, number);
+
+    if (l == NULL)
+        return;
+    l->is_dropped = true;
+    end_dropped(f);
+}
+
 void isync_links_drop(struct isync_face *f)
 {
     for (struct isync_link *l = f->links; l != NULL; l = l->next)
@@ -196,6 +228,8 @@ static void on_connected(
     l->number = number;
     l->since_us = clock_wall_us();
     l->is_called = who->is_called;
+    if (who->is_called)
+        isync_peers_answered(f, number, who->began_us);
     (void)snprintf(l->transport, sizeof l->transport, "%s", who->transport);
     if (who->url != NULL)
         l->url = strdup(who->url);
@@ -217,6 +251,7 @@ static void on_event(void *ctx, uint64_t number, const struct sio_event *ev)
     struct json *args = NULL;
 
     if (link_of(f, number) != NULL &&
+        isync_mesh_hears(f->mesh, number, ev->text.len, isync_now()) &&
         json_parse(&args, ev->text, JSON_TOLERANT, &a, NULL) == SYNCLINE_OK &&
         args->type == JSON_ARRAY && args->n > 0) {
         args->first = args->first->next; /* behind the name */
@@ -245,6 +280,11 @@ static void on_closed(void *ctx, uint64_t number, const char *why)
     isync_face_arm(f);
 }
 
+static void on_failed(void *ctx, uint64_t number, const char *why)
+{
+    isync_peers_failed(ctx, number, why);
+}
+
 static void on_request(void *ctx, struct http_conn *c,
     const struct http_request *r, const struct netaddr *from)
 {
@@ -255,7 +295,8 @@ int isync_links_make(struct isync_face *f, struct errmsg *why)
 {
     const struct isync_conns_options opt = { .loop = f->opt.loop,
         .log = f->log,
-        .events = { f, on_connected, on_event, on_closed, on_request },
+        .events = { f, on_connected, on_event, on_closed, on_failed,
+            on_request },
         .admit = f->admit,
         .admit_n = f->opt.admit_n,
         .hosts = (const char *const *)f->hosts,
@@ -311,7 +352,8 @@ void isync_links_put(const struct isync_face *f, struct buf *b)
         json_print_string(b, slice_str(l->node), false);
         buf_printf(b, ",\"%s\":", l->is_called ? "url" : "address");
         json_print_string(b, slice_str(name_of(l)), false);
-        buf_printf(b, ",\"transport\":\"%s\",\"since\":%llu}", l->transport,
-            (unsigned long long)l->since_us);
+        buf_printf(b, ",\"transport\":\"%s\",\"since\":%llu,\"unread\":%s}",
+            l->transport, (unsigned long long)l->since_us,
+            isync_mesh_is_unread(f->mesh, l->number) ? "true" : "false");
     }
 }

@@ -9,7 +9,7 @@ struct lists {
     struct netaddr listen[OPTIONS_BIND_MAX];
     struct network admit[OPTIONS_ADMIT_MAX];
     const char *hosts[OPTIONS_HOSTS_MAX];
-    const char *peers[OPTIONS_INSTANCES_MAX];
+    struct isync_tuned tuned;
     const char *patterns[OPTIONS_INSTANCES_MAX];
 };
 
@@ -71,20 +71,20 @@ static int read_names(const char **out, size_t *n, size_t most,
     return SYNCLINE_OK;
 }
 
-static int read_peers(struct isync_face_options *out, struct lists *l,
-    const struct options *o, struct errmsg *why)
+static int check_peers(
+    const struct isync_tuning *t, const struct options *o, struct errmsg *why)
 {
     struct errmsg what = { "" };
-    int rc = read_names(
-        l->peers, &out->peers_n, OPTIONS_INSTANCES_MAX, o, "isync.peers", why);
+    int rc = SYNCLINE_OK;
 
-    out->peers = l->peers;
-    for (size_t i = 0; rc == SYNCLINE_OK && i < out->peers_n; i++)
-        if (isync_url_check(l->peers[i], &what) != SYNCLINE_OK)
+    if (options_list_n(o, "isync.peers") > OPTIONS_INSTANCES_MAX)
+        return too_many(why, "isync.peers", OPTIONS_INSTANCES_MAX);
+    for (size_t i = 0; rc == SYNCLINE_OK && i < t->peers_n; i++)
+        if (isync_url_check(t->peers[i], &what) != SYNCLINE_OK)
             rc = errmsg_set(
                 why, SYNCLINE_EINVAL, "isync.peers: %.400s", what.text);
-    if (rc == SYNCLINE_OK && out->discovery_url != NULL &&
-        fetch_url_check(out->discovery_url, &what) != SYNCLINE_OK)
+    if (rc == SYNCLINE_OK && t->discovery_url != NULL &&
+        fetch_url_check(t->discovery_url, &what) != SYNCLINE_OK)
         rc = errmsg_set(
             why, SYNCLINE_EINVAL, "isync.discovery_url: %.400s", what.text);
     return rc;
@@ -106,10 +106,27 @@ static enum isync_pages pages_of(const struct options *o)
     return strcmp(text, "none") == 0 ? ISYNC_PAGES_NONE : ISYNC_PAGES_VIEW;
 }
 
-struct isync_tuning isync_options_tuning(const struct options *o)
+void isync_options_tuned(struct isync_tuned *out, const struct options *o)
 {
-    return (struct isync_tuning){ .max_peers = (size_t)options_int(
-                                      o, "isync.max_peers") };
+    const bool auto_discover = options_bool(o, "isync.auto_discover");
+    const size_t n = options_list_n(o, "isync.peers");
+
+    *out = (struct isync_tuned){
+        .tuning = { .max_peers = (size_t)options_int(o, "isync.max_peers"),
+            .interval_us = (uint64_t)options_int(o, "isync.interval") * US,
+            .rotate_s = options_us(o, "isync.rotate") / US,
+            .overlap_s = options_us(o, "isync.overlap") / US,
+            .is_clear = options_bool(o, "isync.clear"),
+            .pages = pages_of(o),
+            .peers = out->peers,
+            .peers_n = n < OPTIONS_INSTANCES_MAX ? n : OPTIONS_INSTANCES_MAX,
+            .auto_discover = auto_discover,
+            .discovery_url = auto_discover
+                ? or_null(options_str(o, "isync.discovery_url"))
+                : NULL }
+    };
+    for (size_t i = 0; i < out->tuning.peers_n; i++)
+        out->peers[i] = options_list(o, "isync.peers", i);
 }
 
 static int make(struct isync_face **out, struct isync_face_options *opt,
@@ -117,6 +134,9 @@ static int make(struct isync_face **out, struct isync_face_options *opt,
 {
     struct lists l;
     int rc = read_listen(opt, &l, o, why);
+
+    isync_options_tuned(&l.tuned, o);
+    opt->tuning = l.tuned.tuning;
 
     if (rc == SYNCLINE_OK)
         rc = read_admit(opt, &l, o, why);
@@ -129,7 +149,7 @@ static int make(struct isync_face **out, struct isync_face_options *opt,
             "isync.patterns", why);
     opt->patterns = l.patterns;
     if (rc == SYNCLINE_OK)
-        rc = read_peers(opt, &l, o, why);
+        rc = check_peers(&l.tuned.tuning, o, why);
     return rc == SYNCLINE_OK ? isync_face_new(out, opt) : rc;
 }
 
@@ -141,19 +161,10 @@ int isync_options_face(struct isync_face **out, const struct options *o,
         .dir = options_str(o, "dir"),
         .space = options_str(o, "isync.space"),
         .node_id = or_null(options_str(o, "isync.node_id")),
-        .pages = pages_of(o),
         .token = options_str(o, "isync.token"),
         .token_file = or_null(options_str(o, "isync.token_file")),
-        .rotate_s = options_us(o, "isync.rotate") / US,
-        .overlap_s = options_us(o, "isync.overlap") / US,
-        .is_clear = options_bool(o, "isync.clear"),
-        .discovery_url = options_bool(o, "isync.auto_discover")
-            ? or_null(options_str(o, "isync.discovery_url"))
-            : NULL,
         .roots = or_null(options_str(o, "isync.ca")),
-        .interval_us = (uint64_t)options_int(o, "isync.interval") * US,
-        .dial_max_us = options_us(o, "isync.dial_max"),
-        .tuning = isync_options_tuning(o) };
+        .dial_max_us = options_us(o, "isync.dial_max") };
 
     *out = NULL;
     return options_bool(o, "isync.enabled") ? make(out, &opt, o, why)

@@ -9,6 +9,12 @@
 NODISCARD int isync_options_face(struct isync_face **out,
     const struct options *o, uv_loop_t *loop, struct log log,
     struct errmsg *why);
-struct isync_tuning isync_options_tuning(const struct options *o);
+
+/* What may change while it runs; lends from o. */
+struct isync_tuned {
+    struct isync_tuning tuning; /* its peers are the next */
+    const char *peers[OPTIONS_INSTANCES_MAX];
+};
+void isync_options_tuned(struct isync_tuned *out, const struct options *o);
 
 #endif

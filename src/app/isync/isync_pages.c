@@ -158,7 +158,7 @@ static void put_facts(struct page *p)
     put_count(p, "Deleted for ever", n.deleted);
     put_count(p, "Made here after that", isync_space_count(f, ISYNC_NATIVE));
     put_row(p, "Token", f->can_seal ? "yes" : "none");
-    put_row(p, "In clear, too", f->opt.is_clear ? "yes" : "no");
+    put_row(p, "In clear, too", f->opt.tuning.is_clear ? "yes" : "no");
     put_row(p, "Paused", f->is_off ? "yes" : "no");
     buf_put_str(&p->body, "</table>\n");
 }
@@ -258,7 +258,7 @@ static void put_setting(
         break;
     case 2:
         (void)snprintf(out, room, "%llu",
-            (unsigned long long)(f->opt.interval_us / 1000000));
+            (unsigned long long)(f->opt.tuning.interval_us / 1000000));
         break;
     default:
         (void)snprintf(out, room, "%zu", f->opt.tuning.max_peers);
@@ -401,7 +401,7 @@ static void get_isync_config(struct page *p)
         "<label><input type=\"checkbox\" name=\"auto_discover\"%s> Look for "
         "peers</label><br>\n<label>Peers, with commas between: "
         "<input name=\"peer_urls\" size=\"60\" value=\"",
-        p->face->discovery_url != NULL ? " checked" : "");
+        p->face->opt.tuning.auto_discover ? " checked" : "");
     put_escaped(&p->body, buf_slice(&urls));
     buf_put_str(&p->body,
         "\"></label><br>\n<label>Token: <input type=\"password\" "
@@ -447,6 +447,22 @@ static void take_token(struct page *p, struct slice token)
             "the token was not changed: %s", why.text);
 }
 
+/* A form has nothing where there is no tick; what is no form may leave it out.
+ */
+static void take_box(struct page *p, struct buf *box)
+{
+    const struct json *arg = json_get(p->args, "auto_discover");
+    bool is_on = form_get(p, "auto_discover", box);
+
+    if (p->args != NULL && arg == NULL)
+        return;
+    if (arg != NULL && arg->type == JSON_STRING)
+        is_on = !slice_is(arg->s, "") && !slice_is(arg->s, "false");
+    if (is_on != p->face->opt.tuning.auto_discover)
+        set_option(p, "isync.auto_discover",
+            is_on ? SLICE_LIT("true") : SLICE_LIT("false"));
+}
+
 static void post_isync_config(struct page *p)
 {
     struct buf urls = { 0 }, token = { 0 }, box = { 0 };
@@ -454,14 +470,11 @@ static void post_isync_config(struct page *p)
     if (form_get(p, "peer_urls", &urls)) {
         isync_peers_forget(p->face);
         take_urls(p, form_text(&urls));
+        isync_peers_prune(p->face);
     }
     if (form_get(p, "isync_token", &token) && form_text(&token).len > 0)
         take_token(p, form_text(&token));
-    if (p->face->opt.discovery_url != NULL ||
-        form_get(p, "auto_discover", &box))
-        set_option(p, "isync.auto_discover",
-            form_get(p, "auto_discover", &box) ? SLICE_LIT("true")
-                                               : SLICE_LIT("false"));
+    take_box(p, &box);
     if (token.cap > 0)
         crypto_wipe(token.ptr, token.cap);
     buf_free(&urls);
@@ -518,7 +531,7 @@ static bool may(const struct page *p, enum may what)
 {
     const bool is_here = netaddr_is_loopback(&p->who.from);
 
-    switch (p->face->opt.pages) {
+    switch (p->face->opt.tuning.pages) {
     case ISYNC_PAGES_ADMITTED:
         return true;
     case ISYNC_PAGES_LOCAL:
@@ -562,7 +575,7 @@ void isync_pages_answer(struct isync_face *f, struct http_conn *c,
     struct buf fields = { 0 };
     size_t i = sizeof rows / sizeof *rows;
 
-    if (f->opt.pages == ISYNC_PAGES_NONE || f->mesh == NULL)
+    if (f->opt.tuning.pages == ISYNC_PAGES_NONE || f->mesh == NULL)
         answer_text(&p, 404, "there is no such page");
     else
         i = find(&p, r->method);

@@ -9,14 +9,14 @@
 #define FETCH_BYTES ((size_t)1 << 20)
 #define FETCH_US UINT64_C(3600000000)
 #define FETCH_AGAIN_US UINT64_C(300000000)
-#define NOTE_US UINT64_C(15000000)
 
 struct isync_target {
     struct isync_target *next;
     uint64_t link;           /* 0: it is not called */
     bool is_named, is_added; /* in the options; while it ran */
+    bool is_listed;          /* it was in the list that was had last */
     bool is_wanted, is_up, is_self;
-    uint64_t since_us, noted_us;
+    uint64_t began_us; /* when it was called that it is connected by */
     char node[ISYNC_NODE_MAX + 1];
     char why[200];
     char url[];
@@ -66,49 +66,44 @@ static void say(struct isync_target *t, const char *why)
 static void note(
     struct isync_face *f, struct isync_target *t, enum isync_deed deed)
 {
-    const uint64_t now_us = clock_mono_us();
-
     isync_repute_note(f->repute, slice_str(t->url), deed,
-        deed == ISYNC_DEED_ANSWERED ? now_us - t->since_us : 0,
+        deed == ISYNC_DEED_ANSWERED ? clock_mono_us() - t->began_us : 0,
         clock_wall_us());
-    t->noted_us = now_us;
     isync_kept_dirty(f);
 }
 
 /* ---- who is to be called ---- */
 
-static double failures_of(
-    const struct isync_face *f, const struct isync_target *t)
+static bool may_be_named(const struct isync_target *t)
 {
-    const struct isync_standing s =
-        isync_repute_of(f->repute, slice_str(t->url), clock_wall_us());
-
-    return s.failures + s.violations;
+    return (t->is_named || t->is_added) && !t->is_self && !t->is_wanted;
 }
 
-/* Who is connected stays; of the others those that were named, and of these who
- * has failed least, so that who is gone for ever takes nobody's place. */
+/* Who is connected stays; of the others those that were named, by what is known
+ * of them, so that who is gone for ever takes nobody's place. */
 static size_t want_named(struct isync_face *f, size_t most)
 {
-    size_t n = 0;
+    struct isync_peer *named;
+    size_t n = 0, named_n = 0;
 
     for (struct isync_target *t = f->targets; t != NULL; t = t->next)
         if (t->is_up && n < most) {
             t->is_wanted = true;
             n++;
         }
-    while (n < most) {
-        struct isync_target *best = NULL;
-
-        for (struct isync_target *t = f->targets; t != NULL; t = t->next)
-            if ((t->is_named || t->is_added) && !t->is_self && !t->is_wanted &&
-                (best == NULL || failures_of(f, t) < failures_of(f, best)))
-                best = t;
-        if (best == NULL)
-            break;
-        best->is_wanted = true;
-        n++;
-    }
+    for (const struct isync_target *t = f->targets; t != NULL; t = t->next)
+        named_n += may_be_named(t);
+    named = named_n > 0 ? calloc(named_n, sizeof *named) : NULL;
+    if (named == NULL)
+        return n;
+    named_n = 0;
+    for (const struct isync_target *t = f->targets; t != NULL; t = t->next)
+        if (may_be_named(t))
+            named[named_n++].url = slice_str(t->url);
+    isync_rank(named, named_n, f->repute, clock_wall_us());
+    for (size_t i = 0; i < named_n && n < most; i++, n++)
+        target_of(f, named[i].url)->is_wanted = true;
+    free(named);
     return n;
 }
 
@@ -134,6 +129,8 @@ static void want_listed(struct isync_face *f, size_t most)
         if (isync_url_check(url, &why) != SYNCLINE_OK)
             continue;
         t = add(f, slice_str(url));
+        if (t != NULL)
+            t->is_listed = true;
         if (t == NULL || t->is_wanted || t->is_self)
             continue;
         t->is_wanted = true;
@@ -157,27 +154,7 @@ static void call(struct isync_face *f, struct isync_target *t)
         SYNCLINE_OK) {
         t->link = 0;
         say(t, why.text);
-        return;
     }
-    t->since_us = t->noted_us = clock_mono_us();
-}
-
-/* What is known of those that are called and not reached. */
-static void look_at(struct isync_face *f, struct isync_target *t)
-{
-    const uint64_t now_us = clock_mono_us();
-    const char *why;
-
-    if (t->link == 0 || t->is_up)
-        return;
-    why = isync_conns_trouble(f->conns, t->link);
-    if (why[0] == 0)
-        return;
-    if (!slice_is(utf8_cut(slice_str(why), sizeof t->why - 1), t->why))
-        log_line(&f->log, LOG_LEVEL_WARN, "isync", "%s: %s", t->url, why);
-    say(t, why);
-    if (now_us >= t->noted_us + NOTE_US)
-        note(f, t, ISYNC_DEED_FAILED);
 }
 
 static void choose(struct isync_face *f)
@@ -185,10 +162,8 @@ static void choose(struct isync_face *f)
     const size_t most = f->is_off ? 0 : f->opt.tuning.max_peers;
     size_t n;
 
-    for (struct isync_target *t = f->targets; t != NULL; t = t->next) {
-        look_at(f, t);
+    for (struct isync_target *t = f->targets; t != NULL; t = t->next)
         t->is_wanted = false;
-    }
     n = want_named(f, most);
     want_listed(f, most - n);
     for (struct isync_target *t = f->targets; t != NULL; t = t->next)
@@ -200,6 +175,14 @@ static void choose(struct isync_face *f)
 }
 
 /* ---- the list ---- */
+
+static bool is_in_list(const struct isync_face *f, const char *url)
+{
+    for (const struct json *v = f->list->first; v != NULL; v = v->next)
+        if (slice_is(json_get_str(v, "url"), url))
+            return true;
+    return false;
+}
 
 static void on_list(void *ctx, struct slice body, const char *why)
 {
@@ -223,6 +206,8 @@ static void on_list(void *ctx, struct slice body, const char *why)
         f->list = v;
         f->fetched_us = clock_wall_us();
         f->fetch_why[0] = 0;
+        for (struct isync_target *t = f->targets; t != NULL; t = t->next)
+            t->is_listed = is_in_list(f, t->url);
     } else if (strncmp(f->fetch_why, why, sizeof f->fetch_why - 1) != 0) {
         log_line(&f->log, LOG_LEVEL_WARN, "isync",
             "the list of nodes at %s cannot be had: %s", f->discovery_url, why);
@@ -234,7 +219,7 @@ static void on_list(void *ctx, struct slice body, const char *why)
     isync_face_arm(f);
 }
 
-void isync_peers_fetch(struct isync_face *f)
+static void fetch_list(struct isync_face *f)
 {
     const struct fetch_options opt = { .loop = f->opt.loop,
         .url = f->discovery_url,
@@ -252,7 +237,51 @@ void isync_peers_fetch(struct isync_face *f)
         f->fetch = NULL;
 }
 
+void isync_peers_list(struct isync_face *f, const char *url)
+{
+    const char *was = f->discovery_url != NULL ? f->discovery_url : "";
+    char *copy = url != NULL ? strdup(url) : NULL;
+
+    if (strcmp(was, copy != NULL ? copy : "") == 0) {
+        free(copy);
+        return;
+    }
+    fetch_cancel(f->fetch);
+    f->fetch = NULL;
+    arena_free(&f->list_arena);
+    f->list = NULL;
+    f->fetched_us = f->fetch_us = 0;
+    f->fetch_why[0] = 0;
+    free(f->discovery_url);
+    f->discovery_url = copy;
+    for (struct isync_target *t = f->targets; t != NULL; t = t->next)
+        t->is_listed = false;
+}
+
 /* ---- what becomes of them ---- */
+
+/* Each time that it is called in vain. */
+void isync_peers_failed(struct isync_face *f, uint64_t link, const char *why)
+{
+    struct isync_target *t = by_link(f, link);
+
+    if (t == NULL)
+        return;
+    if (!slice_is(utf8_cut(slice_str(why), sizeof t->why - 1), t->why))
+        log_line(&f->log, LOG_LEVEL_WARN, "isync", "%s: %s", t->url, why);
+    say(t, why);
+    note(f, t, ISYNC_DEED_FAILED);
+    isync_face_arm(f);
+}
+
+void isync_peers_answered(
+    struct isync_face *f, uint64_t link, uint64_t began_us)
+{
+    struct isync_target *t = by_link(f, link);
+
+    if (t != NULL)
+        t->began_us = began_us;
+}
 
 void isync_peers_came(struct isync_face *f, uint64_t link)
 {
@@ -275,7 +304,6 @@ void isync_peers_went(
     if (t == NULL)
         return;
     t->is_up = false;
-    t->since_us = clock_mono_us();
     say(t, why);
     note(f, t, ISYNC_DEED_FAILED);
     if (hung_up)
@@ -340,18 +368,50 @@ void isync_peers_forget(struct isync_face *f)
     isync_kept_dirty(f);
 }
 
+void isync_peers_name(struct isync_face *f, const char *const *urls, size_t n)
+{
+    for (struct isync_target *t = f->targets; t != NULL; t = t->next)
+        t->is_named = false;
+    for (size_t i = 0; i < n; i++) {
+        struct isync_target *t = isync_url_check(urls[i], NULL) == SYNCLINE_OK
+            ? add(f, slice_str(urls[i]))
+            : NULL;
+
+        if (t != NULL)
+            t->is_named = true;
+        else
+            log_line(&f->log, LOG_LEVEL_WARN, "isync",
+                "number %zu of isync.peers is no URL of an iSync node", i + 1);
+    }
+}
+
+void isync_peers_prune(struct isync_face *f)
+{
+    struct isync_target **at = &f->targets;
+
+    while (*at != NULL) {
+        struct isync_target *t = *at;
+        const uint64_t link = t->link;
+
+        if (t->is_named || t->is_added || t->is_listed) {
+            at = &t->next;
+            continue;
+        }
+        *at = t->next;
+        free(t);
+        if (link != 0 && isync_links_has(f, link))
+            isync_links_drop_one(f, link);
+        else if (link != 0)
+            isync_conns_hang_up(f->conns, link);
+    }
+}
+
 /* ---- beginning and end ---- */
 
 void isync_peers_begin(struct isync_face *f)
 {
-    for (size_t i = 0; i < f->urls_n; i++) {
-        struct isync_target *t = add(f, slice_str(f->urls[i]));
-
-        if (t != NULL)
-            t->is_named = true;
-    }
     f->look_us = 0;
-    isync_peers_fetch(f);
+    fetch_list(f);
     isync_face_arm(f);
 }
 
@@ -364,7 +424,7 @@ uint64_t isync_peers_tick(struct isync_face *f, uint64_t now_us)
         f->look_us = now_us + LOOK_US;
     }
     if (f->discovery_url != NULL && f->fetch == NULL && f->fetch_us <= now_us)
-        isync_peers_fetch(f);
+        fetch_list(f);
     if (f->targets == NULL)
         return f->discovery_url != NULL && f->fetch == NULL ? f->fetch_us : 0;
     return f->look_us;
@@ -410,7 +470,9 @@ void isync_peers_put(const struct isync_face *f, struct buf *b)
             ",\"failures\":%.2f,\"violations\":%.2f,\"latency_us\":%llu,"
             "\"trouble\":",
             s.failures, s.violations, (unsigned long long)s.latency_us);
-        if (t->is_up || t->why[0] == 0)
+        if (t->is_up && f->can_seal && isync_mesh_is_unread(f->mesh, t->link))
+            buf_put_str(b, "\"what it says cannot be read: another token\"");
+        else if (t->is_up || t->why[0] == 0)
             buf_put_str(b, "null");
         else
             json_print_string(b, slice_str(t->why), false);

@@ -67,7 +67,7 @@ static int from_file(struct isync_face *f, const char *path, bool shared,
     f->secret.token = cut_line(&rest);
     f->secret.before = cut_line(&rest);
     if (f->secret.before.len > 0)
-        f->secret.before_until = changed_s(path) + f->opt.overlap_s;
+        f->secret.before_until = changed_s(path) + f->opt.tuning.overlap_s;
     return SYNCLINE_OK;
 }
 
@@ -99,8 +99,8 @@ int isync_secret_read(struct isync_face *f, struct errmsg *why)
     int rc;
 
     f->secret_text = (struct buf){ 0 };
-    f->secret = (struct isync_secret){ .period_s = f->opt.rotate_s,
-        .overlap_s = f->opt.overlap_s };
+    f->secret = (struct isync_secret){ .period_s = f->opt.tuning.rotate_s,
+        .overlap_s = f->opt.tuning.overlap_s };
     rc = read_it(f, why);
     if (rc == SYNCLINE_OK) {
         wipe(&text);
@@ -139,6 +139,20 @@ int isync_secret_write(
         rc = private_file_write(&file, buf_slice(&text), true, why);
     wipe(&text);
     return rc;
+}
+
+int isync_secret_token(const struct isync_face *f, uint64_t period,
+    struct buf *out, struct errmsg *why)
+{
+    if (f->secret.token.len == 0)
+        return errmsg_set(why, SYNCLINE_ENOTFOUND,
+            "there is no token; `syncline isync key` makes one");
+    if (f->secret.period_s == 0)
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "isync.rotate is 0: all nodes have the token itself");
+    if (period > UINT64_MAX / 4 / f->secret.period_s)
+        return errmsg_set(why, SYNCLINE_EINVAL, "no period has that number");
+    return isync_token_at(out, &f->secret, period * f->secret.period_s);
 }
 
 void isync_secret_turn(struct isync_face *f)

@@ -86,7 +86,7 @@ static void put_packets(const struct isync_face *f, struct buf *b)
 
 static const char *trouble_of(const struct isync_face *f)
 {
-    if (!f->can_seal && !f->opt.is_clear)
+    if (!f->can_seal && !f->opt.tuning.is_clear)
         return "there is no token, and isync.clear is false: nothing of ours "
                "is said";
     if (f->save_failed)
@@ -112,7 +112,7 @@ static void put_status(const struct isync_face *f, struct buf *b)
         buf_put_str(b, ",\"port\":null,");
     put_bool(b, "token", f->can_seal);
     buf_put_u8(b, ',');
-    put_bool(b, "clear", f->opt.is_clear);
+    put_bool(b, "clear", f->opt.tuning.is_clear);
     buf_printf(b, ",\"turns\":%llu,\"connected\":%zu,\"links\":[",
         (unsigned long long)f->turns_s, isync_mesh_peers(f->mesh));
     isync_links_put(f, b);
@@ -334,6 +334,42 @@ int isync_reload(
     return rc;
 }
 
+/* To people at this machine alone: who asks by the hub has no uid. */
+static int put_token(const struct isync_face *f, const struct json *request,
+    const struct engine_asker *who, struct buf *out, struct errmsg *why)
+{
+    const uint64_t period_s = f->opt.tuning.rotate_s;
+    const uint64_t now = clock_wall_us() / 1000000;
+    const int64_t wanted = json_get_int(request, "period", -1);
+    const uint64_t period = wanted >= 0 ? (uint64_t)wanted
+        : period_s > 0                  ? now / period_s
+                                        : 0;
+    struct buf token = { .max = ISYNC_TOKEN_MAX };
+    int rc;
+
+    if (who == NULL || who->uid == UINT32_MAX || who->token[0] != 0)
+        return errmsg_set(why, SYNCLINE_EDENIED,
+            "the token is shown at the machine itself alone");
+    rc = isync_secret_token(f, period, &token, why);
+    if (rc == SYNCLINE_OK) {
+        buf_printf(out,
+            "{\"ok\":true,\"period\":%llu,\"now\":%llu,\"from\":%llu,"
+            "\"until\":%llu,\"overlap\":%llu,\"token\":",
+            (unsigned long long)period, (unsigned long long)(now / period_s),
+            (unsigned long long)(period * period_s),
+            (unsigned long long)((period + 1) * period_s),
+            (unsigned long long)(f->opt.tuning.overlap_s < period_s / 2
+                    ? f->opt.tuning.overlap_s
+                    : period_s / 2));
+        json_print_string(out, buf_slice(&token), false);
+        buf_put_u8(out, '}');
+    }
+    if (token.cap > 0)
+        crypto_wipe(token.ptr, token.cap);
+    buf_free(&token);
+    return rc;
+}
+
 bool isync_face_answer(struct isync_face *f, const struct json *request,
     const struct engine_asker *who, struct buf *out)
 {
@@ -353,7 +389,11 @@ bool isync_face_answer(struct isync_face *f, const struct json *request,
         rc = isync_reload(f, who, &why);
     else if (isync_pages_op(f, request, who, out))
         return true;
-    else if (!slice_is(op, "isync"))
+    else if (slice_is(op, "isync_token")) {
+        rc = put_token(f, request, who, out, &why);
+        if (rc == SYNCLINE_OK)
+            return true;
+    } else if (!slice_is(op, "isync"))
         return false;
     if (rc == SYNCLINE_OK)
         put_answer(f, out);

@@ -41,6 +41,7 @@
             .help = "a name by which we may be asked for there" },             \
         { .name = "isync.pages",                                               \
             .type = OPTION_ENUM,                                               \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "WHOM",                                                   \
             .choices = "none|view|local|admitted",                             \
             .fallback = "view",                                                \
@@ -70,6 +71,7 @@
             .help = "holds it [DIR/isync.token]" },                            \
         { .name = "isync.clear",                                               \
             .type = OPTION_BOOL,                                               \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "BOOL",                                                   \
             .fallback = "false",                                               \
             .help =                                                            \
@@ -77,6 +79,7 @@
                 "anybody says" },                                              \
         { .name = "isync.rotate",                                              \
             .type = OPTION_DURATION,                                           \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "T",                                                      \
             .max = 3650 * DAY,                                                 \
             .fallback = "0",                                                   \
@@ -84,12 +87,14 @@
                     "token; 0: never, as the originals" },                     \
         { .name = "isync.overlap",                                             \
             .type = OPTION_DURATION,                                           \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "T",                                                      \
             .max = 365 * DAY,                                                  \
             .fallback = "1d",                                                  \
             .help = "for how long the key before still counts" },              \
         { .name = "isync.interval",                                            \
             .type = OPTION_INT,                                                \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "SECONDS",                                                \
             .aliases = "auto_sync_interval",                                   \
             .min = 1,                                                          \
@@ -107,17 +112,20 @@
             .help = "so many are called at once" },                            \
         { .name = "isync.peers",                                               \
             .type = OPTION_NAMES,                                              \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "URL",                                                    \
             .aliases = "isync_peer_urls ISYNC_PEER_URLS",                      \
             .help = "nodes to call: http://HOST:5342, https://HOST" },         \
         { .name = "isync.auto_discover",                                       \
             .type = OPTION_BOOL,                                               \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "BOOL",                                                   \
             .aliases = "isync_auto_discover",                                  \
             .fallback = "true",                                                \
             .help = "call nodes of isync.discovery_url, too" },                \
         { .name = "isync.discovery_url",                                       \
             .type = OPTION_STR,                                                \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "URL",                                                    \
             .aliases = "peer_discovery_url",                                   \
             .help = "where a list of nodes is fetched; none: nowhere" },       \

@@ -271,36 +271,39 @@ static int by_rank(const void *pa, const void *pb)
     return a->ix < b->ix ? -1 : 1;
 }
 
-static size_t rank(struct candidate *c, size_t n, const struct isync_peer *all,
+void isync_rank(struct isync_peer *peers, size_t n,
     const struct isync_repute *r, uint64_t wall_us)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct isync_standing s = isync_repute_of(r, all[i].url, wall_us);
+    struct candidate *c = n > 1 ? calloc(n, sizeof *c) : NULL;
 
-        c[i] = (struct candidate){ .peer = all[i],
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        struct isync_standing s = isync_repute_of(r, peers[i].url, wall_us);
+
+        c[i] = (struct candidate){ .peer = peers[i],
             .penalty = lround(s.failures + VIOLATION_WEIGHT * s.violations),
             .slow = slowness(s.latency_us),
             .ix = i };
     }
-    if (n > 1)
-        qsort(c, n, sizeof *c, by_rank);
-    return n;
+    qsort(c, n, sizeof *c, by_rank);
+    for (size_t i = 0; i < n; i++)
+        peers[i] = c[i].peer;
+    free(c);
 }
 
 size_t isync_choose(struct isync_peer *out, size_t max, const struct json *list,
     const struct isync_repute *r, uint64_t wall_us)
 {
     struct isync_peer *all = calloc(ISYNC_LIST_MAX, sizeof *all);
-    struct candidate *c = calloc(ISYNC_LIST_MAX, sizeof *c);
     size_t n = 0, chosen = 0;
 
-    if (all != NULL && c != NULL)
-        n = rank(
-            c, isync_list_read(all, ISYNC_LIST_MAX, list), all, r, wall_us);
+    if (all != NULL)
+        n = isync_list_read(all, ISYNC_LIST_MAX, list);
+    isync_rank(all, n, r, wall_us);
     for (size_t i = 0; i < n && i < max; i++)
-        if (c[i].peer.url.len > 0)
-            out[chosen++] = c[i].peer;
+        if (all[i].url.len > 0)
+            out[chosen++] = all[i];
     free(all);
-    free(c);
     return chosen;
 }

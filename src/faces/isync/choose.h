@@ -5,8 +5,10 @@
  * - While nothing is known of any peer, the choice is that of the originals:
  *   those without an address are dropped after the cut.
  * - Failures and violations move a peer behind all who have fewer, verified or
- *   not; they are forgotten by half in each ISYNC_FAILURE_HALF_US and
- *   ISYNC_VIOLATION_HALF_US. Of equals who answers faster comes first. */
+ *   not, one violation as three failures; they are forgotten by half in each
+ *   ISYNC_FAILURE_HALF_US and ISYNC_VIOLATION_HALF_US. Of equals who answers
+ *   faster comes first.
+ * - Those that people have named and those of a list are ranked alike. */
 #ifndef SYNCLINE_FACES_ISYNC_CHOOSE_H
 #define SYNCLINE_FACES_ISYNC_CHOOSE_H
 
@@ -50,6 +52,11 @@ struct json *isync_repute_save(const struct isync_repute *r, struct arena *a);
 /* What is not of the form is passed over. */
 void isync_repute_load(struct isync_repute *r, const struct json *v);
 
+/* Whom to call first comes first; of two that are alike in all, who came first.
+ * Of peers that people have named only the url is set. r may be NULL. Without
+ * memory they stay as they are. */
+void isync_rank(struct isync_peer *peers, size_t n,
+    const struct isync_repute *r, uint64_t wall_us);
 /* Of a list as the originals fetch it (an array of objects); what is no list
  * is empty. At most max; returns how many. r may be NULL. */
 size_t isync_choose(struct isync_peer *out, size_t max, const struct json *list,

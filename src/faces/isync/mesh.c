@@ -94,6 +94,16 @@ void isync_mesh_set_clear(
     m->refuses_clear = refuses_clear;
 }
 
+/* Whoever was to be told later than that is told then. */
+void isync_mesh_set_interval(
+    struct isync_mesh *m, uint64_t interval_us, struct isync_time now)
+{
+    m->interval_us = interval_us > 0 ? interval_us : ISYNC_INTERVAL_US;
+    for (struct isync_link *l = m->links; l != NULL; l = l->next)
+        if (l->whole_us > now.mono_us + m->interval_us)
+            l->whole_us = now.mono_us + m->interval_us;
+}
+
 const struct isync_state *isync_mesh_state(const struct isync_mesh *m)
 {
     return m->state;
@@ -233,6 +243,13 @@ const char *isync_mesh_node_of(const struct isync_mesh *m, uint64_t link)
     return l != NULL ? l->node : "";
 }
 
+bool isync_mesh_is_unread(const struct isync_mesh *m, uint64_t link)
+{
+    const struct isync_link *l = isync_mesh_link(m, link);
+
+    return l != NULL && l->is_unread;
+}
+
 /* ---- handshakes ---- */
 
 /* Who it is; false: nobody, or ourselves. */
@@ -316,19 +333,28 @@ static void on_request(struct isync_link *asker, struct isync_time now)
     }
 }
 
-static bool is_too_much(struct isync_link *l, struct isync_time now)
+/* A Syncline that has much to say says ten messages of almost a megabyte a
+ * second. */
+bool isync_mesh_hears(
+    struct isync_mesh *m, uint64_t link, size_t bytes, struct isync_time now)
 {
-    const struct pace_rule rule = { .rate = 30, .burst = 100 };
+    const struct pace_rule events = { .rate = 30, .burst = 100 };
+    const struct pace_rule sizes = { .rate = ISYNC_HEARD_BYTES,
+        .burst = 2 * ISYNC_HEARD_BYTES };
+    struct isync_link *l = isync_mesh_link(m, link);
 
-    if (pace_may(&l->pace, &rule, 1, now.mono_us)) {
-        l->is_noisy = false;
+    if (l == NULL || l->is_dropped)
         return false;
+    if (pace_may(&l->pace, &events, 1, now.mono_us) &&
+        pace_may(&l->pace_bytes, &sizes, bytes, now.mono_us)) {
+        l->is_noisy = false;
+        return true;
     }
-    l->m->counts.dropped++;
+    m->counts.dropped++;
     if (!l->is_noisy)
         isync_link_violates(l, "it says too much");
     l->is_noisy = true;
-    return true;
+    return false;
 }
 
 void isync_mesh_event(struct isync_mesh *m, uint64_t link, struct slice name,
@@ -338,7 +364,7 @@ void isync_mesh_event(struct isync_mesh *m, uint64_t link, struct slice name,
     const struct json *arg =
         args != NULL && args->type == JSON_ARRAY ? args->first : NULL;
 
-    if (l == NULL || l->is_dropped || is_too_much(l, now))
+    if (l == NULL || l->is_dropped)
         return;
     if (slice_is(name, "node_info")) {
         if (!l->is_caller)

@@ -38,6 +38,7 @@
 #define ISYNC_GATHER_US UINT64_C(50000)
 #define ISYNC_PACE_US UINT64_C(100000)
 #define ISYNC_LINKS_MAX 256
+#define ISYNC_HEARD_BYTES UINT64_C(12000000) /* a second, of one link */
 #define ISYNC_TOLD_MAX 20000 /* fields of records, by who said them */
 
 struct isync_mesh; /* opaque */
@@ -96,6 +97,8 @@ void isync_mesh_keys(struct isync_mesh *m, const struct isync_keys *keys);
 /* As in the options, from now on. */
 void isync_mesh_set_clear(
     struct isync_mesh *m, bool is_clear, bool refuses_clear);
+void isync_mesh_set_interval(
+    struct isync_mesh *m, uint64_t interval_us, struct isync_time now);
 const struct isync_state *isync_mesh_state(const struct isync_mesh *m);
 const struct isync_mesh_counts *isync_mesh_counts(const struct isync_mesh *m);
 
@@ -104,6 +107,11 @@ const struct isync_mesh_counts *isync_mesh_counts(const struct isync_mesh *m);
  * ELIMIT: there are too many. */
 NODISCARD int isync_mesh_open(
     struct isync_mesh *m, uint64_t link, bool is_caller, struct isync_time now);
+/* An event of so many bytes has come. False: the link is not open, or was
+ * dropped, or says more than ISYNC_HEARD_BYTES, or 30 events, a second: it need
+ * not even be parsed. */
+bool isync_mesh_hears(
+    struct isync_mesh *m, uint64_t link, size_t bytes, struct isync_time now);
 /* args: the array behind the name, which may be empty. Of a link that is not
  * open, or was dropped, nothing is heard. */
 void isync_mesh_event(struct isync_mesh *m, uint64_t link, struct slice name,
@@ -115,6 +123,8 @@ void isync_mesh_pace(struct isync_mesh *m, uint64_t link, bool is_paused);
 size_t isync_mesh_peers(const struct isync_mesh *m);
 /* Of the other side; "": it has not said it. */
 const char *isync_mesh_node_of(const struct isync_mesh *m, uint64_t link);
+/* What it said last itself was sealed by a token that we have not. */
+bool isync_mesh_is_unread(const struct isync_mesh *m, uint64_t link);
 
 /* Our own write, at the time of day that it was made: see isync_state_put.
  * record: the object that the field is of, or NULL. EUNSUPPORTED: the rules do

@@ -16,8 +16,9 @@ struct isync_link {
     bool is_caller, is_peer, is_paused;
     bool is_dropped; /* it is to be closed: nothing is said or heard */
     char node[ISYNC_NODE_MAX + 1];
-    struct pace pace; /* of what it says */
-    bool is_noisy;    /* and that it says too much has been told */
+    struct pace pace, pace_bytes; /* of what it says */
+    bool is_noisy;                /* and that it says too much has been told */
+    bool is_unread; /* what it said last itself could not be read */
 
     uint64_t whole_us;      /* when it is told all again; 0: not planned */
     uint64_t began_us;      /* when that was begun last */

@@ -341,6 +341,21 @@ static int take_sealed(
     return rc;
 }
 
+/* Who is told of it once for a link has another token, or one of another time;
+ * without a token of ours all is so. */
+static void note_read(
+    struct isync_link *l, const struct isync_packet *p, bool is_read)
+{
+    if (!slice_is(p->source, l->node))
+        return; /* it passes on what others have said */
+    if (!is_read && !l->is_unread && l->m->keys.n > 0)
+        isync_mesh_log(l->m, LOG_LEVEL_WARN,
+            "what %s says cannot be read: it was sealed by another token; it "
+            "is passed on as it is",
+            l->node);
+    l->is_unread = !is_read;
+}
+
 static void hold(struct isync_link *l, const struct json *v,
     const struct isync_packet *p, struct isync_time now)
 {
@@ -385,6 +400,8 @@ void isync_take_packet(
     if (!p.has_time)
         p.time = isync_stamp_of(now.wall_us);
     rc = p.sealed.len > 0 ? take_sealed(l, &p, now) : SYNCLINE_ENOTFOUND;
+    if (rc == SYNCLINE_OK || rc == SYNCLINE_EDENIED)
+        note_read(l, &p, rc == SYNCLINE_OK);
     if (rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM)
         return;
     if (rc == SYNCLINE_EDENIED)

@@ -412,3 +412,8 @@ void eio_client_free(struct eio_client *c)
     free(c->path);
     free(c);
 }
+
+size_t eio_client_waiting(const struct eio_client *c)
+{
+    return c->queue.bytes.len;
+}

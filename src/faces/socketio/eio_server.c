@@ -676,11 +676,12 @@ const struct netaddr *eio_server_from(
     return s != NULL ? &s->from : NULL;
 }
 
-bool eio_server_is_websocket(const struct eio_server *e, uint64_t session)
+struct eio_reach eio_server_reach(const struct eio_server *e, uint64_t session)
 {
     const struct session *s = by_number(e, session);
 
-    return s != NULL && s->ws != 0;
+    return s != NULL ? (struct eio_reach){ s->ws, s->queue.bytes.len }
+                     : (struct eio_reach){ .ws = 0 };
 }
 
 size_t eio_server_n(const struct eio_server *e)

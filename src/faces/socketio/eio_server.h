@@ -82,7 +82,12 @@ void eio_server_stop(struct eio_server *e);
 /* Where it was opened from; NULL: there is no such. */
 const struct netaddr *eio_server_from(
     const struct eio_server *e, uint64_t session);
-bool eio_server_is_websocket(const struct eio_server *e, uint64_t session);
+/* How it is told something. */
+struct eio_reach {
+    uint64_t ws;    /* the connection; 0: it is polled, */
+    size_t waiting; /* and so many bytes have not been */
+};
+struct eio_reach eio_server_reach(const struct eio_server *e, uint64_t session);
 size_t eio_server_n(const struct eio_server *e);
 /* Sessions that there was no room for. */
 uint64_t eio_server_refused(const struct eio_server *e);

@@ -19,7 +19,7 @@ struct sio_client {
     bool is_ending; /* this session is over; settled when the call ends */
     struct errmsg why;
     uint64_t due_us; /* WAITING: the next call; OPENING: the last moment */
-    uint64_t pause_us, now_us;
+    uint64_t pause_us, now_us, began_us;
     struct prng prng;
     struct eio_queue early; /* events that came before we were let in */
     struct arena arena;
@@ -59,6 +59,8 @@ static void settle(struct sio_client *c)
     eio_queue_free(&c->early);
     if (was_connected)
         c->opt.on_closed(c->opt.ctx, c->why.text);
+    else if (c->opt.on_failed != NULL)
+        c->opt.on_failed(c->opt.ctx, c->why.text);
 }
 
 /* ---- what comes in ---- */
@@ -255,6 +257,7 @@ static void call(struct sio_client *c)
 {
     c->phase = OPENING;
     c->due_us = UINT64_MAX;
+    c->began_us = c->now_us;
     if (eio_client_new(&c->eio, &c->eio_opt) != SYNCLINE_OK) {
         c->eio = NULL;
         c->phase = WAITING;
@@ -323,6 +326,16 @@ bool sio_client_is_connected(const struct sio_client *c)
 bool sio_client_is_websocket(const struct sio_client *c)
 {
     return c->eio != NULL && eio_client_is_websocket(c->eio);
+}
+
+uint64_t sio_client_began_us(const struct sio_client *c)
+{
+    return c->began_us;
+}
+
+size_t sio_client_waiting(const struct sio_client *c)
+{
+    return c->eio != NULL ? eio_client_waiting(c->eio) : 0;
 }
 
 const char *sio_client_why(const struct sio_client *c)

@@ -31,6 +31,8 @@ struct sio_client_options {
     void (*on_connected)(void *ctx);
     void (*on_event)(void *ctx, const struct sio_event *ev);
     void (*on_closed)(void *ctx, const char *why);
+    /* A call has ended before it was connected; it is tried again. Or NULL. */
+    void (*on_failed)(void *ctx, const char *why);
     const char *path; /* lent; NULL: EIO_PATH */
     enum eio_how how;
     uint64_t seed;        /* of the pauses */
@@ -62,6 +64,9 @@ NODISCARD int sio_client_emit(
 void sio_client_close(struct sio_client *c);
 bool sio_client_is_connected(const struct sio_client *c);
 bool sio_client_is_websocket(const struct sio_client *c);
+/* When the call that is under way, or connected, was begun. */
+uint64_t sio_client_began_us(const struct sio_client *c);
+size_t sio_client_waiting(const struct sio_client *c);  /* bytes to be posted */
 const char *sio_client_why(const struct sio_client *c); /* it is not; or "" */
 
 /* "http://host:5342", https, ws or wss; a path but "/" stands for EIO_PATH, and

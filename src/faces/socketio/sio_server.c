@@ -257,11 +257,17 @@ void sio_server_stop(struct sio_server *s)
     eio_server_stop(s->eio);
 }
 
-bool sio_server_is_websocket(const struct sio_server *s, uint64_t link)
+struct eio_reach sio_server_reach(const struct sio_server *s, uint64_t link)
 {
     const struct link *l = by_number(s, link);
 
-    return l != NULL && eio_server_is_websocket(s->eio, l->session);
+    return l != NULL ? eio_server_reach(s->eio, l->session)
+                     : (struct eio_reach){ .ws = 0 };
+}
+
+bool sio_server_is_websocket(const struct sio_server *s, uint64_t link)
+{
+    return sio_server_reach(s, link).ws != 0;
 }
 
 size_t sio_server_n(const struct sio_server *s)

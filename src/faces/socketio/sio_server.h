@@ -39,6 +39,7 @@ void sio_server_hang_up(struct sio_server *s, uint64_t link);
 /* All are told so, and nothing is called back. */
 void sio_server_stop(struct sio_server *s);
 bool sio_server_is_websocket(const struct sio_server *s, uint64_t link);
+struct eio_reach sio_server_reach(const struct sio_server *s, uint64_t link);
 size_t sio_server_n(const struct sio_server *s); /* links */
 
 #endif
