@@ -150,9 +150,10 @@ static void on_unwatch(void *ctx, uint64_t watch)
     ENSURE(watch != 0);
 }
 
-static void on_write(void *ctx, uint64_t token, const struct lan_item *item,
-    const struct json *value)
+static void on_write(void *ctx, uint64_t token, uint64_t link,
+    const struct lan_item *item, const struct json *value)
 {
+    (void)link;
     struct side *s = ctx;
 
     ENSURE(item->id.len > 0 && item->version > 0);

@@ -3,6 +3,7 @@
 #include "repl/access_impl.h"
 
 #define NAME_MAX_LEN 1024
+#define TOLD_US 1000
 /* Of what others count; beyond it there is room for all that is written yet. */
 #define VERSION_MAX ((uint64_t)1 << 53)
 
@@ -58,6 +59,12 @@ static bool is_behind(const struct item *it, const struct stamp *stamp)
     return false;
 }
 
+/* What is over here stays so: a deletion wins by itself. */
+static bool is_ended(const struct item *it, const struct foreign *f)
+{
+    return f->strategy == FOREIGN_LOSES && !item_alive(it);
+}
+
 int foreign_author(struct node *n, const struct space *sp,
     const struct foreign *f, const struct item *it, struct author *by,
     bool *apart, struct errmsg *why)
@@ -71,11 +78,13 @@ int foreign_author(struct node *n, const struct space *sp,
     is_late = is_behind(it, &stamp);
     *apart = f->version > 0 && it->length > 0 &&
         (is_late || f->version <= it->version);
-    if (*apart && f->strategy == FOREIGN_WINS) {
-        *apart = false;
+    if (*apart && f->strategy != FOREIGN_JOINS && !is_ended(it, f)) {
+        *apart = f->strategy == FOREIGN_LOSES;
+        if (by->wall_us <= f->time_us)    /* his clock is ahead: who goes by */
+            by->wall_us = f->time_us + 1; /* times shall take it, too */
         return SYNCLINE_OK;
     }
-    if (f->version == 0 ? is_late : *apart && f->strategy == FOREIGN_LOSES)
+    if (f->version == 0 && is_late)
         return errmsg_set(
             why, SYNCLINE_ECONFLICT, "it was written before what stands");
     by->wall_us = f->time_us;
@@ -91,8 +100,19 @@ int foreign_author(struct node *n, const struct space *sp,
 
 struct search {
     const struct stamp *stamp;
+    uint64_t time_us;
+    struct slice text; /* canonical; ptr NULL: a deletion */
     bool found;
 };
+
+/* Our own past, as it was told them: of what had come together by a time that
+ * is a little later (doc/lansync.md). */
+static bool is_told(const struct search *s, const struct history_entry *e)
+{
+    return e->what == HISTORY_PUT && s->text.ptr != NULL &&
+        s->time_us >= e->wall_us && s->time_us - e->wall_us <= TOLD_US &&
+        slice_eq(e->value, s->text);
+}
 
 static int look_at_record(void *ctx, struct slice key, struct slice value)
 {
@@ -113,21 +133,29 @@ static int look_at_version(void *ctx, struct slice key, struct slice value)
     int rc = history_decode(value, &e);
 
     (void)key;
-    s->found = rc == SYNCLINE_OK && stamp_cmp(&e.stamp, s->stamp) == 0;
+    s->found = rc == SYNCLINE_OK &&
+        (stamp_cmp(&e.stamp, s->stamp) == 0 || is_told(s, &e));
     return rc == SYNCLINE_OK ? s->found : rc;
 }
 
 /* It is said again and again until somebody has heard it, and by others: then
  * it is among what lost, or was written over by who had seen it. */
-static int was_told(struct node *n, const struct space *sp, struct slice key,
-    const struct stamp *stamp, bool *told)
+static int was_told(struct node *n, const struct space *sp,
+    const struct write_op *op, const struct author *by, bool *told)
 {
-    struct search s = { stamp, false };
-    struct buf prefix = { 0 };
+    struct search s = { &by->stamp, by->wall_us, SLICE_NONE, false };
+    struct buf prefix = { 0 }, text = { 0 };
+    const struct slice key = op->key;
     int rc;
 
+    if (op->doc != NULL) {
+        json_print(&text, op->doc, JSON_CANONICAL);
+        s.text = buf_slice(&text);
+    }
+
     (void)key_conflict_of(&prefix, sp->id, key);
-    rc = buf_status(&prefix);
+    rc = buf_status(&prefix) != SYNCLINE_OK ? buf_status(&prefix)
+                                            : buf_status(&text);
     if (rc == SYNCLINE_OK)
         rc = store_scan(&n->opt.store, TABLE_CONFLICT, buf_slice(&prefix),
             SLICE_NONE, look_at_record, &s);
@@ -136,6 +164,7 @@ static int was_told(struct node *n, const struct space *sp, struct slice key,
             key_history_of(&prefix, sp->past, key), SLICE_NONE, look_at_version,
             &s);
     buf_free(&prefix);
+    buf_free(&text);
     *told = s.found;
     return rc;
 }
@@ -195,6 +224,54 @@ static int is_same(const struct stored *st, const struct json *doc, bool *same)
     return rc;
 }
 
+/* Theirs is in the history only. */
+static int note_lost(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by, struct stored *st)
+{
+    struct item theirs;
+    bool made;
+    int rc;
+
+    item_init(&theirs);
+    rc = item_put(&theirs, op->doc, by, &made, &n->step);
+    for (uint32_t i = 0; i < theirs.cells_n && rc == SYNCLINE_OK; i++)
+        rc = history_lost(n, sp, op->key, st,
+            &theirs.changes[theirs.cells[i].change], &theirs.cells[i]);
+    return rc;
+}
+
+int foreign_outdo(struct node *n, struct space *sp, const struct write_op *op,
+    const struct author *by, struct stored *st, bool *wrote)
+{
+    struct author them = *by;
+    struct leaves ours;
+    struct json *doc = NULL;
+    bool same, told = false;
+    int rc = is_same(st, op->doc, &same);
+
+    *wrote = false;
+    if (rc == SYNCLINE_OK)
+        rc = foreign_stamp(n, op->as, &them.stamp);
+    them.wall_us = op->as->time_us;
+    if (rc == SYNCLINE_OK && !same)
+        rc = was_told(n, sp, op, &them, &told);
+    if (rc != SYNCLINE_OK || same || told)
+        return rc;
+    if (op->doc != NULL)
+        rc = note_lost(n, sp, op, &them, st);
+    if (rc == SYNCLINE_OK)
+        rc = json_parse(&doc, st->before, JSON_STRICT, &n->step, NULL);
+    if (rc == SYNCLINE_OK)
+        rc = document_leaves(doc, &ours, &n->step);
+    if (st->item.version < op->as->version)
+        st->item.version = op->as->version;
+    if (rc == SYNCLINE_OK)
+        rc = item_write(&st->item, &ours, by, wrote, &n->step);
+    return rc == SYNCLINE_OK
+        ? item_store(n, sp, op->key, st, space_next_lsn(sp))
+        : rc;
+}
+
 int foreign_join(struct node *n, struct space *sp, const struct write_op *op,
     const struct author *by, struct stored *st, bool *wrote)
 {
@@ -208,7 +285,7 @@ int foreign_join(struct node *n, struct space *sp, const struct write_op *op,
     if (txn_wrote(&n->txn, TABLE_ITEM, key_item(&n->key, sp->id, op->key)))
         return SYNCLINE_EBUSY;
     if (rc == SYNCLINE_OK && !same)
-        rc = was_told(n, sp, op->key, &by->stamp, &told);
+        rc = was_told(n, sp, op, by, &told);
     if (rc != SYNCLINE_OK || same || told)
         return rc;
     if (op->doc == NULL) {

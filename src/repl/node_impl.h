@@ -124,6 +124,7 @@ struct watch {
     bool resumed;   /* from a cursor: deletions are told */
     bool told_live; /* has been told that it is up to date */
     bool times;     /* of each field is told when it was written */
+    bool gateway;   /* it goes on to who merges by times alone */
 };
 
 struct gone {

@@ -342,7 +342,7 @@ struct merge_sink merging_sink(struct merging *m);
 
 enum foreign_strategy {
     FOREIGN_JOINS, /* as the space's policies say */
-    FOREIGN_LOSES, /* what stands here stays */
+    FOREIGN_LOSES, /* what stands here stays, and is written again */
     FOREIGN_WINS   /* it is written as of now */
 };
 
@@ -407,6 +407,11 @@ NODISCARD int foreign_stamp(
 NODISCARD int foreign_author(struct node *n, const struct space *sp,
     const struct foreign *f, const struct item *it, struct author *by,
     bool *apart, struct errmsg *why);
+/* What stands is written once more, beyond what he has, so that he takes it;
+ * his goes to the history. */
+NODISCARD int foreign_outdo(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by, struct stored *st,
+    bool *wrote);
 /* As the write of a member would be: field by field the later value stands, the
  * other is a conflict; a deletion beats what it meets. *wrote: there was
  * something in it that was not here. */

@@ -9,6 +9,7 @@
  * take so much must be able to say so before there is more. */
 #define BYTES_OF_ONE ((size_t)256 << 10)
 #define BYTES_OF_ALL ((size_t)8 << 20)
+#define MERGED_MAX 1000
 
 /* Where a watch goes on: after an lsn, or within one after a key. A cursor
  * is "replica:lsn" or "replica:lsn:hex of the key". */
@@ -159,6 +160,7 @@ int request_watch(struct node *n, uint64_t request, const struct json *args)
     w->space_name = copy(name);
     w->prefix = copy(json_get_str(args, "prefix"));
     w->times = json_get_bool(args, "times", false);
+    w->gateway = json_get_bool(args, "gateway", false);
     w->space = space_by_name(n, name);
     if (w->space_name.ptr == NULL || w->prefix.ptr == NULL)
         goto fail;
@@ -242,6 +244,29 @@ static const struct change *newest(const struct item *it)
     return best;
 }
 
+/* How much has come together that the newest change had not seen: it grows
+ * with whatever more does. Who has that change alone, by its time and version,
+ * would take this for the same. 0: it had seen all of it. */
+static uint64_t merged(const struct item *it, const struct change *last)
+{
+    uint64_t n = 0;
+    bool any = false;
+
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        any = any ||
+            (&it->changes[i] != last &&
+                !vv_covers(&last->ctx, &it->changes[i].dot));
+    for (uint32_t i = 0; i < it->ctx.n && any; i++) {
+        const struct dot *d = &it->ctx.e[i];
+        const uint64_t seen = vv_get(&last->ctx, &d->replica);
+
+        n += d->seq > seen ? d->seq - seen : 0;
+        if (n >= MERGED_MAX)
+            return MERGED_MAX;
+    }
+    return n;
+}
+
 /* Until the next one: cells are in the order of their paths. */
 static struct slice first_segment(struct slice path)
 {
@@ -313,6 +338,10 @@ static int put_event(struct node *n, struct buf *b, const struct watch *w,
     put_who(n, b, c == NULL ? &nobody : &c->first.replica);
     buf_put_str(b, ",\"time\":");
     put_decimal(b, time_told(c == NULL ? 0 : c->wall_us));
+    if (w->gateway && c != NULL && merged(it, c) > 0) {
+        buf_put_str(b, ",\"merged\":");
+        put_decimal(b, merged(it, c));
+    }
     buf_put_u8(b, '}');
     return rc;
 }

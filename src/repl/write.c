@@ -81,7 +81,9 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     if (rc != SYNCLINE_OK)
         return rc;
     if (apart) {
-        rc = foreign_join(n, sp, op, &self, &st, &wrote);
+        rc = op->as != NULL && op->as->strategy == FOREIGN_LOSES && st.was_alive
+            ? foreign_outdo(n, sp, op, &self, &st, &wrote)
+            : foreign_join(n, sp, op, &self, &st, &wrote);
         out->changed += wrote;
         return rc == SYNCLINE_OK && op->unseen ? check_joined(n, sp, op, why)
                                                : rc;

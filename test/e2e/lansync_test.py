@@ -2,7 +2,6 @@
 """LAN-sync nodes of both generations and Syncline, as clients and as servers,
 by the rules of either."""
 
-import itertools
 import contextlib
 import http.client
 import json
@@ -47,8 +46,8 @@ class Older:
 
 
 class Scene:
-    def __init__(self, *names, flags=()):
-        self.world = World()
+    def __init__(self, *names, flags=(), relayed=False):
+        self.world = World(relayed)
         self.flags = ["--lansync.enabled", "true", "--lansync.bind",
                       "127.0.0.1", "--lansync.port", "0",
                       "--lansync.discovery", "false",
@@ -210,81 +209,6 @@ def who_can_be_challenged_hears_the_secret_once():
                 equal(old.do("asked")[-2:], [["method"], ["token"]], "by what")
 
 
-def _fought(s, policy=None, later="old"):
-    """Both have changed k while the cable was out. What the two show in the end,
-    once it is the same and stays so."""
-    node, old = s.nodes["a"], s.old("old", "v2")
-    if policy:
-        node.call("policy_set", space="lan", policy=policy)
-    old.do("connect", port=s.port())
-    old.do("put", key="k", data={"n": 0})
-    node.waits_for("k", {"n": 0}, "lan")
-    wait_for("all is acknowledged", lambda: old.do("links") == 1)
-    old.do("cut")
-    for who in ("a", "old") if later == "old" else ("old", "a"):
-        if who == "a":
-            node.put("k", {"n": "a"}, "lan")
-        else:
-            old.do("put", key="k", data={"n": "old"})
-    old.do("connect", port=s.port())
-    node.put("mark", {"n": 1}, "lan")
-    old.do("put", key="other", data={"n": 2})
-
-    def same():
-        here, there = _shown(node), old.do("shown")
-        return here if here == there and "mark" in there and \
-            "other" in here else None
-
-    state = wait_for("both are the same", same)
-    wait_for("three things came", lambda: node.call("lansync")["items"][
-        "taken"] >= 3)
-    rounds = itertools.count()
-
-    def at_rest():
-        """Nothing but what is put now is said either way."""
-        before = node.call("lansync")["items"]
-        for name in ("end-a%d", "end-b%d"):
-            name %= next(rounds)
-            node.put(name, {"n": 3}, "lan")
-            wait_for("it is told", lambda: name in old.do("shown"))
-        now = node.call("lansync")["items"]
-        return now["pushed"] - before["pushed"] == 2 and \
-            now["taken"] == before["taken"]
-
-    wait_for("both are at rest", at_rest)
-    for name in ("mark", "other"):
-        state.pop(name)
-    return state
-
-
-def the_newer_of_two_wins():
-    for later in ("a", "old"):
-        with Scene() as s:
-            equal(_fought(s, later=later), {"k": {"n": later}}, later)
-            conflict, = s.nodes["a"].call("conflicts", space="lan")[
-                "conflicts"]
-            equal(conflict["loser"]["value"], "old" if later == "a" else "a",
-                  "what lost")
-
-
-def both_of_two_are_kept():
-    """The older "duplicate": what lost is an item beside the other, of the same
-    name on both, and that is all."""
-    for later in ("a", "old"):
-        with Scene() as s:
-            state = _fought(s, "keep-both", later)
-            equal(state.pop("k"), {"n": later}, "what won")
-            (name, value), = state.items()
-            check(name.startswith("k~"), name)
-            equal(value, {"n": "old" if later == "a" else "a"}, "what lost")
-
-
-def theirs_wins_if_it_is_said_so():
-    for later in ("a", "old"):
-        with Scene(flags=("--lansync.strategy", "remote")) as s:
-            equal(_fought(s, later=later), {"k": {"n": "old"}}, later)
-
-
 def an_item_that_is_too_long():
     """It is passed over and told of, also after a restart; all others go on,
     and it does as well, once it is shorter."""
@@ -320,48 +244,6 @@ def an_item_that_is_too_long():
         equal(node.call("lansync")["lacking"], [], "what it lacks")
         wait_for("it is over", lambda: not [
             e for e in told() if e["state"] == "open"])
-
-
-def four_nodes_converge():
-    """Two of ours and one of either generation at each of them."""
-    with Scene("a", "b") as s:
-        a, b = s.nodes["a"], s.nodes["b"]
-        b.joins(a)
-        one, two = s.old("one", "v1"), s.old("two", "v2")
-        one.do("connect", port=s.port("a"))
-        two.do("connect", port=s.port("b"))
-        for i in range(250):
-            a.put("a-%d" % i, {"n": i}, "lan")
-            b.put("b-%d" % i, {"n": i}, "lan")
-            one.do("put", key="one-%d" % i, data={"n": i})
-            two.do("put", key="two-%d" % i, data={"n": i})
-        everything = {"%s-%d" % (name, i): {"n": i} for i in range(250)
-                      for name in ("a", "b", "one", "two")}
-        for old in (one, two):
-            old.shows(everything, 60)
-        for node in (a, b):
-            wait_for("all is there", lambda: _shown(node) == everything, 60)
-        two.do("cut")  # the cable
-        one.do("put", key="a-1", data={"from": "one"})
-        one.do("del", key="b-1")
-        two.do("put", key="b-1", data={"from": "two"})
-        two.do("put", key="a-2", data={"from": "two"})
-        a.put("a-2", {"from": "a"}, "lan")
-        b.put("new", {"from": "b"}, "lan")
-        wait_for("one is heard", lambda: a.get("a-1", "lan") == {
-            "from": "one"})
-        two.do("connect", port=s.port("b"))
-        wait_for("two is heard", lambda: two.do("shown").get("new"))
-
-        def same():
-            states = [one.do("shown"), two.do("shown"), _shown(a), _shown(b)]
-            return all(state == states[0] for state in states) and states[0]
-
-        state = wait_for("all four are the same", same, 30)
-        check("b-1" not in state, "the deletion beats the edit")
-        equal(state["a-1"], {"from": "one"}, "an edit")
-        equal(state["a-2"], {"from": "a"}, "the later of two")
-        equal(len(state), 1000, "items")
 
 
 def two_that_call_each_other_keep_one():

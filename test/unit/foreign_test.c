@@ -180,6 +180,38 @@ TEST(what_was_written_over_by_who_had_seen_it_is_no_news)
     lone_close(&w);
 }
 
+/* What they were told of ours they say again, by the time that it was told
+ * by; what we have written since has seen it. */
+TEST(what_was_ours_once_is_no_news)
+{
+    struct lone w;
+    struct buf b = { 0 };
+    struct stored st;
+
+    lone_open(&w);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":1}}");
+    CHECK_OK(item_load(w.node, space_by_name(w.node, SLICE_LIT("default")),
+        SLICE_LIT("k"), &st));
+    for (unsigned turn = 0; turn < 3; turn++) {
+        unsigned long long late = turn == 2 ? 2000 : 7 * turn;
+
+        ask(&w,
+            turn == 0 ? "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"b\":2}}"
+                      : "{\"op\":\"del\",\"key\":\"k\"}");
+        buf_clear(&b);
+        buf_printf(&b,
+            "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":1},\"as\":{"
+            "\"face\":\"lansync\",\"node\":\"ours\",\"time\":%llu,"
+            "\"version\":1}}%c",
+            (unsigned long long)st.last.wall_us + late, 0);
+        ask(&w, (const char *)b.ptr);
+        CHECK_UINT(conflicts(&w).open, 0);
+        CHECK_UINT(conflicts(&w).returned, turn == 2);
+    }
+    buf_free(&b);
+    lone_close(&w);
+}
+
 TEST(one_side_may_be_right_always)
 {
     struct lone w;
@@ -187,13 +219,22 @@ TEST(one_side_may_be_right_always)
     lone_open(&w);
     strategy = "local";
     put(&w, "{\"a\":1}", 1, 2);
-    put(&w, "{\"a\":2}", 2, 2);
-    check_shows(&w, "k", "{\"a\":1}", 2);
-    put(&w, "{\"a\":2}", 2, 3);
-    check_shows(&w, "k", "{\"a\":2}", 3);
+    put(&w, "{\"a\":2}", 2, 2); /* ours is beyond it then */
+    check_shows(&w, "k", "{\"a\":1}", 3);
+    put(&w, "{\"a\":2}", 2, 2); /* it was heard */
+    check_shows(&w, "k", "{\"a\":1}", 3);
+    put(&w, NULL, 3, 3);
+    check_shows(&w, "k", "{\"a\":1}", 4);
+    put(&w, "{\"a\":2}", 20, 5);
+    check_shows(&w, "k", "{\"a\":2}", 5);
+    ask(&w, "{\"op\":\"del\",\"key\":\"k\"}");
+    put(&w, "{\"a\":4}", 21, 6);
+    check_shows(&w, "k", "", 7);
+    CHECK_UINT(conflicts(&w).returned, 1);
     strategy = "remote";
     put(&w, "{\"a\":3}", 1, 1);
-    check_shows(&w, "k", "{\"a\":3}", 4);
+    check_shows(&w, "k", "{\"a\":3}", 8);
+    CHECK_UINT(conflicts(&w).open, 0);
     strategy = "join";
     lone_close(&w);
 }

@@ -46,11 +46,12 @@ static void on_unwatch(void *ctx, uint64_t watch)
             g->asked[i].is_over = true;
 }
 
-static void on_write(void *ctx, uint64_t token, const struct lan_item *item,
-    const struct json *value)
+static void on_write(void *ctx, uint64_t token, uint64_t link,
+    const struct lan_item *item, const struct json *value)
 {
     struct buf b = { 0 };
 
+    (void)link;
     buf_printf(&b, "{\"op\":\"%s\",\"key\":", value != NULL ? "put" : "del");
     json_print_string(&b, item->id, false);
     if (value != NULL) {

@@ -465,6 +465,15 @@ static const char *dialect_name(enum lan_dialect d)
     return d == LAN_FIRST ? "\"v1\"" : d == LAN_SECOND ? "\"v2\"" : "null";
 }
 
+bool lan_conns_is_syncline(const struct lan_face *f, uint64_t number)
+{
+    const struct lan_conn *c = f->conns;
+
+    while (c != NULL && c->number != number)
+        c = c->next;
+    return c != NULL && c->is_syncline;
+}
+
 void lan_conns_put(const struct lan_face *f, struct buf *b)
 {
     const char *between = "";

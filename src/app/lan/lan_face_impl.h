@@ -86,6 +86,8 @@ void lan_conns_close(struct lan_face *f);
 /* Somebody has come to the port of the mesh; false: he is not let in. */
 bool lan_conns_node(
     struct lan_face *f, uint64_t conn, const struct netaddr *remote);
+/* Is the other end of that link one of ours, though of another mesh? */
+bool lan_conns_is_syncline(const struct lan_face *f, uint64_t number);
 /* Elements of an array. */
 void lan_conns_put(const struct lan_face *f, struct buf *b);
 void lan_peers_put(const struct lan_face *f, struct buf *b);

@@ -80,7 +80,8 @@ static void on_written(void *ctx, struct slice answer, bool more)
     lan_arm(f);
 }
 
-static void put_write(const struct lan_face *f, struct buf *b,
+/* Of two that both insist none would give in. */
+static void put_write(const struct lan_face *f, struct buf *b, uint64_t link,
     const struct lan_item *item, const struct json *value)
 {
     buf_printf(b, "{\"op\":\"%s\",\"space\":", value != NULL ? "put" : "del");
@@ -94,7 +95,7 @@ static void put_write(const struct lan_face *f, struct buf *b,
                                                        : INT64_MAX),
         (unsigned long long)(item->version < INT64_MAX ? item->version
                                                        : INT64_MAX),
-        f->strategy);
+        lan_conns_is_syncline(f, link) ? "join" : f->strategy);
     if (value != NULL) {
         buf_put_str(b, ",\"value\":");
         json_print(b, value, JSON_CANONICAL);
@@ -132,8 +133,8 @@ static void tell_unwritten(struct errmsg *out, const struct lan_write *w,
 }
 
 /* What was read tolerantly is read strictly once more. */
-static void on_write(void *ctx, uint64_t token, const struct lan_item *item,
-    const struct json *value)
+static void on_write(void *ctx, uint64_t token, uint64_t link,
+    const struct lan_item *item, const struct json *value)
 {
     struct lan_face *f = ctx;
     struct lan_write *w = write_new(f, token, item->id);
@@ -141,7 +142,7 @@ static void on_write(void *ctx, uint64_t token, const struct lan_item *item,
     struct buf b = { 0 };
     bool done = false;
 
-    put_write(f, &b, item, value);
+    put_write(f, &b, link, item, value);
     if (w != NULL && buf_status(&b) == SYNCLINE_OK)
         done = ask(f, buf_slice(&b), on_written, w, NULL, &why);
     if (!done && w != NULL)
@@ -223,7 +224,7 @@ static void begin(struct lan_watch *w)
     buf_put_str(&b, ",\"from\":");
     json_print_string(
         &b, slice_str(w->from[0] != 0 ? w->from : "start"), false);
-    buf_put_u8(&b, '}');
+    buf_put_str(&b, ",\"gateway\":true}");
     if (buf_status(&b) != SYNCLINE_OK ||
         !ask(w->face, buf_slice(&b), on_watch, w, &w->request, NULL))
         w->again_us = clock_mono_us() + AGAIN_US;

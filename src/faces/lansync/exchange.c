@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "faces/lansync/exchange_impl.h"
 
 #define TRIES_MAX 3
+#define OUTDO_US 2000 /* what has come together is told so much later */
 
 struct lan_side *side_of(struct lan_exchange *x, uint64_t number)
 {
@@ -108,28 +108,63 @@ static void remember(struct omap *m, struct slice key, struct slice value)
 void side_told(
     struct lan_side *s, const struct lan_item *item, const struct json *value)
 {
-    struct hash128 h;
+    struct lan_told t = { .time_us = item->time_us, .is_said = true };
 
-    hash_of(&h, item->version, value);
-    remember(&s->told, item->id, SLICE(&h, sizeof h));
+    hash_of(&t.state, item->version, value);
+    remember(&s->told, item->id, SLICE(&t, sizeof t));
     remember(&s->x->authors, item->id, item->node);
+}
+
+static bool get_told(
+    struct lan_told *out, const struct lan_side *s, struct slice key)
+{
+    const struct omap_node *n = omap_get(&s->told, key);
+
+    if (n == NULL || n->value.len != sizeof *out)
+        return false;
+    memcpy(out, n->value.ptr, sizeof *out);
+    return true;
+}
+
+static bool is_state(const struct lan_told *t, const struct hash128 *h)
+{
+    return memcmp(&t->state, h, sizeof *h) == 0;
 }
 
 bool side_was_told(const struct lan_side *s, const struct json *event)
 {
-    const struct omap_node *n = omap_get(&s->told, json_get_str(event, "key"));
+    struct lan_told t;
     struct hash128 h;
 
-    if (n == NULL)
+    if (!get_told(&t, s, json_get_str(event, "key")))
         return false;
     hash_of(&h, (uint64_t)json_get_int(event, "version", 0),
         json_get(event, "value"));
-    return slice_eq(n->value, SLICE(&h, sizeof h));
+    return t.is_said && is_state(&t, &h);
+}
+
+/* Of two states with one time and version it would keep what it has. */
+static void outdo(
+    struct lan_side *s, struct lan_item *item, const struct json *event)
+{
+    const uint64_t merged = (uint64_t)json_get_int(event, "merged", 0);
+    struct lan_told t = { .time_us = 0 }, now = { .is_said = false };
+    const bool is_known = get_told(&t, s, item->id);
+
+    hash_of(&now.state, item->version, json_get(event, "value"));
+    item->time_us += merged;
+    if (is_known && t.time_us >= item->time_us &&
+        t.time_us - item->time_us < OUTDO_US)
+        item->time_us = t.time_us + !is_state(&t, &now.state);
+    now.time_us = item->time_us;
+    if (is_known || merged > 0)
+        remember(&s->told, item->id, SLICE(&now, sizeof now));
 }
 
 /* ---- batches ---- */
 
-bool event_item(struct lan_exchange *x, struct lan_item *out,
+/* An event as an item. False: memory ran out. */
+static bool event_item(struct lan_exchange *x, struct lan_item *out,
     const struct json *event, struct arena *a)
 {
     const struct json *value = json_get(event, "value");
@@ -192,7 +227,7 @@ static int add_kept(struct lan_batch *b, const struct json *made)
         : SYNCLINE_ENOMEM;
 }
 
-int batch_add(
+static int add_item(
     struct lan_side *s, struct lan_batch *b, const struct lan_item *item)
 {
     struct arena a = { 0 };
@@ -208,6 +243,21 @@ int batch_add(
         rc = add_kept(b, made);
         b->bytes += bytes + 2;
         tell_lacks(s, item->id, 0);
+    }
+    arena_free(&a);
+    return rc;
+}
+
+int batch_add(struct lan_side *s, struct lan_batch *b, const struct json *event,
+    uint64_t since_us)
+{
+    struct arena a = { 0 };
+    struct lan_item item;
+    int rc = event_item(s->x, &item, event, &a) ? SYNCLINE_OK : SYNCLINE_ENOMEM;
+
+    if (rc == SYNCLINE_OK && item.time_us >= since_us) {
+        outdo(s, &item, event);
+        rc = add_item(s, b, &item);
     }
     arena_free(&a);
     return rc;
@@ -301,8 +351,6 @@ void side_push(struct lan_side *s, uint64_t now_us)
 static void push_event(
     struct lan_side *s, const struct json *event, uint64_t now_us)
 {
-    struct arena a = { 0 };
-    struct lan_item item;
     int rc = SYNCLINE_OK;
 
     if (json_get_bool(event, "resync", false))
@@ -310,10 +358,7 @@ static void push_event(
     if (json_get(event, "key") != NULL && side_was_told(s, event))
         tell_lacks(s, json_get_str(event, "key"), 0);
     else if (json_get(event, "key") != NULL)
-        rc = event_item(s->x, &item, event, &a)
-            ? batch_add(s, &s->gathering, &item)
-            : SYNCLINE_ENOMEM;
-    arena_free(&a);
+        rc = batch_add(s, &s->gathering, event, 0);
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ELIMIT) {
         give_up(s, "memory ran out");
         return;

@@ -29,9 +29,10 @@ struct lan_exchange_port {
     void (*watch)(void *ctx, uint64_t watch, const char *from);
     void (*pace)(void *ctx, uint64_t watch, bool paused);
     void (*unwatch)(void *ctx, uint64_t watch);
-    /* lan_exchange_written answers, later. value NULL: it is deleted. */
-    void (*write)(void *ctx, uint64_t token, const struct lan_item *item,
-        const struct json *value);
+    /* lan_exchange_written answers, later. link: who has said it. value NULL:
+     * it is deleted. */
+    void (*write)(void *ctx, uint64_t token, uint64_t link,
+        const struct lan_item *item, const struct json *value);
     /* What is known of a node from before: how far it has acknowledged, and
      * how far we have asked; and to be known from now on. Room for
      * LAN_CURSOR_MAX. */

@@ -3,6 +3,7 @@
 #ifndef SYNCLINE_FACES_LANSYNC_EXCHANGE_IMPL_H
 #define SYNCLINE_FACES_LANSYNC_EXCHANGE_IMPL_H
 
+#include "base/hash.h"
 #include "base/omap.h"
 #include "faces/lansync/exchange.h"
 
@@ -14,6 +15,13 @@ struct lan_batch {
     struct json *items;          /* an array; NULL: there is none */
     size_t bytes;                /* on the wire */
     char cursor[LAN_CURSOR_MAX]; /* of the last event that is in it */
+};
+
+/* What a node has said of an item last, or was told where the time matters. */
+struct lan_told {
+    struct hash128 state; /* of its version and value */
+    uint64_t time_us;
+    bool is_said;
 };
 
 struct lan_side {
@@ -30,7 +38,7 @@ struct lan_side {
     unsigned tries;
     bool is_deaf; /* it acknowledges nothing */
     bool has_acked, is_live, is_paused;
-    struct omap told; /* key: a hash of what it has told */
+    struct omap told; /* key: a struct lan_told */
 
     uint64_t pull_request;
     char next_point[LAN_CURSOR_MAX]; /* of the answer that is being written */
@@ -84,12 +92,10 @@ void side_told(
 /* Is the event what it has told, and nothing more? */
 bool side_was_told(const struct lan_side *s, const struct json *event);
 
-/* An event as an item, if it is one. False: memory ran out. */
-bool event_item(struct lan_exchange *x, struct lan_item *out,
-    const struct json *event, struct arena *a);
-/* ELIMIT: it is too long for any message of that side's; it is told so. */
-NODISCARD int batch_add(
-    struct lan_side *s, struct lan_batch *b, const struct lan_item *item);
+/* What an event tells of an item, unless that is older. ELIMIT: it is too long
+ * for any message of that side's; it is told so. */
+NODISCARD int batch_add(struct lan_side *s, struct lan_batch *b,
+    const struct json *event, uint64_t since_us);
 bool batch_is_full(const struct lan_side *s, const struct lan_batch *b);
 void batch_clear(struct lan_batch *b);
 void batch_note(struct lan_batch *b, const struct json *event);

@@ -145,7 +145,7 @@ static void take_item(
     if (rc == SYNCLINE_OK) {
         side_told(s, &item, value);
         job->left++;
-        s->x->port.write(s->x->port.ctx, job->token, &item, value);
+        s->x->port.write(s->x->port.ctx, job->token, s->number, &item, value);
     } else {
         note_refusal(s, job, json_get_str(v, "item_id"),
             why.text[0] != 0 ? why.text : "memory ran out");
@@ -318,16 +318,10 @@ void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
     struct lan_exchange *x = q->x;
     struct lan_side *s = side_of(x, q->side);
     bool is_live = json_get_bool(event, "live", false);
-    struct arena a = { 0 };
-    struct lan_item item;
     int rc = SYNCLINE_OK;
 
-    if (json_get(event, "key") != NULL && !side_was_told(s, event)) {
-        rc = event_item(x, &item, event, &a) ? SYNCLINE_OK : SYNCLINE_ENOMEM;
-        if (rc == SYNCLINE_OK && item.time_us >= q->since_us)
-            rc = batch_add(s, &q->batch, &item);
-    }
-    arena_free(&a);
+    if (json_get(event, "key") != NULL && !side_was_told(s, event))
+        rc = batch_add(s, &q->batch, event, q->since_us);
     batch_note(&q->batch, event);
     if (rc == SYNCLINE_ELIMIT)
         rc = SYNCLINE_OK;
