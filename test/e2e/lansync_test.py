@@ -276,8 +276,9 @@ def nodes_that_are_near_find_each_other(serves=5001):
     with Lan("a", "p") as lan, World() as world:
         node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
                           "5077", "--lansync.discovery_interval", "1",
-                          "--lansync.dial_max", "1s",
-                          prefix=lan.inside("a"), listen=lan.listen("a"))
+                          "--lansync.dial_max", "1s", "--lansync.say_secret",
+                          "always", prefix=lan.inside("a"),
+                          listen=lan.listen("a"))
         Scene().secret(node)
         node.start()
         ip("-n", lan.spaces["p"], "route", "add", "default", "dev", DEVICE)
@@ -296,6 +297,31 @@ def nodes_that_are_near_find_each_other(serves=5001):
                   ("old", lan.address("p") + ":6001", True), "the device")
             old.do("put", key="k", data={"n": 1})
             node.waits_for("k", {"n": 1}, "lan")
+        finally:
+            old.close()
+
+
+def who_is_only_near_is_told_once_he_has_told_us():
+    """It is said why he is not; he has to call once, or be named."""
+    with Lan("a", "p") as lan, World() as world:
+        node = _paired(lan, world, "a")[0]
+        ip("-n", lan.spaces["p"], "route", "add", "default", "dev", DEVICE)
+        old = Older("old", "v2", prefix=lan.inside("p"))
+        try:
+            old.do("serve", port=5001, host="0.0.0.0")
+            old.do("discover", port=5001)
+            says = "name it in lansync.peers (lansync.say_secret)"
+            wait_for("it is told why", lambda: any(
+                says in (p["trouble"] or "")
+                for p in node.call("lansync")["peers"]), 30)
+            holds(open(node.log).read(), says)
+            check(["token"] not in old.do("asked"), "it was told")
+            old.do("connect", host=lan.address("a"), port=5077)
+            old.do("put", key="k", data={"n": 1})
+            node.waits_for("k", {"n": 1}, "lan")
+            old.do("cut")
+            wait_for("it is called", lambda: old.do("links") == 1, 30)
+            equal(old.do("asked")[-1], ["token"], "by what")
         finally:
             old.close()
 

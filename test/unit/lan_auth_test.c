@@ -82,3 +82,71 @@ TEST(each_request_waits_as_long_as_it_says)
     arena_free(&a);
     pair_close(&p);
 }
+
+/* A message of that type which p makes, to the client who has just asked. */
+static void say_to_client(
+    struct pair *p, struct lan_protocol *by, struct lan_draft draft)
+{
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    struct lan_message asked;
+    struct buf b = { 0 };
+
+    CHECK_OK(lan_message_read(&asked,
+        slice_from(buf_slice(&p->client.out), LAN_FRAME_HEAD), &a, NULL));
+    json_add(payload, SLICE_LIT("request_id"),
+        json_new_str(&a, lan_payload_text(&asked, "request_id")));
+    json_add(payload, SLICE_LIT("challenge"),
+        json_new_str(&a,
+            SLICE_LIT("00112233445566778899aabbccddeeff"
+                      "00112233445566778899aabbccddeeff")));
+    json_add(payload, SLICE_LIT("code"),
+        json_new_str(&a, SLICE_LIT("internal_error")));
+    draft.payload = payload;
+    CHECK_OK(lan_protocol_put(by, &b, &draft, LAN_SECOND, p->now_us));
+    buf_clear(&p->client.out);
+    lan_link_feed(p->client.link, buf_slice(&b), p->now_us);
+    buf_free(&b);
+    arena_free(&a);
+}
+
+/* Who stands between gets them from us, where we let in whoever comes. */
+TEST(our_own_challenge_and_answer_are_none)
+{
+    static const enum lan_type types[] = { LAN_AUTH_CHALLENGE,
+        LAN_AUTH_RESPONSE };
+    const struct lan_link_options serves = { .needs_auth = true };
+    const struct lan_link_options proof = { .auth = LAN_BY_PROOF };
+
+    for (unsigned i = 0; i < 4; i++) {
+        const bool is_own = i < 2;
+        struct pair p;
+
+        pair_init(&p, serves, proof, KEY);
+        say_to_client(&p, is_own ? p.client.protocol : p.server.protocol,
+            (struct lan_draft){ .type = types[i % 2] });
+        CHECK_INT(p.client.out.len > 0, !is_own && i % 2 == 0);
+        if (is_own)
+            CHECK_SLICE(buf_slice(&p.client.closed),
+                "it is ourselves, or says again what we have said");
+        pair_close(&p);
+    }
+}
+
+/* It counts for yes of a server that was told the secret. */
+TEST(an_error_lets_nobody_in_who_proves_the_secret)
+{
+    const struct lan_link_options serves = { .needs_auth = true };
+    const struct lan_link_options proof = { .auth = LAN_BY_PROOF };
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct pair p;
+
+        pair_init(&p, serves, i == 0 ? proof : by_token, KEY);
+        say_to_client(
+            &p, p.server.protocol, (struct lan_draft){ .type = LAN_ERROR });
+        CHECK_INT(lan_link_is_open(p.client.link), i == 1);
+        CHECK_INT(lan_link_is_over(p.client.link), i == 0);
+        pair_close(&p);
+    }
+}

@@ -39,6 +39,21 @@ static void tell_end(struct lan_conn *c, const char *why)
         (void)snprintf(c->peer->why, sizeof c->peer->why, "%s", why);
 }
 
+/* Of who was not told the secret, and would have let us in then. */
+static const char *why_untold(const struct lan_conn *c, const char *why)
+{
+    const bool is_refused =
+        strncmp(why, LAN_REFUSED, sizeof LAN_REFUSED - 1) == 0 ||
+        strcmp(why, LAN_UNANSWERED) == 0;
+
+    if (!c->is_untold || c->is_open || !is_refused)
+        return why;
+    return c->face->opt.say_secret == LAN_SAY_NEVER
+        ? "it wants to be told the secret, which lansync.say_secret forbids"
+        : "it wants to be told the secret, and is only near: name it in "
+          "lansync.peers (lansync.say_secret)";
+}
+
 static void leave(struct lan_conn *c, const char *why)
 {
     struct lan_face *f = c->face;
@@ -47,7 +62,7 @@ static void leave(struct lan_conn *c, const char *why)
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
-    tell_end(c, c->why[0] != 0 ? c->why : why);
+    tell_end(c, why_untold(c, c->why[0] != 0 ? c->why : why));
     if (c->is_open)
         lan_exchange_close(f->exchange, c->number);
     lan_link_end(c->link);
@@ -202,11 +217,13 @@ static int conn_new(struct lan_conn **out, struct lan_face *f,
 {
     struct lan_conn *c = calloc(1, sizeof *c);
     const uint64_t now_us = clock_mono_us();
+    const bool is_untold = peer != NULL && !lan_peer_may_be_told(f, peer);
     const struct lan_link_options opt = { .protocol = f->protocol,
         .is_server = peer == NULL,
         .needs_auth = f->opt.needs_auth,
-        .auth =
-            peer != NULL && peer->can_challenge ? LAN_BY_PROOF : LAN_BY_TOKEN,
+        .auth = is_untold || (peer != NULL && peer->can_challenge)
+            ? LAN_BY_PROOF
+            : LAN_BY_TOKEN,
         .token = f->opt.secret,
         .key = f->opt.secret,
         .dialect = peer != NULL ? peer->dialect : LAN_UNDECIDED,
@@ -240,6 +257,7 @@ static int conn_new(struct lan_conn **out, struct lan_face *f,
     }
     c->face = f;
     c->peer = peer;
+    c->is_untold = is_untold;
     c->number = ++f->next_number;
     c->since_us = now_us;
     if (remote != NULL)

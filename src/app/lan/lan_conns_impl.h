@@ -17,6 +17,7 @@ struct lan_conn {
     struct netaddr remote; /* of who has come */
     bool is_open, is_over, is_held;
     bool is_syncline, is_kin; /* as is the other end; of our mesh */
+    bool is_untold;           /* it may not be told the secret */
     char why[200];
 };
 
@@ -27,12 +28,14 @@ struct lan_peer {
     char *host;
     uint16_t port;
     char node[LAN_NAME_MAX]; /* of one that is near; "": it was named */
+    struct netaddr at;       /* where it says that it is */
     uint16_t said;           /* the port that it says */
     unsigned tries;
     bool is_lost;
     bool is_plain;         /* TLS has failed, and both are to be tried */
     struct lan_conn *conn; /* NULL: it is not called */
-    bool can_challenge;    /* it need not hear the secret */
+    bool can_challenge;    /* it need not hear the secret; who says that he is
+                              it, elsewhere, does not either */
     enum lan_dialect dialect;
     uint64_t again_us, pause_us;
     char met[LAN_NAME_MAX]; /* who it was last; "": nobody yet */
@@ -55,6 +58,10 @@ static inline bool lan_conn_is_guest(const struct lan_conn *c)
 void lan_peer_call_later(struct lan_peer *p, const struct lan_face *f);
 /* Its connection is over. */
 void lan_peer_left(struct lan_peer *p, const struct lan_conn *c);
+/* May it be told the secret? */
+bool lan_peer_may_be_told(const struct lan_face *f, const struct lan_peer *p);
+/* Whoever has said the secret to us knows it. */
+void lan_peers_hear_secret(struct lan_face *f, const struct netaddr *from);
 /* Nobody of that name is connected already. */
 bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p);
 

@@ -21,6 +21,14 @@ enum lan_tls_mode {
     LAN_TLS_BOTH /* whoever comes as he likes; others are called by it first */
 };
 
+/* Whom we call, and who cannot be asked for a challenge, is told the secret. */
+enum lan_say {
+    LAN_SAY_KNOWN, /* who was named, is vouched for by TLS, or has said it at
+                      that address */
+    LAN_SAY_ALWAYS,
+    LAN_SAY_NEVER
+};
+
 /* All is copied but the loop and the log. */
 struct lan_face_options {
     uv_loop_t *loop;
@@ -30,6 +38,7 @@ struct lan_face_options {
     const char *node_name;
     struct slice secret;  /* the key of all signatures */
     const char *strategy; /* doc/api.md, `as` */
+    enum lan_say say_secret;
     bool needs_auth;
     const struct netaddr *listen;
     size_t listen_n;

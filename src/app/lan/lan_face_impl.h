@@ -15,6 +15,7 @@
 #define LAN_LISTEN_MAX OPTIONS_BIND_MAX
 #define LAN_ADMIT_MAX OPTIONS_ADMIT_MAX
 #define LAN_FACE_NAME "lansync"
+#define LAN_KNOWN_MAX 256
 #define LAN_QUEUE_MAX ((size_t)64 << 20) /* unsent, of one connection */
 
 struct lan_watch;
@@ -50,6 +51,8 @@ struct lan_face {
     struct lan_wire *nodes; /* those of the port of the mesh */
     struct lan_peer *peers;
     uint64_t next_number;
+    struct netaddr told_us[LAN_KNOWN_MAX]; /* from there it was said to us */
+    size_t told_us_n;                      /* in all; the oldest goes */
     struct lan_watch *watches;
     struct lan_write *writes;
     struct lan_near *near; /* NULL: nobody is looked for */

@@ -87,6 +87,11 @@ void lan_kin_offered(void *ctx, struct slice id, const struct lan_message *m)
     uint8_t tag[NODE_KIN_LEN];
 
     c->is_syncline = offer != NULL && offer->type == JSON_OBJECT;
+    /* A proof may be passed on by who does not know it, and so may a session.
+     */
+    if (c->peer == NULL &&
+        crypto_equal(lan_payload_text(m, "token"), c->face->opt.secret))
+        lan_peers_hear_secret(c->face, &c->remote);
     if (c->peer != NULL && json_get_bool(offer, "challenge", false))
         c->peer->can_challenge = true;
     /* Once it can, it can: it may ask to come in again. */

@@ -75,6 +75,13 @@ static int read_peers(struct lan_face_options *out, struct lists *l,
     return SYNCLINE_OK;
 }
 
+static enum lan_say say_of(const char *text)
+{
+    return strcmp(text, "always") == 0 ? LAN_SAY_ALWAYS
+        : strcmp(text, "never") == 0   ? LAN_SAY_NEVER
+                                       : LAN_SAY_KNOWN;
+}
+
 static const char *or_null(const char *s)
 {
     return s[0] != 0 ? s : NULL;
@@ -188,6 +195,7 @@ int lan_options_face(struct lan_face **out, const struct options *o,
         .node_id = or_null(options_str(o, "lansync.node_id")),
         .node_name = options_str(o, "name"),
         .strategy = options_str(o, "lansync.strategy"),
+        .say_secret = say_of(options_str(o, "lansync.say_secret")),
         .needs_auth = options_bool(o, "lansync.auth"),
         .discovery = options_bool(o, "lansync.discovery"),
         .interface = or_null(options_list_n(o, "interface") > 0

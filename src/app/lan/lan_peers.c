@@ -53,6 +53,33 @@ void lan_peer_left(struct lan_peer *p, const struct lan_conn *c)
     lan_peer_call_later(p, c->face);
 }
 
+/* ---- who is told the secret ---- */
+
+bool lan_peer_may_be_told(const struct lan_face *f, const struct lan_peer *p)
+{
+    const size_t n =
+        f->told_us_n < LAN_KNOWN_MAX ? f->told_us_n : LAN_KNOWN_MAX;
+
+    if (f->opt.say_secret != LAN_SAY_KNOWN || PLANTED(R12_LAN_TOLD))
+        return f->opt.say_secret != LAN_SAY_NEVER;
+    if (p->node[0] == 0 || lan_tls_verifies(f))
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (netaddr_same_ip(&f->told_us[i], &p->at))
+            return true;
+    return false;
+}
+
+void lan_peers_hear_secret(struct lan_face *f, const struct netaddr *from)
+{
+    for (size_t i = 0; i < f->told_us_n && i < LAN_KNOWN_MAX; i++)
+        if (netaddr_same_ip(&f->told_us[i], from))
+            return;
+    f->told_us[f->told_us_n++ % LAN_KNOWN_MAX] = *from;
+}
+
+/* ---- all of them ---- */
+
 int lan_conns_make(struct lan_face *f)
 {
     struct lan_peer **at = &f->peers;
@@ -159,10 +186,10 @@ void lan_peer_found(
     }
     free(p->host);
     p->host = host;
+    p->at = *at;
     p->said = p->port = at->port;
     p->tries = 0;
-    p->met[0] = 0;
-    p->can_challenge = false;
+    p->met[0] = 0; /* but not that it need not hear the secret */
     p->is_lost = false;
     p->again_us = p->pause_us = 0;
 }

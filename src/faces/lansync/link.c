@@ -151,7 +151,7 @@ static void refuse_invalid(struct lan_link *l, const struct lan_message *m,
 }
 
 /* What we have said ourselves is no answer to us. Whom we call may turn out to
- * be ourselves: that shows when he comes in. */
+ * be ourselves: link_auth.c finds out. */
 static bool is_echo(const struct lan_link *l, const struct lan_message *m)
 {
     return m->type != LAN_AUTH_REQUEST && m->type != LAN_AUTH_RESPONSE &&

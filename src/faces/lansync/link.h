@@ -25,6 +25,8 @@
 #define LAN_WAITING_MAX 1024 /* answers that are waited for at once */
 /* How the reason begins for which a client closes that was refused. */
 #define LAN_REFUSED "it does not let us in: "
+/* Or that does not answer who would prove the secret. */
+#define LAN_UNANSWERED "it answers nothing to who would prove the secret"
 #define LAN_AUTH_FAILURES 5 /* then the connection goes */
 
 struct lan_link; /* opaque */

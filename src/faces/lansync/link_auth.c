@@ -1,6 +1,7 @@
 /* Who may come in. The older nodes say the key itself, as a token; whoever can
  * prove that he has it without saying it may do that instead, and is given a
  * token that counts for a while. */
+#include "base/plant.h"
 #include "base/text.h"
 #include "faces/lansync/link_impl.h"
 #include "faces/lansync/token.h"
@@ -208,10 +209,12 @@ static void close_refused(struct lan_link *l, const struct lan_message *m)
 }
 
 /* A server of the second generation fails while it says yes, and while it says
- * no: what comes next will tell. */
-static bool is_unknown_outcome(const struct lan_message *m)
+ * no: what comes next will tell. It knows nothing of proofs; and whoever has no
+ * secret can have another node sign that it failed. */
+static bool is_unknown_outcome(
+    const struct lan_link *l, const struct lan_message *m)
 {
-    return m->type == LAN_ERROR &&
+    return m->type == LAN_ERROR && l->opt.auth != LAN_BY_PROOF &&
         slice_is(lan_payload_text(m, "code"), "internal_error");
 }
 
@@ -227,6 +230,14 @@ bool auth_refused(struct lan_link *l, const struct lan_message *m)
     return true;
 }
 
+/* What we ask of who comes, and answer him, is made by who has the secret: he
+ * could pass it on to where we have called, and come in by our own proof. */
+static bool is_of_ours(const struct lan_link *l, const struct lan_message *m)
+{
+    return (m->type == LAN_AUTH_CHALLENGE || m->type == LAN_AUTH_RESPONSE) &&
+        lan_protocol_made(l->opt.protocol, m) && !PLANTED(R12_LAN_SELF);
+}
+
 bool auth_answered(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
@@ -234,6 +245,10 @@ bool auth_answered(
 
     if (l->opt.is_server)
         return false;
+    if (is_of_ours(l, m)) {
+        link_close(l, "it is ourselves, or says again what we have said");
+        return true;
+    }
     if (m->type == LAN_AUTH_CHALLENGE) {
         if (l->state == LAN_GREETING && slice_is(id, l->auth_id))
             answer_challenge(l, m, now_us);
@@ -247,7 +262,7 @@ bool auth_answered(
         (m->type == LAN_ERROR && id.len == 0))
         return m->type == LAN_AUTH_RESPONSE;
     if (json_get_bool(m->member[LAN_PAYLOAD], "success", false) ||
-        is_unknown_outcome(m)) {
+        is_unknown_outcome(l, m)) {
         keep_session(l, m);
         tell_offer(l, slice_str(l->auth_id), m);
         link_open(l, now_us);
@@ -264,7 +279,7 @@ void auth_tick(struct lan_link *l, uint64_t now_us)
     if (l->auth_due_us == 0 || now_us < l->auth_due_us)
         return;
     if (l->opt.auth == LAN_BY_PROOF) {
-        link_close(l, "it answers nothing to who would prove the secret");
+        link_close(l, LAN_UNANSWERED);
         return;
     }
     link_log(l, "it does not say whether it lets us in: we go on");
