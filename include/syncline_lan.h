@@ -99,6 +99,8 @@ struct syncline_lan_config {
                        and vouched for, or pinned; server: so must clients',
                        if ssl_ca or ssl_pins say whom to trust. 0: anybody's
                        will do, and who stands between can pass for it [1] */
+    /* Files are read when a server is started, and a client connected by the
+       program, not when it calls again by itself. */
     const char *ssl_cert; /* PEM. Of a server, if there is no such file and
                              ssl_key is NULL: it is made, with its key, mode
                              0600 [server: one for this object alone; client:
@@ -141,6 +143,9 @@ struct syncline_lan_config {
     enum syncline_log_level log_level; /* [SYNCLINE_LOG_WARN] */
     syncline_log_fn *log;              /* module "lansync" [NULL: nobody] */
     void *log_ctx;
+    int compress; /* what is long, with who offers it, too: this program, the
+                     daemon; asked for with auth TOKEN or PROOF, by "syncline"
+                     in the payload, which older nodes pass over [0] */
 };
 
 void syncline_lan_config_init(struct syncline_lan_config *config);
@@ -288,8 +293,8 @@ int syncline_lan_server_fingerprint(
 
 /* *clients: a JSON array of {"client_id", "node_id", "node_name" ("" until it
  * has said them), "address", "authenticated", "dialect" ("v1", "v2", ""),
- * "tls", "fingerprint" (of its certificate, ""), "seconds" (since it came)};
- * the caller's. ECLOSED: it does not run. */
+ * "compressed" (what is long), "tls", "fingerprint" (of its certificate, ""),
+ * "seconds" (since it came)}; the caller's. ECLOSED: it does not run. */
 int syncline_lan_server_clients(struct syncline_lan_server *s, char **clients);
 /* Sends to one, or (NULL) to all that were let in; signed, each in its dialect.
  * It is on its way then: whether it came, only an answer tells. *sent (may be

@@ -104,6 +104,8 @@ def a_node_that_offers_it_is_sent_it_and_may_send_it():
                 check(_both_ways(s, client)[0] > 0, "nothing was")
                 each, bytes_ = _compressed(a)
                 equal(each, [True], "connections")
+                equal(a.call("lansync")["connections"][0]["syncline"], False,
+                      "it could be paired with")
                 check(bytes_["heard_as"] < bytes_["heard"] // 4, bytes_)
         with Scene("a") as s:
             server = s.old("server", dialect, deflates=True)

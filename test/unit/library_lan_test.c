@@ -578,3 +578,32 @@ TEST(it_speaks_ipv6)
     check_request(&b, "SYNC_REQUEST", NULL, "success");
     both_free(&b);
 }
+
+/* Only where both ends want it. */
+TEST(what_is_long_is_compressed_where_both_offer_it)
+{
+    char payload[6000] = "{\"text\":\"";
+
+    for (size_t i = strlen(payload); i < sizeof payload - 3; i++)
+        payload[i] = "words "[i % 6];
+    memcpy(payload + sizeof payload - 3, "\"}", 3);
+    for (int both_do = 0; both_do < 2; both_do++) {
+        struct both b;
+        char *text;
+
+        both_init(&b);
+        b.config.compress = both_do;
+        b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+        both_serve(&b, NULL);
+        b.config.compress = 1;
+        both_client(&b);
+        both_connect(&b);
+        check_request(&b, "SYNC_REQUEST", payload, "success");
+        seen_await(&b.server, "SYNC_REQUEST {\"text\":\"");
+        CHECK_OK(syncline_lan_server_clients(b.s, &text));
+        CHECK_SAYING((strstr(text, "\"compressed\":true") != NULL) == both_do,
+            "%s", text);
+        syncline_free(text);
+        both_free(&b);
+    }
+}

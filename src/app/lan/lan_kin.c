@@ -86,7 +86,8 @@ void lan_kin_offered(void *ctx, struct slice id, const struct lan_message *m)
     struct buf claim = { 0 };
     uint8_t tag[NODE_KIN_LEN];
 
-    c->is_syncline = offer != NULL && offer->type == JSON_OBJECT;
+    c->is_syncline =
+        json_get(offer, "kin") != NULL || json_get(offer, "challenge") != NULL;
     /* A proof may be passed on by who does not know it, and so may a session.
      */
     if (c->peer == NULL &&

@@ -10,6 +10,7 @@
 #define TLS_HELLO 0x16
 #define TLS_ALERT 0x15
 #define SAYS "it says: "
+#define OFFER "syncline"
 #define LINGER_US UINT64_C(1000000) /* for what was sent before a stop */
 
 static void settle(struct lib_lan_conn *c);
@@ -150,6 +151,30 @@ static void on_open(void *ctx)
     if (e->on_open != NULL)
         e->on_open(e);
     lib_lan_tell_state(c, SYNCLINE_LAN_OPEN, "");
+}
+
+static void on_offer(
+    void *ctx, struct slice id, struct json *payload, struct arena *a)
+{
+    const struct lib_lan_conn *c = ctx;
+    struct json *offer;
+
+    (void)id;
+    if (c->end->config.compress == 0 || json_get(payload, OFFER) != NULL)
+        return; /* the program's own credentials may have it */
+    offer = json_new(a, JSON_OBJECT);
+    json_add(offer, SLICE_LIT("deflate"), json_new_bool(a, true));
+    json_add(payload, SLICE_LIT(OFFER), offer);
+}
+
+static void on_offered(void *ctx, struct slice id, const struct lan_message *m)
+{
+    const struct lib_lan_conn *c = ctx;
+    const struct json *offer = json_get(m->member[LAN_PAYLOAD], OFFER);
+
+    (void)id;
+    if (c->end->config.compress != 0 && json_get_bool(offer, "deflate", false))
+        lan_link_deflate(c->link);
 }
 
 static bool knows(void *ctx, struct slice name)
@@ -318,6 +343,8 @@ int lib_lan_conn_new(struct lib_lan_conn **out, struct lib_lan_end *e,
         .may_try = e->may_try != NULL ? may_try : NULL,
         .failed = failed,
         .hold = on_hold,
+        .offer = on_offer,
+        .offered = on_offered,
         .on_open = on_open,
         .knows = knows,
         .on_message = on_message,

@@ -298,8 +298,10 @@ static void put_client(struct buf *b, const struct lib_lan_conn *c)
     json_print_string(b, slice_str(lan_link_name(c->link)), false);
     buf_printf(b,
         ",\"address\":\"%s\",\"authenticated\":%s,\"dialect\":\"%s\","
-        "\"tls\":%s,\"fingerprint\":\"%s\",\"seconds\":%llu}",
+        "\"compressed\":%s,\"tls\":%s,\"fingerprint\":\"%s\","
+        "\"seconds\":%llu}",
         at, c->is_open ? "true" : "false", dialects[lan_link_dialect(c->link)],
+        lan_link_deflates(c->link) ? "true" : "false",
         stream_is_secure(c->stream) ? "true" : "false", stream_print(c->stream),
         (unsigned long long)((clock_mono_us() - c->since_us) / 1000000));
 }
