@@ -1,6 +1,6 @@
 // What somebody has written and not saved: nobody loses it unasked.
 import { apart, badge, editor, go, items, quiet } from "./steps.mjs";
-import { check, equal, run, waitFor } from "./world.mjs";
+import { equal, run, waitFor } from "./world.mjs";
 
 const MINE = '{"on": "mine"}';
 
@@ -29,7 +29,7 @@ async function leaving_an_item_is_asked_first(w) {
     await audit.click();
     await answers(page, "Stay");
     equal(await editor(page).inputValue(), MINE, "it stays");
-    check(page.url().endsWith("/lamp"), "the address stays: " + page.url());
+    await page.waitForURL(/\/lamp$/); // the address stays
     await audit.click();
     await answers(page, "Discard it");
     await page.getByRole("heading", { level: 1, name: "Audit" }).waitFor();
@@ -55,7 +55,7 @@ async function back_goes_back_after_stay(w) {
     // By Back it is asked again, and Back is what is done then.
     await page.evaluate(() => history.back());
     await answers(page, "Stay");
-    check(page.url().endsWith("/lamp"), "it stays: " + page.url());
+    await page.waitForURL(/\/lamp$/);
     await page.getByRole("button", { name: "Discard" }).click();
     await page.evaluate(() => history.back());
     await page.getByRole("heading", { level: 1, name: "Devices" }).waitFor();
@@ -132,7 +132,7 @@ async function another_session_finds_the_draft(w) {
     await page.goto(await a.link());
     await over.waitFor({ state: "detached" });
     equal(await editor(page).inputValue(), '{"on": 2}', "in the same tab");
-    check(page.url().endsWith("/lamp"), "where it was: " + page.url());
+    await page.waitForURL(/\/lamp$/); // where it was
     await a.do("dashboard", "--sign-out");
     await over.getByRole("button", { name: "Discard it" }).click();
     await answers(page, "Stay");
@@ -160,10 +160,11 @@ async function dialogs_with_text_ask_first(w) {
     const create = page.getByRole("button", { name: "New item" }).first();
     const dialog = page.getByRole("dialog", { name: "New item" });
     await create.click();
+    await dialog.waitFor();
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
-    check(await create.evaluate(e => e === document.activeElement),
-        "the focus is back where it was");
+    await waitFor("the focus is back where it was", () =>
+        create.evaluate(e => e === document.activeElement));
 
     const key = page.getByLabel("Key", { exact: true });
     for (const shut of [() => page.keyboard.press("Escape"),

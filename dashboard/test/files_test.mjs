@@ -58,7 +58,8 @@ async function a_file_is_rolled_back_on_all_machines(w) {
     await page.getByRole("dialog", { name: "Roll back to" })
         .getByRole("button", { name: "Roll back" }).click();
     await waitFor("b's file is what it was", () => says(theirs).level === 1);
-    equal(says(mine), { level: 1, host: "a" }, "the file here");
+    await waitFor("and the file here", () => says(mine).level === 1);
+    equal(says(mine), { level: 1, host: "a" }, "what stays here does");
     await quiet(page);
 }
 

@@ -201,7 +201,7 @@ async function others(w, a) {
     const [first] = (await a.api("/v1/conflicts")).conflicts;
     await a.do("resolve", first.id, "--take", "loser");
     const d = await w.node("new-lamp");
-    await a.do("pending", "--open", "1m");
+    await a.do("pending", "--open", "10m");
     const asking = d.cli("join", "--peer", `127.0.0.1:${a.port}`);
     for (const [width, colorScheme] of [[1440, "dark"], [360, "light"]]) {
         const page = await w.open(a, { viewport: { width,

@@ -48,7 +48,8 @@ async function policies_are_shown_when_they_are_known(w) {
     await policy("notes").selectOption("merge");
     await page.getByRole("listitem").filter({ hasText: "notes" })
         .getByText("The node does not answer").waitFor();
-    equal(await policy("notes").inputValue(), "manual", "what is in force");
+    await waitFor("what is in force is shown", async () =>
+        await policy("notes").inputValue() === "manual");
     await quiet(page);
 }
 
@@ -60,7 +61,9 @@ async function a_node_that_is_away_is_told_by_a_sentence(w) {
     await editor(page).fill('{"on": false}');
     await a.stop();
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("The node does not answer. Is it running?").waitFor();
+    // Other parts of the page may say it as well.
+    await page.locator("form").getByText("The node does not answer. "
+        + "Is it running?").waitFor();
     equal(await editor(page).inputValue(), '{"on": false}', "mine is kept");
 }
 
@@ -241,11 +244,13 @@ async function conflicts_are_told_as_they_come(w) {
     await card("one").getByText("Settled by a person").waitFor();
     await card("one").getByText("Stood at that time").waitFor();
     const now = card("one").locator(".side-view.now");
-    equal((await now.locator("pre").textContent()).trim(),
-        String((await b.get("one")).level), "what is in effect");
+    const { level } = await b.get("one");
+    await waitFor("what is in effect", async () =>
+        (await now.locator("pre").textContent()).trim() === String(level));
     await b.put("one", { level: 50 });
     await card("one").getByText("Another value was written").waitFor();
-    equal((await now.locator("pre").textContent()).trim(), "50", "later, too");
+    await waitFor("later, too", async () =>
+        (await now.locator("pre").textContent()).trim() === "50");
     equal(await page.getByText("In effect", { exact: true }).count(), 0,
         "of what is settled neither side is said to be in effect");
     await quiet(page);
@@ -260,8 +265,8 @@ async function the_menu_shuts_by_escape(w) {
     await page.keyboard.press("Escape");
     await page.getByRole("navigation", { name: "Pages" })
         .waitFor({ state: "hidden" });
-    check(await menu.evaluate(e => e === document.activeElement),
-        "the focus is on its button");
+    await waitFor("the focus is on its button", () =>
+        menu.evaluate(e => e === document.activeElement));
     await quiet(page);
 }
 

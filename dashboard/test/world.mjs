@@ -10,7 +10,7 @@ import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
-export const PATIENCE = 20000;
+export const PATIENCE = 60000; // of a machine that does much else
 const PROGRAM = process.env.SYNCLINE;
 const SHOTS = process.env.SYNCLINE_SHOTS;
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser",
@@ -45,14 +45,14 @@ export function check(condition, what) {
         throw new Error(what);
 }
 
+// That stays a node's over restarts: below the ports that the system gives to
+// those who connect.
 function freePort() {
-    return new Promise((done, fail) => {
+    const port = 12000 + Math.floor(Math.random() * 20000);
+    return new Promise(done => {
         const server = createServer();
-        server.once("error", fail);
-        server.listen(0, "127.0.0.1", () => {
-            const { port } = server.address();
-            server.close(() => done(port));
-        });
+        server.once("error", () => done(freePort()));
+        server.listen(port, "127.0.0.1", () => server.close(() => done(port)));
     });
 }
 
@@ -181,8 +181,8 @@ export class World {
             reducedMotion: "reduce", ...options,
         });
         this.contexts.push(context);
+        context.setDefaultTimeout(PATIENCE);
         const page = await context.newPage();
-        page.setDefaultTimeout(PATIENCE);
         page.complaints = [];
         page.on("pageerror", e => page.complaints.push(String(e)));
         page.on("console", m => {

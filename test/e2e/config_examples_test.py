@@ -7,7 +7,6 @@ import os
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import threading
 import instance
 import tap
 from node import World, surroundings, wait_for
+from proxy import free_port
 from tap import check, equal
 
 BUILD = os.path.dirname(os.path.dirname(os.environ["SYNCLINE"]))
@@ -191,9 +191,7 @@ def a_server_a_client_and_an_older_instance_say_the_same():
 
 def addons_by_their_options():
     with Stage() as s:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         hub = Program(s, "config_addon", "hub", "{folder}", config={"x": 1},
                       options={"sync_port": port, "peer_urls": [],
                                "enable_sync_server": True, "theme": "dark"})

@@ -6,7 +6,6 @@ proxy.py) nodes reach each other only through it; without, directly."""
 
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -50,16 +49,8 @@ def wait_for(what, condition, patience=PATIENCE, pause=PAUSE):
 
 
 def free_listen(_name):
-    """An address of loopback that stays a node's over restarts: below the
-    ports that the system gives to those who connect."""
-    while True:
-        port = random.randrange(12000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return "127.0.0.1:%d" % port
-            except OSError:
-                continue
+    """An address of loopback that stays a node's over restarts."""
+    return "127.0.0.1:%d" % proxy.free_port()
 
 
 class Result:
@@ -85,7 +76,7 @@ class Control:
 
     def __init__(self, folder):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(2 * PATIENCE)
         self.stream = None
         here = os.open(folder, os.O_RDONLY)
         try:
@@ -332,12 +323,12 @@ class World:
         return made
 
 
-def same(nodes, space="default", patience=PATIENCE):
+def same(nodes, space="default", patience=PATIENCE, pause=PAUSE):
     """Waits until all show the same of a space."""
     def prints():
         return {n.space(space)["fingerprint"] for n in nodes}
     wait_for("%s agree" % ", ".join(n.name for n in nodes),
-             lambda: len(prints()) == 1, patience)
+             lambda: len(prints()) == 1, patience, pause)
 
 
 def connections(nodes, patience=PATIENCE):

@@ -16,7 +16,9 @@ obeys lines on standard input with a line each, until it ends:
 """
 
 import asyncio
+import contextlib
 import os
+import random
 import socket
 import sys
 import threading
@@ -185,9 +187,13 @@ class Relay:
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """That stays somebody's over restarts: below the ports that the system
+    gives to those who connect."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def obey(relay, words):

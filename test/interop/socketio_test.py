@@ -23,6 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
+from proxy import free_port  # noqa: E402
 from tap import Skip, check, equal, run  # noqa: E402
 
 TOOL = os.path.abspath(sys.argv[1])
@@ -110,12 +111,6 @@ def node(*args):
         raise Skip("no node, or no socket.io in dashboard/node_modules")
     return Program("node", os.path.join(HERE, "socketio_node.mjs"), *args,
                    told=sys.stderr)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Flask(Program):
