@@ -335,6 +335,8 @@ TEST(a_mesh_goes_on_when_memory_runs_out)
 
 /* ---- held packets alone ---- */
 
+#define WALL (60 * SEC)
+
 static int hold(struct isync_held *h, const char *source, double time,
     const char *text, uint64_t wall_us, uint64_t mono_us)
 {
@@ -352,14 +354,14 @@ TEST(the_newest_of_each_source_is_kept)
     struct isync_packet_held p;
 
     CHECK_OK(isync_held_new(&h));
-    CHECK_OK(hold(h, "a", 5, "one", 0, 1));
-    CHECK_INT(hold(h, "a", 4, "older", 0, 1), SYNCLINE_EEXIST);
-    CHECK_INT(hold(h, "a", 5, "one", 0, 1), SYNCLINE_EEXIST);
-    CHECK_INT(hold(h, "a", 5, "less", 0, 1), SYNCLINE_EEXIST);
-    CHECK_OK(hold(h, "a", 5, "zero, which is greater", 0, 1));
-    CHECK_OK(hold(h, "a", 1e12, "far ahead", 0, 1));
-    CHECK_OK(hold(h, "a", 6, "of now", 0, 1));
-    CHECK_INT(hold(h, "a", 1e12, "far ahead", 0, 1), SYNCLINE_EEXIST);
+    CHECK_OK(hold(h, "a", 5, "one", WALL, 1));
+    CHECK_INT(hold(h, "a", 4, "older", WALL, 1), SYNCLINE_EEXIST);
+    CHECK_INT(hold(h, "a", 5, "one", WALL, 1), SYNCLINE_EEXIST);
+    CHECK_INT(hold(h, "a", 5, "less", WALL, 1), SYNCLINE_EEXIST);
+    CHECK_OK(hold(h, "a", 5, "zero, which is greater", WALL, 1));
+    CHECK_OK(hold(h, "a", 1e12, "far ahead", WALL, 1));
+    CHECK_OK(hold(h, "a", 6, "of now", WALL, 1));
+    CHECK_INT(hold(h, "a", 1e12, "far ahead", WALL, 1), SYNCLINE_EEXIST);
     CHECK_UINT(isync_held_n(h), 1);
     CHECK(!isync_held_next(h, 0, &p));
     isync_held_tick(h, 1);
@@ -375,12 +377,13 @@ static int hold_part(
     char text[40];
     struct isync_packet_held p = { .source = SLICE_LIT("a"),
         .time = { .d = time },
+        .from = 1,
         .part = { sweep, n, is_last } };
 
     (void)snprintf(
         text, sizeof text, "%d-%d-%d", (int)time, (int)sweep, (int)n);
     p.text = slice_str(text);
-    return isync_held_put(h, &p, 0, 1);
+    return isync_held_put(h, &p, WALL, 1);
 }
 
 TEST(parts_are_kept_until_all_has_come_anew)
@@ -388,8 +391,8 @@ TEST(parts_are_kept_until_all_has_come_anew)
     struct isync_held *h = NULL;
 
     CHECK_OK(isync_held_new(&h));
-    CHECK_OK(hold(h, "b", 1, "of another", 0, 1));
-    CHECK_OK(hold(h, "a", 1, "whole", 0, 1));
+    CHECK_OK(hold(h, "b", 1, "of another", WALL, 1));
+    CHECK_OK(hold(h, "a", 1, "whole", WALL, 1));
     CHECK_OK(hold_part(h, 2, 100, 1, false));
     CHECK_OK(hold_part(h, 3, 100, 2, false));
     CHECK_UINT(isync_held_n(h), 4);
@@ -405,8 +408,45 @@ TEST(parts_are_kept_until_all_has_come_anew)
     CHECK_OK(hold_part(h, 20, 300, 1, false));
     CHECK_OK(hold_part(h, 10, 250, 1, true)); /* late: what is newer stays */
     CHECK_UINT(isync_held_n(h), 3);
-    CHECK_OK(hold(h, "a", 29, "whole again", 0, 1));
+    CHECK_OK(hold(h, "a", 29, "whole again", WALL, 1));
     CHECK_UINT(isync_held_n(h), 2);
+    isync_held_free(h);
+}
+
+static int hold_from(struct isync_held *h, const char *source, double time,
+    const char *text, uint64_t from)
+{
+    const struct isync_packet_held p = { .source = slice_str(source),
+        .text = slice_str(text),
+        .time = { .d = time },
+        .from = from };
+
+    return isync_held_put(h, &p, WALL, 1);
+}
+
+TEST(what_others_say_under_a_name_stands_beside_it)
+{
+    struct isync_held *h = NULL;
+    char text[20];
+
+    CHECK_OK(isync_held_new(&h));
+    CHECK_OK(hold_from(h, "a", 5, "its own", 1));
+    CHECK_OK(hold_from(h, "a", 61, "of another link", 2));
+    CHECK_OK(hold_from(h, "a", 6, "its own, later", 1));
+    CHECK_UINT(isync_held_n(h), 2);
+    isync_held_left(h, 2);
+    CHECK_INT(hold_from(h, "a", 60, "older", 3), SYNCLINE_EEXIST);
+    CHECK_OK(hold_from(h, "a", 61.5, "newer than of who is gone", 3));
+    CHECK_UINT(isync_held_n(h), 2);
+    /* Who says most loses his own. */
+    CHECK_OK(hold_from(h, "b", 1, "long ago", 0));
+    for (int i = 0; i < 2 * ISYNC_HELD_MAX; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        CHECK_OK(hold_from(h, text, 1, text, 4));
+    }
+    CHECK_UINT(isync_held_n(h), ISYNC_HELD_MAX);
+    CHECK_INT(hold_from(h, "a", 5.5, "no news", 1), SYNCLINE_EEXIST);
+    CHECK_INT(hold_from(h, "b", 0, "no news", 1), SYNCLINE_EEXIST);
     isync_held_free(h);
 }
 

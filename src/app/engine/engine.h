@@ -195,7 +195,8 @@ int engine_store_status(const struct engine *e);
 const char *engine_audit_trouble(const struct engine *e);
 /* Tells the audit log; details is a canonical JSON object. */
 void engine_audit(struct engine *e, const char *kind, struct slice details);
-/* The same, of what somebody asked for. */
+/* The same, of what somebody asked for; who shows no token may do so as often
+ * as he likes: what is equal is told once, and counted. */
 void engine_audit_by(struct engine *e, const struct engine_asker *who,
     const char *kind, struct slice details);
 

@@ -143,6 +143,12 @@ void engine_audit_login(
     buf_free(&details);
 }
 
+/* Neither by a token nor on this machine's own socket: as often as he likes. */
+static bool is_unknown(const struct engine_asker *asker)
+{
+    return asker != NULL && asker->token[0] == 0 && asker->pid < 0;
+}
+
 void engine_audit_by(struct engine *e, const struct engine_asker *asker,
     const char *kind, struct slice details)
 {
@@ -156,7 +162,7 @@ void engine_audit_by(struct engine *e, const struct engine_asker *asker,
         put_asker(&who, asker);
     if (asker != NULL && buf_status(&who) == SYNCLINE_OK)
         what.who = buf_slice(&who);
-    add(e, &what, false);
+    add(e, &what, is_unknown(asker));
     buf_free(&who);
 }
 

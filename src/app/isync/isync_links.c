@@ -11,6 +11,7 @@ struct isync_link {
     struct isync_link *next;
     uint64_t number, since_us;
     bool is_called;
+    struct netaddr remote; /* of a caller */
     char transport[12], at[NETADDR_TEXT];
     char *url;
     char node[ISYNC_NODE_MAX + 1];
@@ -109,9 +110,17 @@ static void on_drop(void *ctx, uint64_t link, const char *why)
         return;
     l->is_dropped = true;
     log_line(&f->log, LOG_LEVEL_INFO, "isync", "%s: %s", name_of(l), why);
-    if (l->is_called && strcmp(l->node, f->node_id) == 0)
+    if (l->is_called &&
+        strcmp(isync_mesh_node_of(f->mesh, link), f->node_id) == 0)
         isync_peers_is_self(f, link);
     isync_face_arm(f);
+}
+
+static bool is_same_place(void *ctx, uint64_t link, uint64_t other)
+{
+    const struct isync_link *l = link_of(ctx, link), *o = link_of(ctx, other);
+
+    return l != NULL && o != NULL && netaddr_same_ip(&l->remote, &o->remote);
 }
 
 static void on_violation(void *ctx, uint64_t link, const char *what)
@@ -151,6 +160,7 @@ struct isync_mesh_port isync_links_port(struct isync_face *f)
         .applied = on_applied,
         .peer = on_peer,
         .drop = on_drop,
+        .is_same_place = is_same_place,
         .violation = on_violation,
         .dirty = on_dirty,
         .random = draw,
@@ -233,6 +243,7 @@ static void on_connected(
     (void)snprintf(l->transport, sizeof l->transport, "%s", who->transport);
     if (who->url != NULL)
         l->url = strdup(who->url);
+    l->remote = who->remote;
     if (who->remote.family != 0)
         netaddr_format(l->at, &who->remote);
     l->next = f->links;

@@ -17,6 +17,7 @@ struct isync_target {
     bool is_listed;          /* it was in the list that was had last */
     bool is_wanted, is_up, is_self;
     uint64_t began_us; /* when it was called that it is connected by */
+    uint64_t again_us; /* it was of no use: it is not called before */
     char node[ISYNC_NODE_MAX + 1];
     char why[200];
     char url[];
@@ -170,7 +171,7 @@ static void choose(struct isync_face *f)
         if (!t->is_wanted)
             hang_up(f, t);
     for (struct isync_target *t = f->targets; t != NULL; t = t->next)
-        if (t->is_wanted && t->link == 0)
+        if (t->is_wanted && t->link == 0 && t->again_us <= clock_mono_us())
             call(f, t);
 }
 
@@ -306,8 +307,10 @@ void isync_peers_went(
     t->is_up = false;
     say(t, why);
     note(f, t, ISYNC_DEED_FAILED);
-    if (hung_up)
+    if (hung_up) {
         t->link = 0;
+        t->again_us = clock_mono_us() + f->opt.dial_max_us;
+    }
     f->look_us = 0;
 }
 

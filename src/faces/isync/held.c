@@ -5,7 +5,6 @@
 #include "base/hash.h"
 
 #define SEEN_MAX 4096
-#define FAR_US UINT64_C(60000000)
 
 struct kept {
     struct isync_packet_held p; /* in bytes */
@@ -79,6 +78,14 @@ static void see(struct isync_held *h, struct slice text)
         h->seen_n++;
 }
 
+/* May p take its place? What has come by another link stands for itself. */
+static bool is_of(
+    const struct isync_packet_held *o, const struct isync_packet_held *p)
+{
+    return (o->from == p->from || o->from == 0) &&
+        slice_eq(o->source, p->source);
+}
+
 /* What p would take the place of. */
 static struct kept *find(
     struct isync_held *h, const struct isync_packet_held *p)
@@ -86,8 +93,8 @@ static struct kept *find(
     for (size_t i = 0; i < h->n; i++) {
         struct isync_packet_held *o = &h->kept[i].p;
 
-        if (slice_eq(o->source, p->source) && o->part.sweep == p->part.sweep &&
-            o->part.n == p->part.n)
+        if (o->part.sweep == p->part.sweep && o->part.n == p->part.n &&
+            is_of(o, p))
             return &h->kept[i];
     }
     return NULL;
@@ -95,7 +102,7 @@ static struct kept *find(
 
 static bool is_far(const struct isync_packet_held *p, uint64_t wall_us)
 {
-    return isync_stamp_us(&p->time) > wall_us + FAR_US;
+    return isync_stamp_us(&p->time) > wall_us + ISYNC_HELD_FAR_US;
 }
 
 static bool is_newer(const struct isync_packet_held *p,
@@ -116,24 +123,50 @@ static void drop_older(struct isync_held *h, const struct isync_packet_held *p)
     for (size_t i = h->n; i-- > 0;) {
         const struct isync_packet_held *o = &h->kept[i].p;
 
-        if (slice_eq(o->source, p->source) &&
+        if (is_of(o, p) &&
             (p->part.sweep == 0 || o->part.sweep != p->part.sweep) &&
             isync_stamp_cmp(&o->time, &p->time) < 0)
             isync_held_drop(h, i);
     }
 }
 
+static size_t share_of(const struct isync_held *h, uint64_t from, bool bytes)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (h->kept[i].p.from == from)
+            sum += bytes ? size_of(&h->kept[i].p) : 1;
+    return sum;
+}
+
+/* Whose link takes most of it loses what has come longest ago. */
+static size_t to_be_forgotten(const struct isync_held *h, bool bytes)
+{
+    uint64_t whose = h->kept[0].p.from;
+    size_t most = share_of(h, whose, bytes), oldest = h->n;
+
+    for (size_t i = 1; i < h->n; i++) {
+        const uint64_t from = h->kept[i].p.from;
+        const size_t share = from != whose ? share_of(h, from, bytes) : 0;
+
+        if (share > most) {
+            most = share;
+            whose = from;
+        }
+    }
+    for (size_t i = 0; i < h->n; i++)
+        if (h->kept[i].p.from == whose &&
+            (oldest == h->n || h->kept[i].came_us < h->kept[oldest].came_us))
+            oldest = i;
+    return oldest;
+}
+
 static void forget_for(struct isync_held *h, size_t more)
 {
     while (h->n > 0 &&
-        (h->n >= ISYNC_HELD_MAX || h->bytes + more > ISYNC_HELD_BYTES_MAX)) {
-        size_t oldest = 0;
-
-        for (size_t i = 1; i < h->n; i++)
-            if (h->kept[i].came_us < h->kept[oldest].came_us)
-                oldest = i;
-        isync_held_drop(h, oldest);
-    }
+        (h->n >= ISYNC_HELD_MAX || h->bytes + more > ISYNC_HELD_BYTES_MAX))
+        isync_held_drop(h, to_be_forgotten(h, h->n < ISYNC_HELD_MAX));
 }
 
 /* p in memory of its own. */
@@ -179,6 +212,13 @@ int isync_held_put(struct isync_held *h, const struct isync_packet_held *p,
     h->bytes += size_of(&made.p);
     h->kept[h->n++] = made;
     return SYNCLINE_OK;
+}
+
+void isync_held_left(struct isync_held *h, uint64_t from)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->kept[i].p.from == from)
+            h->kept[i].p.from = 0;
 }
 
 void isync_held_tick(struct isync_held *h, uint64_t mono_us)

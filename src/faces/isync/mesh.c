@@ -216,6 +216,7 @@ void isync_mesh_close(struct isync_mesh *m, uint64_t link)
         return;
     *at = l->next;
     m->links_n--;
+    isync_held_left(m->held, link);
     free(l);
 }
 
@@ -260,14 +261,14 @@ static bool learn(struct isync_link *l, const struct json *arg)
     if (node.len == 0 || node.len > ISYNC_NODE_MAX || !utf8_valid(node) ||
         memchr(node.ptr, 0, node.len) != NULL)
         return false;
-    if (slice_is(node, isync_state_node(l->m->state))) {
-        if (!l->is_caller)
-            isync_link_drop(l, "it is ourselves");
+    if (l->is_caller && slice_is(node, isync_state_node(l->m->state)))
         return false;
-    }
     memcpy(l->node, node.ptr, node.len);
     l->node[node.len] = 0;
-    return true;
+    if (l->is_caller || !slice_is(node, isync_state_node(l->m->state)))
+        return true;
+    isync_link_drop(l, "it is ourselves");
+    return false;
 }
 
 static void become_peer(
@@ -279,7 +280,18 @@ static void become_peer(
     l->m->port.peer(l->m->port.ctx, l->number, slice_str(l->node));
 }
 
-/* Of callers that say they are the same the last one counts. */
+/* Anybody can say any name: who comes from elsewhere takes no place of it. */
+static bool is_same(const struct isync_link *l, const struct isync_link *o)
+{
+    const struct isync_mesh_port *port = &l->m->port;
+
+    return o != l && o->is_caller && o->is_peer &&
+        strcmp(o->node, l->node) == 0 &&
+        (port->is_same_place == NULL ||
+            port->is_same_place(port->ctx, l->number, o->number));
+}
+
+/* Of callers of one place that say they are the same the last one counts. */
 static void on_handshake(
     struct isync_link *l, const struct json *arg, struct isync_time now)
 {
@@ -290,8 +302,7 @@ static void on_handshake(
     if (!l->is_caller || !learn(l, arg))
         return;
     for (struct isync_link *o = l->m->links; o != NULL; o = o->next)
-        if (o != l && o->is_caller && o->is_peer &&
-            strcmp(o->node, l->node) == 0)
+        if (is_same(l, o))
             isync_link_drop(o, "the same node has called again");
     say_node(l, "handshake_response", "accepted");
     become_peer(l, ISYNC_CALLER_US, now);

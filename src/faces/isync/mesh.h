@@ -18,9 +18,9 @@
  *   such, none larger than ISYNC_PACKET_MAX, one each ISYNC_PACE_US; of so much
  *   only what is new is told until it is told whole again (ISYNC_SWEEP_US).
  * - Without a token and not clear nothing of ours is said.
- * - What cannot be read is kept, the newest of each source with all its parts,
- *   and told to all others as it came, each packet at most once. What names us
- *   as its source is passed over.
+ * - What cannot be read is kept, the newest of each source by each link, with all
+ *   its parts, and told to all others as it came, each packet at most once. What
+ *   names us as its source is passed over.
  * - Nothing is written again because a peer says once more what it has said.
  * - Memory and rates are bounded, whatever peers say. */
 #ifndef SYNCLINE_FACES_ISYNC_MESH_H
@@ -63,6 +63,8 @@ struct isync_mesh_port {
     /* The link is of no use: it is ourselves, or too many. Close it; nothing
      * more is said on it. */
     void (*drop)(void *ctx, uint64_t link, const char *why);
+    /* Have both called from one place? NULL: they have. */
+    bool (*is_same_place)(void *ctx, uint64_t link, uint64_t other);
     /* It said what no node says. May be NULL. */
     void (*violation)(void *ctx, uint64_t link, const char *what);
     /* Something is to be saved (isync_mesh_save). May be NULL. */
@@ -121,7 +123,7 @@ void isync_mesh_close(struct isync_mesh *m, uint64_t link);
 void isync_mesh_pace(struct isync_mesh *m, uint64_t link, bool is_paused);
 /* Peers whose handshake is done. */
 size_t isync_mesh_peers(const struct isync_mesh *m);
-/* Of the other side; "": it has not said it. */
+/* Of the other side; "": it has not said it. While it is dropped, too. */
 const char *isync_mesh_node_of(const struct isync_mesh *m, uint64_t link);
 /* What it said last itself was sealed by a token that we have not. */
 bool isync_mesh_is_unread(const struct isync_mesh *m, uint64_t link);

@@ -250,14 +250,39 @@ static int64_t clock_at(const struct isync_state *s, struct slice node)
     return v;
 }
 
+/* A node and its number, in the style that takes most room. */
+static int clock_text_len(size_t *out, struct slice node)
+{
+    struct buf b = { 0 };
+    int rc;
+
+    json_print_string(&b, node, true);
+    rc = buf_status(&b);
+    *out = b.len + 24;
+    buf_free(&b);
+    return rc;
+}
+
 int isync_clock_see(struct isync_state *s, struct slice node, int64_t n)
 {
-    bool is_known = omap_get(&s->clock, node) != NULL;
+    const bool is_known = omap_get(&s->clock, node) != NULL;
+    size_t more = 0;
+    int rc = SYNCLINE_OK;
 
-    if (is_known ? n <= clock_at(s, node)
-                 : s->clock.n >= ISYNC_CLOCK_MAX && !slice_is(node, s->node))
+    if (is_known && n <= clock_at(s, node))
         return SYNCLINE_OK;
-    return omap_put(&s->clock, node, SLICE(&n, sizeof n));
+    if (!is_known)
+        rc = clock_text_len(&more, node);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (!is_known && !slice_is(node, s->node) &&
+        (s->clock.n >= ISYNC_CLOCK_MAX ||
+            s->clock_bytes + more > ISYNC_CLOCK_BYTES_MAX))
+        return SYNCLINE_OK;
+    rc = omap_put(&s->clock, node, SLICE(&n, sizeof n));
+    if (rc == SYNCLINE_OK)
+        s->clock_bytes += more;
+    return rc;
 }
 
 int isync_clock_bump(struct isync_state *s)

@@ -20,6 +20,8 @@
 #define ISYNC_DELETED_MAX 200000
 #define ISYNC_CLOCK_MAX \
     1024                   /* nodes in the clock; a restart may be a new one */
+#define ISYNC_CLOCK_BYTES_MAX \
+    ((size_t)65536)        /* of them as JSON: it goes with what is said */
 #define ISYNC_KEY_MAX 1024 /* bytes */
 #define ISYNC_NODE_MAX 255
 #define ISYNC_VALUE_MAX ((size_t)256 << 10) /* as JSON */

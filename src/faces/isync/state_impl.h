@@ -22,7 +22,7 @@ struct isync_state {
     struct omap clock;              /* node: an int64_t */
     struct isync_entry *first, *last;
     uint64_t head; /* the greatest seq */
-    size_t bytes;
+    size_t bytes, clock_bytes;
 };
 
 /* Of what a map holds. */
@@ -42,7 +42,7 @@ NODISCARD int isync_entry_put(struct isync_state *s,
 NODISCARD int isync_entry_delete(
     struct isync_state *s, struct slice key, uint64_t from);
 
-/* The greater counts. What is beyond the limit is not kept. */
+/* The greater counts. What is beyond a limit is not kept, but ourselves are. */
 NODISCARD int isync_clock_see(
     struct isync_state *s, struct slice node, int64_t n);
 NODISCARD int isync_clock_bump(struct isync_state *s); /* our own */
