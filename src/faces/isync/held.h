@@ -5,8 +5,8 @@
  *
  * Pure: the caller passes the times. Laws:
  * - Of one source and link the later packet by its own time is kept; of equal
- *   times the greater text. One that says it is from far ahead gives way to any that
- *   does not. What has come before is not taken again, as long as it is
+ *   times the greater text. One that says it is from far ahead gives way to any
+ * that does not. What has come before is not taken again, as long as it is
  *   remembered, so that nothing goes round for ever.
  * - A part takes the place of the same part only; the last of a sweep, and a
  *   packet that is no part, that of all that is older of its source and link,
@@ -14,8 +14,8 @@
  * - The same part of a source is passed on once a second at most; what it says
  *   in between is passed on as one, the newest.
  * - Memory is bounded: of more packets than ISYNC_HELD_MAX, or bytes than
- *   ISYNC_HELD_BYTES_MAX, what has come longest ago of the link that has most is
- *   forgotten; those that are gone are one. */
+ *   ISYNC_HELD_BYTES_MAX, what has come longest ago of the link that has most
+ * is forgotten; those that are gone are one. */
 #ifndef SYNCLINE_FACES_ISYNC_HELD_H
 #define SYNCLINE_FACES_ISYNC_HELD_H
 

@@ -18,9 +18,9 @@
  *   such, none larger than ISYNC_PACKET_MAX, one each ISYNC_PACE_US; of so much
  *   only what is new is told until it is told whole again (ISYNC_SWEEP_US).
  * - Without a token and not clear nothing of ours is said.
- * - What cannot be read is kept, the newest of each source by each link, with all
- *   its parts, and told to all others as it came, each packet at most once. What
- *   names us as its source is passed over.
+ * - What cannot be read is kept, the newest of each source by each link, with
+ * all its parts, and told to all others as it came, each packet at most once.
+ * What names us as its source is passed over.
  * - Nothing is written again because a peer says once more what it has said.
  * - Memory and rates are bounded, whatever peers say. */
 #ifndef SYNCLINE_FACES_ISYNC_MESH_H

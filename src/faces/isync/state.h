@@ -19,7 +19,7 @@
 #define ISYNC_REGISTERS_MAX 100000
 #define ISYNC_DELETED_MAX 200000
 #define ISYNC_CLOCK_MAX \
-    1024                   /* nodes in the clock; a restart may be a new one */
+    1024 /* nodes in the clock; a restart may be a new one */
 #define ISYNC_CLOCK_BYTES_MAX \
     ((size_t)65536)        /* of them as JSON: it goes with what is said */
 #define ISYNC_KEY_MAX 1024 /* bytes */

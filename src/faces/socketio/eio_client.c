@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/pace.h"
 #include "base/text.h"
 
 #define PAUSE_US 200000 /* after an answer that held nothing */
@@ -22,7 +23,8 @@ struct eio_client {
     uint64_t now_us, due_us; /* OPENING, PROBING: until when */
     uint64_t heard_us;
     uint64_t poll_us; /* not before */
-    uint64_t asked;   /* so many requests */
+    struct pace polls;
+    uint64_t asked; /* so many requests */
     struct eio_queue queue;
 };
 
@@ -201,8 +203,10 @@ static void take_packet(struct eio_client *c, const struct eio_packet *p)
     }
 }
 
+/* Who answers at once, always, is asked so often. */
 static void take_body(struct eio_client *c, struct slice body)
 {
+    const struct pace_rule often = { .rate = 50, .burst = 50 };
     struct buf bytes = { 0 };
     struct slice piece;
     struct eio_packet p;
@@ -219,7 +223,8 @@ static void take_body(struct eio_client *c, struct slice body)
             take_packet(c, &p);
         }
     c->is_in_answer = false;
-    c->poll_us = n > 0 ? 0 : c->now_us + PAUSE_US;
+    c->poll_us = c->now_us +
+        (n > 0 ? pace_take(&c->polls, &often, 1, c->now_us) : PAUSE_US);
     buf_free(&bytes);
 }
 
