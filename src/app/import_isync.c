@@ -21,7 +21,8 @@ struct reading {
     struct import *im;
     const char *path;
     bool dry;
-    uint64_t no; /* of the record */
+    uint64_t no;      /* of the record */
+    uint64_t history; /* rows of what iSync did */
     struct buf key;
 };
 
@@ -70,6 +71,24 @@ static bool tell_setting(
     return true;
 }
 
+/* Whom iSync called, and what it did: nothing that members share. */
+static bool tell_own(
+    struct reading *r, const struct json *table, const struct json *row)
+{
+    const struct slice url = json_get_str(row, "url");
+    const bool is_peer = slice_is(table->key, "peers") && url.len > 0;
+    const bool is_history = slice_is(table->key, "sync_history") &&
+        json_get(row, "peer_node_id") != NULL;
+
+    r->history += is_history;
+    if (is_peer)
+        (void)fprintf(stderr,
+            "a node that iSync had saved is not stored, but called, by: "
+            "syncline isync connect %.*s\n",
+            SLICE_FMT(cli_inert(r->im->c, url)));
+    return is_peer || is_history;
+}
+
 /* A record of `config` is called by its id, as iSync's paths have it; others by
  * their table, too. */
 static int put_key(struct reading *r, const struct json *table, struct slice id,
@@ -98,7 +117,7 @@ static int take_row(struct reading *r, const struct json *table,
     r->no++;
     if (row->type != JSON_OBJECT)
         return wrong(r, table, "it is no object");
-    if (tell_setting(r, table, row))
+    if (tell_setting(r, table, row) || tell_own(r, table, row))
         return CLI_DONE;
     if (id.len == 0)
         id = json_get_str(row, "id");
@@ -127,6 +146,11 @@ static int take_table(struct reading *r, const struct json *table)
          row != NULL && rc == CLI_DONE && r->im->refused.len == 0;
          row = row->next)
         rc = take_row(r, table, row, is_list ? SLICE_NONE : row->key, &n);
+    if (rc == CLI_DONE && r->history > 0)
+        (void)fprintf(stderr,
+            "%s: %llu rows of what iSync did are not stored\n", name_for(table),
+            (unsigned long long)r->history);
+    r->history = 0;
     if (rc == CLI_DONE && r->dry)
         (void)printf("%s: %llu records%s\n", name_for(table),
             (unsigned long long)n, is_list ? " (an old list)" : "");

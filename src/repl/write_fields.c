@@ -132,6 +132,52 @@ static int write_leaves(
     return rc;
 }
 
+/* The latest of what stands at the path; is there anything beside it? */
+static const struct stamp *latest_at(
+    const struct item *it, struct slice path, bool *others)
+{
+    const struct stamp *latest = NULL;
+
+    *others = false;
+    for (uint32_t i = 0; i < it->cells_n; i++) {
+        const struct cell *c = &it->cells[i];
+        const struct stamp *at = &it->changes[c->change].stamp;
+
+        if (c->value.ptr == NULL)
+            continue;
+        if (!is_at(path, c->path))
+            *others = true;
+        else if (latest == NULL || stamp_cmp(at, latest) > 0)
+            latest = at;
+    }
+    return latest;
+}
+
+/* What is removed is what stands here, and no more: it loses to whatever was
+ * written after that, here or elsewhere, and is the same write whoever removes
+ * the same. So it may be older than removed fields that are gone: what it would
+ * have lost to were those, which are no more than it. */
+static int remove_field(
+    struct fields *f, struct slice path, const struct foreign *whose)
+{
+    struct leaf whole = { SLICE_LIT(""), SLICE_LIT("{}") };
+    struct leaves want = { .e = &whole }, write;
+    struct author by = f->by;
+    bool others;
+    const struct stamp *latest = latest_at(&f->st.item, path, &others);
+    int rc;
+
+    if (latest == NULL)
+        return SYNCLINE_OK;
+    want.n = others ? 0 : 1; /* an item stays, if it is an empty one */
+    rc = foreign_stamp(f->n, whose, &by.stamp);
+    by.stamp.epoch = latest->epoch;
+    by.stamp.hlc = latest->hlc + 1;
+    if (rc == SYNCLINE_OK)
+        rc = differing(f, path, &want, &write);
+    return rc == SYNCLINE_OK ? write_leaves(f, &write, &by) : rc;
+}
+
 static int write_field(struct fields *f, const struct json *field)
 {
     const struct foreign whose = { .face = f->face,
@@ -143,6 +189,8 @@ static int write_field(struct fields *f, const struct json *field)
     struct slice path;
     int rc = path_of(f, name, &path);
 
+    if (rc == SYNCLINE_OK && json_get_bool(field, "remove", false))
+        return remove_field(f, path, &whose);
     if (rc == SYNCLINE_OK && whose.time_us > 0)
         rc = foreign_stamp(f->n, &whose, &by.stamp);
     if (rc == SYNCLINE_OK)
@@ -179,10 +227,14 @@ static int check_fields(const struct json *list, struct errmsg *why)
         const struct json *name = json_get(v, "name");
 
         if (name == NULL || name->type != JSON_STRING ||
-            json_get(v, "value") == NULL || json_get_int(v, "time", 0) < 0)
+            (json_get(v, "value") == NULL) !=
+                json_get_bool(v, "remove", false) ||
+            json_get_int(v, "time", 0) < 0)
             return errmsg_set(why, SYNCLINE_EINVAL,
-                "fields: each needs a name, a value, a node and a time");
-        if (json_depth(json_get(v, "value")) >= JSON_DEPTH_MAX)
+                "fields: each needs a name, a value (or remove), a node and a "
+                "time");
+        if (json_get(v, "value") != NULL &&
+            json_depth(json_get(v, "value")) >= JSON_DEPTH_MAX)
             return errmsg_set(why, SYNCLINE_ELIMIT,
                 "fields: a value nested deeper than %d levels",
                 JSON_DEPTH_MAX - 1);

@@ -65,5 +65,31 @@ def a_removal_is_carried_out_after_a_stop():
         equal(_natives(node), [], "none")
 
 
+def who_wrote_what_came_last_is_known_after_a_crash():
+    """Not the program, which wrote it into the space: nothing is stamped anew,
+    and nothing told in another name."""
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old")
+        for turn in range(2):
+            old.do("cut")
+            old.do("dial", url=s.url())
+            old.do("put", values={"config._id.k%d" % turn: turn},
+                   stamp=1728123456.25 + turn / 7)
+            old.do("put", values={"config._id.n": turn})
+            want = old.do("state")["lww_registers"]
+            wait_for("it is in the space", lambda t=turn: _item(node) and
+                     _item(node).get("n") == t and
+                     _item(node).get("k%d" % t) == t, pause=0.001)
+            node.kill()
+            node.start()
+            other = s.old("other%d" % turn)
+            other.do("dial", url=s.url())
+            wait_for("it is told", lambda o=other, w=want: len(
+                o.do("values")) == len(w))
+            equal(other.do("state")["lww_registers"], want, "as it was")
+        wait_for("it is kept with the rest", lambda: not [
+            name for name in os.listdir(node.dir) if "heard" in name])
+
+
 if __name__ == "__main__":
     raise SystemExit(main(globals()))

@@ -8,9 +8,6 @@ import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 
 from isync_scene import TOKEN, Bridge, Lists, Scene
 from isync_scene import item as _item
@@ -147,6 +144,15 @@ def what_is_deleted_does_not_come_back():
         old.do("dial", url=s.url())
         old.shows(c=3)
         _shows(node, c=3)
+        # What is not shared is nobody else's, whatever they delete.
+        node.put("lamp", {"level": 3}, "config")
+        old.do("del", keys=["config.lamp.level"])
+        old.put(last=1)
+        _shows(node, c=3, last=1)
+        old.delete("last")
+        _shows(node, c=3)
+        equal(_item(node, "lamp"), {"level": 3}, "what is here alone")
+        equal(node.call("isync")["native_only"], [], "nor is it told of")
         # Made anew here, it stays here.
         node.call("patch", space="config", key="_id", patch={"a": 7})
         wait_for("it is told of", lambda: "config._id.a" in node.call(
@@ -503,140 +509,6 @@ def a_list_that_cannot_be_had_is_empty():
                 "discovery"]["fetched" if w else "trouble"])
             equal(node.call("isync")["discovery"]["listed"], int(well), url)
             node.stop()
-
-
-# ---- the older pages ----
-
-def _ask(url, data=None, **fields):
-    request = urllib.request.Request(url, headers=fields, data=(
-        urllib.parse.urlencode(data).encode() if data is not None else None))
-
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_):
-            return None
-
-    try:
-        answer = urllib.request.build_opener(Stay).open(request, timeout=10)
-    except urllib.error.HTTPError as why:
-        answer = why
-    return answer.status, answer.read().decode(), answer.headers
-
-
-def the_older_pages_are_there():
-    with Scene(flags=("--isync.pages", "local")) as s:
-        node, url = s.nodes["a"], s.url()
-        node.put("_id", {"a": 1}, "config")
-        wait_for("it is told", lambda: node.call("isync")["registers"] == 1)
-        for path in ("/", "/peers", "/config", "/isync", "/isync/config",
-                     "/config/edit/max_peers"):
-            status, body, fields = _ask(url + path)
-            equal(status, 200, path)
-            holds(body, "<h1>")
-            holds(fields["Content-Security-Policy"], "default-src 'none'")
-        status, body, _ = _ask(url + "/api/stats")
-        stats = json.loads(body)
-        equal(body, json.dumps(stats, sort_keys=True,
-                               separators=(",", ":")) + "\n", "its form")
-        equal(sorted(stats), ["connected_peers", "database_stats", "node_id",
-                              "sync_state"], "its members")
-        equal(stats["sync_state"]["lww_registers_count"], 1, "registers")
-        equal(stats["sync_state"]["vector_clock"], {stats["node_id"]: 1},
-              "its clock")
-        status, body, _ = _ask(url + "/api/isync/status")
-        told = json.loads(body)
-        equal(body, json.dumps(told, sort_keys=True,
-                               separators=(",", ":")) + "\n", "its form")
-        equal((told["has_token"], told["sync_enabled"], told["peer_urls"]),
-              (True, True, []), "what it says")
-        for path, data, to in (
-                ("/connect_peer", {"peer_url": "http://127.0.0.1:9"},
-                 "/peers"),
-                ("/sync_now", {}, "/"), ("/isync/sync_now", {}, "/isync"),
-                ("/isync/toggle", {}, "/isync"),
-                ("/config/edit/max_peers", {"value": "5"}, "/config"),
-                ("/config/edit/none", {"value": "5"}, "/config")):
-            status, body, fields = _ask(url + path, data)
-            equal((status, fields["Location"]), (302, to), path)
-        wait_for("it is set", lambda: node.do(
-            "config", "get", "isync.max_peers").strip() == "5")
-        told = json.loads(_ask(url + "/api/isync/status")[1])
-        equal((told["sync_enabled"], told["peer_urls"]),
-              (False, ["http://127.0.0.1:9"]), "what it says")
-        equal(_ask(url + "/isync/config", {
-            "peer_urls": "http://127.0.0.1:7, http://127.0.0.1:8",
-            "isync_token": "another"})[0], 302, "settings")
-        wait_for("they are", lambda: json.loads(
-            _ask(url + "/api/isync/status")[1])["peer_urls"][-2:] == [
-                "http://127.0.0.1:7", "http://127.0.0.1:8"])
-        with open(os.path.join(node.dir, "isync.token")) as file:
-            equal(file.read(), "another\n" + TOKEN + "\n", "the token")
-        equal(_ask(url + "/sync_now")[0], 405, "the wrong way")
-        equal(_ask(url + "/nothing")[0], 404, "no page")
-
-
-def pages_are_safe():
-    """What others say is text; pages of others do nothing; nobody else looks."""
-    with Scene(flags=("--isync.pages", "local")) as s:
-        url = s.url()
-        bad = "http://127.0.0.1:9/<script>alert(1)</script>"
-        _ask(url + "/connect_peer", {"peer_url": "http://x\"><script>"})
-        _ask(url + "/connect_peer", {"peer_url": bad})
-        check("<script>" not in _ask(url + "/peers")[1], "markup")
-        before = json.loads(_ask(url + "/api/isync/status")[1])
-        for fields in ({"Origin": "http://evil.example"},
-                       {"Host": "evil.example"},
-                       {"Origin": "null"},
-                       {"Sec-Fetch-Site": "cross-site"}):
-            status, _, _ = _ask(url + "/isync/toggle", {}, **fields)
-            check(status in (400, 403, 421), "%s: %d" % (fields, status))
-        equal(json.loads(_ask(url + "/api/isync/status")[1])["sync_enabled"],
-              before["sync_enabled"], "nothing has changed")
-        told = [c["text"] for c in s.nodes["a"].call("doctor")["checks"]
-                if c["name"] == "isync-name"]
-        holds(told[0], "4 requests", "isync.hosts")
-    with Scene() as s:
-        equal(_ask(s.url() + "/")[0], 200, "this machine looks")
-        equal(_ask(s.url() + "/isync/toggle", {})[0], 403, "and no more")
-    with Scene(flags=("--isync.pages", "none")) as s:
-        equal(_ask(s.url() + "/")[0], 404, "there is none")
-
-
-# ---- moving ----
-
-def their_files_are_imported():
-    with Scene() as s:
-        node = s.nodes["a"]
-        path = s.world.path("iControl.iax")
-        tables = {
-            "config": {
-                "c1": {"id": "c1", "key": "isync_token", "value": "t0p"},
-                "c2": {"id": "c2", "key": "max_peers", "value": "3"},
-                "user_id": {"id": "user_id", "key": "theme", "value": "dark"},
-                "_id": {"id": "_id", "lang": "eu"}},
-            "devices": {"d.1": {"id": "d.1", "name": "lamp"}},
-            "menus": [{"name": "one"}, {"id": "m2", "name": "two"}]}
-        with open(path, "w") as file:
-            json.dump(tables, file, indent=2)
-        result = node.cli("import", "--isync", path, "--dry-run")
-        equal(result.code, 0, str(result))
-        holds(result.out, "config: 2 records", "devices: 1 records",
-              "menus: 2 records (an old list)")
-        holds(result.err, "isync.max_peers", "isync.token")
-        check("t0p" not in result.err + result.out, "the token is shown")
-        equal(node.get("user_id", "config"), None, "nothing is stored")
-        node.do("import", "--isync", path)
-        equal(node.get("user_id", "config"), tables["config"]["user_id"], "it")
-        equal(node.get("devices/d.1", "config"), {"id": "d.1", "name": "lamp"},
-              "of another table")
-        equal(node.get("menus/row-1", "config"), {"name": "one"}, "of a list")
-        equal(node.get("menus/m2", "config")["name"], "two", "with its id")
-        equal(node.get("c1", "config"), None, "the token is nobody's item")
-        for text, says in (("[1]", "no tables"), ("{", "line 1"),
-                           ('{"config":{"a":3}}', "record 1: it is no object"),
-                           ('{"config":7}', "no table")):
-            with open(path, "w") as file:
-                file.write(text)
-            holds(node.cli("import", "--isync", path).err, says)
 
 
 # ---- many, and a partition ----

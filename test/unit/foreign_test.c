@@ -380,3 +380,98 @@ TEST(a_conflict_with_what_stands_goes_to_its_policy)
     CHECK_UINT(conflicts(&w).open, 0);
     lone_close(&w);
 }
+
+/* ---- what is removed as it stands ---- */
+
+static void write_k(struct lone *w, const char *fields)
+{
+    struct buf b = { 0 };
+
+    buf_printf(&b,
+        "{\"op\":\"put_fields\",\"face\":\"isync\",\"key\":\"k\",\"fields\":["
+        "%s]}%c",
+        fields, 0);
+    CHECK_OK(buf_status(&b));
+    ask(w, (const char *)b.ptr);
+    buf_free(&b);
+}
+
+#define FIELD_X                                                         \
+    "{\"name\":\"x\",\"value\":1,\"node\":\"n\",\"time\":1600000000000" \
+    "000}"
+#define FIELD_Y                                                         \
+    "{\"name\":\"y\",\"value\":2,\"node\":\"n\",\"time\":1600000000000" \
+    "001}"
+#define REMOVE_X "{\"name\":\"x\",\"remove\":true,\"node\":\"\"}"
+#define REMOVE_Y "{\"name\":\"y\",\"remove\":true,\"node\":\"\"}"
+
+TEST(a_field_is_removed_as_it_stands)
+{
+    struct lone w;
+    struct space *sp;
+    struct stored st;
+
+    lone_open(&w);
+    write_k(&w, REMOVE_X); /* there is none, nor an item */
+    check_shows(&w, "k", "", 0);
+    write_k(&w, FIELD_X "," FIELD_Y);
+    write_k(&w, REMOVE_X);
+    check_shows(&w, "k", "{\"y\":2}", 2);
+    write_k(&w, REMOVE_X); /* once more is nothing */
+    check_shows(&w, "k", "{\"y\":2}", 2);
+    write_k(&w, FIELD_X); /* older than what was removed */
+    check_shows(&w, "k", "{\"y\":2}", 2);
+    write_k(&w, REMOVE_Y);
+    check_shows(&w, "k", "{}", 3);
+    sp = space_by_name(w.node, SLICE_LIT("default"));
+    CHECK_OK(item_load(w.node, sp, SLICE_LIT("k"), &st));
+    CHECK_UINT(
+        st.item.changes[item_find(&st.item, SLICE_LIT("/x"))->change].stamp.hlc,
+        hlc_of_wall(1600000000000000) + 1);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":\"text\"}");
+    write_k(&w, REMOVE_X); /* it has no fields */
+    check_shows(&w, "k", "\"text\"", 4);
+    lone_close(&w);
+}
+
+/* Two gateways remove it; at the one it was made anew before the other heard of
+ * the deletion: it stays, in whichever order they hear of each other. */
+TEST(what_was_made_anew_outlives_who_removes_it_late)
+{
+    for (int turn = 0; turn < 2; turn++) {
+        struct lone one, other;
+        struct stored a, b;
+        struct merge_result result;
+        const struct vv nothing = { 0 };
+        struct arena mem = { 0 };
+        struct buf doc = { 0 };
+
+        lone_open(&one);
+        lone_open(&other);
+        for (int i = 0; i < 4; i++) { /* so that their dots are not the same */
+            ask(&other, "{\"op\":\"put\",\"key\":\"z\",\"value\":{}}");
+            ask(&other, "{\"op\":\"del\",\"key\":\"z\"}");
+        }
+        write_k(&one, FIELD_X "," FIELD_Y);
+        write_k(&other, FIELD_X "," FIELD_Y);
+        write_k(&one, REMOVE_X);
+        ask(&one,
+            "{\"op\":\"patch\",\"key\":\"k\",\"patch\":{\"x\":\"anew\"}}");
+        for (int i = 0; i < 4; i++) /* much later */
+            tick(&other);
+        write_k(&other, REMOVE_X);
+        CHECK_OK(item_load(one.node,
+            space_by_name(one.node, SLICE_LIT("default")), SLICE_LIT("k"), &a));
+        CHECK_OK(item_load(other.node,
+            space_by_name(other.node, SLICE_LIT("default")), SLICE_LIT("k"),
+            &b));
+        CHECK_OK(item_join(turn == 0 ? &a.item : &b.item,
+            turn == 0 ? &b.item : &a.item, &nothing, NULL, &result, &mem));
+        put_document(&doc, turn == 0 ? &a.item : &b.item, &mem);
+        CHECK_SLICE(buf_slice(&doc), "{\"x\":\"anew\",\"y\":2}");
+        buf_free(&doc);
+        arena_free(&mem);
+        lone_close(&one);
+        lone_close(&other);
+    }
+}

@@ -150,6 +150,58 @@ TEST(what_was_not_saved_by_us_is_refused)
     }
 }
 
+/* What came after that was saved is known by whom it was written; of what was
+ * deleted since, others will tell again. */
+TEST(what_was_heard_last_is_recalled)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", NULL, true),
+        back = world_add(&w, "z", "t", true);
+    struct isync_cut cut = { 0 };
+    struct arena mem = { 0 };
+    struct buf saved = { 0 };
+    struct isync_register r;
+    uint64_t x = world_link(&w, -1, a), told;
+    const char *const say =
+        "[{'source_node':'p','data':{'node_id':'p','vector_clock':{'p':%d},"
+        "'lww_registers':{'config.r.%s':{'node_id':'b','value':'x_id',"
+        "'timestamp':1728123456.25}},'deleted_keys':{'elements':['%s']}}}]";
+    char text[400];
+
+    (void)snprintf(text, sizeof text, say, 1, "kind", "config._id.gone");
+    world_say(&w, x, a, "sync_data", text);
+    world_run(&w, SEC);
+    CHECK_OK(isync_mesh_save(w.nodes[a].mesh, &saved));
+    CHECK_OK(isync_mesh_load(w.nodes[back].mesh, buf_slice(&saved), NULL));
+    cut.after = isync_state_head(isync_mesh_state(w.nodes[a].mesh));
+    (void)snprintf(text, sizeof text, say, 2, "last", "config._id.late");
+    world_say(&w, x, a, "sync_data", text);
+    world_run(&w, SEC);
+    told = w.nodes[back].applied;
+    CHECK_OK(isync_mesh_recall(w.nodes[back].mesh,
+        isync_state_export(isync_mesh_state(w.nodes[a].mesh), &cut, &mem)));
+    CHECK_OK(isync_state_get(
+        isync_mesh_state(w.nodes[back].mesh), SLICE_LIT("config.r.last"), &r));
+    CHECK_SLICE(r.node, "b");
+    CHECK(r.stamp.d == 1728123456.25);
+    CHECK(!isync_state_is_deleted(
+        isync_mesh_state(w.nodes[back].mesh), SLICE_LIT("config._id.late")));
+    CHECK_SLICE(world_value(&w, back, "config.r.last"), "");
+    CHECK_UINT(w.nodes[back].applied, told);
+    CHECK_INT(isync_mesh_recall(w.nodes[back].mesh, NULL), SYNCLINE_EMALFORMED);
+    CHECK_INT(isync_mesh_recall(w.nodes[back].mesh, isync_json(&mem, "{}")),
+        SYNCLINE_EMALFORMED);
+    CHECK_INT(isync_mesh_recall(w.nodes[back].mesh,
+                  isync_json(&mem, "{'a':1,'b':2,'c':3,'d':4}")),
+        SYNCLINE_EMALFORMED);
+    CHECK_INT(isync_mesh_recall(w.nodes[back].mesh,
+                  isync_json(&mem, "{'a':1,'b':2,'c':3,'d':4,'e':5}")),
+        SYNCLINE_EMALFORMED);
+    buf_free(&saved);
+    arena_free(&mem);
+    world_free(&w);
+}
+
 /* ---- memory that runs out ---- */
 
 static void no_emit(

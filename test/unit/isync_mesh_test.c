@@ -345,6 +345,31 @@ static void put_large(struct world *w, int node, int n)
     buf_free(&value);
 }
 
+/* By its path, or as its record has an `_id`; what else stands at such a path
+ * is nobody else's. */
+TEST(only_what_is_shared_is_deleted)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", NULL, true);
+    uint64_t x = world_link(&w, -1, a);
+
+    CHECK_OK(omap_put(
+        &w.nodes[a].space, SLICE_LIT("config.lamp.level"), SLICE_LIT("3")));
+    CHECK_OK(omap_put(&w.nodes[a].space, SLICE_LIT(THEME), SLICE_LIT("3")));
+    world_put(&w, a, "config.prefs.value", "'x_id'");
+    world_say(&w, x, a, "sync_data",
+        "[{'source_node':'x','data':{'node_id':'x','vector_clock':{},"
+        "'lww_registers':{},'deleted_keys':{'elements':['config.lamp.level',"
+        "'config._id.theme','config.prefs.value']}}}]");
+    world_run(&w, SEC);
+    CHECK_SLICE(world_value(&w, a, "config.lamp.level"), "3");
+    CHECK_SLICE(world_value(&w, a, THEME), "");
+    CHECK_SLICE(world_value(&w, a, "config.prefs.value"), "");
+    CHECK(isync_state_is_deleted(isync_mesh_state(w.nodes[a].mesh),
+        SLICE_LIT("config.lamp.level"))); /* and is told to others */
+    world_free(&w);
+}
+
 /* ---- foreign packets ---- */
 
 /* a and c share a token; b, between them, has none: it stores and passes on

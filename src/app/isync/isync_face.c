@@ -85,6 +85,7 @@ static int keep(struct isync_face *f, const struct isync_face_options *opt)
     f->opt.tuning.peers = NULL; /* they are in targets, */
     f->opt.tuning.discovery_url = NULL;
     f->log = opt->log;
+    f->heard_fd = -1;
     for (size_t i = 0; i < opt->listen_n; i++)
         f->listen[i] = opt->listen[i];
     for (size_t i = 0; i < opt->admit_n; i++)

@@ -1,8 +1,9 @@
 /* isync_face_impl.h - what isync_face.c (beginning and end), isync_space.c (the
  * space), isync_removals.c (what is removed in it), isync_links.c
  * (connections), isync_peers.c (whom we call), isync_kept.c (what outlives the
- * program), isync_secret.c (the token), isync_told.c (what it tells of itself)
- * and isync_pages.c (the older pages) share. */
+ * program), isync_heard.c (what would not, yet), isync_secret.c (the token),
+ * isync_told.c (what it tells of itself) and isync_pages.c (the older pages)
+ * share. */
 #ifndef SYNCLINE_APP_ISYNC_FACE_IMPL_H
 #define SYNCLINE_APP_ISYNC_FACE_IMPL_H
 
@@ -21,6 +22,7 @@
 #define ISYNC_CURSOR_MAX 4096
 #define ISYNC_TOKEN_MAX 4096
 #define ISYNC_NATIVE_TOLD 100 /* paths in the status */
+#define ISYNC_FIELDS_AT_ONCE 256
 
 /* Of a path, as the space is known to be: tags in isync_face.fields. */
 enum isync_field {
@@ -85,6 +87,11 @@ struct isync_face {
     int job_rc;
     bool is_saving, is_changed, save_failed;
     uint64_t save_us;
+
+    /* isync_heard.c */
+    int heard_fd;      /* -1: there is no file yet */
+    uint64_t heard_to; /* by isync_state_head */
+    uint64_t heard_bytes;
 
     uint64_t last_sync_us; /* of the day */
     struct {
@@ -192,6 +199,17 @@ uint64_t isync_kept_tick(struct isync_face *f, uint64_t now_us);
 /* Writes what has changed, and waits for it. */
 void isync_kept_end(struct isync_face *f);
 void isync_kept_close(struct isync_face *f);
+
+/* ---- isync_heard.c ---- */
+
+/* What was heard after the state was kept last is known again. */
+void isync_heard_open(struct isync_face *f);
+/* What is new since the last time survives the program's end from now on. */
+void isync_heard_note(struct isync_face *f);
+/* The state is about to be kept; it was, or was not. */
+void isync_heard_turn(struct isync_face *f);
+void isync_heard_kept(struct isync_face *f, bool is_kept);
+void isync_heard_close(struct isync_face *f);
 
 /* ---- isync_secret.c ---- */
 

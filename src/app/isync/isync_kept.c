@@ -105,6 +105,7 @@ static void done_save(struct helper_job *job)
         (struct isync_face *)((char *)job - offsetof(struct isync_face, job));
 
     f->is_saving = false;
+    isync_heard_kept(f, f->job_rc == SYNCLINE_OK);
     buf_free(&f->job_text);
     tell_saved(f, f->job_rc, &f->job_why);
     if (f->job_rc != SYNCLINE_OK)
@@ -127,6 +128,7 @@ uint64_t isync_kept_tick(struct isync_face *f, uint64_t now_us)
         return f->save_us;
     f->is_changed = false;
     f->is_saving = true;
+    isync_heard_turn(f);
     put_all(f, &f->job_text);
     helper_submit(f->helper, &f->job);
     return 0;
@@ -142,8 +144,13 @@ void isync_kept_end(struct isync_face *f)
     helper_stop(f->helper);
     f->helper = NULL;
     if (f->is_changed) {
+        int rc;
+
+        isync_heard_turn(f);
         put_all(f, &text);
-        tell_saved(f, write_text(f, &text, &why), &why);
+        rc = write_text(f, &text, &why);
+        tell_saved(f, rc, &why);
+        isync_heard_kept(f, rc == SYNCLINE_OK);
         f->is_changed = false;
     }
     buf_free(&text);
@@ -234,6 +241,8 @@ int isync_kept_open(struct isync_face *f, struct errmsg *why)
     }
     arena_free(&a);
     buf_free(&text);
+    if (rc == SYNCLINE_OK)
+        isync_heard_open(f);
     f->job = (struct helper_job){ .run = run_save, .done = done_save };
     if (rc == SYNCLINE_OK)
         rc = helper_start(&f->helper, f->opt.loop, "syncline-isync");
@@ -243,4 +252,5 @@ int isync_kept_open(struct isync_face *f, struct errmsg *why)
 void isync_kept_close(struct isync_face *f)
 {
     buf_free(&f->job_text);
+    isync_heard_close(f);
 }

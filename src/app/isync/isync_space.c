@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #define AGAIN_US UINT64_C(1000000)    /* for a space that is not there yet */
+#define KEEPING_US UINT64_C(5000000)  /* waited for, at most */
 #define REFUSED_US UINT64_C(60000000) /* what is refused is tried again */
-#define FIELDS_AT_ONCE 256
 #define BYTES_AT_ONCE ((size_t)1 << 20)
 
 struct isync_record {
@@ -233,7 +233,9 @@ static void take_field(struct isync_face *f, struct slice path,
     if (n == NULL)
         return;
     if (isync_state_is_deleted(s, path)) {
-        isync_removals_look(f, n, time_us);
+        if (isync_mesh_put(f->mesh, path, value, record, time_us, false,
+                isync_now()) == SYNCLINE_EDENIED) /* it is shared */
+            isync_removals_look(f, n, time_us);
         return;
     }
     is_known = isync_state_get(s, path, &reg) == SYNCLINE_OK;
@@ -567,7 +569,7 @@ static bool put_field(struct isync_face *f, struct buf *b, struct omap_node *n,
 static size_t put_fields(struct isync_record *r, struct buf *b)
 {
     struct isync_face *f = r->face;
-    const size_t most = r->is_single ? 1 : FIELDS_AT_ONCE;
+    const size_t most = r->is_single ? 1 : ISYNC_FIELDS_AT_ONCE;
     struct slice name, field;
     size_t count = 0;
 
@@ -628,6 +630,9 @@ uint64_t isync_space_tick(struct isync_face *f, uint64_t now_us)
         write_lacking(f);
     }
     next = isync_least(next, f->refused_again_us);
+    /* Else it would be told anew, as ours, after a crash. */
+    if (f->records != NULL)
+        isync_heard_note(f);
     for (struct isync_record *r = f->records; f->is_live && r != NULL;
          r = next_record) {
         next_record = r->next;

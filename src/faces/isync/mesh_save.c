@@ -168,3 +168,31 @@ int isync_mesh_load(struct isync_mesh *m, struct slice text, struct errmsg *why)
     arena_free(&a);
     return rc;
 }
+
+int isync_mesh_recall(struct isync_mesh *m, const struct json *state)
+{
+    struct json copy, deleted = { .type = JSON_OBJECT, .n = 1 };
+    struct json none = { .type = JSON_ARRAY, .key = SLICE_LIT("elements") };
+    struct isync_merged done;
+    struct json parts[4];
+    size_t n = 0;
+    int rc;
+
+    if (state == NULL || state->type != JSON_OBJECT || state->n != 4)
+        return SYNCLINE_EMALFORMED;
+    deleted.first = &none;
+    deleted.key = SLICE_LIT("deleted_keys");
+    for (const struct json *p = state->first; p != NULL; p = p->next) {
+        parts[n] = slice_is(p->key, "deleted_keys") ? deleted : *p;
+        parts[n].next = NULL;
+        if (n > 0)
+            parts[n - 1].next = &parts[n];
+        n++;
+    }
+    copy = *state;
+    copy.first = parts;
+    rc = isync_state_merge(m->state, &copy, 0, UINT64_MAX, NULL, &done, NULL);
+    if (rc == SYNCLINE_OK)
+        mark_all(m, json_get(state, "lww_registers"));
+    return rc;
+}

@@ -128,8 +128,7 @@ static void on_changed(void *ctx, const struct isync_change *c)
     struct slice id, field;
     bool is_first = c->value != NULL && isync_mesh_mark(m, c->key, c->value);
 
-    if (c->value == NULL || is_first || is_marked(m, c->key) ||
-        is_ruled(m, c->key, NULL))
+    if (is_first || is_marked(m, c->key) || is_ruled(m, c->key, NULL))
         m->port.changed(m->port.ctx, c);
     if (is_first && isync_path_split(c->key, &id, &field))
         each_field(m, id, tell_field, &t);
