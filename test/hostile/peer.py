@@ -376,6 +376,12 @@ class Peer:
 NO_PAUSE = ("--limits.backoff", "0")
 
 
+def certificates(daemon):
+    """Their keys in `_mesh`."""
+    return [key for key in daemon.do("ls", "_mesh").split()
+            if key.startswith("cert/")]
+
+
 class Scene:
     """A daemon that is attacked, an honest one beside it, and a member whose
     key is ours. `flags` are the first one's."""
@@ -393,11 +399,12 @@ class Scene:
         self.keys = []
         for daemon in lost:
             daemon.joins(self.honest)
-            node.wait_for("the victim knows it", lambda d=daemon: d.name in {
-                p["name"] for p in self.victim.status()["peers"]})
+            self.keys.append(Identity.of(daemon.dir))
+            # As a member, and the key that it is sealed to.
+            node.wait_for("the victim knows all of it", lambda: len(
+                certificates(self.victim)) == 2 * (2 + len(self.keys)))
             daemon.process.kill()
             daemon.process.wait(PATIENCE)
-            self.keys.append(Identity.of(daemon.dir))
             node.wait_for("%s is gone" % daemon.name, lambda d=daemon:
                           d.name not in self.victim.connected() and
                           d.name not in self.honest.connected())

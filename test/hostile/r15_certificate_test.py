@@ -14,11 +14,9 @@ def _roles(daemon):
 
 
 def _certificates(daemon):
-    found = {key: daemon.get(key, "_mesh")
-             for key in daemon.do("ls", "_mesh").split()
-             if key.startswith("cert/")}
-    tap.check(len(found) >= 6, "certificates: %d" % len(found))
-    return found
+    keys = peer.certificates(daemon)
+    tap.equal(len(keys), 6, "how many there are")
+    return {key: daemon.get(key, "_mesh") for key in keys}
 
 
 def _breaks(key, value):
