@@ -237,6 +237,8 @@ def what_is_posted_holds_and_is_kept():
             return fields["Location"]
 
         def by_hub(path, **form):
+            if "auto_discover" in form:
+                form["auto_discover"] = form["auto_discover"] == "on"
             with Hub(node) as hub:
                 return hub.ask("POST", path, 302, json=form,
                                allow_redirects=False).headers["Location"]
