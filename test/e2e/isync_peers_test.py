@@ -47,7 +47,9 @@ def who_breaks_rules_or_fails_comes_last():
         bad = wait_for("it is noted", lambda: [
             r for r in [_row(node, urls[0])] if r["violations"] > 2.5])[0]
         equal(bad["state"], "connected", "who is connected stays")
-        told = json.loads(node.do("peers", "--json"))["isync"]
+        whole = json.loads(node.do("peers", "--json"))
+        told = whole["isync"]
+        equal(whole["peers"], [], "members beside them")
         row = next(p for p in told["peers"] if p["url"] == urls[0])
         equal(sorted(row), ["failures", "from", "latency_us", "node_id",
                             "state", "trouble", "url", "violations"],

@@ -65,20 +65,24 @@ static int print_isync(struct cli *c)
     return rc;
 }
 
-static int print_json(struct cli *c, struct json *answer)
+/* answer is lent until something else is asked. */
+static int print_json(struct cli *c, const struct json *answer)
 {
+    struct json *kept = json_copy(answer, &c->arena);
     struct json *isync, *peers, *links, *both;
     int rc = ask_isync(c, &isync);
 
+    if (kept == NULL)
+        return cli_fail(c, "out of memory");
     if (rc == CLI_DONE && isync != NULL) {
         peers = (struct json *)json_get(isync, "peers");
         links = (struct json *)json_get(isync, "links");
         both = json_new(&c->arena, JSON_OBJECT);
         json_add(both, SLICE_LIT("peers"), peers);
         json_add(both, SLICE_LIT("links"), links);
-        cli_set_json(answer, "isync", both);
+        cli_set_json(kept, "isync", both);
     }
-    return rc == CLI_DONE ? cli_print_answer(c, answer) : rc;
+    return rc == CLI_DONE ? cli_print_answer(c, kept) : rc;
 }
 
 static int run(struct cli *c)
