@@ -83,20 +83,6 @@ static bool next_is(const struct parser *p, uint8_t c)
 
 /* Strings. */
 
-static bool is_plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-/* The first byte that is not plain. */
-static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
-{
-    at += json_plain_words(SLICE(at, (size_t)(end - at)), false);
-    while (at < end && is_plain(*at))
-        at++;
-    return at;
-}
-
 /* Where s, which is not valid UTF-8, stops being so. */
 static const uint8_t *utf8_end(struct slice s)
 {
@@ -227,7 +213,7 @@ static bool string(struct parser *p, struct slice *out)
     struct slice raw;
 
     for (;;) {
-        at = skip_plain(at, p->end);
+        at += json_plain_len(SLICE(at, (size_t)(p->end - at)), false);
         if (at >= p->end || (*at == '\\' && p->end - at < 2))
             return fail(p, SYNCLINE_EMALFORMED, open, "the string has no end");
         if (*at == '"')

@@ -114,7 +114,7 @@ static size_t put_beyond_ascii(struct buf *b, struct slice s)
 static size_t plain_len(struct slice s, bool ascii, bool *beyond)
 {
     uint8_t most = ascii ? 0x7e : 0xff, all = 0;
-    size_t i = json_plain_words(s, ascii);
+    size_t i = json_plain_len(s, ascii);
 
     for (; i < s.len; i++) {
         uint8_t c = s.ptr[i];
@@ -127,8 +127,25 @@ static size_t plain_len(struct slice s, bool ascii, bool *beyond)
     return i;
 }
 
+/* Most of all strings. */
+static void put_plain(struct buf *b, struct slice s)
+{
+    uint8_t *to = buf_reserve(b, s.len + 2);
+
+    if (to == NULL)
+        return;
+    to[0] = to[s.len + 1] = '"';
+    if (s.len > 0)
+        memcpy(to + 1, s.ptr, s.len);
+    b->len += s.len + 2;
+}
+
 void json_print_string(struct buf *b, struct slice s, bool ascii)
 {
+    if (json_plain_len(s, ascii) == s.len) {
+        put_plain(b, s);
+        return;
+    }
     buf_put_u8(b, '"');
     while (s.len > 0 && b->status == SYNCLINE_OK) {
         bool beyond;
