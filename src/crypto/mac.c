@@ -1,7 +1,8 @@
 /* SHA-256 over pieces, and HMAC under a key that is worked up once. The calls
  * of OpenSSL that look an algorithm up by name take several times as long as
  * the hashing of a leaf itself, and those that keep count for us still as long
- * as a block or two; the one that takes a block does not, and cannot fail. */
+ * as a block or two; the one that takes a block does not. Of many it costs a
+ * tenth more than the one that takes them all. Neither can fail. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "crypto/crypto.h"
@@ -11,7 +12,7 @@
 #define BLOCK_LEN 64
 
 struct sum {
-    SHA256_CTX ctx; /* its state alone is used */
+    SHA256_CTX ctx; /* it is given whole blocks alone, and keeps none */
     uint64_t taken;
     uint8_t block[BLOCK_LEN]; /* what is not a whole one yet */
 };
@@ -32,8 +33,15 @@ static void take(struct sum *s, struct slice part)
         part = slice_from(part, n);
         at = 0;
     }
-    for (; part.len >= BLOCK_LEN; part = slice_from(part, BLOCK_LEN))
+    if (part.len >= 2 * BLOCK_LEN) {
+        const size_t whole = part.len - part.len % BLOCK_LEN;
+
+        (void)SHA256_Update(&s->ctx, part.ptr, whole);
+        part = slice_from(part, whole);
+    } else if (part.len >= BLOCK_LEN) {
         SHA256_Transform(&s->ctx, part.ptr);
+        part = slice_from(part, BLOCK_LEN);
+    }
     if (part.len > 0)
         memcpy(s->block + at, part.ptr, part.len);
 }
@@ -74,6 +82,7 @@ static void end(struct sum *s, uint8_t out[SHA256_LEN])
 
 static void go_on(struct sum *s, const struct hash_begun *from)
 {
+    s->ctx = (SHA256_CTX){ .num = 0 };
     memcpy(s->ctx.h, from->h, sizeof from->h);
     s->taken = from->taken;
 }
