@@ -1,6 +1,7 @@
 #include "io/stream.h"
 
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "io/sockaddr.h"
@@ -159,11 +160,17 @@ size_t stream_queued(const struct stream *s)
 
 /* ---- receiving ---- */
 
+/* Where something was read to, for the next time: to get so much and to give
+ * it back costs more than to read a message. */
+static _Atomic(char *) spare;
+
 static void on_alloc(uv_handle_t *h, size_t wanted, uv_buf_t *out)
 {
     (void)h;
     (void)wanted;
-    out->base = malloc(READ_MAX);
+    out->base = atomic_exchange(&spare, NULL);
+    if (out->base == NULL)
+        out->base = malloc(READ_MAX);
     out->len = out->base != NULL ? READ_MAX : 0;
 }
 
@@ -201,7 +208,7 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *b)
         feed_tls(s, SLICE(b->base, (size_t)n));
     else if (n > 0)
         tell_bytes(s, SLICE(b->base, (size_t)n));
-    free(b->base);
+    free(atomic_exchange(&spare, b->base));
 }
 
 static void set_reading(struct stream *s)
