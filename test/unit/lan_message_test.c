@@ -57,6 +57,29 @@ static enum lan_dialect other(enum lan_dialect d)
 
 /* ---- bytes ---- */
 
+/* What we send: of the second generation what is signed, and the signature. */
+static void check_sealed(const struct lan_message *m, enum lan_dialect d,
+    const struct mac_key *key, struct slice signature)
+{
+    struct buf sealed = { 0 }, want = { 0 };
+
+    buf_put_str(&sealed, "before");
+    CHECK_OK(lan_message_seal(&sealed, m, d, key));
+    if (d == LAN_FIRST) {
+        lan_message_put(&want, m, d, signature);
+    } else {
+        buf_put(&want, "\0\0\0\0", LAN_FRAME_HEAD);
+        lan_message_put_signed(&want, m, d);
+        want.len--;
+        buf_printf(&want, ",\"signature\":\"%.*s\"}", SLICE_FMT(signature));
+        want.ptr[2] = (uint8_t)((want.len - LAN_FRAME_HEAD) >> 8);
+        want.ptr[3] = (uint8_t)(want.len - LAN_FRAME_HEAD);
+    }
+    CHECK_BYTES(slice_from(buf_slice(&sealed), 6), buf_slice(&want));
+    buf_free(&sealed);
+    buf_free(&want);
+}
+
 static void check_vector(const struct json *v, struct arena *a)
 {
     const enum lan_dialect d = dialect_of(v);
@@ -79,6 +102,7 @@ static void check_vector(const struct json *v, struct arena *a)
     put_hex(&hex, buf_slice(&frame));
     CHECK_BYTES(buf_slice(&hex), json_get_str(v, "frame_hex"));
     CHECK_UINT(lan_frame_len(frame.ptr), frame.len - LAN_FRAME_HEAD);
+    check_sealed(&m, d, &key, slice_str(signature));
     buf_free(&signed_bytes);
     buf_free(&frame);
     buf_free(&hex);

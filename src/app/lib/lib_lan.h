@@ -22,6 +22,7 @@
 #define LIB_LAN_ADMIT_MAX 16
 #define LIB_LAN_SECRET_MAX 4096
 #define LIB_LAN_PINS_MAX 16
+#define LIB_LAN_SCRATCH ((size_t)64 << 10)
 
 /* ---- lib_lan_loop.c ---- */
 
@@ -46,6 +47,7 @@ struct lib_lan_loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_timer_t tick;
+    uint64_t armed_us; /* when it ticks; 0: it does not */
     pthread_t thread;
     /* Of the owner: what is due, what is to end, and what has ended. */
     void *owner;
@@ -78,6 +80,8 @@ NODISCARD int lib_lan_loop_call(
     struct lib_lan_loop *l, int (*fn)(void *arg), void *arg);
 /* The owner's on_tick, no later than then; 0: not at all. */
 void lib_lan_loop_arm(struct lib_lan_loop *l, uint64_t at_us);
+/* The same, or earlier if that is what it is armed for. */
+void lib_lan_loop_arm_by(struct lib_lan_loop *l, uint64_t at_us);
 /* A caller that waits for more than a call: no stop returns before he is
  * done. ECLOSED: it does not run. */
 NODISCARD int lib_lan_loop_enter(struct lib_lan_loop *l);
@@ -125,6 +129,7 @@ struct lib_lan_end {
     uint64_t linger_us; /* at that time */
     uint64_t again_us;  /* of a client: when it calls again; 0: it does not */
     struct lib_lan_conn *conns;
+    struct arena scratch; /* of one message that has come */
     struct stream_listener *listener;
     /* Of a server, then of a client; the others are NULL: */
     bool (*authenticate)(struct lib_lan_conn *c, const struct lan_message *m,
@@ -193,6 +198,8 @@ void lib_lan_conns_tick(struct lib_lan_end *e, uint64_t now_us);
 void lib_lan_conns_stop(void *end);
 /* Something is due, or may be, at another time than before. */
 void lib_lan_arm(struct lib_lan_end *e);
+/* The same of one alone: what was due and is not any more is noticed then. */
+void lib_lan_arm_for(const struct lib_lan_conn *c);
 
 /* ---- lib_lan_say.c ---- */
 

@@ -580,6 +580,7 @@ int lib_lan_end_init(struct lib_lan_end *e,
 
     lib_lan_loop_init(&e->loop);
     e->loop.owner = e;
+    e->scratch.keep = LIB_LAN_SCRATCH;
     if (h == NULL)
         return lib_fail(SYNCLINE_EINVAL, "a handler is needed");
     rc = take_config(&e->config, config);
@@ -607,5 +608,6 @@ void lib_lan_end_close(struct lib_lan_end *e)
     lan_protocol_free(e->protocol);
     wipe(&e->secret);
     arena_free(&e->kept);
+    arena_free(&e->scratch);
     lib_lan_loop_close(&e->loop);
 }

@@ -214,18 +214,20 @@ static void on_log(void *ctx, const char *text)
 
 /* ---- events of a stream ---- */
 
-static void set_time(struct lib_lan_end *e)
+static uint64_t set_time(struct lib_lan_end *e)
 {
-    lan_protocol_set_wall(e->protocol, clock_wall_us(), clock_mono_us());
+    const uint64_t now_us = clock_mono_us();
+
+    lan_protocol_set_wall(e->protocol, clock_wall_us(), now_us);
+    return now_us;
 }
 
 static void settle(struct lib_lan_conn *c)
 {
-    struct lib_lan_end *e = c->end;
-
     if (c->is_over)
         stream_close(c->stream);
-    lib_lan_arm(e);
+    else
+        lib_lan_arm_for(c);
 }
 
 /* Of who comes by TLS it says that this has begun. */
@@ -236,8 +238,7 @@ static void on_stream_open(void *ctx)
     if (c->end->is_server)
         return;
     c->was_up = true;
-    set_time(c->end);
-    lan_link_begin(c->link, clock_mono_us());
+    lan_link_begin(c->link, set_time(c->end));
     settle(c);
 }
 
@@ -286,12 +287,12 @@ static bool is_for_link(struct lib_lan_conn *c, struct slice bytes)
 static void on_bytes(void *ctx, struct slice bytes)
 {
     struct lib_lan_conn *c = ctx;
+    const uint64_t now_us = set_time(c->end);
     bool is_first = !c->is_begun;
 
     c->is_begun = true;
-    set_time(c->end);
     if (!c->is_over && (!is_first || is_for_link(c, bytes)))
-        lan_link_feed(c->link, bytes, clock_mono_us());
+        lan_link_feed(c->link, bytes, now_us);
     settle(c);
 }
 
@@ -324,9 +325,8 @@ int lib_lan_conn_new(struct lib_lan_conn **out, struct lib_lan_end *e,
     if (c == NULL)
         return SYNCLINE_ENOMEM;
     c->end = e;
-    c->since_us = clock_mono_us();
+    c->since_us = set_time(e);
     c->was_up = e->is_server;
-    set_time(e);
     opt->protocol = e->protocol;
     opt->message_max = e->config.message_max;
     opt->request_us = e->config.request_timeout_ms * UINT64_C(1000);
@@ -396,9 +396,16 @@ static void conn_tick(struct lib_lan_conn *c, uint64_t now_us)
 
 void lib_lan_conns_tick(struct lib_lan_end *e, uint64_t now_us)
 {
-    set_time(e);
+    (void)set_time(e);
     for (struct lib_lan_conn *c = e->conns; c != NULL; c = c->next)
         conn_tick(c, now_us);
+}
+
+static uint64_t due_us(const struct lib_lan_conn *c)
+{
+    if (c->is_over)
+        return 0;
+    return least(patience_ends(c), c->was_up ? lan_link_deadline(c->link) : 0);
 }
 
 void lib_lan_arm(struct lib_lan_end *e)
@@ -407,14 +414,15 @@ void lib_lan_arm(struct lib_lan_end *e)
 
     if (e->is_ending)
         return;
-    for (const struct lib_lan_conn *c = e->conns; c != NULL; c = c->next) {
-        if (c->is_over)
-            continue;
-        next = least(next, patience_ends(c));
-        if (c->was_up)
-            next = least(next, lan_link_deadline(c->link));
-    }
+    for (const struct lib_lan_conn *c = e->conns; c != NULL; c = c->next)
+        next = least(next, due_us(c));
     lib_lan_loop_arm(&e->loop, next);
+}
+
+void lib_lan_arm_for(const struct lib_lan_conn *c)
+{
+    if (!c->end->is_ending)
+        lib_lan_loop_arm_by(&c->end->loop, due_us(c));
 }
 
 /* ---- stopping ---- */

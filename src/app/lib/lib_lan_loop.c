@@ -104,6 +104,7 @@ static void on_tick(uv_timer_t *tick)
 {
     struct lib_lan_loop *l = tick->data;
 
+    l->armed_us = 0;
     l->on_tick(l->owner);
 }
 
@@ -113,11 +114,18 @@ void lib_lan_loop_arm(struct lib_lan_loop *l, uint64_t at_us)
 
     if (uv_is_closing((uv_handle_t *)&l->tick))
         return;
+    l->armed_us = at_us;
     if (at_us == 0)
         (void)uv_timer_stop(&l->tick);
     else
         (void)uv_timer_start(&l->tick, on_tick,
             at_us > now_us ? (at_us - now_us) / 1000 + 1 : 0, 0);
+}
+
+void lib_lan_loop_arm_by(struct lib_lan_loop *l, uint64_t at_us)
+{
+    if (at_us != 0 && (l->armed_us == 0 || at_us < l->armed_us))
+        lib_lan_loop_arm(l, at_us);
 }
 
 void lib_lan_loop_ended(struct lib_lan_loop *l)
@@ -148,6 +156,7 @@ static int open_loop(struct lib_lan_loop *l)
         return SYNCLINE_ENOMEM;
     }
     (void)uv_timer_init(&l->uv, &l->tick);
+    l->armed_us = 0;
     l->wake.data = l->tick.data = l;
     return SYNCLINE_OK;
 }

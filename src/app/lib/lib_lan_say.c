@@ -106,6 +106,7 @@ int lib_lan_view(struct syncline_lan_message *out, const struct lan_message *m,
 {
     struct buf payload = { 0 };
 
+    (void)buf_reserve(&payload, m->len);
     json_print(&payload, m->member[LAN_PAYLOAD], JSON_COMPACT);
     *out = (struct syncline_lan_message){ .type = text_of(m->name, a),
         .payload = buf_status(&payload) == SYNCLINE_OK
@@ -212,25 +213,25 @@ int lib_lan_take(struct lib_lan_conn *c, const struct lan_message *m)
 {
     const struct lib_lan_handle h = handle_of(c->end, m->name);
     struct syncline_lan_message view;
-    struct arena a = { 0 };
+    struct arena *a = &c->end->scratch;
     char *reply = NULL;
     int rc;
 
     if (h.fn == NULL)
         return is_late(m) ? SYNCLINE_OK : SYNCLINE_EUNSUPPORTED;
-    rc = lib_lan_view(&view, m, lan_link_dialect(c->link), &a);
+    arena_reset(a);
+    rc = lib_lan_view(&view, m, lan_link_dialect(c->link), a);
     if (rc == SYNCLINE_OK)
         rc = h.fn(h.ctx, c->id, &view, &reply);
     if (rc > 0)
         rc = SYNCLINE_EINVAL;
     if (rc == SYNCLINE_OK && !c->is_over) {
         if (reply != NULL)
-            rc = reply_with(c, m, reply, &a);
+            rc = reply_with(c, m, reply, a);
         else if (m->type == LAN_SYNC_DATA)
-            rc = acknowledge(c, m, &a);
+            rc = acknowledge(c, m, a);
     }
     free(reply);
-    arena_free(&a);
     return rc;
 }
 
@@ -343,6 +344,7 @@ static int say_to(struct lib_lan_saying *s, struct lib_lan_conn *c)
     rc = s->fn != NULL ? ask_one(s, c, &draft)
                        : lan_link_send(c->link, &draft, clock_mono_us());
     s->sent += rc == SYNCLINE_OK;
+    lib_lan_arm_for(c);
     return told(rc);
 }
 
@@ -390,7 +392,6 @@ static int on_say(void *arg)
                 : lib_fail(SYNCLINE_ECLOSED, "we are not let in yet");
         rc = say_to(s, c);
     }
-    lib_lan_arm(s->end);
     return rc;
 }
 

@@ -2,31 +2,47 @@
 
 #include "base/text.h"
 
-static const char *const members[LAN_MEMBERS] = {
-    [LAN_TYPE] = "message_type",
-    [LAN_PAYLOAD] = "payload",
-    [LAN_ID] = "message_id",
-    [LAN_TIMESTAMP] = "timestamp",
-    [LAN_NONCE] = "nonce",
-    [LAN_SIGNATURE] = "signature",
-    [LAN_SOURCE] = "source",
-    [LAN_DESTINATION] = "destination",
+/* With its length, so that it need not be counted for each message. */
+struct name {
+    const char *text;
+    size_t len;
 };
 
-static const char *const types[LAN_TYPES] = {
-    [LAN_DISCOVERY_BROADCAST] = "DISCOVERY_BROADCAST",
-    [LAN_DISCOVERY_RESPONSE] = "DISCOVERY_RESPONSE",
-    [LAN_AUTH_REQUEST] = "AUTH_REQUEST",
-    [LAN_AUTH_RESPONSE] = "AUTH_RESPONSE",
-    [LAN_AUTH_CHALLENGE] = "AUTH_CHALLENGE",
-    [LAN_SYNC_REQUEST] = "SYNC_REQUEST",
-    [LAN_SYNC_RESPONSE] = "SYNC_RESPONSE",
-    [LAN_SYNC_DATA] = "SYNC_DATA",
-    [LAN_SYNC_ACK] = "SYNC_ACK",
-    [LAN_SYNC_COMPLETE] = "SYNC_COMPLETE",
-    [LAN_HEARTBEAT] = "HEARTBEAT",
-    [LAN_ERROR] = "ERROR",
+#define NAME(s)          \
+    {                    \
+        s, sizeof(s) - 1 \
+    }
+
+static const struct name members[LAN_MEMBERS] = {
+    [LAN_TYPE] = NAME("message_type"),
+    [LAN_PAYLOAD] = NAME("payload"),
+    [LAN_ID] = NAME("message_id"),
+    [LAN_TIMESTAMP] = NAME("timestamp"),
+    [LAN_NONCE] = NAME("nonce"),
+    [LAN_SIGNATURE] = NAME("signature"),
+    [LAN_SOURCE] = NAME("source"),
+    [LAN_DESTINATION] = NAME("destination"),
 };
+
+static const struct name types[LAN_TYPES] = {
+    [LAN_DISCOVERY_BROADCAST] = NAME("DISCOVERY_BROADCAST"),
+    [LAN_DISCOVERY_RESPONSE] = NAME("DISCOVERY_RESPONSE"),
+    [LAN_AUTH_REQUEST] = NAME("AUTH_REQUEST"),
+    [LAN_AUTH_RESPONSE] = NAME("AUTH_RESPONSE"),
+    [LAN_AUTH_CHALLENGE] = NAME("AUTH_CHALLENGE"),
+    [LAN_SYNC_REQUEST] = NAME("SYNC_REQUEST"),
+    [LAN_SYNC_RESPONSE] = NAME("SYNC_RESPONSE"),
+    [LAN_SYNC_DATA] = NAME("SYNC_DATA"),
+    [LAN_SYNC_ACK] = NAME("SYNC_ACK"),
+    [LAN_SYNC_COMPLETE] = NAME("SYNC_COMPLETE"),
+    [LAN_HEARTBEAT] = NAME("HEARTBEAT"),
+    [LAN_ERROR] = NAME("ERROR"),
+};
+
+static struct slice slice_of(const struct name *n)
+{
+    return SLICE(n->text, n->len);
+}
 
 /* In the order of their names, as signed bytes have them. */
 static const enum lan_member sorted[] = { LAN_DESTINATION, LAN_ID, LAN_TYPE,
@@ -36,14 +52,14 @@ static const enum lan_member sorted[] = { LAN_DESTINATION, LAN_ID, LAN_TYPE,
 
 const char *lan_type_name(enum lan_type type)
 {
-    return types[type];
+    return types[type].text;
 }
 
 enum lan_type lan_type_of(struct slice name)
 {
     int i = 1;
 
-    while (i < LAN_TYPES && !slice_is(name, types[i]))
+    while (i < LAN_TYPES && !slice_eq(name, slice_of(&types[i])))
         i++;
     return i < LAN_TYPES ? (enum lan_type)i : LAN_OTHER;
 }
@@ -77,7 +93,7 @@ static int take_type(
     n = number_of(v);
     if (n > 0) {
         out->type = (enum lan_type)n;
-        out->name = slice_str(types[n]);
+        out->name = slice_of(&types[n]);
     } else if (v->type == JSON_STRING && v->s.len > 0) {
         out->type = lan_type_of(v->s);
         out->name = v->s;
@@ -94,7 +110,7 @@ static void take_members(struct lan_message *out, const struct json *v)
     for (const struct json *m = v->first; m != NULL; m = m->next) {
         int i = 0;
 
-        while (i < LAN_MEMBERS && !slice_is(m->key, members[i]))
+        while (i < LAN_MEMBERS && !slice_eq(m->key, slice_of(&members[i])))
             i++;
         if (i == LAN_MEMBERS)
             out->is_odd = true;
@@ -111,7 +127,7 @@ int lan_message_read(struct lan_message *out, struct slice text,
     struct json *v = NULL;
     int rc = json_parse(&v, text, JSON_TOLERANT, a, why);
 
-    *out = (struct lan_message){ .type = LAN_OTHER };
+    *out = (struct lan_message){ .type = LAN_OTHER, .len = text.len };
     if (rc != SYNCLINE_OK)
         return rc;
     if (v->type != JSON_OBJECT)
@@ -158,11 +174,11 @@ static void put_value(struct buf *b, const struct lan_message *m,
 }
 
 static void put_name(
-    struct buf *b, const char *before, const char *name, bool spaced)
+    struct buf *b, const char *before, enum lan_member which, bool spaced)
 {
     buf_put_str(b, before);
     buf_put_u8(b, '"');
-    buf_put_str(b, name);
+    buf_put_slice(b, slice_of(&members[which]));
     buf_put_str(b, spaced ? "\": " : "\":");
 }
 
@@ -175,7 +191,7 @@ void lan_message_put_signed(
     for (size_t i = 0; i < SORTED_N; i++) {
         if (m->member[sorted[i]] == NULL && sorted[i] != LAN_TYPE && !first)
             continue;
-        put_name(b, between, members[sorted[i]], first);
+        put_name(b, between, sorted[i], first);
         put_value(b, m, sorted[i], first ? JSON_SORTED_PLAIN : JSON_CANONICAL);
         between = first ? ", " : ",";
     }
@@ -185,7 +201,7 @@ void lan_message_put_signed(
 static void put_member(struct buf *b, const struct lan_message *m,
     enum lan_member which, struct slice signature)
 {
-    put_name(b, which == LAN_TYPE ? "{" : ", ", members[which], true);
+    put_name(b, which == LAN_TYPE ? "{" : ", ", which, true);
     if (which == LAN_SIGNATURE && signature.ptr != NULL)
         json_print_string(b, signature, true);
     else if (which == LAN_SIGNATURE)
@@ -194,10 +210,19 @@ static void put_member(struct buf *b, const struct lan_message *m,
         put_value(b, m, which, JSON_PLAIN);
 }
 
+/* Of the frame that begins there. */
+static void set_len(struct buf *b, size_t at)
+{
+    const size_t len = b->len - at - LAN_FRAME_HEAD;
+
+    for (unsigned i = 0; i < LAN_FRAME_HEAD; i++)
+        b->ptr[at + i] = (uint8_t)(len >> (24 - 8 * i));
+}
+
 void lan_message_put(struct buf *b, const struct lan_message *m,
     enum lan_dialect d, struct slice signature)
 {
-    size_t at = b->len, len;
+    const size_t at = b->len;
 
     buf_put(b, "\0\0\0\0", LAN_FRAME_HEAD);
     for (int i = 0; i < LAN_MEMBERS; i++) {
@@ -208,11 +233,8 @@ void lan_message_put(struct buf *b, const struct lan_message *m,
             put_member(b, m, (enum lan_member)i, signature);
     }
     buf_put_u8(b, '}');
-    if (buf_status(b) != SYNCLINE_OK)
-        return;
-    len = b->len - at - LAN_FRAME_HEAD;
-    for (unsigned i = 0; i < LAN_FRAME_HEAD; i++)
-        b->ptr[at + i] = (uint8_t)(len >> (24 - 8 * i));
+    if (buf_status(b) == SYNCLINE_OK)
+        set_len(b, at);
 }
 
 uint32_t lan_frame_len(const uint8_t head[LAN_FRAME_HEAD])
@@ -231,6 +253,7 @@ int lan_message_sign(char out[LAN_SIGNATURE_LEN + 1],
     struct slice text;
     int rc;
 
+    (void)buf_reserve(&b, m->len);
     lan_message_put_signed(&b, m, d);
     rc = buf_status(&b);
     text = buf_slice(&b);
@@ -240,6 +263,52 @@ int lan_message_sign(char out[LAN_SIGNATURE_LEN + 1],
         hex_encode(out, SLICE(mac, sizeof mac));
     buf_free(&b);
     return rc;
+}
+
+/* What is signed, with the signature before its last brace. */
+static int seal_second(
+    struct buf *b, const struct lan_message *m, const struct mac_key *key)
+{
+    const size_t at = b->len;
+    uint8_t mac[SHA256_LEN];
+    char hex[LAN_SIGNATURE_LEN + 1];
+    struct slice text;
+    int rc;
+
+    buf_put(b, "\0\0\0\0", LAN_FRAME_HEAD);
+    lan_message_put_signed(b, m, LAN_SECOND);
+    rc = buf_status(b);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    text = slice_from(buf_slice(b), at + LAN_FRAME_HEAD);
+    rc = crypto_mac(mac, key, &text, 1);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    hex_encode(hex, SLICE(mac, sizeof mac));
+    b->len--;
+    put_name(b, ",", LAN_SIGNATURE, false);
+    buf_put_u8(b, '"');
+    buf_put(b, hex, LAN_SIGNATURE_LEN);
+    buf_put_str(b, "\"}");
+    rc = buf_status(b);
+    if (rc == SYNCLINE_OK)
+        set_len(b, at);
+    return rc;
+}
+
+int lan_message_seal(struct buf *b, const struct lan_message *m,
+    enum lan_dialect d, const struct mac_key *key)
+{
+    char signature[LAN_SIGNATURE_LEN + 1];
+    int rc;
+
+    if (d != LAN_FIRST)
+        return seal_second(b, m, key);
+    rc = lan_message_sign(signature, m, d, key);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    lan_message_put(b, m, d, SLICE(signature, LAN_SIGNATURE_LEN));
+    return buf_status(b);
 }
 
 int lan_message_verify(enum lan_dialect *out, const struct lan_message *m,

@@ -56,6 +56,7 @@ struct lan_message {
     const struct json *member[LAN_MEMBERS];
     enum lan_dialect looks; /* as of that one, by its nulls */
     bool is_odd;            /* it has a member that is none of the eight */
+    size_t len;             /* of the text that it was read from */
 };
 
 /* "SYNC_DATA"; NULL for LAN_OTHER. */
@@ -84,6 +85,10 @@ void lan_message_put(struct buf *b, const struct lan_message *m,
 /* In small hex digits, with a NUL. */
 NODISCARD int lan_message_sign(char out[LAN_SIGNATURE_LEN + 1],
     const struct lan_message *m, enum lan_dialect d, const struct mac_key *key);
+/* Appends the message signed, as a frame. The second dialect is said as it is
+ * signed, so that it is printed once. */
+NODISCARD int lan_message_seal(struct buf *b, const struct lan_message *m,
+    enum lan_dialect d, const struct mac_key *key);
 /* In which dialect its signature counts; LAN_UNDECIDED: in none. likely is
  * tried first. */
 NODISCARD int lan_message_verify(enum lan_dialect *out,

@@ -195,8 +195,6 @@ static int fill(
 int lan_protocol_put(struct lan_protocol *p, struct buf *out,
     const struct lan_draft *draft, enum lan_dialect d, uint64_t now_us)
 {
-    char signature[LAN_SIGNATURE_LEN + 1];
-    struct slice said = SLICE_NONE;
     struct parts v = { .id = "" };
     const char *name = lan_type_name(draft->type);
     const struct lan_message m = { .type = draft->type,
@@ -213,11 +211,9 @@ int lan_protocol_put(struct lan_protocol *p, struct buf *out,
     if (d == LAN_UNDECIDED)
         d = LAN_SECOND;
     if (rc == SYNCLINE_OK && !draft->is_unsigned) {
-        rc = lan_message_sign(signature, &m, d, &p->key);
-        said = SLICE(signature, LAN_SIGNATURE_LEN);
-    }
-    if (rc == SYNCLINE_OK) {
-        lan_message_put(out, &m, d, said);
+        rc = lan_message_seal(out, &m, d, &p->key);
+    } else if (rc == SYNCLINE_OK) {
+        lan_message_put(out, &m, d, SLICE_NONE);
         rc = buf_status(out);
     }
     buf_free(&v.time);
