@@ -1,5 +1,6 @@
 #include "app/doctor.h"
 
+#include "app/doctor_impl.h"
 #include "app/engine/engine_impl.h"
 #include "base/text.h"
 #include "io/clock.h"
@@ -18,13 +19,7 @@
 #define DISK_LOW ((uint64_t)256 << 20)
 #define DISK_NONE ((uint64_t)16 << 20) /* a segment of the journal */
 
-/* Who hears what is found. */
-struct exam {
-    doctor_fn *fn;
-    void *ctx;
-};
-
-static void put_check(const struct exam *x, const char *name, const char *level,
+void doctor_put(const struct exam *x, const char *name, const char *level,
     const char *what, const char *advice)
 {
     const struct doctor_finding f = { .name = name,
@@ -36,8 +31,7 @@ static void put_check(const struct exam *x, const char *name, const char *level,
     x->fn(x->ctx, &f);
 }
 
-/* where names some members of v, sorted: what is not there is left out. */
-static void put_check_of(const struct exam *x, const struct doctor_finding *f,
+void doctor_put_of(const struct exam *x, const struct doctor_finding *f,
     const struct json *v, const char *const *where)
 {
     struct doctor_finding told = *f;
@@ -68,7 +62,7 @@ static void check_ports(const struct engine *e, const struct exam *x)
     for (size_t i = 0; i < n; i++)
         only_loopback = only_loopback && netaddr_is_loopback(&list[i]);
     if (n == 0) {
-        put_check(x, "port", "warn",
+        doctor_put(x, "port", "warn",
             "listens nowhere: it can dial others, but nobody can dial it",
             NULL);
         return;
@@ -77,10 +71,10 @@ static void check_ports(const struct engine *e, const struct exam *x)
     (void)snprintf(
         text, sizeof text, "listens on %s%s", addr, n > 1 ? " and more" : "");
     if (only_loopback)
-        put_check(x, "port", "warn", "listens on this machine only",
+        doctor_put(x, "port", "warn", "listens on this machine only",
             "use --listen 0.0.0.0:4748 to be reached from others");
     else
-        put_check(x, "port", NULL, text, NULL);
+        doctor_put(x, "port", NULL, text, NULL);
 }
 
 static void check_multicast(const struct engine *e, const struct exam *x)
@@ -89,7 +83,7 @@ static void check_multicast(const struct engine *e, const struct exam *x)
     unsigned n = engine_multicast(e);
 
     if (!e->opt.discovery) {
-        put_check(x, "multicast", NULL,
+        doctor_put(x, "multicast", NULL,
             "switched off (discovery: false); members are found by addresses",
             NULL);
         return;
@@ -98,9 +92,9 @@ static void check_multicast(const struct engine *e, const struct exam *x)
         "beacons are heard on %u interface%s and families", n,
         n == 1 ? "" : "s");
     if (n > 0)
-        put_check(x, "multicast", NULL, text, NULL);
+        doctor_put(x, "multicast", NULL, text, NULL);
     else
-        put_check(x, "multicast", "warn",
+        doctor_put(x, "multicast", "warn",
             "no interface can multicast (a container or add-on without host "
             "networking?)",
             "tell members where others are with --peer A:P");
@@ -130,7 +124,7 @@ static void check_folder(const struct engine *e, const struct exam *x)
     char text[512];
 
     if (doctor_folder(engine_dir(e), text, sizeof text))
-        put_check(x, "folder", "warn", text, NULL);
+        doctor_put(x, "folder", "warn", text, NULL);
 }
 
 static void check_disk(const struct engine *e, const struct exam *x)
@@ -140,14 +134,14 @@ static void check_disk(const struct engine *e, const struct exam *x)
     char text[256];
 
     if (engine_store_status(e) != SYNCLINE_OK) {
-        put_check(x, "store", "error",
+        doctor_put(x, "store", "error",
             "writing failed (see the log), and nothing more is written until "
             "the store is opened again",
             "look at the disk, then restart");
         return;
     }
     if (statvfs(engine_dir(e), &v) != 0) {
-        put_check(x, "disk", "warn", "the free space cannot be told", NULL);
+        doctor_put(x, "disk", "warn", "the free space cannot be told", NULL);
         return;
     }
     bytes = (uint64_t)v.f_bavail * v.f_frsize;
@@ -155,7 +149,7 @@ static void check_disk(const struct engine *e, const struct exam *x)
         (unsigned long long)(bytes >> 20), engine_dir(e),
         bytes < DISK_NONE ? ": writes are refused (EFULL), or soon will be"
                           : "");
-    put_check(x, "disk",
+    doctor_put(x, "disk",
         bytes < DISK_NONE      ? "error"
             : bytes < DISK_LOW ? "warn"
                                : NULL,
@@ -175,13 +169,13 @@ static void check_membership(const struct json *status, const struct exam *x)
             "this device was removed from the mesh (%.*s said so): what it "
             "writes goes to nobody",
             (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr);
-        put_check(x, "membership", "error", text,
+        doctor_put(x, "membership", "error", text,
             "join a mesh with `syncline join CODE --leave`");
         return;
     }
     if (json_get_bool(status, "only_relay", false) &&
         !slice_is(role, "relay")) {
-        put_check(x, "membership", "warn",
+        doctor_put(x, "membership", "warn",
             "this daemon was started as a relay and takes nothing, but no mesh "
             "has let it in as one",
             "`syncline invite --role relay` there, `syncline join CODE` here; "
@@ -190,14 +184,14 @@ static void check_membership(const struct json *status, const struct exam *x)
     }
     (void)snprintf(text, sizeof text, "this device is a member: %.*s",
         (int)(role.len > 20 ? 20 : role.len), (const char *)role.ptr);
-    put_check(x, "membership", NULL, text, NULL);
+    doctor_put(x, "membership", NULL, text, NULL);
 }
 
 static void check_audit(const struct engine *e, const struct exam *x)
 {
     const char *trouble = engine_audit_trouble(e);
 
-    put_check(x, "audit", trouble != NULL ? "error" : NULL,
+    doctor_put(x, "audit", trouble != NULL ? "error" : NULL,
         trouble != NULL ? trouble : "the audit log is written", NULL);
 }
 
@@ -217,7 +211,7 @@ static void check_oversize(const struct json *status, const struct exam *x)
         (int)space.len, (const char *)space.ptr,
         (int)(key.len > 100 ? 100 : key.len), (const char *)key.ptr,
         (unsigned long long)json_get_int(o, "bytes", 0) >> 20);
-    put_check_of(x,
+    doctor_put_of(x,
         &(const struct doctor_finding){ .name = "size",
             .level = "error",
             .what = text,
@@ -235,7 +229,7 @@ static void check_clock(const struct json *clock, const struct exam *x)
         return;
     (void)snprintf(
         text, sizeof text, "%.*s", SLICE_FMT(json_get_str(clock, "verdict")));
-    put_check(x, "clock", json_get_bool(clock, "ok", true) ? NULL : "error",
+    doctor_put(x, "clock", json_get_bool(clock, "ok", true) ? NULL : "error",
         text, NULL);
 }
 
@@ -256,7 +250,7 @@ static void check_stamps(const struct json *clock, const struct exam *x)
             "a change of %.*s at %.*s is stamped %lld s ahead of this clock",
             SLICE_FMT(name), SLICE_FMT(json_get_str(s, "item")),
             (long long)(json_get_int(s, "ahead_us", 0) / 1000000));
-        put_check_of(x,
+        doctor_put_of(x,
             &(const struct doctor_finding){ .name = "stamps",
                 .level = "error",
                 .what = text,
@@ -286,7 +280,7 @@ static void check_forks(const struct json *status, const struct exam *x)
             (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
             (long long)json_get_int(f, "change", 0),
             SLICE_FMT(json_get_str(f, "space")));
-        put_check_of(x,
+        doctor_put_of(x,
             &(const struct doctor_finding){ .name = "fork",
                 .level = "warn",
                 .what = text,
@@ -310,7 +304,7 @@ static void check_unopened(const struct json *status, const struct exam *x)
         "either a key is still on its way, or somebody has given a relay what "
         "is none",
         (long long)n);
-    put_check(x, "unopened", "warn", text,
+    doctor_put(x, "unopened", "warn", text,
         "a connection to another member brings what is missing");
 }
 
@@ -329,7 +323,7 @@ static bool has_relay(const struct json *status)
 static void check_relays(const struct json *status, const struct exam *x)
 {
     if (json_get_int(status, "relays_back", 0) > 0 && has_relay(status))
-        put_check(x, "relay", "warn",
+        doctor_put(x, "relay", "warn",
             "a relay has less than it once had: its disk was lost, or somebody "
             "put an old one in. It is sent again what it lacks",
             "`syncline audit` says which one, and when");
@@ -356,7 +350,7 @@ static void check_withheld(const struct json *status, const struct exam *x)
             SLICE_FMT(json_get_str(e, "relay")),
             SLICE_FMT(json_get_str(e, "whose")),
             (long long)json_get_int(e, "for_s", 0));
-        put_check_of(x,
+        doctor_put_of(x,
             &(const struct doctor_finding){
                 .name = missing ? "withheld" : "head",
                 .level = "warn",
@@ -393,7 +387,7 @@ static void check_behaviour(const struct json *peer, const struct exam *x)
         (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
         (long long)broke, (int)(why.len > 80 ? 80 : why.len),
         (const char *)why.ptr, ms > 0 ? " and is refused for now" : "");
-    put_check_of(x,
+    doctor_put_of(x,
         &(const struct doctor_finding){ .name = "behaviour",
             .level = "warn",
             .what = text,
@@ -411,7 +405,7 @@ static void check_peer(const struct json *peer, const struct exam *x)
     if (json_get_bool(peer, "copies", false)) {
         (void)snprintf(text, sizeof text, "%.*s runs twice",
             (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr);
-        put_check_of(x,
+        doctor_put_of(x,
             &(const struct doctor_finding){ .name = "copies",
                 .level = "error",
                 .what = text,
@@ -424,7 +418,7 @@ static void check_peer(const struct json *peer, const struct exam *x)
     (void)snprintf(text, sizeof text, "%.*s is not connected (%.*s)",
         (int)(name.len > 100 ? 100 : name.len), (const char *)name.ptr,
         SLICE_FMT(state));
-    put_check_of(x,
+    doctor_put_of(x,
         &(const struct doctor_finding){ .name = "peer",
             .level = "warn",
             .what = text,
@@ -446,7 +440,7 @@ static void check_rescue(const struct json *status, const struct exam *x)
     (void)snprintf(text, sizeof text,
         "%lld edit%s of deleted items wait%s to be taken back or let go",
         (long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "");
-    put_check(x, "rescue", "warn", text, "syncline rescue");
+    doctor_put(x, "rescue", "warn", text, "syncline rescue");
 }
 
 /* A device that runs twice is let in only in turn: no firewall is to blame. */
@@ -455,104 +449,10 @@ static bool check_copies(const struct json *status, const struct exam *x)
     const bool twice = json_get_bool(status, "copies", false);
 
     if (twice)
-        put_check(x, "copies", "error",
+        doctor_put(x, "copies", "error",
             "this device runs twice, and is connected only in turn",
             COPIES_HELP);
     return twice;
-}
-
-/* Of Synclines that are no members, and could be. */
-static void check_unpaired(const struct json *lansync, const struct exam *x)
-{
-    static const char *const where[] = { "node_id", "address", NULL };
-    const struct json *list = json_get(lansync, "connections");
-    char text[256];
-
-    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
-        if (!json_get_bool(v, "syncline", false))
-            continue;
-        (void)snprintf(text, sizeof text,
-            "%.*s, with which LAN sync is spoken, is a Syncline of another "
-            "mesh, or has another lansync.space",
-            SLICE_FMT(utf8_cut(json_get_str(v, "node_id"), 100)));
-        put_check_of(x,
-            &(const struct doctor_finding){ .name = "lansync-unpaired",
-                .level = "info",
-                .what = text,
-                .advice = "pair the two (syncline invite): then they keep all "
-                          "spaces the same, encrypted, and need no secret" },
-            v, where);
-    }
-}
-
-/* Of older nodes: what they are not told, as no message can hold it. */
-static void check_lansync(const struct json *lansync, const struct exam *x)
-{
-    static const char *const where[] = { "key", "node_id", NULL };
-    const struct json *list = json_get(lansync, "lacking");
-    char text[512];
-
-    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
-        const struct slice key = utf8_cut(json_get_str(v, "key"), 200);
-        const struct slice node = utf8_cut(json_get_str(v, "node_id"), 100);
-
-        (void)snprintf(text, sizeof text,
-            "the LAN-sync node %.*s is not told of %.*s: a message with it "
-            "takes %.1f MiB, which is too long",
-            SLICE_FMT(node), SLICE_FMT(key),
-            (double)json_get_int(v, "bytes", 0) / (1 << 20));
-        put_check_of(x,
-            &(const struct doctor_finding){ .name = "lansync-item",
-                .level = "warn",
-                .what = text,
-                .advice = "make it smaller, or part it: then it is told" },
-            v, where);
-    }
-}
-
-/* Of iSync nodes: who that was named is not reached, what the space does not
- * take, and what nobody there is told. */
-static void check_isync(const struct json *isync, const struct exam *x)
-{
-    static const char *const where[] = { "url", NULL };
-    const struct json *list = json_get(isync, "peers");
-    const struct slice trouble = json_get_str(isync, "trouble");
-    const int64_t refused =
-        json_get_int(json_get(isync, "turned_away"), "page", 0);
-    const bool is_relay = isync != NULL &&
-        !json_get_bool(isync, "token", false) &&
-        !json_get_bool(isync, "clear", false);
-    char text[600];
-
-    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
-        const struct slice why = json_get_str(v, "trouble");
-
-        if (why.len == 0 || slice_is(json_get_str(v, "from"), "list"))
-            continue;
-        (void)snprintf(text, sizeof text,
-            "the iSync node %.*s is not connected: %.*s",
-            SLICE_FMT(utf8_cut(json_get_str(v, "url"), 200)),
-            SLICE_FMT(utf8_cut(why, 200)));
-        put_check_of(x,
-            &(const struct doctor_finding){ .name = "isync-peer",
-                .level = "warn",
-                .what = text,
-                .advice = "is it up, and the URL right? it is called again "
-                          "and again" },
-            v, where);
-    }
-    (void)snprintf(text, sizeof text,
-        "%lld requests of iSync were refused: they came from a page of "
-        "somebody else, or for a name that is not ours",
-        (long long)refused);
-    if (refused > 0)
-        put_check(x, "isync-name", "info", text,
-            "names by which nodes call this machine belong into isync.hosts");
-    (void)snprintf(
-        text, sizeof text, "iSync: %.*s", SLICE_FMT(utf8_cut(trouble, 500)));
-    if (trouble.len > 0)
-        put_check(x, "isync", is_relay ? "info" : "warn", text,
-            is_relay ? "syncline isync key" : "see doc/isync.md");
 }
 
 /* A replica is for ever; a thousand of them come of something. */
@@ -569,7 +469,7 @@ static void check_replicas(const struct json *space, const struct exam *x)
         "keeps for ever",
         (int)(name.len > 64 ? 64 : name.len), (const char *)name.ptr,
         (unsigned)vector->n);
-    put_check(x, "replicas", "warn", text,
+    doctor_put(x, "replicas", "warn", text,
         "does a machine crash again and again, or make them up?");
 }
 
@@ -584,14 +484,14 @@ static void check_https(const struct engine *e, const struct exam *x)
         return;
     if (e->web.trouble.text[0] != 0) {
         (void)snprintf(text, sizeof text, "HTTPS: %s", e->web.trouble.text);
-        put_check(
+        doctor_put(
             x, "https", "warn", text, "mend it; it is read again by itself");
     } else if (left_us < HTTPS_SOON_US) {
         (void)snprintf(text, sizeof text,
             left_us < 0 ? "the certificate of HTTPS has expired"
                         : "the certificate of HTTPS expires in %lld days",
             (long long)(left_us / DAY_US));
-        put_check(x, "https", "warn", text,
+        doctor_put(x, "https", "warn", text,
             "put another one where tls.cert and tls.key say");
     }
 }
@@ -603,7 +503,7 @@ static void check_peers(const struct json *status, const struct exam *x)
     const bool twice = check_copies(status, x);
 
     if (peers == NULL || peers->n == 0)
-        put_check(x, "mesh", "info",
+        doctor_put(x, "mesh", "info",
             json_get_bool(status, "only_relay", false) ? "this relay is alone"
                                                        : "this device is alone",
             json_get_bool(status, "only_relay", false)
@@ -644,9 +544,7 @@ void doctor_look(
     check_unopened(status, &x);
     check_relays(status, &x);
     check_withheld(status, &x);
-    check_lansync(json_get(status, "lansync"), &x);
-    check_isync(json_get(status, "isync"), &x);
-    check_unpaired(json_get(status, "lansync"), &x);
+    doctor_check_older(status, &x);
 }
 
 static void print_finding(void *ctx, const struct doctor_finding *f)

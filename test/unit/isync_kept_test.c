@@ -502,6 +502,24 @@ TEST(what_others_say_under_a_name_stands_beside_it)
     isync_held_free(h);
 }
 
+TEST(what_was_read_since_is_kept_no_more)
+{
+    const struct isync_packet_held now = {
+        .source = SLICE_LIT("a"), .time = { .d = 200 }, .from = 1
+    };
+    struct isync_held *h = NULL;
+
+    CHECK_OK(isync_held_new(&h));
+    CHECK_OK(hold(h, "a", 100, "1", 0, 1));
+    CHECK_OK(hold(h, "b", 100, "2", 0, 1));
+    isync_held_supersede(h, &now);
+    CHECK_UINT(isync_held_n(h), 1);
+    CHECK_OK(hold(h, "a", 300, "3", 0, 1)); /* and later ones are */
+    isync_held_supersede(h, &now);
+    CHECK_UINT(isync_held_n(h), 2);
+    isync_held_free(h);
+}
+
 TEST(a_source_is_passed_on_once_a_second)
 {
     struct isync_held *h = NULL;

@@ -420,6 +420,27 @@ TEST(what_was_kept_is_read_when_the_token_comes)
     world_free(&w);
 }
 
+TEST(who_has_another_token_is_known_until_it_can_be_read)
+{
+    struct world w = { 0 };
+    int a = world_add(&w, "a", "t", false), b = world_add(&w, "b", "x", false);
+    uint64_t link = world_link(&w, b, a);
+    struct slice of = SLICE_NONE;
+
+    world_put(&w, b, THEME, "1");
+    world_run(&w, 5 * SEC);
+    CHECK(isync_mesh_is_unread(w.nodes[a].mesh, link));
+    CHECK_UINT(isync_mesh_unread(w.nodes[a].mesh, &of, 1), 1);
+    CHECK(slice_is(of, "b"));
+    CHECK_UINT(isync_mesh_unread(w.nodes[a].mesh, NULL, 0), 1);
+    world_token(&w, b, "t");
+    world_put(&w, b, THEME, "2");
+    world_run(&w, 5 * SEC);
+    CHECK(!isync_mesh_is_unread(w.nodes[a].mesh, link));
+    CHECK_UINT(isync_mesh_unread(w.nodes[a].mesh, NULL, 0), 0);
+    world_free(&w);
+}
+
 /* Three in a ring, one of them without the token: nothing goes round. */
 TEST(nothing_goes_round_in_a_ring)
 {

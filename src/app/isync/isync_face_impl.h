@@ -169,14 +169,17 @@ void isync_peers_answered(
     struct isync_face *f, uint64_t link, uint64_t began_us);
 /* One that is called is, or is no longer, connected. */
 void isync_peers_came(struct isync_face *f, uint64_t link);
-/* hung_up: it is not called again by itself. */
+/* hung_up: it is not called again by itself. why "": it has not failed. */
 void isync_peers_went(
     struct isync_face *f, uint64_t link, bool hung_up, const char *why);
 void isync_peers_violated(struct isync_face *f, uint64_t link);
-/* It is we ourselves: never again. */
+/* It is we ourselves, or says so: it is not called for a while. */
 void isync_peers_is_self(struct isync_face *f, uint64_t link);
 /* EINVAL, ELIMIT, EEXIST. It is kept. */
 NODISCARD int isync_peers_add(
+    struct isync_face *f, struct slice url, struct errmsg *why);
+/* It is called no more. ENOTFOUND; EDENIED: the options name it. */
+NODISCARD int isync_peers_remove(
     struct isync_face *f, struct slice url, struct errmsg *why);
 /* Those that were saved while it ran are no longer. */
 void isync_peers_forget(struct isync_face *f);
@@ -229,6 +232,8 @@ void isync_secret_close(struct isync_face *f);
 void isync_pause(
     struct isync_face *f, const struct engine_asker *who, bool paused);
 NODISCARD int isync_connect(struct isync_face *f,
+    const struct engine_asker *who, struct slice url, struct errmsg *why);
+NODISCARD int isync_disconnect(struct isync_face *f,
     const struct engine_asker *who, struct slice url, struct errmsg *why);
 void isync_push(struct isync_face *f);
 /* The token of a period, where it rotates, for a node that does not. */

@@ -9,13 +9,14 @@
 
 struct isync_link {
     struct isync_link *next;
-    uint64_t number, since_us;
+    uint64_t number, since_us, heard_us; /* of the day */
     bool is_called;
     struct netaddr remote; /* of a caller */
     char transport[12], at[NETADDR_TEXT];
     char *url;
     char node[ISYNC_NODE_MAX + 1];
     bool is_dropped; /* it goes once nobody is in the mesh */
+    char why[100];   /* then; "": nobody has failed */
     bool is_slow;    /* much waits for it to read */
 };
 
@@ -49,6 +50,12 @@ static const char *name_of(const struct isync_link *l)
     return l->url != NULL ? l->url : l->at;
 }
 
+static void drop(struct isync_link *l, const char *why)
+{
+    l->is_dropped = true;
+    (void)snprintf(l->why, sizeof l->why, "%s", why);
+}
+
 /* ---- what the mesh does ---- */
 
 static void on_emit(
@@ -78,10 +85,12 @@ static void on_changed(void *ctx, const struct isync_change *c)
 static void on_applied(void *ctx, uint64_t link, struct slice source)
 {
     struct isync_face *f = ctx;
+    struct isync_link *l = link_of(f, link);
 
-    (void)link;
     (void)source;
     f->last_sync_us = clock_wall_us();
+    if (l != NULL)
+        l->heard_us = f->last_sync_us;
 }
 
 static void on_peer(void *ctx, uint64_t link, struct slice node)
@@ -108,7 +117,7 @@ static void on_drop(void *ctx, uint64_t link, const char *why)
 
     if (l == NULL)
         return;
-    l->is_dropped = true;
+    drop(l, why);
     log_line(&f->log, LOG_LEVEL_INFO, "isync", "%s: %s", name_of(l), why);
     if (l->is_called &&
         strcmp(isync_mesh_node_of(f->mesh, link), f->node_id) == 0)
@@ -176,16 +185,15 @@ static void end_dropped(struct isync_face *f)
 
     for (struct isync_link *l = f->links; l != NULL; l = next) {
         const uint64_t number = l->number;
-        const bool is_called = l->is_called;
 
         next = l->next;
         if (!l->is_dropped)
             continue;
         isync_mesh_close(f->mesh, number);
+        if (l->is_called)
+            isync_peers_went(f, number, true, l->why);
         link_free(f, l);
         isync_conns_hang_up(f->conns, number);
-        if (is_called)
-            isync_peers_went(f, number, true, "it was of no use");
     }
 }
 
@@ -250,7 +258,7 @@ static void on_connected(
     f->links = l;
     if (isync_mesh_open(f->mesh, number, !who->is_called, isync_now()) !=
         SYNCLINE_OK)
-        l->is_dropped = true;
+        drop(l, "too many nodes are connected");
     end_dropped(f);
     isync_face_arm(f);
 }
@@ -363,8 +371,11 @@ void isync_links_put(const struct isync_face *f, struct buf *b)
         json_print_string(b, slice_str(l->node), false);
         buf_printf(b, ",\"%s\":", l->is_called ? "url" : "address");
         json_print_string(b, slice_str(name_of(l)), false);
-        buf_printf(b, ",\"transport\":\"%s\",\"since\":%llu,\"unread\":%s}",
+        buf_printf(b,
+            ",\"transport\":\"%s\",\"since\":%llu,\"heard\":%llu,\"unread\":%"
+            "s}",
             l->transport, (unsigned long long)l->since_us,
+            (unsigned long long)l->heard_us,
             isync_mesh_is_unread(f->mesh, l->number) ? "true" : "false");
     }
 }

@@ -9,15 +9,17 @@
 #define FETCH_BYTES ((size_t)1 << 20)
 #define FETCH_US UINT64_C(3600000000)
 #define FETCH_AGAIN_US UINT64_C(300000000)
+#define OURSELVES_US UINT64_C(600000000)
 
 struct isync_target {
     struct isync_target *next;
     uint64_t link;           /* 0: it is not called */
     bool is_named, is_added; /* in the options; while it ran */
     bool is_listed;          /* it was in the list that was had last */
-    bool is_wanted, is_up, is_self;
-    uint64_t began_us; /* when it was called that it is connected by */
-    uint64_t again_us; /* it was of no use: it is not called before */
+    bool is_wanted, is_up;
+    uint64_t self_until_us; /* it has said to be ourselves */
+    uint64_t began_us;      /* when it was called that it is connected by */
+    uint64_t again_us;      /* it was of no use: it is not called before */
     char node[ISYNC_NODE_MAX + 1];
     char why[200];
     char url[];
@@ -73,11 +75,16 @@ static void note(
     isync_kept_dirty(f);
 }
 
+static bool is_self(const struct isync_target *t)
+{
+    return t->self_until_us > clock_mono_us();
+}
+
 /* ---- who is to be called ---- */
 
 static bool may_be_named(const struct isync_target *t)
 {
-    return (t->is_named || t->is_added) && !t->is_self && !t->is_wanted;
+    return (t->is_named || t->is_added) && !is_self(t) && !t->is_wanted;
 }
 
 /* Who is connected stays; of the others those that were named, by what is known
@@ -117,7 +124,7 @@ static void want_listed(struct isync_face *f, size_t most)
     if (most == 0 || f->list == NULL)
         return;
     for (const struct isync_target *t = f->targets; t != NULL; t = t->next)
-        n += t->is_wanted || t->is_self; /* may be on the list, too */
+        n += t->is_wanted || is_self(t); /* may be on the list, too */
     n = isync_choose(chosen, n < ISYNC_URLS_MAX ? n : ISYNC_URLS_MAX, f->list,
         f->repute, clock_wall_us());
     for (size_t i = 0; i < n && taken < most; i++) {
@@ -132,7 +139,7 @@ static void want_listed(struct isync_face *f, size_t most)
         t = add(f, slice_str(url));
         if (t != NULL)
             t->is_listed = true;
-        if (t == NULL || t->is_wanted || t->is_self)
+        if (t == NULL || t->is_wanted || is_self(t))
             continue;
         t->is_wanted = true;
         taken++;
@@ -306,10 +313,11 @@ void isync_peers_went(
         return;
     t->is_up = false;
     say(t, why);
-    note(f, t, ISYNC_DEED_FAILED);
+    if (why[0] != 0)
+        note(f, t, ISYNC_DEED_FAILED);
     if (hung_up) {
         t->link = 0;
-        t->again_us = clock_mono_us() + f->opt.dial_max_us;
+        t->again_us = why[0] != 0 ? clock_mono_us() + f->opt.dial_max_us : 0;
     }
     f->look_us = 0;
 }
@@ -327,7 +335,7 @@ void isync_peers_is_self(struct isync_face *f, uint64_t link)
     struct isync_target *t = by_link(f, link);
 
     if (t != NULL)
-        t->is_self = true;
+        t->self_until_us = clock_mono_us() + OURSELVES_US;
 }
 
 int isync_peers_add(struct isync_face *f, struct slice url, struct errmsg *why)
@@ -369,6 +377,26 @@ void isync_peers_forget(struct isync_face *f)
         t->is_added = false;
     f->look_us = 0;
     isync_kept_dirty(f);
+}
+
+int isync_peers_remove(
+    struct isync_face *f, struct slice url, struct errmsg *why)
+{
+    struct isync_target *t = target_of(f, url);
+
+    if (t != NULL && t->is_named)
+        return errmsg_set(
+            why, SYNCLINE_EDENIED, "isync.peers names it: take it out there");
+    if (t == NULL || !t->is_added)
+        return errmsg_set(why, SYNCLINE_ENOTFOUND,
+            "no node was saved by that URL; `syncline isync` lists them");
+    t->is_added = false;
+    isync_peers_prune(f);
+    f->look_us = 0;
+    isync_kept_dirty(f);
+    f->save_us = 0;
+    isync_face_arm(f);
+    return SYNCLINE_OK;
 }
 
 void isync_peers_name(struct isync_face *f, const char *const *urls, size_t n)
@@ -461,7 +489,7 @@ void isync_peers_put(const struct isync_face *f, struct buf *b)
         between = ",";
         json_print_string(b, slice_str(t->url), false);
         buf_printf(b, ",\"state\":\"%s\",\"from\":\"%s\",\"node_id\":",
-            t->is_self         ? "ourselves"
+            is_self(t)         ? "ourselves"
                 : t->is_up     ? "connected"
                 : t->link != 0 ? "calling"
                                : "waiting",

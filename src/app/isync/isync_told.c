@@ -52,6 +52,20 @@ static void put_native(const struct isync_face *f, struct buf *b)
         b, "],\"native_only_n\":%zu", isync_space_count(f, ISYNC_NATIVE));
 }
 
+/* Who has said what is kept and passed on, and cannot be read here. */
+static void put_unread(const struct isync_face *f, struct buf *b)
+{
+    struct slice sources[ISYNC_NATIVE_TOLD];
+    const size_t n = isync_mesh_unread(f->mesh, sources, ISYNC_NATIVE_TOLD);
+
+    buf_put_str(b, "\"unread_of\":[");
+    for (size_t i = 0; i < n && i < ISYNC_NATIVE_TOLD; i++) {
+        buf_put_str(b, i > 0 ? "," : "");
+        json_print_string(b, sources[i], false);
+    }
+    buf_printf(b, "],\"unread_of_n\":%zu", n);
+}
+
 static void put_list(const struct isync_face *f, struct buf *b)
 {
     buf_put_str(b, "\"discovery\":{");
@@ -128,6 +142,8 @@ static void put_status(const struct isync_face *f, struct buf *b)
         isync_space_count(f, ISYNC_REFUSED),
         (unsigned long long)f->last_sync_us);
     put_native(f, b);
+    buf_put_u8(b, ',');
+    put_unread(f, b);
     buf_put_u8(b, ',');
     put_packets(f, b);
     buf_printf(b,
@@ -316,6 +332,16 @@ int isync_connect(struct isync_face *f, const struct engine_asker *who,
     return rc;
 }
 
+int isync_disconnect(struct isync_face *f, const struct engine_asker *who,
+    struct slice url, struct errmsg *why)
+{
+    int rc = isync_peers_remove(f, url, why);
+
+    if (rc == SYNCLINE_OK)
+        audit(f, who, "peer removed", url);
+    return rc;
+}
+
 void isync_push(struct isync_face *f)
 {
     isync_mesh_push(f->mesh, isync_now());
@@ -385,6 +411,8 @@ bool isync_face_answer(struct isync_face *f, const struct json *request,
         isync_pause(f, who, json_get_bool(request, "paused", true));
     else if (slice_is(op, "isync_connect"))
         rc = isync_connect(f, who, json_get_str(request, "url"), &why);
+    else if (slice_is(op, "isync_disconnect"))
+        rc = isync_disconnect(f, who, json_get_str(request, "url"), &why);
     else if (slice_is(op, "isync_reload"))
         rc = isync_reload(f, who, &why);
     else if (isync_pages_op(f, request, who, out))

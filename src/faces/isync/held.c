@@ -162,6 +162,13 @@ static size_t to_be_forgotten(const struct isync_held *h, bool bytes)
     return oldest;
 }
 
+void isync_held_supersede(
+    struct isync_held *h, const struct isync_packet_held *read)
+{
+
+    drop_older(h, read);
+}
+
 static void forget_for(struct isync_held *h, size_t more)
 {
     while (h->n > 0 &&

@@ -56,6 +56,10 @@ bool isync_held_next(
 void isync_held_at(
     const struct isync_held *h, size_t ix, struct isync_packet_held *out);
 void isync_held_drop(struct isync_held *h, size_t ix);
+/* All of the source was read, by that link and as of that time: what is older
+ * is of no use. */
+void isync_held_supersede(
+    struct isync_held *h, const struct isync_packet_held *read);
 size_t isync_held_n(const struct isync_held *h);
 
 #endif

@@ -251,6 +251,27 @@ bool isync_mesh_is_unread(const struct isync_mesh *m, uint64_t link)
     return l != NULL && l->is_unread;
 }
 
+size_t isync_mesh_unread(
+    const struct isync_mesh *m, struct slice *sources, size_t room)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < isync_held_n(m->held); i++) {
+        struct isync_packet_held p, before;
+        bool is_first = true;
+
+        isync_held_at(m->held, i, &p);
+        for (size_t k = 0; k < i && is_first; k++) {
+            isync_held_at(m->held, k, &before);
+            is_first = !slice_eq(before.source, p.source);
+        }
+        if (is_first && n < room)
+            sources[n] = p.source;
+        n += is_first;
+    }
+    return n;
+}
+
 /* ---- handshakes ---- */
 
 /* Who it is; false: nobody, or ourselves. */
@@ -265,9 +286,9 @@ static bool learn(struct isync_link *l, const struct json *arg)
         return false;
     memcpy(l->node, node.ptr, node.len);
     l->node[node.len] = 0;
-    if (l->is_caller || !slice_is(node, isync_state_node(l->m->state)))
+    if (!slice_is(node, isync_state_node(l->m->state)))
         return true;
-    isync_link_drop(l, "it is ourselves");
+    isync_link_drop(l, "it is ourselves, or has our name (isync.node_id)");
     return false;
 }
 

@@ -127,6 +127,10 @@ size_t isync_mesh_peers(const struct isync_mesh *m);
 const char *isync_mesh_node_of(const struct isync_mesh *m, uint64_t link);
 /* What it said last itself was sealed by a token that we have not. */
 bool isync_mesh_is_unread(const struct isync_mesh *m, uint64_t link);
+/* Of whom something is kept that cannot be read here; of more than room only
+ * the number. Lent until an event comes. */
+size_t isync_mesh_unread(
+    const struct isync_mesh *m, struct slice *sources, size_t room);
 
 /* Our own write, at the time of day that it was made: see isync_state_put.
  * record: the object that the field is of, or NULL. EUNSUPPORTED: the rules do

@@ -401,6 +401,10 @@ void isync_take_packet(
     rc = p.sealed.len > 0 ? take_sealed(l, &p, now) : SYNCLINE_ENOTFOUND;
     if (rc == SYNCLINE_OK || rc == SYNCLINE_EDENIED)
         note_read(l, &p, rc == SYNCLINE_OK);
+    if (rc == SYNCLINE_OK && p.part.sweep == 0)
+        isync_held_supersede(m->held,
+            &(const struct isync_packet_held){
+                .source = p.source, .time = p.time, .from = l->number });
     if (rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM)
         return;
     if (rc == SYNCLINE_EDENIED)

@@ -1,0 +1,153 @@
+/* What the doctor finds in what faces of older systems tell of themselves. */
+#include "app/doctor_impl.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+/* Of Synclines that are no members, and could be. */
+static void check_unpaired(const struct json *lansync, const struct exam *x)
+{
+    static const char *const where[] = { "node_id", "address", NULL };
+    const struct json *list = json_get(lansync, "connections");
+    char text[256];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        if (!json_get_bool(v, "syncline", false))
+            continue;
+        (void)snprintf(text, sizeof text,
+            "%.*s, with which LAN sync is spoken, is a Syncline of another "
+            "mesh, or has another lansync.space",
+            SLICE_FMT(utf8_cut(json_get_str(v, "node_id"), 100)));
+        doctor_put_of(x,
+            &(const struct doctor_finding){ .name = "lansync-unpaired",
+                .level = "info",
+                .what = text,
+                .advice = "pair the two (syncline invite): then they keep all "
+                          "spaces the same, encrypted, and need no secret" },
+            v, where);
+    }
+}
+
+/* Of older nodes: what they are not told, as no message can hold it. */
+static void check_lansync(const struct json *lansync, const struct exam *x)
+{
+    static const char *const where[] = { "key", "node_id", NULL };
+    const struct json *list = json_get(lansync, "lacking");
+    char text[512];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        const struct slice key = utf8_cut(json_get_str(v, "key"), 200);
+        const struct slice node = utf8_cut(json_get_str(v, "node_id"), 100);
+
+        (void)snprintf(text, sizeof text,
+            "the LAN-sync node %.*s is not told of %.*s: a message with it "
+            "takes %.1f MiB, which is too long",
+            SLICE_FMT(node), SLICE_FMT(key),
+            (double)json_get_int(v, "bytes", 0) / (1 << 20));
+        doctor_put_of(x,
+            &(const struct doctor_finding){ .name = "lansync-item",
+                .level = "warn",
+                .what = text,
+                .advice = "make it smaller, or part it: then it is told" },
+            v, where);
+    }
+}
+
+/* Of iSync nodes: who has another token, who is not admitted, and the list that
+ * cannot be had. */
+static void check_isync_nodes(const struct json *isync, const struct exam *x)
+{
+    static const char *const where[] = { "node_id", NULL };
+    const struct json *links = json_get(isync, "links");
+    const struct json *list = json_get(isync, "discovery");
+    const struct slice why = json_get_str(list, "trouble");
+    const int64_t away =
+        json_get_int(json_get(isync, "turned_away"), "network", 0);
+    char text[600];
+
+    for (const struct json *v = links ? links->first : NULL; v; v = v->next) {
+        if (!json_get_bool(v, "unread", false) ||
+            !json_get_bool(isync, "token", false))
+            continue;
+        (void)snprintf(text, sizeof text,
+            "the iSync node %.*s has another token: what it says cannot be "
+            "read here, nor what we say there",
+            SLICE_FMT(utf8_cut(json_get_str(v, "node_id"), 200)));
+        doctor_put_of(x,
+            &(const struct doctor_finding){ .name = "isync-token",
+                .level = "warn",
+                .what = text,
+                .advice = "give it ours (DIR/isync.token), or take its own: "
+                          "syncline isync key --take --force" },
+            v, where);
+    }
+    (void)snprintf(text, sizeof text,
+        "%lld iSync connections were refused: they came from a network that "
+        "is not admitted",
+        (long long)away);
+    if (away > 0)
+        doctor_put(x, "isync-admit", "info", text,
+            "networks that may come belong into isync.admit");
+    (void)snprintf(text, sizeof text,
+        "the list of iSync nodes at %.*s cannot be had: %.*s",
+        SLICE_FMT(utf8_cut(json_get_str(list, "url"), 200)),
+        SLICE_FMT(utf8_cut(why, 200)));
+    if (why.len > 0)
+        doctor_put(x, "isync-list", "warn", text,
+            "is isync.discovery_url right? it is tried again every five "
+            "minutes");
+}
+
+/* Of iSync nodes: who that was named is not reached, what the space does not
+ * take, and what nobody there is told. */
+static void check_isync(const struct json *isync, const struct exam *x)
+{
+    static const char *const where[] = { "url", NULL };
+    const struct json *list = json_get(isync, "peers");
+    const struct slice trouble = json_get_str(isync, "trouble");
+    const int64_t refused =
+        json_get_int(json_get(isync, "turned_away"), "page", 0);
+    const bool is_relay = isync != NULL &&
+        !json_get_bool(isync, "token", false) &&
+        !json_get_bool(isync, "clear", false);
+    char text[600];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        const struct slice why = json_get_str(v, "trouble");
+
+        if (why.len == 0 || slice_is(json_get_str(v, "from"), "list") ||
+            slice_is(json_get_str(v, "state"), "connected"))
+            continue;
+        (void)snprintf(text, sizeof text,
+            "the iSync node %.*s is not connected: %.*s",
+            SLICE_FMT(utf8_cut(json_get_str(v, "url"), 200)),
+            SLICE_FMT(utf8_cut(why, 200)));
+        doctor_put_of(x,
+            &(const struct doctor_finding){ .name = "isync-peer",
+                .level = "warn",
+                .what = text,
+                .advice = "is it up, and the URL right? it is called again "
+                          "and again" },
+            v, where);
+    }
+    check_isync_nodes(isync, x);
+    (void)snprintf(text, sizeof text,
+        "%lld requests of iSync were refused: they came from a page of "
+        "somebody else, or for a name that is not ours",
+        (long long)refused);
+    if (refused > 0)
+        doctor_put(x, "isync-name", "info", text,
+            "names by which nodes call this machine belong into isync.hosts");
+    (void)snprintf(
+        text, sizeof text, "iSync: %.*s", SLICE_FMT(utf8_cut(trouble, 500)));
+    if (trouble.len > 0)
+        doctor_put(x, "isync", is_relay ? "info" : "warn", text,
+            is_relay ? "syncline isync key" : "see doc/isync.md");
+}
+
+void doctor_check_older(const struct json *status, const struct exam *x)
+{
+    check_lansync(json_get(status, "lansync"), x);
+    check_isync(json_get(status, "isync"), x);
+    check_unpaired(json_get(status, "lansync"), x);
+}
