@@ -330,6 +330,8 @@ static const struct plant_row rows[PLANT_END] = {
         "messages of LAN-sync nodes count twice" },
     [PLANT_R12_LAN_ECHO] = { "r12-lan-echo",
         "messages of our own count when a LAN-sync node sends them back" },
+    [PLANT_R12_LAN_RELAY] = { "r12-lan-relay",
+        "a proof of LAN sync counts on whatever connection of TLS" },
     [PLANT_R12_LAN_SELF] = { "r12-lan-self",
         "a LAN-sync node's own challenge is answered where it is sent back" },
     [PLANT_R12_LAN_TOLD] = { "r12-lan-told",

@@ -274,6 +274,12 @@ const char *stream_print(const struct stream *s)
     return s->tls != NULL ? tls_end_print(s->tls) : "";
 }
 
+int stream_binding(const struct stream *s, uint8_t out[TLS_BINDING])
+{
+    return s->tls != NULL ? tls_end_binding(s->tls, out)
+                          : SYNCLINE_EUNSUPPORTED;
+}
+
 int stream_secure(struct stream *s, struct tls_rules *rules, struct slice first)
 {
     int rc = s->state == OPEN && s->tls == NULL ? tls_end_accept(&s->tls, rules)

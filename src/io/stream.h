@@ -40,6 +40,8 @@ struct netaddr stream_remote(const struct stream *s);
 bool stream_is_secure(const struct stream *s);
 /* Of the certificate that the other end has shown; "" if none. */
 const char *stream_print(const struct stream *s);
+/* As tls_end_binding; EUNSUPPORTED in clear, too. */
+NODISCARD int stream_binding(const struct stream *s, uint8_t out[TLS_BINDING]);
 /* Only when it is open: of one that calls, after on_open. */
 void stream_send(struct stream *s, struct slice bytes);
 bool stream_is_open(const struct stream *s);

@@ -397,6 +397,22 @@ void tls_end_shut(struct tls_end *t, struct buf *wire)
     ERR_clear_error();
 }
 
+/* Of TLS 1.2 two connections can be made alike without that extension. */
+int tls_end_binding(struct tls_end *t, uint8_t out[TLS_BINDING])
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    int rc = SYNCLINE_EUNSUPPORTED;
+
+    if (t->is_up &&
+        (SSL_version(t->ssl) >= TLS1_3_VERSION ||
+            SSL_get_extms_support(t->ssl) == 1) &&
+        SSL_export_keying_material(t->ssl, out, TLS_BINDING, label,
+            sizeof label - 1, (const unsigned char *)"", 0, 1) == 1)
+        rc = SYNCLINE_OK;
+    ERR_clear_error();
+    return rc;
+}
+
 const char *tls_end_print(const struct tls_end *t)
 {
     return t->print;

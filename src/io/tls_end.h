@@ -12,6 +12,7 @@
 #include "base/buf.h"
 
 #define TLS_PRINT 96 /* "AB:CD:..." of a SHA-256, with its NUL */
+#define TLS_BINDING 32
 
 struct tls_rules; /* what is shown, and whom to trust */
 struct tls_end;   /* one connection */
@@ -56,6 +57,9 @@ NODISCARD int tls_end_write(
 /* Appends the closing alert. */
 void tls_end_shut(struct tls_end *t, struct buf *wire);
 bool tls_end_is_up(const struct tls_end *t);
+/* What both ends of this connection know, and those of no other (tls-exporter
+ * of RFC 9266). Only when it is up; EUNSUPPORTED: it has none. */
+NODISCARD int tls_end_binding(struct tls_end *t, uint8_t out[TLS_BINDING]);
 /* Of the certificate that the other end has shown; "" if none. */
 const char *tls_end_print(const struct tls_end *t);
 

@@ -3,18 +3,22 @@
 by a datagram that he is near, under whatever name, hears it of nobody, nor
 does who passes on what others have signed."""
 
+import concurrent.futures
 import contextlib
 import hashlib
 import hmac
 import json
 import os
+import select
 import socket
+import ssl
 import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "e2e"))
 
+from certs import Cert
 from lan import DEVICE, Lan, ip
 from lan_node import GROUP
 from lan_sync_test import Peer
@@ -214,12 +218,13 @@ def _relayed(p, kind, request_id, payload):
 
 
 @contextlib.contextmanager
-def _calls_us(*more):
+def _calls_us(*more, tls=False):
     """A node that calls us, and would prove the secret to us."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
-        with Scene("a", *more, flags=("--lansync.say_secret", "never",
-                                      "--lansync.auth_timeout", "3s")) as s:
+        with Scene("a", *more, flags=(
+                "--lansync.say_secret", "never", "--lansync.auth_timeout",
+                "3s", "--lansync.tls", str(tls).lower())) as s:
             s.nodes["a"].put("ours", {"n": 1}, "lan")
             a = s.nodes["a"]
             a.stop()
@@ -241,6 +246,60 @@ def nobody_proves_it_to_himself():
             c.ends_without("AUTH_REQUEST", "SYNC_DATA", "SYNC_REQUEST")
         wait_for("it says why", lambda: "what we have said" in (s.nodes[
             "a"].call("lansync")["peers"][0]["trouble"] or ""))
+
+
+def _pass_on(a, b, until):
+    """What each of the two says, to the other, until it is enough or one has
+    ended; all of it."""
+    seen = b""
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        while until not in seen:
+            for source, target in ((a, b), (b, a)):
+                waits = getattr(source, "pending", int)()
+                if waits or select.select([source], [], [], 0.02)[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        return seen
+                    seen += data
+                    target.sendall(data)
+    return seen
+
+
+def _secured(called, calls, cert):
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(cert.cert, cert.key)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    return (server.wrap_socket(called, server_side=True),
+            client.wrap_socket(calls))
+
+
+def who_stands_between_two_that_speak_tls_is_in_at_neither():
+    """By certificates that nobody looks at, with either of them: he passes on
+    all that they say, and the proof is of another connection. Who passes on
+    the bytes of TLS is in nobody's way."""
+    with _calls_us("b", tls=True) as (s, listener):
+        cert = Cert(s.world.folder, "between")
+        for is_between in (True, False):
+            called, calls = listener.accept()[0], socket.create_connection(
+                ("127.0.0.1", s.port("b")))
+            for sock in (called, calls):
+                sock.settimeout(30)
+            if is_between:
+                called, calls = _secured(called, calls, cert)
+                seen = _pass_on(called, calls, b"SYNC_")
+                check(b"AUTH_CHALLENGE" in seen, "nothing was asked")
+                check(b"SYNC_" not in seen, "one of them let it in")
+                check(b'"success":true' not in seen.replace(b" ", b""),
+                      "it was let in")
+            else:
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    passing = pool.submit(_pass_on, called, calls, b"never")
+                    s.nodes["b"].waits_for("ours", {"n": 1}, "lan")
+                    calls.shutdown(socket.SHUT_RDWR)
+                    passing.result(30)
+            called.close()
+            calls.close()
 
 
 def nobody_is_let_in_by_the_error_of_another():

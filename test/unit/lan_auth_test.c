@@ -150,3 +150,57 @@ TEST(an_error_lets_nobody_in_who_proves_the_secret)
         pair_close(&p);
     }
 }
+
+/* Who stands between two connections of TLS, or makes one of what is in clear
+ * at the other end, passes on a proof that is of another one. */
+TEST(a_proof_counts_for_the_channel_on_which_it_was_asked)
+{
+    static const struct {
+        const char *server, *client;
+        bool is_in;
+    } rows[] = { { NULL, NULL, true }, { "a", "a", true }, { "a", "b", false },
+        { "a", NULL, false }, { NULL, "a", false }, { "", "", false },
+        { "a", "", false } };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct pair p;
+
+        pair_init(&p, (struct lan_link_options){ .needs_auth = true },
+            (struct lan_link_options){ .auth = LAN_BY_PROOF }, KEY);
+        p.server.channel = rows[i].server;
+        p.client.channel = rows[i].client;
+        pair_settle(&p, 0);
+        CHECK_INT(lan_link_is_open(p.server.link), rows[i].is_in);
+        CHECK_INT(lan_link_is_open(p.client.link), rows[i].is_in);
+        pair_close(&p);
+    }
+}
+
+/* A server of an earlier version does not say that a proof is to be bound. */
+TEST(a_challenge_that_binds_nothing_is_answered_as_before)
+{
+    struct buf first = { 0 };
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct arena a = { 0 };
+        struct lan_message m;
+        struct pair p;
+
+        pair_init(&p, (struct lan_link_options){ .needs_auth = true },
+            (struct lan_link_options){ .auth = LAN_BY_PROOF }, KEY);
+        p.client.channel = i == 0 ? NULL : "a";
+        say_to_client(&p, p.server.protocol,
+            (struct lan_draft){ .type = LAN_AUTH_CHALLENGE });
+        CHECK_OK(lan_message_read(&m,
+            slice_from(buf_slice(&p.client.out), LAN_FRAME_HEAD), &a, NULL));
+        if (i == 0)
+            buf_put_slice(&first, lan_payload_text(&m, "response"));
+        else
+            CHECK(
+                slice_eq(buf_slice(&first), lan_payload_text(&m, "response")));
+        CHECK_UINT(first.len, 64);
+        arena_free(&a);
+        pair_close(&p);
+    }
+    buf_free(&first);
+}

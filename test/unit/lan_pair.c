@@ -38,6 +38,18 @@ static bool may_try(void *ctx)
     return !e->may_not;
 }
 
+static int on_binding(void *ctx, uint8_t out[LAN_BINDING_LEN])
+{
+    const struct end *e = ctx;
+
+    if (e->channel == NULL)
+        return SYNCLINE_ENOTFOUND;
+    if (e->channel[0] == 0)
+        return SYNCLINE_EUNSUPPORTED;
+    memset(out, e->channel[0], LAN_BINDING_LEN);
+    return SYNCLINE_OK;
+}
+
 static void on_failed(void *ctx)
 {
     ((struct end *)ctx)->failures++;
@@ -100,6 +112,7 @@ void end_make(
         .hold = on_hold,
         .may_try = may_try,
         .failed = on_failed,
+        .binding = on_binding,
         .knows = knows,
         .on_message = on_message,
         .on_answer = on_answer };

@@ -17,6 +17,7 @@ struct end {
     struct buf closed; /* why */
     unsigned opened, answered, held, tries, failures;
     bool may_not;
+    const char *channel; /* of TLS, that many bytes; NULL: in clear */
     int answer_rc;
     struct buf answer;
     int on_message_rc;

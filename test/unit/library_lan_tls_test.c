@@ -65,6 +65,9 @@ TEST(a_server_is_known_by_its_pin_or_not_at_all)
     check_refused(&x, SYNCLINE_EDENIED, "its certificate");
     x.b.config.verify_ssl = 0;
     check_talks(&x);
+    x.b.config.auth = SYNCLINE_LAN_AUTH_PROOF; /* of that connection */
+    check_talks(&x);
+    x.b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
     x.b.config.verify_ssl = 1;
     x.pins[0] =
         "0000000000000000000000000000000000000000000000000000000000000000";

@@ -129,6 +129,14 @@ static void on_open(void *ctx)
     }
 }
 
+static int on_binding(void *ctx, uint8_t out[LAN_BINDING_LEN])
+{
+    const struct lan_conn *c = ctx;
+
+    return lan_wire_is_secure(c->wire) ? lan_wire_binding(c->wire, out)
+                                       : SYNCLINE_ENOTFOUND;
+}
+
 static int on_message(void *ctx, const struct lan_message *m)
 {
     struct lan_conn *c = ctx;
@@ -243,6 +251,7 @@ static int conn_new(struct lan_conn **out, struct lan_face *f,
             .may_try = lan_door_may_try,
             .failed = lan_door_failed,
             .hold = on_hold,
+            .binding = on_binding,
             .offer = lan_kin_offer,
             .offered = lan_kin_offered,
             .on_open = on_open,

@@ -133,6 +133,9 @@ void lan_wire_drop(struct lan_wire *w);
 /* Whom we have called; family 0: nobody has answered yet. */
 struct netaddr lan_wire_remote(const struct lan_wire *w);
 bool lan_wire_is_secure(const struct lan_wire *w);
+/* As stream_binding. */
+NODISCARD int lan_wire_binding(
+    const struct lan_wire *w, uint8_t out[TLS_BINDING]);
 /* Of the certificate that the other end has shown; "" if none. */
 const char *lan_wire_print(const struct lan_wire *w);
 

@@ -315,6 +315,12 @@ bool lan_wire_is_secure(const struct lan_wire *w)
     return w->stream != NULL && stream_is_secure(w->stream);
 }
 
+int lan_wire_binding(const struct lan_wire *w, uint8_t out[TLS_BINDING])
+{
+    return w->stream != NULL ? stream_binding(w->stream, out)
+                             : SYNCLINE_EUNSUPPORTED;
+}
+
 const char *lan_wire_print(const struct lan_wire *w)
 {
     return w->stream != NULL ? stream_print(w->stream) : "";

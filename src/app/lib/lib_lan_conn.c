@@ -153,6 +153,14 @@ static void on_open(void *ctx)
     lib_lan_tell_state(c, SYNCLINE_LAN_OPEN, "");
 }
 
+static int on_binding(void *ctx, uint8_t out[LAN_BINDING_LEN])
+{
+    const struct lib_lan_conn *c = ctx;
+
+    return stream_is_secure(c->stream) ? stream_binding(c->stream, out)
+                                       : SYNCLINE_ENOTFOUND;
+}
+
 static void on_offer(
     void *ctx, struct slice id, struct json *payload, struct arena *a)
 {
@@ -343,6 +351,7 @@ int lib_lan_conn_new(struct lib_lan_conn **out, struct lib_lan_end *e,
         .may_try = e->may_try != NULL ? may_try : NULL,
         .failed = failed,
         .hold = on_hold,
+        .binding = on_binding,
         .offer = on_offer,
         .offered = on_offered,
         .on_open = on_open,

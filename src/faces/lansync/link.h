@@ -27,6 +27,7 @@
 #define LAN_REFUSED "it does not let us in: "
 /* Or that does not answer who would prove the secret. */
 #define LAN_UNANSWERED "it answers nothing to who would prove the secret"
+#define LAN_BINDING_LEN 32
 #define LAN_AUTH_FAILURES 5 /* then the connection goes */
 
 struct lan_link; /* opaque */
@@ -53,6 +54,9 @@ struct lan_link_events {
     /* Nothing more is to be fed, or again. May be NULL: what is fed all the
      * same waits in the link. */
     void (*hold)(void *ctx, bool held);
+    /* What only the ends of what carries the link know (of TLS); of a proof it
+     * becomes a part. ENOTFOUND: it goes in clear. May be NULL: as in clear. */
+    int (*binding)(void *ctx, uint8_t out[LAN_BINDING_LEN]);
     /* More members for what a request to come in of that id says, and the
      * answer to it, and what the other side has said there, before on_open. May
      * be NULL. */

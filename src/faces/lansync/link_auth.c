@@ -11,6 +11,7 @@
 #define US UINT64_C(1000000)
 #define CLIENT_VERSION "1.0.0"
 #define PROOF_FOR "lan-sync challenge"
+#define BOUND_PROOF_FOR "lan-sync challenge tls"
 
 int auth_keep(struct lan_link *l)
 {
@@ -71,17 +72,40 @@ static void send_as(struct lan_link *l, enum lan_type type,
         link_close(l, "memory ran out");
 }
 
-/* HMAC of the challenge under the key, by whom. */
-static int prove(const struct lan_link *l, uint8_t out[SHA256_LEN],
-    const uint8_t challenge[LAN_CHALLENGE_LEN], struct slice node)
+/* What it is of, if it goes by TLS, and a proof is to be bound to that. */
+static int take_binding(
+    const struct lan_link *l, uint8_t out[LAN_BINDING_LEN], bool *is_bound)
 {
-    const struct slice parts[] = { SLICE_LIT(PROOF_FOR "\0"),
-        SLICE(challenge, LAN_CHALLENGE_LEN), node };
-    struct mac_key key;
-    int rc = crypto_mac_key(&key, l->opt.key);
+    const struct lan_link_events *ev = &l->opt.events;
+    int rc = ev->binding != NULL && !PLANTED(R12_LAN_RELAY)
+        ? ev->binding(ev->ctx, out)
+        : SYNCLINE_ENOTFOUND;
 
+    *is_bound = rc == SYNCLINE_OK;
+    return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+}
+
+/* HMAC of the challenge under the key, by whom; by TLS, on which connection.
+ * Who stands between two of those has another one with either. */
+static int prove(const struct lan_link *l, uint8_t out[SHA256_LEN],
+    const uint8_t challenge[LAN_CHALLENGE_LEN], struct slice node, bool binds)
+{
+    uint8_t binding[LAN_BINDING_LEN];
+    struct slice parts[] = { SLICE_LIT(PROOF_FOR "\0"),
+        SLICE(challenge, LAN_CHALLENGE_LEN), SLICE_LIT(""), node };
+    struct mac_key key;
+    bool is_bound = false;
+    int rc = binds ? take_binding(l, binding, &is_bound) : SYNCLINE_OK;
+
+    if (is_bound) {
+        parts[0] = SLICE_LIT(BOUND_PROOF_FOR "\0");
+        parts[2] = SLICE(binding, sizeof binding);
+    }
     if (rc == SYNCLINE_OK)
-        rc = crypto_mac(out, &key, parts, 3);
+        rc = crypto_mac_key(&key, l->opt.key);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = crypto_mac(out, &key, parts, 4);
     crypto_wipe(&key, sizeof key);
     return rc;
 }
@@ -161,6 +185,7 @@ static void answer_challenge(
 {
     struct slice node = slice_str(lan_protocol_node(l->opt.protocol));
     struct json *payload = json_new(&l->arena, JSON_OBJECT);
+    const bool binds = json_get_bool(m->member[LAN_PAYLOAD], "bind", false);
     uint8_t challenge[LAN_CHALLENGE_LEN], proof[SHA256_LEN];
     char hex[2 * SHA256_LEN + 1];
 
@@ -170,9 +195,9 @@ static void answer_challenge(
         link_log(l, "a challenge that nobody had asked for");
         return;
     }
-    if (prove(l, proof, challenge, node) != SYNCLINE_OK ||
+    if (prove(l, proof, challenge, node, binds) != SYNCLINE_OK ||
         lan_uuid(l->opt.protocol, l->auth_id) != SYNCLINE_OK) {
-        link_close(l, "memory ran out");
+        link_close(l, "the secret cannot be proved");
         return;
     }
     hex_encode(hex, SLICE(proof, sizeof proof));
@@ -333,7 +358,7 @@ static bool is_proof(struct lan_link *l, const struct lan_message *m)
             SLICE(l->challenge, sizeof l->challenge)) &&
         hex_decode(proof, sizeof proof, lan_payload_text(m, "response")) ==
         SYNCLINE_OK &&
-        prove(l, want, l->challenge, lan_sender(m)) == SYNCLINE_OK &&
+        prove(l, want, l->challenge, lan_sender(m), true) == SYNCLINE_OK &&
         crypto_equal(SLICE(proof, sizeof proof), SLICE(want, sizeof want));
 }
 
@@ -381,6 +406,7 @@ static void challenge(
     l->is_challenged = true;
     hex_encode(hex, SLICE(l->challenge, sizeof l->challenge));
     add_text(l, payload, "challenge", slice_str(hex));
+    json_add(payload, SLICE_LIT("bind"), json_new_bool(&l->arena, true));
     json_add(payload, SLICE_LIT("timestamp"),
         json_new_int(&l->arena, (int64_t)(wall_us(l, now_us) / US)));
     json_add(
