@@ -13,6 +13,7 @@ static struct {
     struct buf said;
     uint64_t now_us;
     struct netaddr from;
+    bool is_known;
     uint8_t drawn;
     char sid[EIO_SID_LEN + 1]; /* of the session that was opened last */
 } w;
@@ -132,7 +133,10 @@ static void request(uint64_t conn, enum http_method method, const char *query,
         .has_body = body[0] != 0,
         .is_websocket = ws };
 
-    eio_server_request(sio_server_eio(w.s), conn, &r, &w.from, w.now_us);
+    if (w.is_known)
+        eio_server_let_in(sio_server_eio(w.s), conn, &r, &w.from, w.now_us);
+    else
+        eio_server_request(sio_server_eio(w.s), conn, &r, &w.from, w.now_us);
 }
 
 static const char *with_sid(const char *transport)
@@ -392,7 +396,7 @@ TEST(who_does_not_connect_goes)
 }
 
 /* Who keeps no session makes room for others, those of his own place first;
- * who is connected stays. */
+ * then who has connected and is of no use; who is stays. */
 TEST(sessions_are_bounded)
 {
     CHECK_OK(begin(0));
@@ -409,12 +413,25 @@ TEST(sessions_are_bounded)
         post(1, "40");
         CHECK(eio_server_n(sio_server_eio(w.s)) <= 8);
     }
+    for (uint64_t link = 2; link < 9; link++)
+        sio_server_settle(w.s, link);
+    buf_clear(&w.said);
+    w.from.addr[3] = 9;
+    request(1, HTTP_GET, "EIO=4", false, "");
+    said("closed 1 others have come\n1 200 OPEN\n");
+    post(1, "40");
+    sio_server_settle(w.s, 9);
     buf_clear(&w.said);
     w.from.addr[3] = 99;
     request(1, HTTP_GET, "EIO=4", false, "");
     said("1 503 \"Too many sessions\"\n");
     CHECK_UINT(sio_server_n(w.s), 8);
     CHECK_UINT(eio_server_refused(sio_server_eio(w.s)), 1);
+    /* Others do not take the room of who has shown who he is. */
+    w.is_known = true;
+    request(1, HTTP_GET, "EIO=4", false, "");
+    said("1 200 OPEN\n");
+    w.is_known = false;
     end();
 }
 

@@ -173,6 +173,12 @@ size_t isync_conns_waiting(const struct isync_conns *c, uint64_t link)
         (at.ws != 0 ? isync_callers_waiting(c, at.ws) : (size_t)0);
 }
 
+void isync_conns_settle(struct isync_conns *c, uint64_t link)
+{
+    if ((link & ISYNC_CALLED) == 0)
+        sio_server_settle(c->server, link);
+}
+
 void isync_conns_hang_up(struct isync_conns *c, uint64_t link)
 {
     if (c->is_stopping)

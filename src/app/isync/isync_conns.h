@@ -101,6 +101,8 @@ NODISCARD int isync_conns_emit(
     struct isync_conns *c, uint64_t link, const char *name, struct slice args);
 /* Bytes that were said on it and have not left. */
 size_t isync_conns_waiting(const struct isync_conns *c, uint64_t link);
+/* A caller has said who he is: he makes no room for others any more. */
+void isync_conns_settle(struct isync_conns *c, uint64_t link);
 /* A caller is sent away; a URL is called no more, and its number is gone. No
  * on_closed comes for it. */
 void isync_conns_hang_up(struct isync_conns *c, uint64_t link);

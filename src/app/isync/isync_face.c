@@ -138,6 +138,11 @@ int isync_face_new(
         isync_face_free(f);
         return rc;
     }
+    rc = crypto_random(f->queue.secret, sizeof f->queue.secret);
+    if (rc != SYNCLINE_OK) {
+        isync_face_free(f);
+        return rc;
+    }
     *out = f;
     return SYNCLINE_OK;
 }

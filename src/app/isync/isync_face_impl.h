@@ -34,7 +34,32 @@ enum isync_field {
     ISYNC_REFUSED = 32 /* the space does not take it */
 };
 
-struct isync_record; /* an item with something to be written */
+/* An item with something to be written. */
+struct isync_record {
+    struct isync_record *next; /* in the queue, or of those of later */
+    struct isync_record *in_bucket, **bucket;
+    struct isync_face *face;
+    uint64_t again_us; /* when it is tried again; 0: now */
+    bool is_removing;  /* of which kind the request is that is under way */
+    bool is_single;    /* one field at a time: some is refused */
+    size_t bytes;      /* of that request */
+    size_t len;
+    char name[];
+};
+
+#define ISYNC_QUEUE_BUCKETS 8192
+#define ISYNC_FLYING_MAX 128 /* requests at once */
+#define ISYNC_FLYING_BYTES ((size_t)512 << 10)
+
+/* isync_queue.c */
+struct isync_queue {
+    struct isync_record *buckets[ISYNC_QUEUE_BUCKETS];
+    uint8_t secret[16]; /* so that nobody can choose names for one bucket */
+    struct isync_record *first, *last, *later;
+    uint64_t later_us; /* the first of those; 0: none */
+    size_t flying, flying_bytes;
+};
+
 struct isync_link;
 struct isync_target;
 
@@ -59,13 +84,13 @@ struct isync_face {
 
     /* isync_space.c */
     struct omap fields; /* by path */
-    struct isync_record *records;
+    struct isync_queue queue;
     uint64_t watch; /* the request; 0: none */
     uint64_t watch_again_us;
     bool is_live; /* what stands in the space is known */
     char cursor[ISYNC_CURSOR_MAX];
     char refused_why[300]; /* the last time */
-    uint64_t refused_again_us;
+    uint64_t refused_again_us, refused_pause_us;
     uint64_t kept_us; /* what was read at the start is of then; 0: is live */
 
     /* isync_links.c, isync_peers.c */
@@ -86,7 +111,7 @@ struct isync_face {
     struct errmsg job_why;
     int job_rc;
     bool is_saving, is_changed, save_failed;
-    uint64_t save_us;
+    uint64_t save_us, began_us, save_pause_us;
 
     /* isync_heard.c */
     int heard_fd;      /* -1: there is no file yet */
@@ -143,6 +168,25 @@ void isync_removals_look(
     const struct isync_face *f, struct omap_node *n, uint64_t time_us);
 /* What was to be removed when the program ended is removed now. */
 void isync_removals_go_on(struct isync_face *f);
+
+/* ---- isync_queue.c ---- */
+
+static inline struct slice isync_record_name(const struct isync_record *r)
+{
+    return SLICE(r->name, r->len);
+}
+
+/* One that is new has its turn. NULL: memory ran out. */
+struct isync_record *isync_queue_find(struct isync_face *f, struct slice name);
+/* Whose turn it is, taken out; NULL: nobody's, or enough are under way. Then
+ * it flies and lands, or is put back, or dropped. */
+struct isync_record *isync_queue_take(struct isync_face *f, uint64_t now_us);
+void isync_queue_flies(struct isync_record *r, size_t bytes);
+void isync_queue_landed(struct isync_record *r);
+void isync_queue_put(struct isync_record *r);
+void isync_queue_drop(struct isync_record *r);
+uint64_t isync_queue_deadline(const struct isync_face *f); /* 0: none */
+void isync_queue_free(struct isync_face *f);
 
 /* ---- isync_links.c ---- */
 

@@ -47,7 +47,7 @@ static void on_request(void *ctx, uint64_t conn, const struct http_request *r,
     struct eio_server *e = sio_server_eio(c->server);
 
     if (is_whole)
-        eio_server_request(e, conn, r, from, clock_mono_us());
+        eio_server_let_in(e, conn, r, from, clock_mono_us());
     else
         (void)eio_server_head(e, conn, r);
     isync_arm(c);

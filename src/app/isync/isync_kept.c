@@ -10,6 +10,8 @@
 
 #define FILE_MAX ((size_t)512 << 20)
 #define SAVE_US UINT64_C(1000000)
+#define SAVE_MAX_US UINT64_C(60000000)
+#define SAVE_SHARE 20 /* of the time, at most, goes into saving */
 
 static struct private_file file_of(const struct isync_face *f, char *path)
 {
@@ -99,6 +101,14 @@ static void tell_saved(struct isync_face *f, int rc, const struct errmsg *why)
     f->save_failed = rc != SYNCLINE_OK;
 }
 
+/* All of it is written each time: the longer that takes, the less often. */
+static uint64_t pause_us(const struct isync_face *f)
+{
+    return f->save_pause_us < SAVE_US    ? SAVE_US
+        : f->save_pause_us > SAVE_MAX_US ? SAVE_MAX_US
+                                         : f->save_pause_us;
+}
+
 static void done_save(struct helper_job *job)
 {
     struct isync_face *f =
@@ -107,6 +117,9 @@ static void done_save(struct helper_job *job)
     f->is_saving = false;
     isync_heard_kept(f, f->job_rc == SYNCLINE_OK);
     buf_free(&f->job_text);
+    f->save_pause_us = SAVE_SHARE * (clock_mono_us() - f->began_us);
+    if (f->is_changed && f->save_us != 0)
+        f->save_us = clock_mono_us() + pause_us(f);
     tell_saved(f, f->job_rc, &f->job_why);
     if (f->job_rc != SYNCLINE_OK)
         isync_kept_dirty(f);
@@ -116,7 +129,8 @@ static void done_save(struct helper_job *job)
 void isync_kept_dirty(struct isync_face *f)
 {
     if (!f->is_changed)
-        f->save_us = clock_mono_us() + (f->save_failed ? 30 : 1) * SAVE_US;
+        f->save_us =
+            clock_mono_us() + (f->save_failed ? 30 * SAVE_US : pause_us(f));
     f->is_changed = true;
 }
 
@@ -128,6 +142,7 @@ uint64_t isync_kept_tick(struct isync_face *f, uint64_t now_us)
         return f->save_us;
     f->is_changed = false;
     f->is_saving = true;
+    f->began_us = now_us;
     isync_heard_turn(f);
     put_all(f, &f->job_text);
     helper_submit(f->helper, &f->job);

@@ -102,6 +102,7 @@ static void on_peer(void *ctx, uint64_t link, struct slice node)
     if (l == NULL)
         return;
     (void)snprintf(l->node, sizeof l->node, "%.*s", SLICE_FMT(node));
+    isync_conns_settle(f->conns, link);
     put_inert(&shown, node);
     log_line(&f->log, LOG_LEVEL_INFO, "isync", "connected: %.*s %s %s",
         SLICE_FMT(buf_slice(&shown)), l->is_called ? "called at" : "from",

@@ -14,22 +14,8 @@
 #define AGAIN_US UINT64_C(1000000)    /* for a space that is not there yet */
 #define KEEPING_US UINT64_C(5000000)  /* waited for, at most */
 #define REFUSED_US UINT64_C(60000000) /* what is refused is tried again */
+#define REFUSED_MAX_US UINT64_C(3600000000) /* the more seldom, the oftener */
 #define BYTES_AT_ONCE ((size_t)1 << 20)
-
-struct isync_record {
-    struct isync_record *next;
-    struct isync_face *face;
-    uint64_t again_us;           /* when it is tried again; 0: now */
-    bool is_flying, is_removing; /* a request is under way; of which kind */
-    bool is_single;              /* one field at a time: some is refused */
-    size_t len;
-    char name[];
-};
-
-static struct slice name_of(const struct isync_record *r)
-{
-    return SLICE(r->name, r->len);
-}
 
 /* ---- paths ---- */
 
@@ -98,41 +84,12 @@ struct omap_node *isync_field_first(struct isync_face *f, struct slice record)
     return n != NULL && is_of(n->key, record) ? n : NULL;
 }
 
-/* ---- records with something to write ---- */
-
-static struct isync_record *record_of(struct isync_face *f, struct slice name)
-{
-    struct isync_record **at = &f->records, *r;
-
-    while (*at != NULL && !slice_eq(name_of(*at), name))
-        at = &(*at)->next;
-    if (*at != NULL)
-        return *at;
-    r = calloc(1, sizeof *r + name.len + 1);
-    if (r == NULL)
-        return NULL;
-    r->face = f;
-    r->len = name.len;
-    memcpy(r->name, name.ptr, name.len);
-    *at = r;
-    return r;
-}
-
-static void drop_record(struct isync_record *r)
-{
-    struct isync_record **at = &r->face->records;
-
-    while (*at != r)
-        at = &(*at)->next;
-    *at = r->next;
-    free(r);
-}
-
 void isync_space_want(struct isync_face *f, struct slice path)
 {
     struct slice name, field;
 
-    if (isync_path_parts(path, &name, &field) && record_of(f, name) != NULL)
+    if (isync_path_parts(path, &name, &field) &&
+        isync_queue_find(f, name) != NULL)
         isync_face_arm(f);
 }
 
@@ -167,7 +124,9 @@ static void refuse(struct isync_face *f, struct omap_node *n, struct slice why)
     isync_field_set(
         n, ISYNC_REFUSED, ISYNC_PENDING | ISYNC_FLYING | ISYNC_REMOVE);
     f->counts.refused++;
-    f->refused_again_us = clock_mono_us() + REFUSED_US;
+    if (f->refused_pause_us < REFUSED_US)
+        f->refused_pause_us = REFUSED_US;
+    f->refused_again_us = clock_mono_us() + f->refused_pause_us;
     (void)snprintf(f->refused_why, sizeof f->refused_why, "%.*s: %.*s",
         SLICE_FMT(utf8_cut(n->key, 100)), SLICE_FMT(utf8_cut(why, 190)));
     log_line(&f->log, LOG_LEVEL_DEBUG, "isync", "%s", f->refused_why);
@@ -485,8 +444,8 @@ static void fields_done(struct isync_record *r, const struct json *v)
     size_t n_flying = 0;
     struct omap_node *last = NULL;
 
-    for (struct omap_node *n = isync_field_first(f, name_of(r)); n != NULL;
-         n = isync_field_next(n, name_of(r))) {
+    for (struct omap_node *n = isync_field_first(f, isync_record_name(r));
+         n != NULL; n = isync_field_next(n, isync_record_name(r))) {
         const struct json *now;
 
         if ((n->tag & ISYNC_FLYING) == 0)
@@ -523,12 +482,12 @@ static void on_written(void *ctx, struct slice answer, bool more)
     (void)more;
     if (json_parse(&v, answer, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK)
         v = NULL;
-    r->is_flying = false;
     if (!r->is_removing)
         fields_done(r, v);
-    else if (!isync_removals_done(f, name_of(r), v))
+    else if (!isync_removals_done(f, isync_record_name(r), v))
         r->again_us = clock_mono_us() + AGAIN_US;
     arena_free(&a);
+    isync_queue_landed(r);
     isync_face_arm(f);
 }
 
@@ -577,11 +536,11 @@ static size_t put_fields(struct isync_record *r, struct buf *b)
         "{\"op\":\"put_fields\",\"face\":\"" ISYNC_FACE_NAME "\",\"space\":");
     json_print_string(b, slice_str(f->space), false);
     buf_put_str(b, ",\"key\":");
-    json_print_string(b, name_of(r), false);
+    json_print_string(b, isync_record_name(r), false);
     buf_put_str(b, ",\"fields\":[");
-    for (struct omap_node *n = isync_field_first(f, name_of(r));
+    for (struct omap_node *n = isync_field_first(f, isync_record_name(r));
          n != NULL && count < most && b->len < BYTES_AT_ONCE;
-         n = isync_field_next(n, name_of(r)))
+         n = isync_field_next(n, isync_record_name(r)))
         if ((n->tag & (ISYNC_PENDING | ISYNC_FLYING)) == ISYNC_PENDING &&
             isync_path_parts(n->key, &name, &field) &&
             put_field(f, b, n, field, count > 0)) {
@@ -597,7 +556,7 @@ static bool write_record(struct isync_record *r)
 {
     struct isync_face *f = r->face;
     struct buf b = { 0 };
-    size_t count = isync_removals_put(f, name_of(r), &b);
+    size_t count = isync_removals_put(f, isync_record_name(r), &b);
     bool asked = true;
 
     r->is_removing = count > 0;
@@ -606,7 +565,7 @@ static bool write_record(struct isync_record *r)
         count = put_fields(r, &b);
     }
     if (count > 0) {
-        r->is_flying = true;
+        isync_queue_flies(r, b.len);
         asked = buf_status(&b) == SYNCLINE_OK &&
             ask(f, buf_slice(&b), on_written, r, NULL);
     }
@@ -618,7 +577,7 @@ static bool write_record(struct isync_record *r)
 
 uint64_t isync_space_tick(struct isync_face *f, uint64_t now_us)
 {
-    struct isync_record *next_record;
+    struct isync_record *r;
     uint64_t next = 0;
 
     if (f->watch == 0 && f->watch_again_us <= now_us)
@@ -627,32 +586,24 @@ uint64_t isync_space_tick(struct isync_face *f, uint64_t now_us)
     if (f->is_live && f->refused_again_us != 0 &&
         f->refused_again_us <= now_us) {
         f->refused_again_us = 0;
+        f->refused_pause_us = isync_space_count(f, ISYNC_REFUSED) == 0
+            ? REFUSED_US
+            : isync_least(2 * f->refused_pause_us, REFUSED_MAX_US);
         write_lacking(f);
     }
     next = isync_least(next, f->refused_again_us);
     /* Else it would be told anew, as ours, after a crash. */
-    if (f->records != NULL)
+    if (f->queue.first != NULL)
         isync_heard_note(f);
-    for (struct isync_record *r = f->records; f->is_live && r != NULL;
-         r = next_record) {
-        next_record = r->next;
-        if (r->is_flying)
-            continue;
-        if (r->again_us <= now_us) {
-            r->again_us = 0;
-            if (!write_record(r))
-                drop_record(r);
-        } else {
-            next = isync_least(next, r->again_us);
-        }
-    }
-    return next;
+    while (f->is_live && (r = isync_queue_take(f, now_us)) != NULL)
+        if (!write_record(r))
+            isync_queue_drop(r);
+    return isync_least(next, isync_queue_deadline(f));
 }
 
 /* The engine is closed, and calls nobody any more. */
 void isync_space_close(struct isync_face *f)
 {
-    while (f->records != NULL)
-        drop_record(f->records);
+    isync_queue_free(f);
     omap_free(&f->fields);
 }

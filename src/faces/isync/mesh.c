@@ -449,8 +449,10 @@ void isync_mesh_push(struct isync_mesh *m, struct isync_time now)
 {
     for (struct isync_link *l = m->links; l != NULL; l = l->next)
         if (l->is_peer) {
+            uint64_t at = l->began_us > 0 ? l->began_us + ASKED_APART_US : 0;
+
             l->is_asked = true;
-            l->whole_us = now.mono_us;
+            l->whole_us = at > now.mono_us ? at : now.mono_us;
         }
     isync_mesh_pump(m, now);
 }

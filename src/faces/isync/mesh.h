@@ -140,7 +140,7 @@ NODISCARD int isync_mesh_put(struct isync_mesh *m, struct slice path,
     bool has_seen, struct isync_time now);
 NODISCARD int isync_mesh_del(
     struct isync_mesh *m, struct slice path, struct isync_time now);
-/* All peers are told all of it, now. */
+/* All peers are told all of it, now; or a second after they were last. */
 void isync_mesh_push(struct isync_mesh *m, struct isync_time now);
 
 void isync_mesh_tick(struct isync_mesh *m, struct isync_time now);

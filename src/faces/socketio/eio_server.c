@@ -5,6 +5,7 @@
 #include "base/plant.h"
 #include "base/text.h"
 #include "core/json.h"
+#include "faces/socketio/eio_query.h"
 
 #define NORMAL 1000
 #define TEXT "text/plain"
@@ -16,10 +17,11 @@ struct session {
     char sid[EIO_SID_LEN + 1];
     struct netaddr from;
     bool is_kept, is_told; /* on_message was called */
-    bool is_gone;          /* freed when the call ends */
-    uint64_t poll;         /* connection that waits; 0: none */
-    uint64_t ws;           /* that it is; 0: it is polled */
-    uint64_t probe;        /* that it may become */
+    bool is_settled, is_known;
+    bool is_gone;   /* freed when the call ends */
+    uint64_t poll;  /* connection that waits; 0: none */
+    uint64_t ws;    /* that it is; 0: it is polled */
+    uint64_t probe; /* that it may become */
     bool is_probed;
     uint64_t probe_due_us, keep_due_us;
     uint64_t ping_us; /* when the next is due, or, if one is out, its pong */
@@ -32,6 +34,7 @@ struct eio_server {
     struct session *sessions;
     size_t n;
     uint64_t last, refused, now_us;
+    bool is_known; /* who asks */
 };
 
 static uint64_t or_default(uint64_t v, uint64_t otherwise)
@@ -50,6 +53,7 @@ int eio_server_new(
     e->opt = *opt;
     e->opt.sessions_max = or_default(opt->sessions_max, 64);
     e->opt.of_a_place_max = or_default(opt->of_a_place_max, 16);
+    e->opt.known_max = or_default(opt->known_max, 32);
     e->opt.payload_max = or_default(opt->payload_max, EIO_PAYLOAD_MAX);
     e->opt.queue_max = or_default(opt->queue_max, (size_t)2 << 20);
     e->opt.ping_us = or_default(opt->ping_us, 25 * s);
@@ -240,27 +244,34 @@ static bool is_same_place(const struct netaddr *a, const struct netaddr *b)
         memcmp(a->addr, b->addr, a->family == 6 ? 8 : 4) == 0;
 }
 
-/* Who has opened a session and kept none makes room for others, those of his
- * own place first. */
+/* Who has opened a session and kept none makes room first. b came before a. */
+static struct session *rather(struct session *a, struct session *b)
+{
+    if (b->is_settled || (a != NULL && b->is_kept && !a->is_kept))
+        return a;
+    return b;
+}
+
+/* Who is of no use yet makes room for others, those of his own place first. */
 static bool has_room(struct eio_server *e, const struct netaddr *from)
 {
+    const size_t most = e->is_known ? e->opt.known_max : e->opt.sessions_max;
     struct session *oldest = NULL, *own = NULL;
-    size_t same = 0;
+    size_t same = 0, all = 0;
 
     for (struct session *s = e->sessions; s != NULL; s = s->next) {
-        if (s->is_gone)
+        if (s->is_gone || s->is_known != e->is_known)
             continue;
-        if (!s->is_kept)
-            oldest = s;
+        all++;
+        oldest = rather(oldest, s);
         if (!is_same_place(&s->from, from))
             continue;
         same++;
-        if (!s->is_kept)
-            own = s;
+        own = rather(own, s);
     }
     if (same >= e->opt.of_a_place_max && !netaddr_is_loopback(from))
         oldest = own;
-    else if (e->n < e->opt.sessions_max || PLANTED(R33_ISYNC))
+    else if (all < most || PLANTED(R33_ISYNC))
         return true;
     if (oldest == NULL)
         return false;
@@ -295,6 +306,7 @@ static struct session *session_new(
     memcpy(s->sid, sid.ptr, sid.len);
     buf_free(&sid);
     s->from = *from;
+    s->is_known = e->is_known;
     s->number = ++e->last;
     s->keep_due_us = e->now_us + e->opt.keep_us;
     s->ping_us = e->now_us + e->opt.ping_us;
@@ -416,33 +428,8 @@ static void begin_probe(struct eio_server *e, struct session *s, uint64_t conn)
     port->upgrade(port->ctx, conn);
 }
 
-struct query {
-    bool is_ws, has_sid, is_known, is_ours;
-    char sid[64];
-};
-
-static void read_query(struct query *q, const struct http_request *r)
-{
-    struct buf b = { 0 };
-    int rc = http_query(r, "transport", &b);
-
-    *q = (struct query){ .has_sid = false };
-    q->is_ws = rc == SYNCLINE_OK && slice_is(buf_slice(&b), "websocket");
-    q->is_known = rc == SYNCLINE_ENOTFOUND || q->is_ws ||
-        (rc == SYNCLINE_OK && slice_is(buf_slice(&b), "polling"));
-    buf_clear(&b);
-    rc = http_query(r, "sid", &b);
-    q->has_sid = rc != SYNCLINE_ENOTFOUND;
-    if (rc == SYNCLINE_OK && b.len > 0 && b.len < sizeof q->sid)
-        memcpy(q->sid, b.ptr, b.len);
-    buf_clear(&b);
-    rc = http_query(r, "EIO", &b);
-    q->is_ours = rc == SYNCLINE_OK && slice_is(buf_slice(&b), "4");
-    buf_free(&b);
-}
-
-static const char *fault_of(const struct eio_server *e, const struct query *q,
-    const struct http_request *r)
+static const char *fault_of(const struct eio_server *e,
+    const struct eio_query *q, const struct http_request *r)
 {
     const bool needs = r->method == HTTP_POST || q->has_sid;
 
@@ -458,7 +445,7 @@ static const char *fault_of(const struct eio_server *e, const struct query *q,
 }
 
 static void take_request(struct eio_server *e, uint64_t conn,
-    const struct http_request *r, const struct query *q,
+    const struct http_request *r, const struct eio_query *q,
     const struct netaddr *from)
 {
     struct session *s = by_sid(e, slice_str(q->sid));
@@ -483,11 +470,11 @@ static void take_request(struct eio_server *e, uint64_t conn,
 void eio_server_request(struct eio_server *e, uint64_t conn,
     const struct http_request *r, const struct netaddr *from, uint64_t now_us)
 {
-    struct query q;
+    struct eio_query q;
     const char *fault;
 
     e->now_us = now_us;
-    read_query(&q, r);
+    eio_query_read(&q, r);
     fault = fault_of(e, &q, r);
     if (fault != NULL)
         eio_refuse(&e->opt.port, conn, 400, fault);
@@ -496,13 +483,21 @@ void eio_server_request(struct eio_server *e, uint64_t conn,
     reap(e);
 }
 
+void eio_server_let_in(struct eio_server *e, uint64_t conn,
+    const struct http_request *r, const struct netaddr *from, uint64_t now_us)
+{
+    e->is_known = true;
+    eio_server_request(e, conn, r, from, now_us);
+    e->is_known = false;
+}
+
 bool eio_server_head(
     struct eio_server *e, uint64_t conn, const struct http_request *r)
 {
-    struct query q;
+    struct eio_query q;
     const char *fault;
 
-    read_query(&q, r);
+    eio_query_read(&q, r);
     fault = fault_of(e, &q, r);
     if (fault != NULL)
         eio_refuse(&e->opt.port, conn, 400, fault);
@@ -650,7 +645,16 @@ void eio_server_keep(struct eio_server *e, uint64_t session, bool kept)
     if (s == NULL)
         return;
     s->is_kept = kept;
+    s->is_settled = s->is_settled && kept;
     s->keep_due_us = e->now_us + e->opt.keep_us;
+}
+
+void eio_server_settle(struct eio_server *e, uint64_t session)
+{
+    struct session *s = by_number(e, session);
+
+    if (s != NULL)
+        s->is_settled = true;
 }
 
 void eio_server_end(struct eio_server *e, uint64_t session)

@@ -45,6 +45,7 @@ struct eio_server_options {
     /* 0 takes the default in brackets. */
     size_t sessions_max;   /* [64] */
     size_t of_a_place_max; /* from one address elsewhere (IPv6: a /64) [16] */
+    size_t known_max;      /* beside them, of those that are known [32] */
     size_t payload_max;    /* [1,000,000] */
     size_t queue_max;      /* that waits to be polled, of one [2 MiB] */
     uint64_t ping_us;      /* [25 s] */
@@ -61,6 +62,9 @@ void eio_server_free(struct eio_server *e);
 /* A request below EIO_PATH, of whoever may ask. */
 void eio_server_request(struct eio_server *e, uint64_t conn,
     const struct http_request *r, const struct netaddr *from, uint64_t now_us);
+/* The same of one that has shown who he is: others do not take his room. */
+void eio_server_let_in(struct eio_server *e, uint64_t conn,
+    const struct http_request *r, const struct netaddr *from, uint64_t now_us);
 /* The same before its body has come. True: it has been answered. */
 bool eio_server_head(
     struct eio_server *e, uint64_t conn, const struct http_request *r);
@@ -75,6 +79,8 @@ uint64_t eio_server_deadline(const struct eio_server *e); /* 0: none */
 void eio_server_send(
     struct eio_server *e, uint64_t session, bool text, struct slice data);
 void eio_server_keep(struct eio_server *e, uint64_t session, bool kept);
+/* It is of use, and makes no room for others any more. */
+void eio_server_settle(struct eio_server *e, uint64_t session);
 /* It is told so, and on_close is not called. */
 void eio_server_end(struct eio_server *e, uint64_t session);
 /* All are told so, and on_close is not called. */

@@ -235,6 +235,14 @@ int sio_server_emit(
     return rc;
 }
 
+void sio_server_settle(struct sio_server *s, uint64_t link)
+{
+    const struct link *l = by_number(s, link);
+
+    if (l != NULL)
+        eio_server_settle(s->eio, l->session);
+}
+
 void sio_server_hang_up(struct sio_server *s, uint64_t link)
 {
     struct link *l = by_number(s, link);

@@ -34,6 +34,8 @@ struct eio_server *sio_server_eio(struct sio_server *s);
  * link. ENOMEM. */
 NODISCARD int sio_server_emit(
     struct sio_server *s, uint64_t link, struct slice name, struct slice args);
+/* Who it is is known: see eio_server_settle. */
+void sio_server_settle(struct sio_server *s, uint64_t link);
 /* It is told so, and on_closed is not called. */
 void sio_server_hang_up(struct sio_server *s, uint64_t link);
 /* All are told so, and nothing is called back. */
