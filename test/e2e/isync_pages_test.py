@@ -157,7 +157,7 @@ def _free(*flags):
 
 def answers_have_the_members_that_they_had():
     """On the port of its own and on the node's own one, empty and not."""
-    with _free() as s:
+    with _free("--isync.pages", "local") as s:
         node, hub = s.nodes["a"], s.stack.enter_context(Hub(s.nodes["a"]))
 
         def answers():

@@ -117,6 +117,7 @@ static void isync_face_free(struct isync_face *f)
     if (f->token != NULL)
         crypto_wipe(f->token, strlen(f->token));
     free(f->token);
+    buf_free(&f->note);
     free(f->dir);
     free(f->space);
     free(f->token_file);

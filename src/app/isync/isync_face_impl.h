@@ -119,6 +119,8 @@ struct isync_face {
     uint64_t heard_bytes;
 
     uint64_t last_sync_us; /* of the day */
+    struct buf note;       /* isync_html.c: of the last change by a page */
+    uint64_t note_us;
     struct {
         uint64_t written, removed, told, refused, violations, applied;
     } counts;
@@ -266,6 +268,8 @@ NODISCARD int isync_secret_read(struct isync_face *f, struct errmsg *why);
  * EDENIED: it is not in a file of ours. */
 NODISCARD int isync_secret_write(
     struct isync_face *f, struct slice token, struct errmsg *why);
+/* Is it in that file? */
+bool isync_secret_is_ours(const struct isync_face *f);
 /* Gives the mesh the keys of now. */
 void isync_secret_turn(struct isync_face *f);
 uint64_t isync_secret_tick(struct isync_face *f, uint64_t now_us);
@@ -280,6 +284,8 @@ NODISCARD int isync_connect(struct isync_face *f,
 NODISCARD int isync_disconnect(struct isync_face *f,
     const struct engine_asker *who, struct slice url, struct errmsg *why);
 void isync_push(struct isync_face *f);
+/* What stands in the way of all of it; NULL: nothing. */
+const char *isync_trouble(const struct isync_face *f);
 /* The token of a period, where it rotates, for a node that does not. */
 NODISCARD int isync_secret_token(const struct isync_face *f, uint64_t period,
     struct buf *out, struct errmsg *why);

@@ -1,60 +1,18 @@
 /* The pages that iSync and iControl had, at their paths: on the face's own
  * port, where nobody is asked who he is, so that others look at most, unless an
  * option says that they may do more; and by the hub, which asks. */
-#include "app/isync/isync_face_impl.h"
+#include "app/isync/isync_pages_impl.h"
 
 #include <stdio.h>
 
 #include "app/private_file.h"
 
-#define FIELDS                                                          \
-    "Cache-Control: no-store\r\nReferrer-Policy: same-origin\r\n"       \
-    "X-Content-Type-Options: nosniff\r\n"                               \
-    "Content-Security-Policy: default-src 'none'; form-action 'self'; " \
-    "base-uri 'none'; frame-ancestors 'none'\r\n"
+#define FIELDS                                                    \
+    "Cache-Control: no-store\r\nReferrer-Policy: same-origin\r\n" \
+    "X-Content-Type-Options: nosniff\r\n"
 #define FORM_MAX ((size_t)64 << 10)
 
-struct page {
-    struct isync_face *face;
-    struct slice path, form; /* urlencoded */
-    const struct json *args; /* or an object in the form's place */
-    struct engine_asker who;
-    struct slice rest; /* of the path, behind what the row says */
-    unsigned status;
-    const char *type, *location; /* NULL: it has none */
-    struct buf body;
-};
-
 /* ---- answers ---- */
-
-static void put_escaped(struct buf *b, struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        switch (s.ptr[i]) {
-        case '<':
-            buf_put_str(b, "&lt;");
-            break;
-        case '>':
-            buf_put_str(b, "&gt;");
-            break;
-        case '&':
-            buf_put_str(b, "&amp;");
-            break;
-        case '"':
-            buf_put_str(b, "&quot;");
-            break;
-        case '\'':
-            buf_put_str(b, "&#39;");
-            break;
-        default:
-            buf_put_u8(b, s.ptr[i]);
-        }
-}
-
-static void put_text(struct page *p, const char *text)
-{
-    put_escaped(&p->body, slice_str(text));
-}
 
 static void answer(struct page *p, unsigned status, const char *type)
 {
@@ -73,47 +31,6 @@ static void redirect(struct page *p, const char *to)
 {
     answer(p, 302, NULL);
     p->location = to;
-}
-
-static void begin_page(struct page *p, const char *title)
-{
-    buf_printf(&p->body,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-        "<title>iSync: %s</title></head><body>\n<h1>%s</h1>\n<p>"
-        "<a href=\"/\">iSync</a> <a href=\"/peers\">Peers</a> "
-        "<a href=\"/config\">Configuration</a> "
-        "<a href=\"/isync\">iControl</a></p>\n",
-        title, title);
-}
-
-static void end_page(struct page *p)
-{
-    buf_put_str(&p->body, "</body></html>\n");
-    answer(p, 200, "text/html; charset=utf-8");
-}
-
-static void put_row(struct page *p, const char *name, const char *value)
-{
-    buf_put_str(&p->body, "<tr><th>");
-    put_text(p, name);
-    buf_put_str(&p->body, "</th><td>");
-    put_text(p, value);
-    buf_put_str(&p->body, "</td></tr>\n");
-}
-
-static void put_count(struct page *p, const char *name, size_t n)
-{
-    char text[32];
-
-    (void)snprintf(text, sizeof text, "%zu", n);
-    put_row(p, name, text);
-}
-
-static void put_button(struct page *p, const char *to, const char *label)
-{
-    buf_printf(&p->body,
-        "<form method=\"post\" action=\"%s\"><button>%s</button></form>\n", to,
-        label);
 }
 
 /* ---- forms ---- */
@@ -145,91 +62,62 @@ static struct slice form_text(const struct buf *b)
 
 /* ---- iSync's ---- */
 
-static void put_facts(struct page *p)
-{
-    struct isync_face *f = p->face;
-    const struct isync_counts n = isync_state_counts(isync_mesh_state(f->mesh));
-
-    buf_put_str(&p->body, "<table>\n");
-    put_row(p, "Node", f->node_id);
-    put_row(p, "Space", f->space);
-    put_count(p, "Peers connected", isync_mesh_peers(f->mesh));
-    put_count(p, "Registers", n.registers);
-    put_count(p, "Deleted for ever", n.deleted);
-    put_count(p, "Made here after that", isync_space_count(f, ISYNC_NATIVE));
-    put_row(p, "Token", f->can_seal ? "yes" : "none");
-    put_row(p, "In clear, too", f->opt.tuning.is_clear ? "yes" : "no");
-    put_row(p, "Paused", f->is_off ? "yes" : "no");
-    buf_put_str(&p->body, "</table>\n");
-}
-
 static void get_root(struct page *p)
 {
-    begin_page(p, "Dashboard");
-    put_facts(p);
-    put_button(p, "/sync_now", "Sync now");
-    end_page(p);
-}
-
-static void put_peers_table(struct page *p)
-{
-    struct buf all = { 0 };
-    struct arena a = { 0 };
-    struct json *v = NULL;
-
-    buf_put_u8(&all, '[');
-    isync_peers_put(p->face, &all);
-    buf_put_u8(&all, ']');
-    if (buf_status(&all) == SYNCLINE_OK)
-        (void)!json_parse(&v, buf_slice(&all), JSON_STRICT, &a, NULL);
-    buf_put_str(&p->body,
-        "<table>\n<tr><th>URL</th><th>State</th><th>Node</th>"
-        "<th>Trouble</th></tr>\n");
-    for (const struct json *e = v != NULL ? v->first : NULL; e != NULL;
-         e = e->next) {
-        static const char *const names[] = { "url", "state", "node_id",
-            "trouble" };
-
-        buf_put_str(&p->body, "<tr>");
-        for (size_t i = 0; i < 4; i++) {
-            buf_put_str(&p->body, "<td>");
-            put_escaped(&p->body, json_get_str(e, names[i]));
-            buf_put_str(&p->body, "</td>");
-        }
-        buf_put_str(&p->body, "</tr>\n");
-    }
-    buf_put_str(&p->body, "</table>\n");
-    arena_free(&a);
-    buf_free(&all);
+    html_begin(p, "Dashboard");
+    html_facts(p);
+    html_button(p, "/sync_now", "Sync now");
+    html_end(p);
 }
 
 static void get_peers(struct page *p)
 {
-    begin_page(p, "Peers");
-    put_peers_table(p);
-    buf_put_str(&p->body,
-        "<form method=\"post\" action=\"/connect_peer\">"
-        "<input name=\"peer_url\" size=\"50\" placeholder="
-        "\"https://host:5342\"><button>Connect</button></form>\n");
-    end_page(p);
+    html_begin(p, "Peers");
+    html_peers(p);
+    if (p->may_change)
+        buf_put_str(&p->body,
+            "<section><h2>Connect</h2>\n"
+            "<form method=\"post\" action=\"/connect_peer\"><label>URL "
+            "<input name=\"peer_url\" required placeholder="
+            "\"http://host:5342\"></label><button>Connect</button></form>"
+            "</section>\n");
+    html_list(p);
+    html_end(p);
+}
+
+/* As the person has said it, and what has become of it. */
+static void connect_to(struct page *p, struct slice url)
+{
+    struct errmsg why = { "memory ran out" };
+
+    if (isync_connect(p->face, &p->who, url, &why) == SYNCLINE_OK)
+        isync_note(p->face, "%.*s is called from now on.", SLICE_FMT(url));
+    else
+        isync_note(p->face, "Not added: %s", why.text);
 }
 
 static void post_connect(struct page *p)
 {
-    struct errmsg why = { "" };
     struct buf url = { 0 };
 
-    if (form_get(p, "peer_url", &url) &&
-        isync_connect(p->face, &p->who, form_text(&url), &why) != SYNCLINE_OK)
-        log_line(&p->face->log, LOG_LEVEL_WARN, "isync",
-            "a peer was not added: %s", why.text);
+    if (form_get(p, "peer_url", &url))
+        connect_to(p, form_text(&url));
     buf_free(&url);
     redirect(p, "/peers");
 }
 
 static void post_sync(struct page *p)
 {
+    const size_t n = isync_mesh_peers(p->face->mesh);
+
     isync_push(p->face);
+    if (p->face->is_off)
+        isync_note(p->face, "Nothing is said: it is paused.");
+    else if (n == 0)
+        isync_note(p->face, "Nobody is connected: there is nobody to tell.");
+    else
+        isync_note(
+            p->face, "All is said to %zu node%s now.", n, n == 1 ? "" : "s");
     redirect(p, slice_is(p->path, "/sync_now") ? "/" : "/isync");
 }
 
@@ -269,20 +157,24 @@ static void get_config(struct page *p)
 {
     char value[600];
 
-    begin_page(p, "Configuration");
-    buf_put_str(&p->body, "<table>\n");
+    html_begin(p, "Configuration");
+    buf_put_str(&p->body,
+        "<section><table class=\"list\">\n<tr><th>Setting</th><th>Value</th>"
+        "<th>What it is</th><td></td></tr>\n");
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         put_setting(p->face, i, value, sizeof value);
-        buf_printf(&p->body, "<tr><th>%s</th><td>", settings[i].key);
-        put_text(p, value);
+        buf_printf(
+            &p->body, "<tr><th scope=\"row\">%s</th><td>", settings[i].key);
+        html_put_text(p, value);
         buf_printf(&p->body, "</td><td>%s</td><td>", settings[i].text);
-        if (settings[i].option != NULL)
-            buf_printf(&p->body, "<a href=\"/config/edit/%s\">Edit</a>",
-                settings[i].key);
+        if (settings[i].option != NULL && p->may_change)
+            buf_printf(&p->body,
+                "<a href=\"/config/edit/%s\" aria-label=\"Edit %s\">Edit</a>",
+                settings[i].key, settings[i].key);
         buf_put_str(&p->body, "</td></tr>\n");
     }
-    buf_put_str(&p->body, "</table>\n");
-    end_page(p);
+    buf_put_str(&p->body, "</table></section>\n");
+    html_end(p);
 }
 
 static size_t setting_of(const struct page *p)
@@ -305,20 +197,27 @@ static void get_edit(struct page *p)
         return;
     }
     put_setting(p->face, i, value, sizeof value);
-    begin_page(p, settings[i].key);
-    buf_printf(&p->body,
-        "<form method=\"post\" action=\"/config/edit/%s\">"
-        "<input name=\"value\" size=\"50\" value=\"",
-        settings[i].key);
-    put_text(p, value);
-    buf_printf(&p->body,
-        "\"><input name=\"description\" size=\"50\" value=\"%s\">"
-        "<button>Save</button></form>\n",
-        settings[i].text);
-    end_page(p);
+    html_begin(p, settings[i].key);
+    if (p->may_change)
+        buf_put_str(&p->body,
+            "<section><form method=\"post\"><label>Value "
+            "<input name=\"value\" value=\"");
+    else
+        buf_put_str(&p->body, "<section><p>");
+    html_put_text(p, value);
+    if (p->may_change)
+        buf_printf(&p->body,
+            "\"></label><label>Description <input name=\"description\" "
+            "readonly value=\"%s\"></label><button>Save</button></form>"
+            "</section>\n",
+            settings[i].text);
+    else
+        buf_printf(&p->body, "</p><p class=\"soft\">%s</p></section>\n",
+            settings[i].text);
+    html_end(p);
 }
 
-/* The daemon changes the file of its options, or says in the log why not. */
+/* The daemon changes the file of its options, or says why not. */
 static void on_config(void *ctx, struct slice said, bool more)
 {
     struct isync_face *f = ctx;
@@ -326,12 +225,16 @@ static void on_config(void *ctx, struct slice said, bool more)
     struct json *v = NULL;
 
     (void)more;
-    if (f->engine != NULL &&
-        json_parse(&v, said, JSON_STRICT, &a, NULL) == SYNCLINE_OK &&
-        !json_get_bool(v, "ok", false))
-        log_line(&f->log, LOG_LEVEL_WARN, "isync",
-            "a setting was not changed: %.*s",
-            SLICE_FMT(json_get_str(v, "error")));
+    if (f->engine == NULL || f->is_stopping ||
+        json_parse(&v, said, JSON_STRICT, &a, NULL) != SYNCLINE_OK)
+        isync_note(f, "It is not known whether that was saved.");
+    else if (json_get_bool(v, "ok", false))
+        isync_note(f,
+            json_get_bool(v, "restart", false)
+                ? "Saved; it counts after a restart."
+                : "Saved.");
+    else
+        isync_note(f, "Not saved: %.*s", SLICE_FMT(json_get_str(v, "error")));
     arena_free(&a);
 }
 
@@ -372,49 +275,96 @@ static void get_stats(struct page *p)
 
 static void get_isync(struct page *p)
 {
-    begin_page(p, "iControl");
-    put_facts(p);
-    put_peers_table(p);
-    put_button(p, "/isync/toggle", p->face->is_off ? "Enable" : "Disable");
-    put_button(p, "/isync/sync_now", "Sync now");
-    buf_put_str(&p->body, "<p><a href=\"/isync/config\">Configure</a></p>\n");
-    end_page(p);
+    html_begin(p, "iControl");
+    html_facts(p);
+    html_peers(p);
+    buf_put_str(&p->body, "<div class=\"row\">");
+    if (p->may_change)
+        html_button(p, "/isync/toggle", p->face->is_off ? "Enable" : "Disable");
+    html_button(p, "/isync/sync_now", "Sync now");
+    buf_put_str(
+        &p->body, "</div>\n<p><a href=\"/isync/config\">Configure</a></p>\n");
+    html_end(p);
 }
 
 static void post_toggle(struct page *p)
 {
     isync_pause(p->face, &p->who, !p->face->is_off);
+    isync_note(p->face,
+        p->face->is_off ? "Disabled: nothing is said to iSync nodes any more."
+                        : "Enabled: iSync nodes are spoken with again.");
     redirect(p, "/isync");
+}
+
+/* Those that were saved, or those that the options name. */
+static void put_urls(struct page *p, const char *from)
+{
+    struct buf text = { 0 };
+    struct arena a = { 0 };
+    struct json *v = NULL;
+    size_t n = 0;
+
+    buf_put_u8(&text, '[');
+    isync_peers_put(p->face, &text);
+    buf_put_u8(&text, ']');
+    if (buf_status(&text) == SYNCLINE_OK)
+        (void)!json_parse(&v, buf_slice(&text), JSON_STRICT, &a, NULL);
+    for (const struct json *e = v != NULL ? v->first : NULL; e != NULL;
+         e = e->next) {
+        if (!slice_is(json_get_str(e, "from"), from))
+            continue;
+        buf_put_str(&p->body, n++ > 0 ? ", " : "");
+        html_put_escaped(&p->body, json_get_str(e, "url"));
+    }
+    if (n == 0 && (!p->may_change || strcmp(from, "saved") != 0))
+        buf_put_str(&p->body, "none");
+    arena_free(&a);
+    buf_free(&text);
+}
+
+static void put_form(struct page *p)
+{
+    buf_printf(&p->body,
+        "<form method=\"post\" action=\"/isync/config\">"
+        "<label><input type=\"checkbox\" name=\"auto_discover\"%s> Look for "
+        "peers</label>\n<label>Peers, with commas between "
+        "<input name=\"peer_urls\" value=\"",
+        p->face->opt.tuning.auto_discover ? " checked" : "");
+    put_urls(p, "saved");
+    buf_put_str(&p->body, "\"></label>\n");
+    if (isync_secret_is_ours(p->face))
+        buf_put_str(&p->body,
+            "<label>Token (empty: as it is) <input type=\"password\" "
+            "name=\"isync_token\" autocomplete=\"off\"></label>\n");
+    buf_put_str(&p->body, "<button>Save</button></form>\n");
 }
 
 static void get_isync_config(struct page *p)
 {
-    struct buf urls = { 0 };
-
-    isync_peers_save(p->face, &urls);
-    for (size_t i = 0; i < urls.len; i++)
-        if (urls.ptr[i] == '"')
-            urls.ptr[i] = ' ';
-    begin_page(p, "Settings");
-    buf_printf(&p->body,
-        "<form method=\"post\" action=\"/isync/config\">"
-        "<label><input type=\"checkbox\" name=\"auto_discover\"%s> Look for "
-        "peers</label><br>\n<label>Peers, with commas between: "
-        "<input name=\"peer_urls\" size=\"60\" value=\"",
-        p->face->opt.tuning.auto_discover ? " checked" : "");
-    put_escaped(&p->body, buf_slice(&urls));
-    buf_put_str(&p->body,
-        "\"></label><br>\n<label>Token: <input type=\"password\" "
-        "name=\"isync_token\" autocomplete=\"off\"></label> (empty: as it is)"
-        "<br>\n<button>Save</button></form>\n");
-    end_page(p);
-    buf_free(&urls);
+    html_begin(p, "Settings");
+    buf_put_str(&p->body, "<section>\n");
+    if (p->may_change) {
+        put_form(p);
+    } else {
+        buf_printf(&p->body, "<p>It is %slooked for peers.</p>\n<p>Peers: ",
+            p->face->opt.tuning.auto_discover ? "" : "not ");
+        put_urls(p, "saved");
+        buf_put_str(&p->body, "</p>\n");
+    }
+    buf_put_str(
+        &p->body, "<p class=\"soft\">Those of the option isync.peers: ");
+    put_urls(p, "options");
+    buf_put_str(&p->body, "</p>\n");
+    if (!isync_secret_is_ours(p->face))
+        buf_put_str(&p->body,
+            "<p class=\"soft\">The token is said by an option or a "
+            "credential, and changed there.</p>\n");
+    buf_put_str(&p->body, "</section>\n");
+    html_end(p);
 }
 
 static void take_urls(struct page *p, struct slice list)
 {
-    struct errmsg why = { "" };
-
     while (list.len > 0) {
         size_t n = 0;
         struct slice url;
@@ -427,10 +377,8 @@ static void take_urls(struct page *p, struct slice list)
             url = slice_from(url, 1);
         while (url.len > 0 && url.ptr[url.len - 1] == ' ')
             url.len--;
-        if (url.len > 0 &&
-            isync_connect(p->face, &p->who, url, &why) != SYNCLINE_OK)
-            log_line(&p->face->log, LOG_LEVEL_WARN, "isync",
-                "a peer was not added: %s", why.text);
+        if (url.len > 0)
+            connect_to(p, url);
     }
 }
 
@@ -442,9 +390,12 @@ static void take_token(struct page *p, struct slice token)
 
     if (rc == SYNCLINE_OK)
         rc = isync_reload(f, &p->who, &why);
-    if (rc != SYNCLINE_OK)
-        log_line(&f->log, LOG_LEVEL_WARN, "isync",
-            "the token was not changed: %s", why.text);
+    if (rc == SYNCLINE_OK)
+        isync_note(f,
+            "The token is another now; what was sealed by the one before is "
+            "still read for a while.");
+    else
+        isync_note(f, "The token was not changed: %s", why.text);
 }
 
 /* A form has nothing where there is no tick; what is no form may leave it out.
@@ -579,12 +530,14 @@ void isync_pages_answer(struct isync_face *f, struct http_conn *c,
         answer_text(&p, 404, "there is no such page");
     else
         i = find(&p, r->method);
+    p.may_change = may(&p, CHANGE);
     if (i < sizeof rows / sizeof *rows && !may(&p, rows[i].may))
         answer_text(&p, 403,
             "isync.pages does not let this be done here; see doc/isync.md");
     else if (i < sizeof rows / sizeof *rows)
         rows[i].answer(&p);
     buf_put_str(&fields, FIELDS);
+    html_policy(&fields);
     if (p.location != NULL)
         buf_printf(&fields, "Location: %s\r\n", p.location);
     http_respond(c, p.status, p.type, buf_slice(&fields),
@@ -600,7 +553,9 @@ bool isync_pages_op(struct isync_face *f, const struct json *request,
     struct page p = { .face = f,
         .path = json_get_str(request, "path"),
         .args = request,
+        .may_change = true,
         .who = { .uid = UINT32_MAX, .pid = -1 } };
+    struct buf policy = { 0 };
     size_t i;
 
     if (!is_post && !slice_is(json_get_str(request, "op"), "isync_page"))
@@ -614,8 +569,12 @@ bool isync_pages_op(struct isync_face *f, const struct json *request,
         p.type != NULL ? p.type : "");
     if (p.location != NULL)
         buf_printf(out, ",\"location\":\"%s\"", p.location);
+    html_policy(&policy);
+    buf_put_str(out, ",\"policy\":");
+    json_print_string(out, buf_slice(&policy), false);
     buf_put_str(out, ",\"body\":");
     json_print_string(out, buf_slice(&p.body), false);
+    buf_free(&policy);
     buf_put_u8(out, '}');
     buf_free(&p.body);
     return true;

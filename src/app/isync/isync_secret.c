@@ -112,6 +112,14 @@ int isync_secret_read(struct isync_face *f, struct errmsg *why)
     return rc;
 }
 
+bool isync_secret_is_ours(const struct isync_face *f)
+{
+    char path[PATH_MAX];
+
+    return (f->token == NULL || f->token[0] == 0) && f->token_file == NULL &&
+        !credential_path(path, sizeof path, "syncline.isync-token");
+}
+
 int isync_secret_write(
     struct isync_face *f, struct slice token, struct errmsg *why)
 {
@@ -120,8 +128,7 @@ int isync_secret_write(
     struct buf text = { .max = ISYNC_TOKEN_MAX };
     int n, rc;
 
-    if ((f->token != NULL && f->token[0] != 0) || f->token_file != NULL ||
-        credential_path(path, sizeof path, "syncline.isync-token"))
+    if (!isync_secret_is_ours(f))
         return errmsg_set(why, SYNCLINE_EDENIED,
             "it is said by an option or a credential, and changed there");
     n = snprintf(path, sizeof path, "%s/isync.token", f->dir);

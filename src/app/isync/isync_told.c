@@ -98,7 +98,7 @@ static void put_packets(const struct isync_face *f, struct buf *b)
         (unsigned long long)n->left_out);
 }
 
-static const char *trouble_of(const struct isync_face *f)
+const char *isync_trouble(const struct isync_face *f)
 {
     if (!f->can_seal && !f->opt.tuning.is_clear)
         return "there is no token, and isync.clear is false: nothing of ours "
@@ -151,7 +151,7 @@ static void put_status(const struct isync_face *f, struct buf *b)
         (unsigned long long)at.refused_network,
         (unsigned long long)at.refused_page,
         (unsigned long long)at.refused_room);
-    put_or_null(b, "trouble", trouble_of(f));
+    put_or_null(b, "trouble", isync_trouble(f));
 }
 
 void isync_face_put_status(const struct isync_face *f, struct buf *b)

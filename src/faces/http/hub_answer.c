@@ -378,9 +378,7 @@ static void put_older_page(struct hub_conn *c, const struct json *v)
     buf_printf(&name, "%.*s%c", SLICE_FMT(type), 0);
     if (to.len > 0)
         buf_printf(&fields, "Location: %.*s\r\n", SLICE_FMT(to));
-    buf_put_str(&fields,
-        "Content-Security-Policy: default-src 'none'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'\r\n");
+    buf_put_slice(&fields, json_get_str(v, "policy"));
     hub_respond(c, (unsigned)json_get_int(v, "status", 500),
         type.len > 0 && buf_status(&name) == SYNCLINE_OK
             ? (const char *)name.ptr
