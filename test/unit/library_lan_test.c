@@ -613,7 +613,7 @@ TEST(what_is_long_is_compressed_where_both_offer_it)
         both_client(&b);
         both_connect(&b);
         check_request(&b, "SYNC_REQUEST", payload, "success");
-        seen_await(&b.server, "SYNC_REQUEST {\"text\":\"");
+        seen_await(&b.server, ",\"text\":\"ds words words");
         CHECK_OK(syncline_lan_server_clients(b.s, &text));
         CHECK_SAYING((strstr(text, "\"compressed\":true") != NULL) == both_do,
             "%s", text);
