@@ -192,13 +192,14 @@ static const char *find(const char *text, size_t len, const char *what)
 
 static void acknowledge(struct client *c, const char *text, size_t len)
 {
-    static const char name[] = "\"data_id\":\"";
+    static const char name[] = "\"data_id\":";
     const char *at = memmem(text, len, name, sizeof name - 1);
     char payload[128];
 
     if (at == NULL)
         die("something is pushed under no id");
     at += sizeof name - 1;
+    at += strspn(at, " \"");
     (void)snprintf(payload, sizeof payload,
         "{\"data_id\":\"%.36s\",\"status\":\"processed\"}", at);
     say(c, "SYNC_ACK", payload);
