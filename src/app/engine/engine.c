@@ -476,6 +476,7 @@ int engine_open(
     if (e == NULL)
         return rc;
     e->opt = *opt;
+    e->self = (struct engine_asker){ .uid = getuid(), .pid = getpid() };
     e->started_us = clock_mono_us();
     e->measured.opened_us = clock_wall_us();
     e->dir = strdup(opt->dir);

@@ -78,6 +78,7 @@ struct engine_web {
 
 struct engine {
     struct engine_options opt;
+    struct engine_asker self; /* this process: who asks for itself */
     char *dir;
     struct identity *identity;
     struct crypto_port crypto;

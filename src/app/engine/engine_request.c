@@ -196,11 +196,6 @@ static void carry_out(
         engine_step(e, &ev);
 }
 
-static struct engine_asker this_process(void)
-{
-    return (struct engine_asker){ .uid = getuid(), .pid = getpid() };
-}
-
 uint64_t engine_request(struct engine *e, const struct json *args,
     const struct engine_asker *asker, engine_reply_fn *fn, void *ctx)
 {
@@ -212,7 +207,7 @@ uint64_t engine_request(struct engine *e, const struct json *args,
     if (c == NULL)
         return 0;
     id = c->id;
-    c->asker = asker != NULL ? *asker : this_process();
+    c->asker = asker != NULL ? *asker : e->self;
     if (op.len > 0 && op.len < sizeof c->op) /* and zeros behind it */
         memcpy(c->op, op.ptr, op.len);
     if (answered_outside(e, c, args)) {

@@ -216,25 +216,27 @@ static void on_watch(void *ctx, struct slice answer, bool more)
 
 static void begin(struct lan_watch *w)
 {
-    struct buf b = { 0 };
+    struct slice from = slice_str(w->from[0] != 0 ? w->from : "start");
+    struct arena a = { 0 };
+    struct json *args = json_new(&a, JSON_OBJECT);
 
     w->again_us = 0;
-    buf_put_str(&b, "{\"op\":\"watch\",\"space\":");
-    json_print_string(&b, slice_str(w->face->space), false);
-    buf_put_str(&b, ",\"from\":");
-    json_print_string(
-        &b, slice_str(w->from[0] != 0 ? w->from : "start"), false);
-    buf_put_str(&b, ",\"gateway\":true}");
-    if (buf_status(&b) != SYNCLINE_OK ||
-        !ask(w->face, buf_slice(&b), on_watch, w, &w->request, NULL))
+    json_add(args, SLICE_LIT("op"), json_new_str(&a, SLICE_LIT("watch")));
+    json_add(
+        args, SLICE_LIT("space"), json_new_str(&a, slice_str(w->face->space)));
+    json_add(args, SLICE_LIT("gateway"), json_new_bool(&a, true));
+    if (utf8_valid(from) &&
+        json_add(args, SLICE_LIT("from"), json_new_str(&a, from)) != NULL)
+        w->request = engine_request(w->face->engine, args, NULL, on_watch, w);
+    if (w->request == 0)
         w->again_us = clock_mono_us() + AGAIN_US;
-    buf_free(&b);
+    arena_free(&a);
 }
 
 static void on_watch_begin(void *ctx, uint64_t number, const char *from)
 {
     struct lan_face *f = ctx;
-    struct lan_watch *w = calloc(1, sizeof *w);
+    struct lan_watch *w = malloc(sizeof *w); /* most of it is room */
 
     if (w == NULL) {
         log_line(&f->log, LOG_LEVEL_ERROR, "lansync",
@@ -243,6 +245,8 @@ static void on_watch_begin(void *ctx, uint64_t number, const char *from)
     }
     w->face = f;
     w->number = number;
+    w->request = w->again_us = 0;
+    w->is_over = w->is_told = false;
     memcpy(w->from, from, strlen(from) + 1);
     w->next = f->watches;
     f->watches = w;

@@ -5,6 +5,7 @@
 
 #include "faces/lansync/exchange_impl.h"
 
+#define SCRATCH_MAX ((size_t)64 << 10)
 #define TRIES_MAX 3
 #define OUTDO_US 2000 /* what has come together is told so much later */
 
@@ -74,26 +75,33 @@ void lan_exchange_free(struct lan_exchange *x)
         x->jobs = next;
     }
     omap_free(&x->authors);
+    buf_free(&x->scratch);
     free(x->node);
     free(x);
 }
 
 /* ---- what was told ---- */
 
-/* Of a state: its version and value. */
-static void hash_of(
-    struct hash128 *h, uint64_t version, const struct json *value)
+/* What is small stays for the next time. */
+static void scratch_clear(struct lan_exchange *x)
 {
-    struct buf b = { 0 };
+    if (x->scratch.cap > SCRATCH_MAX)
+        buf_free(&x->scratch);
+    buf_clear(&x->scratch);
+}
 
+/* Of a state: its version and value. */
+static void hash_of(struct lan_exchange *x, struct hash128 *h, uint64_t version,
+    const struct json *value)
+{
     *h = (struct hash128){ 0 };
     hash128_add_word(h, version);
     if (value != NULL)
-        json_print(&b, value, JSON_CANONICAL);
-    hash128_add(h, buf_slice(&b));
-    if (buf_status(&b) != SYNCLINE_OK)
+        json_print(&x->scratch, value, JSON_CANONICAL);
+    hash128_add(h, buf_slice(&x->scratch));
+    if (buf_status(&x->scratch) != SYNCLINE_OK)
         *h = (struct hash128){ 0 };
-    buf_free(&b);
+    scratch_clear(x);
 }
 
 /* Forgetting means an echo too many, and no more. */
@@ -110,7 +118,7 @@ void side_told(
 {
     struct lan_told t = { .time_us = item->time_us, .is_said = true };
 
-    hash_of(&t.state, item->version, value);
+    hash_of(s->x, &t.state, item->version, value);
     remember(&s->told, item->id, SLICE(&t, sizeof t));
     remember(&s->x->authors, item->id, item->node);
 }
@@ -138,7 +146,7 @@ bool side_was_told(const struct lan_side *s, const struct json *event)
 
     if (!get_told(&t, s, json_get_str(event, "key")))
         return false;
-    hash_of(&h, (uint64_t)json_get_int(event, "version", 0),
+    hash_of(s->x, &h, (uint64_t)json_get_int(event, "version", 0),
         json_get(event, "value"));
     return t.is_said && is_state(&t, &h);
 }
@@ -151,14 +159,15 @@ static void outdo(
     struct lan_told t = { .time_us = 0 }, now = { .is_said = false };
     const bool is_known = get_told(&t, s, item->id);
 
-    hash_of(&now.state, item->version, json_get(event, "value"));
+    if (!is_known && merged == 0)
+        return;
+    hash_of(s->x, &now.state, item->version, json_get(event, "value"));
     item->time_us += merged;
     if (is_known && t.time_us >= item->time_us &&
         t.time_us - item->time_us < OUTDO_US)
         item->time_us = t.time_us + !is_state(&t, &now.state);
     now.time_us = item->time_us;
-    if (is_known || merged > 0)
-        remember(&s->told, item->id, SLICE(&now, sizeof now));
+    remember(&s->told, item->id, SLICE(&now, sizeof now));
 }
 
 /* ---- batches ---- */
@@ -188,15 +197,14 @@ static void tell_lacks(struct lan_side *s, struct slice key, size_t bytes)
         s->x->port.lacks(s->x->port.ctx, s->node, key, bytes);
 }
 
-static int measure(size_t *out, const struct json *v)
+static int measure(struct lan_exchange *x, size_t *out, const struct json *v)
 {
-    struct buf b = { 0 };
     int rc;
 
-    json_print(&b, v, JSON_PLAIN);
-    *out = b.len;
-    rc = buf_status(&b);
-    buf_free(&b);
+    json_print(&x->scratch, v, JSON_PLAIN);
+    *out = x->scratch.len;
+    rc = buf_status(&x->scratch);
+    scratch_clear(x);
     return rc;
 }
 
@@ -233,7 +241,7 @@ static int add_item(
     struct arena a = { 0 };
     const struct json *made = lan_item_make(item, &a);
     size_t bytes = 0;
-    int rc = made != NULL ? measure(&bytes, made) : SYNCLINE_ENOMEM;
+    int rc = made != NULL ? measure(s->x, &bytes, made) : SYNCLINE_ENOMEM;
 
     if (rc == SYNCLINE_OK && bytes > item_bytes(s)) {
         s->x->counts.too_long++;
@@ -261,6 +269,14 @@ int batch_add(struct lan_side *s, struct lan_batch *b, const struct json *event,
     }
     arena_free(&a);
     return rc;
+}
+
+void batch_init(struct lan_batch *b)
+{
+    b->arena = (struct arena){ 0 };
+    b->items = NULL;
+    b->bytes = 0;
+    b->cursor[0] = 0;
 }
 
 void batch_clear(struct lan_batch *b)

@@ -76,6 +76,7 @@ struct lan_exchange {
     uint32_t jobs_n, queries_n;
     uint64_t next_token, next_query;
     struct omap authors; /* key: the node that has written it there */
+    struct buf scratch;  /* of what is printed to be measured or hashed */
     struct lan_exchange_counts counts;
 };
 
@@ -97,6 +98,7 @@ bool side_was_told(const struct lan_side *s, const struct json *event);
 NODISCARD int batch_add(struct lan_side *s, struct lan_batch *b,
     const struct json *event, uint64_t since_us);
 bool batch_is_full(const struct lan_side *s, const struct lan_batch *b);
+void batch_init(struct lan_batch *b);
 void batch_clear(struct lan_batch *b);
 void batch_note(struct lan_batch *b, const struct json *event);
 

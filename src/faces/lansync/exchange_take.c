@@ -264,7 +264,7 @@ int query_begin(
     (void)now_us;
     if (s->x->queries_n >= QUERIES_MAX)
         return SYNCLINE_EBUSY;
-    q = calloc(1, sizeof *q);
+    q = malloc(sizeof *q); /* most of it is room for texts */
     if (q == NULL)
         return SYNCLINE_ENOMEM;
     q->x = s->x;
@@ -272,13 +272,15 @@ int query_begin(
     q->side = s->number;
     q->limit =
         limit > 0 && limit < LAN_BATCH_MAX ? (uint64_t)limit : LAN_BATCH_MAX;
+    q->since_us = 0;
+    batch_init(&q->batch);
     keep_text(
         q->request_id, sizeof q->request_id, lan_payload_text(m, "request_id"));
     keep_text(q->sync_id, sizeof q->sync_id, lan_payload_text(m, "sync_id"));
     if (moment_read(&q->since_us, since) == SYNCLINE_OK)
         since = SLICE_NONE;
     keep_text(from, sizeof from, since);
-    memcpy(q->batch.cursor, from, sizeof q->batch.cursor);
+    memcpy(q->batch.cursor, from, strlen(from) + 1);
     q->next = s->x->queries;
     s->x->queries = q;
     s->x->queries_n++;
@@ -290,27 +292,26 @@ int query_begin(
 static void query_answer(
     struct lan_query *q, struct lan_side *s, bool more, uint64_t now_us)
 {
-    struct arena a = { 0 };
-    struct json *payload = json_new(&a, JSON_OBJECT);
-    struct json *items = json_new(&a, JSON_ARRAY);
-    struct json *data = json_new(&a, JSON_OBJECT);
+    struct arena *a = &q->batch.arena; /* it ends with this answer */
+    struct json *payload = json_new(a, JSON_OBJECT);
+    struct json *items = json_new(a, JSON_ARRAY);
+    struct json *data = json_new(a, JSON_OBJECT);
     const struct lan_draft draft = { .type = LAN_SYNC_RESPONSE,
         .payload = payload };
 
     if (items != NULL && q->batch.items != NULL)
         *items = *q->batch.items;
     s->x->counts.answered += items != NULL ? items->n : 0;
-    add_text(payload, "status", "success", &a);
+    add_text(payload, "status", "success", a);
     json_add(data, SLICE_LIT("items"),
-        json_new_int(&a, items != NULL ? items->n : 0));
+        json_new_int(a, items != NULL ? items->n : 0));
     json_add(payload, SLICE_LIT("data"), data);
     json_add(payload, SLICE_LIT("items"), items);
-    add_text(payload, "next", q->batch.cursor, &a);
-    json_add(payload, SLICE_LIT("more"), json_new_bool(&a, more));
-    add_text(payload, "request_id", q->request_id, &a);
-    add_text(payload, "sync_id", q->sync_id, &a);
+    add_text(payload, "next", q->batch.cursor, a);
+    json_add(payload, SLICE_LIT("more"), json_new_bool(a, more));
+    add_text(payload, "request_id", q->request_id, a);
+    add_text(payload, "sync_id", q->sync_id, a);
     say(s, &draft, now_us);
-    arena_free(&a);
 }
 
 void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
