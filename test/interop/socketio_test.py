@@ -8,7 +8,6 @@ usage: socketio_test.py SOCKETIO_TOOL [PATTERN]
 SOCKETIO_TOOL is built from socketio_tool.c. TAP."""
 
 import contextlib
-import http.client
 import json
 import os
 import queue
@@ -461,135 +460,6 @@ def a_hundred_calls():
             other.next("closed")
 
 
-# ---- refusals ----
-
-UNSUPPORTED = "The client is using an unsupported version of the Socket.IO " \
-    "or Engine.IO protocols"
-POLL = "/socket.io/?EIO=4&transport=polling"
-ORDER = {"Connection": "Upgrade", "Upgrade": "websocket",
-         "Sec-WebSocket-Version": "13",
-         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
-
-
-def ask(port, path, method="GET", body=None, **fields):
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    try:
-        c.request(method, path, body=body,
-                  headers={k.replace("_", "-"): v for k, v in fields.items()})
-        r = c.getresponse()
-        return r.status, r.read().decode()
-    finally:
-        c.close()
-
-
-def opened(port):
-    status, body = ask(port, POLL)
-    equal((status, body[:1]), (200, "0"), "open")
-    return json.loads(body[1:])
-
-
-def what_is_wrong_is_refused_as_by_the_originals():
-    with Tool() as tool:
-        port = tool.listen_at()
-
-        def no(path, text, **more):
-            status, body = ask(port, path, **more)
-            equal((status, json.loads(body)), (400, text), path)
-
-        no("/socket.io/?EIO=3&transport=polling", UNSUPPORTED)
-        no("/socket.io/?transport=polling", UNSUPPORTED)
-        no("/socket.io/?EIO=4&transport=pigeon", "Invalid transport")
-        no(POLL + "&sid=AAAAAAAAAAAAAAAAAAAA", "Invalid session")
-        no(POLL, "Invalid session", method="POST", body="40")
-        no("/socket.io/?EIO=4&transport=websocket",
-           "Invalid websocket upgrade")
-        no(POLL, "Not an accepted origin.", Origin="http://evil.example")
-        no(POLL, "Not an accepted origin.", Sec_Fetch_Site="cross-site")
-        no(POLL, "Not an accepted host.", Host="evil.example")
-        equal(ask(port, POLL, method="PUT"), (405, "Method Not Found"), "PUT")
-        equal(ask(port, "/")[0], 404, "another path")
-        equal(tool.counts()["sessions"], 0, "sessions")
-
-
-def a_session_opens_as_those_of_the_originals():
-    with Tool() as tool:
-        port = tool.listen_at()
-        said = opened(port)
-        sid = said.pop("sid")
-        equal(len(sid), 20, "sid")
-        equal(said, {"upgrades": ["websocket"], "pingTimeout": 20000,
-                     "pingInterval": 25000, "maxPayload": LIMIT}, "open")
-        at = POLL + "&sid=" + sid
-        equal(ask(port, at, method="POST", body="9what"), (200, "OK"),
-              "an unknown digit")
-        equal(ask(port, at, method="POST", body="40/x,"), (200, "OK"), "40")
-        equal(ask(port, at), (200, '44/x,"Unable to connect"'), "namespace")
-        equal(ask(port, at, method="POST", body="40\x1e4" + '27["echo",1]'),
-              (200, "OK"), "two")
-        body = ask(port, at)[1].split("\x1e")
-        equal(body[0][:9], '40{"sid":', "let in")
-        equal(body[1:], ['42["echo",1]', "437[]"], "echo and ack")
-        equal(ask(port, at, method="POST", body="1"), (200, "OK"), "close")
-        tool.next("closed")
-        equal(ask(port, at)[0], 400, "it is gone")
-
-
-def what_is_too_much_is_refused():
-    """And the session is over: what was sent is not told to nobody."""
-    bodies = [(b"6\x1e" * 300, 413), (b"\xff\xfe", 400)]
-    with Tool() as tool:
-        port = tool.listen_at()
-        for body, status in bodies:
-            at = POLL + "&sid=" + opened(port)["sid"]
-            equal(ask(port, at, method="POST", body=body)[0], status, "body")
-            equal(ask(port, at)[0], 400, "the session is over")
-        try:
-            equal(ask(port, at, method="POST", body=b"4" * (LIMIT + 1))[0],
-                  413, "a byte too much")
-        except OSError:
-            pass  # it was not taken in
-        for packet in ('4' + '51000000-["e"]', '4' + '2["x"', '4x',
-                       '42' + "{}"):
-            at = POLL + "&sid=" + opened(port)["sid"]
-            ask(port, at, method="POST", body="40")
-            tool.next("connected")
-            equal(ask(port, at, method="POST", body=packet)[0], 200, "packet")
-            tool.next("closed")
-        at = POLL + "&sid=" + opened(port)["sid"]
-        ask(port, at, method="POST", body="40")
-        deep = "42[\"echo\"," + "[" * 100000 + "]" * 100000 + "]"
-        ask(port, at, method="POST", body=deep)
-        ask(port, at, method="POST", body='42["echo","after"]')
-        check('42["echo","after"]' in ask(port, at)[1],
-              "what is too deep is passed over")
-
-
-def sessions_that_nobody_keeps_make_room():
-    with Tool() as tool:
-        port = tool.listen_at()
-        with PythonClient(port, "websocket") as client:
-            for _ in range(300):
-                opened(port)
-            check(tool.counts()["sessions"] <= 64, "sessions are bounded")
-            client.emit("echo", "still")
-            equal(client.event("echo"), ["still"], "who is kept")
-
-
-def a_second_poll_relieves_the_first():
-    with Tool() as tool:
-        port = tool.listen_at()
-        at = POLL + "&sid=" + opened(port)["sid"]
-        first = http.client.HTTPConnection("127.0.0.1", port,
-                                           timeout=PATIENCE)
-        first.request("GET", at)
-        second = http.client.HTTPConnection("127.0.0.1", port,
-                                            timeout=PATIENCE)
-        second.request("GET", at)
-        equal(first.getresponse().read(), b"6", "the first")
-        ask(port, at, method="POST", body="40")
-        equal(second.getresponse().read()[:2], b"40", "the second")
-
-
 if __name__ == "__main__":
     tests = [
         a_client_in_python_polls,
@@ -611,11 +481,6 @@ if __name__ == "__main__":
         a_server_that_goes_and_comes_is_found_again,
         whom_we_call_by_https_is_verified,
         a_hundred_calls,
-        what_is_wrong_is_refused_as_by_the_originals,
-        a_session_opens_as_those_of_the_originals,
-        what_is_too_much_is_refused,
-        sessions_that_nobody_keeps_make_room,
-        a_second_poll_relieves_the_first,
     ]
     status = run(tests, sys.argv[2:])
     if Kept.flask is not None:

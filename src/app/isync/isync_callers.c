@@ -154,6 +154,7 @@ static void on_respond(void *ctx, uint64_t conn, unsigned status,
 
 static void on_upgrade(void *ctx, uint64_t conn)
 {
+    const struct http_socket as = { .large_code = 1000 }; /* as theirs */
     struct isync_caller *c = by_number(ctx, conn);
     struct hub_conn *guest = isync_guest_of(ctx, conn);
 
@@ -162,7 +163,7 @@ static void on_upgrade(void *ctx, uint64_t conn)
     if (c == NULL)
         return;
     c->is_ws = true;
-    http_upgrade(c->http, NULL);
+    http_upgrade(c->http, &as);
     sent(c);
 }
 

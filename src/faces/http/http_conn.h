@@ -147,6 +147,7 @@ struct http_socket {
     const char *protocol; /* chosen of those in Sec-WebSocket-Protocol; NULL:
                              none was */
     size_t message_max;   /* 0: that of the limits */
+    uint16_t large_code;  /* closes it for a larger one; 0: 1009 */
     struct ws_deflate deflate;
 };
 

@@ -117,6 +117,8 @@ void http_upgrade(struct http_conn *c, const struct http_socket *as)
     if (rc == SYNCLINE_OK)
         rc = ws_new(&c->ws, &events,
             as->message_max > 0 ? as->message_max : c->limits.message_max);
+    if (rc == SYNCLINE_OK && as->large_code != 0)
+        ws_close_large(c->ws, as->large_code);
     if (rc == SYNCLINE_OK && as->deflate.name != WS_OFFER_NONE)
         ws_compress(c->ws, &as->deflate);
     http_conn_enter(c, PHASE_WEBSOCKET);

@@ -73,7 +73,9 @@ void hub_socketio_gone(struct hub_conn *c)
 
 void hub_conn_upgrade(struct hub_conn *c, size_t message_max)
 {
-    const struct http_socket as = { .message_max = message_max };
+    /* As those that they know end it. */
+    const struct http_socket as = { .message_max = message_max,
+        .large_code = 1000 };
 
     c->socket = c->is_socketio = true;
     http_upgrade(c->http, &as);

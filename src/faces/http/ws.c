@@ -14,6 +14,7 @@ struct ws {
     wslay_event_context_ptr wslay;
     struct slice in; /* during ws_feed */
     size_t message_max;
+    uint16_t large_code; /* says that a message is larger */
     struct buf message;
     unsigned frames; /* of the message */
     bool is_control; /* the frame that comes */
@@ -74,7 +75,7 @@ static ssize_t on_write(wslay_event_context_ptr wslay, const uint8_t *p,
 }
 
 /* Says why, and hears no more. */
-static void refuse(struct ws *w, enum wslay_status_code code)
+static void refuse(struct ws *w, unsigned code)
 {
     int rc = wslay_event_queue_close(w->wslay, (uint16_t)code, NULL, 0);
 
@@ -99,7 +100,7 @@ static void on_frame(wslay_event_context_ptr wslay,
     if (++w->frames > WS_FRAGMENTS_MAX && !PLANTED(R35_FRAMES))
         refuse(w, WSLAY_CODE_POLICY_VIOLATION);
     else if (arg->payload_length > w->message_max - w->message.len)
-        refuse(w, WSLAY_CODE_MESSAGE_TOO_BIG);
+        refuse(w, w->large_code);
 }
 
 static void on_piece(wslay_event_context_ptr wslay,
@@ -128,7 +129,7 @@ static bool inflate_message(struct ws *w)
     if (rc == SYNCLINE_OK && w->is_text && !utf8_valid(buf_slice(&plain)))
         rc = SYNCLINE_EMALFORMED;
     if (rc == SYNCLINE_ELIMIT)
-        refuse(w, WSLAY_CODE_MESSAGE_TOO_BIG);
+        refuse(w, w->large_code);
     else if (rc == SYNCLINE_EMALFORMED)
         refuse(w, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
     else if (rc != SYNCLINE_OK && w->failed == SYNCLINE_OK)
@@ -184,6 +185,7 @@ int ws_new(struct ws **out, const struct ws_events *events, size_t message_max)
         return SYNCLINE_ENOMEM;
     w->events = *events;
     w->message_max = message_max;
+    w->large_code = WSLAY_CODE_MESSAGE_TOO_BIG;
     rc = events->mask != NULL
         ? wslay_event_context_client_init(&w->wslay, &callbacks, w)
         : wslay_event_context_server_init(&w->wslay, &callbacks, w);
@@ -193,7 +195,8 @@ int ws_new(struct ws **out, const struct ws_events *events, size_t message_max)
     }
     /* It would take the memory for a frame when its length is told. */
     wslay_event_config_set_no_buffering(w->wslay, 1);
-    wslay_event_config_set_max_recv_msg_length(w->wslay, message_max);
+    /* on_frame does it, and says what it likes. */
+    wslay_event_config_set_max_recv_msg_length(w->wslay, UINT64_MAX);
     *out = w;
     return SYNCLINE_OK;
 }
@@ -202,6 +205,11 @@ void ws_compress(struct ws *w, const struct ws_deflate *as)
 {
     w->window_bits = as->window_bits;
     wslay_event_config_set_allowed_rsv_bits(w->wslay, WSLAY_RSV1_BIT);
+}
+
+void ws_close_large(struct ws *w, uint16_t code)
+{
+    w->large_code = code;
 }
 
 void ws_free(struct ws *w)

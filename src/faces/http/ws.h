@@ -30,6 +30,8 @@ NODISCARD int ws_new(
     struct ws **out, const struct ws_events *events, size_t message_max);
 /* It was agreed on, before anything came or was sent. */
 void ws_compress(struct ws *w, const struct ws_deflate *as);
+/* By which code it is closed for a message that is too large [1009]. */
+void ws_close_large(struct ws *w, uint16_t code);
 void ws_free(struct ws *w); /* NULL is fine */
 /* Bytes of a message that has begun. */
 size_t ws_held(const struct ws *w);
