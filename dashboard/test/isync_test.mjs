@@ -1,9 +1,10 @@
 // The older pages of iSync, as a browser shows them at the face's own port: what
 // their forms do, what they say of it, and how they look.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { examine, narrow } from "./examine.mjs";
+import { go, quiet } from "./steps.mjs";
 import { check, equal, run, shot, waitFor } from "./world.mjs";
 
 const PAGES = ["/", "/peers", "/config", "/config/edit/max_peers", "/isync",
@@ -113,6 +114,48 @@ async function who_may_only_look_is_told_so(w) {
     equal(answer.status, 403, "by hand");
 }
 
+// On the dashboard, too: who it is, where, whether it is there and since when.
+async function the_dashboard_shows_who_is_connected(w) {
+    const a = await gateway(w, "a", "--isync.token", "t");
+    const secret = join(w.folder, "secret");
+    writeFileSync(secret, "a secret of the nodes\n", { mode: 0o600 });
+    const b = await gateway(w, "b", "--isync.token", "t", "--isync.peers",
+        `${a.isync},http://127.0.0.1:9`, "--configsync.server", "false",
+        "--configsync.peers", "ws://127.0.0.1:9/sync", "--lansync.enabled",
+        "true", "--lansync.secret_file", secret, "--lansync.port", "0",
+        "--lansync.discovery", "false", "--lansync.peers", "127.0.0.1:9");
+    const nodes = async page => {
+        await go(page, "Devices");
+        return page.getByRole("list", { name: "Older systems" })
+            .getByRole("listitem");
+    };
+    const there = await w.open(b), here = await w.open(a);
+    const called = (await nodes(there)).filter({ hasText: a.isync });
+    await called.getByText("connected", { exact: true }).waitFor();
+    await called.getByText("iSync", { exact: true }).waitFor();
+    await called.getByText("last heard").waitFor();
+    const gone = (await nodes(there)).filter({ hasText: "http://127.0.0.1:9" });
+    await gone.getByText("not connected").waitFor();
+    await gone.getByText("connection refused").waitFor();
+    for (const kind of ["LAN sync", "config sync"])
+        await (await nodes(there)).filter({ hasText: kind })
+            .getByText("not connected").waitFor();
+    await shot(there, "devices-older");
+    const caller = await nodes(here);
+    await caller.getByText((await b.json("isync")).node_id).waitFor();
+    await examine(there, "devices with older systems");
+    await there.setViewportSize({ width: 320, height: 800 });
+    await narrow(there, "devices with older systems");
+    await there.goto("about:blank");
+    await b.stop();
+    await here.getByText("No node of an older system").waitFor();
+    await quiet(here, there);
+    const plain = await w.open(await w.node("c"));
+    await go(plain, "Devices");
+    await plain.getByText("No other device yet").waitFor();
+    equal(await plain.getByText("Older systems").count(), 0, "none is served");
+}
+
 // Wide and narrow, in light and dark; the style is what the policy lets in.
 async function they_fit_and_all_can_use_them(w) {
     const a = await gateway(w, "a", "--isync.pages", "local", "--isync.peers",
@@ -137,4 +180,4 @@ async function they_fit_and_all_can_use_them(w) {
 }
 
 await run([forms_do_what_they_say, who_may_only_look_is_told_so,
-    they_fit_and_all_can_use_them]);
+    the_dashboard_shows_who_is_connected, they_fit_and_all_can_use_them]);

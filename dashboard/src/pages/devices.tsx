@@ -12,6 +12,7 @@ import { Time } from "../time";
 import { Badge, Button, Confirm, Dialog, Empty, Loading, Page, Panel, Problem,
     Who, say, short, useAction, useEvery, useLoad } from "../ui";
 import { AddDevice } from "./add_device";
+import { Guests } from "./guests";
 import { JoinMesh } from "./join_mesh";
 import { Terms, noTerms } from "./terms";
 
@@ -168,6 +169,7 @@ export function Devices() {
                     {t.devices.showRemoved}
                 </label>
             </p>
+            <Guests />
             {open?.is === "add" ? (
                 <AddDevice onClose={shut} onDone={reload} />
             ) : open?.is === "join" ? <JoinMesh onClose={shut} />

@@ -313,6 +313,13 @@ export const en = {
         waitsThere: "Waiting for the person there",
         leave: "Leave the mesh that is shared with others now",
     },
+    guests: {
+        title: "Older systems",
+        none: "No node of an older system is connected.",
+        heard: "last heard",
+        unread: "What it says cannot be read: another token",
+        callers: (n: number) => `${n} connected from elsewhere`,
+    },
     files: {
         lead: "Configuration files of this machine that are kept the same as "
             + "items.",

@@ -319,6 +319,13 @@ export const es: Strings = {
         waitsThere: "Esperando a la persona de allí",
         leave: "Dejar la malla que ahora se comparte con otros",
     },
+    guests: {
+        title: "Sistemas anteriores",
+        none: "No hay ningún nodo de un sistema anterior conectado.",
+        heard: "última señal",
+        unread: "No se puede leer lo que dice: otro token",
+        callers: n => `${n} conectados desde fuera`,
+    },
     files: {
         lead: "Archivos de configuración de esta máquina que se mantienen "
             + "iguales a elementos.",

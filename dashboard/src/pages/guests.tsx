@@ -1,0 +1,139 @@
+// Nodes of older systems that this node speaks with: no members of the mesh,
+// but what is written there comes here, too.
+import { get } from "../api";
+import { Icon } from "../icons";
+import { t } from "../strings";
+import { Text } from "../text";
+import { Time } from "../time";
+import { Badge, Panel, useEvery, useLoad } from "../ui";
+
+interface Told {
+    isync?: {
+        token: boolean;
+        peers: { url: string; state: string; node_id: string;
+            trouble: string | null }[];
+        links: { node_id: string; url?: string; address?: string;
+            heard: number; unread: boolean }[];
+    };
+    lansync?: {
+        connections: { node_id: string | null; node_name: string | null;
+            address: string }[];
+        devices: { node_id: string; node_name: string; address: string;
+            online: boolean; heard_s: number }[];
+        peers: { host: string; port: number; connected: boolean;
+            trouble: string | null }[];
+    };
+    configsync?: {
+        callers: number;
+        peers: { url: string; connected: boolean; trouble: string | null }[];
+    };
+}
+
+interface Guest {
+    kind: "iSync" | "LAN sync" | "config sync";
+    name: string;
+    address: string | null; // null: the name is one
+    online: boolean;
+    heard: number; // microseconds since 1970; 0: not known
+    trouble: string | null;
+}
+
+function ofIsync(told: NonNullable<Told["isync"]>): Guest[] {
+    const link = (url: string) => told.links.find(l => l.url === url);
+    return [
+        ...told.peers.map(p => ({
+            kind: "iSync" as const, name: p.node_id || p.url,
+            address: p.node_id ? p.url : null, online: p.state === "connected",
+            heard: link(p.url)?.heard ?? 0, trouble: p.trouble,
+        })),
+        ...told.links.filter(l => l.address).map(l => ({
+            kind: "iSync" as const, name: l.node_id || l.address!,
+            address: l.node_id ? l.address! : null, online: true,
+            heard: l.heard,
+            trouble: l.unread && told.token ? t.guests.unread : null,
+        })),
+    ];
+}
+
+function ofLan(told: NonNullable<Told["lansync"]>): Guest[] {
+    const kind = "LAN sync" as const;
+    const here = new Set(told.connections.map(c => c.node_id));
+    const now = Date.now() * 1000;
+    return [
+        ...told.connections.map(c => ({
+            kind, name: c.node_name || c.node_id || c.address,
+            address: c.address, online: true, heard: 0, trouble: null,
+        })),
+        ...told.devices.filter(d => !here.has(d.node_id)).map(d => ({
+            kind, name: d.node_name || d.node_id, address: d.address,
+            online: d.online, heard: now - d.heard_s * 1e6, trouble: null,
+        })),
+        ...told.peers.filter(p => !p.connected && p.trouble).map(p => ({
+            kind, name: `${p.host}:${p.port}`, address: null, online: false,
+            heard: 0, trouble: p.trouble,
+        })),
+    ];
+}
+
+function ofConfig(told: NonNullable<Told["configsync"]>): Guest[] {
+    const kind = "config sync" as const;
+    return [
+        ...told.peers.map(p => ({
+            kind, name: p.url, address: null, online: p.connected, heard: 0,
+            trouble: p.trouble,
+        })),
+        ...told.callers > 0 ? [{
+            kind, name: t.guests.callers(told.callers), address: null,
+            online: true, heard: 0, trouble: null,
+        }] : [],
+    ];
+}
+
+function Row({ guest: g }: { guest: Guest }) {
+    return (
+        <li>
+            <span class={"device-mark" + (g.online ? " on" : "")}>
+                <Icon name="devices" />
+            </span>
+            <div class="device-text">
+                <div class="device-name">
+                    <span><Text of={g.name} /></span>
+                    {g.online ? <Badge tone="ok">{t.devices.connected}</Badge>
+                        : <Badge>{t.devices.away}</Badge>}
+                </div>
+                <p class="muted small-text">
+                    {g.address ? <code><Text of={g.address} /></code> : null}
+                    {g.address && g.heard ? " · " : null}
+                    {g.heard ? <>{t.guests.heard} <Time us={g.heard} /></>
+                        : null}
+                </p>
+                {g.trouble ? <p class="small-text"><Text of={g.trouble} /></p>
+                    : null}
+            </div>
+            <div class="device-rights"><Badge>{g.kind}</Badge></div>
+        </li>
+    );
+}
+
+export function Guests() {
+    const { value, reload } = useLoad(signal =>
+        get<Told>("/v1/status", {}, signal), []);
+    useEvery(3000, reload);
+    if (!value || !(value.isync || value.lansync || value.configsync))
+        return null;
+    const all = [
+        ...value.isync ? ofIsync(value.isync) : [],
+        ...value.lansync ? ofLan(value.lansync) : [],
+        ...value.configsync ? ofConfig(value.configsync) : [],
+    ];
+    return (
+        <Panel title={t.guests.title} flush={all.length > 0}>
+            {all.length > 0 ? (
+                <ul class="device-list" aria-label={t.guests.title}>
+                    {all.map(g => <Row guest={g}
+                        key={g.kind + g.name + g.address} />)}
+                </ul>
+            ) : <p class="muted">{t.guests.none}</p>}
+        </Panel>
+    );
+}
