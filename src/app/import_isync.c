@@ -61,8 +61,8 @@ static bool tell_setting(
         return true;
     if (settings[i].is_secret)
         (void)fprintf(stderr,
-            "%s is not stored where all members have it: write it into "
-            "DIR/isync.token, mode 0600\n",
+            "%s is not stored where all members have it: give it to `syncline "
+            "isync key --take`\n",
             settings[i].key);
     else
         (void)fprintf(stderr, "%s is an option here: %s: \"%.*s\"\n",
@@ -167,6 +167,8 @@ int import_isync(struct import *im, const char *path, bool dry)
 
     if (rc != CLI_DONE)
         return rc;
+    if (text.len == 0)
+        return cli_fail(im->c, "%s: it is empty", path);
     if (json_parse(&tables, text, JSON_STRICT, &im->c->arena, &why) !=
         SYNCLINE_OK)
         return cli_fail(im->c, "%s: %s", path, why.text);

@@ -364,6 +364,28 @@ def a_file_of_isync_is_imported():
             "registers"] >= 1)
 
 
+def a_file_that_is_none_is_told_of():
+    """Half written, empty, of somebody else; of a good one a part is stored."""
+    with Scene() as s:
+        node, path = s.nodes["a"], s.world.path("iControl.iax")
+        whole = json.dumps({"config": _table(_row(key="a_id", value="1"))},
+                           indent=2)
+        for text, says in (("", "it is empty"), (whole[:40], "line "),
+                           ("<html>", "a value was expected"),
+                           ("[]", "no tables")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            result = node.cli("import", "--isync", path)
+            equal(result.code, 1, text)
+            holds(result.err, path, says, "0 records are stored")
+            check("lines up to" not in result.err, result.err)
+        equal(node.do("ls", "config"), "", "nothing is stored")
+        _write(path, {"config": dict([_row(key="a_id", value="1")] +
+                                     [("k" * 2000, {"v": 1})])})
+        holds(node.cli("import", "--isync", path).err, "record 2",
+              "1 records are stored")
+
+
 def a_file_of_icontrol_is_imported():
     with Scene() as s:
         node, path = s.nodes["a"], s.world.path("iControl.iax")

@@ -147,7 +147,12 @@ static int report(struct import *im, const struct source *s, int rc)
             (const char *)im->refused.ptr);
         rc = CLI_FAILED;
     }
-    if (rc != CLI_DONE)
+    if (rc != CLI_DONE && im->c->flag[ISYNC] != NULL)
+        (void)fprintf(stderr,
+            "%" PRIu64 " records are stored; once it is mended, import again: "
+            "doing it twice does no harm\n",
+            im->stored);
+    else if (rc != CLI_DONE)
         (void)fprintf(stderr,
             "%" PRIu64 " records of the lines up to %" PRIu64 " are stored; "
             "once it is mended, import again: doing it twice does no harm\n",
