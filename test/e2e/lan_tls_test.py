@@ -120,7 +120,7 @@ def we_are_told_that_a_server_speaks_the_other():
                 s.trouble("speaks TLS (lansync.tls)")
             port = plain.do("serve")
             with Secure("--lansync.peers", "127.0.0.1:%d" % port,
-                        "--lansync.timeout", "1s") as s:
+                        "--lansync.connect_timeout", "1s") as s:
                 s.trouble("it has not answered in time")
         finally:
             secure.close()
@@ -135,7 +135,7 @@ def both_are_served_and_called():
                  plain.do("serve"))
         with Secure("--lansync.peers",
                     ",".join("127.0.0.1:%d" % port for port in ports),
-                    "--lansync.timeout", "1s", tls="both") as s:
+                    "--lansync.connect_timeout", "2s", tls="both") as s:
             s.older += [secure, plain]
             for old in (secure, plain):
                 wait_for("it is connected", lambda o=old: o.do("links") == 1)
