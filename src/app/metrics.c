@@ -331,6 +331,52 @@ static void put_errors(struct metrics_text *t, const struct metrics_view *v)
         v->engine.errors_open);
 }
 
+/* ---- faces of older systems ---- */
+
+static uint64_t number_of(const struct json *v, const char *name)
+{
+    const int64_t n = json_get_int(v, name, 0);
+
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static void put_isync_packets(struct metrics_text *t, const struct json *n)
+{
+    static const char *const names[] = { "sent", "received", "merged",
+        "relayed", "unread", "dropped" };
+
+    metric_family(t, METRIC_COUNTER, "syncline_isync_packets", NULL,
+        "Messages of iSync; unread: sealed by no token of ours.");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        metric_of(t, "what", names[i], number_of(n, names[i]));
+}
+
+static void put_isync(struct metrics_text *t, const struct json *isync)
+{
+    if (isync == NULL)
+        return;
+    metric_gauge(t, "syncline_isync_connected", "iSync nodes that are.",
+        number_of(isync, "connected"));
+    metric_gauge(t, "syncline_isync_registers", "Values that are shared there.",
+        number_of(isync, "registers"));
+    metric_gauge(t, "syncline_isync_refused",
+        "Values that the space or the nodes cannot hold.",
+        number_of(isync, "refused"));
+    metric_gauge(t, "syncline_isync_native_only",
+        "Paths made anew here after they were deleted there for ever.",
+        number_of(isync, "native_only_n"));
+    metric_gauge(t, "syncline_isync_unread_nodes",
+        "Nodes of which messages are kept that cannot be read here.",
+        number_of(isync, "unread_of_n"));
+    metric_family(t, METRIC_GAUGE, "syncline_isync_last_sync_timestamp_seconds",
+        "seconds",
+        "When a node said last what could be read, since the Unix "
+        "epoch.");
+    metric_begin(t);
+    metric_end_us(t, json_get_int(isync, "last_sync", 0));
+    put_isync_packets(t, json_get(isync, "packets"));
+}
+
 void metrics_print(
     struct buf *out, enum metrics_format format, const struct metrics_view *v)
 {
@@ -346,6 +392,7 @@ void metrics_print(
     put_clock(&t, json_get(v->status, "clock"));
     put_spaces(&t, v->status);
     put_peers(&t, v->status);
+    put_isync(&t, json_get(v->faces, "isync"));
     put_events(&t, v->counts);
     if (format == METRICS_OPENMETRICS)
         buf_put_str(out, "# EOF\n");

@@ -41,6 +41,7 @@ struct metrics_view {
     const struct histogram *arrivals, *sync, *checkpoint;
     struct metrics_engine engine;
     bool audit_trouble;
+    const struct json *faces; /* what faces of older systems tell; or NULL */
 };
 
 void metrics_print(

@@ -44,6 +44,31 @@ def who_has_another_token_is_told_of():
         check(node.call("isync")["links"][0]["heard"] > 0, "when it was heard")
 
 
+def figures_are_told_to_prometheus():
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("old")
+        old.do("dial", url=s.url())
+        old.put(a=1)
+        shows(node, a=1)
+
+        def told():
+            lines = node.do("metrics").splitlines()
+            return dict(line.rsplit(" ", 1) for line in lines
+                        if line.startswith("syncline_isync"))
+
+        found = told()
+        equal((found["syncline_isync_connected"],
+               found["syncline_isync_registers"]), ("1", "1"), "how many")
+        check(float(found["syncline_isync_last_sync_timestamp_seconds"]) > 1e9, "when")
+        check(int(found['syncline_isync_packets_total{what="merged"}']) > 0,
+              "packets")
+        equal(found["syncline_isync_unread_nodes"], "0", "all can be read")
+        holds(node.do("metrics", "--openmetrics"),
+              "# TYPE syncline_isync_packets counter", "# EOF")
+        equal(s.world.node("b").start().do("metrics").count("isync"), 0,
+              "where none are spoken with")
+
+
 def a_token_comes_before_the_daemon():
     with Scene() as s:
         folder = s.world.path("new")

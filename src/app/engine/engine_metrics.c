@@ -52,8 +52,27 @@ static struct metrics_engine look(const struct engine *e)
         .stuck = e->stuck };
 }
 
+/* NULL: there are none. */
+static const struct json *faces_of(const struct engine *e, struct arena *a)
+{
+    struct buf b = { 0 };
+    struct json *v = NULL;
+
+    buf_put_u8(&b, '{');
+    if (e->opt.put_status != NULL)
+        e->opt.put_status(e->opt.status_ctx, &b); /* members, each a comma */
+    if (b.len > 0 && b.ptr[b.len - 1] == ',')
+        b.len--;
+    buf_put_u8(&b, '}');
+    if (buf_status(&b) == SYNCLINE_OK)
+        (void)!json_parse(
+            &v, arena_dup(a, buf_slice(&b)), JSON_STRICT, a, NULL);
+    buf_free(&b);
+    return v;
+}
+
 static void print(struct engine *e, enum metrics_format format,
-    const struct json *status, struct buf *out)
+    const struct json *status, struct arena *a, struct buf *out)
 {
     struct node_sizes sizes;
     struct store_file_stats store;
@@ -66,7 +85,8 @@ static void print(struct engine *e, enum metrics_format format,
         .sync = &e->measured.sync,
         .checkpoint = &e->measured.checkpoint,
         .engine = look(e),
-        .audit_trouble = engine_audit_trouble(e) != NULL };
+        .audit_trouble = engine_audit_trouble(e) != NULL,
+        .faces = faces_of(e, a) };
 
     node_sizes(e->node, &sizes);
     store_file_stats(e->store, &store);
@@ -84,7 +104,7 @@ static int put_answer(
     int rc = json_parse(&v, status, JSON_STRICT, &a, NULL);
 
     if (rc == SYNCLINE_OK) {
-        print(e, format, v, &text);
+        print(e, format, v, &a, &text);
         rc = buf_status(&text);
     }
     if (rc == SYNCLINE_OK) {
