@@ -9,7 +9,8 @@ import time
 from isync_scene import Scene
 from isync_scene import item as _item
 from isync_scene import shows as _shows
-from node import main, wait_for
+from isync_scene import wait_for
+from node import main
 from tap import equal
 
 
@@ -87,8 +88,9 @@ def who_wrote_what_came_last_is_known_after_a_crash():
             wait_for("it is told", lambda o=other, w=want: len(
                 o.do("values")) == len(w))
             equal(other.do("state")["lww_registers"], want, "as it was")
-        wait_for("it is kept with the rest", lambda: not [
-            name for name in os.listdir(node.dir) if "heard" in name])
+        node.stop()
+        equal([name for name in os.listdir(node.dir) if "heard" in name], [],
+              "it is kept with the rest")
 
 
 if __name__ == "__main__":

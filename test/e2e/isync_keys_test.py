@@ -14,7 +14,8 @@ import time
 from isync_scene import TOKEN, Scene
 from isync_scene import item as _item
 from isync_scene import shows as _shows
-from node import main, wait_for
+from isync_scene import wait_for
+from node import main
 from tap import check, equal, holds
 
 HOUR = 3600

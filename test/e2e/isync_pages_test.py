@@ -14,7 +14,8 @@ import uuid
 from hub import Hub
 from isync_scene import TOKEN, Scene
 from isync_scene import item as _item
-from node import main, wait_for
+from isync_scene import wait_for
+from node import main
 from tap import check, equal, holds
 
 

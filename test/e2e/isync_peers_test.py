@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 
 from isync_scene import Lists, Scene
-from node import main, wait_for
+from isync_scene import wait_for
+from node import main
 from tap import check, equal, holds
 
 DEAD = "http://127.0.0.1:9"

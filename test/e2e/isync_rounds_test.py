@@ -9,7 +9,8 @@ import sys
 
 from isync_scene import Bridge, Scene
 from isync_scene import item as _item
-from node import main, wait_for
+from isync_scene import wait_for
+from node import main
 
 
 def _shared(node):

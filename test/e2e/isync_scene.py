@@ -11,10 +11,16 @@ import subprocess
 import sys
 import threading
 
-from node import World, wait_for
+from node import World
+from node import wait_for as _wait_for
 
 TOKEN = "my-secret-token"
+PATIENCE = 60  # other tests run beside these
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def wait_for(what, condition, patience=PATIENCE, **more):
+    return _wait_for(what, condition, patience, **more)
 
 
 class Older:
@@ -43,7 +49,7 @@ class Older:
     def delete(self, *names):
         self.do("del", keys=["config._id." + n for n in names])
 
-    def shows(self, patience=20, **values):
+    def shows(self, patience=PATIENCE, **values):
         want = {"config._id." + k: v for k, v in values.items()}
         wait_for("%s has %s" % (self.node_id, want),
                  lambda: self.do("values") == want, patience)
@@ -100,7 +106,7 @@ def item(node, key="_id", space="config"):
     return node.get(key, space)
 
 
-def shows(node, patience=20, **values):
+def shows(node, patience=PATIENCE, **values):
     wait_for("%s has %s" % (node.name, values),
              lambda: item(node) == values, patience)
 

@@ -86,6 +86,15 @@ static void on_closed(void *ctx, const char *why)
     line("closed ", slice_str(why));
 }
 
+static unsigned failures;
+
+static void on_failed(void *ctx, const char *why)
+{
+    (void)ctx;
+    CHECK(why[0] != 0);
+    failures++;
+}
+
 static int begin(enum eio_how how)
 {
     const struct sio_client_options opt = { .request = on_request,
@@ -96,6 +105,7 @@ static int begin(enum eio_how how)
         .on_connected = on_connected,
         .on_event = on_event,
         .on_closed = on_closed,
+        .on_failed = on_failed,
         .how = how,
         .seed = 1 };
 
@@ -276,12 +286,15 @@ TEST(it_calls_again_after_pauses_that_grow)
     static const uint64_t bases[] = { 1, 2, 4, 5, 5, 5 };
 
     CHECK_OK(begin(EIO_POLLING));
+    failures = 0;
     for (size_t i = 0; i < ARRAY_N(bases); i++) {
         tick(i == 0 ? 0 : pause_us());
+        CHECK_UINT(sio_client_began_us(w.c), w.now_us);
         said("GET " FIRST "polling \n");
         sio_client_failed(w.c, EIO_GET, "nobody is there", w.now_us);
         said("reset\n");
         CHECK_SLICE(slice_str(sio_client_why(w.c)), "nobody is there");
+        CHECK_UINT(failures, i + 1); /* each at once */
         CHECK(pause_us() >= bases[i] * SEC / 2);
         CHECK(pause_us() <= bases[i] * SEC * 3 / 2);
     }
@@ -291,6 +304,7 @@ TEST(it_calls_again_after_pauses_that_grow)
     CHECK_SLICE(slice_str(sio_client_why(w.c)), "");
     sio_client_failed(w.c, EIO_GET, "gone", w.now_us);
     CHECK(pause_us() <= SEC * 3 / 2);
+    CHECK_UINT(failures, ARRAY_N(bases)); /* it was connected: it has closed */
     end();
 }
 
