@@ -20,6 +20,7 @@ static const char *const event_names[] = {
     [EV_PERSISTED] = "persisted",
     [EV_RESOLVED] = "resolved",
     [EV_AUDITED] = "audited",
+    [EV_OUTSIDER] = "outsider",
 };
 
 static const char *const effect_names[] = {

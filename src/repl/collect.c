@@ -227,8 +227,9 @@ static int look_at(
         return rc;
     if (st.item.tomb < 0)
         return collect_fields(n, sp, key, &st, least);
-    return item_may_go(n, sp, &st.item, least) ? collect_item(n, sp, key, &st)
-                                               : SYNCLINE_OK;
+    return st.lsn <= sp->outsiders_upto && item_may_go(n, sp, &st.item, least)
+        ? collect_item(n, sp, key, &st)
+        : SYNCLINE_OK;
 }
 
 /* ---- the pass ---- */
@@ -286,7 +287,12 @@ static bool has_dead(const struct space *sp)
 static int collect_space(struct node *n, struct space *sp)
 {
     struct vv least = { 0 };
+    const uint64_t upto = outsiders_upto(n, sp);
 
+    if (upto > sp->outsiders_upto && sp->collect_at.len == 0)
+        sp->collected_upto = (struct vv){ 0 }; /* what was held may go */
+    if (upto < sp->outsiders_upto || sp->collect_at.len == 0)
+        sp->outsiders_upto = upto;
     /* A relay is to take no horizon with it: others would be behind it. */
     if (!space_collects(sp) || sp->sealed || !has_dead(sp) ||
         returns_into(n, sp) || !find_least(n, sp, &least)) {

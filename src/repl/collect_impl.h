@@ -18,6 +18,16 @@ static inline bool space_collects(const struct space *sp)
 NODISCARD int collect_tick(struct node *n);
 uint64_t collect_deadline(const struct node *n);
 
+/* ---- outsiders.c ---- */
+
+struct outsider;
+
+/* EV_OUTSIDER. */
+NODISCARD int outsider_on(struct node *n, const struct event *ev);
+void outsiders_free(struct node *n);
+/* Records of deletions beyond that lsn have to stay. */
+uint64_t outsiders_upto(struct node *n, const struct space *sp);
+
 /* ---- silence.c ---- */
 
 /* How long a member has been silent while we were there to listen. */

@@ -33,6 +33,7 @@ int foreign_read(struct foreign *out, const struct json *as, struct errmsg *why)
             "as: needs a face, a node (each at most %d bytes) and a time",
             NAME_MAX_LEN);
     out->time_us = (uint64_t)json_get_int(as, "time", 0);
+    out->returns = json_get_bool(as, "returns", false);
     if (version > 0)
         out->version =
             (uint64_t)version < VERSION_MAX ? (uint64_t)version : VERSION_MAX;
@@ -222,6 +223,124 @@ static int is_same(const struct stored *st, const struct json *doc, bool *same)
     *same = rc == SYNCLINE_OK && slice_eq(buf_slice(&b), st->before);
     buf_free(&b);
     return rc;
+}
+
+/* ---- whoever has missed a deletion ---- */
+
+static int note_end(void *ctx, struct slice key, struct slice value)
+{
+    struct history_entry *end = ctx, e = { .version = 0 };
+    int rc = history_decode(value, &e);
+
+    (void)key;
+    if (rc == SYNCLINE_OK &&
+        (e.what == HISTORY_DELETE || end->what != HISTORY_DELETE))
+        *end = e;
+    return rc;
+}
+
+/* How it ended here; what 0: nothing is known of it. */
+static int find_end(struct node *n, const struct space *sp, struct slice key,
+    struct history_entry *end)
+{
+    struct buf prefix = { 0 };
+    int rc;
+
+    *end = (struct history_entry){ .what = 0 };
+    rc = store_scan(&n->opt.store, TABLE_HISTORY,
+        key_history_of(&prefix, sp->past, key), SLICE_NONE, note_end, end);
+    if (buf_status(&prefix) != SYNCLINE_OK)
+        rc = buf_status(&prefix);
+    buf_free(&prefix);
+    return rc;
+}
+
+static int rescue_cell(struct node *n, struct space *sp, struct slice key,
+    const struct change *c, const struct cell *cell,
+    const struct history_entry *end, struct stored *st)
+{
+    struct conflict_record record = { .state = CONFLICT_RETURNED,
+        .length = sp->s.floors.length > 0 ? sp->s.floors.length - 1 : 1,
+        .loser = { c->first, c->stamp, c->wall_us, cell->path, cell->value } };
+    struct buf tail = { 0 };
+    bool changed;
+    int rc;
+
+    if (end->what == HISTORY_DELETE)
+        record.winner = (struct contender){
+            .dot = end->dot, .stamp = end->stamp, .wall_us = end->wall_us
+        };
+    (void)key_conflict_tail(&tail, key, cell->path, &c->first);
+    rc = buf_status(&tail);
+    if (rc == SYNCLINE_OK)
+        rc = conflict_join(n, sp, buf_slice(&tail), &record, &changed);
+    buf_free(&tail);
+    return rc == SYNCLINE_OK ? history_lost(n, sp, key, st, c, cell) : rc;
+}
+
+/* What had not been heard of here waits to be rescued. */
+static int rescue(struct node *n, struct space *sp, const struct write_op *op,
+    const struct author *them, const struct history_entry *end,
+    struct stored *st)
+{
+    struct item theirs;
+    bool made;
+    int rc;
+
+    item_init(&theirs);
+    rc = item_put(&theirs, op->doc, them, &made, &n->step);
+    for (uint32_t i = 0; i < theirs.cells_n && rc == SYNCLINE_OK; i++)
+        rc = rescue_cell(n, sp, op->key,
+            &theirs.changes[theirs.cells[i].change], &theirs.cells[i], end, st);
+    return rc;
+}
+
+/* There is a record again, so that he is told. */
+static int end_again(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by, struct stored *st)
+{
+    const struct floors *f = &sp->s.floors;
+    bool wrote;
+    int rc = SYNCLINE_OK;
+
+    st->item.length = f->length - 1;
+    st->item.version =
+        op->as->version > f->version ? op->as->version : f->version;
+    if (by->birth != NULL)
+        rc = vv_copy(&st->item.birth, by->birth, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_delete(&st->item, by, &wrote, &n->step);
+    return rc == SYNCLINE_OK
+        ? item_store(n, sp, op->key, st, space_next_lsn(sp))
+        : rc;
+}
+
+int foreign_return(struct node *n, struct space *sp, const struct write_op *op,
+    const struct author *by, struct stored *st, bool *over, bool *wrote)
+{
+    struct author them = *by, us = *by;
+    struct history_entry end = { .what = 0 };
+    bool told = false;
+    int rc = SYNCLINE_OK;
+
+    *over = *wrote = false;
+    if (op->doc == NULL || op->as->version == 0 || sp->s.floors.length < 2)
+        return SYNCLINE_OK;
+    them.wall_us = op->as->time_us;
+    rc = foreign_stamp(n, op->as, &them.stamp);
+    if (rc == SYNCLINE_OK)
+        rc = find_end(n, sp, op->key, &end);
+    if (rc == SYNCLINE_OK && end.what != 0)
+        rc = was_told(n, sp, op, &them, &told);
+    if (rc != SYNCLINE_OK || end.what == 0 ||
+        (!told && (!op->as->returns || op->as->strategy == FOREIGN_WINS)))
+        return rc;
+    *over = *wrote = true;
+    if (us.wall_us <= them.wall_us)
+        us.wall_us = them.wall_us + 1;
+    if (!told)
+        rc = rescue(n, sp, op, &them, &end, st);
+    return rc == SYNCLINE_OK ? end_again(n, sp, op, &us, st) : rc;
 }
 
 /* Theirs is in the history only. */

@@ -267,6 +267,7 @@ static int (*const handlers[])(struct node *, const struct event *) = {
     [EV_PERSISTED] = on_persisted,
     [EV_RESOLVED] = resolve_on_answer,
     [EV_AUDITED] = on_audited,
+    [EV_OUTSIDER] = outsider_on,
 };
 
 /* Of a frame: what only a peer that breaks the rules brings about. */

@@ -125,7 +125,12 @@ enum event_type {
     EV_RESUME,    /* request */
     EV_PERSISTED, /* commit: all up to this one is durable */
     EV_RESOLVED,  /* request, args: the answer to FX_RESOLVE, or NULL */
-    EV_AUDITED    /* bytes: the audit log's head, durable; to be kept */
+    EV_AUDITED,   /* bytes: the audit log's head, durable; to be kept */
+    EV_OUTSIDER   /* args {space, name, at, seen}: somebody who is no member is
+                 told of that space, and has acknowledged up to a watch's
+                 cursor; seen: when he left, else he is here. Until he has
+                 it, and no longer than the retention, no record of a
+                 deletion goes. No `at`: nobody waits for him */
 };
 
 struct event {

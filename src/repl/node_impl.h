@@ -28,6 +28,7 @@
  *   join.c, welcome.c, joiner.c, door.c   pairing (join_impl.h)
  *   move.c      leaving one mesh for another, replaying items
  *   collect.c   tombstones that every member has go
+ *   outsiders.c those who are no members, and are waited for too
  *   silence.c   members silent for so long that they hold nobody up
  *   bootstrap.c the whole state of a space, for one that is behind
  *   return.c    what one that was behind alone had, replayed
@@ -181,6 +182,7 @@ struct node {
     bool grouping;    /* they are being done */
     bool group_wrote; /* and one of them has changed something */
     struct watch *watches;
+    struct outsider *outsiders;
     struct verify *verifies;
     uint64_t next_question;
     struct unsettled *unsettled; /* of this step */
@@ -459,6 +461,9 @@ NODISCARD int request_watch(
     struct node *n, uint64_t request, const struct json *args);
 NODISCARD int watches_flush(struct node *n);
 void watches_free(struct node *n);
+/* Up to where a cursor says that all was told; 0: it is of another past. */
+uint64_t watch_told_upto(
+    struct node *n, const struct space *sp, struct slice cursor);
 struct watch *watch_by_request(const struct node *n, uint64_t request);
 void watch_cancel(struct node *n, uint64_t request);
 void watches_space_gone(struct node *n, const struct space *sp);

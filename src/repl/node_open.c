@@ -227,6 +227,7 @@ void node_free(struct node *n)
     standings_free(n);
     waits_free(n);
     watches_free(n);
+    outsiders_free(n);
     verifies_free(n);
     resolves_free(n);
     join_free(n);

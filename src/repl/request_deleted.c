@@ -15,6 +15,7 @@ struct past {
     struct slice value; /* its last; ptr NULL: none is known */
     struct rid by;      /* who ended it, and when, if its record is gone */
     uint64_t wall_us;
+    bool ended;
 };
 
 struct search {
@@ -25,11 +26,14 @@ struct search {
     uint32_t n, limit, looked;
     size_t bytes;
     bool more;
+    bool gone; /* those without a record only, and no values */
 };
 
 static void end_item(struct search *s)
 {
-    if (s->at.key.ptr == NULL || s->at.value.ptr == NULL)
+    const bool is_known = s->at.value.ptr != NULL || (s->gone && s->at.ended);
+
+    if (s->at.key.ptr == NULL || !is_known)
         return;
     s->bytes += s->at.value.len;
     s->found[s->n++] = s->at;
@@ -63,6 +67,7 @@ static int on_version(void *ctx, struct slice key, struct slice value)
     if (e.what == HISTORY_DELETE) {
         s->at.by = e.dot.replica;
         s->at.wall_us = e.wall_us;
+        s->at.ended = true;
     }
     return s->at.key.ptr == NULL ||
             (e.what == HISTORY_PUT && s->at.value.ptr == NULL)
@@ -123,7 +128,8 @@ static int tell_item(
     struct buf who = { 0 };
     int rc = item_read(q->n, s->sp, p->key, &st);
 
-    if (rc != SYNCLINE_OK || (st.was_alive && !PLANTED(R23_ANEW)))
+    if (rc != SYNCLINE_OK || (st.was_alive && !PLANTED(R23_ANEW)) ||
+        (st.existed && s->gone))
         return rc;
     if (st.existed && !st.was_alive) {
         by = st.last.first.replica;
@@ -136,10 +142,14 @@ static int tell_item(
         buf_put_str(b, *any ? ",{\"key\":" : "{\"key\":");
         *any = true;
         json_print_string(b, p->key, false);
-        buf_printf(b, ",\"time\":%llu,", time_told(wall_us));
+        buf_printf(b, ",\"time\":%llu,\"version\":%llu,", time_told(wall_us),
+            (unsigned long long)(st.existed ? st.item.version
+                                            : s->sp->s.floors.version));
         buf_put_slice(b, buf_slice(&who));
-        buf_put_str(b, ",\"value\":");
-        buf_put_slice(b, p->value);
+        if (!s->gone)
+            buf_put_str(b, ",\"value\":");
+        if (!s->gone)
+            buf_put_slice(b, p->value);
         buf_put_u8(b, '}');
     }
     buf_free(&who);
@@ -163,7 +173,9 @@ static int put_all(struct search *s, struct buf *b)
 int admin_deleted(struct admin *q)
 {
     int64_t limit = json_get_int(q->args, "limit", LIMIT_MAX);
-    struct search s = { .q = q, .limit = (uint32_t)limit };
+    struct search s = { .q = q,
+        .limit = (uint32_t)limit,
+        .gone = json_get_bool(q->args, "gone", false) };
     struct buf b = { 0 };
     int rc = admin_find_space(q, json_get_str(q->args, "space"), &s.sp);
 

@@ -68,6 +68,7 @@ struct space {
     /* Collecting (collect.c). */
     struct buf collect_at;    /* where the pass goes on; empty: none */
     struct vv collected_upto; /* what the last pass could collect */
+    uint64_t outsiders_upto;  /* and up to which lsn (outsiders.c) */
     struct arena collect_arena;
     /* A bootstrap on its way here (bootstrap.c). */
     struct space *staging; /* what has come of it; token and name empty */
@@ -355,6 +356,7 @@ struct foreign {
      * beyond it. */
     uint64_t version;
     enum foreign_strategy strategy; /* if he has not */
+    bool returns; /* deletions whose records went he has not heard of */
 };
 
 struct write_op {
@@ -407,6 +409,12 @@ NODISCARD int foreign_stamp(
 NODISCARD int foreign_author(struct node *n, const struct space *sp,
     const struct foreign *f, const struct item *it, struct author *by,
     bool *apart, struct errmsg *why);
+/* Of an item that is not there. *over: it was deleted, before he wrote that or
+ * without his having heard of it: it stays so, which he is told, and what is
+ * new of it waits to be rescued. */
+NODISCARD int foreign_return(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by, struct stored *st,
+    bool *over, bool *wrote);
 /* What stands is written once more, beyond what he has, so that he takes it;
  * his goes to the history. */
 NODISCARD int foreign_outdo(struct node *n, struct space *sp,

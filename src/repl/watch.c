@@ -120,6 +120,18 @@ static bool parse_cursor(
     return true;
 }
 
+uint64_t watch_told_upto(
+    struct node *n, const struct space *sp, struct slice cursor)
+{
+    struct position p;
+    struct rid rid;
+
+    if (!parse_cursor(n, cursor, &rid, &p) || !rid_eq(&rid, &n->replica) ||
+        p.lsn > sp->s.lsn)
+        return 0;
+    return p.tail.len > 0 && p.lsn > 0 ? p.lsn - 1 : p.lsn;
+}
+
 static int place(struct node *n, struct watch *w, struct slice from)
 {
     struct position p;
@@ -405,7 +417,8 @@ static int begin_resync(struct node *n, struct watch *w)
     w->space = space_by_name(n, w->space_name);
     if (w->space == NULL)
         return SYNCLINE_OK;
-    w->resync = w->told_live = w->resumed = false;
+    w->resync = w->told_live = false;
+    w->resumed = w->gateway; /* it may hold what was deleted since */
     n->counts.watch_resyncs++;
     rc = start_at(w, w->space, 0, SLICE_NONE);
     return rc == SYNCLINE_OK ? tell_sign(n, w, "resync") : rc;

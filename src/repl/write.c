@@ -60,7 +60,7 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
 {
     struct author self = *by;
     struct stored st;
-    bool wrote = false, apart = false;
+    bool wrote = false, apart = false, over = false;
     size_t before = 0;
     int rc = item_load(n, sp, op->key, &st);
 
@@ -70,6 +70,12 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     if (op->only_new && st.was_alive && !PLANTED(R23_ANEW))
         return SYNCLINE_OK;
     before = size_of(&st.item);
+    if (op->as != NULL && !st.existed) {
+        rc = foreign_return(n, sp, op, by, &st, &over, &wrote);
+        out->changed += wrote;
+    }
+    if (rc != SYNCLINE_OK || over)
+        return rc;
     if (op->as != NULL)
         rc = foreign_author(n, sp, op->as, &st.item, &self, &apart, why);
     else

@@ -274,6 +274,11 @@ class Link:
             asyncio.ensure_future(self.push_all())
 
     def on_sync_data(self, payload):
+        self.node.sizes.append(len(payload.get("items", [])))
+        if sum(self.node.sizes) > self.node.leaves_at:
+            self.node.leaves_at = float("inf")
+            self.writer.close()
+            return
         for item in payload.get("items", []):
             self.told[item["item_id"]] = item
             if self.node.items.take(item):
@@ -302,16 +307,22 @@ class Link:
                 return
 
     async def push_all(self):
+        if not self.node.pushes:
+            return
         await self.push(list(self.node.items.items.values()))
 
 
 class Node:
     def __init__(self, node_id, secret, dialect, answers=True, echoes=True,
-                 fails=False, token=None, challenges=False, deflates=False):
+                 fails=False, token=None, challenges=False, deflates=False,
+                 pushes=True):
         self.handler = Handler(node_id, secret, dialect)
         self.secret, self.answers, self.echoes = secret, answers, echoes
         self.fails, self.challenges = fails, challenges
         self.deflates, self.packed, self.offers = deflates, 0, []
+        self.pushes = pushes  # all that it has, when it has come in
+        self.leaves_at = float("inf")  # items that were pushed to it
+        self.sizes = []  # of what was pushed, in items
         self.asked = []  # by what those who came in did so
         self.token = token or secret  # what a server wants to hear
         self.items, self.links, self.server = Items(node_id), set(), None
@@ -423,6 +434,9 @@ class Node:
     async def do_items(self):
         return self.items.items
 
+    async def do_leave_after(self, items):
+        self.leaves_at = sum(self.sizes) + items
+
     async def do_forget(self):
         self.challenges = False
 
@@ -445,7 +459,8 @@ class Node:
         return sum(link.is_in for link in self.links)
 
     async def do_heard(self):
-        return {"heard": self.heard, "flaws": self.flaws}
+        return {"heard": self.heard, "flaws": self.flaws,
+                "sizes": self.sizes}
 
 
 async def main():

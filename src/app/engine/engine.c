@@ -636,6 +636,13 @@ void engine_pace(struct engine *e, uint64_t request, bool paused)
     engine_step(e, &ev);
 }
 
+void engine_outsider(struct engine *e, const struct json *args)
+{
+    struct event ev = { .type = EV_OUTSIDER, .args = args };
+
+    engine_step(e, &ev);
+}
+
 bool engine_is_full(const struct engine *e)
 {
     return e->full;

@@ -128,6 +128,8 @@ uint64_t engine_request(struct engine *e, const struct json *args,
 void engine_cancel(struct engine *e, uint64_t request);
 /* The asker reads slowly (again fast): hold back (go on with) its stream. */
 void engine_pace(struct engine *e, uint64_t request, bool paused);
+/* EV_OUTSIDER, of which it has the arguments. */
+void engine_outsider(struct engine *e, const struct json *args);
 /* The overlay is beyond its bound: who can should wait for on_room. */
 bool engine_is_full(const struct engine *e);
 

@@ -63,8 +63,11 @@ static void leave(struct lan_conn *c, const char *why)
         at = &(*at)->next;
     *at = c->next;
     tell_end(c, why_untold(c, c->why[0] != 0 ? c->why : why));
-    if (c->is_open)
+    if (c->is_open) {
         lan_exchange_close(f->exchange, c->number);
+        if (f->engine != NULL)
+            lan_kept_here(f, lan_link_node(c->link), false);
+    }
     lan_link_end(c->link);
     if (c->peer != NULL)
         lan_peer_left(c->peer, c);
@@ -126,6 +129,8 @@ static void on_open(void *ctx)
         SYNCLINE_OK) {
         c->is_open = false;
         lan_conn_close_soon(c, "memory ran out");
+    } else {
+        lan_kept_here(f, lan_link_node(c->link), true);
     }
 }
 

@@ -20,6 +20,7 @@
 
 struct lan_watch;
 struct lan_write;
+struct lan_past;
 struct lan_conn;
 struct lan_peer;
 struct lan_kept;
@@ -55,13 +56,14 @@ struct lan_face {
     size_t told_us_n;                      /* in all; the oldest goes */
     struct lan_watch *watches;
     struct lan_write *writes;
+    struct lan_past *pasts;
     struct lan_near *near; /* NULL: nobody is looked for */
     char *interface;
     struct lan_tls *tls; /* NULL: there is none */
     uint64_t mesh_mark;  /* when it was last looked who is of the mesh */
     struct lan_kept *kept;
-    bool kept_changed, kept_lacks; /* kept_lacks: some node may lack some */
-    uint64_t kept_due_us;
+    bool kept_changed, kept_lacks;     /* kept_lacks: some node may lack some */
+    uint64_t kept_due_us, told_due_us; /* to the file, to the engine */
     struct lan_deflated deflated;
     struct {
         uint64_t refused_network, refused_room, refused_tls, failures;
@@ -170,6 +172,8 @@ void lan_kept_recall(
     const struct lan_face *f, const char *node, char *acked, char *asked);
 void lan_kept_note(
     struct lan_face *f, const char *node, const char *acked, const char *asked);
+/* It is here, by one link more, or less. */
+void lan_kept_here(struct lan_face *f, const char *node, bool is_here);
 /* The node is not told of that item, which takes so many bytes; 0: it is. */
 void lan_kept_lacks(
     struct lan_face *f, const char *node, struct slice key, size_t bytes);

@@ -13,6 +13,7 @@
 #define LACKS_MAX 32   /* items of a node */
 #define LACKS_TOLD 256 /* of all */
 #define WRITE_US UINT64_C(5000000)
+#define TELL_US UINT64_C(500000)
 
 /* An item that the node is not told of. */
 struct lan_lack {
@@ -24,6 +25,9 @@ struct lan_lack {
 struct lan_kept {
     struct lan_kept *next;
     char *node, *acked, *asked;
+    uint64_t seen_us; /* when it left, wall */
+    unsigned here;    /* links */
+    bool is_told;     /* the engine knows how far it is */
     struct lan_lack *lacks;
 };
 
@@ -134,8 +138,56 @@ void lan_kept_note(
     if (k != NULL) {
         set_text(&k->acked, slice_str(acked));
         set_text(&k->asked, slice_str(asked));
+        k->is_told = false;
+        if (f->told_due_us == 0)
+            f->told_due_us = clock_mono_us() + TELL_US;
     }
     note_change(f);
+}
+
+/* ---- deletions wait for them ---- */
+
+static void tell_engine(struct lan_face *f, struct lan_kept *k)
+{
+    struct arena a = { 0 };
+    struct json *v = json_new(&a, JSON_OBJECT);
+
+    k->is_told = true;
+    json_add(v, SLICE_LIT("space"), json_new_str(&a, slice_str(f->space)));
+    json_add(v, SLICE_LIT("name"), json_new_str(&a, slice_str(k->node)));
+    if (text_of(k->acked)[0] != 0)
+        json_add(v, SLICE_LIT("at"), json_new_str(&a, slice_str(k->acked)));
+    if (k->here == 0)
+        json_add(v, SLICE_LIT("seen"), json_new_int(&a, (int64_t)k->seen_us));
+    if (v != NULL)
+        engine_outsider(f->engine, v);
+    arena_free(&a);
+}
+
+void lan_kept_here(struct lan_face *f, const char *node, bool is_here)
+{
+    struct lan_kept *k = f->kept;
+
+    while (k != NULL && strcmp(k->node, node) != 0)
+        k = k->next;
+    if (k == NULL && is_here && node[0] != 0)
+        k = put_first(f, slice_str(node));
+    if (k == NULL)
+        return;
+    if (is_here)
+        k->here++;
+    else if (k->here > 0)
+        k->here--;
+    k->seen_us = clock_wall_us();
+    tell_engine(f, k);
+    note_change(f);
+}
+
+static void tell_all(struct lan_face *f)
+{
+    for (struct lan_kept *k = f->kept; k != NULL; k = k->next)
+        if (!k->is_told)
+            tell_engine(f, k);
 }
 
 /* ---- what they are not told ---- */
@@ -258,6 +310,8 @@ static void take_nodes(struct lan_face *f, const struct json *v)
             set_text(&k->acked, json_get_str(m, "acked"));
             set_text(&k->asked, json_get_str(m, "asked"));
             take_lacks(f, k, json_get(m, "lacks"));
+            k->seen_us =
+                (uint64_t)json_get_int(m, "seen", (int64_t)clock_wall_us());
         }
     }
 }
@@ -277,6 +331,8 @@ int lan_kept_open(struct lan_face *f, struct errmsg *why)
         take_nodes(f, v);
     if (rc == SYNCLINE_ENOTFOUND)
         rc = SYNCLINE_OK;
+    if (rc == SYNCLINE_OK)
+        tell_all(f);
     arena_free(&a);
     buf_free(&text);
     buf_free(&path);
@@ -296,6 +352,8 @@ static void put_nodes(struct buf *b, const struct lan_kept *k)
     json_print_string(b, slice_str(text_of(k->acked)), false);
     buf_put_str(b, ",\"asked\":");
     json_print_string(b, slice_str(text_of(k->asked)), false);
+    buf_printf(b, ",\"seen\":%llu",
+        (unsigned long long)(k->here > 0 ? clock_wall_us() : k->seen_us));
     for (const struct lan_lack *l = k->lacks; l != NULL; l = l->next) {
         buf_put_str(b, l == k->lacks ? ",\"lacks\":{" : ",");
         json_print_string(b, SLICE(l->key, l->len), false);
@@ -330,6 +388,13 @@ uint64_t lan_kept_tick(struct lan_face *f, uint64_t now_us)
 {
     if (f->kept_changed && f->kept_due_us <= now_us)
         write_file(f);
+    if (f->told_due_us != 0 && f->told_due_us <= now_us && !f->is_stopping) {
+        f->told_due_us = 0;
+        tell_all(f);
+    }
+    if (f->told_due_us != 0 &&
+        (!f->kept_changed || f->told_due_us < f->kept_due_us))
+        return f->told_due_us;
     return f->kept_changed ? f->kept_due_us : 0;
 }
 

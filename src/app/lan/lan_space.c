@@ -16,6 +16,12 @@ struct lan_watch {
     char from[LAN_CURSOR_MAX];
 };
 
+struct lan_past {
+    struct lan_past *next, **at; /* where it hangs */
+    struct lan_face *face;
+    uint64_t link;
+};
+
 struct lan_write {
     struct lan_write *next, **at; /* where it hangs */
     struct lan_face *face;
@@ -90,12 +96,13 @@ static void put_write(const struct lan_face *f, struct buf *b, uint64_t link,
     json_print_string(b, item->id, false);
     buf_put_str(b, ",\"as\":{\"face\":\"" LAN_FACE_NAME "\",\"node\":");
     json_print_string(b, item->node, false);
-    buf_printf(b, ",\"time\":%llu,\"version\":%llu,\"strategy\":\"%s\"}",
+    buf_printf(b, ",\"time\":%llu,\"version\":%llu,\"strategy\":\"%s\"%s}",
         (unsigned long long)(item->time_us < INT64_MAX ? item->time_us
                                                        : INT64_MAX),
         (unsigned long long)(item->version < INT64_MAX ? item->version
                                                        : INT64_MAX),
-        lan_conns_is_syncline(f, link) ? "join" : f->strategy);
+        lan_conns_is_syncline(f, link) ? "join" : f->strategy,
+        item->returns ? ",\"returns\":true" : "");
     if (value != NULL) {
         buf_put_str(b, ",\"value\":");
         json_print(b, value, JSON_CANONICAL);
@@ -286,6 +293,50 @@ static void on_keep(
     lan_kept_note(ctx, node, acked, asked);
 }
 
+static void on_past_told(void *ctx, struct slice answer, bool more)
+{
+    struct lan_past *p = ctx;
+    struct lan_face *f = p->face;
+    struct arena a = { 0 };
+    struct json *v = NULL;
+
+    (void)more;
+    if (json_parse(&v, answer, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK)
+        v = NULL;
+    *p->at = p->next;
+    if (p->next != NULL)
+        p->next->at = p->at;
+    lan_exchange_past(f->exchange, p->link, v, clock_mono_us());
+    arena_free(&a);
+    free(p);
+    lan_arm(f);
+}
+
+static void on_past(void *ctx, uint64_t link, struct slice after)
+{
+    struct lan_face *f = ctx;
+    struct lan_past *p = malloc(sizeof *p);
+    struct buf b = { 0 };
+
+    buf_put_str(
+        &b, "{\"op\":\"deleted\",\"gone\":true,\"limit\":100,\"space\":");
+    json_print_string(&b, slice_str(f->space), false);
+    buf_put_str(&b, ",\"after\":");
+    json_print_string(&b, after, false);
+    buf_put_u8(&b, '}');
+    if (p != NULL) {
+        *p = (struct lan_past){ f->pasts, &f->pasts, f, link };
+        if (p->next != NULL)
+            p->next->at = &p->next;
+        f->pasts = p;
+    }
+    if (p == NULL || buf_status(&b) != SYNCLINE_OK ||
+        !ask(f, buf_slice(&b), on_past_told, p, NULL, NULL))
+        log_line(&f->log, LOG_LEVEL_ERROR, "lansync",
+            "memory ran out: a node is not told of what was deleted");
+    buf_free(&b);
+}
+
 static void on_lacks(
     void *ctx, const char *node, struct slice key, size_t bytes)
 {
@@ -308,6 +359,7 @@ struct lan_exchange_port lan_space_port(struct lan_face *f)
         .write = on_write,
         .recall = on_recall,
         .keep = on_keep,
+        .past = on_past,
         .lacks = on_lacks,
         .log = on_log };
 }
@@ -357,4 +409,10 @@ void lan_space_close(struct lan_face *f)
     }
     while (f->writes != NULL)
         write_free(f->writes);
+    while (f->pasts != NULL) {
+        struct lan_past *next = f->pasts->next;
+
+        free(f->pasts);
+        f->pasts = next;
+    }
 }

@@ -335,6 +335,31 @@ static void send_batch(struct lan_side *s, uint64_t now_us)
     arena_free(&a);
 }
 
+/* Not before it has all: else it would go on behind the rest of it. */
+static void note_acked(struct lan_side *s, const char *cursor)
+{
+    if (s->is_behind || strcmp(s->acked, cursor) == 0)
+        return;
+    memcpy(s->acked, cursor, sizeof s->acked);
+    side_keep(s);
+}
+
+/* Is there more of what was deleted that it has to be told? */
+static bool tell_past(struct lan_side *s)
+{
+    if (!s->is_behind || !s->is_judged || !s->is_live)
+        return false;
+    if (s->is_past_over || s->x->port.past == NULL) {
+        s->is_behind = false;
+        return false;
+    }
+    if (!s->is_past_asked) {
+        s->is_past_asked = true;
+        s->x->port.past(s->x->port.ctx, s->number, SLICE(s->past, s->past_len));
+    }
+    return true;
+}
+
 void side_push(struct lan_side *s, uint64_t now_us)
 {
     struct lan_batch emptied = s->sent;
@@ -342,10 +367,8 @@ void side_push(struct lan_side *s, uint64_t now_us)
     if (s->is_deaf || s->push_request != 0)
         return;
     if (s->gathering.items == NULL) {
-        if (strcmp(s->acked, s->gathering.cursor) != 0) {
-            memcpy(s->acked, s->gathering.cursor, sizeof s->acked);
-            side_keep(s);
-        }
+        if (!tell_past(s))
+            note_acked(s, s->gathering.cursor);
         return;
     }
     batch_clear(&emptied);
@@ -368,9 +391,17 @@ static void push_event(
     struct lan_side *s, const struct json *event, uint64_t now_us)
 {
     int rc = SYNCLINE_OK;
+    const bool resync = json_get_bool(event, "resync", false);
 
-    if (json_get_bool(event, "resync", false))
+    if (resync)
         s->gathering.cursor[0] = 0;
+    if (resync || !s->is_judged) {
+        s->has_missed = resync || s->acked[0] == 0;
+        s->is_behind = resync && (s->acked[0] != 0 || s->is_judged);
+        s->is_past_over = false;
+        s->past_len = 0;
+    }
+    s->is_judged = true;
     if (json_get(event, "key") != NULL && side_was_told(s, event))
         tell_lacks(s, json_get_str(event, "key"), 0);
     else if (json_get(event, "key") != NULL)
@@ -396,9 +427,8 @@ static void pushed(
     if (a->rc == SYNCLINE_OK) {
         s->x->counts.acked += s->sent.items->n;
         s->has_acked = true;
-        memcpy(s->acked, s->sent.cursor, sizeof s->acked);
+        note_acked(s, s->sent.cursor);
         batch_clear(&s->sent);
-        side_keep(s);
         side_push(s, now_us);
     } else if (a->rc == SYNCLINE_ECLOSED) {
         return;
@@ -458,6 +488,9 @@ int lan_exchange_open(struct lan_exchange *x, uint64_t number,
     (void)snprintf(s->node, sizeof s->node, "%s", lan_link_node(link));
     x->port.recall(x->port.ctx, s->node, s->acked, s->asked);
     memcpy(s->gathering.cursor, s->acked, sizeof s->acked);
+    s->is_behind = s->acked[0] != 0;
+    s->has_missed = true;
+    s->met_us = lan_link_wall_us(link, now_us);
     s->next = x->sides;
     x->sides = s;
     side_pull(s, now_us);
@@ -527,6 +560,49 @@ void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
             query_event(q, event, now_us);
             return;
         }
+}
+
+/* One of the list, as an event tells it. */
+/* One of the list, as an event tells it. */
+static int add_past(struct lan_side *s, const struct json *v)
+{
+    const struct slice key = json_get_str(v, "key");
+
+    if (key.len == 0 || key.len > sizeof s->past)
+        return SYNCLINE_OK;
+    memcpy(s->past, key.ptr, key.len);
+    s->past_len = key.len;
+    return batch_add(s, &s->gathering, v, 0);
+}
+
+void lan_exchange_past(struct lan_exchange *x, uint64_t link,
+    const struct json *answer, uint64_t now_us)
+{
+    struct lan_side *s = side_of(x, link);
+    const struct json *list = json_get(answer, "deleted");
+    int rc = SYNCLINE_OK;
+    bool all = true;
+
+    if (s == NULL || !s->is_past_asked)
+        return;
+    s->is_past_asked = false;
+    for (const struct json *v = list != NULL ? list->first : NULL;
+         v != NULL && rc == SYNCLINE_OK; v = v->next)
+        if (batch_is_full(s, &s->gathering))
+            all = false;
+        else
+            rc = add_past(s, v);
+    if (all && json_get_bool(answer, "more_items", false)) {
+        const struct slice after = json_get_str(answer, "after");
+
+        all = after.len == 0 || after.len > sizeof s->past;
+        if (!all) {
+            memcpy(s->past, after.ptr, after.len);
+            s->past_len = after.len;
+        }
+    }
+    s->is_past_over = all;
+    side_push(s, now_us);
 }
 
 const struct lan_exchange_counts *lan_exchange_counts(

@@ -10,6 +10,8 @@
  *   what has become of the item.
  * - A node that is away is told, when it comes back, what it has not
  *   acknowledged, deletions too.
+ * - A node that is behind what is known of deletions is told all of them, and
+ *   does not bring back meanwhile what was deleted.
  * - An item that is too long for a message keeps nothing else back. */
 #ifndef SYNCLINE_FACES_LANSYNC_EXCHANGE_H
 #define SYNCLINE_FACES_LANSYNC_EXCHANGE_H
@@ -33,6 +35,9 @@ struct lan_exchange_port {
      * it is deleted. */
     void (*write)(void *ctx, uint64_t token, uint64_t link,
         const struct lan_item *item, const struct json *value);
+    /* Asks for items that were deleted, and of which nothing is left, behind
+     * that key; lan_exchange_past answers, later. May be NULL. */
+    void (*past)(void *ctx, uint64_t link, struct slice after);
     /* What is known of a node from before: how far it has acknowledged, and
      * how far we have asked; and to be known from now on. Room for
      * LAN_CURSOR_MAX. */
@@ -69,6 +74,10 @@ bool lan_exchange_answered(struct lan_exchange *x, uint64_t number,
 /* Of a watch: an event as doc/api.md has it. */
 void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
     const struct json *event, uint64_t now_us);
+/* The answer: {deleted: [{key, time, version}], more_items, after}; NULL: there
+ * is none. */
+void lan_exchange_past(struct lan_exchange *x, uint64_t link,
+    const struct json *answer, uint64_t now_us);
 /* The write is done, or why not. */
 void lan_exchange_written(struct lan_exchange *x, uint64_t token, int rc,
     const char *why, uint64_t now_us);

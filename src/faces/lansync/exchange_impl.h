@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/omap.h"
+#include "core/item.h"
 #include "faces/lansync/exchange.h"
 
 #define TOLD_MAX 10000 /* what a node has told of; then it is forgotten */
@@ -38,6 +39,14 @@ struct lan_side {
     unsigned tries;
     bool is_deaf; /* it acknowledges nothing */
     bool has_acked, is_live, is_paused;
+    /* It may have missed deletions: until it has acknowledged all of them, or
+     * the first event says that it has not. */
+    bool is_behind, is_judged;
+    bool has_missed; /* it was so when it came, or nobody knows */
+    uint64_t met_us; /* wall */
+    bool is_past_asked, is_past_over;
+    uint8_t past[KEY_MAX]; /* the last that it was told of */
+    size_t past_len;
     struct omap told; /* key: a struct lan_told */
 
     uint64_t pull_request;

@@ -143,6 +143,8 @@ static void take_item(
         rc = value != NULL ? SYNCLINE_OK : SYNCLINE_ENOMEM;
     }
     if (rc == SYNCLINE_OK) {
+        item.returns =
+            s->is_behind || (s->has_missed && item.time_us < s->met_us);
         side_told(s, &item, value);
         job->left++;
         s->x->port.write(s->x->port.ctx, job->token, s->number, &item, value);

@@ -16,6 +16,7 @@ struct lan_item {
     uint64_t time_us; /* of this change */
     uint64_t version; /* from 1 */
     bool is_deleted;
+    bool returns;            /* who says it may have missed deletions */
     const struct json *data; /* an object; NULL of what is deleted */
 };
 

@@ -507,6 +507,11 @@ uint64_t lan_link_heard_us(const struct lan_link *l)
     return l->heard_us;
 }
 
+uint64_t lan_link_wall_us(const struct lan_link *l, uint64_t now_us)
+{
+    return wall_us(l, now_us);
+}
+
 size_t lan_link_message_max(const struct lan_link *l)
 {
     return l->opt.message_max;

@@ -141,6 +141,7 @@ NODISCARD int lan_link_reply(struct lan_link *l, const struct lan_message *m,
 
 /* An id for what is said; see lan_uuid. */
 NODISCARD int lan_link_uuid(struct lan_link *l, char out[LAN_UUID_LEN + 1]);
+uint64_t lan_link_wall_us(const struct lan_link *l, uint64_t now_us);
 size_t lan_link_message_max(const struct lan_link *l);
 bool lan_link_is_open(const struct lan_link *l);
 bool lan_link_is_over(const struct lan_link *l);
