@@ -82,6 +82,7 @@ TEST(a_server_is_known_by_its_pin_or_not_at_all)
     CHECK_SAYING(strstr(clients, "\"tls\":true,\"fingerprint\":\"\"") != NULL,
         "%s", clients);
     syncline_free(clients);
+    CHECK_OK(syncline_lan_client_free(x.b.c));
     /* Of that object, also when it is started again. */
     x.b.config.sync_port = x.b.port;
     seen_forget(&x.b.client);
