@@ -438,7 +438,7 @@ def their_files_are_imported():
         equal(result.code, 0, str(result))
         holds(result.out, "config: 2 records", "devices: 1 records",
               "menus: 2 records (an old list)")
-        holds(result.err, "isync.max_peers", "isync.token")
+        holds(result.err, "isync.max_peers", "isync key --take")
         check("t0p" not in result.err + result.out, "the token is shown")
         equal(node.get("user_id", "config"), None, "nothing is stored")
         node.do("import", "--isync", path)
