@@ -81,7 +81,7 @@ def much_is_told_to_who_reads_slowly():
             a.put("k%02d" % i, [i, text])
         with Hub(a) as h:
             r = h.ask("GET", WATCH + "?from=start", stream=True)
-            told = b""
+            told = bytearray()  # which grows without being copied
             for piece in r.iter_content(None):
                 if not told:
                     wait_for("it is given no more than it takes", lambda:
