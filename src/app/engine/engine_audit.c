@@ -149,8 +149,8 @@ static bool is_unknown(const struct engine_asker *asker)
     return asker != NULL && asker->token[0] == 0 && asker->pid < 0;
 }
 
-void engine_audit_by(struct engine *e, const struct engine_asker *asker,
-    const char *kind, struct slice details)
+static void add_by(struct engine *e, const struct engine_asker *asker,
+    const char *kind, struct slice details, bool often)
 {
     struct audit_entry what = { .wall_us = clock_wall_us(),
         .kind = kind,
@@ -162,16 +162,22 @@ void engine_audit_by(struct engine *e, const struct engine_asker *asker,
         put_asker(&who, asker);
     if (asker != NULL && buf_status(&who) == SYNCLINE_OK)
         what.who = buf_slice(&who);
-    add(e, &what, is_unknown(asker));
+    add(e, &what, often);
     buf_free(&who);
+}
+
+void engine_audit_by(struct engine *e, const struct engine_asker *asker,
+    const char *kind, struct slice details)
+{
+    add_by(e, asker, kind, details, is_unknown(asker));
 }
 
 void engine_audit_asked(struct engine *e, const struct call *c,
     const char *kind, const struct buf *details)
 {
     if (buf_status(details) == SYNCLINE_OK)
-        engine_audit_by(
-            e, c != NULL ? &c->asker : NULL, kind, buf_slice(details));
+        add_by(
+            e, c != NULL ? &c->asker : NULL, kind, buf_slice(details), false);
 }
 
 void engine_audit_key(struct engine *e, const struct call *c)
