@@ -38,7 +38,9 @@ static void on_written(void *ctx, struct slice answer, bool more)
         rc = code_of(json_get_str(v, "code"));
         errmsg_set(&why, 0, "%.*s", SLICE_FMT(json_get_str(v, "error")));
     }
-    config_sync_written(f->sync, rc, why.text, face_now());
+    /* Who stops does not hear what has become of it: it is no refusal. */
+    if (v == NULL || !slice_is(json_get_str(v, "code"), "ECLOSED"))
+        config_sync_written(f->sync, rc, why.text, face_now());
     arena_free(&a);
     face_arm(f);
 }
