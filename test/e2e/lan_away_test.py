@@ -126,7 +126,7 @@ def who_is_away_for_longer_than_they_are_kept():
 
 
 def many_that_it_has_missed():
-    """Told once more if it leaves amid them."""
+    """In batches of at most 100; told once more if it leaves amid them."""
     keys = ["k-%d" % i for i in range(350)]
     with Away("v2", keys, ("--retention", "1s"), pushes=False) as s:
         for key in keys[:-1]:
@@ -139,6 +139,7 @@ def many_that_it_has_missed():
         check(len(s.there.do("shown")) > 100, "it has all of it")
         s.back()
         s.same({keys[-1]: {"n": 0}})
+        check(max(s.there.do("heard")["sizes"]) <= 100, "a batch is longer")
 
 
 def a_short_history_is_enough():

@@ -27,6 +27,27 @@ TEST(what_was_there_and_what_comes_is_on_both)
     two_close(&t);
 }
 
+/* Many events come before the watch hears that it is to pause. */
+TEST(what_comes_at_once_goes_in_batches)
+{
+    struct two t = two_open();
+    char key[32];
+
+    gates_connect(t.a, t.b);
+    for (unsigned i = 0; i < 350; i++) {
+        (void)snprintf(key, sizeof key, "a-%u", i);
+        gate_local(t.a, "put", key, "{\"n\":1}");
+    }
+    (void)gates_run(t.a, t.b);
+    gate_check_value(t.b, "a-349", "{\"n\":1}");
+    CHECK_UINT(lan_exchange_counts(t.a->x)->acked, 350);
+    CHECK_UINT(t.b->batch_most, LAN_BATCH_MAX);
+    gate_local(t.a, "put", "last", "1");
+    (void)gates_run(t.a, t.b);
+    gate_check_value(t.b, "last", "1");
+    two_close(&t);
+}
+
 /* What one has told is not told to it again. */
 TEST(there_is_no_echo)
 {

@@ -15,6 +15,36 @@ static void want(struct gate *g, struct buf *b, uint64_t number, bool is_write)
     g->wanted[g->wanted_n++] = *b;
 }
 
+static uint64_t wall(const struct gate *g)
+{
+    return 1700000000000000 + g->w.now_us;
+}
+
+static void note_replies(struct gate *g, const struct effect *fx, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fx[i].type == FX_REPLY) {
+            struct reply *r = &g->replies[g->replies_n++];
+
+            CHECK(g->replies_n < ASKED_MAX);
+            *r = (struct reply){ .request = fx[i].request, .more = fx[i].more };
+            buf_put_slice(&r->text, fx[i].bytes);
+        }
+}
+
+/* As step() of lone_node.h, but what is said is heard. */
+static void gate_step(struct gate *g, struct event ev)
+{
+    const struct effect *fx;
+    size_t n;
+
+    g->w.now_us += 1000;
+    ev.now_us = g->w.now_us;
+    ev.wall_us = wall(g);
+    CHECK_OK(node_step(g->w.node, &ev, &fx, &n));
+    note_replies(g, fx, n);
+}
+
 /* ---- the port ---- */
 
 static void on_watch(void *ctx, uint64_t watch, const char *from)
@@ -32,7 +62,7 @@ static void on_pace(void *ctx, uint64_t watch, bool paused)
 
     for (uint64_t i = 1; i <= g->asked_n; i++)
         if (g->asked[i].number == watch && !g->asked[i].is_write)
-            step(&g->w,
+            gate_step(g,
                 (struct event){
                     .type = paused ? EV_PAUSE : EV_RESUME, .request = i });
 }
@@ -117,11 +147,6 @@ static void on_close(void *ctx, const char *why)
     CHECK_SAYING(false, "closed: %s", why);
 }
 
-static uint64_t wall(const struct gate *g)
-{
-    return 1700000000000000 + g->w.now_us;
-}
-
 static void on_open(void *ctx)
 {
     (void)ctx;
@@ -130,7 +155,10 @@ static void on_open(void *ctx)
 static int on_message(void *ctx, const struct lan_message *m)
 {
     struct gate *g = ctx;
+    const struct json *items = json_get(m->member[LAN_PAYLOAD], "items");
 
+    if (items != NULL && items->n > g->batch_most)
+        g->batch_most = items->n;
     return lan_exchange_take(g->x, g->number, m, wall(g));
 }
 
@@ -195,31 +223,6 @@ static void gate_close(struct gate *g)
     free(g);
 }
 
-static void note_replies(struct gate *g, const struct effect *fx, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fx[i].type == FX_REPLY) {
-            struct reply *r = &g->replies[g->replies_n++];
-
-            CHECK(g->replies_n < ASKED_MAX);
-            *r = (struct reply){ .request = fx[i].request, .more = fx[i].more };
-            buf_put_slice(&r->text, fx[i].bytes);
-        }
-}
-
-/* As step() of lone_node.h, but what is said is heard. */
-static void gate_step(struct gate *g, struct event ev)
-{
-    const struct effect *fx;
-    size_t n;
-
-    g->w.now_us += 1000;
-    ev.now_us = g->w.now_us;
-    ev.wall_us = wall(g);
-    CHECK_OK(node_step(g->w.node, &ev, &fx, &n));
-    note_replies(g, fx, n);
-}
-
 static void gate_settle(struct gate *g)
 {
     gate_step(g, (struct event){ .type = EV_FLUSH });
@@ -249,6 +252,16 @@ static bool make_wanted(struct gate *g)
     }
     if (any)
         gate_settle(g);
+    return any;
+}
+
+/* What a watch that goes on has to tell. */
+static bool go_on(struct gate *g)
+{
+    const bool any = node_wants_flush(g->w.node);
+
+    if (any)
+        gate_step(g, (struct event){ .type = EV_FLUSH });
     return any;
 }
 
@@ -305,6 +318,8 @@ unsigned long gates_run(struct gate *a, struct gate *b)
     for (; any; rounds++) {
         any = make_wanted(a);
         any = make_wanted(b) || any;
+        any = go_on(a) || any;
+        any = go_on(b) || any;
         any = hear_all(a) || any;
         any = hear_all(b) || any;
         any = carry(a, b) || any;

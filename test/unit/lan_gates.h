@@ -36,6 +36,7 @@ struct gate {
     char acked[LAN_CURSOR_MAX], asked_point[LAN_CURSOR_MAX];
     uint64_t number;             /* of the link */
     size_t lacks_n, lacks_bytes; /* items that the other is not told of */
+    size_t batch_most;           /* the most items that came in one message */
 };
 
 struct two {

@@ -31,8 +31,26 @@ void side_log(struct lan_side *s, const char *fmt, ...)
     s->x->port.log(s->x->port.ctx, text);
 }
 
+/* The oldest of those that wait is what is sent. */
+static void take_waiting(struct lan_side *s)
+{
+    struct lan_batch *first = s->waiting;
+
+    arena_free(&s->sent.arena);
+    s->waiting = first->next;
+    s->sent = *first;
+    free(first);
+}
+
+static void drop_waiting(struct lan_side *s)
+{
+    while (s->waiting != NULL)
+        take_waiting(s);
+}
+
 static void side_free(struct lan_side *s)
 {
+    drop_waiting(s);
     arena_free(&s->gathering.arena);
     arena_free(&s->sent.arena);
     omap_free(&s->told);
@@ -360,31 +378,66 @@ static bool tell_past(struct lan_side *s)
     return true;
 }
 
-void side_push(struct lan_side *s, uint64_t now_us)
+/* What is gathered is sent; what comes is gathered behind it. */
+static void take_gathered(struct lan_side *s)
 {
     struct lan_batch emptied = s->sent;
 
-    if (s->is_deaf || s->push_request != 0)
-        return;
-    if (s->gathering.items == NULL) {
-        if (!tell_past(s))
-            note_acked(s, s->gathering.cursor);
-        return;
-    }
     batch_clear(&emptied);
     s->sent = s->gathering;
     memcpy(emptied.cursor, s->sent.cursor, sizeof emptied.cursor);
     s->gathering = emptied;
+}
+
+/* No batch grows beyond what fits one message. */
+static int set_aside(struct lan_side *s)
+{
+    struct lan_batch **at = &s->waiting, *b;
+
+    if (!batch_is_full(s, &s->gathering))
+        return SYNCLINE_OK;
+    b = malloc(sizeof *b);
+    if (b == NULL)
+        return SYNCLINE_ENOMEM;
+    *b = s->gathering;
+    batch_init(&s->gathering);
+    memcpy(s->gathering.cursor, b->cursor, sizeof b->cursor);
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = b;
+    return SYNCLINE_OK;
+}
+
+void side_push(struct lan_side *s, uint64_t now_us)
+{
+    if (s->is_deaf || s->push_request != 0)
+        return;
+    if (s->waiting != NULL) {
+        take_waiting(s);
+    } else if (s->gathering.items != NULL) {
+        take_gathered(s);
+    } else {
+        if (!tell_past(s))
+            note_acked(s, s->gathering.cursor);
+        return;
+    }
     s->tries = 0;
     s->x->counts.pushed += s->sent.items->n;
     if (lan_link_uuid(s->link, s->push_id) != SYNCLINE_OK)
         give_up(s, "no random bytes");
     else
         send_batch(s, now_us);
-    if (s->is_paused) {
+    if (s->is_paused && !batch_is_full(s, &s->gathering)) {
         s->is_paused = false;
         s->x->port.pace(s->x->port.ctx, s->number, false);
     }
+}
+
+static int gather(struct lan_side *s, const struct json *event)
+{
+    int rc = set_aside(s);
+
+    return rc == SYNCLINE_OK ? batch_add(s, &s->gathering, event, 0) : rc;
 }
 
 static void push_event(
@@ -405,7 +458,7 @@ static void push_event(
     if (json_get(event, "key") != NULL && side_was_told(s, event))
         tell_lacks(s, json_get_str(event, "key"), 0);
     else if (json_get(event, "key") != NULL)
-        rc = batch_add(s, &s->gathering, event, 0);
+        rc = gather(s, event);
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ELIMIT) {
         give_up(s, "memory ran out");
         return;
@@ -562,7 +615,6 @@ void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
         }
 }
 
-/* One of the list, as an event tells it. */
 /* One of the list, as an event tells it. */
 static int add_past(struct lan_side *s, const struct json *v)
 {

@@ -12,6 +12,7 @@
 
 /* Items on their way to a node. */
 struct lan_batch {
+    struct lan_batch *next; /* of those that wait */
     struct arena arena;
     struct json *items;          /* an array; NULL: there is none */
     size_t bytes;                /* on the wire */
@@ -34,7 +35,9 @@ struct lan_side {
     char acked[LAN_CURSOR_MAX], asked[LAN_CURSOR_MAX];
 
     struct lan_batch gathering, sent;
-    uint64_t push_request; /* 0: none is on its way */
+    struct lan_batch *waiting; /* full ones, the oldest first: a watch that is
+                                  told to pause has some events left */
+    uint64_t push_request;     /* 0: none is on its way */
     char push_id[LAN_UUID_LEN + 1];
     unsigned tries;
     bool is_deaf; /* it acknowledges nothing */
