@@ -3,8 +3,13 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+/* How far inside an address is: whoever is further out names none of it. */
+enum inside { INSIDE_NOT, INSIDE_NETWORK, INSIDE_MACHINE };
 
 /* The loop and a thread of its own hold it together. The thread may be stuck
  * in looking up a name for longer than the loop lives: whoever lets go last
@@ -23,6 +28,9 @@ struct fetch {
     struct buf body;
     char why[300];
     bool failed;
+    enum inside first; /* of what the URL itself has led to */
+    bool is_inward;    /* a redirect would have led further */
+    CURL *curl;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -70,6 +78,57 @@ static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down,
     return over;
 }
 
+static enum inside inside_v4(const uint8_t a[4])
+{
+    if (a[0] == 127 || a[0] == 0 || (a[0] == 169 && a[1] == 254))
+        return INSIDE_MACHINE;
+    if (a[0] == 10 || (a[0] == 172 && (a[1] & 0xf0) == 16) ||
+        (a[0] == 192 && a[1] == 168) || (a[0] == 100 && (a[1] & 0xc0) == 64))
+        return INSIDE_NETWORK;
+    return INSIDE_NOT;
+}
+
+static enum inside inside_of(const struct sockaddr *to)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    static const uint8_t zeros[15] = { 0 };
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    const uint8_t *a = v6.sin6_addr.s6_addr;
+
+    if (to->sa_family == AF_INET) {
+        memcpy(&v4, to, sizeof v4);
+        return inside_v4((const uint8_t *)&v4.sin_addr.s_addr);
+    }
+    if (to->sa_family != AF_INET6)
+        return INSIDE_MACHINE;
+    memcpy(&v6, to, sizeof v6);
+    if (memcmp(a, mapped, sizeof mapped) == 0)
+        return inside_v4(a + 12);
+    if ((memcmp(a, zeros, sizeof zeros) == 0 && a[15] <= 1) ||
+        (a[0] == 0xfe && (a[1] & 0xc0) == 0x80))
+        return INSIDE_MACHINE;
+    return (a[0] & 0xfe) == 0xfc ? INSIDE_NETWORK : INSIDE_NOT;
+}
+
+static curl_socket_t on_open(
+    void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct fetch *f = ctx;
+    const enum inside inside = inside_of(&to->addr);
+    long redirects = 0;
+
+    (void)purpose;
+    (void)curl_easy_getinfo(f->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+    if (redirects == 0 && inside > f->first)
+        f->first = inside;
+    if (inside > f->first) {
+        f->is_inward = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static bool is_https(const char *url)
 {
     return strncmp(url, "https://", 8) == 0;
@@ -99,6 +158,8 @@ static CURLcode set_up(CURL *c, struct fetch *f, char *text)
     SET(WRITEFUNCTION, on_bytes);
     SET(WRITEDATA, (void *)f);
     SET(NOPROGRESS, 0L);
+    SET(OPENSOCKETFUNCTION, on_open);
+    SET(OPENSOCKETDATA, (void *)f);
     SET(XFERINFOFUNCTION, on_progress);
     SET(XFERINFODATA, (void *)f);
     if (f->roots != NULL)
@@ -113,10 +174,14 @@ static void get(struct fetch *f)
     CURL *c = curl_easy_init();
     CURLcode rc = c != NULL ? set_up(c, f, text) : CURLE_OUT_OF_MEMORY;
 
+    f->curl = c;
     if (rc == CURLE_OK)
         rc = curl_easy_perform(c);
     f->failed = rc != CURLE_OK;
-    if (rc == CURLE_WRITE_ERROR || rc == CURLE_FILESIZE_EXCEEDED)
+    if (rc != CURLE_OK && f->is_inward)
+        (void)snprintf(f->why, sizeof f->why,
+            "it leads to an address that is further inside than its own");
+    else if (rc == CURLE_WRITE_ERROR || rc == CURLE_FILESIZE_EXCEEDED)
         (void)snprintf(f->why, sizeof f->why,
             "it is larger than %zu bytes, or memory ran out", f->max);
     else if (rc != CURLE_OK)
@@ -242,8 +307,13 @@ int fetch_url_check(const char *url, struct errmsg *why)
         : strncmp(url, "http://", 7) == 0 ? 7
                                           : 0;
 
-    if (scheme > 0 && url[scheme] != 0 && url[scheme] != '/' &&
-        strpbrk(url, " \t\r\n\"<>") == NULL)
+    const size_t authority = strcspn(url + scheme, "/?#");
+
+    if (memchr(url + scheme, '@', authority) != NULL)
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "a URL with a name or a password in it, which would be shown and "
+            "logged");
+    if (scheme > 0 && authority > 0 && strpbrk(url, " \t\r\n\"<>") == NULL)
         return SYNCLINE_OK;
     return errmsg_set(why, SYNCLINE_EINVAL,
         "%.200s: no URL as https://example.org/peers.json", url);

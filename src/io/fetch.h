@@ -3,8 +3,9 @@
  * Laws: done exactly once, on the loop's thread, unless fetch_cancel came
  * before; never from within fetch_start. What answers is an http or https
  * server whose certificate is good for its name: a redirect leads to no file,
- * and from https only to https. What is larger than max, or takes longer, is
- * refused whole. */
+ * from https only to https, and never inwards: from elsewhere not to a private
+ * network, and from there not to this machine or its link. What is larger than
+ * max, or takes longer, is refused whole. */
 #ifndef SYNCLINE_IO_FETCH_H
 #define SYNCLINE_IO_FETCH_H
 

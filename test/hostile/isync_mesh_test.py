@@ -14,7 +14,7 @@ import urllib.parse
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "e2e"))
 
-from isync_raw import Raw, register, sealed, sealed_state
+from isync_raw import Raw, register, sealed, sealed_state, without_long
 from isync_scene import Scene, item, shows
 from node import main, wait_for
 from tap import check, equal
@@ -187,4 +187,5 @@ def who_is_called_and_is_none_is_left_alone():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(without_long(globals(), "many_names_of_one_push_out_nobody_else",
+                               "who_is_called_and_is_none_is_left_alone")))

@@ -3,6 +3,7 @@ that is made by hand; and what others wait for meanwhile."""
 
 import base64
 import json
+import os
 import socket
 import struct
 import threading
@@ -16,6 +17,13 @@ PATH = "/socket.io/?EIO=4&transport=websocket"
 HEAD = ("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+
+
+def without_long(names, *long):
+    """Tests of a module; those that take long only by night."""
+    if os.environ.get("SYNCLINE_WHOLE") == "1":
+        long = ()
+    return {k: v for k, v in names.items() if k not in long}
 
 
 def sealed(text, source="raw", token=TOKEN, stamp=None):

@@ -99,7 +99,16 @@ def a_page_of_somebody_else_gets_nothing():
                 equal(s.ask(path, **fields, **more),
                       (400, '"Not an accepted origin."'), path)
             equal(s.ask(POLL, "POST", "40", **fields)[0], 400, "a POST")
+        for page in ("http://evil.example/", "https://127.0.0.1:%d/" % s.port,
+                     own + "1/", own + ".evil.example/", "about:blank"):
+            for path, method in ((POLL, "GET"), ("/sync_now", "POST"),
+                                 ("/isync/toggle", "POST")):
+                equal(s.ask(path, method, Referer=page)[0], 400,
+                      "%s from %s" % (path, page))
+            equal(s.ask("/peers", Referer=page)[0], 200, "a link to a page")
         equal(s.ask(POLL, Origin=own)[0], 200, "its own")
+        equal(s.ask(POLL, Referer=own + "/peers")[0], 200, "its own")
+        equal(s.ask(POLL, Referer=own)[0], 200, "its own")
         check(s.node.call("isync")["turned_away"]["page"] >= 20, "counted")
 
 

@@ -272,6 +272,27 @@ static bool is_ours(const struct isync_conns *c, struct slice host)
     return false;
 }
 
+static bool is_of_host(struct slice origin, struct slice host)
+{
+    return slice_eq(
+               SLICE(origin.ptr, origin.len < host.len ? origin.len : host.len),
+               host) &&
+        (origin.len == host.len || origin.ptr[host.len] == '/');
+}
+
+/* Where only the page is said of which it asks. People may follow links to our
+ * pages from elsewhere; nothing is to be changed, or opened, from there. */
+static bool is_referred(const struct http_request *r, struct slice referer)
+{
+    const struct slice scheme = SLICE_LIT("http://");
+
+    if (r->method == HTTP_GET &&
+        !slice_has_prefix(r->path, SLICE_LIT(EIO_PATH)))
+        return false;
+    return !slice_has_prefix(referer, scheme) ||
+        !is_of_host(slice_from(referer, scheme.len), r->host);
+}
+
 /* A browser says of which page it asks; clients in Python name the address that
  * they call. */
 static bool is_of_a_stranger(const struct http_request *r)
@@ -284,6 +305,8 @@ static bool is_of_a_stranger(const struct http_request *r)
         if (slice_is(name, "origin") &&
             (!slice_has_prefix(v, scheme) ||
                 !slice_eq(slice_from(v, scheme.len), r->host)))
+            return true;
+        if (slice_is(name, "referer") && is_referred(r, v))
             return true;
         if (slice_is(name, "sec-fetch-site") && !slice_is(v, "none") &&
             !slice_is(v, "same-origin"))

@@ -3,6 +3,7 @@
 #include "app/isync/isync_conns_impl.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "crypto/crypto.h"
 #include "faces/http/http_client.h"
@@ -398,6 +399,24 @@ int isync_url_check(const char *url, struct errmsg *why)
     struct ws_url u;
 
     return sio_url_parse(&u, &how, slice_str(url), why);
+}
+
+bool isync_url_is_here(const char *url)
+{
+    enum eio_how how = EIO_UPGRADING;
+    struct netaddr addr;
+    struct ws_url u;
+
+    if (sio_url_parse(&u, &how, slice_str(url), NULL) != SYNCLINE_OK)
+        return false;
+    if (strcasecmp(u.host, "localhost") == 0)
+        return true;
+    /* 127.1, 0x7f000001: addresses to those who look names up. */
+    if (netaddr_parse(&addr, slice_str(u.host), 80, NULL) != SYNCLINE_OK)
+        return u.host[0] >= '0' && u.host[0] <= '9' &&
+            u.host[strspn(u.host, "0123456789abcdefxABCDEFX.")] == 0;
+    return netaddr_is_loopback(&addr) || netaddr_is_link_local(&addr) ||
+        addr.addr[0] == 0; /* any address, and IPv4 written as IPv6 */
 }
 
 static int make_sio(struct isync_call *call, enum eio_how how)

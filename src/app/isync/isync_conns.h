@@ -94,6 +94,8 @@ NODISCARD int isync_conns_dial(struct isync_conns *c, const char *url,
     enum isync_transport how, uint64_t *link, struct errmsg *why);
 /* Is it one? Without calling it. EINVAL. */
 NODISCARD int isync_url_check(const char *url, struct errmsg *why);
+/* Does it say an address, or the name, of this machine or its link? */
+bool isync_url_is_here(const char *url);
 
 /* args: JSON values, compact, with commas between; or NONE. ECLOSED: it is not
  * connected. ELIMIT: larger than the other side takes at once. */

@@ -213,16 +213,11 @@ static int take_all(
     struct isync_face *f, const struct json *v, struct errmsg *why)
 {
     const struct json *mesh = json_get(v, "mesh");
-    struct buf b = { .max = FILE_MAX };
-    int rc = SYNCLINE_OK;
+    int rc;
 
     if (mesh == NULL || json_get_int(v, "format", 0) != 1)
         return errmsg_set(why, SYNCLINE_ECORRUPT, "it is of another version");
-    json_print(&b, mesh, JSON_PLAIN_RAW);
-    rc = buf_status(&b);
-    if (rc == SYNCLINE_OK)
-        rc = isync_mesh_load(f->mesh, buf_slice(&b), why);
-    buf_free(&b);
+    rc = isync_mesh_load_tree(f->mesh, mesh, why);
     if (rc != SYNCLINE_OK)
         return rc;
     f->is_off = json_get_bool(v, "off", false);

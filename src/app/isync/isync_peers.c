@@ -115,6 +115,7 @@ static size_t want_named(struct isync_face *f, size_t most)
     return n;
 }
 
+/* A list from elsewhere has us call nothing of this machine. */
 static void want_listed(struct isync_face *f, size_t most)
 {
     struct isync_peer chosen[ISYNC_URLS_MAX];
@@ -134,7 +135,8 @@ static void want_listed(struct isync_face *f, size_t most)
         if (chosen[i].url.len >= sizeof url)
             continue;
         (void)snprintf(url, sizeof url, "%.*s", SLICE_FMT(chosen[i].url));
-        if (isync_url_check(url, &why) != SYNCLINE_OK)
+        if (isync_url_check(url, &why) != SYNCLINE_OK ||
+            (isync_url_is_here(url) && !isync_url_is_here(f->discovery_url)))
             continue;
         t = add(f, slice_str(url));
         if (t != NULL)

@@ -6,6 +6,9 @@
 
 static int bad_url(struct errmsg *why, struct slice text)
 {
+    /* There may be a password in it. */
+    if (text.len > 0 && memchr(text.ptr, '@', text.len) != NULL)
+        text = SLICE_LIT("with an @ in it");
     return errmsg_set(why, SYNCLINE_EINVAL,
         "%.*s: no URL of a WebSocket; write ws://name:8765/sync or "
         "wss://name/sync",

@@ -152,6 +152,8 @@ NODISCARD int isync_mesh_save(const struct isync_mesh *m, struct buf *out);
 /* Into a mesh that is new. ECORRUPT, EVERSION: why says what is wrong. */
 NODISCARD int isync_mesh_load(
     struct isync_mesh *m, struct slice text, struct errmsg *why);
+NODISCARD int isync_mesh_load_tree(
+    struct isync_mesh *m, const struct json *v, struct errmsg *why);
 /* Registers that were heard after that, as a SyncState: nobody is told, and
  * nothing is deleted. EMALFORMED, ENOMEM. */
 NODISCARD int isync_mesh_recall(struct isync_mesh *m, const struct json *state);

@@ -129,7 +129,7 @@ static void mark_all(struct isync_mesh *m, const struct json *registers)
         (void)isync_mesh_mark(m, r->key, json_get(r, "value"));
 }
 
-static int load_all(
+int isync_mesh_load_tree(
     struct isync_mesh *m, const struct json *v, struct errmsg *why)
 {
     const struct json *packets = json_get(v, "packets");
@@ -162,7 +162,7 @@ int isync_mesh_load(struct isync_mesh *m, struct slice text, struct errmsg *why)
     int rc = json_parse(&v, text, JSON_TOLERANT, &a, why);
 
     if (rc == SYNCLINE_OK)
-        rc = load_all(m, v, why);
+        rc = isync_mesh_load_tree(m, v, why);
     else if (rc != SYNCLINE_ENOMEM)
         rc = SYNCLINE_ECORRUPT;
     arena_free(&a);

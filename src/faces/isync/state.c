@@ -123,6 +123,31 @@ static size_t bytes_of(const struct isync_entry *e)
     return ENTRY_BYTES + e->key.len + e->node.len + e->value.len;
 }
 
+static size_t printed_len(struct slice s)
+{
+    size_t n = s.len + 2;
+
+    for (size_t i = 0; i < s.len; i++)
+        n += s.ptr[i] < 0x20 || s.ptr[i] == '"' || s.ptr[i] == '\\' ? 5 : 0;
+    return n;
+}
+
+/* Its key stands there twice: what the space knows of it is kept, too. */
+static size_t text_of(const struct isync_entry *e)
+{
+    return 100 + 2 * printed_len(e->key) + printed_len(e->node) + e->value.len;
+}
+
+static uint32_t nodes_of(const struct json *v)
+{
+    uint32_t n = 1;
+
+    if (v != NULL && (v->type == JSON_ARRAY || v->type == JSON_OBJECT))
+        for (const struct json *c = v->first; c != NULL; c = c->next)
+            n += nodes_of(c);
+    return n;
+}
+
 static struct slice append(uint8_t **to, struct slice s)
 {
     struct slice copy = SLICE(*to, s.len);
@@ -160,6 +185,8 @@ static void link_last(struct isync_state *s, struct isync_entry *e)
         s->first = e;
     s->last = e;
     s->bytes += bytes_of(e);
+    s->text += e->text;
+    s->nodes += e->nodes;
 }
 
 static void drop(struct isync_state *s, struct isync_entry *e)
@@ -175,16 +202,25 @@ static void drop(struct isync_state *s, struct isync_entry *e)
     else
         s->last = e->before;
     s->bytes -= bytes_of(e);
+    s->text -= e->text;
+    s->nodes -= e->nodes;
     free(e);
 }
 
-static bool is_full(
-    const struct isync_state *s, const struct isync_entry *old, size_t more)
+/* Whoever opens what was saved has all of it in memory as JSON. */
+static bool is_full(const struct isync_state *s, const struct isync_entry *old,
+    const struct isync_entry *e)
 {
-    size_t less = old != NULL ? bytes_of(old) : 0;
+    static const struct isync_entry none = { 0 };
+    const size_t less = old != NULL ? bytes_of(old) : 0;
 
-    return (old == NULL && s->registers.n >= ISYNC_REGISTERS_MAX) ||
-        s->bytes - less + more > ISYNC_STATE_BYTES_MAX;
+    if (e->is_deleted ? s->deleted.n >= ISYNC_DELETED_MAX
+                      : old == NULL && s->registers.n >= ISYNC_REGISTERS_MAX)
+        return true;
+    old = old != NULL ? old : &none;
+    return s->bytes - less + bytes_of(e) > ISYNC_STATE_BYTES_MAX ||
+        s->text - old->text + e->text > ISYNC_STATE_TEXT_MAX ||
+        s->nodes - old->nodes + e->nodes > ISYNC_STATE_NODES_MAX;
 }
 
 int isync_entry_put(struct isync_state *s, const struct isync_change *c,
@@ -198,7 +234,9 @@ int isync_entry_put(struct isync_state *s, const struct isync_change *c,
         return SYNCLINE_ENOMEM;
     e->stamp = c->stamp;
     e->from = from;
-    rc = is_full(s, old, bytes_of(e))
+    e->nodes = nodes_of(c->value);
+    e->text = text_of(e);
+    rc = is_full(s, old, e)
         ? SYNCLINE_ELIMIT
         : omap_put(&s->registers, c->key, SLICE(&e, sizeof e));
     if (rc != SYNCLINE_OK) {
@@ -217,14 +255,15 @@ int isync_entry_delete(struct isync_state *s, struct slice key, uint64_t from)
 
     if (omap_get(&s->deleted, key) != NULL)
         return SYNCLINE_EEXIST;
-    if (s->deleted.n >= ISYNC_DELETED_MAX)
-        return SYNCLINE_ELIMIT;
     e = entry_new(key, SLICE_NONE, SLICE_NONE);
     if (e == NULL)
         return SYNCLINE_ENOMEM;
     e->is_deleted = true;
     e->from = from;
-    rc = omap_put(&s->deleted, key, SLICE(&e, sizeof e));
+    e->text = text_of(e);
+    rc = is_full(s, isync_entry_of(omap_get(&s->registers, key)), e)
+        ? SYNCLINE_ELIMIT
+        : omap_put(&s->deleted, key, SLICE(&e, sizeof e));
     if (rc != SYNCLINE_OK) {
         free(e);
         return rc;
@@ -299,7 +338,7 @@ int isync_state_put(struct isync_state *s, struct slice key,
 {
     struct isync_entry *e = isync_entry_of(omap_get(&s->registers, key));
     struct isync_change c = {
-        .key = key, .node = slice_str(s->node), .stamp = stamp
+        .key = key, .node = slice_str(s->node), .stamp = stamp, .value = value
     };
     struct buf text = { 0 };
     int rc = isync_key_check(key);

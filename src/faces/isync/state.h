@@ -27,6 +27,8 @@
 #define ISYNC_VALUE_MAX ((size_t)256 << 10) /* as JSON */
 #define ISYNC_VALUE_DEPTH_MAX 48
 #define ISYNC_STATE_BYTES_MAX ((size_t)256 << 20)
+#define ISYNC_STATE_TEXT_MAX ((size_t)320 << 20) /* as it is saved, about */
+#define ISYNC_STATE_NODES_MAX 2000000   /* of JSON, in all values together */
 #define ISYNC_FAR_US UINT64_C(60000000) /* a clock may be so far ahead */
 
 struct isync_state; /* opaque */

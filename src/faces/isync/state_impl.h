@@ -12,6 +12,8 @@ struct isync_entry {
     uint64_t seq, from;
     bool is_deleted;
     struct isync_stamp stamp;
+    uint32_t nodes;                /* of JSON, in its value */
+    size_t text;                   /* what it takes in a file, at most */
     struct slice key, node, value; /* in bytes */
     uint8_t bytes[];
 };
@@ -22,7 +24,7 @@ struct isync_state {
     struct omap clock;              /* node: an int64_t */
     struct isync_entry *first, *last;
     uint64_t head; /* the greatest seq */
-    size_t bytes, clock_bytes;
+    size_t bytes, text, nodes, clock_bytes;
 };
 
 /* Of what a map holds. */

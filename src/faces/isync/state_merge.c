@@ -234,6 +234,13 @@ static int load_register(struct isync_state *s, const struct json *v)
     return rc == SYNCLINE_OK ? check_and_take(s, &c, true, 0, UINT64_MAX) : rc;
 }
 
+/* What is beyond a limit that was not there then is no reason not to start:
+ * others have it. */
+static int unless_full(int rc)
+{
+    return rc == SYNCLINE_ELIMIT ? SYNCLINE_OK : rc;
+}
+
 static int load_all(struct isync_state *s, const struct parts *p)
 {
     int rc = SYNCLINE_OK;
@@ -243,11 +250,11 @@ static int load_all(struct isync_state *s, const struct parts *p)
         rc = d->type == JSON_STRING ? isync_key_check(d->s)
                                     : SYNCLINE_EMALFORMED;
         if (rc == SYNCLINE_OK)
-            rc = isync_entry_delete(s, d->s, 0);
+            rc = unless_full(isync_entry_delete(s, d->s, 0));
     }
     for (const struct json *r = p->registers->first;
          r != NULL && rc == SYNCLINE_OK; r = r->next)
-        rc = load_register(s, r);
+        rc = unless_full(load_register(s, r));
     return rc == SYNCLINE_OK ? merge_clock(s, p->clock) : rc;
 }
 

@@ -355,7 +355,11 @@ int sio_url_parse(struct ws_url *out, enum eio_how *how, struct slice text,
         !slice_has_prefix(text, SLICE_LIT("wss://")))
         return errmsg_set(why, SYNCLINE_EINVAL,
             "%.*s: it should be like http://192.0.2.7:5342 (or https, ws, wss)",
-            SLICE_FMT(utf8_cut(text, 100)));
+            SLICE_FMT(utf8_cut(
+                text.len == 0 || memchr(text.ptr, '@', text.len) == NULL
+                    ? text
+                    : SLICE_LIT("(a URL)"),
+                100)));
     if (is_http || is_https) {
         buf_put_str(&b, is_https ? "wss" : "ws");
         buf_put_slice(&b, slice_from(text, is_https ? 5 : 4));
