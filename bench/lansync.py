@@ -76,10 +76,10 @@ def load(bench, server, port, clients, size, seconds):
     return said
 
 
-def each_by_turns(measures):
+def each_by_turns(measures, turns):
     """{name: measure} -> {name: medians, and the ratios to "plain"}"""
     rounds = {name: [] for name in measures}
-    for _ in range(ROUNDS):
+    for _ in range(turns):
         for name, measure in measures.items():
             rounds[name].append(measure())
     return {name: medians(said, rounds["plain"])
