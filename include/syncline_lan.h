@@ -18,7 +18,8 @@
  * the callback's fails with EBUSY, too. A callback holds up all connections of
  * its object: it must be short. It must not wait for another thread that calls
  * in here; nor may callbacks of a node (syncline.h) and of such an object call
- * what waits of each other.
+ * what waits of each other. A program may return from main while they run: they
+ * go with the process, and nobody is told.
  *
  * Errors, and who frees what: as in syncline.h. What was said wrongly by the
  * other side never ends the program: it is told to it in the older servers' own

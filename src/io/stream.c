@@ -1,6 +1,7 @@
 #include "io/stream.h"
 
 #include <netdb.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -371,6 +372,33 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
         connect_next(s);
 }
 
+/* A program of the library may return from main while its threads go on. Then
+ * libuv takes the threads that resolve names down, and whoever asks for one
+ * after that ends the process: so nobody does, from the moment before. */
+static pthread_mutex_t leaving = PTHREAD_MUTEX_INITIALIZER;
+static bool is_leaving;
+
+__attribute__((destructor)) static void leave(void)
+{
+    (void)pthread_mutex_lock(&leaving);
+    is_leaving = true;
+    (void)pthread_mutex_unlock(&leaving);
+}
+
+static int resolve(struct stream *s, const char *host)
+{
+    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_ADDRCONFIG };
+    int rc = UV_ECANCELED;
+
+    (void)pthread_mutex_lock(&leaving);
+    if (!is_leaving)
+        rc = uv_getaddrinfo(
+            s->loop, &s->resolving, on_resolved, host, NULL, &hints);
+    (void)pthread_mutex_unlock(&leaving);
+    return rc == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL;
+}
+
 static int stream_new(struct stream **out, uv_loop_t *loop)
 {
     struct stream *s = calloc(1, sizeof *s);
@@ -390,8 +418,6 @@ static int stream_new(struct stream **out, uv_loop_t *loop)
 int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
     uint16_t port, struct tls_rules *rules, const struct stream_events *events)
 {
-    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-        .ai_flags = AI_ADDRCONFIG };
     struct stream *s = NULL;
     int rc = stream_new(&s, loop);
 
@@ -402,10 +428,8 @@ int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
     s->resolving.data = s;
     if (rules != NULL)
         rc = tls_end_call(&s->tls, rules, host);
-    if (rc == SYNCLINE_OK &&
-        uv_getaddrinfo(loop, &s->resolving, on_resolved, host, NULL, &hints) !=
-            0)
-        rc = SYNCLINE_EINVAL;
+    if (rc == SYNCLINE_OK)
+        rc = resolve(s, host);
     if (rc != SYNCLINE_OK) {
         stream_drop(s);
         return rc;
