@@ -208,14 +208,18 @@ int syncline_lan_sign_message(
 int syncline_lan_validate_message(
     struct syncline_lan_handler *h, const char *message, int require_signature);
 
-/* A session token for a node: a JSON Web Token (HS256) that says sub, iat and
- * exp, under a key made from the secret. Servers with that secret that take
- * challenges let the node in with it, by {"token": ...}, until it is over.
+/* A session token for a node: a JSON Web Token (HS256) that says sub (the
+ * node), iat, exp and aud (this handler's node_id), under a key made from the
+ * secret. A server of that node_id and secret that takes challenges lets the
+ * node in with it, by {"token": ...}, until it is over; no other server does,
+ * and none by a token without aud, but where its own callback says so.
  * *token is the caller's. Errors: EINVAL, ENOMEM. */
 int syncline_lan_token(struct syncline_lan_handler *h, const char *node_id,
     uint32_t lasts_ms, char **token);
-/* *claims: a JSON object; the caller's. Errors: EMALFORMED (no token), EDENIED
- * (signed by somebody else), ETIMEOUT (it is over), ENOMEM. */
+/* Was it made with this secret, and is it not over? Of which server, if it
+ * names any, is for the caller to judge. *claims: a JSON object; the caller's.
+ * Errors: EMALFORMED (no token), EDENIED (signed by somebody else), ETIMEOUT
+ * (it is over), ENOMEM. */
 int syncline_lan_token_check(
     struct syncline_lan_handler *h, const char *token, char **claims);
 

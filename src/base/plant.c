@@ -334,6 +334,8 @@ static const struct plant_row rows[PLANT_END] = {
         "a proof of LAN sync counts on whatever connection of TLS" },
     [PLANT_R12_LAN_SELF] = { "r12-lan-self",
         "a LAN-sync node's own challenge is answered where it is sent back" },
+    [PLANT_R12_LAN_SERVER] = { "r12-lan-server",
+        "a session token of LAN sync counts at whatever server" },
     [PLANT_R12_LAN_TOLD] = { "r12-lan-told",
         "whoever says that he is near is told the secret of LAN sync" },
     [PLANT_R12_LAN_GUESS] = { "r12-lan-guess",

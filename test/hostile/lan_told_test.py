@@ -156,13 +156,26 @@ def who_has_proved_it_is_not_told():
                 equal(c.asked().get("token"), told, by)
 
 
+def a_session_token_is_for_its_server():
+    """Who is given it, or hears it there, comes in with it nowhere else."""
+    with Scene("a", "b") as s:
+        with Peer(s.port("a")) as p:
+            token = _prove(p)
+        for name, is_in in (("b", False), ("a", True)):
+            with Peer(s.port(name)) as p:
+                equal(p.come_in(token), is_in, "in at " + name)
+
+
 def _prove(p):
+    """The token that it gives for that."""
     p.say("AUTH_REQUEST", {"method": "challenge"})
     challenge = p.hear("AUTH_CHALLENGE")["payload"]["challenge"]
     p.say("AUTH_REQUEST", {"challenge": challenge, "response": hmac.new(
         SECRET.encode(), b"lan-sync challenge\0" + bytes.fromhex(challenge) +
         b"raw", hashlib.sha256).hexdigest()})
-    check(p.hear("AUTH_RESPONSE")["payload"]["success"], "in")
+    answer = p.hear("AUTH_RESPONSE")["payload"]
+    check(answer["success"], "in")
+    return answer["auth_data"]["session_token"]
 
 
 def who_takes_the_name_of_another_hears_no_secret():

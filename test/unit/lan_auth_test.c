@@ -14,8 +14,8 @@ TEST(a_session_is_over_when_its_time_is)
     struct buf session = { 0 };
     struct arena a = { 0 };
 
-    CHECK_OK(lan_session_put(
-        &session, slice_str("client"), slice_str(KEY), now_us, 60 * SEC, &a));
+    CHECK_OK(lan_session_put(&session, slice_str("client"), slice_str("server"),
+        slice_str(KEY), now_us, 60 * SEC, &a));
     arena_free(&a);
     again.token = buf_slice(&session);
     for (unsigned late = 0; late < 2; late++) {
@@ -32,6 +32,42 @@ TEST(a_session_is_over_when_its_time_is)
         pair_close(&p);
     }
     buf_free(&session);
+}
+
+/* What is said to one server, and heard by whoever listens there or has it
+ * said to him, is of no use at another. */
+TEST(a_session_is_of_its_server)
+{
+    static const struct {
+        const char *server;
+        bool is_in;
+    } of[] = { { "server", true }, { "another", false }, { "", false },
+        { "serve", false } };
+    const struct lan_link_options serves = {
+        .is_server = true, .needs_auth = true, .session_us = 60 * SEC
+    };
+    const uint64_t now_us = UINT64_C(1795176000) * SEC;
+
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct lan_link_options by_session = by_token;
+        struct pair p = { .now_us = 1000 };
+        struct buf session = { 0 };
+        struct arena a = { 0 };
+
+        CHECK_OK(lan_session_put(&session, slice_str("client"),
+            slice_str(of[i].server), slice_str(KEY), now_us, 60 * SEC, &a));
+        arena_free(&a);
+        by_session.token = buf_slice(&session);
+        end_make(&p.server, &p, KEY, serves);
+        end_make(&p.client, &p, KEY, by_session);
+        lan_protocol_set_wall(p.server.protocol, now_us, p.now_us);
+        lan_protocol_set_wall(p.client.protocol, now_us, p.now_us);
+        lan_link_begin(p.client.link, p.now_us);
+        pair_settle(&p, 0);
+        CHECK_INT(lan_link_is_open(p.server.link), of[i].is_in);
+        pair_close(&p);
+        buf_free(&session);
+    }
 }
 
 /* A client that is in already may ask once more, and gets its answer. */

@@ -272,6 +272,7 @@ TEST(a_session_token_says_who_for_a_while)
     CHECK_OK(syncline_lan_token_check(h, token, &claims));
     CHECK(strstr(claims, "\"sub\":\"node-7\"") != NULL);
     CHECK(strstr(claims, "\"exp\":") != NULL);
+    CHECK(strstr(claims, "\"aud\":\"a\"") != NULL);
     syncline_free(claims);
     check_fails(syncline_lan_token_check(other, token, &claims),
         SYNCLINE_EDENIED, "somebody else");
@@ -387,6 +388,7 @@ TEST(a_program_says_who_may_come_in)
 
 TEST(the_secret_is_proved_and_a_session_token_lets_in)
 {
+    struct syncline_lan_handler *other;
     struct both b;
     char *text, *token, credentials[1024];
     const char *at;
@@ -422,6 +424,19 @@ TEST(the_secret_is_proved_and_a_session_token_lets_in)
     (void)snprintf(
         credentials, sizeof credentials, "{\"token\":\"%s\"}", token);
     syncline_free(token);
+    both_client(&b);
+    check_fails(syncline_lan_client_connect(b.c, "127.0.0.1", b.port),
+        SYNCLINE_EDENIED, "Invalid credentials");
+    CHECK_OK(syncline_lan_client_free(b.c));
+    /* One that another server gives. */
+    make(&other, "node-9", SYNCLINE_LAN_ANY, SECRET);
+    CHECK_OK(syncline_lan_token(other, "node-1", 60000, &token));
+    (void)snprintf(
+        credentials, sizeof credentials, "{\"token\":\"%s\"}", token);
+    CHECK_OK(syncline_lan_token_check(b.h, token, &text));
+    syncline_free(text);
+    syncline_free(token);
+    syncline_lan_handler_free(other);
     both_client(&b);
     check_fails(syncline_lan_client_connect(b.c, "127.0.0.1", b.port),
         SYNCLINE_EDENIED, "Invalid credentials");

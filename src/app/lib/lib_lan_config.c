@@ -469,8 +469,8 @@ int syncline_lan_token(struct syncline_lan_handler *h, const char *node_id,
         !utf8_valid(slice_str(node_id)))
         return lib_fail(
             SYNCLINE_EINVAL, "node_id, lasts_ms: not empty, and not 0");
-    rc = lan_session_put(&b, slice_str(node_id), buf_slice(&h->secret),
-        clock_wall_us(), lasts_ms * US_OF_MS, &a);
+    rc = lan_session_put(&b, slice_str(node_id), slice_str(h->node_id),
+        buf_slice(&h->secret), clock_wall_us(), lasts_ms * US_OF_MS, &a);
     arena_free(&a);
     if (rc == SYNCLINE_OK)
         return lib_lan_text(token, &b);

@@ -313,14 +313,19 @@ void auth_tick(struct lan_link *l, uint64_t now_us)
 
 /* ---- a server ---- */
 
-/* A token for whoever has proved the key: that node, for a while. */
+static struct slice our_node(const struct lan_link *l)
+{
+    return slice_str(lan_protocol_node(l->opt.protocol));
+}
+
+/* A token for whoever has proved the key: that node, here, for a while. */
 static int put_session(
     struct lan_link *l, struct json *data, struct slice node, uint64_t now_us)
 {
     struct buf token = { 0 };
     struct slice kept;
-    int rc = lan_session_put(&token, node, l->opt.key, wall_us(l, now_us),
-        l->opt.session_us, &l->arena);
+    int rc = lan_session_put(&token, node, our_node(l), l->opt.key,
+        wall_us(l, now_us), l->opt.session_us, &l->arena);
 
     kept = rc == SYNCLINE_OK ? arena_dup(&l->arena, buf_slice(&token))
                              : SLICE_NONE;
@@ -333,6 +338,7 @@ static int put_session(
     return rc;
 }
 
+/* One of another server is good there: who hears it is not to come in here. */
 static bool is_session(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
@@ -341,7 +347,9 @@ static bool is_session(
     return l->opt.session_us > 0 && l->key.len > 0 &&
         lan_session_read(&claims, lan_payload_text(m, "token"), l->opt.key,
             wall_us(l, now_us), &l->arena) == SYNCLINE_OK &&
-        slice_eq(json_get_str(claims, "sub"), lan_sender(m));
+        slice_eq(json_get_str(claims, "sub"), lan_sender(m)) &&
+        (slice_eq(json_get_str(claims, "aud"), our_node(l)) ||
+            PLANTED(R12_LAN_SERVER));
 }
 
 /* A challenge counts once. */

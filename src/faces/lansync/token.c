@@ -127,8 +127,8 @@ static int session_secret(char out[2 * SHA256_LEN + 1], struct slice secret)
     return rc;
 }
 
-int lan_session_put(struct buf *out, struct slice node, struct slice secret,
-    uint64_t now_us, uint64_t lasts_us, struct arena *a)
+int lan_session_put(struct buf *out, struct slice node, struct slice server,
+    struct slice secret, uint64_t now_us, uint64_t lasts_us, struct arena *a)
 {
     struct json *claims = json_new(a, JSON_OBJECT);
     char derived[2 * SHA256_LEN + 1] = "";
@@ -138,7 +138,8 @@ int lan_session_put(struct buf *out, struct slice node, struct slice secret,
     json_add(claims, SLICE_LIT("iat"), json_new_int(a, (int64_t)(now_us / US)));
     json_add(claims, SLICE_LIT("exp"),
         json_new_int(a, (int64_t)((now_us + lasts_us) / US)));
-    if (rc == SYNCLINE_OK && (claims == NULL || claims->n != 3))
+    json_add(claims, SLICE_LIT("aud"), json_new_str(a, server));
+    if (rc == SYNCLINE_OK && (claims == NULL || claims->n != 4))
         rc = SYNCLINE_ENOMEM;
     if (rc == SYNCLINE_OK)
         rc = lan_token_put(out, claims, slice_str(derived));

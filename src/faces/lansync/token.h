@@ -20,10 +20,12 @@ NODISCARD int lan_token_read(struct json **claims, struct slice token,
 
 /* ---- those of a session, under a key made from the nodes' secret ---- */
 
-/* Says which node it is, since when and until when. */
+/* Says which node it is, since when and until when, and of which server it was
+ * let in (sub, iat, exp, aud). */
 NODISCARD int lan_session_put(struct buf *out, struct slice node,
-    struct slice secret, uint64_t now_us, uint64_t lasts_us, struct arena *a);
-/* As lan_token_read. */
+    struct slice server, struct slice secret, uint64_t now_us,
+    uint64_t lasts_us, struct arena *a);
+/* As lan_token_read, whatever server it names. */
 NODISCARD int lan_session_read(struct json **claims, struct slice token,
     struct slice secret, uint64_t now_us, struct arena *a);
 
