@@ -15,14 +15,21 @@ static struct slice state_of(struct cli *c, const struct json *p)
         : state;
 }
 
-void peers_print(struct cli *c, const struct json *peers)
+void peers_print(struct cli *c, const struct json *peers, bool only_relay)
 {
     static const char *const heads[] = { "NAME", "DEVICE", "ADDRESS", "STATE",
         "ROUND TRIP", "CLOCK", "BEHIND" };
     struct cli_table t;
 
+    if (peers == NULL || peers->n == 0) {
+        (void)puts(only_relay
+                ? "no other member yet; let it in by a code of a member: "
+                  "syncline invite --role relay"
+                : "no other member yet; make a code with: syncline invite");
+        return;
+    }
     cli_table_init(&t, c, "llllrrr", heads);
-    for (const struct json *p = peers ? peers->first : NULL; p; p = p->next) {
+    for (const struct json *p = peers->first; p != NULL; p = p->next) {
         const struct json *rtt = json_get(p, "rtt_us");
         const struct json *offset = json_get(p, "offset_us");
         struct slice device = json_get_str(p, "device");
@@ -85,17 +92,35 @@ static int print_json(struct cli *c, const struct json *answer)
     return rc == CLI_DONE ? cli_print_answer(c, kept) : rc;
 }
 
+/* Nobody is there: how somebody gets there depends on what we are. */
+static int print_none(struct cli *c)
+{
+    struct json *request = cli_request(c, "status"), *answer;
+    int rc;
+
+    cli_set_json(request, "brief", json_new_bool(&c->arena, true));
+    rc = cli_call(c, request, &answer);
+    if (rc == CLI_DONE)
+        peers_print(c, NULL, json_get_bool(answer, "only_relay", false));
+    return rc;
+}
+
 static int run(struct cli *c)
 {
     struct json *answer;
+    const struct json *peers;
     int rc = cli_call(c, cli_request(c, "peers"), &answer);
 
     if (rc != CLI_DONE)
         return rc;
     if (c->json)
         return print_json(c, answer);
-    peers_print(c, json_get(answer, "peers"));
-    return print_isync(c);
+    peers = json_get(answer, "peers");
+    if (peers != NULL && peers->n > 0)
+        peers_print(c, peers, false);
+    else
+        rc = print_none(c);
+    return rc == CLI_DONE ? print_isync(c) : rc;
 }
 
 const struct command cmd_peers = {

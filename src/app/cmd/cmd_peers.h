@@ -4,8 +4,9 @@
 
 #include "app/cmd/cli.h"
 
-/* An array of peers as doc/api.md has them; NULL is an empty one. */
-void peers_print(struct cli *c, const struct json *peers);
+/* An array of peers as doc/api.md has them; NULL is an empty one, of which it
+ * is said how to get others: a relay alone is not enough. */
+void peers_print(struct cli *c, const struct json *peers, bool only_relay);
 
 /* The iSync nodes of an answer to `isync` (cmd_isync.c). */
 void isync_print_nodes(struct cli *c, const struct json *answer);

@@ -175,7 +175,6 @@ static void print_clock(const struct json *clock)
 static int run(struct cli *c)
 {
     struct json *answer;
-    const struct json *peers;
     int rc = cli_call(c, cli_request(c, "status"), &answer);
 
     if (rc != CLI_DONE)
@@ -190,15 +189,9 @@ static int run(struct cli *c)
     print_spaces(c, json_get(answer, "spaces"));
     print_carried(c, json_get(answer, "carries"));
     print_clock(json_get(answer, "clock"));
-    peers = json_get(answer, "peers");
     (void)putchar('\n');
-    if (peers != NULL && peers->n > 0)
-        peers_print(c, peers);
-    else if (json_get_bool(answer, "only_relay", false))
-        (void)puts("no other member yet; let it in by a code of a member: "
-                   "syncline invite --role relay");
-    else
-        (void)puts("no other member yet; make a code with: syncline invite");
+    peers_print(c, json_get(answer, "peers"),
+        json_get_bool(answer, "only_relay", false));
     return CLI_DONE;
 }
 

@@ -107,7 +107,8 @@ const struct option_row option_rows[] = {
         .min = SEC,
         .max = 36500 * DAY,
         .fallback = "30d",
-        .help = "a member silent for so long holds up collection no more" },
+        .help = "a member, or LAN-sync node, silent for so long holds up "
+                "collection no more" },
     { .name = "collect.interval",
         .type = OPTION_DURATION,
         .change = OPTION_AT_ONCE,
