@@ -47,6 +47,7 @@ static struct counting conflicts(const struct lone *w)
 }
 
 static const char *strategy = "join";
+static bool returns; /* whoever writes may have missed deletions */
 
 /* In the so manieth tenth of a day, by so many versions. */
 static void put(
@@ -56,11 +57,11 @@ static void put(
 
     buf_printf(&b,
         "{\"op\":\"%s\",\"key\":\"k\",%s%s%s\"as\":{\"face\":\"lansync\","
-        "\"node\":\"n\",\"time\":%llu,\"version\":%u,\"strategy\":\"%s\"}}%c",
+        "\"node\":\"n\",\"time\":%llu,\"version\":%u,\"strategy\":\"%s\"%s}}%c",
         value != NULL ? "put" : "del", value != NULL ? "\"value\":" : "",
         value != NULL ? value : "", value != NULL ? "," : "",
         (unsigned long long)(THEN_US + tenth * DAY_US / 10), version, strategy,
-        0);
+        returns ? ",\"returns\":true" : "", 0);
     CHECK_OK(buf_status(&b));
     ask(w, (const char *)b.ptr);
     buf_free(&b);
@@ -237,6 +238,120 @@ TEST(one_side_may_be_right_always)
     CHECK_UINT(conflicts(&w).open, 0);
     strategy = "join";
     lone_close(&w);
+}
+
+/* ---- whoever has missed a deletion whose record has gone ---- */
+
+static void collect(struct lone *w)
+{
+    for (int i = 0; i < 30; i++)
+        tick(w);
+    CHECK_UINT(w->node->counts.collected, 1);
+}
+
+/* `k` of version 2 was theirs, then ours; only the history tells of it. */
+static void open_past(struct lone *w)
+{
+    strategy = "join";
+    returns = false;
+    lone_open(w);
+    put(w, "{\"a\":1}", 1, 1);
+    ask(w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":2}}");
+    ask(w, "{\"op\":\"del\",\"key\":\"k\"}");
+    collect(w);
+}
+
+static void check_past(struct lone *w, const char *want, uint64_t version,
+    bool existed, unsigned returned)
+{
+    struct space *sp = space_by_name(w->node, SLICE_LIT("default"));
+    struct stored st;
+
+    CHECK_OK(item_load(w->node, sp, SLICE_LIT("k"), &st));
+    CHECK_SLICE(st.before, want);
+    CHECK_UINT(st.item.version, version);
+    CHECK_INT(st.existed, existed);
+    CHECK_UINT(conflicts(w).returned, returned);
+    CHECK_UINT(conflicts(w).open, 0);
+    lone_close(w);
+    strategy = "join";
+    returns = false;
+}
+
+/* He need not say that he was away: the history knows that version. A record
+ * tells him, beyond his version, and nothing has lost. */
+TEST(what_the_history_knows_as_deleted_stays_so)
+{
+    static const char *const strategies[] = { "join", "local", "remote" };
+
+    for (unsigned i = 0; i < 6; i++) {
+        struct lone w;
+
+        open_past(&w);
+        check_shows(&w, "k", "", 0);
+        strategy = strategies[i % 3];
+        returns = i >= 3;
+        put(&w, "{\"a\":1}", 1, 7);
+        check_past(&w, "", 8, true, 0);
+    }
+}
+
+/* Whoever was away cannot have seen the deletion; who was not makes it anew. */
+TEST(an_edit_of_who_was_away_waits_to_be_rescued)
+{
+    static const struct {
+        const char *strategy;
+        bool returns, stands;
+    } rows[] = { { "join", true, false }, { "local", true, false },
+        { "remote", true, true }, { "join", false, true },
+        { "local", false, true }, { "remote", false, true } };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct lone w;
+
+        open_past(&w);
+        strategy = rows[i].strategy;
+        returns = rows[i].returns;
+        put(&w, "{\"a\":\"old\"}", 2, 3);
+        if (rows[i].stands)
+            check_past(&w, "{\"a\":\"old\"}", 4, true, 0); /* beyond it */
+        else
+            check_past(&w, "", 4, true, 1);
+    }
+}
+
+/* It is said again until it is acknowledged: that is one thing to rescue. */
+TEST(an_edit_of_who_was_away_is_rescued_once)
+{
+    struct lone w;
+
+    open_past(&w);
+    returns = true;
+    for (unsigned i = 0; i < 3; i++)
+        put(&w, "{\"a\":\"old\"}", 2, 3);
+    check_past(&w, "", 4, true, 1);
+}
+
+/* An item that was never here, or nobody counted, or is deleted there, too. */
+TEST(who_was_away_and_brings_what_is_new_is_heard)
+{
+    struct lone w;
+
+    open_past(&w);
+    returns = true;
+    put(&w, "{\"a\":1}", 1, 0);
+    check_past(&w, "{\"a\":1}", 4, true, 0);
+    open_past(&w);
+    returns = true;
+    put(&w, NULL, 2, 3);
+    check_past(&w, "", 0, false, 0);
+    lone_open(&w);
+    ask(&w, "{\"op\":\"put\",\"key\":\"z\",\"value\":{}}");
+    ask(&w, "{\"op\":\"del\",\"key\":\"z\"}");
+    collect(&w);
+    returns = true;
+    put(&w, "{\"a\":1}", 1, 5);
+    check_past(&w, "{\"a\":1}", 5, true, 0);
 }
 
 /* ---- fields, each by its own time ---- */
