@@ -293,6 +293,16 @@ static void on_keep(
     lan_kept_note(ctx, node, acked, asked);
 }
 
+static void past_free(struct lan_past *p)
+{
+    if (p == NULL)
+        return;
+    *p->at = p->next;
+    if (p->next != NULL)
+        p->next->at = p->at;
+    free(p);
+}
+
 static void on_past_told(void *ctx, struct slice answer, bool more)
 {
     struct lan_past *p = ctx;
@@ -303,12 +313,9 @@ static void on_past_told(void *ctx, struct slice answer, bool more)
     (void)more;
     if (json_parse(&v, answer, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK)
         v = NULL;
-    *p->at = p->next;
-    if (p->next != NULL)
-        p->next->at = p->at;
     lan_exchange_past(f->exchange, p->link, v, clock_mono_us());
     arena_free(&a);
-    free(p);
+    past_free(p);
     lan_arm(f);
 }
 
@@ -331,9 +338,12 @@ static void on_past(void *ctx, uint64_t link, struct slice after)
         f->pasts = p;
     }
     if (p == NULL || buf_status(&b) != SYNCLINE_OK ||
-        !ask(f, buf_slice(&b), on_past_told, p, NULL, NULL))
+        !ask(f, buf_slice(&b), on_past_told, p, NULL, NULL)) {
         log_line(&f->log, LOG_LEVEL_ERROR, "lansync",
-            "memory ran out: a node is not told of what was deleted");
+            "memory ran out: a node is not told yet of what was deleted");
+        past_free(p);
+        lan_exchange_past(f->exchange, link, NULL, clock_mono_us());
+    }
     buf_free(&b);
 }
 

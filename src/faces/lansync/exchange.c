@@ -619,12 +619,25 @@ void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
 static int add_past(struct lan_side *s, const struct json *v)
 {
     const struct slice key = json_get_str(v, "key");
+    int rc;
 
     if (key.len == 0 || key.len > sizeof s->past)
         return SYNCLINE_OK;
-    memcpy(s->past, key.ptr, key.len);
-    s->past_len = key.len;
-    return batch_add(s, &s->gathering, v, 0);
+    rc = batch_add(s, &s->gathering, v, 0);
+    if (rc == SYNCLINE_OK) {
+        memcpy(s->past, key.ptr, key.len);
+        s->past_len = key.len;
+    }
+    return rc;
+}
+
+/* As many as there is room for. False: not all of them. */
+static bool add_all_past(struct lan_side *s, const struct json *list)
+{
+    for (const struct json *v = list->first; v != NULL; v = v->next)
+        if (batch_is_full(s, &s->gathering) || add_past(s, v) != SYNCLINE_OK)
+            return false;
+    return true;
 }
 
 void lan_exchange_past(struct lan_exchange *x, uint64_t link,
@@ -632,21 +645,16 @@ void lan_exchange_past(struct lan_exchange *x, uint64_t link,
 {
     struct lan_side *s = side_of(x, link);
     const struct json *list = json_get(answer, "deleted");
-    int rc = SYNCLINE_OK;
-    bool all = true;
+    const struct slice after = json_get_str(answer, "after");
+    bool all;
 
     if (s == NULL || !s->is_past_asked)
         return;
     s->is_past_asked = false;
-    for (const struct json *v = list != NULL ? list->first : NULL;
-         v != NULL && rc == SYNCLINE_OK; v = v->next)
-        if (batch_is_full(s, &s->gathering))
-            all = false;
-        else
-            rc = add_past(s, v);
+    if (list == NULL)
+        return; /* what comes next asks again */
+    all = add_all_past(s, list);
     if (all && json_get_bool(answer, "more_items", false)) {
-        const struct slice after = json_get_str(answer, "after");
-
         all = after.len == 0 || after.len > sizeof s->past;
         if (!all) {
             memcpy(s->past, after.ptr, after.len);

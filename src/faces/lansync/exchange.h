@@ -74,8 +74,9 @@ bool lan_exchange_answered(struct lan_exchange *x, uint64_t number,
 /* Of a watch: an event as doc/api.md has it. */
 void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
     const struct json *event, uint64_t now_us);
-/* The answer: {deleted: [{key, time, version}], more_items, after}; NULL: there
- * is none. */
+/* The answer: {deleted: [{key, time, version}], more_items, after}. NULL, or
+ * without `deleted`: there is none, and it is asked for again when something
+ * else is told. */
 void lan_exchange_past(struct lan_exchange *x, uint64_t link,
     const struct json *answer, uint64_t now_us);
 /* The write is done, or why not. */

@@ -325,9 +325,10 @@ void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
 
     if (json_get(event, "key") != NULL && !side_was_told(s, event))
         rc = batch_add(s, &q->batch, event, q->since_us);
-    batch_note(&q->batch, event);
     if (rc == SYNCLINE_ELIMIT)
         rc = SYNCLINE_OK;
+    if (rc == SYNCLINE_OK)
+        batch_note(&q->batch, event);
     if (rc == SYNCLINE_OK && !is_live && !batch_is_full(s, &q->batch) &&
         (q->batch.items == NULL || q->batch.items->n < q->limit))
         return;

@@ -1,0 +1,135 @@
+/* What a LAN-sync node asks, and what it is asked. */
+#include "unit/lan_scene.h"
+
+/* From the start: so many at a time, and from where the last answer ended. */
+TEST(a_question_is_answered_in_parts)
+{
+    struct scene s = { 0 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    scene_says(&s, LAN_SYNC_REQUEST, "{\"limit\":2,\"sync_id\":\" its id\"}");
+    check_asked(&s, "question ;");
+    scene_found(&s, PUT("a", "c1"));
+    check_heard(&s, "");
+    scene_found(&s, PUT("b", "c2"));
+    check_asked(&s, "answered;");
+    check_heard(&s, "answer a v2,b v2 next c2 more its id;");
+    scene_says(&s, LAN_SYNC_REQUEST, "{\"limit\":2,\"since\":\"c2\"}");
+    check_asked(&s, "question c2;");
+    scene_found(
+        &s, "{\"key\":\"d\",\"version\":3,\"time\":5,\"cursor\":\"c3\"}");
+    scene_found(&s, LIVE("c4"));
+    check_asked(&s, "answered;");
+    check_heard(&s, "answer -d v3 next c4;");
+    scene_says(&s, LAN_SYNC_REQUEST, "{\"since\":\"c4\"}");
+    scene_found(&s, "{\"live\":true}");
+    check_heard(&s, "answer  next c4;");
+    scene_close(&s);
+}
+
+TEST(a_question_since_a_time)
+{
+    struct scene s = { 0 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    scene_says(&s, LAN_SYNC_REQUEST, "{\"since\":\"2026-11-20T11:43:20\"}");
+    check_asked(&s, "question ;");
+    scene_found(&s,
+        "{\"key\":\"old\",\"value\":1,\"version\":1,\"time\":1795174999999999,"
+        "\"cursor\":\"c1\"}");
+    scene_found(&s, PUT("at", "c2"));
+    scene_found(&s, LIVE("c3"));
+    check_heard(&s, "answer at v2 next c3;");
+    scene_close(&s);
+}
+
+/* What it has told itself it has. */
+TEST(a_question_of_who_has_told_it)
+{
+    struct scene s = { 0 };
+
+    scene_open(&s, "", "");
+    scene_says(&s, LAN_SYNC_DATA,
+        "{\"items\":[{\"item_id\":\"a\",\"data\":{\"n\":1},\"version\":2,"
+        "\"created_at\":1}]}");
+    scene_written(&s);
+    scene_forget(&s);
+    scene_says(&s, LAN_SYNC_REQUEST, "{}");
+    scene_found(&s, PUT("a", "c1"));
+    scene_found(&s, PUT("b", "c2"));
+    scene_found(&s, LIVE("c3"));
+    check_heard(&s, "answer b v2 next c3;");
+    scene_close(&s);
+}
+
+/* Whatever it says, and never more than a batch. */
+TEST(how_many_an_answer_has)
+{
+    static const struct {
+        const char *payload;
+        unsigned n;
+    } rows[] = { { "{\"limit\":7}", 7 }, { "{\"limit\":100}", 100 },
+        { "{\"limit\":101}", 100 }, { "{\"limit\":0}", 100 },
+        { "{\"limit\":-1}", 100 }, { "{\"limit\":\"7\"}", 100 },
+        { "{}", 100 } };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct scene s = { 0 };
+        unsigned n = 0;
+
+        scene_open(&s, "", "");
+        scene_forget(&s);
+        scene_says(&s, LAN_SYNC_REQUEST, rows[i].payload);
+        while (s.heard.len == 0) {
+            scene_found(&s, PUT("a", "c1"));
+            n++;
+        }
+        CHECK_UINT(n, rows[i].n);
+        scene_close(&s);
+    }
+}
+
+/* ---- what we ask ---- */
+
+/* Where its last answer ended, as long as there is more. */
+TEST(we_ask_on_until_there_is_no_more)
+{
+    struct scene s = { .answer =
+                           "{\"status\":\"success\",\"items\":[{\"item_id\":"
+                           "\"a\",\"data\":{},\"created_at\":1}],"
+                           "\"next\":\"p1\",\"more\":true}" };
+
+    scene_open(&s, "c0", "p0");
+    check_heard(&s, "SYNC_REQUEST p0;");
+    check_asked(&s, "watch c0;write a v1 returns;");
+    s.answer = "{\"status\":\"success\",\"items\":[],\"next\":\"p2\","
+               "\"more\":false}";
+    scene_written(&s);
+    check_heard(&s, "SYNC_REQUEST p1;");
+    check_asked(&s, "keep c0 p1;keep c0 p2;");
+    scene_close(&s);
+}
+
+/* It says no, or nothing that we know, or the same for ever. */
+TEST(answers_that_end_our_questions)
+{
+    static const char *const rows[] = {
+        "{\"status\":\"error\",\"error\":\"no\"}", "{\"status\":\"received\"}",
+        "{\"items\":\"none\",\"next\":\"p1\",\"more\":true}",
+        "{\"items\":[],\"next\":\"p1\",\"more\":true}"
+    };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct scene s = { .answer = rows[i] };
+
+        scene_open(&s, "", "");
+        check_heard(&s, "SYNC_REQUEST ;");
+        check_asked(&s, i == 3 ? "watch ;keep  p1;" : "watch ;");
+        scene_event(&s, PUT("a", "c1"));
+        scene_event(&s, LIVE("c2"));
+        check_heard(&s, "SYNC_DATA a v2;"); /* the rest goes on */
+        scene_close(&s);
+    }
+}
