@@ -119,11 +119,14 @@ async function the_dashboard_shows_who_is_connected(w) {
     const a = await gateway(w, "a", "--isync.token", "t");
     const secret = join(w.folder, "secret");
     writeFileSync(secret, "a secret of the nodes\n", { mode: 0o600 });
+    const lan = ["--lansync.enabled", "true", "--lansync.secret_file", secret,
+        "--lansync.port", "0", "--lansync.discovery", "false"];
+    const other = await w.node("other", ...lan); // of another mesh
+    const { port } = (await other.json("status")).lansync;
     const b = await gateway(w, "b", "--isync.token", "t", "--isync.peers",
         `${a.isync},http://127.0.0.1:9`, "--configsync.server", "false",
-        "--configsync.peers", "ws://127.0.0.1:9/sync", "--lansync.enabled",
-        "true", "--lansync.secret_file", secret, "--lansync.port", "0",
-        "--lansync.discovery", "false", "--lansync.peers", "127.0.0.1:9");
+        "--configsync.peers", "ws://127.0.0.1:9/sync", ...lan,
+        "--lansync.peers", `127.0.0.1:9,127.0.0.1:${port}`);
     const nodes = async page => {
         await go(page, "Devices");
         return page.getByRole("list", { name: "Older systems" })
@@ -137,9 +140,15 @@ async function the_dashboard_shows_who_is_connected(w) {
     const gone = (await nodes(there)).filter({ hasText: "http://127.0.0.1:9" });
     await gone.getByText("not connected").waitFor();
     await gone.getByText("connection refused").waitFor();
-    for (const kind of ["LAN sync", "config sync"])
+    for (const [kind, at] of [["LAN sync", "127.0.0.1:9"],
+        ["config sync", "127.0.0.1:9"]])
         await (await nodes(there)).filter({ hasText: kind })
-            .getByText("not connected").waitFor();
+            .filter({ hasText: at }).getByText("not connected").waitFor();
+    const met = (await nodes(there)).filter({ hasText: `127.0.0.1:${port}` });
+    await met.getByText("LAN sync", { exact: true }).waitFor();
+    await met.getByText("other", { exact: true }).waitFor();
+    await met.getByText("connected", { exact: true }).waitFor();
+    await met.getByText("last heard").waitFor();
     await shot(there, "devices-older");
     const caller = await nodes(here);
     await caller.getByText((await b.json("isync")).node_id).waitFor();

@@ -40,10 +40,13 @@ void doctor_put_of(const struct exam *x, const struct doctor_finding *f,
     for (; *where != NULL; where++) {
         const struct json *m = json_get(v, *where);
 
-        if (m == NULL || m->type != JSON_STRING)
+        if (m == NULL || (m->type != JSON_STRING && m->type != JSON_INT))
             continue;
         buf_printf(&b, "%s\"%s\":", b.len > 0 ? "," : "{", *where);
-        json_print_string(&b, m->s, false);
+        if (m->type == JSON_INT)
+            json_print(&b, m, JSON_COMPACT);
+        else
+            json_print_string(&b, m->s, false);
     }
     buf_put_str(&b, b.len > 0 ? "}" : "{}");
     told.where = buf_status(&b) == 0 ? buf_slice(&b) : SLICE_LIT("{}");

@@ -53,6 +53,63 @@ static void check_lansync(const struct json *lansync, const struct exam *x)
     }
 }
 
+/* Whom of LAN sync we call and do not reach: who was named; and who is only
+ * near, and would let us in if he were told the secret. Anybody can say that he
+ * is near. */
+static void check_lan_peers(const struct json *lansync, const struct exam *x)
+{
+    static const char *const near[] = { "host", "node_id", NULL };
+    static const char *const named[] = { "host", "port", NULL };
+    const struct json *list = json_get(lansync, "peers");
+    char text[600];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        const struct slice state = json_get_str(v, "state");
+        const struct slice host = utf8_cut(json_get_str(v, "host"), 200);
+        const struct slice why = json_get_str(v, "trouble");
+        const bool found = json_get_bool(v, "found", false);
+        struct doctor_finding d = { .level = "warn", .what = text };
+
+        if (found && slice_is(state, "untold")) {
+            d.name = "lansync-untold";
+            d.advice = "if you know it, name it in lansync.peers: then it is "
+                       "told";
+            (void)snprintf(text, sizeof text,
+                "the LAN-sync node %.*s is near, at %.*s, and wants to be told "
+                "the secret: nothing is kept the same with it",
+                SLICE_FMT(utf8_cut(json_get_str(v, "node_id"), 100)),
+                SLICE_FMT(host));
+        } else if (!found && why.len > 0 && slice_is(state, "away")) {
+            d.name = "lansync-peer";
+            d.advice = "is it up, and the address right (lansync.peers)? it is "
+                       "called again and again";
+            (void)snprintf(text, sizeof text,
+                "the LAN-sync node at %.*s:%lld is not connected: %.*s",
+                SLICE_FMT(host), (long long)json_get_int(v, "port", 0),
+                SLICE_FMT(utf8_cut(why, 200)));
+        } else {
+            continue;
+        }
+        doctor_put_of(x, &d, v, found ? near : named);
+    }
+}
+
+static void check_lan_door(const struct json *lansync, const struct exam *x)
+{
+    const int64_t away =
+        json_get_int(json_get(lansync, "turned_away"), "network", 0);
+    char text[200];
+
+    if (away == 0)
+        return;
+    (void)snprintf(text, sizeof text,
+        "%lld LAN-sync connections were refused: they came from a network "
+        "that is not admitted",
+        (long long)away);
+    doctor_put(x, "lansync-admit", "info", text,
+        "networks that may come belong into lansync.admit");
+}
+
 /* Of iSync nodes: who has another token, who is not admitted, and the list that
  * cannot be had. */
 static void check_isync_nodes(const struct json *isync, const struct exam *x)
@@ -148,6 +205,8 @@ static void check_isync(const struct json *isync, const struct exam *x)
 void doctor_check_older(const struct json *status, const struct exam *x)
 {
     check_lansync(json_get(status, "lansync"), x);
+    check_lan_peers(json_get(status, "lansync"), x);
+    check_lan_door(json_get(status, "lansync"), x);
     check_isync(json_get(status, "isync"), x);
     check_unpaired(json_get(status, "lansync"), x);
 }

@@ -315,6 +315,15 @@ def who_is_only_near_is_told_once_he_has_told_us():
                 says in (p["trouble"] or "")
                 for p in node.call("lansync")["peers"]), 30)
             holds(open(node.log).read(), says)
+            found, = wait_for("the doctor finds it", lambda: _found(
+                node, "lansync-untold"))
+            holds(found["text"], "old is near, at %s," % lan.address("p"),
+                  "wants to be told the secret", "name it in lansync.peers")
+            equal(found["where"], {"node_id": "old", "host":
+                                   lan.address("p")}, "where")
+            row, = [r for r in node.do("peers").split("\n") if says in r]
+            holds(row, "old", " near ")
+            holds(node.do("metrics"), "syncline_lansync_untold_nodes 1\n")
             check(["token"] not in old.do("asked"), "it was told")
             old.do("connect", host=lan.address("a"), port=5077)
             old.do("put", key="k", data={"n": 1})
@@ -322,8 +331,41 @@ def who_is_only_near_is_told_once_he_has_told_us():
             old.do("cut")
             wait_for("it is called", lambda: old.do("links") == 1, 30)
             equal(old.do("asked")[-1], ["token"], "by what")
+            equal(_found(node, "lansync-untold"), [], "it is over")
         finally:
             old.close()
+
+
+def _found(node, name):
+    return [c for c in node.call("doctor")["checks"] if c["name"] == name]
+
+
+def people_see_who_is_connected_and_who_is_not():
+    """By status, peers and the doctor; and where there is nobody."""
+    with Scene() as s:
+        node = s.nodes["a"]
+        holds(node.do("status"), "lansync    lan, served on port %d, "
+              "0 connected, see: syncline peers\n" % s.port())
+        holds(node.do("peers"), "LAN-sync nodes:\nno node is connected or "
+              "near, and none is named: lansync.peers\n")
+    with Scene(flags=("--lansync.peers", "127.0.0.1:9")) as s:
+        node, old = s.nodes["a"], s.old("old", "v1")
+        old.do("connect", port=s.port())
+        found, = wait_for("it is found", lambda: _found(node, "lansync-peer"))
+        holds(found["text"], "127.0.0.1:9 is not connected: connection refused",
+              "lansync.peers")
+        equal(found["where"], {"host": "127.0.0.1", "port": 9}, "where")
+        told = wait_for("it is in", lambda: " 1 connected, see" in node.do(
+            "status") and node.do("status"))
+        holds(told, "\n             127.0.0.1:9: connection refused\n")
+        rows = node.do("peers").split("LAN-sync nodes:\n")[1].split("\n")
+        equal(rows[0].split(), ["NODE", "ADDRESS", "STATE", "SPEAKS", "HEARD",
+                                "TROUBLE"], "heads")
+        equal([r.split()[i] for r in rows[1:2] for i in (0, 1, 3, 4, 6)],
+              ["old", "from", "connected", "v1", "s"], rows[1])
+        equal(rows[2].split(None, 5), [
+            "-", "127.0.0.1:9", "waiting", "-", "-", "connection refused"],
+              rows[2])
 
 
 def the_last_port_that_is_tried_is_5000():
@@ -483,7 +525,7 @@ def two_synclines_of_two_meshes_use_it():
         a.put("three", {"n": 3}, "lan")
         b.waits_for("three", {"n": 3}, "lan")
         wait_for("it is told why", lambda: any(
-            "of this mesh" in (p["trouble"] or "")
+            "of this mesh" in (p["trouble"] or "") and p["state"] == "mesh"
             for p in a.call("lansync")["peers"]))
         check("another mesh" not in a.cli("doctor").out, "it is advised still")
 

@@ -17,11 +17,12 @@ interface Told {
     };
     lansync?: {
         connections: { node_id: string | null; node_name: string | null;
-            address: string }[];
+            address: string; heard: number }[];
         devices: { node_id: string; node_name: string; address: string;
             online: boolean; heard_s: number }[];
-        peers: { host: string; port: number; connected: boolean;
-            trouble: string | null }[];
+        peers: { found: boolean; node_id: string; host: string; port: number;
+            connected: boolean; trouble: string | null }[];
+        lacking: { node_id: string }[];
     };
     configsync?: {
         callers: number;
@@ -59,17 +60,27 @@ function ofLan(told: NonNullable<Told["lansync"]>): Guest[] {
     const kind = "LAN sync" as const;
     const here = new Set(told.connections.map(c => c.node_id));
     const now = Date.now() * 1000;
+    const lacks = (id: string | null) => {
+        const n = told.lacking.filter(l => l.node_id === id).length;
+        return n > 0 ? t.guests.lacks(n) : null;
+    };
+    // Who is near need not be connected; whoever is near is called.
+    const called = (id: string) => told.peers.find(
+        p => p.found && p.node_id === id);
     return [
         ...told.connections.map(c => ({
             kind, name: c.node_name || c.node_id || c.address,
-            address: c.address, online: true, heard: 0, trouble: null,
+            address: c.address, online: true, heard: c.heard,
+            trouble: lacks(c.node_id),
         })),
         ...told.devices.filter(d => !here.has(d.node_id)).map(d => ({
             kind, name: d.node_name || d.node_id, address: d.address,
-            online: d.online, heard: now - d.heard_s * 1e6, trouble: null,
+            online: false, heard: now - d.heard_s * 1e6,
+            trouble: d.online ? called(d.node_id)?.trouble ?? null : null,
         })),
-        ...told.peers.filter(p => !p.connected && p.trouble).map(p => ({
-            kind, name: `${p.host}:${p.port}`, address: null, online: false,
+        ...told.peers.filter(p => !p.found && !p.connected).map(p => ({
+            kind, name: p.node_id || `${p.host}:${p.port}`,
+            address: p.node_id ? `${p.host}:${p.port}` : null, online: false,
             heard: 0, trouble: p.trouble,
         })),
     ];

@@ -318,6 +318,8 @@ export const en = {
         none: "No node of an older system is connected.",
         heard: "last heard",
         unread: "What it says cannot be read: another token",
+        lacks: (n: number) => `Too long to be told to it: ${n} `
+            + (n === 1 ? "item" : "items"),
         callers: (n: number) => `${n} connected from elsewhere`,
     },
     files: {

@@ -324,6 +324,8 @@ export const es: Strings = {
         none: "No hay ningún nodo de un sistema anterior conectado.",
         heard: "última señal",
         unread: "No se puede leer lo que dice: otro token",
+        lacks: n => `Demasiado largo para comunicárselo: ${n} `
+            + (n === 1 ? "elemento" : "elementos"),
         callers: n => `${n} conectados desde fuera`,
     },
     files: {

@@ -48,26 +48,32 @@ void peers_print(struct cli *c, const struct json *peers, bool only_relay)
     cli_table_print(&t);
 }
 
-/* Nodes of the older system; *out NULL: they are not spoken with. */
-static int ask_isync(struct cli *c, struct json **out)
+/* Nodes of an older system; *out NULL: they are not spoken with. */
+static int ask_older(struct cli *c, const char *op, struct json **out)
 {
     struct errmsg why = { "" };
     int status = SYNCLINE_OK;
-    int rc = cli_try(c, cli_request(c, "isync"), out, &status, &why);
+    int rc = cli_try(c, cli_request(c, op), out, &status, &why);
 
     if (rc != CLI_DONE || status != SYNCLINE_OK)
         *out = NULL;
     return rc;
 }
 
-static int print_isync(struct cli *c)
+static int print_older(struct cli *c)
 {
     struct json *answer;
-    int rc = ask_isync(c, &answer);
+    int rc = ask_older(c, "isync", &answer);
 
     if (rc == CLI_DONE && answer != NULL) {
         (void)printf("\niSync nodes:\n");
         isync_print_nodes(c, answer);
+    }
+    if (rc == CLI_DONE)
+        rc = ask_older(c, "lansync", &answer);
+    if (rc == CLI_DONE && answer != NULL) {
+        (void)printf("\nLAN-sync nodes:\n");
+        lansync_print_nodes(c, answer);
     }
     return rc;
 }
@@ -77,7 +83,7 @@ static int print_json(struct cli *c, const struct json *answer)
 {
     struct json *kept = json_copy(answer, &c->arena);
     struct json *isync, *peers, *links, *both;
-    int rc = ask_isync(c, &isync);
+    int rc = ask_older(c, "isync", &isync);
 
     if (kept == NULL)
         return cli_fail(c, "out of memory");
@@ -120,7 +126,7 @@ static int run(struct cli *c)
         peers_print(c, peers, false);
     else
         rc = print_none(c);
-    return rc == CLI_DONE ? print_isync(c) : rc;
+    return rc == CLI_DONE ? print_older(c) : rc;
 }
 
 const struct command cmd_peers = {

@@ -10,5 +10,7 @@ void peers_print(struct cli *c, const struct json *peers, bool only_relay);
 
 /* The iSync nodes of an answer to `isync` (cmd_isync.c). */
 void isync_print_nodes(struct cli *c, const struct json *answer);
+/* The LAN-sync nodes of an answer to `lansync` (cmd_peers_lan.c). */
+void lansync_print_nodes(struct cli *c, const struct json *answer);
 
 #endif

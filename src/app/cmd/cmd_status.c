@@ -128,6 +128,37 @@ static void print_isync(struct cli *c, const struct json *s)
         (void)printf("             %.*s\n", SLICE_FMT(cli_inert(c, trouble)));
 }
 
+/* Who was named and is not reached is said here, the others by `peers`. */
+static void print_lansync(struct cli *c, const struct json *s)
+{
+    const struct json *links = json_get(s, "connections");
+    const struct json *peers = json_get(s, "peers");
+    const int64_t port = json_get_int(s, "port", 0);
+    const int64_t lacking = json_get_int(s, "lacking_n", 0);
+
+    if (s == NULL)
+        return;
+    (void)printf("  lansync    %.*s, ",
+        SLICE_FMT(cli_inert(c, json_get_str(s, "space"))));
+    if (port > 0)
+        (void)printf("served on port %lld, ", (long long)port);
+    (void)printf("%u connected, see: syncline peers\n",
+        links != NULL ? (unsigned)links->n : 0);
+    for (const struct json *p = peers ? peers->first : NULL; p; p = p->next) {
+        const struct slice why = json_get_str(p, "trouble");
+
+        if (!json_get_bool(p, "found", false) && why.len > 0)
+            (void)printf("             %.*s:%lld: %.*s\n",
+                SLICE_FMT(cli_inert(c, json_get_str(p, "host"))),
+                (long long)json_get_int(p, "port", 0),
+                SLICE_FMT(cli_inert(c, why)));
+    }
+    if (lacking > 0)
+        (void)printf("             too long to be told: %lld, see: syncline "
+                     "doctor\n",
+            (long long)lacking);
+}
+
 static void print_spaces(struct cli *c, const struct json *spaces)
 {
     static const char *const heads[] = { "SPACE", "ITEMS", "DELETED",
@@ -185,6 +216,7 @@ static int run(struct cli *c)
     print_files(json_get(answer, "files"));
     print_configsync(c, json_get(answer, "configsync"));
     print_isync(c, json_get(answer, "isync"));
+    print_lansync(c, json_get(answer, "lansync"));
     print_news(c, answer);
     print_spaces(c, json_get(answer, "spaces"));
     print_carried(c, json_get(answer, "carries"));

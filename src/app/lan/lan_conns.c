@@ -58,11 +58,18 @@ static void leave(struct lan_conn *c, const char *why)
 {
     struct lan_face *f = c->face;
     struct lan_conn **at = &f->conns;
+    const char *told;
 
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
-    tell_end(c, why_untold(c, c->why[0] != 0 ? c->why : why));
+    if (c->why[0] != 0)
+        why = c->why;
+    told = why_untold(c, why);
+    if (c->peer != NULL)
+        c->peer->wants_secret =
+            c->is_untold && (told != why || c->peer->wants_secret);
+    tell_end(c, told);
     if (c->is_open) {
         lan_exchange_close(f->exchange, c->number);
         if (f->engine != NULL)
@@ -122,6 +129,7 @@ static void on_open(void *ctx)
     if (c->peer != NULL) {
         c->peer->pause_us = 0;
         c->peer->why[0] = 0;
+        c->peer->wants_secret = false;
     }
     log_line(
         &f->log, LOG_LEVEL_INFO, "lansync", "connected: %s", name_of(c, name));
@@ -506,6 +514,12 @@ bool lan_conns_is_syncline(const struct lan_face *f, uint64_t number)
     return c != NULL && c->is_syncline;
 }
 
+/* When, since the epoch. */
+static uint64_t heard_us(const struct lan_conn *c)
+{
+    return clock_wall_us() - (clock_mono_us() - lan_link_heard_us(c->link));
+}
+
 void lan_conns_put(const struct lan_face *f, struct buf *b)
 {
     const char *between = "";
@@ -525,6 +539,7 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
         buf_printf(b, ",\"address\":\"%s\",\"called\":%s,\"dialect\":%s", at,
             c->peer != NULL ? "true" : "false",
             dialect_name(lan_link_dialect(c->link)));
+        buf_printf(b, ",\"heard\":%llu", (unsigned long long)heard_us(c));
         buf_printf(b,
             ",\"syncline\":%s,\"compressed\":%s,\"tls\":%s,"
             "\"fingerprint\":\"%s\"}",

@@ -32,6 +32,8 @@ struct lan_peer {
     uint16_t said;           /* the port that it says */
     unsigned tries;
     bool is_lost;
+    bool is_kin;           /* it was of our mesh */
+    bool wants_secret;     /* it would let us in if it were told */
     bool is_plain;         /* TLS has failed, and both are to be tried */
     struct lan_conn *conn; /* NULL: it is not called */
     bool can_challenge;    /* it need not hear the secret; who says that he is

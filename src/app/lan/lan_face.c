@@ -94,9 +94,7 @@ static void put_status(const struct lan_face *f, struct buf *b)
         (unsigned long long)f->deflated.sent_as,
         (unsigned long long)f->deflated.heard,
         (unsigned long long)f->deflated.heard_as);
-    buf_put_str(b, ",\"lacking\":[");
     lan_kept_put_lacks(f, b);
-    buf_put_u8(b, ']');
 }
 
 void lan_face_put_status(const struct lan_face *f, struct buf *b)

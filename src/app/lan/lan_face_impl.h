@@ -177,7 +177,8 @@ void lan_kept_here(struct lan_face *f, const char *node, bool is_here);
 /* The node is not told of that item, which takes so many bytes; 0: it is. */
 void lan_kept_lacks(
     struct lan_face *f, const char *node, struct slice key, size_t bytes);
-/* Elements of an array: such items. */
+/* Members, with their comma in front: such items, of many the first, and how
+ * many there are, of how many nodes. */
 void lan_kept_put_lacks(const struct lan_face *f, struct buf *b);
 /* Writes what has changed; when it is due, 0: it is written. */
 uint64_t lan_kept_tick(struct lan_face *f, uint64_t now_us);

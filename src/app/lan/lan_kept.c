@@ -256,21 +256,31 @@ void lan_kept_lacks(
     note_change(f);
 }
 
+static void print_lack(
+    struct buf *b, const char *node, const struct lan_lack *l)
+{
+    buf_put_str(b, "{\"node_id\":");
+    json_print_string(b, slice_str(node), false);
+    buf_put_str(b, ",\"key\":");
+    json_print_string(b, SLICE(l->key, l->len), false);
+    buf_printf(b, ",\"bytes\":%zu}", l->bytes);
+}
+
 void lan_kept_put_lacks(const struct lan_face *f, struct buf *b)
 {
-    const char *between = "";
-    size_t n = 0;
+    size_t n = 0, nodes_n = 0;
 
-    for (const struct lan_kept *k = f->kept; k != NULL; k = k->next)
-        for (const struct lan_lack *l = k->lacks; l != NULL && n++ < LACKS_TOLD;
-             l = l->next) {
-            buf_printf(b, "%s{\"node_id\":", between);
-            between = ",";
-            json_print_string(b, slice_str(k->node), false);
-            buf_put_str(b, ",\"key\":");
-            json_print_string(b, SLICE(l->key, l->len), false);
-            buf_printf(b, ",\"bytes\":%zu}", l->bytes);
+    buf_put_str(b, ",\"lacking\":[");
+    for (const struct lan_kept *k = f->kept; k != NULL; k = k->next) {
+        nodes_n += k->lacks != NULL;
+        for (const struct lan_lack *l = k->lacks; l != NULL; l = l->next, n++) {
+            if (n >= LACKS_TOLD)
+                continue;
+            buf_put_str(b, n > 0 ? "," : "");
+            print_lack(b, k->node, l);
         }
+    }
+    buf_printf(b, "],\"lacking_n\":%zu,\"lacking_nodes_n\":%zu", n, nodes_n);
 }
 
 /* ---- the file ---- */

@@ -31,6 +31,7 @@ void lan_peer_left(struct lan_peer *p, const struct lan_conn *c)
 
     p->dialect = lan_link_dialect(c->link);
     p->conn = NULL;
+    p->is_kin = c->is_kin;
     /* It has signed that: it may be another program by now. */
     if (strncmp(c->why, LAN_REFUSED, sizeof LAN_REFUSED - 1) == 0)
         p->can_challenge = false;
@@ -100,18 +101,29 @@ int lan_conns_make(struct lan_face *f)
     return SYNCLINE_OK;
 }
 
-/* Whoever has called us is not called. */
-bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p)
+static const char *name_of(const struct lan_peer *p)
 {
-    const char *name = p->met[0] != 0 ? p->met : p->node;
+    return p->met[0] != 0 ? p->met : p->node;
+}
 
-    if (p->conn != NULL || p->is_lost)
-        return false;
+/* By whatever connection. */
+static bool is_here(const struct lan_face *f, const struct lan_peer *p)
+{
+    const char *name = name_of(p);
+
+    if (p->conn != NULL && p->conn->is_open)
+        return true;
     for (const struct lan_conn *c = f->conns; c != NULL && name[0] != 0;
          c = c->next)
         if (c->is_open && strcmp(lan_link_node(c->link), name) == 0)
-            return false;
-    return true;
+            return true;
+    return false;
+}
+
+/* Whoever has called us is not called. */
+bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p)
+{
+    return p->conn == NULL && !p->is_lost && !is_here(f, p);
 }
 
 static struct lan_peer *peer_near(const struct lan_face *f, const char *node)
@@ -190,6 +202,7 @@ void lan_peer_found(
     p->said = p->port = at->port;
     p->tries = 0;
     p->met[0] = 0; /* but not that it need not hear the secret */
+    p->wants_secret = false;
     p->is_lost = false;
     p->again_us = p->pause_us = 0;
 }
@@ -202,15 +215,32 @@ void lan_peer_lost(struct lan_face *f, const char *node)
         p->is_lost = true;
 }
 
+static const char *state_of(const struct lan_face *f, const struct lan_peer *p)
+{
+    if (is_here(f, p))
+        return "connected";
+    if (p->is_lost)
+        return "gone";
+    if (p->is_kin)
+        return "mesh";
+    return p->wants_secret && f->opt.say_secret == LAN_SAY_KNOWN ? "untold"
+                                                                 : "away";
+}
+
 void lan_peers_put(const struct lan_face *f, struct buf *b)
 {
     for (const struct lan_peer *p = f->peers; p != NULL; p = p->next) {
-        buf_printf(b, "%s{\"found\":%s,\"host\":", p != f->peers ? "," : "",
+        const bool is_up = is_here(f, p);
+
+        buf_printf(b, "%s{\"found\":%s,\"node_id\":", p != f->peers ? "," : "",
             p->node[0] != 0 ? "true" : "false");
+        json_print_string(b, slice_str(name_of(p)), false);
+        buf_put_str(b, ",\"host\":");
         json_print_string(b, slice_str(p->host), false);
-        buf_printf(b, ",\"port\":%u,\"connected\":%s,\"trouble\":", p->port,
-            p->conn != NULL && p->conn->is_open ? "true" : "false");
-        if (p->why[0] != 0)
+        buf_printf(b,
+            ",\"port\":%u,\"connected\":%s,\"state\":\"%s\",\"trouble\":",
+            p->port, is_up ? "true" : "false", state_of(f, p));
+        if (p->why[0] != 0 && !is_up)
             json_print_string(b, slice_str(p->why), false);
         else
             buf_put_str(b, "null");
