@@ -377,6 +377,104 @@ static void put_isync(struct metrics_text *t, const struct json *isync)
     put_isync_packets(t, json_get(isync, "packets"));
 }
 
+/* How many have that dialect, by whose call. */
+static uint64_t links_n(
+    const struct json *list, const char *dialect, bool called)
+{
+    uint64_t n = 0;
+
+    for (const struct json *c = list != NULL ? list->first : NULL; c != NULL;
+         c = c->next) {
+        const struct slice has = json_get_str(c, "dialect"); /* or null */
+
+        n += json_get_bool(c, "called", false) == called &&
+            slice_is(has.len > 0 ? has : SLICE_LIT("none"), dialect);
+    }
+    return n;
+}
+
+static void put_lan_links(struct metrics_text *t, const struct json *list)
+{
+    static const char *const dialects[] = { "v1", "v2", "none" };
+
+    metric_family(t, METRIC_GAUGE, "syncline_lansync_connections", NULL,
+        "LAN-sync nodes that are connected; out: we have called.");
+    for (size_t i = 0; i < 2 * sizeof dialects / sizeof *dialects; i++) {
+        metric_begin(t);
+        metric_label(t, "dialect", slice_str(dialects[i / 2]));
+        metric_label(
+            t, "direction", i % 2 == 0 ? SLICE_LIT("in") : SLICE_LIT("out"));
+        metric_end(t, links_n(list, dialects[i / 2], i % 2 != 0));
+    }
+}
+
+/* Of those that we call: named, and not reached; near, and not told. */
+static uint64_t lan_peers_n(
+    const struct json *list, bool found, const char *state)
+{
+    uint64_t n = 0;
+
+    for (const struct json *p = list != NULL ? list->first : NULL; p != NULL;
+         p = p->next)
+        n += json_get_bool(p, "found", false) == found &&
+            json_get_str(p, "trouble").len > 0 &&
+            slice_is(json_get_str(p, "state"), state);
+    return n;
+}
+
+static void put_lan_counts(struct metrics_text *t, const struct json *lan)
+{
+    static const char *const items[] = { "pushed", "acked", "taken", "refused",
+        "answered", "too_long" };
+    static const char *const away[] = { "network", "room", "tls", "failures" };
+    static const char *const bytes[][3] = { { "sent", "clear", "sent" },
+        { "sent", "packed", "sent_as" }, { "received", "clear", "heard" },
+        { "received", "packed", "heard_as" } };
+
+    metric_family(t, METRIC_COUNTER, "syncline_lansync_items", NULL,
+        "Items told to LAN-sync nodes, and by them.");
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+        metric_of(
+            t, "what", items[i], number_of(json_get(lan, "items"), items[i]));
+    metric_counter(t, "syncline_lansync_questions",
+        "How often LAN-sync nodes have asked for items.",
+        number_of(json_get(lan, "items"), "asked"));
+    metric_family(t, METRIC_COUNTER, "syncline_lansync_turned_away", NULL,
+        "Callers that were not let in; failures: without the secret.");
+    for (size_t i = 0; i < sizeof away / sizeof *away; i++)
+        metric_of(t, "reason", away[i],
+            number_of(json_get(lan, "turned_away"), away[i]));
+    metric_family(t, METRIC_COUNTER, "syncline_lansync_compressed_bytes",
+        "bytes", "Messages that were compressed, as they were and became.");
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        metric_begin(t);
+        metric_label(t, "direction", slice_str(bytes[i][0]));
+        metric_label(t, "form", slice_str(bytes[i][1]));
+        metric_end(t, number_of(json_get(lan, "compressed"), bytes[i][2]));
+    }
+}
+
+static void put_lansync(struct metrics_text *t, const struct json *lan)
+{
+    const struct json *peers = json_get(lan, "peers");
+
+    if (lan == NULL)
+        return;
+    put_lan_links(t, json_get(lan, "connections"));
+    metric_gauge(t, "syncline_lansync_peers_unreachable",
+        "LAN-sync nodes that were named and are not connected.",
+        lan_peers_n(peers, false, "away"));
+    metric_gauge(t, "syncline_lansync_untold_nodes",
+        "Older servers that are near, and are not told the secret.",
+        lan_peers_n(peers, true, "untold"));
+    metric_gauge(t, "syncline_lansync_lacking_nodes",
+        "LAN-sync nodes that are not told of some item, as it is too long.",
+        number_of(lan, "lacking_nodes_n"));
+    metric_gauge(t, "syncline_lansync_lacking_items",
+        "Items that one of them is not told of.", number_of(lan, "lacking_n"));
+    put_lan_counts(t, lan);
+}
+
 void metrics_print(
     struct buf *out, enum metrics_format format, const struct metrics_view *v)
 {
@@ -393,6 +491,7 @@ void metrics_print(
     put_spaces(&t, v->status);
     put_peers(&t, v->status);
     put_isync(&t, json_get(v->faces, "isync"));
+    put_lansync(&t, json_get(v->faces, "lansync"));
     put_events(&t, v->counts);
     if (format == METRICS_OPENMETRICS)
         buf_put_str(out, "# EOF\n");

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 from hub import Hub
+from lansync_test import Scene
 from node import (Refused, World, conflicts, connections, free_listen, main,
                   same, wait_for)
 from tap import Skip, check, equal, holds
@@ -147,6 +148,58 @@ def who_is_away_lags_and_what_it_missed_is_no_slow_arrival():
             a, "syncline_peer_lag_changes", name="b") == 0)
 
 
+def lan_sync_is_counted():
+    """Both ways, and who does not come in; without it nothing is told."""
+    with Scene(flags=("--lansync.peers", "127.0.0.1:9")) as s:
+        node = s.nodes["a"]
+        for i, dialect in enumerate(("v1", "v2")):
+            old = s.old("old-" + dialect, dialect)
+            old.do("connect", port=s.port())
+            old.do("put", key="from-" + dialect, data={"n": 1})
+            node.waits_for("from-" + dialect, {"n": 1}, "lan")
+            node.put("to-" + dialect, {"n": 2}, "lan")
+            wait_for("it is in", lambda: _value(
+                node, "syncline_lansync_connections", dialect=dialect,
+                direction="in") == 1)
+            wait_for("all is acknowledged", lambda i=i: _value(
+                node, "syncline_lansync_items_total", what="acked") == (
+                    1, 6)[i])
+        guest = s.old("guest", "v2")
+        check(not guest.do("connect", port=s.port(), token="x").get(
+            "success"), "it was let in")
+        long = "\u00f6" * (3 << 20)
+        node.put("long", {"t": long}, "lan")
+        for name, labels, wanted in (
+                ("connections", {}, 2),
+                ("connections", {"direction": "out"}, 0),
+                ("items_total", {"what": "taken"}, 2),
+                ("items_total", {"what": "refused"}, 0),
+                ("turned_away_total", {"reason": "failures"}, 1),
+                ("peers_unreachable", {}, 1),
+                ("lacking_nodes", {}, 2),
+                ("lacking_items", {}, 2),
+                ("untold_nodes", {}, 0)):
+            wait_for("%s %r is %d" % (name, labels, wanted), lambda: _value(
+                node, "syncline_lansync_" + name, **labels) == wanted)
+        equal(_promtool("check", "metrics", text=node.do("metrics")), (0, ""))
+        plain = s.world.node("b").start()
+        equal(plain.do("metrics").count("lansync"), 0, "where it is off")
+    with Scene("a", "b") as s:  # of two meshes: they compress
+        a, b = s.nodes["a"], s.nodes["b"]
+        a.put("even", {"t": "x" * 50000}, "lan")
+        b.stop()
+        b.flags += ["--lansync.peers", "127.0.0.1:%d" % s.port()]
+        b.start()
+        b.waits_for("even", {"t": "x" * 50000}, "lan")
+        for node, way, call in ((a, "sent", "in"), (b, "received", "out")):
+            clear, packed = (_value(
+                node, "syncline_lansync_compressed_bytes_total",
+                direction=way, form=form) for form in ("clear", "packed"))
+            check(clear > 50000 > 10 * packed > 0, (clear, packed))
+            equal(_value(node, "syncline_lansync_connections",
+                         direction=call), 1, call)
+
+
 def conflicts_are_counted_now_and_then():
     with World() as w:
         a, b = w.mesh("a", "b", listen=free_listen)
@@ -221,8 +274,12 @@ def nothing_is_asked_that_is_not_told():
     asked += _dashboard()
     names = {n for expr in asked for n in re.findall(
         r"\b(?:syncline|process|node)_[a-z0-9_]+", expr)}
-    with World() as w:
-        a, b = w.mesh("a", "b")
+    for older in ("syncline_isync_", "syncline_lansync_"):
+        check(sum(n.startswith(older) for n in names) > 3, older)
+    # With all that there is to be told of.
+    with Scene(flags=("--isync.enabled", "true", "--isync.port", "0")) as s:
+        a, b = s.nodes["a"], s.world.node("b").start()
+        b.joins(a)
         wait_for("a round trip", lambda: _value(
             a, "syncline_peer_round_trip_seconds", name="b") > 0)
         told = {name for name, _ in _samples(a)} | OTHERS
