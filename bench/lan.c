@@ -48,7 +48,7 @@ static const char *secret;
 static EVP_MAC_CTX *hmac; /* under the secret */
 static char *carried;     /* what each request carries */
 static size_t carried_len;
-static uint64_t last_id, started, ends, answers;
+static uint64_t last_id, started, ends, answers, idle_ns;
 static struct samples seen;
 static int epoll;
 
@@ -72,9 +72,10 @@ static void open_hmac(void)
         die("no HMAC");
 }
 
+static const char digits[] = "0123456789abcdef";
+
 static void sign(char out[65], const char *text, size_t len)
 {
-    static const char digits[] = "0123456789abcdef";
     uint8_t mac[EVP_MAX_MD_SIZE];
     size_t mac_len = 0;
 
@@ -126,56 +127,128 @@ static void stamp(char out[32])
     static char second[24];
     static time_t is_of;
     struct timespec t;
+    long micros;
     struct tm tm;
 
     (void)clock_gettime(CLOCK_REALTIME, &t);
     if (t.tv_sec != is_of) {
         is_of = t.tv_sec;
         (void)gmtime_r(&t.tv_sec, &tm);
-        (void)strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &tm);
+        (void)strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S.", &tm);
     }
-    (void)snprintf(out, 32, "%s.%06u", second, (unsigned)(t.tv_nsec / 1000));
+    micros = t.tv_nsec / 1000;
+    memcpy(out, second, 20);
+    out[26] = 0;
+    for (int i = 25; i >= 20; i--, micros /= 10)
+        out[i] = digits[micros % 10];
 }
 
-/* The members in the order in which they are signed; then the signature goes
- * before the closing brace. */
-static void say(struct client *c, const char *type, const char *payload)
+/* Where so many bytes can be said, behind what has not left yet. */
+static char *room_for(struct client *c, size_t len)
 {
-    char at[32], mac[65], *text;
-    uint32_t head;
-    int n;
-
     if (c->out_at == c->out_len)
         c->out_at = c->out_len = 0;
-    reserve(&c->out, &c->out_room, c->out_len + strlen(payload) + ROOM);
-    text = c->out + c->out_len + HEAD;
-    stamp(at);
-    last_id++;
-    n = sprintf(text,
+    reserve(&c->out, &c->out_room, c->out_len + len + ROOM);
+    return c->out + c->out_len + HEAD;
+}
+
+/* The members in the order in which they are signed. */
+static size_t write_message(char *text, int node, const char *type,
+    const char *payload, uint64_t id, const char *at)
+{
+    int n = sprintf(text,
         "{\"message_id\":\"%016" PRIx64 "\",\"message_type\":\"%s\","
         "\"nonce\":\"%016" PRIx64 "%016" PRIx64 "\",\"payload\":%s,"
-        "\"source\":{\"node_id\":\"bench-%d\"},\"timestamp\":\"%s\"}",
-        last_id, type, started, last_id, payload, c->fd, at);
-    sign(mac, text, (size_t)n);
-    n += sprintf(text + n - 1, ",\"signature\":\"%s\"}", mac) - 1;
-    head = htonl((uint32_t)n);
+        "\"source\":{\"node_id\":\"bench-%04d\"},\"timestamp\":\"%s\"}",
+        id, type, started, id, payload, node, at);
+
+    return (size_t)n;
+}
+
+/* The signature goes before the closing brace. */
+static void seal(struct client *c, char *text, size_t len)
+{
+    static const char name[] = ",\"signature\":\"";
+    char mac[65], *to = text + len - 1;
+    uint32_t head;
+
+    sign(mac, text, len);
+    memcpy(to, name, sizeof name - 1);
+    to += sizeof name - 1;
+    memcpy(to, mac, 64);
+    memcpy(to + 64, "\"}", 2);
+    len = (size_t)(to + 66 - text);
+    head = htonl((uint32_t)len);
     memcpy(text - HEAD, &head, HEAD);
-    c->out_len += HEAD + (size_t)n;
+    c->out_len += HEAD + len;
     leave(c);
+}
+
+static void say(struct client *c, const char *type, const char *payload)
+{
+    char at[32], *text = room_for(c, strlen(payload));
+
+    stamp(at);
+    last_id++;
+    seal(c, text, write_message(text, c->fd, type, payload, last_id, at));
+}
+
+/* A request, in which only this differs from one to the next, at these places:
+ * to print each anew would take as long as its signature. */
+static struct {
+    char *text;
+    size_t len, id, nonce, request_id, node, at;
+} request;
+
+static size_t place_of(const char *what)
+{
+    const char *at = strstr(request.text, what);
+
+    if (at == NULL)
+        die("no %s in a request", what);
+    return (size_t)(at - request.text) + strlen(what);
+}
+
+static void make_request(void)
+{
+    char *payload = malloc(carried_len + ROOM);
+
+    request.text = malloc(carried_len + 2 * ROOM);
+    if (payload == NULL || request.text == NULL)
+        die("memory ran out");
+    (void)sprintf(payload,
+        "{\"data\":\"%s\",\"limit\":1,\"request_id\":\"%016d\"}", carried, 0);
+    request.len = write_message(request.text, 0, "SYNC_REQUEST", payload, 0,
+        "2026-01-01T00:00:00.000000");
+    request.id = place_of("\"message_id\":\"");
+    request.nonce = place_of("\"nonce\":\"") + 16; /* behind what stays */
+    request.request_id = place_of("\"request_id\":\"");
+    request.node = place_of("\"node_id\":\"bench-");
+    request.at = place_of("\"timestamp\":\"");
+    free(payload);
+}
+
+static void put_hex(char *to, uint64_t v)
+{
+    for (int i = 15; i >= 0; i--, v >>= 4)
+        to[i] = digits[v & 15];
 }
 
 static void ask(struct client *c)
 {
-    static char *payload;
-    static size_t room;
+    char at[32], node[8], *text = room_for(c, request.len);
 
-    reserve(&payload, &room, carried_len + ROOM);
-    c->waits_for = last_id + 1;
+    c->waits_for = ++last_id;
     c->asked_at = now_ns();
-    (void)sprintf(payload,
-        "{\"data\":\"%s\",\"limit\":1,\"request_id\":\"%016" PRIx64 "\"}",
-        carried, c->waits_for);
-    say(c, "SYNC_REQUEST", payload);
+    stamp(at);
+    (void)snprintf(node, sizeof node, "%04d", c->fd);
+    memcpy(text, request.text, request.len);
+    put_hex(text + request.id, last_id);
+    put_hex(text + request.nonce, last_id);
+    put_hex(text + request.request_id, last_id);
+    memcpy(text + request.node, node, 4);
+    memcpy(text + request.at, at, strlen(at));
+    seal(c, text, request.len);
 }
 
 /* ---- what is heard ---- */
@@ -210,7 +283,9 @@ static void answered(struct client *c, const char *text, size_t len)
     uint64_t now = now_ns();
     char id[20];
 
-    (void)snprintf(id, sizeof id, "\"%016" PRIx64 "\"", c->waits_for);
+    id[0] = id[17] = '"';
+    id[18] = 0;
+    put_hex(id + 1, c->waits_for);
     if (find(text, len, id) == NULL || len < carried_len)
         die("not what was asked for: %.300s", text);
     if (now >= started + WARM_NS && now < ends) {
@@ -283,7 +358,9 @@ static void dial(struct client *c, const char *host, int port)
 }
 
 /* On a core of its own it does not sleep: to wake it would cost the server's
- * core more than half of what an answer does, and its clients are elsewhere. */
+ * core more than half of what an answer does, and its clients are elsewhere.
+ * How long nobody had anything to say to it is how far it is from being what
+ * holds the server up. */
 static void run(void)
 {
     const int pause_ms = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 0 : PATIENCE_MS;
@@ -295,7 +372,9 @@ static void run(void)
 
         if (n > 0)
             heard = now;
-        else if (now - heard > PATIENCE_NS)
+        else
+            idle_ns += now_ns() - now;
+        if (now - heard > PATIENCE_NS)
             die("nothing is said any more");
         for (int i = 0; i < n; i++) {
             if ((events[i].events & EPOLLOUT) != 0)
@@ -325,14 +404,16 @@ int main(int argc, char **argv)
     carried[carried_len] = 0;
     seconds = strtoull(argv[6], NULL, 10);
     started = now_ns();
+    make_request();
     ends = started + WARM_NS + seconds * 1000000000;
     samples_open(&seen, SAMPLES_MAX);
     for (size_t i = 0; i < n; i++)
         dial(&clients[i], argv[1], (int)strtol(argv[2], NULL, 10));
     run();
     printf("{\"clients\":%zu,\"bytes\":%zu,\"answers\":%" PRIu64
-           ",\"per_second\":%.1f,",
-        n, carried_len, answers, (double)answers / (double)seconds);
+           ",\"per_second\":%.1f,\"busy\":%.2f,",
+        n, carried_len, answers, (double)answers / (double)seconds,
+        1 - (double)idle_ns / (double)(ends - started));
     samples_print(&seen, "answered_us");
     printf("}\n");
     return 0;

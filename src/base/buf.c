@@ -49,7 +49,7 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
     return b->status == 0 ? b->ptr + b->len : NULL;
 }
 
-static void grow_and_put(struct buf *b, const void *p, size_t n)
+void buf_grow_and_put(struct buf *b, const void *p, size_t n)
 {
     uint8_t *to;
 
@@ -60,32 +60,6 @@ static void grow_and_put(struct buf *b, const void *p, size_t n)
         return;
     memcpy(to, p, n);
     b->len += n;
-}
-
-/* What is written is mostly a few bytes, for which there is room. */
-static inline void put(struct buf *b, const void *p, size_t n)
-{
-    if (n == 0 || b->status != 0 || n > b->cap - b->len) {
-        grow_and_put(b, p, n);
-        return;
-    }
-    memcpy(b->ptr + b->len, p, n);
-    b->len += n;
-}
-
-void buf_put(struct buf *b, const void *p, size_t n)
-{
-    put(b, p, n);
-}
-
-void buf_put_slice(struct buf *b, struct slice s)
-{
-    put(b, s.ptr, s.len);
-}
-
-void buf_put_str(struct buf *b, const char *s)
-{
-    buf_put(b, s, strlen(s));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -32,9 +32,8 @@ void buf_clear(struct buf *b);
 /* Makes room for n more bytes: where to write them, or NULL. The caller adds
  * what it wrote to len. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
-void buf_put(struct buf *b, const void *p, size_t n);
-void buf_put_slice(struct buf *b, struct slice s);
-void buf_put_str(struct buf *b, const char *s);
+/* buf_put, where it does not fit. */
+void buf_grow_and_put(struct buf *b, const void *p, size_t n);
 /* Text of 256 bytes and more needs room for its NUL below the ceiling. */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
@@ -44,6 +43,27 @@ void buf_consume(struct buf *b, size_t n);
 static inline int buf_status(const struct buf *b)
 {
     return b->status;
+}
+
+/* What is written is mostly a few bytes, for which there is room. */
+static inline void buf_put(struct buf *b, const void *p, size_t n)
+{
+    if (n == 0 || b->status != 0 || n > b->cap - b->len) {
+        buf_grow_and_put(b, p, n);
+    } else {
+        memcpy(b->ptr + b->len, p, n);
+        b->len += n;
+    }
+}
+
+static inline void buf_put_slice(struct buf *b, struct slice s)
+{
+    buf_put(b, s.ptr, s.len);
+}
+
+static inline void buf_put_str(struct buf *b, const char *s)
+{
+    buf_put(b, s, strlen(s));
 }
 
 static inline void buf_put_u8(struct buf *b, uint8_t v)

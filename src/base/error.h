@@ -9,6 +9,8 @@
 #include "syncline.h"
 
 #define NODISCARD __attribute__((warn_unused_result))
+/* What is needed less often is not to slow down what is needed most. */
+#define NOINLINE __attribute__((noinline))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
 #define ERRMSG_MAX 512

@@ -23,9 +23,12 @@ static inline struct slice slice_str(const char *s)
     return SLICE(s, strlen(s));
 }
 
+/* Most differ in their lengths, or at once. */
 static inline bool slice_eq(struct slice a, struct slice b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return a.len == b.len &&
+        (a.len == 0 ||
+            (a.ptr[0] == b.ptr[0] && memcmp(a.ptr, b.ptr, a.len) == 0));
 }
 
 static inline bool slice_is(struct slice a, const char *s)
@@ -37,8 +40,10 @@ static inline bool slice_is(struct slice a, const char *s)
 static inline int slice_cmp(struct slice a, struct slice b)
 {
     size_t n = a.len < b.len ? a.len : b.len;
-    int c = n == 0 ? 0 : memcmp(a.ptr, b.ptr, n);
+    int c = n == 0 ? 0 : a.ptr[0] - b.ptr[0];
 
+    if (c == 0 && n > 0)
+        c = memcmp(a.ptr, b.ptr, n);
     if (c != 0)
         return c;
     return (a.len > b.len) - (a.len < b.len);

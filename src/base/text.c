@@ -1,17 +1,23 @@
 #include "base/text.h"
 
-static const char hex_digits[] = "0123456789abcdef";
+#define HEX_ROW(h)                                                            \
+    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "a" h "b" h \
+      "c" h "d" h "e" h "f"
+
+/* Two for each byte: they are asked for a pair at a time. */
+static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2")
+    HEX_ROW("3") HEX_ROW("4") HEX_ROW("5") HEX_ROW("6") HEX_ROW("7")
+        HEX_ROW("8") HEX_ROW("9") HEX_ROW("a") HEX_ROW("b") HEX_ROW("c")
+            HEX_ROW("d") HEX_ROW("e") HEX_ROW("f");
 static const char base32_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void hex_encode(char *out, struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        *out++ = hex_digits[s.ptr[i] >> 4];
-        *out++ = hex_digits[s.ptr[i] & 15];
-    }
-    *out = 0;
+    for (size_t i = 0; i < s.len; i++)
+        memcpy(out + 2 * i, hex_pairs + 2 * s.ptr[i], 2);
+    out[2 * s.len] = 0;
 }
 
 void put_hex(struct buf *b, struct slice s)
@@ -20,10 +26,8 @@ void put_hex(struct buf *b, struct slice s)
 
     if (to == NULL)
         return;
-    for (size_t i = 0; i < s.len; i++) {
-        *to++ = (uint8_t)hex_digits[s.ptr[i] >> 4];
-        *to++ = (uint8_t)hex_digits[s.ptr[i] & 15];
-    }
+    for (size_t i = 0; i < s.len; i++)
+        memcpy(to + 2 * i, hex_pairs + 2 * s.ptr[i], 2);
     b->len += 2 * s.len;
 }
 

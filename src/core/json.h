@@ -75,10 +75,22 @@ void json_print_double(struct buf *b, double d);
 /* Levels of containers; 0 for a scalar. */
 unsigned json_depth(const struct json *v);
 /* A member's value, or NULL (also if v is NULL or no object). */
-struct json *json_get(const struct json *v, const char *key);
 struct json *json_get_slice(const struct json *v, struct slice key);
+
+/* Inline, so that a key's length is known where it is written. */
+static inline struct json *json_get(const struct json *v, const char *key)
+{
+    return json_get_slice(v, slice_str(key));
+}
+
 /* The member's text, or SLICE_NONE when absent or no string. */
-struct slice json_get_str(const struct json *v, const char *key);
+static inline struct slice json_get_str(const struct json *v, const char *key)
+{
+    const struct json *m = json_get(v, key);
+
+    return m != NULL && m->type == JSON_STRING ? m->s : SLICE_NONE;
+}
+
 /* The member's integer, or fallback when absent or no integer. */
 int64_t json_get_int(const struct json *v, const char *key, int64_t fallback);
 bool json_get_bool(const struct json *v, const char *key, bool fallback);

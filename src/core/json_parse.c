@@ -205,10 +205,10 @@ static bool unescape(struct parser *p, struct slice raw, struct slice *out)
     return true;
 }
 
-/* p is at the opening quote. */
-static bool string(struct parser *p, struct slice *out)
+/* The same as string(), of whose characters the first n are plain. */
+static NOINLINE bool odd_string(struct parser *p, struct slice *out, size_t n)
 {
-    const uint8_t *open = p->at, *at = open + 1;
+    const uint8_t *open = p->at, *at = open + 1 + n;
     bool escapes = false, beyond_ascii = false;
     struct slice raw;
 
@@ -236,6 +236,19 @@ static bool string(struct parser *p, struct slice *out)
     if (escapes)
         return unescape(p, raw, out);
     *out = raw;
+    return true;
+}
+
+/* p is at the opening quote. */
+static bool string(struct parser *p, struct slice *out)
+{
+    const uint8_t *at = p->at + 1;
+    const size_t n = json_plain_len(SLICE(at, (size_t)(p->end - at)), false);
+
+    if ((size_t)(p->end - at) == n || at[n] != '"')
+        return odd_string(p, out, n);
+    *out = SLICE(at, n);
+    p->at = at + n + 1;
     return true;
 }
 

@@ -140,12 +140,8 @@ static void put_plain(struct buf *b, struct slice s)
     b->len += s.len + 2;
 }
 
-void json_print_string(struct buf *b, struct slice s, bool ascii)
+static NOINLINE void print_odd_string(struct buf *b, struct slice s, bool ascii)
 {
-    if (json_plain_len(s, ascii) == s.len) {
-        put_plain(b, s);
-        return;
-    }
     buf_put_u8(b, '"');
     while (s.len > 0 && b->status == SYNCLINE_OK) {
         bool beyond;
@@ -166,6 +162,14 @@ void json_print_string(struct buf *b, struct slice s, bool ascii)
         s = slice_from(s, n);
     }
     buf_put_u8(b, '"');
+}
+
+void json_print_string(struct buf *b, struct slice s, bool ascii)
+{
+    if (json_plain_len(s, ascii) == s.len)
+        put_plain(b, s);
+    else
+        print_odd_string(b, s, ascii);
 }
 
 /* Numbers. */

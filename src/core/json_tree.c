@@ -16,18 +16,6 @@ struct json *json_get_slice(const struct json *v, struct slice key)
     return NULL;
 }
 
-struct json *json_get(const struct json *v, const char *key)
-{
-    return json_get_slice(v, slice_str(key));
-}
-
-struct slice json_get_str(const struct json *v, const char *key)
-{
-    const struct json *m = json_get(v, key);
-
-    return m != NULL && m->type == JSON_STRING ? m->s : SLICE_NONE;
-}
-
 int64_t json_get_int(const struct json *v, const char *key, int64_t fallback)
 {
     const struct json *m = json_get(v, key);

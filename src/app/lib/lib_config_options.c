@@ -72,8 +72,8 @@ static int join(struct syncline_config *c, const char **out, const char *dir,
 
     if (n < 0 || (size_t)n >= sizeof path)
         return lib_fail(SYNCLINE_EINVAL, "%s: too long", it);
-    *out = path;
-    return copy(c, out);
+    *out = (const char *)arena_dup(&c->kept, slice_str(path)).ptr;
+    return *out != NULL ? SYNCLINE_OK : no_memory();
 }
 
 /* ---- where things are ---- */

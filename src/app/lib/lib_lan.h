@@ -130,6 +130,7 @@ struct lib_lan_end {
     uint64_t again_us;  /* of a client: when it calls again; 0: it does not */
     struct lib_lan_conn *conns;
     struct arena scratch; /* of one message that has come */
+    struct buf payload;   /* of that, for a callback */
     struct stream_listener *listener;
     /* Of a server, then of a client; the others are NULL: */
     bool (*authenticate)(struct lib_lan_conn *c, const struct lan_message *m,
@@ -215,9 +216,10 @@ void lib_lan_answered(
     struct lib_lan_conn *c, uint64_t request, const struct lan_answer *a);
 void lib_lan_waits_free(struct lib_lan_conn *c);
 
-/* A message as callbacks see it; its texts are in a. */
+/* A message as callbacks see it, until the next one; its texts are in a, but
+ * for the payload. */
 NODISCARD int lib_lan_view(struct syncline_lan_message *out,
-    const struct lan_message *m, enum lan_dialect d, struct arena *a);
+    struct lib_lan_conn *c, const struct lan_message *m, struct arena *a);
 
 /* What is to be said, and to whom: pick finds the connections, on the loop. */
 struct lib_lan_saying {

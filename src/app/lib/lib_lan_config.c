@@ -609,5 +609,6 @@ void lib_lan_end_close(struct lib_lan_end *e)
     wipe(&e->secret);
     arena_free(&e->kept);
     arena_free(&e->scratch);
+    buf_free(&e->payload);
     lib_lan_loop_close(&e->loop);
 }

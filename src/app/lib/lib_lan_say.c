@@ -101,25 +101,32 @@ static const char *text_of(struct slice s, struct arena *a)
     return (const char *)arena_dup(a, s).ptr;
 }
 
-int lib_lan_view(struct syncline_lan_message *out, const struct lan_message *m,
-    enum lan_dialect d, struct arena *a)
+/* The buffer that had the last one is used again. */
+static const char *payload_of(
+    struct lib_lan_end *e, const struct lan_message *m)
 {
-    struct buf payload = { 0 };
+    struct buf *b = &e->payload;
 
-    (void)buf_reserve(&payload, m->len);
-    json_print(&payload, m->member[LAN_PAYLOAD], JSON_COMPACT);
+    if (b->cap > LIB_LAN_SCRATCH)
+        buf_free(b);
+    buf_clear(b);
+    json_print(b, m->member[LAN_PAYLOAD], JSON_COMPACT);
+    buf_put_u8(b, 0);
+    return buf_status(b) == SYNCLINE_OK ? (const char *)b->ptr : NULL;
+}
+
+int lib_lan_view(struct syncline_lan_message *out, struct lib_lan_conn *c,
+    const struct lan_message *m, struct arena *a)
+{
     *out = (struct syncline_lan_message){ .type = text_of(m->name, a),
-        .payload = buf_status(&payload) == SYNCLINE_OK
-            ? text_of(buf_slice(&payload), a)
-            : NULL,
+        .payload = payload_of(c->end, m),
         .id = text_of(lan_text(m, LAN_ID), a),
         .timestamp = text_of(lan_text(m, LAN_TIMESTAMP), a),
         .source_id = text_of(lan_sender(m), a),
         .source_name =
             text_of(json_get_str(m->member[LAN_SOURCE], "node_name"), a),
         .request_id = text_of(lan_payload_text(m, "request_id"), a),
-        .dialect = (enum syncline_lan_dialect)d };
-    buf_free(&payload);
+        .dialect = (enum syncline_lan_dialect)lan_link_dialect(c->link) };
     return out->type != NULL && out->payload != NULL && out->id != NULL &&
             out->timestamp != NULL && out->source_id != NULL &&
             out->source_name != NULL && out->request_id != NULL
@@ -220,7 +227,7 @@ int lib_lan_take(struct lib_lan_conn *c, const struct lan_message *m)
     if (h.fn == NULL)
         return is_late(m) ? SYNCLINE_OK : SYNCLINE_EUNSUPPORTED;
     arena_reset(a);
-    rc = lib_lan_view(&view, m, lan_link_dialect(c->link), a);
+    rc = lib_lan_view(&view, c, m, a);
     if (rc == SYNCLINE_OK)
         rc = h.fn(h.ctx, c->id, &view, &reply);
     if (rc > 0)
@@ -278,8 +285,7 @@ void lib_lan_answered(
         return;
     *at = w->next;
     if (answer->m != NULL &&
-        lib_lan_view(&view, answer->m, lan_link_dialect(c->link), &a) !=
-            SYNCLINE_OK)
+        lib_lan_view(&view, c, answer->m, &a) != SYNCLINE_OK)
         rc = SYNCLINE_ENOMEM;
     if (w->fn == on_asked && rc == SYNCLINE_ECLOSED && ended_by(c)[0] != 0)
         errmsg_set(&((struct asking *)w->ctx)->why, 0,

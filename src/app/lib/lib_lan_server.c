@@ -32,8 +32,7 @@ static bool ask_program(struct syncline_lan_server *s, struct lib_lan_conn *c,
     struct syncline_lan_message view;
     char *text = NULL;
     struct json *said;
-    bool is_in =
-        lib_lan_view(&view, m, lan_link_dialect(c->link), a) == SYNCLINE_OK &&
+    bool is_in = lib_lan_view(&view, c, m, a) == SYNCLINE_OK &&
         s->auth(s->auth_ctx, c->id, &view, &text) != 0;
 
     if (is_in && text != NULL) {

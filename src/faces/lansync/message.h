@@ -56,7 +56,7 @@ struct lan_message {
     const struct json *member[LAN_MEMBERS];
     enum lan_dialect looks; /* as of that one, by its nulls */
     bool is_odd;            /* it has a member that is none of the eight */
-    size_t len;             /* of the text that it was read from */
+    struct slice text;      /* that it was read from, if it was */
 };
 
 /* "SYNC_DATA"; NULL for LAN_OTHER. */

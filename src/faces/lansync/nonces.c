@@ -6,7 +6,7 @@
 
 #define FEW 256
 
-/* Of nonces by their hash, which is never 0; half of it stays empty. */
+/* Of nonces by their keys, which are never 0; half of it stays empty. */
 struct set {
     uint64_t *e;
     size_t cap, n; /* cap: a power of two */
@@ -40,18 +40,18 @@ void nonces_free(struct nonces *n)
 }
 
 /* Where it is, or where it would be. */
-static uint64_t *slot_of(const struct set *s, uint64_t hash)
+static uint64_t *slot_of(const struct set *s, uint64_t key)
 {
-    size_t i = (size_t)hash & (s->cap - 1);
+    size_t i = (size_t)key & (s->cap - 1);
 
-    while (s->e[i] != 0 && s->e[i] != hash)
+    while (s->e[i] != 0 && s->e[i] != key)
         i = (i + 1) & (s->cap - 1);
     return &s->e[i];
 }
 
-static bool has(const struct set *s, uint64_t hash)
+static bool has(const struct set *s, uint64_t key)
 {
-    return s->cap > 0 && *slot_of(s, hash) != 0;
+    return s->cap > 0 && *slot_of(s, key) != 0;
 }
 
 static int grow(struct set *s)
@@ -84,20 +84,34 @@ static void turn(struct nonces *n, uint64_t now_us)
     n->begun_us = now_us;
 }
 
-int nonces_see(struct nonces *n, struct slice nonce, uint64_t now_us)
+static void fetch(const struct set *s, uint64_t key)
 {
-    uint64_t hash = siphash128(n->seed, nonce).lo | 1;
+    if (s->cap > 0)
+        __builtin_prefetch(&s->e[(size_t)key & (s->cap - 1)]);
+}
+
+uint64_t nonces_key(const struct nonces *n, struct slice nonce)
+{
+    const uint64_t key = siphash128(n->seed, nonce).lo | 1;
+
+    fetch(&n->now, key);
+    fetch(&n->before, key);
+    return key;
+}
+
+int nonces_see(struct nonces *n, uint64_t key, uint64_t now_us)
+{
     int rc = SYNCLINE_OK;
 
     turn(n, now_us);
-    if (has(&n->now, hash) || has(&n->before, hash))
+    if (has(&n->now, key) || has(&n->before, key))
         return SYNCLINE_EEXIST;
     if (n->now.n >= NONCES_MAX)
         return SYNCLINE_ELIMIT;
     if (2 * n->now.n >= n->now.cap)
         rc = grow(&n->now);
     if (rc == SYNCLINE_OK) {
-        *slot_of(&n->now, hash) = hash;
+        *slot_of(&n->now, key) = key;
         n->now.n++;
     }
     return rc;

@@ -19,7 +19,10 @@ NODISCARD int nonces_new(
     struct nonces **out, uint64_t window_us, const uint8_t seed[16]);
 void nonces_free(struct nonces *n); /* NULL is fine */
 
+/* What stands for a nonce. Where it would be is fetched from memory meanwhile:
+ * the sooner this is asked, the shorter nonces_see waits for it. */
+uint64_t nonces_key(const struct nonces *n, struct slice nonce);
 /* EEXIST: it was seen; ELIMIT: too many; ENOMEM. Else it is seen now. */
-NODISCARD int nonces_see(struct nonces *n, struct slice nonce, uint64_t now_us);
+NODISCARD int nonces_see(struct nonces *n, uint64_t key, uint64_t now_us);
 
 #endif

@@ -8,7 +8,7 @@
 #include "faces/lansync/moment.h"
 #include "faces/lansync/nonces.h"
 
-#define CHANCE 256   /* bytes drawn at once: a draw costs more than they do */
+#define CHANCE 1024  /* bytes drawn at once: a draw costs more than they do */
 #define DRAWN 8      /* bytes of a nonce; the others tell that it is ours */
 #define FAR_MAX 4096 /* messages of clocks that are far ahead */
 
@@ -300,18 +300,35 @@ static int check_time(const struct lan_protocol *p, const struct lan_message *m,
     return SYNCLINE_OK;
 }
 
-static int check_replay(struct lan_protocol *p, const struct lan_message *m,
-    enum lan_dialect d, uint64_t ahead_us, uint64_t now_us, struct errmsg *why)
+/* Where a nonce is remembered. */
+struct place {
+    bool is_far;
+    struct nonces *nonces;
+    uint64_t key;
+};
+
+static struct place place_of(const struct lan_protocol *p,
+    const struct lan_message *m, uint64_t ahead_us)
 {
-    struct slice nonce = lan_text(m, LAN_NONCE);
-    bool is_far = ahead_us > p->opt.ttl_us && p->opt.ahead_us == 0;
+    struct place at = { .is_far =
+                            ahead_us > p->opt.ttl_us && p->opt.ahead_us == 0 };
+
+    at.nonces = at.is_far ? p->far : p->near;
+    at.key = nonces_key(at.nonces, lan_text(m, LAN_NONCE));
+    return at;
+}
+
+static int check_replay(struct lan_protocol *p, const struct lan_message *m,
+    enum lan_dialect d, const struct place *at, uint64_t now_us,
+    struct errmsg *why)
+{
     int rc;
 
-    if (is_far && p->far_n >= FAR_MAX)
+    if (at->is_far && p->far_n >= FAR_MAX)
         return errmsg_set(why, SYNCLINE_ELIMIT,
             "Too many messages of clocks that are far ahead");
-    rc = nonces_see(is_far ? p->far : p->near, nonce, now_us);
-    p->far_n += is_far && rc == SYNCLINE_OK;
+    rc = nonces_see(at->nonces, at->key, now_us);
+    p->far_n += at->is_far && rc == SYNCLINE_OK;
     if (rc == SYNCLINE_ELIMIT)
         return errmsg_set(why, rc, "Too many messages");
     if (rc != SYNCLINE_EEXIST)
@@ -321,7 +338,7 @@ static int check_replay(struct lan_protocol *p, const struct lan_message *m,
     if (d == LAN_FIRST)
         return errmsg_set(why, rc, "Possible replay attack detected");
     return errmsg_set(why, rc, "Possible replay attack detected (nonce: %.*s)",
-        SLICE_FMT(utf8_cut(nonce, 64)));
+        SLICE_FMT(utf8_cut(lan_text(m, LAN_NONCE), 64)));
 }
 
 /* Whoever makes up what is missing has signed something else. */
@@ -337,6 +354,7 @@ int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
 {
     enum lan_dialect tongue = *d != LAN_UNDECIDED ? *d : m->looks, found;
     uint64_t at_us, wall_us = lan_protocol_wall(p, now_us);
+    struct place place;
     int rc = check_members(m, tongue, why);
 
     if (rc == SYNCLINE_OK)
@@ -347,6 +365,7 @@ int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
         return needs_signature
             ? errmsg_set(why, SYNCLINE_ENOTFOUND, "Message not signed")
             : SYNCLINE_OK;
+    place = place_of(p, m, at_us > wall_us ? at_us - wall_us : 0);
     found = LAN_UNDECIDED;
     if (is_whole(m))
         rc = lan_message_verify(&found, m, *d, &p->key);
@@ -357,6 +376,5 @@ int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
             ? errmsg_set(why, SYNCLINE_EDENIED, "Invalid message signature")
             : SYNCLINE_OK;
     *d = found;
-    return check_replay(
-        p, m, tongue, at_us > wall_us ? at_us - wall_us : 0, now_us, why);
+    return check_replay(p, m, tongue, &place, now_us, why);
 }
