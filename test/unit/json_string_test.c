@@ -47,7 +47,7 @@ TEST(escapes_at_every_place)
     };
 
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
-        for (size_t before = 0; before < 36; before++)
+        for (size_t before = 0; before < 100; before++)
             for (size_t after = 0; after < 20; after++)
                 check_escape(rows[r].odd, rows[r].escaped, before, after);
 }
