@@ -111,12 +111,19 @@ static void refuse_undecodable(
         link_refuse(l, m, "Internal server error", "internal_error", now_us);
 }
 
+/* Of the other side; before it is known, a guess. */
+static enum lan_dialect tongue(
+    const struct lan_link *l, const struct lan_message *m)
+{
+    return l->dialect != LAN_UNDECIDED ? l->dialect : m->looks;
+}
+
 /* A type that nobody has heard of: the generations say so differently. A
  * member that nobody knows is too much for the first. */
 static bool is_stranger(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
-    enum lan_dialect d = l->dialect != LAN_UNDECIDED ? l->dialect : m->looks;
+    const enum lan_dialect d = tongue(l, m);
     const struct lan_link_events *ev = &l->opt.events;
 
     if ((m->type != LAN_OTHER ||
@@ -263,6 +270,9 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
         link_close(l, "memory ran out");
         return;
     }
+    if (rc == SYNCLINE_EMALFORMED && m.looks != LAN_UNDECIDED &&
+        tongue(l, &m) == LAN_FIRST)
+        rc = SYNCLINE_EINVAL; /* an object whose type is no name */
     if (rc != SYNCLINE_OK) {
         refuse_undecodable(l, NULL, rc, now_us);
         return;
