@@ -287,6 +287,7 @@ class Link:
                               "data_id": payload.get("data_id")})
 
     def on_sync_request(self, payload):
+        self.node.sinces.append(payload.get("since"))
         if not self.node.answers:
             return  # as the first generation does
         items = list(self.node.items.items.values())
@@ -323,6 +324,7 @@ class Node:
         self.pushes = pushes  # all that it has, when it has come in
         self.leaves_at = float("inf")  # items that were pushed to it
         self.sizes = []  # of what was pushed, in items
+        self.sinces = []  # the points since which it was asked
         self.asked = []  # by what those who came in did so
         self.token = token or secret  # what a server wants to hear
         self.items, self.links, self.server = Items(node_id), set(), None
@@ -460,7 +462,7 @@ class Node:
 
     async def do_heard(self):
         return {"heard": self.heard, "flaws": self.flaws,
-                "sizes": self.sizes}
+                "sizes": self.sizes, "sinces": self.sinces}
 
 
 async def main():

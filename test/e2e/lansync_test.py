@@ -301,6 +301,37 @@ def nodes_that_are_near_find_each_other(serves=5001):
             old.close()
 
 
+def who_is_silent_is_offline():
+    """After lansync.device_timeout, until it is heard again."""
+    with Lan("a", "p") as lan, World() as world:
+        node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
+                          "5077", "--lansync.device_timeout", "2",
+                          "--lansync.discovery_interval", "3600",
+                          prefix=lan.inside("a"), listen=lan.listen("a"))
+        Scene().secret(node)
+        node.start()
+        ip("-n", lan.spaces["p"], "route", "add", "default", "dev", DEVICE)
+        old = Older("old", "v2", prefix=lan.inside("p"))
+
+        def logs(*lines):
+            """All of them, in that order."""
+            with open(node.log) as log:
+                text = log.read()
+            at = [text.find("old (old) is " + line) for line in lines]
+            return -1 not in at and at == sorted(at)
+
+        try:
+            for lines in (["near", "offline"],
+                          ["near", "offline", "near again"]):
+                old.do("discover", port=6001)
+                wait_for("it is " + lines[-1], lambda: logs(*lines), 60)
+            wait_for("it is gone", lambda: [
+                (d["node_id"], d["online"]) for d in node.call("lansync")[
+                    "devices"]] == [("old", False)], 60)
+        finally:
+            old.close()
+
+
 def who_is_only_near_is_told_once_he_has_told_us():
     """It is said why he is not; he has to call once, or be named."""
     with Lan("a", "p") as lan, World() as world:

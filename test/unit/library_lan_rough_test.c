@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- callbacks ---- */
@@ -230,6 +231,53 @@ TEST(a_server_that_talks_garbage_is_left)
         syncline_lan_client_connect(b.c, "127.0.0.1", ntohs(at.sin_port)),
         SYNCLINE_EDENIED, "longer than is allowed");
     CHECK(pthread_join(thread, NULL) == 0);
+    (void)close(listener);
+    both_free(&b);
+}
+
+/* The time between two calls is doubled, up to the longest. Without that the
+ * last of these would be minutes apart. */
+TEST(a_server_that_is_gone_is_called_less_and_less)
+{
+    struct both b;
+    uint64_t pause_us = 20000, before_us = 0;
+    struct sockaddr_in at = { .sin_family = AF_INET,
+        .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    const struct timeval limit = { .tv_sec = PATIENCE_S };
+    const int on = 1;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    both_init(&b);
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    b.config.reconnect_ms = 20;
+    b.config.reconnect_max_ms = 150;
+    both_client(&b);
+    both_connect(&b);
+    CHECK_OK(syncline_lan_server_stop(b.s));
+    at.sin_port = htons((uint16_t)b.port);
+    CHECK(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+    CHECK(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ==
+        0);
+    CHECK(bind(listener, (const struct sockaddr *)&at, sizeof at) == 0);
+    CHECK(listen(listener, 1) == 0);
+    for (int i = 0; i < 15; i++) {
+        int fd = accept(listener, NULL, NULL);
+        struct timespec now;
+        uint64_t now_us;
+
+        CHECK_SAYING(fd >= 0, "it does not call any more");
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+        CHECK_SAYING(i == 0 || now_us - before_us >= pause_us / 4 * 3,
+            "call %d comes %llu us after the last", i,
+            (unsigned long long)(now_us - before_us));
+        before_us = now_us;
+        pause_us = i == 0           ? 40000
+            : 2 * pause_us < 150000 ? 2 * pause_us
+                                    : 150000;
+        (void)close(fd);
+    }
     (void)close(listener);
     both_free(&b);
 }

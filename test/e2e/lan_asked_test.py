@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""What a LAN-sync node of either generation asks, and what we ask it: since
+nothing, since a point, since a time; in parts, until there is no more."""
+
+import sys
+
+from lan_node import stamp
+from lansync_test import Scene, _shown
+from node import main, wait_for
+from tap import check, equal
+
+DIALECTS = ("v1", "v2")
+PATIENCE = 60
+
+
+def _ask(old, **payload):
+    answer = old.do("ask", kind="SYNC_REQUEST", payload=payload)
+    equal(answer["message_type"], "SYNC_RESPONSE", "the answer")
+    said = answer["payload"]
+    equal((said["status"], said["data"]), (
+        "success", {"items": len(said["items"])}), "how it went")
+    return said
+
+
+def _all(old, **payload):
+    """All parts of the answer, and the point behind them."""
+    items, more, parts = {}, True, []
+    while more:
+        said = _ask(old, **payload)
+        for item in said["items"]:
+            check(item["item_id"] not in items, "twice: %s" % item)
+            items[item["item_id"]] = item
+        parts.append(len(said["items"]))
+        payload["since"], more = said["next"], said["more"]
+    return items, payload["since"], parts
+
+
+def what_it_asks_is_answered():
+    for dialect in DIALECTS:
+        with Scene() as s:
+            node = s.nodes["a"]
+            for i in range(230):
+                node.call("put", space="lan", key="k-%03d" % i,
+                          value={"n": i})
+            between = stamp()
+            node.put("later", 7, "lan")
+            # What it says once more, or answers us, it is not told again.
+            old = s.old("old", dialect, pushes=False, answers=False)
+            check(old.do("connect", port=s.port())["success"], "in")
+            items, point, parts = _all(old)
+            equal((len(items), max(parts)), (231, 100), "all, in batches")
+            equal([items["k-007"][name] for name in (
+                "item_type", "action", "data", "version")],
+                ["document", "create", {"n": 7}, 1], "an item")
+            equal(items["later"]["data"], {"value": 7}, "what is no object")
+            equal(_all(old, limit=7)[2][:-1], [7] * 33, "so many at a time")
+            equal(_all(old, since="no point of ours")[0], items, "from where")
+            equal(list(_all(old, since=between)[0]), ["later"], "a time")
+            equal(_all(old, since=stamp(4e9))[0], {}, "none yet")
+            # A point brings what is new since, deletions too; a time does not.
+            node.put("k-001", {"n": "new"}, "lan")
+            node.do("del", "lan", "k-002")
+            news = _all(old, since=point)[0]
+            equal({key: (item["action"], item["version"])
+                   for key, item in news.items()},
+                  {"k-001": ("update", 2), "k-002": ("delete", 2)}, "news")
+            equal(sorted(_all(old, since=between)[0]), ["k-001", "later"],
+                  "a time")
+            # What it has said itself is none.
+            old.do("put", key="its own", data={"n": 1})
+            node.waits_for("its own", {"n": 1}, "lan")
+            equal(list(_all(old, since=point)[0]), list(news), "its own")
+            # Points are good over a stop of ours.
+            node.stop()
+            node.start()
+            old.do("connect", port=s.port())
+            equal({key: item["version"] for key, item in _all(
+                old, since=point)[0].items()},
+                {"k-001": 2, "k-002": 2, "its own": 1}, "afterwards")
+            equal(old.do("heard")["flaws"], [], "what did not count")
+
+
+def what_we_ask_we_ask_once():
+    """In parts; when it comes again, behind what it has answered."""
+    for dialect in DIALECTS:
+        with Scene() as s:
+            node = s.nodes["a"]
+            old = s.old("old", dialect, pushes=False)
+            for i in range(230):
+                old.do("put", key="k-%03d" % i, data={"n": i})
+            check(old.do("connect", port=s.port())["success"], "in")
+            wait_for("all is here", lambda: len(_shown(node)) == 230,
+                     PATIENCE)
+
+            def asked():
+                return old.do("heard")["sinces"]
+
+            wait_for("all is asked", lambda: asked() == [None, "100", "200"],
+                     PATIENCE)
+            old.do("cut")
+            old.do("put", key="later", data={"n": 1})
+            old.do("connect", port=s.port())
+            node.waits_for("later", {"n": 1}, "lan", PATIENCE)
+            equal(asked(), [None, "100", "200", "230"], "what we ask")
+            equal(max(old.do("heard")["sizes"], default=0), 0, "an echo")
+
+
+def one_that_answers_nothing_is_told_all_the_same():
+    """Servers and clients of the first generation do not answer; what they say
+    and are told goes on meanwhile."""
+    for dialect in DIALECTS:
+        with Scene() as s:
+            node = s.nodes["a"]
+            old = s.old("old", dialect, answers=False)
+            check(old.do("connect", port=s.port())["success"], "in")
+            node.put("here", {"n": 1}, "lan")
+            old.do("put", key="there", data={"n": 2})
+            node.waits_for("there", {"n": 2}, "lan")
+            old.shows({"here": {"n": 1}, "there": {"n": 2}}, PATIENCE)
+            equal(old.do("heard")["sinces"], [None], "what we ask")
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
