@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import tap  # noqa: E402
 from tap import equal  # noqa: E402
 
-TIMES = 40
+TIMES = 25
 
 
 def a_program_ends_while_its_clients_call():
