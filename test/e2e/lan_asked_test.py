@@ -5,7 +5,7 @@ nothing, since a point, since a time; in parts, until there is no more."""
 import sys
 
 from lan_node import stamp
-from lansync_test import Scene, _shown
+from lansync_test import Older, Scene, _shown
 from node import main, wait_for
 from tap import check, equal
 
@@ -118,6 +118,61 @@ def one_that_answers_nothing_is_told_all_the_same():
             node.waits_for("there", {"n": 2}, "lan")
             old.shows({"here": {"n": 1}, "there": {"n": 2}}, PATIENCE)
             equal(old.do("heard")["sinces"], [None], "what we ask")
+
+
+def servers_as_they_ship_are_heard():
+    """Without what an application adds they acknowledge nothing, or say that
+    they have failed, whatever they are told: they are told no more. What they
+    say is taken all the same."""
+    for dialect, says in (("v1", "a node that has not said its name takes no "
+                           "items: it answers nothing"),
+                          ("v2", "old takes no items: it refuses them")):
+        old = Older("old", dialect, ships="bare")
+        port = old.do("serve")
+        with Scene(flags=("--lansync.auth_timeout", "1s", "--lansync.timeout",
+                          "1s", "--lansync.peers", "127.0.0.1:%d" %
+                          port)) as s:
+            s.older.append(old)
+            node = s.nodes["a"]
+            wait_for("it is called", lambda: old.do("links") == 1, PATIENCE)
+            node.put("here", {"n": 1}, "lan")
+
+            def is_told_no_more():
+                with open(node.log) as log:
+                    return says in log.read()
+
+            wait_for(says, is_told_no_more, PATIENCE)
+            equal(old.do("heard")["heard"].count("SYNC_DATA"), 3, "how often")
+            old.do("put", key="there", data={"n": 2})
+            node.waits_for("there", {"n": 2}, "lan", PATIENCE)
+            equal((old.do("links"), old.do("heard")["flaws"]), (1, []),
+                  "it goes on")
+
+
+def a_server_that_does_not_say_who_it_is_at_once():
+    """One of the first generation that lets all in says nothing to who asks it
+    to: it is known by what it says later, and is told what was deleted while
+    it was away."""
+    old = Older("old", "v1", ships="open", pushes=False)
+    port = old.do("serve")
+    with Scene(flags=("--lansync.auth_timeout", "1s", "--lansync.peers",
+                      "127.0.0.1:%d" % port)) as s:
+        s.older.append(old)
+        node = s.nodes["a"]
+        for key in ("k", "other"):
+            node.put(key, {"n": 1}, "lan")
+        old.shows({"k": {"n": 1}, "other": {"n": 1}}, PATIENCE)
+        wait_for("it is known", lambda: [c["node_id"] for c in node.call(
+            "lansync")["connections"]] == ["old"], PATIENCE)
+        node.put("other", {"n": 2}, "lan")
+        old.shows({"k": {"n": 1}, "other": {"n": 2}}, PATIENCE)
+        node.stop()
+        old.do("leave_after", items=0)  # it is called, and closes
+        node.start()
+        wait_for("it has left", lambda: old.do("links") == 0, PATIENCE)
+        node.do("del", "lan", "k")
+        old.shows({"other": {"n": 2}}, PATIENCE)
+        equal(old.do("heard")["flaws"], [], "what did not count")
 
 
 if __name__ == "__main__":

@@ -215,11 +215,12 @@ class Link:
             if self.node.echoes and not self.is_server:
                 self.say("HEARTBEAT", {})  # as the first generation does
             return
-        if kind != "AUTH_REQUEST":
+        if kind != "AUTH_REQUEST" and not self.lets_all_in():
             flaw = self.node.handler.flaw(message)
             if flaw:
                 self.node.flaws.append("%s: %s" % (kind, flaw))
                 return
+        self.is_in = self.is_in or bool(self.lets_all_in())
         if self.is_server and not self.is_in and kind != "AUTH_REQUEST":
             self.say("ERROR", {"error": "Authentication required",
                                "code": "auth_required",
@@ -234,11 +235,25 @@ class Link:
                 if not future.done():
                     future.set_result(message)
                 return
-        if kind == "AUTH_REQUEST":
+        if self.lets_all_in() and (
+                kind == "AUTH_REQUEST" or self.node.ships == "bare"):
+            self.as_it_ships(kind, payload)
+        elif kind == "AUTH_REQUEST":
             self.on_auth_request(
                 payload, (message.get("source") or {}).get("node_id", ""))
         else:
             getattr(self, "on_" + kind.lower(), lambda p: None)(payload)
+
+    def lets_all_in(self):
+        """Then nothing need be signed."""
+        return self.is_server and self.node.ships
+
+    def as_it_ships(self, kind, payload):
+        """One generation then does nothing, the other fails."""
+        if self.node.handler.dialect == "v2" and kind != "SYNC_ACK":
+            self.say("ERROR", {"error": "Internal server error",
+                               "code": "internal_error",
+                               "request_id": payload.get("request_id")})
 
     def on_auth_request(self, payload, source):
         self.node.asked.append(sorted(set(payload) & {
@@ -316,12 +331,15 @@ class Link:
 class Node:
     def __init__(self, node_id, secret, dialect, answers=True, echoes=True,
                  fails=False, token=None, challenges=False, deflates=False,
-                 pushes=True):
+                 pushes=True, ships=None):
         self.handler = Handler(node_id, secret, dialect)
         self.secret, self.answers, self.echoes = secret, answers, echoes
         self.fails, self.challenges = fails, challenges
         self.deflates, self.packed, self.offers = deflates, 0, []
         self.pushes = pushes  # all that it has, when it has come in
+        # A server without what an application adds: "bare", or "open", where
+        # it adds all but whom to let in.
+        self.ships = ships
         self.leaves_at = float("inf")  # items that were pushed to it
         self.sizes = []  # of what was pushed, in items
         self.sinces = []  # the points since which it was asked

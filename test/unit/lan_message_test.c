@@ -139,6 +139,11 @@ TEST(values_as_python_prints_them)
         buf_clear(&b);
         json_print(&b, v, JSON_CANONICAL);
         CHECK_BYTES(buf_slice(&b), json_get_str(r, "v2"));
+        CHECK_OK(
+            json_parse(&v, json_get_str(r, "v2"), JSON_TOLERANT, &a, NULL));
+        buf_clear(&b);
+        json_print(&b, v, JSON_SORTED_PLAIN);
+        CHECK_BYTES(buf_slice(&b), json_get_str(r, "v1"));
         buf_free(&b);
     }
     CHECK_UINT(n, 32);

@@ -246,6 +246,34 @@ TEST(who_never_acknowledges_is_told_no_more)
     scene_close(&s);
 }
 
+/* At once: a server of the second generation does, as it ships. Even one that
+ * has acknowledged before. */
+TEST(who_refuses_thrice_is_told_no_more)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct scene s = { .refuses = i == 0 };
+
+        scene_open(&s, "", "");
+        scene_event(&s, PUT("a", "c1"));
+        scene_event(&s, LIVE("c2"));
+        if (i == 1) {
+            scene_forget(&s);
+            s.refuses = true;
+            scene_event(&s, PUT("a", "c3"));
+        }
+        check_heard(&s,
+            i == 0 ? "SYNC_REQUEST ;SYNC_DATA a v2;SYNC_DATA a v2;"
+                     "SYNC_DATA a v2;"
+                   : "SYNC_DATA a v2;SYNC_DATA a v2;SYNC_DATA a v2;");
+        check_asked(&s, i == 0 ? "watch ;unwatch;" : "unwatch;");
+        scene_says(&s, LAN_SYNC_DATA, ITEM("e", "2026-11-20T12:00:01"));
+        check_asked(&s, "write e v1;");
+        scene_written(&s);
+        check_heard(&s, "acked 1 refused 0 ;"); /* it is heard on */
+        scene_close(&s);
+    }
+}
+
 /* Whoever has done so once may be slow. */
 TEST(who_has_acknowledged_is_told_until_he_does_again)
 {

@@ -127,7 +127,8 @@ static void acknowledge(struct scene *s, const struct lan_message *m)
 
     json_add(payload, SLICE_LIT("data_id"),
         json_new_str(&a, lan_payload_text(m, "data_id")));
-    CHECK_OK(lan_link_reply(s->there, m, LAN_SYNC_ACK, payload, s->now_us));
+    CHECK_OK(lan_link_reply(s->there, m, s->refuses ? LAN_ERROR : LAN_SYNC_ACK,
+        payload, s->now_us));
     arena_free(&a);
 }
 

@@ -22,6 +22,7 @@ struct scene {
     const char *known_acked, *known_asked;
     const char *answer; /* of the node to SYNC_REQUEST; NULL: none */
     bool is_mute;       /* the node acknowledges nothing */
+    bool refuses;       /* it says that it failed */
     bool has_no_past;
     char push_id[40];  /* of the last SYNC_DATA */
     uint64_t question; /* the watch of the last one */

@@ -72,7 +72,7 @@ static void leave(struct lan_conn *c, const char *why)
     tell_end(c, told);
     if (c->is_open) {
         lan_exchange_close(f->exchange, c->number);
-        if (f->engine != NULL)
+        if (f->engine != NULL && c->has_name)
             lan_kept_here(f, lan_link_node(c->link), false);
     }
     lan_link_end(c->link);
@@ -113,6 +113,35 @@ static void on_link_close(void *ctx, const char *why)
     lan_conn_close_soon(ctx, why);
 }
 
+static void exchange_with(struct lan_conn *c)
+{
+    struct lan_face *f = c->face;
+
+    c->has_name = lan_link_node(c->link)[0] != 0;
+    if (lan_exchange_open(f->exchange, c->number, c->link, clock_mono_us()) !=
+        SYNCLINE_OK) {
+        c->is_open = false;
+        lan_conn_close_soon(c, "memory ran out");
+    } else {
+        lan_kept_here(f, lan_link_node(c->link), true);
+    }
+}
+
+/* A server that lets all in need not say anything until it is told something:
+ * then it is found out who it is, and what it has acknowledged before. */
+static void note_name(struct lan_conn *c)
+{
+    if (!c->is_open || c->is_over || c->has_name ||
+        lan_link_node(c->link)[0] == 0)
+        return;
+    if (lan_door_keeps_other(c)) {
+        lan_conn_close_soon(c, "there is a connection with it already");
+        return;
+    }
+    lan_exchange_close(c->face->exchange, c->number);
+    exchange_with(c);
+}
+
 static void on_open(void *ctx)
 {
     struct lan_conn *c = ctx;
@@ -133,13 +162,7 @@ static void on_open(void *ctx)
     }
     log_line(
         &f->log, LOG_LEVEL_INFO, "lansync", "connected: %s", name_of(c, name));
-    if (lan_exchange_open(f->exchange, c->number, c->link, clock_mono_us()) !=
-        SYNCLINE_OK) {
-        c->is_open = false;
-        lan_conn_close_soon(c, "memory ran out");
-    } else {
-        lan_kept_here(f, lan_link_node(c->link), true);
-    }
+    exchange_with(c);
 }
 
 static int on_binding(void *ctx, uint8_t out[LAN_BINDING_LEN])
@@ -154,6 +177,7 @@ static int on_message(void *ctx, const struct lan_message *m)
 {
     struct lan_conn *c = ctx;
 
+    note_name(c);
     return c->is_open
         ? lan_exchange_take(c->face->exchange, c->number, m, clock_mono_us())
         : SYNCLINE_EUNSUPPORTED;
@@ -163,6 +187,7 @@ static void on_answer(void *ctx, uint64_t request, const struct lan_answer *a)
 {
     struct lan_conn *c = ctx;
 
+    note_name(c);
     if (c->is_open)
         (void)lan_exchange_answered(
             c->face->exchange, c->number, request, a, clock_mono_us());

@@ -16,6 +16,7 @@ struct lan_conn {
     uint64_t number, since_us;
     struct netaddr remote; /* of who has come */
     bool is_open, is_over, is_held;
+    bool has_name;            /* the exchange knows who it is */
     bool is_syncline, is_kin; /* as is the other end; of our mesh */
     bool is_untold;           /* it may not be told the secret */
     char why[200];

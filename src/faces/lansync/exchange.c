@@ -18,6 +18,11 @@ struct lan_side *side_of(struct lan_exchange *x, uint64_t number)
     return s;
 }
 
+const char *side_name(const struct lan_side *s)
+{
+    return s->node[0] != 0 ? s->node : "a node that has not said its name";
+}
+
 void side_log(struct lan_side *s, const char *fmt, ...)
 {
     char text[400];
@@ -325,7 +330,7 @@ static void give_up(struct lan_side *s, const char *why)
 {
     s->is_deaf = true;
     s->x->port.unwatch(s->x->port.ctx, s->number);
-    side_log(s, "%s takes no items: %s", s->node, why);
+    side_log(s, "%s takes no items: %s", side_name(s), why);
 }
 
 /* The same items under the same id, so that who has them already knows. */
@@ -523,7 +528,7 @@ static void pulled(
     if (a->rc == SYNCLINE_OK &&
         json_get(a->m->member[LAN_PAYLOAD], "items") != NULL &&
         take_items(s, a->m, true, now_us) != SYNCLINE_OK)
-        side_log(s, "what %s has answered could not be taken", s->node);
+        side_log(s, "what %s has answered could not be taken", side_name(s));
 }
 
 /* ---- events in ---- */

@@ -59,7 +59,8 @@ NODISCARD int lan_exchange_new(struct lan_exchange **out,
     const struct lan_exchange_port *port, const char *node);
 void lan_exchange_free(struct lan_exchange *x); /* NULL is fine */
 
-/* link is open; number: one that nobody has. */
+/* link is open; number: one that nobody has. Who has not said his name yet is
+ * nobody that is known: when he has, it is closed and opened again. */
 NODISCARD int lan_exchange_open(struct lan_exchange *x, uint64_t number,
     struct lan_link *link, uint64_t now_us);
 /* After lan_link_end, or where the link has closed; it is not used again. */

@@ -93,6 +93,8 @@ struct lan_exchange {
 };
 
 struct lan_side *side_of(struct lan_exchange *x, uint64_t number);
+/* For people. */
+const char *side_name(const struct lan_side *s);
 void side_log(struct lan_side *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Sends what was gathered, if nothing is on its way. */
 void side_push(struct lan_side *s, uint64_t now_us);

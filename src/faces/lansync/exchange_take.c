@@ -65,7 +65,7 @@ static void say(
                                     : SYNCLINE_ENOMEM;
 
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
-        side_log(s, "%s: a %s could not be made", s->node,
+        side_log(s, "%s: a %s could not be made", side_name(s),
             lan_type_name(draft->type));
 }
 
@@ -124,7 +124,7 @@ static void note_refusal(
     id = utf8_valid(id) ? utf8_cut(id, 40) : SLICE_NONE;
     (void)snprintf(job->why, sizeof job->why, "%.*s%s%.*s", SLICE_FMT(id),
         id.len > 0 ? ": " : "", SLICE_FMT(text));
-    side_log(s, "%s: an item is not taken: %s", s->node, job->why);
+    side_log(s, "%s: an item is not taken: %s", side_name(s), job->why);
 }
 
 static void take_item(
