@@ -63,6 +63,9 @@ TEST(answers_are_read)
         { "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n"
           "012345678901234567890",
             0, "", false },
+        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "ffffffffffffffff\r\no",
+            0, "", false },
         { "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", 0, "", true },
         { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n", 0,
             "", true },

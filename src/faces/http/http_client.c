@@ -118,6 +118,16 @@ static int on_body(llhttp_t *l, const char *at, size_t n)
     return HPE_OK;
 }
 
+/* Judged before it has come. */
+static int on_chunk(llhttp_t *l)
+{
+    struct http_client *c = l->data;
+
+    return l->content_length > c->opt.body_max - c->body.len
+        ? fail(c, "what it answers is larger than is taken")
+        : HPE_OK;
+}
+
 static int on_whole(llhttp_t *l)
 {
     struct http_client *c = l->data;
@@ -135,6 +145,7 @@ static const llhttp_settings_t settings = {
     .on_header_value = on_value,
     .on_header_value_complete = on_value_end,
     .on_headers_complete = on_head,
+    .on_chunk_header = on_chunk,
     .on_body = on_body,
     .on_message_complete = on_whole,
 };

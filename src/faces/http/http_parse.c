@@ -114,10 +114,15 @@ static int on_body(llhttp_t *l, const char *at, size_t n)
     return HPE_OK;
 }
 
+/* What a chunk says to be is judged before it has come. */
 static int on_chunk(llhttp_t *l)
 {
     struct http_parse *p = l->data;
 
+    if (p->body == NULL)
+        return fail(p, SYNCLINE_EMALFORMED);
+    if (l->content_length > p->body_max - p->body->len)
+        return fail(p, SYNCLINE_ELIMIT);
     if (l->content_length > 0)
         return HPE_OK;
     p->is_in_trailer = true;
