@@ -362,11 +362,16 @@ struct syncline_config_options {
                                             it is paired with, its store. With
                                             file_bytes 0 the file may have 4 MiB
                                             [listens nowhere, finds nobody] */
+    const char *tokens; /* a file that nobody else may read, of what is shown to
+                           peers that want a token: a line is one of peers and
+                           its token, which goes by wss, or within this machine,
+                           only; read once, when it is made [none] */
 };
 
 /* Makes one, which does nothing yet. The caller owns *out. Errors: EINVAL,
- * EMALFORMED (schema is no JSON), ENOTFOUND (a folder), ELIMIT (more than 32
- * peers, 16 networks, 8 addresses), ENOMEM. */
+ * EMALFORMED (schema is no JSON), ENOTFOUND (a folder, tokens), EDENIED (others
+ * may read tokens), ELIMIT (more than 32 peers, 16 networks, 8 addresses),
+ * ENOMEM. */
 int syncline_config_new(
     struct syncline_config **out, const struct syncline_config_options *opt);
 /* The same for a machine that is alone: neither server nor peers. base_dir and

@@ -36,6 +36,7 @@ _syncline_words() { # command, index of the word among all
     space:2) echo list add rm ;;
     clock:2) echo reset ;;
     key:2) echo passphrase ;;
+    configsync:2) echo force ;;
     isync:2) echo sync connect disconnect pause resume key token ;;
     log:2) echo level ;;
     log:3)

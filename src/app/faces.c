@@ -45,9 +45,18 @@ bool faces_answer(struct faces *f, const struct json *request,
     const struct errmsg off = {
         "iSync nodes are not spoken with: isync.enabled is false"
     };
+    const struct errmsg no_instances = {
+        "config-sync instances are not spoken with: name one "
+        "(configsync.peers), or serve them (configsync.server)"
+    };
 
     if (f->isync == NULL && slice_has_prefix(op, SLICE_LIT("isync"))) {
         put_refusal(out, SYNCLINE_ENOTFOUND, &off);
+        return true;
+    }
+    if (f->configsync == NULL &&
+        slice_has_prefix(op, SLICE_LIT("configsync"))) {
+        put_refusal(out, SYNCLINE_ENOTFOUND, &no_instances);
         return true;
     }
     return (f->configsync != NULL &&

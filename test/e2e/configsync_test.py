@@ -188,6 +188,23 @@ def what_is_told_to_none_and_who_is_not_reached_is_said():
         holds(s.node.do("status"), hub.url + ": connection refused")
 
 
+def by_hand_all_are_told_what_stands():
+    with Scene() as s:
+        a = s.client("inst-a", {"x": 0})
+        a.change({"x": 1})
+        s.node.waits_for("config", {"x": 1}, "config")
+        shown = s.node.do("configsync")
+        holds(shown, "config/config, served on port %d, 1 connected" % s.port())
+        before = s.status()["messages"]["sent"]
+        s.node.do("configsync")
+        equal(s.status()["messages"]["sent"], before, "to look says nothing")
+        equal(s.node.do("configsync", "force"), shown)
+        equal(a.next("config_update")["config_data"], {"x": 1}, "it is told")
+        s.node.refuses("configsync", "farce", code=2, says="force")
+        off = s.world.node("off").start()
+        off.refuses("configsync", "force", says="not spoken with")
+
+
 def a_port_that_is_taken_is_named_with_its_option():
     with Scene() as s:
         other = s.world.node("b", "--configsync.server", "true",

@@ -1,9 +1,11 @@
 /* Configuration sync by the library: as an application uses it. */
 #include "unit/library_world.h"
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -404,6 +406,54 @@ TEST(a_server_and_a_client_say_the_same)
     await_told(&a, "{\"x\":4}");
     await_member(&a, "config_versions", "4");
     app_remove(&b);
+    app_remove(&a);
+}
+
+/* Whoever is called is a socket that takes down what he is asked. */
+TEST(a_peer_that_wants_a_token_is_shown_it)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t at_len = sizeof at;
+    const char *peers[2] = { NULL, NULL };
+    char url[64], path[128], line[128], head[2048] = "";
+    int door = socket(AF_INET, SOCK_STREAM, 0), caller;
+    struct app a;
+
+    CHECK(bind(door, (const struct sockaddr *)&at, sizeof at) == 0);
+    CHECK(listen(door, 8) == 0);
+    CHECK(getsockname(door, (struct sockaddr *)&at, &at_len) == 0);
+    (void)snprintf(
+        url, sizeof url, "ws://127.0.0.1:%u/sync", ntohs(at.sin_port));
+    peers[0] = url;
+    app_make(&a);
+    (void)snprintf(path, sizeof path, "%s/tokens", a.dir);
+    a.opt.peers = peers;
+    a.opt.tokens = path;
+    CHECK_INT(syncline_config_new(&a.c, &a.opt), SYNCLINE_ENOTFOUND);
+    write_file(path, "ws://elsewhere/sync sync_secret\n");
+    CHECK(chmod(path, 0644) == 0);
+    CHECK_INT(syncline_config_new(&a.c, &a.opt), SYNCLINE_EDENIED);
+    CHECK(chmod(path, 0600) == 0);
+    CHECK_INT(syncline_config_new(&a.c, &a.opt), SYNCLINE_EINVAL);
+    CHECK(strstr(syncline_error(), "line 1") != NULL);
+    CHECK(strstr(syncline_error(), "sync_secret") == NULL);
+    (void)snprintf(line, sizeof line, "# of it\n%s sync_secret\n", url);
+    write_file(path, line);
+    write_file(a.file, "{\"x\": 1}");
+    CHECK_OK(syncline_config_new(&a.c, &a.opt));
+    CHECK_OK(syncline_config_start(a.c));
+    caller = accept(door, NULL, NULL);
+    CHECK(caller >= 0);
+    for (size_t n = 0; strstr(head, "\r\n\r\n") == NULL;) {
+        ssize_t got = read(caller, head + n, sizeof head - 1 - n);
+
+        CHECK(got > 0);
+        n += (size_t)got;
+    }
+    CHECK(strstr(head, "Authorization: Bearer sync_secret\r\n") != NULL);
+    CHECK(close(caller) == 0);
+    CHECK(close(door) == 0);
     app_remove(&a);
 }
 

@@ -19,6 +19,7 @@ const struct command *const cli_commands[] = {
     &cmd_log,
     &cmd_invite,
     &cmd_isync,
+    &cmd_configsync,
     &cmd_join,
     &cmd_pending,
     &cmd_approve,

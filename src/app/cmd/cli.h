@@ -171,13 +171,13 @@ void cli_notice_waiting(struct cli *c, int seconds);
 
 /* One file each. */
 extern const struct command cmd_approve, cmd_audit, cmd_bind, cmd_bindings,
-    cmd_clock, cmd_config, cmd_conflicts, cmd_dashboard, cmd_del, cmd_deny,
-    cmd_doctor, cmd_errors, cmd_export, cmd_get, cmd_grant, cmd_help,
-    cmd_history, cmd_import, cmd_invite, cmd_isync, cmd_join, cmd_key, cmd_log,
-    cmd_ls, cmd_members, cmd_metrics, cmd_patch, cmd_peers, cmd_pending,
-    cmd_policy, cmd_put, cmd_remove, cmd_rescue, cmd_resolve, cmd_restore,
-    cmd_revoke, cmd_rollback, cmd_rotate, cmd_space, cmd_status, cmd_stop,
-    cmd_sync, cmd_token, cmd_unbind, cmd_up, cmd_verify, cmd_versions,
+    cmd_clock, cmd_config, cmd_configsync, cmd_conflicts, cmd_dashboard,
+    cmd_del, cmd_deny, cmd_doctor, cmd_errors, cmd_export, cmd_get, cmd_grant,
+    cmd_help, cmd_history, cmd_import, cmd_invite, cmd_isync, cmd_join, cmd_key,
+    cmd_log, cmd_ls, cmd_members, cmd_metrics, cmd_patch, cmd_peers,
+    cmd_pending, cmd_policy, cmd_put, cmd_remove, cmd_rescue, cmd_resolve,
+    cmd_restore, cmd_revoke, cmd_rollback, cmd_rotate, cmd_space, cmd_status,
+    cmd_stop, cmd_sync, cmd_token, cmd_unbind, cmd_up, cmd_verify, cmd_versions,
     cmd_watch;
 
 #endif

@@ -8,6 +8,10 @@
  * is said how to get others: a relay alone is not enough. */
 void peers_print(struct cli *c, const struct json *peers, bool only_relay);
 
+/* An answer to `configsync` (cmd_configsync.c); before: what the lines after
+ * the first begin with. */
+void configsync_print(
+    struct cli *c, const struct json *answer, const char *before);
 /* The iSync nodes of an answer to `isync` (cmd_isync.c). */
 void isync_print_nodes(struct cli *c, const struct json *answer);
 /* The LAN-sync nodes of an answer to `lansync` (cmd_peers_lan.c). */

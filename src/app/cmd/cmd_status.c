@@ -86,31 +86,10 @@ static void print_files(const struct json *files)
 /* Older instances: whether they come, and whom of them we reach. */
 static void print_configsync(struct cli *c, const struct json *s)
 {
-    const struct slice trouble = json_get_str(s, "trouble");
-    const struct json *peers = json_get(s, "peers");
-
     if (s == NULL)
         return;
-    (void)printf("  configsync %.*s/%.*s",
-        SLICE_FMT(cli_inert(c, json_get_str(s, "space"))),
-        SLICE_FMT(cli_inert(c, json_get_str(s, "key"))));
-    if (json_get_bool(s, "server_enabled", false))
-        (void)printf(", served on port %lld, %lld connected",
-            (long long)json_get_int(s, "server_port", 0),
-            (long long)json_get_int(s, "callers", 0));
-    (void)putchar('\n');
-    if (trouble.len > 0)
-        (void)printf("             %.*s\n", SLICE_FMT(cli_inert(c, trouble)));
-    for (const struct json *p = peers ? peers->first : NULL; p; p = p->next) {
-        const struct slice why = json_get_str(p, "trouble");
-
-        (void)printf("             %.*s: %.*s\n",
-            SLICE_FMT(cli_inert(c, json_get_str(p, "url"))),
-            SLICE_FMT(json_get_bool(p, "connected", false)
-                    ? SLICE_LIT("connected")
-                    : why.len > 0 ? cli_inert(c, why)
-                                  : SLICE_LIT("not reached yet")));
-    }
+    (void)fputs("  configsync ", stdout);
+    configsync_print(c, s, "             ");
 }
 
 static void print_isync(struct cli *c, const struct json *s)

@@ -90,8 +90,8 @@ static int read_tokens(struct config_face_options *out, struct lists *l,
     if (path[0] == 0)
         return SYNCLINE_OK;
     out->peer_tokens = l->tokens;
-    return config_tokens_read(
-        l->tokens, &l->held, path, l->texts, l->peers, out->peers_n, why);
+    return config_tokens_read(l->tokens, &l->held, "configsync.tokens", path,
+        l->texts, l->peers, out->peers_n, why);
 }
 
 static void wipe(struct buf *b)

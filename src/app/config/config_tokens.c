@@ -59,7 +59,7 @@ static int take_line(const struct reading *r, struct slice line, uint8_t *end,
     token = trimmed(slice_from(line, url.len));
     while (i < r->n && !slice_is(url, r->urls[i]))
         i++;
-    *wrong = i == r->n      ? "no URL of configsync.peers and a token"
+    *wrong = i == r->n      ? "no URL that is called and a token"
         : !is_token(token)  ? "there is no token behind the URL"
         : r->out[i] != NULL ? "this URL has a token already"
                             : "a token goes by wss, or to this machine, only";
@@ -72,7 +72,7 @@ static int take_line(const struct reading *r, struct slice line, uint8_t *end,
 }
 
 static int take_lines(const struct reading *r, struct buf *held,
-    const char *path, struct errmsg *why)
+    const char *what, const char *path, struct errmsg *why)
 {
     unsigned number = 0;
 
@@ -88,26 +88,25 @@ static int take_lines(const struct reading *r, struct buf *held,
             continue;
         if (take_line(r, line, held->ptr + (line.ptr - held->ptr) + line.len,
                 &wrong) != SYNCLINE_OK)
-            return errmsg_set(why, SYNCLINE_EINVAL,
-                "configsync.tokens: %s, line %u: %s", path, number, wrong);
+            return errmsg_set(why, SYNCLINE_EINVAL, "%s: %s, line %u: %s", what,
+                path, number, wrong);
     }
     return SYNCLINE_OK;
 }
 
-int config_tokens_read(const char **out, struct buf *held, const char *path,
-    const char *const *urls, const struct ws_url *read, size_t n,
-    struct errmsg *why)
+int config_tokens_read(const char **out, struct buf *held, const char *what,
+    const char *path, const char *const *urls, const struct ws_url *read,
+    size_t n, struct errmsg *why)
 {
     const struct private_file file = {
-        .path = path, .what = "configsync.tokens", .max = FILE_MAX
+        .path = path, .what = what, .max = FILE_MAX
     };
     const struct reading r = { out, urls, read, n };
     int rc = private_file_read(held, &file, why);
 
     if (rc == SYNCLINE_ENOTFOUND)
-        return errmsg_set(
-            why, rc, "configsync.tokens: %s: there is no such file", path);
+        return errmsg_set(why, rc, "%s: %s: there is no such file", what, path);
     if (rc == SYNCLINE_OK && buf_reserve(held, 1) == NULL)
         rc = buf_status(held);
-    return rc == SYNCLINE_OK ? take_lines(&r, held, path, why) : rc;
+    return rc == SYNCLINE_OK ? take_lines(&r, held, what, path, why) : rc;
 }

@@ -12,9 +12,9 @@
 #define CONFIG_TOKEN_MAX 256
 
 /* Of n URLs, as they are written and read: of each its token, or NULL, which
- * lie in *held. Wipe and free that. */
+ * lie in *held. Wipe and free that. what: the option, in messages. */
 NODISCARD int config_tokens_read(const char **out, struct buf *held,
-    const char *path, const char *const *urls, const struct ws_url *read,
-    size_t n, struct errmsg *why);
+    const char *what, const char *path, const char *const *urls,
+    const struct ws_url *read, size_t n, struct errmsg *why);
 
 #endif

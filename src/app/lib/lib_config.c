@@ -17,6 +17,9 @@ static void config_free(struct syncline_config *c)
     (void)pthread_cond_destroy(&c->idle);
     (void)pthread_mutex_destroy(&c->lock);
     buf_free(&c->told);
+    if (c->tokens_held.cap > 0)
+        crypto_wipe(c->tokens_held.ptr, c->tokens_held.cap);
+    buf_free(&c->tokens_held);
     arena_free(&c->kept);
     free(c);
 }

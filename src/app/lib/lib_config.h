@@ -35,7 +35,8 @@ struct syncline_config {
     struct netaddr listen[CONFIG_LISTEN_MAX];
     struct network admit[CONFIG_ADMIT_MAX];
     struct ws_url peers[CONFIG_PEERS_MAX];
-    const char *peer_texts[CONFIG_PEERS_MAX];
+    const char *peer_texts[CONFIG_PEERS_MAX], *peer_tokens[CONFIG_PEERS_MAX];
+    struct buf tokens_held; /* what they lie in */
     uint16_t port;
 
     struct config_listener *listeners;

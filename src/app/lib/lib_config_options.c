@@ -1,6 +1,7 @@
 /* What is said of a syncline_config. */
 #include "app/lib/lib_config.h"
 
+#include "app/config/config_tokens.h"
 #include "files/schema.h"
 
 #include <errno.h>
@@ -257,6 +258,19 @@ static int take_peers(struct syncline_config *c, const char *const *list)
     return rc;
 }
 
+static int take_tokens(struct syncline_config *c, const char *path)
+{
+    struct errmsg why = { "memory ran out" };
+    int rc;
+
+    if (path == NULL)
+        return SYNCLINE_OK;
+    rc = config_tokens_read(c->peer_tokens, &c->tokens_held, "tokens", path,
+        c->peer_texts, c->peers, c->face_opt.peers_n, &why);
+    c->face_opt.peer_tokens = c->peer_tokens;
+    return rc == SYNCLINE_OK ? rc : lib_fail(rc, "%.500s", why.text);
+}
+
 static uint64_t or_else(uint64_t value, uint64_t fallback)
 {
     return value > 0 ? value : fallback;
@@ -289,7 +303,9 @@ static int face_options(
         rc = take_bind(c, o->bind);
     if (rc == SYNCLINE_OK)
         rc = take_admit(c, o->admit);
-    return rc == SYNCLINE_OK ? take_peers(c, o->peers) : rc;
+    if (rc == SYNCLINE_OK)
+        rc = take_peers(c, o->peers);
+    return rc == SYNCLINE_OK ? take_tokens(c, o->tokens) : rc;
 }
 
 /* ---- all of it ---- */
