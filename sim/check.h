@@ -95,7 +95,7 @@ void check_watch_event(
     struct world *w, const struct watcher *v, const struct json *event);
 /* I12: who was told everything believes what is there. Nothing is said of one
  * who is still being told, or does not read. */
-void check_watch(struct world *w, const struct watcher *v);
+void check_watch(struct world *w, struct watcher *v);
 void check_watches(struct world *w);
 /* What a cursor says, and what there is to watch; NULL: no such space. */
 struct feed_place check_watch_place(struct slice cursor);

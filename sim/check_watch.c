@@ -109,7 +109,28 @@ static void compare(
     buf_free(&text);
 }
 
-void check_watch(struct world *w, const struct watcher *v)
+/* Who keeps what was answered goes by the mark alone. */
+static void check_mark(
+    struct world *w, struct watcher *v, const struct json *items)
+{
+    const uint64_t mark =
+        node_watch_mark(v->machine->node, slice_str(v->space));
+    struct hash128 state = { 0 };
+    struct buf text = { 0 };
+
+    json_print(&text, items, JSON_CANONICAL);
+    ENSURE(buf_status(&text) == SYNCLINE_OK);
+    hash128_add(&state, buf_slice(&text));
+    buf_free(&text);
+    if (mark == v->mark && memcmp(&state, &v->state, sizeof state) != 0)
+        world_fail(w, "I12",
+            "node %u: %s has changed, and has the mark that it had before",
+            v->machine->ix, v->space);
+    v->mark = mark;
+    v->state = state;
+}
+
+void check_watch(struct world *w, struct watcher *v)
 {
     const struct machine *m = v->machine;
     struct arena arena = { 0 };
@@ -126,6 +147,8 @@ void check_watch(struct world *w, const struct watcher *v)
             m->ix, v->space);
     else if (items != NULL)
         compare(w, v, items);
+    if (items != NULL && !w->failed)
+        check_mark(w, v, items);
     arena_free(&arena);
 }
 

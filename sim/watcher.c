@@ -102,6 +102,7 @@ static void open_new(struct world *w, struct watcher *v, struct prng *p)
     v->space = prng_one_in(p, 3) ? "config" : "default";
     v->prefix = prng_one_in(p, 4) ? "k1" : "";
     v->at = (struct feed_place){ 0 };
+    v->mark = 0;
     buf_clear(&v->cursor);
     if (from_start) {
         omap_clear(&v->told);

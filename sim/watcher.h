@@ -8,6 +8,7 @@
 #define SYNCLINE_SIM_WATCHER_H
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/omap.h"
 
 struct world;
@@ -31,6 +32,8 @@ struct watcher {
     struct buf cursor;    /* the last one */
     struct feed_place at; /* within it */
     struct omap told;     /* key -> document, canonical */
+    uint64_t mark; /* of the space when it was looked at; 0: it was not */
+    struct hash128 state; /* what was there */
 };
 
 void watcher_free(struct watcher *v);

@@ -346,6 +346,9 @@ bool node_holds_key(const struct node *n, uint64_t epoch, const uint8_t id[16]);
 NODISCARD int node_kin_tag(
     const struct node *n, struct slice of, uint8_t out[NODE_KIN_LEN]);
 bool node_is_kin(const struct node *n, struct slice of, struct slice tag);
+/* Another number once a watch of the space would tell something else; 0: there
+ * is no such space. */
+uint64_t node_watch_mark(const struct node *n, struct slice space);
 /* Appends the datagram by which members find us, for other ways than
  * FX_DATAGRAM. ENOTFOUND: it is not found by any, or as above. */
 NODISCARD int node_put_beacon(struct node *n, struct buf *out);

@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/node_impl.h"
@@ -56,6 +57,20 @@ void watch_cancel(struct node *n, uint64_t request)
         *at = w->next;
         watch_free(w);
     }
+}
+
+uint64_t node_watch_mark(const struct node *n, struct slice space)
+{
+    const struct space *sp = space_by_name(n, space);
+    struct hash128 h = { 0 };
+
+    if (sp == NULL || !space_shown(sp))
+        return 0;
+    hash128_add(&h, rid_slice(&n->replica));
+    hash128_add_word(&h, sp->id);
+    hash128_add_word(&h, sp->s.lsn);
+    hash128_add_word(&h, sp->s.gone);
+    return h.lo | 1;
 }
 
 /* The space now lives under another number (the mesh changed): whoever

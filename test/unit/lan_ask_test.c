@@ -1,6 +1,8 @@
 /* What a LAN-sync node asks, and what it is asked. */
 #include "unit/lan_scene.h"
 
+#include <stdio.h>
+
 /* From the start: so many at a time, and from where the last answer ended. */
 TEST(a_question_is_answered_in_parts)
 {
@@ -89,6 +91,133 @@ TEST(how_many_an_answer_has)
         CHECK_UINT(n, rows[i].n);
         scene_close(&s);
     }
+}
+
+/* ---- what was answered ---- */
+
+static void ask_for_two(struct scene *s)
+{
+    scene_says(s, LAN_SYNC_REQUEST, "{\"limit\":2,\"sync_id\":\" i\"}");
+}
+
+static void find_two(struct scene *s)
+{
+    check_asked(s, "question ;");
+    scene_found(s, PUT("a", "c1"));
+    scene_found(s, PUT("b", "c2"));
+    check_asked(s, "answered;");
+    check_heard(s, "answer a v2,b v2 next c2 more i;");
+}
+
+/* The space is asked once, as long as it stays as it is. */
+TEST(a_question_that_was_answered)
+{
+    struct scene s = { .mark = 7 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    ask_for_two(&s);
+    find_two(&s);
+    ask_for_two(&s);
+    check_heard(&s, "answer a v2,b v2 next c2 more i;");
+    scene_says(&s, LAN_SYNC_REQUEST, "{\"limit\":2}");
+    check_heard(&s, "answer a v2,b v2 next c2 more;");
+    check_asked(&s, "");
+    s.mark = 8;
+    ask_for_two(&s);
+    find_two(&s);
+    s.mark = 0;
+    ask_for_two(&s);
+    find_two(&s);
+    scene_close(&s);
+}
+
+TEST(questions_that_are_not_the_same)
+{
+    static const struct {
+        const char *payload, *asked;
+    } rows[] = { { "{\"limit\":3}", "question ;" },
+        { "{\"limit\":2,\"since\":\"c1\"}", "question c1;" },
+        { "{\"limit\":2,\"since\":\"2026-11-20T11:43:20\"}", "question ;" } };
+    struct scene s = { .mark = 7 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    ask_for_two(&s);
+    find_two(&s);
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        scene_says(&s, LAN_SYNC_REQUEST, rows[i].payload);
+        check_asked(&s, rows[i].asked);
+    }
+    scene_close(&s);
+}
+
+/* It was as it is neither before nor after. */
+TEST(a_space_that_changes_while_it_answers)
+{
+    struct scene s = { .mark = 7 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    ask_for_two(&s);
+    s.mark = 8;
+    find_two(&s);
+    ask_for_two(&s);
+    find_two(&s);
+    s.mark = 7;
+    ask_for_two(&s);
+    find_two(&s);
+    scene_close(&s);
+}
+
+/* It is not told what it has said; and what was kept may name another author
+ * since. */
+TEST(an_answer_to_who_has_told_something)
+{
+    struct scene s = { .mark = 7 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    ask_for_two(&s);
+    find_two(&s);
+    scene_says(&s, LAN_SYNC_DATA,
+        "{\"items\":[{\"item_id\":\"a\",\"data\":{\"n\":1},\"version\":2,"
+        "\"created_at\":1}]}");
+    scene_written(&s);
+    scene_forget(&s);
+    for (int i = 0; i < 2; i++) {
+        ask_for_two(&s);
+        check_asked(&s, "question ;");
+        scene_found(&s, PUT("a", "c1"));
+        scene_found(&s, PUT("b", "c2"));
+        scene_found(&s, LIVE("c3"));
+        check_heard(&s, "answer b v2 next c3 i;");
+        scene_forget(&s);
+    }
+    scene_close(&s);
+}
+
+/* Only so many are kept; each is asked as often as it has to be. */
+TEST(many_questions)
+{
+    struct scene s = { .mark = 7 };
+    char payload[32];
+
+    scene_open(&s, "", "");
+    for (unsigned turn = 0; turn < 2; turn++)
+        for (unsigned i = 1; i <= 20; i++) {
+            (void)snprintf(payload, sizeof payload, "{\"since\":\"p%u\"}", i);
+            scene_forget(&s);
+            scene_says(&s, LAN_SYNC_REQUEST, payload);
+            CHECK(s.asked.len > 0);
+            scene_found(&s, LIVE("c1"));
+            check_heard(&s, "answer  next c1;");
+        }
+    scene_forget(&s);
+    scene_says(&s, LAN_SYNC_REQUEST, payload);
+    check_asked(&s, "");
+    check_heard(&s, "answer  next c1;");
+    scene_close(&s);
 }
 
 /* ---- what we ask ---- */

@@ -26,6 +26,11 @@ static void on_unwatch(void *ctx, uint64_t watch)
         watch == LINK ? "unwatch;" : "answered;");
 }
 
+static uint64_t on_mark(void *ctx)
+{
+    return ((struct scene *)ctx)->mark;
+}
+
 static void on_write(void *ctx, uint64_t token, uint64_t link,
     const struct lan_item *item, const struct json *value)
 {
@@ -261,6 +266,7 @@ void scene_open(struct scene *s, const char *acked, const char *asked)
         .watch = on_watch,
         .pace = on_pace,
         .unwatch = on_unwatch,
+        .mark = on_mark,
         .write = on_write,
         .past = s->has_no_past ? NULL : on_past,
         .recall = on_recall,

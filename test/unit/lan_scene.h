@@ -26,6 +26,7 @@ struct scene {
     bool has_no_past;
     char push_id[40];  /* of the last SYNC_DATA */
     uint64_t question; /* the watch of the last one */
+    uint64_t mark;     /* of the space; 0: nobody knows */
     uint64_t tokens[TOKENS_MAX], tokens_n;
     uint64_t now_us;
 };

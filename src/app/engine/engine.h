@@ -150,6 +150,8 @@ NODISCARD int engine_kin_tag(
 bool engine_is_kin(const struct engine *e, struct slice of, struct slice tag);
 /* Another number once the mesh or its key is another; never 0. */
 uint64_t engine_mesh_mark(const struct engine *e);
+/* The same of what a watch of the space would tell; 0: there is none. */
+uint64_t engine_watch_mark(const struct engine *e, struct slice space);
 /* A beacon for them, and one of theirs, as if it had come by multicast. */
 NODISCARD int engine_put_beacon(struct engine *e, struct buf *out);
 void engine_hear(

@@ -22,6 +22,11 @@ uint64_t engine_mesh_mark(const struct engine *e)
     return (id ^ key.epoch) | 1;
 }
 
+uint64_t engine_watch_mark(const struct engine *e, struct slice space)
+{
+    return node_watch_mark(e->node, space);
+}
+
 int engine_put_beacon(struct engine *e, struct buf *out)
 {
     return node_put_beacon(e->node, out);

@@ -280,6 +280,14 @@ static void on_unwatch(void *ctx, uint64_t number)
         drop(w);
 }
 
+static uint64_t on_mark(void *ctx)
+{
+    const struct lan_face *f = ctx;
+
+    return f->engine != NULL ? engine_watch_mark(f->engine, slice_str(f->space))
+                             : 0;
+}
+
 /* ---- the port ---- */
 
 static void on_recall(void *ctx, const char *node, char *acked, char *asked)
@@ -366,6 +374,7 @@ struct lan_exchange_port lan_space_port(struct lan_face *f)
         .watch = on_watch_begin,
         .pace = on_pace,
         .unwatch = on_unwatch,
+        .mark = on_mark,
         .write = on_write,
         .recall = on_recall,
         .keep = on_keep,

@@ -97,6 +97,8 @@ void lan_exchange_free(struct lan_exchange *x)
         free(x->jobs);
         x->jobs = next;
     }
+    answers_forget(x);
+    arena_free(&x->answer);
     omap_free(&x->authors);
     buf_free(&x->scratch);
     free(x->node);
@@ -144,6 +146,7 @@ void side_told(
     hash_of(s->x, &t.state, item->version, value);
     remember(&s->told, item->id, SLICE(&t, sizeof t));
     remember(&s->x->authors, item->id, item->node);
+    s->x->said++;
 }
 
 static bool get_told(

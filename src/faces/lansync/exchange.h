@@ -31,6 +31,9 @@ struct lan_exchange_port {
     void (*watch)(void *ctx, uint64_t watch, const char *from);
     void (*pace)(void *ctx, uint64_t watch, bool paused);
     void (*unwatch)(void *ctx, uint64_t watch);
+    /* Another number once a watch would tell something else; 0: nobody knows.
+     * NULL: it is always so. */
+    uint64_t (*mark)(void *ctx);
     /* lan_exchange_written answers, later. link: who has said it. value NULL:
      * it is deleted. */
     void (*write)(void *ctx, uint64_t token, uint64_t link,

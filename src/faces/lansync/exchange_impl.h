@@ -1,5 +1,5 @@
-/* exchange_impl.h - what exchange.c (links, what is told and asked) and
- * exchange_take.c (what comes) share. */
+/* exchange_impl.h - what exchange.c (links, and what is told to them),
+ * exchange_take.c (what they tell) and exchange_ask.c (what they ask) share. */
 #ifndef SYNCLINE_FACES_LANSYNC_EXCHANGE_IMPL_H
 #define SYNCLINE_FACES_LANSYNC_EXCHANGE_IMPL_H
 
@@ -69,12 +69,18 @@ struct lan_job {
     char why[200];
 };
 
-/* The answer to a question, while it is gathered. */
+#define LAN_KEPT_MAX 8
+
+/* The answer to a question, while it is gathered, and as long as it is kept. */
 struct lan_query {
     struct lan_query *next;
     struct lan_exchange *x;
     uint64_t watch, side;
+    uint64_t state; /* as of which it is asked; 0: it is not to be kept */
     uint64_t limit, since_us;
+    bool is_short; /* something could not be told */
+    bool more;
+    char from[LAN_CURSOR_MAX];
     char request_id[256], sync_id[256];
     struct lan_batch batch;
 };
@@ -88,7 +94,11 @@ struct lan_exchange {
     uint32_t jobs_n, queries_n;
     uint64_t next_token, next_query;
     struct omap authors; /* key: the node that has written it there */
-    struct buf scratch;  /* of what is printed to be measured or hashed */
+    uint64_t said;       /* how often that may have changed */
+    struct lan_query *kept[LAN_KEPT_MAX]; /* answers; NULL: none */
+    size_t kept_next;                     /* where the next one goes */
+    struct arena answer;                  /* while it is said */
+    struct buf scratch; /* of what is printed to be measured or hashed */
     struct lan_exchange_counts counts;
 };
 
@@ -118,13 +128,25 @@ void batch_note(struct lan_batch *b, const struct json *event);
 
 /* ---- exchange_take.c ---- */
 
+/* As much as there is room for, with a NUL. */
+void text_keep(char *out, size_t room, struct slice s);
+/* Unless it is empty. */
+void text_add(
+    struct json *to, const char *key, struct slice text, struct arena *a);
+void side_say(
+    struct lan_side *s, const struct lan_draft *draft, uint64_t now_us);
+
 NODISCARD int take_items(struct lan_side *s, const struct lan_message *m,
     bool is_pull, uint64_t now_us);
+void jobs_drop(struct lan_exchange *x, uint64_t side);
+
+/* ---- exchange_ask.c ---- */
+
 int query_begin(
     struct lan_side *s, const struct lan_message *m, uint64_t now_us);
 void query_event(
     struct lan_query *q, const struct json *event, uint64_t now_us);
 void queries_drop(struct lan_exchange *x, uint64_t side);
-void jobs_drop(struct lan_exchange *x, uint64_t side);
+void answers_forget(struct lan_exchange *x);
 
 #endif

@@ -1,4 +1,4 @@
-/* What LAN-sync nodes tell and ask. */
+/* What LAN-sync nodes tell. */
 #include "faces/lansync/exchange_impl.h"
 #include "faces/lansync/moment.h"
 
@@ -7,12 +7,10 @@
 
 #include "base/text.h"
 
-#define JOBS_MAX 64      /* messages that are being written at once */
-#define QUERIES_MAX 1024 /* questions that are being answered at once */
+#define JOBS_MAX 64 /* messages that are being written at once */
 #define ITEMS_MAX 10000
-#define QUERY_BIT ((uint64_t)1 << 63) /* their watches, apart from links' */
 
-static void keep_text(char *out, size_t room, struct slice s)
+void text_keep(char *out, size_t room, struct slice s)
 {
     size_t n = s.len < room ? s.len : room - 1;
 
@@ -21,11 +19,11 @@ static void keep_text(char *out, size_t room, struct slice s)
     out[n] = 0;
 }
 
-static void add_text(
-    struct json *to, const char *key, const char *text, struct arena *a)
+void text_add(
+    struct json *to, const char *key, struct slice text, struct arena *a)
 {
-    if (text[0] != 0)
-        json_add(to, slice_str(key), json_new_str(a, slice_str(text)));
+    if (text.len > 0)
+        json_add(to, slice_str(key), json_new_str(a, text));
 }
 
 /* ---- what is told ---- */
@@ -58,7 +56,7 @@ void jobs_drop(struct lan_exchange *x, uint64_t side)
 }
 
 /* Where the link has closed meanwhile, all of it begins again. */
-static void say(
+void side_say(
     struct lan_side *s, const struct lan_draft *draft, uint64_t now_us)
 {
     int rc = draft->payload != NULL ? lan_link_send(s->link, draft, now_us)
@@ -76,18 +74,18 @@ static void acknowledge(
     struct json *payload = json_new(&a, JSON_OBJECT);
     const struct lan_draft draft = { .type = LAN_SYNC_ACK, .payload = payload };
 
-    add_text(payload, "status", "processed", &a);
-    add_text(payload, "data_id", job->data_id, &a);
-    add_text(payload, "ack_id", job->data_id, &a);
-    add_text(payload, "request_id", job->request_id, &a);
+    text_add(payload, "status", slice_str("processed"), &a);
+    text_add(payload, "data_id", slice_str(job->data_id), &a);
+    text_add(payload, "ack_id", slice_str(job->data_id), &a);
+    text_add(payload, "request_id", slice_str(job->request_id), &a);
     json_add(
         payload, SLICE_LIT("items"), json_new_int(&a, (int64_t)job->taken));
     if (job->refused > 0) {
         json_add(payload, SLICE_LIT("refused"),
             json_new_int(&a, (int64_t)job->refused));
-        add_text(payload, "error", job->why, &a);
+        text_add(payload, "error", slice_str(job->why), &a);
     }
-    say(s, &draft, now_us);
+    side_say(s, &draft, now_us);
     arena_free(&a);
 }
 
@@ -163,9 +161,9 @@ static struct lan_job *job_new(struct lan_side *s, const struct lan_message *m)
         return NULL;
     job->side = s->number;
     job->token = ++s->x->next_token;
-    keep_text(job->request_id, sizeof job->request_id,
+    text_keep(job->request_id, sizeof job->request_id,
         lan_payload_text(m, "request_id"));
-    keep_text(
+    text_keep(
         job->data_id, sizeof job->data_id, lan_payload_text(m, "data_id"));
     job->next = s->x->jobs;
     s->x->jobs = job;
@@ -190,7 +188,7 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
         return SYNCLINE_ENOMEM;
     job->is_pull = is_pull;
     if (is_pull) {
-        keep_text(
+        text_keep(
             s->next_point, sizeof s->next_point, json_get_str(payload, "next"));
         s->next_more = json_get_bool(payload, "more", false) && items->n > 0;
     }
@@ -222,117 +220,4 @@ void lan_exchange_written(struct lan_exchange *x, uint64_t token, int rc,
     }
     if (--job->left == 0)
         job_done(x, job, now_us);
-}
-
-/* ---- what is asked ---- */
-
-static void query_drop(struct lan_exchange *x, struct lan_query *query)
-{
-    struct lan_query **at = &x->queries;
-
-    while (*at != query)
-        at = &(*at)->next;
-    *at = query->next;
-    x->queries_n--;
-    arena_free(&query->batch.arena);
-    free(query);
-}
-
-void queries_drop(struct lan_exchange *x, uint64_t side)
-{
-    struct lan_query *q = x->queries;
-
-    while (q != NULL) {
-        struct lan_query *next = q->next;
-
-        if (q->side == side) {
-            x->port.unwatch(x->port.ctx, q->watch);
-            query_drop(x, q);
-        }
-        q = next;
-    }
-}
-
-/* A point that one of our answers named, or a time; else from the start. */
-int query_begin(
-    struct lan_side *s, const struct lan_message *m, uint64_t now_us)
-{
-    const struct json *payload = m->member[LAN_PAYLOAD];
-    struct slice since = json_get_str(payload, "since");
-    int64_t limit = json_get_int(payload, "limit", LAN_BATCH_MAX);
-    char from[LAN_CURSOR_MAX];
-    struct lan_query *q;
-
-    (void)now_us;
-    if (s->x->queries_n >= QUERIES_MAX)
-        return SYNCLINE_EBUSY;
-    q = malloc(sizeof *q); /* most of it is room for texts */
-    if (q == NULL)
-        return SYNCLINE_ENOMEM;
-    q->x = s->x;
-    q->watch = ++s->x->next_query | QUERY_BIT;
-    q->side = s->number;
-    q->limit =
-        limit > 0 && limit < LAN_BATCH_MAX ? (uint64_t)limit : LAN_BATCH_MAX;
-    q->since_us = 0;
-    batch_init(&q->batch);
-    keep_text(
-        q->request_id, sizeof q->request_id, lan_payload_text(m, "request_id"));
-    keep_text(q->sync_id, sizeof q->sync_id, lan_payload_text(m, "sync_id"));
-    if (moment_read(&q->since_us, since) == SYNCLINE_OK)
-        since = SLICE_NONE;
-    keep_text(from, sizeof from, since);
-    memcpy(q->batch.cursor, from, strlen(from) + 1);
-    q->next = s->x->queries;
-    s->x->queries = q;
-    s->x->queries_n++;
-    s->x->counts.asked++;
-    s->x->port.watch(s->x->port.ctx, q->watch, from);
-    return SYNCLINE_OK;
-}
-
-static void query_answer(
-    struct lan_query *q, struct lan_side *s, bool more, uint64_t now_us)
-{
-    struct arena *a = &q->batch.arena; /* it ends with this answer */
-    struct json *payload = json_new(a, JSON_OBJECT);
-    struct json *items = json_new(a, JSON_ARRAY);
-    struct json *data = json_new(a, JSON_OBJECT);
-    const struct lan_draft draft = { .type = LAN_SYNC_RESPONSE,
-        .payload = payload };
-
-    if (items != NULL && q->batch.items != NULL)
-        *items = *q->batch.items;
-    s->x->counts.answered += items != NULL ? items->n : 0;
-    add_text(payload, "status", "success", a);
-    json_add(data, SLICE_LIT("items"),
-        json_new_int(a, items != NULL ? items->n : 0));
-    json_add(payload, SLICE_LIT("data"), data);
-    json_add(payload, SLICE_LIT("items"), items);
-    add_text(payload, "next", q->batch.cursor, a);
-    json_add(payload, SLICE_LIT("more"), json_new_bool(a, more));
-    add_text(payload, "request_id", q->request_id, a);
-    add_text(payload, "sync_id", q->sync_id, a);
-    say(s, &draft, now_us);
-}
-
-void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
-{
-    struct lan_exchange *x = q->x;
-    struct lan_side *s = side_of(x, q->side);
-    bool is_live = json_get_bool(event, "live", false);
-    int rc = SYNCLINE_OK;
-
-    if (json_get(event, "key") != NULL && !side_was_told(s, event))
-        rc = batch_add(s, &q->batch, event, q->since_us);
-    if (rc == SYNCLINE_ELIMIT)
-        rc = SYNCLINE_OK;
-    if (rc == SYNCLINE_OK)
-        batch_note(&q->batch, event);
-    if (rc == SYNCLINE_OK && !is_live && !batch_is_full(s, &q->batch) &&
-        (q->batch.items == NULL || q->batch.items->n < q->limit))
-        return;
-    x->port.unwatch(x->port.ctx, q->watch);
-    query_answer(q, s, !is_live, now_us);
-    query_drop(x, q);
 }

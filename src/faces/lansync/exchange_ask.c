@@ -1,0 +1,216 @@
+/* What LAN-sync nodes ask. Many ask the same: those that look now and then
+ * whether there is anything new, and all of them after a start of ours. So what
+ * was answered is kept as long as the space has not changed. */
+#include "faces/lansync/exchange_impl.h"
+#include "faces/lansync/moment.h"
+
+#include <stdlib.h>
+
+#define QUERIES_MAX 1024 /* questions that are being answered at once */
+#define QUERY_BIT ((uint64_t)1 << 63) /* their watches, apart from links' */
+#define KEPT_BYTES ((size_t)1 << 20)  /* of an answer that is kept */
+
+static void query_free(struct lan_query *q)
+{
+    if (q == NULL)
+        return;
+    arena_free(&q->batch.arena);
+    free(q);
+}
+
+static void unlink_query(struct lan_query *query)
+{
+    struct lan_query **at = &query->x->queries;
+
+    while (*at != query)
+        at = &(*at)->next;
+    *at = query->next;
+    query->x->queries_n--;
+}
+
+void queries_drop(struct lan_exchange *x, uint64_t side)
+{
+    struct lan_query *q = x->queries;
+
+    while (q != NULL) {
+        struct lan_query *next = q->next;
+
+        if (q->side == side) {
+            x->port.unwatch(x->port.ctx, q->watch);
+            unlink_query(q);
+            query_free(q);
+        }
+        q = next;
+    }
+}
+
+/* ---- what is kept ---- */
+
+void answers_forget(struct lan_exchange *x)
+{
+    for (size_t i = 0; i < LAN_KEPT_MAX; i++) {
+        query_free(x->kept[i]);
+        x->kept[i] = NULL;
+    }
+}
+
+/* Another number once the same question is answered otherwise; 0: nobody
+ * knows. */
+static uint64_t state_of(const struct lan_exchange *x)
+{
+    const uint64_t mark = x->port.mark != NULL ? x->port.mark(x->port.ctx) : 0;
+    struct hash128 h = { 0 };
+
+    if (mark == 0)
+        return 0;
+    hash128_add_word(&h, mark);
+    hash128_add_word(&h, x->said);
+    return h.lo | 1;
+}
+
+/* What a node has told of it is not told to it: it is answered by itself. */
+static uint64_t state_for(const struct lan_side *s)
+{
+    return s->told.n == 0 ? state_of(s->x) : 0;
+}
+
+static bool is_same(const struct lan_query *a, const struct lan_query *b)
+{
+    return a->state == b->state && a->limit == b->limit &&
+        a->since_us == b->since_us && strcmp(a->from, b->from) == 0;
+}
+
+static const struct lan_query *kept_for(const struct lan_query *q)
+{
+    for (size_t i = 0; i < LAN_KEPT_MAX && q->state != 0; i++)
+        if (q->x->kept[i] != NULL && is_same(q->x->kept[i], q))
+            return q->x->kept[i];
+    return NULL;
+}
+
+/* The oldest goes. False: it is not to be kept. */
+static bool keep(struct lan_query *q, const struct lan_side *s)
+{
+    struct lan_query **at = &q->x->kept[q->x->kept_next % LAN_KEPT_MAX];
+
+    if (q->state == 0 || q->is_short || q->batch.bytes > KEPT_BYTES ||
+        q->state != state_for(s))
+        return false;
+    query_free(*at);
+    *at = q;
+    q->x->kept_next++;
+    return true;
+}
+
+/* ---- questions ---- */
+
+static void answer(struct lan_side *s, const struct lan_query *q,
+    struct slice request_id, struct slice sync_id, uint64_t now_us)
+{
+    struct arena *a = &s->x->answer;
+    struct json *payload = json_new(a, JSON_OBJECT);
+    struct json *items = json_new(a, JSON_ARRAY);
+    struct json *data = json_new(a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_SYNC_RESPONSE,
+        .payload = payload };
+
+    if (items != NULL && q->batch.items != NULL)
+        *items = *q->batch.items;
+    s->x->counts.answered += items != NULL ? items->n : 0;
+    text_add(payload, "status", SLICE_LIT("success"), a);
+    json_add(data, SLICE_LIT("items"),
+        json_new_int(a, items != NULL ? items->n : 0));
+    json_add(payload, SLICE_LIT("data"), data);
+    json_add(payload, SLICE_LIT("items"), items);
+    text_add(payload, "next", slice_str(q->batch.cursor), a);
+    json_add(payload, SLICE_LIT("more"), json_new_bool(a, q->more));
+    text_add(payload, "request_id", request_id, a);
+    text_add(payload, "sync_id", sync_id, a);
+    side_say(s, &draft, now_us);
+    arena_reset(a);
+}
+
+/* A point that one of our answers named, or a time; else from the start. */
+static void read_question(
+    struct lan_query *q, struct lan_side *s, const struct json *payload)
+{
+    struct slice since = json_get_str(payload, "since");
+    const int64_t limit = json_get_int(payload, "limit", LAN_BATCH_MAX);
+
+    q->x = s->x;
+    q->side = s->number;
+    q->state = state_for(s);
+    q->limit =
+        limit > 0 && limit < LAN_BATCH_MAX ? (uint64_t)limit : LAN_BATCH_MAX;
+    q->since_us = 0;
+    if (moment_read(&q->since_us, since) == SYNCLINE_OK)
+        since = SLICE_NONE;
+    text_keep(q->from, sizeof q->from, since);
+}
+
+static void begin(struct lan_query *q, const struct lan_message *m)
+{
+    struct lan_exchange *x = q->x;
+
+    q->watch = ++x->next_query | QUERY_BIT;
+    q->is_short = q->more = false;
+    batch_init(&q->batch);
+    memcpy(q->batch.cursor, q->from, strlen(q->from) + 1);
+    text_keep(
+        q->request_id, sizeof q->request_id, lan_payload_text(m, "request_id"));
+    text_keep(q->sync_id, sizeof q->sync_id, lan_payload_text(m, "sync_id"));
+    q->next = x->queries;
+    x->queries = q;
+    x->queries_n++;
+    x->port.watch(x->port.ctx, q->watch, q->from);
+}
+
+int query_begin(
+    struct lan_side *s, const struct lan_message *m, uint64_t now_us)
+{
+    struct lan_exchange *x = s->x;
+    const struct lan_query *kept;
+    struct lan_query *q;
+
+    if (x->queries_n >= QUERIES_MAX)
+        return SYNCLINE_EBUSY;
+    q = malloc(sizeof *q); /* most of it is room for texts */
+    if (q == NULL)
+        return SYNCLINE_ENOMEM;
+    read_question(q, s, m->member[LAN_PAYLOAD]);
+    x->counts.asked++;
+    kept = kept_for(q);
+    if (kept == NULL) {
+        begin(q, m);
+        return SYNCLINE_OK;
+    }
+    free(q);
+    answer(s, kept, lan_payload_text(m, "request_id"),
+        lan_payload_text(m, "sync_id"), now_us);
+    return SYNCLINE_OK;
+}
+
+void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
+{
+    struct lan_exchange *x = q->x;
+    struct lan_side *s = side_of(x, q->side);
+    bool is_live = json_get_bool(event, "live", false);
+    int rc = SYNCLINE_OK;
+
+    if (json_get(event, "key") != NULL && !side_was_told(s, event))
+        rc = batch_add(s, &q->batch, event, q->since_us);
+    q->is_short = q->is_short || rc != SYNCLINE_OK;
+    if (rc == SYNCLINE_ELIMIT)
+        rc = SYNCLINE_OK;
+    if (rc == SYNCLINE_OK)
+        batch_note(&q->batch, event);
+    if (rc == SYNCLINE_OK && !is_live && !batch_is_full(s, &q->batch) &&
+        (q->batch.items == NULL || q->batch.items->n < q->limit))
+        return;
+    x->port.unwatch(x->port.ctx, q->watch);
+    q->more = !is_live;
+    answer(s, q, slice_str(q->request_id), slice_str(q->sync_id), now_us);
+    unlink_query(q);
+    if (!keep(q, s))
+        query_free(q);
+}
