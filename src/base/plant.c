@@ -309,6 +309,8 @@ static const struct plant_row rows[PLANT_END] = {
         "sessions of iSync that nobody keeps make no room" },
     [PLANT_R33_UNPOLLED] = { "r33-unpolled",
         "what waits to be polled is kept however much it is" },
+    [PLANT_R13_INWARDS] = { "r13-inwards",
+        "names in a list from elsewhere may mean this machine" },
     [PLANT_R33_CONFIG] = { "r33-config",
         "what waits for an instance that does not read is kept" },
     [PLANT_R33_CROWD] = { "r33-crowd",

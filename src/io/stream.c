@@ -345,12 +345,19 @@ static void connect_next(struct stream *s)
 {
     struct sockaddr_storage to;
     struct netaddr at = netaddr_of(s->next->ai_addr);
+    const char *no = NULL;
     int rc;
 
     s->next = s->next->ai_next;
     at.port = s->port;
     s->connecting.data = s;
     s->state = CONNECTING;
+    if (s->events.on_address != NULL)
+        no = s->events.on_address(s->events.ctx, &at);
+    if (no != NULL) {
+        try_next(s, no);
+        return;
+    }
     rc = sockaddr_of(&to, &at) ? uv_tcp_connect(&s->connecting, &s->tcp,
                                      (const struct sockaddr *)&to, on_connected)
                                : UV_EINVAL;

@@ -23,6 +23,9 @@ struct stream_events {
     void (*on_bytes)(void *ctx, struct slice bytes);
     void (*on_room)(void *ctx); /* all that was queued has left; or NULL */
     void (*on_end)(void *ctx, const char *why);
+    /* Of one that calls, for each address that its name has, before it is
+     * tried: NULL, or why it is not. Or NULL. */
+    const char *(*on_address)(void *ctx, const struct netaddr *at);
 };
 
 /* rules NULL: plain TCP. host: a name, of whose addresses one after the other

@@ -96,6 +96,79 @@ def lists_from_elsewhere_lead_to_nothing_of_this_machine():
         equal(inner.asked, [], "asked of what is inside")
 
 
+def _hosts(w, lines):
+    """What runs a command where names mean that."""
+    path = w.path("hosts")
+    with open(path, "w") as f:
+        f.write("127.0.0.1 localhost\n" + "\n".join(lines) + "\n")
+    return ["unshare", "-m", "sh", "-c",
+            'mount --bind "$0" /etc/hosts && exec "$@"', path]
+
+
+def names_of_a_list_lead_to_nothing_of_this_machine():
+    """Whatever they mean when they are called."""
+    with Lan("a", "web") as lan, World() as w, contextlib.ExitStack() as stack:
+        with lan.within("a"):
+            inner = Server(stack, "127.0.0.1", {"/": (200, {}, b"[]")})
+        with lan.within("web"):
+            web = Server(stack, lan.address("web"), {})
+        port = int(inner.url.rsplit(":", 1)[1])
+        web.pages = {"/list": (200, {}, json.dumps([
+            {"name": name, "url": "http://%s.test:%d" % (name, port)}
+            for name in ("four", "six", "link", "both", "web")]).encode())}
+        node = w.node(
+            "a", "--isync.enabled", "true", "--isync.server", "false",
+            "--isync.max_peers", "16", "--isync.dial_max", "1s",
+            "--isync.discovery_url", web.url + "/list",
+            prefix=lan.inside("a") + _hosts(w, [
+                "127.0.0.1 four.test", "::1 six.test",
+                "169.254.169.254 link.test", "127.0.0.9 both.test",
+                "0.0.0.0 both.test", lan.address("web") + " web.test"]),
+            listen=lan.listen("a"))
+        node.start()
+        told = wait_for("all were tried", lambda: (
+            lambda peers: len(peers) == 5 and
+            all(p["trouble"] for p in peers) and peers)(
+                node.call("isync")["peers"]))
+        for p in told:
+            equal("nothing of this machine" in p["trouble"],
+                  "web.test" not in p["url"], p)
+        node.do("isync", "connect", "http://four.test:%d" % port)
+        wait_for("who is named is called", lambda: inner.asked)
+        node.stop()
+
+
+def names_that_mean_us_are_ourselves():
+    """Nothing is said to ourselves to find it out."""
+    with Lan("a") as lan, World() as w:
+        node = w.node(
+            "a", "--isync.enabled", "true", "--isync.port", "0",
+            "--isync.bind", "0.0.0.0", "--isync.clear", "true",
+            "--isync.max_peers", "8",
+            prefix=lan.inside("a") + _hosts(w, [
+                "127.0.0.5 one.test", lan.address("a") + " two.test"]),
+            listen=lan.listen("a")).start()
+        port = node.call("isync")["port"]
+        urls = ["http://%s:%d" % (host, port) for host in (
+            "one.test", "two.test", "localhost", lan.address("a"), "0.0.0.0")]
+        other = "http://one.test:%d" % (port - 1 if port > 2000 else port + 1)
+        for url in urls + [other]:
+            node.do("isync", "connect", url)
+        wait_for("they are known", lambda: sorted(
+            p["url"] for p in node.call("isync")["peers"]
+            if (p["state"], p["trouble"]) == ("ourselves", "it is ourselves")
+        ) == sorted(urls))
+        wait_for("another port is called", lambda: [
+            p for p in node.call("isync")["peers"]
+            if p["url"] == other and "refused" in (p["trouble"] or "")])
+        with open(node.log) as log:
+            text = log.read()
+        for url in urls:
+            equal(text.count(url + ": it is ourselves"), 1, "said once")
+        check("connected:" not in text, "it has spoken with itself")
+        node.stop()
+
+
 def lists_have_an_end():
     """Of their bytes, whatever they are packed in, and of their entries."""
     def endless():

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/plant.h"
 #include "crypto/crypto.h"
 #include "faces/http/http_client.h"
 #include "faces/http/ws_client.h"
 #include "faces/socketio/sio_client.h"
+#include "io/sockaddr.h"
 
 #define GET_MS 120000 /* it is held until there is something, or a ping */
 #define POST_MS 20000
@@ -42,6 +44,7 @@ struct isync_call {
     struct ws_url url;
     struct sio_client *sio;
     struct isync_wire *wires[WIRES];
+    bool is_strange; /* isync_conns_guard */
     bool is_hung_up; /* goes at the next tick */
 };
 
@@ -54,6 +57,11 @@ static int on_random(void *ctx, uint8_t *out, size_t n)
 {
     (void)ctx;
     return crypto_random(out, n);
+}
+
+static bool is_heard(const struct isync_call *call)
+{
+    return !call->is_hung_up && !call->conns->is_stopping;
 }
 
 /* ---- wires ---- */
@@ -183,6 +191,69 @@ static void on_end(void *ctx, const char *why)
     wire_free(w);
 }
 
+/* ---- where a name leads ---- */
+
+static bool is_any(const struct netaddr *a)
+{
+    static const uint8_t none[sizeof a->addr] = { 0 };
+
+    return memcmp(a->addr, none, sizeof none) == 0;
+}
+
+/* Nothing is at any address but this machine. */
+static bool is_of_loopback(const struct netaddr *a)
+{
+    return netaddr_is_loopback(a) || is_any(a);
+}
+
+static bool is_of_this_machine(const struct netaddr *a)
+{
+    uv_interface_address_t *list = NULL;
+    bool found = is_of_loopback(a);
+    int n = 0;
+
+    if (found || uv_interface_addresses(&list, &n) != 0)
+        return found;
+    for (int i = 0; i < n && !found; i++) {
+        const struct netaddr own =
+            netaddr_of((const struct sockaddr *)&list[i].address);
+
+        found = netaddr_same_ip(&own, a);
+    }
+    uv_free_interface_addresses(list, n);
+    return found;
+}
+
+/* Do we listen there? */
+static bool is_ours(const struct isync_conns *c, const struct netaddr *at)
+{
+    for (size_t i = 0; i < c->listeners_n; i++) {
+        const struct netaddr *l = &c->bound[i];
+
+        if (l->family == at->family && l->port == at->port &&
+            (netaddr_same_ip(l, at) || (is_any(l) && is_of_this_machine(at)) ||
+                (is_any(at) && netaddr_is_loopback(l))))
+            return true;
+    }
+    return false;
+}
+
+static const char *on_address(void *ctx, const struct netaddr *at)
+{
+    const struct isync_wire *w = ctx;
+    const struct isync_events *up = &w->conns->opt.events;
+
+    if (is_ours(w->conns, at)) {
+        if (w->call != NULL && is_heard(w->call) && up->on_ourselves != NULL)
+            up->on_ourselves(up->ctx, w->call->number);
+        return "it is ourselves";
+    }
+    if (w->call != NULL && w->call->is_strange && !PLANTED(R13_INWARDS) &&
+        (is_of_loopback(at) || netaddr_is_link_local(at)))
+        return "a list from elsewhere calls nothing of this machine";
+    return NULL;
+}
+
 static void on_ws_open(void *ctx, struct slice server)
 {
     const struct isync_wire *w = ctx;
@@ -242,7 +313,8 @@ static void wire_new(struct isync_call *call, enum wire_kind kind,
         .on_open = on_open,
         .on_bytes = on_bytes,
         .on_room = on_open,
-        .on_end = on_end };
+        .on_end = on_end,
+        .on_address = on_address };
 
     isync_arm(c);
     if (w == NULL)
@@ -324,11 +396,6 @@ static void on_reset(void *ctx)
     for (int i = 0; i < WIRES; i++)
         if (call->wires[i] != NULL)
             let_go(call->wires[i]);
-}
-
-static bool is_heard(const struct isync_call *call)
-{
-    return !call->is_hung_up && !call->conns->is_stopping;
 }
 
 static void on_connected(void *ctx)
@@ -491,6 +558,14 @@ int isync_conns_dial(struct isync_conns *c, const char *url,
     *link = call->number;
     isync_arm(c);
     return SYNCLINE_OK;
+}
+
+void isync_conns_guard(struct isync_conns *c, uint64_t link, bool is_strange)
+{
+    struct isync_call *call = by_number(c, link);
+
+    if (call != NULL)
+        call->is_strange = is_strange;
 }
 
 const char *isync_conns_trouble(const struct isync_conns *c, uint64_t link)

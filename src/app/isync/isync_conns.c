@@ -110,7 +110,7 @@ int isync_conns_listen(struct isync_conns *c, const struct netaddr *at,
     rc = stream_listen(&c->listeners[c->listeners_n], c->opt.loop, at,
         isync_callers_accept, c, bound, why);
     if (rc == SYNCLINE_OK)
-        c->listeners_n++;
+        c->bound[c->listeners_n++] = *bound;
     return rc;
 }
 

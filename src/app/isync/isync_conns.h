@@ -42,6 +42,9 @@ struct isync_events {
     /* An ack that is asked for is sent when it returns, empty. */
     void (*on_event)(void *ctx, uint64_t link, const struct sio_event *ev);
     void (*on_closed)(void *ctx, uint64_t link, const char *why);
+    /* A URL leads to where we listen ourselves: nothing is said there, and the
+     * call fails. May be NULL. */
+    void (*on_ourselves)(void *ctx, uint64_t link);
     /* A call has failed; it is tried again. May be NULL. */
     void (*on_failed)(void *ctx, uint64_t link, const char *why);
     /* What came to our port for any path but /socket.io/, and is no page of
@@ -92,6 +95,9 @@ enum isync_transport {
  * ISYNC_URLS_MAX. It is called from the next turn of the loop on. */
 NODISCARD int isync_conns_dial(struct isync_conns *c, const char *url,
     enum isync_transport how, uint64_t *link, struct errmsg *why);
+/* is_strange: somebody else named it, so it is called at no address of this
+ * machine or its link, whatever its name means at that moment. */
+void isync_conns_guard(struct isync_conns *c, uint64_t link, bool is_strange);
 /* Is it one? Without calling it. EINVAL. */
 NODISCARD int isync_url_check(const char *url, struct errmsg *why);
 /* Does it say an address, or the name, of this machine or its link? */

@@ -29,6 +29,7 @@ struct isync_conns {
     bool is_ticking, is_due; /* it is, and something is due at once */
 
     struct stream_listener *listeners[ISYNC_LISTEN_MAX];
+    struct netaddr bound[ISYNC_LISTEN_MAX]; /* where they listen */
     size_t listeners_n;
     struct sio_server *server;
     struct isync_caller *callers; /* who came last is first */

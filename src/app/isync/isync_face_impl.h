@@ -221,6 +221,8 @@ void isync_peers_went(
 void isync_peers_violated(struct isync_face *f, uint64_t link);
 /* It is we ourselves, or says so: it is not called for a while. */
 void isync_peers_is_self(struct isync_face *f, uint64_t link);
+/* The same, by where its name leads, before anything was said there. */
+void isync_peers_found_self(struct isync_face *f, uint64_t link);
 /* EINVAL, ELIMIT, EEXIST. It is kept. */
 NODISCARD int isync_peers_add(
     struct isync_face *f, struct slice url, struct errmsg *why);

@@ -300,6 +300,11 @@ static void on_closed(void *ctx, uint64_t number, const char *why)
     isync_face_arm(f);
 }
 
+static void on_ourselves(void *ctx, uint64_t number)
+{
+    isync_peers_found_self(ctx, number);
+}
+
 static void on_failed(void *ctx, uint64_t number, const char *why)
 {
     isync_peers_failed(ctx, number, why);
@@ -315,8 +320,8 @@ int isync_links_make(struct isync_face *f, struct errmsg *why)
 {
     const struct isync_conns_options opt = { .loop = f->opt.loop,
         .log = f->log,
-        .events = { f, on_connected, on_event, on_closed, on_failed,
-            on_request },
+        .events = { f, on_connected, on_event, on_closed, on_ourselves,
+            on_failed, on_request },
         .admit = f->admit,
         .admit_n = f->opt.admit_n,
         .hosts = (const char *const *)f->hosts,

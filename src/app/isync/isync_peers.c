@@ -115,7 +115,14 @@ static size_t want_named(struct isync_face *f, size_t most)
     return n;
 }
 
-/* A list from elsewhere has us call nothing of this machine. */
+/* A list from elsewhere has us call nothing of this machine: neither by what a
+ * URL says, nor by what its name means when it is called. */
+static bool is_strange(const struct isync_face *f, const struct isync_target *t)
+{
+    return !t->is_named && !t->is_added && f->discovery_url != NULL &&
+        !isync_url_is_here(f->discovery_url);
+}
+
 static void want_listed(struct isync_face *f, size_t most)
 {
     struct isync_peer chosen[ISYNC_URLS_MAX];
@@ -182,6 +189,9 @@ static void choose(struct isync_face *f)
     for (struct isync_target *t = f->targets; t != NULL; t = t->next)
         if (t->is_wanted && t->link == 0 && t->again_us <= clock_mono_us())
             call(f, t);
+    for (const struct isync_target *t = f->targets; t != NULL; t = t->next)
+        if (t->link != 0)
+            isync_conns_guard(f->conns, t->link, is_strange(f, t));
 }
 
 /* ---- the list ---- */
@@ -275,7 +285,7 @@ void isync_peers_failed(struct isync_face *f, uint64_t link, const char *why)
 {
     struct isync_target *t = by_link(f, link);
 
-    if (t == NULL)
+    if (t == NULL || is_self(t))
         return;
     if (!slice_is(utf8_cut(slice_str(why), sizeof t->why - 1), t->why))
         log_line(&f->log, LOG_LEVEL_WARN, "isync", "%s: %s", t->url, why);
@@ -338,6 +348,21 @@ void isync_peers_is_self(struct isync_face *f, uint64_t link)
 
     if (t != NULL)
         t->self_until_us = clock_mono_us() + OURSELVES_US;
+}
+
+void isync_peers_found_self(struct isync_face *f, uint64_t link)
+{
+    static const char why[] = "it is ourselves";
+    struct isync_target *t = by_link(f, link);
+
+    if (t == NULL)
+        return;
+    if (strcmp(t->why, why) != 0)
+        log_line(&f->log, LOG_LEVEL_INFO, "isync", "%s: %s", t->url, why);
+    say(t, why);
+    isync_peers_is_self(f, link);
+    f->look_us = 0;
+    isync_face_arm(f);
 }
 
 int isync_peers_add(struct isync_face *f, struct slice url, struct errmsg *why)
