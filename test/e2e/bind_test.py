@@ -279,6 +279,36 @@ def a_schema_of_a_space_counts_on_all_machines():
         wait_for("a has it", lambda: says(file_of(a), {"a": 1, "b": 3}))
 
 
+def what_a_command_prints_has_an_end():
+    """It is not waited for, and what it leaves running may go on printing."""
+    with World() as world:
+        a, b = Site(world, "a", "b").nodes
+        write(file_of(a), TEXT)
+        bind(a, "--on-change", "echo cmd-begins; head -c 900000 /dev/zero | "
+             "tr '\\0' x; echo; echo cmd-ends >&2; ( while [ ! -e %s ]; do "
+             "sleep 0.1; done; echo cmd-late; echo cmd-late; echo done > %s ) & "
+             "echo done > %s" % tuple(map(world.path, ("go", "left", "told"))))
+        b.waits_for("app", {"a": 1, "b": 2})
+        for n in (2, 3):
+            if os.path.exists(world.path("told")):
+                os.remove(world.path("told"))
+            b.put("app", {"a": n, "b": 2})
+            wait_for("the command has ended", lambda: os.path.exists(
+                world.path("told")))
+        wait_for("that is told", lambda: read(a.log).count(
+            "more than 64 KiB") == 2)
+        write(world.path("go"), "")
+        wait_for("what it left went on", lambda: os.path.exists(
+            world.path("left")))
+        said = read(a.log)
+        equal(said.count("cmd-begins"), 2)
+        check(said.count("x") in range(2 * 65000, 2 * 65536 + 1000),
+              "%d are kept" % said.count("x"))
+        for late in ("cmd-ends\n", "cmd-late"):
+            check(late not in said, late)
+        in_sync(a)
+
+
 def versions_are_kept_and_rolled_back_to():
     with World() as world:
         a, b = Site(world, "a", "b").nodes

@@ -602,7 +602,7 @@ void files_remove(struct bound_file *f)
     f->gone = true;
     unwatch_folder(f);
     cancel(f);
-    reload_forget(f->reload, x->closing);
+    reload_forget(f->reload);
     if (f->jobs == 0)
         files_free(f);
 }
@@ -638,6 +638,7 @@ void engine_files_close(struct engine *e)
     x->closing = true;
     while (x->first != NULL)
         files_remove(x->first);
+    reload_close(x);
     if (x->schemas != 0)
         engine_cancel(e, x->schemas);
     dir_watch_free(x->watch);

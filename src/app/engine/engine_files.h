@@ -66,6 +66,7 @@ struct engine_files {
     struct bound_file *first;
     struct dir_watch *watch;
     struct helper *helper;
+    struct reload *reloads; /* those that run, or left something running */
     unsigned n;
     bool closing;
     uint64_t schemas;      /* the watch that tells of them; 0: none */
@@ -143,7 +144,9 @@ NODISCARD int files_versions_place(
 
 /* The result comes as BINDING_RAN. */
 void reload_run(struct bound_file *f, struct slice changed, bool reverted);
-/* Nobody waits for it any more; closing: nor does the loop. NULL is fine. */
-void reload_forget(struct reload *r, bool closing);
+/* Nobody waits for it any more. NULL is fine. */
+void reload_forget(struct reload *r);
+/* Nor does the loop, for any of them. */
+void reload_close(struct engine_files *x);
 
 #endif
