@@ -116,11 +116,14 @@ static struct node_tuning tuning_of(const struct options *o)
 static void apply(struct daemon *d)
 {
     const struct node_tuning t = tuning_of(options_now(d));
+    struct errmsg why = { "memory ran out" };
 
     set_log(d);
     if (d->engine != NULL)
         engine_tune(d->engine, &t);
-    faces_tune(&d->faces, options_now(d));
+    if (faces_tune(&d->faces, options_now(d), &why) != SYNCLINE_OK)
+        log_line(&d->log, LOG_LEVEL_ERROR, "options",
+            "%s; of isync.* what was stays in force", why.text);
 }
 
 /* ---- addresses ---- */

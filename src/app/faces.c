@@ -30,12 +30,15 @@ int faces_start(struct faces *f, struct engine *e, struct errmsg *why)
     return rc;
 }
 
-void faces_tune(struct faces *f, const struct options *o)
+int faces_tune(struct faces *f, const struct options *o, struct errmsg *why)
 {
     struct isync_tuned isync;
+    int rc = f->isync != NULL ? isync_options_tuned(&isync, o, why)
+                              : SYNCLINE_ENOTFOUND;
 
-    isync_options_tuned(&isync, o);
-    isync_face_tune(f->isync, &isync.tuning);
+    if (rc == SYNCLINE_OK)
+        isync_face_tune(f->isync, &isync.tuning);
+    return f->isync != NULL ? rc : SYNCLINE_OK;
 }
 
 bool faces_answer(struct faces *f, const struct json *request,

@@ -19,8 +19,10 @@ NODISCARD int faces_make(struct faces *f, const struct options *o,
 /* The engine is open. */
 NODISCARD int faces_start(
     struct faces *f, struct engine *e, struct errmsg *why);
-/* What need not wait for a restart. */
-void faces_tune(struct faces *f, const struct options *o);
+/* What need not wait for a restart. EINVAL: an option says nothing that can be;
+ * what was stays. */
+NODISCARD int faces_tune(
+    struct faces *f, const struct options *o, struct errmsg *why);
 /* Answers an op of theirs; false: it is another. */
 bool faces_answer(struct faces *f, const struct json *request,
     const struct engine_asker *who, struct buf *out);

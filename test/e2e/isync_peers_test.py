@@ -74,9 +74,10 @@ def _file(node, text):
         file.write(text)
 
 
-def _page(url):
+def _page(url, **fields):
     try:
-        return urllib.request.urlopen(url, timeout=10).status
+        return urllib.request.urlopen(urllib.request.Request(
+            url, headers=fields), timeout=10).status
     except urllib.error.HTTPError as why:
         return why.code
 
@@ -124,6 +125,10 @@ def options_hold_at_once():
         node.call("config_set", value={"isync.auto_discover": "false"})
         wait_for("it is not asked", lambda: not there.do("links"))
         equal(node.call("isync")["discovery"]["url"], None, "none is")
+        # Who may ask.
+        equal(_page(s.url() + "/peers", Host="older.test"), 400, "whose name")
+        node.call("config_set", value={"isync.hosts": ["older.test"]})
+        equal(_page(s.url() + "/peers", Host="older.test"), 200, "ours")
         # The older pages.
         equal(_page(s.url() + "/peers"), 200, "this machine looks")
         node.call("config_set", value={"isync.pages": "none"})
@@ -131,7 +136,8 @@ def options_hold_at_once():
         live = {o["name"] for o in node.call("config")["options"]
                 if o["takes_effect"] == "at once"}
         for name in ("interval", "max_peers", "clear", "rotate", "overlap",
-                     "peers", "auto_discover", "discovery_url", "pages"):
+                     "peers", "auto_discover", "discovery_url", "pages", "admit",
+                     "hosts", "dial_max"):
             check("isync." + name in live, name)
         node.stop()
         node.start()

@@ -150,6 +150,31 @@ def nobody_of_another_network_is_let_in():
         check(asks().startswith(b"HTTP/1.1 200"), "one of its networks")
 
 
+def a_network_that_is_admitted_no_more_is_gone_at_once():
+    """Without a restart, whoever of it is connected."""
+    with Lan("a", "web") as lan, World() as w:
+        a = w.node("a", *FLAGS, "--isync.bind", "0.0.0.0", "--isync.port",
+                   "5342", listen="", prefix=lan.inside("a")).start()
+        with lan.within("web"):
+            s = socket.create_connection((lan.address("a"), 5342), 10)
+        with s:
+            ask = ("GET %s HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n" %
+                   POLL).encode()
+            s.sendall(ask)
+            check(s.recv(64).startswith(b"HTTP/1.1 200"), "a private network")
+            equal(a.call("config_set", value={
+                "isync.admit": ["192.0.2.0/24"]})["restart"], False, "it waits")
+            s.settimeout(60)
+            with contextlib.suppress(ConnectionError):
+                while s.recv(4096):
+                    pass
+        with lan.within("web"):
+            s = socket.create_connection((lan.address("a"), 5342), 10)
+        with s, contextlib.suppress(ConnectionError):
+            s.sendall(ask)
+            equal(s.recv(64), b"", "an answer")
+
+
 def sessions_that_nobody_keeps_make_room():
     with Scene() as s:
         opened = [s.begin() for _ in range(400)]

@@ -281,6 +281,32 @@ static uint64_t pause_us(void)
     return sio_client_deadline(w.c) - w.now_us;
 }
 
+/* As an option that is changed while it runs: an hour's pause is not sat out.
+ */
+TEST(another_longest_pause_counts_at_once)
+{
+    CHECK_OK(begin(EIO_POLLING));
+    sio_client_set_dial_max(w.c, 3600 * SEC, w.now_us);
+    for (int i = 0; i < 12; i++) {
+        tick(i == 0 ? 0 : pause_us());
+        sio_client_failed(w.c, EIO_GET, "nobody is there", w.now_us);
+    }
+    CHECK(pause_us() > 600 * SEC);
+    sio_client_set_dial_max(w.c, 2 * SEC, w.now_us);
+    CHECK(pause_us() <= 2 * SEC);
+    tick(pause_us());
+    sio_client_failed(w.c, EIO_GET, "nobody is there", w.now_us);
+    CHECK(pause_us() <= 3 * SEC);
+    sio_client_set_dial_max(w.c, 0, w.now_us);
+    for (int i = 0; i < 4; i++) {
+        tick(pause_us());
+        sio_client_failed(w.c, EIO_GET, "nobody is there", w.now_us);
+    }
+    CHECK(pause_us() >= 5 * SEC / 2);
+    buf_clear(&w.said);
+    end();
+}
+
 TEST(it_calls_again_after_pauses_that_grow)
 {
     static const uint64_t bases[] = { 1, 2, 4, 5, 5, 5 };

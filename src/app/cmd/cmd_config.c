@@ -192,9 +192,9 @@ const struct command cmd_config = {
     .help = "With a daemon in the folder: its own. Without one, or with "
             "options on the\ncommand line: what `syncline up` would take. "
             "`set` and `unset` change the file and\nleave all else in it as "
-            "it is; log.*, limits.*, history.*, retention,\ncollect.interval "
-            "and clock.bound are in force at once, the rest from the next\n"
-            "start on.",
+            "it is; log.*, limits.*, history.*, retention,\ncollect.interval, "
+            "clock.bound and most of isync.* are in force at once, the rest\n"
+            "from the next start on: it is said which.",
     .flags = flags,
     .max = 3,
     .takes_options = true,

@@ -451,15 +451,29 @@ static bool has_room(struct isync_conns *c, const struct netaddr *from)
     return idle != NULL;
 }
 
-static bool is_admitted(struct isync_conns *c, const struct netaddr *from)
+static bool may_come(const struct isync_conns *c, const struct netaddr *from)
 {
-    char text[NETADDR_TEXT];
-
     if (netaddr_is_loopback(from) || PLANTED(R13_ISYNC))
         return true;
     for (size_t i = 0; i < c->opt.admit_n; i++)
         if (network_has(&c->admit[i], from))
             return true;
+    return false;
+}
+
+void isync_callers_judge(struct isync_conns *c)
+{
+    for (struct isync_caller *at = c->callers; at != NULL; at = at->next)
+        if (!at->is_cut && !may_come(c, &at->remote))
+            cut(at);
+}
+
+static bool is_admitted(struct isync_conns *c, const struct netaddr *from)
+{
+    char text[NETADDR_TEXT];
+
+    if (may_come(c, from))
+        return true;
     netaddr_format(text, from);
     if (c->counts.refused_network++ == 0)
         log_line(&c->opt.log, LOG_LEVEL_WARN, "isync",

@@ -611,6 +611,12 @@ void isync_calls_hang_up(struct isync_conns *c, uint64_t link)
     call->is_hung_up = true;
 }
 
+void isync_calls_hurry(struct isync_conns *c, uint64_t now_us)
+{
+    for (struct isync_call *call = c->calls; call != NULL; call = call->next)
+        sio_client_set_dial_max(call->sio, c->opt.dial_max_us, now_us);
+}
+
 size_t isync_calls_connected(const struct isync_conns *c)
 {
     size_t n = 0;

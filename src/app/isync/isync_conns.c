@@ -41,28 +41,55 @@ void isync_arm(struct isync_conns *c)
 
 /* ---- beginning and end ---- */
 
+static void free_hosts(char *hosts[HOSTS_MAX])
+{
+    for (size_t i = 0; i < HOSTS_MAX; i++)
+        free(hosts[i]);
+}
+
 static void conns_free(struct isync_conns *c)
 {
     sio_server_free(c->server);
     tls_rules_free(c->roots);
-    for (size_t i = 0; i < HOSTS_MAX; i++)
-        free(c->hosts[i]);
+    free_hosts(c->hosts);
     free(c->roots_file);
     free(c);
+}
+
+/* All of it or nothing. */
+static int take_tuning(
+    struct isync_conns *c, const struct isync_conns_tuning *t)
+{
+    char *hosts[HOSTS_MAX] = { NULL };
+
+    if (t->admit_n > ADMIT_MAX || t->hosts_n > HOSTS_MAX)
+        return SYNCLINE_ELIMIT;
+    for (size_t i = 0; i < t->hosts_n; i++) {
+        hosts[i] = strdup(t->hosts[i]);
+        if (hosts[i] == NULL) {
+            free_hosts(hosts);
+            return SYNCLINE_ENOMEM;
+        }
+    }
+    free_hosts(c->hosts);
+    memcpy(c->hosts, hosts, sizeof hosts);
+    for (size_t i = 0; i < t->admit_n; i++)
+        c->admit[i] = t->admit[i];
+    c->opt.admit_n = t->admit_n;
+    c->opt.hosts_n = t->hosts_n;
+    c->opt.dial_max_us = t->dial_max_us;
+    return SYNCLINE_OK;
 }
 
 static int copy_options(
     struct isync_conns *c, const struct isync_conns_options *opt)
 {
-    if (opt->admit_n > ADMIT_MAX || opt->hosts_n > HOSTS_MAX)
-        return SYNCLINE_ELIMIT;
-    for (size_t i = 0; i < opt->admit_n; i++)
-        c->admit[i] = opt->admit[i];
-    for (size_t i = 0; i < opt->hosts_n; i++) {
-        c->hosts[i] = strdup(opt->hosts[i]);
-        if (c->hosts[i] == NULL)
-            return SYNCLINE_ENOMEM;
-    }
+    const struct isync_conns_tuning t = { opt->admit, opt->admit_n, opt->hosts,
+        opt->hosts_n, opt->dial_max_us };
+    int rc = take_tuning(c, &t);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (opt->roots != NULL) {
         c->roots_file = strdup(opt->roots);
         if (c->roots_file == NULL)
@@ -96,6 +123,18 @@ int isync_conns_new(
     c->tick.data = c;
     c->has_tick = true;
     *out = c;
+    return SYNCLINE_OK;
+}
+
+int isync_conns_tune(struct isync_conns *c, const struct isync_conns_tuning *t)
+{
+    int rc = take_tuning(c, t);
+
+    if (rc != SYNCLINE_OK)
+        return rc;
+    isync_callers_judge(c);
+    isync_calls_hurry(c, clock_mono_us());
+    isync_arm(c);
     return SYNCLINE_OK;
 }
 

@@ -79,6 +79,18 @@ NODISCARD int isync_conns_new(
 NODISCARD int isync_conns_listen(struct isync_conns *c,
     const struct netaddr *at, struct netaddr *bound, struct errmsg *why);
 
+/* What may change while it runs; all is copied. Callers who would not be let in
+ * any more go. ENOMEM, ELIMIT: it is as it was. */
+struct isync_conns_tuning {
+    const struct network *admit;
+    size_t admit_n;
+    const char *const *hosts;
+    size_t hosts_n;
+    uint64_t dial_max_us;
+};
+NODISCARD int isync_conns_tune(
+    struct isync_conns *c, const struct isync_conns_tuning *t);
+
 /* For the hub, where whoever may write in that space may come. at: where the
  * connections will be, or NULL; the hub ends before they do. */
 struct hub_socketio_port isync_conns_hub(

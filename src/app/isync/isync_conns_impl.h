@@ -63,6 +63,8 @@ uint64_t isync_callers_tick(struct isync_conns *c, uint64_t now_us);
 void isync_callers_stop(struct isync_conns *c);
 void isync_callers_close(struct isync_conns *c);
 
+/* Other networks are admitted than before. */
+void isync_callers_judge(struct isync_conns *c);
 /* Bytes that wait to leave by that connection. */
 size_t isync_callers_waiting(const struct isync_conns *c, uint64_t conn);
 
@@ -80,6 +82,8 @@ NODISCARD int isync_calls_emit(
 size_t isync_calls_waiting(const struct isync_conns *c, uint64_t link);
 void isync_calls_hang_up(struct isync_conns *c, uint64_t link);
 size_t isync_calls_connected(const struct isync_conns *c);
+/* The longest pause is another. */
+void isync_calls_hurry(struct isync_conns *c, uint64_t now_us);
 void isync_calls_stop(struct isync_conns *c);
 void isync_calls_close(struct isync_conns *c);
 

@@ -68,28 +68,36 @@ static bool keep_texts(
     f->token = copy(opt->token, &ok);
     f->token_file = copy(opt->token_file, &ok);
     f->roots = copy(opt->roots, &ok);
-    for (size_t i = 0; i < opt->hosts_n; i++)
-        f->hosts[i] = copy(opt->hosts[i], &ok);
+    for (size_t i = 0; i < opt->tuning.hosts_n; i++)
+        f->hosts[i] = copy(opt->tuning.hosts[i], &ok);
     for (size_t i = 0; i < opt->patterns_n; i++)
         f->patterns[i] = copy(opt->patterns[i], &ok);
     return ok;
 }
 
+/* Peers are in targets, the rest in the face or its connections. */
+static void forget_lent(struct isync_tuning *t)
+{
+    t->peers = t->hosts = NULL;
+    t->admit = NULL;
+    t->discovery_url = NULL;
+}
+
 static int keep(struct isync_face *f, const struct isync_face_options *opt)
 {
-    if (opt->listen_n > ISYNC_LISTEN_MAX || opt->admit_n > OPTIONS_ADMIT_MAX ||
-        opt->hosts_n > OPTIONS_HOSTS_MAX ||
+    if (opt->listen_n > ISYNC_LISTEN_MAX ||
+        opt->tuning.admit_n > OPTIONS_ADMIT_MAX ||
+        opt->tuning.hosts_n > OPTIONS_HOSTS_MAX ||
         opt->patterns_n > OPTIONS_INSTANCES_MAX)
         return SYNCLINE_ELIMIT;
     f->opt = *opt;
-    f->opt.tuning.peers = NULL; /* they are in targets, */
-    f->opt.tuning.discovery_url = NULL;
+    forget_lent(&f->opt.tuning);
     f->log = opt->log;
     f->heard_fd = -1;
     for (size_t i = 0; i < opt->listen_n; i++)
         f->listen[i] = opt->listen[i];
-    for (size_t i = 0; i < opt->admit_n; i++)
-        f->admit[i] = opt->admit[i];
+    for (size_t i = 0; i < opt->tuning.admit_n; i++)
+        f->admit[i] = opt->tuning.admit[i];
     (void)snprintf(f->node_id, sizeof f->node_id, "%s",
         opt->node_id != NULL ? opt->node_id : "");
     if (!keep_texts(f, opt))
@@ -215,15 +223,20 @@ int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
 
 void isync_face_tune(struct isync_face *f, const struct isync_tuning *t)
 {
+    const struct isync_conns_tuning conns = { t->admit, t->admit_n, t->hosts,
+        t->hosts_n, t->dial_max_us };
     struct errmsg why = { "" };
     struct isync_tuning was;
 
-    if (f == NULL || f->mesh == NULL || f->is_stopping)
+    if (f == NULL || f->conns == NULL || f->is_stopping)
         return;
     was = f->opt.tuning;
     f->opt.tuning = *t;
-    f->opt.tuning.peers = NULL;
-    f->opt.tuning.discovery_url = NULL;
+    forget_lent(&f->opt.tuning);
+    if (isync_conns_tune(f->conns, &conns) != SYNCLINE_OK)
+        log_line(&f->log, LOG_LEVEL_ERROR, "isync",
+            "memory ran out: isync.admit, hosts and dial_max are as before");
+    isync_peers_hurry(f);
     isync_mesh_set_interval(f->mesh, t->interval_us, isync_now());
     isync_mesh_set_clear(f->mesh, t->is_clear, !t->is_clear);
     isync_peers_name(f, t->peers, t->peers_n);

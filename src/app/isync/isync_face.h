@@ -37,6 +37,11 @@ struct isync_tuning {
     size_t peers_n;
     bool auto_discover;
     const char *discovery_url; /* NULL: no list is fetched */
+    const struct network *admit;
+    size_t admit_n;
+    const char *const *hosts;
+    size_t hosts_n;
+    uint64_t dial_max_us;
 };
 
 /* All is copied but the loop and the log. */
@@ -47,16 +52,11 @@ struct isync_face_options {
     const char *node_id; /* NULL: one of the device's */
     const struct netaddr *listen;
     size_t listen_n;
-    const struct network *admit;
-    size_t admit_n;
-    const char *const *hosts;
-    size_t hosts_n;
     const char *token;      /* "": it is in a file */
     const char *token_file; /* NULL: the one in dir */
     const char *roots;      /* NULL: the system's authorities */
     const char *const *patterns;
     size_t patterns_n;
-    uint64_t dial_max_us;
     struct isync_tuning tuning;
 };
 

@@ -233,6 +233,8 @@ NODISCARD int isync_peers_remove(
 void isync_peers_forget(struct isync_face *f);
 /* The options name these, and no others. */
 void isync_peers_name(struct isync_face *f, const char *const *urls, size_t n);
+/* The longest pause is another. */
+void isync_peers_hurry(struct isync_face *f);
 /* Whom neither options nor people name, nor the list, goes. */
 void isync_peers_prune(struct isync_face *f);
 void isync_peers_put(const struct isync_face *f, struct buf *b);

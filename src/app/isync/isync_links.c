@@ -323,11 +323,11 @@ int isync_links_make(struct isync_face *f, struct errmsg *why)
         .events = { f, on_connected, on_event, on_closed, on_ourselves,
             on_failed, on_request },
         .admit = f->admit,
-        .admit_n = f->opt.admit_n,
+        .admit_n = f->opt.tuning.admit_n,
         .hosts = (const char *const *)f->hosts,
-        .hosts_n = f->opt.hosts_n,
+        .hosts_n = f->opt.tuning.hosts_n,
         .roots = f->roots,
-        .dial_max_us = f->opt.dial_max_us };
+        .dial_max_us = f->opt.tuning.dial_max_us };
     int rc = isync_conns_new(&f->conns, &opt);
 
     return rc == SYNCLINE_OK

@@ -7,8 +7,6 @@
 
 struct lists {
     struct netaddr listen[OPTIONS_BIND_MAX];
-    struct network admit[OPTIONS_ADMIT_MAX];
-    const char *hosts[OPTIONS_HOSTS_MAX];
     struct isync_tuned tuned;
     const char *patterns[OPTIONS_INSTANCES_MAX];
 };
@@ -42,17 +40,18 @@ static int read_listen(struct isync_face_options *out, struct lists *l,
     return SYNCLINE_OK;
 }
 
-static int read_admit(struct isync_face_options *out, struct lists *l,
-    const struct options *o, struct errmsg *why)
+static int read_admit(
+    struct isync_tuned *out, const struct options *o, struct errmsg *why)
 {
+    const size_t n = options_list_n(o, "isync.admit");
     struct errmsg what = { "" };
 
-    out->admit = l->admit;
-    out->admit_n = options_list_n(o, "isync.admit");
-    if (out->admit_n > OPTIONS_ADMIT_MAX)
+    if (n > OPTIONS_ADMIT_MAX)
         return too_many(why, "isync.admit", OPTIONS_ADMIT_MAX);
-    for (size_t i = 0; i < out->admit_n; i++)
-        if (network_parse(&l->admit[i],
+    out->tuning.admit = out->admit;
+    out->tuning.admit_n = n;
+    for (size_t i = 0; i < n; i++)
+        if (network_parse(&out->admit[i],
                 slice_str(options_list(o, "isync.admit", i)),
                 &what) != SYNCLINE_OK)
             return errmsg_set(
@@ -106,10 +105,12 @@ static enum isync_pages pages_of(const struct options *o)
     return strcmp(text, "none") == 0 ? ISYNC_PAGES_NONE : ISYNC_PAGES_VIEW;
 }
 
-void isync_options_tuned(struct isync_tuned *out, const struct options *o)
+int isync_options_tuned(
+    struct isync_tuned *out, const struct options *o, struct errmsg *why)
 {
     const bool auto_discover = options_bool(o, "isync.auto_discover");
     const size_t n = options_list_n(o, "isync.peers");
+    int rc;
 
     *out = (struct isync_tuned){
         .tuning = { .max_peers = (size_t)options_int(o, "isync.max_peers"),
@@ -120,6 +121,8 @@ void isync_options_tuned(struct isync_tuned *out, const struct options *o)
             .pages = pages_of(o),
             .peers = out->peers,
             .peers_n = n < OPTIONS_INSTANCES_MAX ? n : OPTIONS_INSTANCES_MAX,
+            .hosts = out->hosts,
+            .dial_max_us = options_us(o, "isync.dial_max"),
             .auto_discover = auto_discover,
             .discovery_url = auto_discover
                 ? or_null(options_str(o, "isync.discovery_url"))
@@ -127,6 +130,9 @@ void isync_options_tuned(struct isync_tuned *out, const struct options *o)
     };
     for (size_t i = 0; i < out->tuning.peers_n; i++)
         out->peers[i] = options_list(o, "isync.peers", i);
+    rc = read_names(out->hosts, &out->tuning.hosts_n, OPTIONS_HOSTS_MAX, o,
+        "isync.hosts", why);
+    return rc == SYNCLINE_OK ? read_admit(out, o, why) : rc;
 }
 
 static int make(struct isync_face **out, struct isync_face_options *opt,
@@ -135,15 +141,9 @@ static int make(struct isync_face **out, struct isync_face_options *opt,
     struct lists l;
     int rc = read_listen(opt, &l, o, why);
 
-    isync_options_tuned(&l.tuned, o);
+    if (rc == SYNCLINE_OK)
+        rc = isync_options_tuned(&l.tuned, o, why);
     opt->tuning = l.tuned.tuning;
-
-    if (rc == SYNCLINE_OK)
-        rc = read_admit(opt, &l, o, why);
-    if (rc == SYNCLINE_OK)
-        rc = read_names(
-            l.hosts, &opt->hosts_n, OPTIONS_HOSTS_MAX, o, "isync.hosts", why);
-    opt->hosts = l.hosts;
     if (rc == SYNCLINE_OK)
         rc = read_names(l.patterns, &opt->patterns_n, OPTIONS_INSTANCES_MAX, o,
             "isync.patterns", why);
@@ -163,8 +163,7 @@ int isync_options_face(struct isync_face **out, const struct options *o,
         .node_id = or_null(options_str(o, "isync.node_id")),
         .token = options_str(o, "isync.token"),
         .token_file = or_null(options_str(o, "isync.token_file")),
-        .roots = or_null(options_str(o, "isync.ca")),
-        .dial_max_us = options_us(o, "isync.dial_max") };
+        .roots = or_null(options_str(o, "isync.ca")) };
 
     *out = NULL;
     return options_bool(o, "isync.enabled") ? make(out, &opt, o, why)

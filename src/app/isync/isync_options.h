@@ -10,11 +10,13 @@ NODISCARD int isync_options_face(struct isync_face **out,
     const struct options *o, uv_loop_t *loop, struct log log,
     struct errmsg *why);
 
-/* What may change while it runs; lends from o. */
+/* What may change while it runs; lends from o. EINVAL, ELIMIT as above. */
 struct isync_tuned {
-    struct isync_tuning tuning; /* its peers are the next */
-    const char *peers[OPTIONS_INSTANCES_MAX];
+    struct isync_tuning tuning; /* its lists are the next */
+    const char *peers[OPTIONS_INSTANCES_MAX], *hosts[OPTIONS_HOSTS_MAX];
+    struct network admit[OPTIONS_ADMIT_MAX];
 };
-void isync_options_tuned(struct isync_tuned *out, const struct options *o);
+NODISCARD int isync_options_tuned(
+    struct isync_tuned *out, const struct options *o, struct errmsg *why);
 
 #endif

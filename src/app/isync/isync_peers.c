@@ -329,7 +329,8 @@ void isync_peers_went(
         note(f, t, ISYNC_DEED_FAILED);
     if (hung_up) {
         t->link = 0;
-        t->again_us = why[0] != 0 ? clock_mono_us() + f->opt.dial_max_us : 0;
+        t->again_us =
+            why[0] != 0 ? clock_mono_us() + f->opt.tuning.dial_max_us : 0;
     }
     f->look_us = 0;
 }
@@ -441,6 +442,15 @@ void isync_peers_name(struct isync_face *f, const char *const *urls, size_t n)
             log_line(&f->log, LOG_LEVEL_WARN, "isync",
                 "number %zu of isync.peers is no URL of an iSync node", i + 1);
     }
+}
+
+void isync_peers_hurry(struct isync_face *f)
+{
+    const uint64_t last_us = clock_mono_us() + f->opt.tuning.dial_max_us;
+
+    for (struct isync_target *t = f->targets; t != NULL; t = t->next)
+        if (t->again_us > last_us)
+            t->again_us = last_us;
 }
 
 void isync_peers_prune(struct isync_face *f)

@@ -32,11 +32,13 @@
             .help = "address of that port; nobody is asked there who he is" }, \
         { .name = "isync.admit",                                               \
             .type = OPTION_NAMES,                                              \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "NET",                                                    \
             .fallback = "local",                                               \
             .help = "networks that may come: local, any, 192.0.2.0/24" },      \
         { .name = "isync.hosts",                                               \
             .type = OPTION_NAMES,                                              \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "H",                                                      \
             .help = "a name by which we may be asked for there" },             \
         { .name = "isync.pages",                                               \
@@ -140,8 +142,9 @@
             .help = "further paths that are shared, as config.app.*; * is "    \
                     "anything, ? one character" },                             \
     {                                                                          \
-        .name = "isync.dial_max", .type = OPTION_DURATION, .value = "T",       \
-        .min = SEC, .max = 3600 * SEC, .fallback = "60s",                      \
+        .name = "isync.dial_max", .type = OPTION_DURATION,                     \
+        .change = OPTION_AT_ONCE, .value = "T", .min = SEC, .max = 3600 * SEC, \
+        .fallback = "60s",                                                     \
         .help = "longest pause between two tries to reach a node"              \
     }
 

@@ -5,7 +5,8 @@
 #include "base/prng.h"
 #include "base/text.h"
 
-#define CONNECT_US 10000000         /* for 40 to be answered */
+#define CONNECT_US 10000000 /* for 40 to be answered */
+#define DIAL_MAX_US 5000000
 #define EARLY_MAX ((size_t)8 << 20) /* events before that */
 
 enum phase { WAITING, OPENING, CONNECTED, CLOSED };
@@ -279,6 +280,18 @@ void sio_client_tick(struct sio_client *c, uint64_t now_us)
     settle(c);
 }
 
+void sio_client_set_dial_max(
+    struct sio_client *c, uint64_t dial_max_us, uint64_t now_us)
+{
+    const uint64_t max = dial_max_us > 0 ? dial_max_us : DIAL_MAX_US;
+
+    c->opt.dial_max_us = max;
+    if (c->pause_us > max)
+        c->pause_us = max;
+    if (c->phase == WAITING && c->due_us > now_us + max)
+        c->due_us = now_us + max;
+}
+
 uint64_t sio_client_deadline(const struct sio_client *c)
 {
     uint64_t at = c->eio != NULL ? eio_client_deadline(c->eio) : 0;
@@ -398,7 +411,7 @@ int sio_client_new(
     if (c->opt.pause_us == 0)
         c->opt.pause_us = 1000000;
     if (c->opt.dial_max_us == 0)
-        c->opt.dial_max_us = 5000000;
+        c->opt.dial_max_us = DIAL_MAX_US;
     c->pause_us = c->opt.pause_us;
     c->prng.state = opt->seed;
     c->eio_opt = (struct eio_client_options){ .events = { .ctx = c,

@@ -60,6 +60,9 @@ uint64_t sio_client_deadline(const struct sio_client *c);
 /* As sio_server_emit; ELIMIT: larger than the server takes. */
 NODISCARD int sio_client_emit(
     struct sio_client *c, struct slice name, struct slice args);
+/* The longest pause from now on, of the one that is under way, too. */
+void sio_client_set_dial_max(
+    struct sio_client *c, uint64_t dial_max_us, uint64_t now_us);
 /* Says so; nothing is called back any more, but send and request for that. */
 void sio_client_close(struct sio_client *c);
 bool sio_client_is_connected(const struct sio_client *c);
