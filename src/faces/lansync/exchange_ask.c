@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #define QUERIES_MAX 1024 /* questions that are being answered at once */
-#define QUERY_BIT ((uint64_t)1 << 63) /* their watches, apart from links' */
-#define KEPT_BYTES ((size_t)1 << 20)  /* of an answer that is kept */
+#define QUERY_BIT ((uint64_t)1 << 63)  /* their watches, apart from links' */
+#define KEPT_BYTES ((size_t)512 << 10) /* of memory, for one answer */
 
 static void query_free(struct lan_query *q)
 {
@@ -93,7 +93,7 @@ static bool keep(struct lan_query *q, const struct lan_side *s)
 {
     struct lan_query **at = &q->x->kept[q->x->kept_next % LAN_KEPT_MAX];
 
-    if (q->state == 0 || q->is_short || q->batch.bytes > KEPT_BYTES ||
+    if (q->state == 0 || q->is_short || q->batch.arena.held > KEPT_BYTES ||
         q->state != state_for(s))
         return false;
     query_free(*at);
