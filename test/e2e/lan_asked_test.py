@@ -80,6 +80,37 @@ def what_it_asks_is_answered():
             equal(old.do("heard")["flaws"], [], "what did not count")
 
 
+def whoever_asks_the_same_is_told_what_is_there():
+    """What was answered is kept no longer than it is so: who asks after a
+    write was acknowledged is told of it."""
+    with Scene("a", "b") as s:
+        a, b = s.nodes["a"], s.nodes["b"]
+        b.joins(a)
+        older = [s.old(dialect, dialect, pushes=False, answers=False)
+                 for dialect in DIALECTS]
+        for old in older:
+            check(old.do("connect", port=s.port())["success"], "in")
+
+        def data():
+            told = [_all(old)[0] for old in older for _ in range(2)]
+            equal(told[1:], told[:1] * 3, "what each is told")
+            return {key: item["data"] for key, item in told[0].items()}
+
+        equal(data(), {}, "nothing yet")
+        for n in range(10):
+            a.put("k", {"n": n}, "lan")
+            equal(data(), {"k": {"n": n}}, "after a write")
+            a.do("del", "lan", "k")
+            equal(data(), {}, "after a deletion")
+            b.put("from b", {"n": n}, "lan")
+            a.waits_for("from b", {"n": n}, "lan")
+            equal(data(), {"from b": {"n": n}}, "after a member's write")
+            b.do("del", "lan", "from b")
+            wait_for("it is gone here",
+                     lambda: "from b" not in _shown(a), PATIENCE)
+            equal(data(), {}, "after a member's deletion")
+
+
 def what_we_ask_we_ask_once():
     """In parts; when it comes again, behind what it has answered."""
     for dialect in DIALECTS:
