@@ -9,6 +9,7 @@
 
 #define LS_LIMIT 1000
 #define LS_MAX 10000
+#define PAGE_BYTES ((size_t)8 << 20)
 #define BATCH_OPS_MAX 1024
 #define BATCH_BYTES_MAX ((size_t)512 << 10)
 
@@ -337,7 +338,7 @@ static int list_item(void *ctx, struct slice key, struct slice value)
     key = slice_from(key, 4);
     if (slice_eq(key, l->after))
         return SYNCLINE_OK;
-    if (l->n == l->limit || l->b.len > ((size_t)8 << 20)) {
+    if (l->n == l->limit || l->b.len > PAGE_BYTES) {
         l->more = true;
         return 1;
     }
@@ -412,12 +413,27 @@ static void put_version(
 }
 
 struct versions {
-    struct node *n;
+    struct node *node;
     struct buf b;
     uint64_t only; /* 0: all */
     struct history_entry found;
-    bool any;
+    int64_t after, limit, n; /* of a page; limit 0: all */
+    bool any, more;
 };
+
+/* False: it is on the next page. */
+static bool list_version(struct versions *v, const struct history_entry *e)
+{
+    v->any = true;
+    if (e->version <= (uint64_t)v->after)
+        return true;
+    v->more = v->limit > 0 && (v->n == v->limit || v->b.len > PAGE_BYTES);
+    if (v->more)
+        return false;
+    buf_put_str(&v->b, v->n++ > 0 ? "," : "");
+    put_version(v->node, &v->b, e);
+    return true;
+}
 
 static int on_version(void *ctx, struct slice key, struct slice value)
 {
@@ -432,24 +448,23 @@ static int on_version(void *ctx, struct slice key, struct slice value)
         if (e.version != v->only)
             return SYNCLINE_OK;
         v->found = e;
-        v->found.value = arena_dup(&v->n->step, e.value);
-        v->found.path = arena_dup(&v->n->step, e.path);
+        v->found.value = arena_dup(&v->node->step, e.value);
+        v->found.path = arena_dup(&v->node->step, e.path);
         return v->found.value.ptr != NULL ? 1 : SYNCLINE_ENOMEM;
     }
-    buf_put_str(&v->b, v->any ? "," : "");
-    put_version(v->n, &v->b, &e);
-    v->any = true;
-    return buf_status(&v->b);
+    return list_version(v, &e) ? buf_status(&v->b) : 1;
 }
 
 static int scan_versions(
     struct asking *q, struct space *sp, struct slice key, struct versions *v)
 {
-    struct buf prefix = { 0 };
+    struct buf prefix = { 0 }, from = { 0 };
     int rc = store_scan(&q->n->opt.store, TABLE_HISTORY,
-        key_history_of(&prefix, sp->past, key), SLICE_NONE, on_version, v);
+        key_history_of(&prefix, sp->past, key),
+        key_history(&from, sp->past, key, (uint64_t)v->after), on_version, v);
 
     buf_free(&prefix);
+    buf_free(&from);
     return rc;
 }
 
@@ -468,7 +483,9 @@ static struct history_entry present(const struct stored *st)
 
 static int on_history(struct asking *q)
 {
-    struct versions v = { .n = q->n };
+    struct versions v = { .node = q->n,
+        .after = json_get_int(q->args, "after", 0),
+        .limit = json_get_int(q->args, "limit", 0) };
     struct history_entry now;
     struct stored st;
     struct space *sp = NULL;
@@ -477,6 +494,10 @@ static int on_history(struct asking *q)
 
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
+    if (rc == SYNCLINE_OK && (v.limit < 0 || v.limit > LS_MAX || v.after < 0))
+        rc = errmsg_set(&q->why, SYNCLINE_EINVAL,
+            "limit: at most %d; after: the last version of the page before",
+            LS_MAX);
     if (rc == SYNCLINE_OK)
         rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK)
@@ -486,18 +507,17 @@ static int on_history(struct asking *q)
     buf_put_str(&v.b, "{\"ok\":true,\"versions\":[");
     rc = scan_versions(q, sp, key, &v);
     /* Of an item whose tombstone was collected the past is all there is. */
-    if (rc == SYNCLINE_OK && !st.existed && !v.any)
+    if (rc == SYNCLINE_OK && !st.existed && !v.any && v.after == 0)
         rc = not_found(q, sp, key);
     if (rc != SYNCLINE_OK) {
         buf_free(&v.b);
         return rc;
     }
-    if (st.existed) {
-        buf_put_str(&v.b, v.any ? "," : "");
+    if (st.existed && !v.more) {
         now = present(&st);
-        put_version(q->n, &v.b, &now);
+        (void)list_version(&v, &now);
     }
-    buf_put_str(&v.b, "]}");
+    buf_printf(&v.b, "],\"more_versions\":%s}", v.more ? "true" : "false");
     return reply(q, &v.b);
 }
 
@@ -533,7 +553,7 @@ static int restore_entry(struct asking *q, struct space *sp, struct slice key,
 static int on_restore(struct asking *q)
 {
     int64_t version = json_get_int(q->args, "version", 0);
-    struct versions v = { .n = q->n };
+    struct versions v = { .node = q->n };
     struct stored st;
     struct space *sp = NULL;
     struct slice key;

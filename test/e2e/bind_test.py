@@ -285,8 +285,8 @@ def what_a_command_prints_has_an_end():
         a, b = Site(world, "a", "b").nodes
         write(file_of(a), TEXT)
         bind(a, "--on-change", "echo cmd-begins; head -c 900000 /dev/zero | "
-             "tr '\\0' x; echo; echo cmd-ends >&2; ( while [ ! -e %s ]; do "
-             "sleep 0.1; done; echo cmd-late; echo cmd-late; echo done > %s ) & "
+             "tr '\\0' x; echo; echo cmd-ends >&2; ( n=0; while [ ! -e %s ] && [ $n -lt 900 ]; "
+             "do sleep 0.1; n=$((n+1)); done; echo cmd-late; echo cmd-late; echo done > %s ) & "
              "echo done > %s" % tuple(map(world.path, ("go", "left", "told"))))
         b.waits_for("app", {"a": 1, "b": 2})
         for n in (2, 3):

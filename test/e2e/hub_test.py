@@ -116,6 +116,16 @@ def the_past_comes_back():
             versions = h.json(
                 "GET", "/v1/spaces/default/history/x")["versions"]
             equal([v["value"] for v in versions], [1, 2], "both")
+            for after, limit, want in (
+                    (0, 1, ([1], True)), (0, 2, ([1, 2], False)),
+                    (versions[0]["version"], 1, ([2], False)),
+                    (versions[1]["version"], 9, ([], False))):
+                page = h.json("GET", "/v1/spaces/default/history/x?after=%d"
+                              "&limit=%d" % (after, limit))
+                equal(([v["value"] for v in page["versions"]],
+                       page["more_versions"]), want, "a page")
+            for wrong in ("after=-1", "limit=-1", "limit=10001", "limit=x"):
+                h.ask("GET", "/v1/spaces/default/history/x?" + wrong, 400)
             h.ask("POST", "/v1/spaces/default/restore/x",
                   json={"version": versions[0]["version"]})
             equal(a.get("x"), 1, "the first")

@@ -142,7 +142,8 @@ def answers_that_nobody_reads_fill_no_memory():
 
 
 def an_answer_has_an_end():
-    """A past of 70 MiB is not told by HTTP, and that is said."""
+    """A past of 70 MiB is not told at once by HTTP, and that is said; pages of
+    it are, and by hand all of it is."""
     with node.World() as world:
         a = world.node("a", "--limits.write_bytes", "0").start()
         for i in range(5):
@@ -150,6 +151,20 @@ def an_answer_has_an_end():
         with Hub(a) as h:
             tap.holds(h.ask("GET", "/v1/spaces/default/history/x", 413).text,
                       "64 are told by HTTP", "ELIMIT")
+            past, after = [], 0
+            while True:
+                page = json.loads(h.ask(
+                    "GET", "/v1/spaces/default/history/x?limit=3&after=%d" %
+                    after).text)
+                past += [v["value"][:1] for v in page["versions"]]
+                if not page["more_versions"]:
+                    break
+                after = page["versions"][-1]["version"]
+            tap.equal("".join(past), "01234", "all pages")
+            told = json.loads(a.do("history", "default", "x", "--json"))
+            tap.equal("".join(v["value"][0] for v in told["versions"]),
+                      "01234", "all of it")
+            tap.equal(told["more_versions"], False, "there is no more")
             h.ask("GET", "/v1/spaces/default/items/x")
 
 

@@ -394,7 +394,8 @@ static bool is_too_much(struct hub_conn *c, struct slice json)
     if (json.len <= HUB_ANSWER_MAX || PLANTED(R33_ANSWER))
         return false;
     hub_problem(c, 413, "ELIMIT", SLICE_NONE,
-        "the answer has %zu MiB, and %zu are told by HTTP; ask for less, or by "
+        "the answer has %zu MiB, and %zu are told by HTTP; ask for pages, or "
+        "by "
         "the command line",
         json.len >> 20, HUB_ANSWER_MAX >> 20);
     return true;

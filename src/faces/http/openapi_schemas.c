@@ -18,7 +18,7 @@ static const struct {
     { "Items", "listItems", "items:[]@ItemListed more_items:b" },
     { "Version", "",
         "version:i what:s device:~s name:~s stamp:s time:i path?:s value?:*" },
-    { "History", "history", "versions:[]@Version" },
+    { "History", "history", "versions:[]@Version more_versions:b" },
     { "Health", "health",
         "status:s live:b ready:b instance_id?:s connected_clients?:i "
         "timestamp?:n model_loaded?:b model?:* version?:s" },
