@@ -139,6 +139,21 @@ async function what_is_wrong_is_said_in_the_pages_language(w) {
     await quiet(page);
 }
 
+// What the node tells in sentences of its own, too.
+async function what_the_node_says_is_said_in_the_pages_language(w) {
+    const a = await w.node("a");
+    await fetch(`http://127.0.0.1:${a.port}/v1/status`, {
+        headers: { Authorization: "Bearer sync_wrong" } });
+    const page = await w.open(a, { locale: "es-ES" });
+    await page.goto(`http://127.0.0.1:${a.port}/#/errors`);
+    for (const sentence of ["se presentó un token que no vale",
+        "un programa tiene un token antiguo", "MiB libres en",
+        "este dispositivo está solo", "el registro de auditoría se escribe"])
+        await page.getByText(sentence).first().waitFor();
+    equal(await page.getByText("this device is alone").count(), 0, "English");
+    await quiet(page);
+}
+
 // U+202E turns around what follows; U+200B is not seen at all.
 async function what_is_not_seen_is_shown(w) {
     const turned = "exe.\u202egpj", hidden = "la\u200bmp";
@@ -273,6 +288,7 @@ async function the_menu_shuts_by_escape(w) {
 await run([policies_are_shown_when_they_are_known,
     a_node_that_is_away_is_told_by_a_sentence,
     an_answer_that_breaks_off_is_told_by_a_sentence,
-    what_is_wrong_is_said_in_the_pages_language, what_is_not_seen_is_shown,
+    what_is_wrong_is_said_in_the_pages_language,
+    what_the_node_says_is_said_in_the_pages_language, what_is_not_seen_is_shown,
     long_texts_fit_a_small_screen, conflicts_are_told_as_they_come,
     the_menu_shuts_by_escape]);

@@ -99,19 +99,27 @@ static void say_wrong(
     for (uint32_t i = 0; i < k->n; i++) {
         const struct compared *e = &k->e[i];
         char span[CLOCK_SPAN_TEXT];
+        bool ahead;
 
         if (!e->wrong)
             continue;
         clock_span(span, apart(e->offset_us, k->middle));
+        ahead = e->offset_us > k->middle;
         buf_put_str(b, any ? "; " : "");
         if (e->conn == NULL)
-            buf_put_str(b, "this machine's clock is ");
+            buf_printf(b,
+                ahead ? "this machine's clock is %s ahead of most others: set "
+                        "it right here (NTP)"
+                      : "this machine's clock is %s behind most others: set it "
+                        "right here (NTP)",
+                span);
         else
-            buf_printf(
-                b, "the clock of %.*s is ", SLICE_FMT(name_of(n, e->conn)));
-        buf_printf(b, "%s %s most others: set it right %s (NTP)", span,
-            e->offset_us > k->middle ? "ahead of" : "behind",
-            e->conn == NULL ? "here" : "there");
+            buf_printf(b,
+                ahead ? "the clock of %.*s is %s ahead of most others: set it "
+                        "right there (NTP)"
+                      : "the clock of %.*s is %s behind most others: set it "
+                        "right there (NTP)",
+                SLICE_FMT(name_of(n, e->conn)), span);
         any = true;
     }
 }
@@ -154,8 +162,9 @@ static void say(
     if (!far)
         return;
     clock_span(span, clock_lead_us(n));
+    buf_put_str(b, "; ");
     buf_printf(b,
-        "; changes are stamped %s ahead of this clock, and one that has not "
+        "changes are stamped %s ahead of this clock, and one that has not "
         "seen them loses to them (as a conflict). When all clocks are right: "
         "`syncline clock reset`",
         span);

@@ -8,6 +8,7 @@ import { href } from "../router";
 import { t } from "../strings";
 import { Text } from "../text";
 import { Time } from "../time";
+import { told } from "../told";
 import { Badge, Button, Empty, Loading, Page, Panel, Problem, say, useAction,
     useEvery, useLoad } from "../ui";
 
@@ -85,8 +86,8 @@ function EntryRow({ entry: e, onDone }: { entry: Entry; onDone: () => void }) {
                 <Icon name={open ? "errors" : "check"} />
             </span>
             <div class="error-text">
-                <p class="error-what">{e.what}</p>
-                {e.advice ? <Advice text={e.advice} /> : null}
+                <p class="error-what">{told(e.what)}</p>
+                {e.advice ? <Advice text={told(e.advice)} /> : null}
                 <p class="muted small-text error-meta">
                     <code>{e.code}</code>
                     <Place where={e.where} />
@@ -129,7 +130,7 @@ function Checks() {
                             <strong>{c.name}</strong>
                             <span class="visually-hidden">{c.ok ? t.errors.ok
                                 : c.level}</span>
-                            <span class="muted">{c.text}</span>
+                            <span class="muted">{told(c.text)}</span>
                         </li>
                     ))}
                 </ul>
