@@ -5,7 +5,7 @@ nothing, since a point, since a time; in parts, until there is no more."""
 import sys
 
 from lan_node import stamp
-from lansync_test import Older, Scene, _shown
+from lansync_test import Older, Scene
 from node import main, wait_for
 from tap import check, equal
 
@@ -120,15 +120,17 @@ def what_we_ask_we_ask_once():
             for i in range(230):
                 old.do("put", key="k-%03d" % i, data={"n": i})
             check(old.do("connect", port=s.port())["success"], "in")
-            wait_for("all is here", lambda: len(_shown(node)) == 230,
-                     PATIENCE)
+            # Then it is known, too, how far we have asked.
+            wait_for("all is here", lambda: node.call("lansync")["items"][
+                "taken"] == 230, PATIENCE)
 
             def asked():
                 return old.do("heard")["sinces"]
 
-            wait_for("all is asked", lambda: asked() == [None, "100", "200"],
-                     PATIENCE)
+            equal(asked(), [None, "100", "200"], "what we ask")
             old.do("cut")
+            wait_for("it has left", lambda: not node.call("lansync")[
+                "connections"], PATIENCE)
             old.do("put", key="later", data={"n": 1})
             old.do("connect", port=s.port())
             node.waits_for("later", {"n": 1}, "lan", PATIENCE)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from lan import DEVICE, Lan, ip
-from node import World, main, wait_for
+from node import World, free_listen, main, wait_for
 from tap import check, equal, holds
 
 SECRET = "test-secret-key-1234567890123456"
@@ -601,6 +601,32 @@ def who_has_another_secret_stays_out():
               ("ERROR", "auth_required"), "without being let in")
         equal(s.nodes["a"].call("lansync")["turned_away"]["failures"], 1,
               "failures")
+
+
+def the_older_names_are_honoured():
+    """Of the environment; where both are said ours counts."""
+    with World() as world:
+        node = world.node("a", "--lansync.bind", "127.0.0.1",
+                          "--lansync.discovery", "false")
+        Scene().secret(node)
+        port = int(free_listen("a").rsplit(":", 1)[1])
+        node.start(env={"LAN_SYNC_ENABLED": "true", "LAN_SYNC_PORT": str(port),
+                        "LAN_SYNC_NODE_ID": "n-1",
+                        "LAN_SYNC_DISCOVERY_INTERVAL": "7",
+                        "LAN_SYNC_DEVICE_TIMEOUT": "21",
+                        "SYNCLINE_LANSYNC_SPACE": "docs"})
+        told = node.call("lansync")
+        equal((told["running"], told["port"], told["node_id"], told["space"]),
+              (True, port, "n-1", "docs"), "what it tells")
+        old = Older("old", "v1")
+        try:
+            check(old.do("connect", port=port)["success"], "in")
+        finally:
+            old.close()
+        node.stop()
+        node.start(env={"LAN_SYNC_ENABLED": "true",
+                        "SYNCLINE_LANSYNC_ENABLED": "false"})
+        check("lansync" not in node.status(), "it runs")
 
 
 def a_secret_is_needed_and_nobody_elses():

@@ -282,6 +282,84 @@ TEST(a_server_that_is_gone_is_called_less_and_less)
     both_free(&b);
 }
 
+static void raw_read(int fd, char *text, size_t room)
+{
+    uint8_t head[4];
+    size_t len;
+
+    CHECK(recv(fd, head, sizeof head, MSG_WAITALL) == (ssize_t)sizeof head);
+    len = (size_t)head[2] << 8 | head[3];
+    CHECK(head[0] == 0 && head[1] == 0 && len < room);
+    CHECK(recv(fd, text, len, MSG_WAITALL) == (ssize_t)len);
+    text[len] = 0;
+}
+
+/* It understands the first dialect alone: says so, in that, and closes. */
+static void *refuse_dialect(void *arg)
+{
+    struct both *b = arg;
+    char text[4096], *no;
+    uint32_t len;
+    int fd = accept(b->port, NULL, NULL);
+
+    raw_read(fd, text, sizeof text);
+    CHECK(strstr(text, "\"destination\": null") == NULL);
+    CHECK_OK(syncline_lan_create_message(b->h, "ERROR",
+        "{\"error\":\"Invalid message signature\",\"code\":"
+        "\"validation_failed\"}",
+        1, &no));
+    len = htonl((uint32_t)strlen(no));
+    raw_send(fd, &len, 4);
+    raw_send(fd, no, strlen(no));
+    syncline_free(no);
+    (void)close(fd);
+    fd = accept(b->port, NULL, NULL);
+    raw_read(fd, text, sizeof text);
+    seen_note(&b->server, "",
+        strstr(text, "\"destination\": null") != NULL ? "first" : "second");
+    raw_await(fd, NULL); /* until it closes */
+    (void)close(fd);
+    return NULL;
+}
+
+TEST(a_server_that_understands_the_other_dialect)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+        .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof at;
+    pthread_t thread;
+    struct both b, server;
+    char *answer;
+
+    both_init(&b);
+    both_init(&server);
+    syncline_lan_handler_free(server.h);
+    server.config.node_id = "server";
+    server.config.dialect = SYNCLINE_LAN_FIRST;
+    CHECK_OK(syncline_lan_handler_new(
+        &server.h, &server.config, SECRET, sizeof SECRET - 1));
+    server.port = socket(AF_INET, SOCK_STREAM, 0); /* where it listens */
+    CHECK(bind(server.port, (const struct sockaddr *)&at, sizeof at) == 0);
+    CHECK(listen(server.port, 1) == 0);
+    CHECK(getsockname(server.port, (struct sockaddr *)&at, &len) == 0);
+    CHECK(pthread_create(&thread, NULL, refuse_dialect, &server) == 0);
+    b.port = ntohs(at.sin_port);
+    both_client(&b);
+    both_connect(&b);
+    check_fails(
+        syncline_lan_client_request(b.c, "SYNC_REQUEST", NULL, 0, &answer),
+        SYNCLINE_ECLOSED, "Invalid message signature");
+    seen_await(&b.client, "gone ");
+    seen_await(&b.client, "open ;gone it says: Invalid message signature;open");
+    CHECK_OK(syncline_lan_client_send(b.c, "SYNC_REQUEST", NULL));
+    seen_await(&server.server, "first;");
+    CHECK_OK(syncline_lan_client_close(b.c));
+    CHECK(pthread_join(thread, NULL) == 0);
+    (void)close(server.port);
+    both_free(&b);
+    both_free(&server);
+}
+
 TEST(a_silent_server_is_not_waited_for_for_ever)
 {
     struct sockaddr_in at = { .sin_family = AF_INET,
