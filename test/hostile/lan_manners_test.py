@@ -3,6 +3,7 @@
 sockets, of both generations, in clear and by TLS. Each is served, or told what
 its own servers would have told it."""
 
+import contextlib
 import json
 import struct
 import sys
@@ -181,6 +182,34 @@ def times_count_for_as_long_as_is_said():
                       "the answer")
                 p.say("SYNC_ACK", at=stamp(time.time() - 31))
                 check("Message expired" in p.error()[0], "it counts")
+
+
+def many_that_push_at_once_are_all_heard():
+    """As when they come back to a machine that was away; and one that waits for
+    no answer before it says the next."""
+    with Siege("a", flags=BOTH) as s:
+        with contextlib.ExitStack() as all_of_them:
+            peers = []
+            for n in range(100):
+                p = all_of_them.enter_context(Peer(s.port()))
+                p.handler.node_id = "n-%d" % n
+                check(p.come_in(), "in")
+                peers.append(p)
+            for n, p in enumerate(peers):
+                p.say("SYNC_DATA", {"items": [
+                    _item("%d-%d" % (n, i)) for i in range(20)]})
+            for p in peers:
+                said = p.hear("SYNC_ACK", "ERROR")
+                equal(said["payload"].get("items"), 20, said)
+        for dialect, tls in WAYS:
+            with Peer(s.port(), dialect, tls=tls) as p:
+                check(p.come_in(), "in")
+                for n in range(300):
+                    p.say("SYNC_DATA", {"data_id": "d-%d" % n, "items": [
+                        _item("pipe-%d" % n, dialect)]})
+                heard = {p.hear("SYNC_ACK", "ERROR")["payload"].get("data_id")
+                         for n in range(300)}
+                equal(len(heard - {None}), 300, "acknowledged")
 
 
 if __name__ == "__main__":

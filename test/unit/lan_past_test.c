@@ -330,3 +330,34 @@ TEST(what_it_says_is_acknowledged_when_it_is_written)
     check_heard(&s, "acked 0 refused 0 ;");
     scene_close(&s);
 }
+
+/* Whoever says more than can be written waits, as does who comes then: nobody
+ * is told that anything went wrong. */
+TEST(what_is_said_faster_than_it_is_written)
+{
+    struct scene s = { .answer = "{\"items\":[]}" };
+
+    scene_open(&s, "", "");
+    scene_event(&s, LIVE("c1"));
+    scene_forget(&s);
+    for (unsigned i = 0; i < 70; i++) {
+        CHECK_INT(s.is_held, i >= 64);
+        scene_says(&s, LAN_SYNC_DATA, ITEM("k", "2026-11-20T12:00:00"));
+    }
+    CHECK_UINT(s.tokens_n, 64);
+    CHECK_UINT(lan_link_deadline(s.here), 0); /* only a write ends that */
+    lan_exchange_written(
+        s.x, s.tokens[--s.tokens_n], SYNCLINE_OK, "", s.now_us);
+    CHECK_UINT(lan_link_deadline(s.here), s.now_us);
+    scene_pass(&s, 0);
+    CHECK_UINT(s.tokens_n, 64);
+    CHECK(s.is_held);
+    scene_written(&s);
+    scene_pass(&s, 0);
+    CHECK_UINT(s.tokens_n, 5);
+    CHECK(!s.is_held);
+    scene_written(&s);
+    CHECK_UINT(lan_exchange_counts(s.x)->taken, 70);
+    CHECK_UINT(s.heard.len, 70 * strlen("acked 1 refused 0 ;"));
+    scene_close(&s);
+}

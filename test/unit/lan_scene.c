@@ -90,6 +90,11 @@ static void on_close(void *ctx, const char *why)
     CHECK_SAYING(false, "closed: %s", why);
 }
 
+static void on_hold_here(void *ctx, bool held)
+{
+    ((struct scene *)ctx)->is_held = held;
+}
+
 static int on_message_here(void *ctx, const struct lan_message *m)
 {
     struct scene *s = ctx;
@@ -237,6 +242,7 @@ static void links_make(struct scene *s)
         .events = { .ctx = s,
             .send = on_send_here,
             .close = on_close,
+            .hold = on_hold_here,
             .on_message = on_message_here,
             .on_answer = on_answer_here } };
 
@@ -246,6 +252,7 @@ static void links_make(struct scene *s)
     opt.auth = LAN_BY_TOKEN;
     opt.token = SLICE_LIT(KEY);
     opt.events.send = on_send_there;
+    opt.events.hold = NULL;
     opt.events.on_message = on_message_there;
     opt.events.on_answer = on_answer_there;
     CHECK_OK(lan_link_new(&s->there, &opt, s->now_us));

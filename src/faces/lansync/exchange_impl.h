@@ -42,6 +42,7 @@ struct lan_side {
     unsigned tries;
     bool is_deaf; /* it acknowledges nothing */
     bool has_acked, is_live, is_paused;
+    bool is_held; /* too much is being written */
     /* It may have missed deletions: until it has acknowledged all of them, or
      * the first event says that it has not. */
     bool is_behind, is_judged;

@@ -7,7 +7,8 @@
 
 #include "base/text.h"
 
-#define JOBS_MAX 64 /* messages that are being written at once */
+/* Of messages that are being written; then each node waits that says one. */
+#define JOBS_MAX 64
 #define ITEMS_MAX 10000
 
 void text_keep(char *out, size_t room, struct slice s)
@@ -171,6 +172,13 @@ static struct lan_job *job_new(struct lan_side *s, const struct lan_message *m)
     return job;
 }
 
+/* It is told nothing: what it says more waits at its end. */
+static void hold(struct lan_side *s, bool held, uint64_t now_us)
+{
+    s->is_held = held;
+    lan_link_hold(s->link, held, now_us);
+}
+
 /* Without items it is something else that they say: it is acknowledged. */
 int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
     uint64_t now_us)
@@ -181,8 +189,6 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
 
     if (items != NULL && (items->type != JSON_ARRAY || items->n > ITEMS_MAX))
         return SYNCLINE_EMALFORMED;
-    if (s->x->jobs_n >= JOBS_MAX)
-        return SYNCLINE_EBUSY;
     job = job_new(s, m);
     if (job == NULL)
         return SYNCLINE_ENOMEM;
@@ -198,6 +204,8 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
         take_item(s, job, v);
     if (--job->left == 0)
         job_done(s->x, job, now_us);
+    else if (s->x->jobs_n >= JOBS_MAX)
+        hold(s, true, now_us);
     return SYNCLINE_OK;
 }
 
@@ -218,6 +226,11 @@ void lan_exchange_written(struct lan_exchange *x, uint64_t token, int rc,
     } else if (s != NULL) {
         note_refusal(s, job, SLICE_NONE, why);
     }
-    if (--job->left == 0)
-        job_done(x, job, now_us);
+    if (--job->left > 0)
+        return;
+    job_done(x, job, now_us);
+    if (x->jobs_n < JOBS_MAX)
+        for (s = x->sides; s != NULL; s = s->next)
+            if (s->is_held)
+                hold(s, false, now_us);
 }

@@ -320,7 +320,7 @@ static void count(struct lan_link *l, size_t len, uint64_t now_us)
     if (is_guest(l) || l->state == LAN_OVER || PLANTED(R21_LAN))
         return;
     late_us = pace_take(&l->said, &l->opt.pace, 1 + len / MESSAGE_UNIT, now_us);
-    if (late_us == 0)
+    if (late_us == 0 || l->held_us == LAN_HELD)
         return;
     l->held_us = now_us + late_us;
     if (l->opt.events.hold != NULL)
@@ -390,6 +390,18 @@ void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us)
         return;
     l->heard_us = now_us;
     pump(l, bytes, now_us);
+}
+
+/* Who is told to go on may be in the middle of something: the tick does. */
+void lan_link_hold(struct lan_link *l, bool held, uint64_t now_us)
+{
+    if (!held && l->held_us == LAN_HELD)
+        l->held_us = now_us;
+    if (!held || l->state == LAN_OVER)
+        return;
+    l->held_us = LAN_HELD;
+    if (l->opt.events.hold != NULL)
+        l->opt.events.hold(l->opt.events.ctx, true);
 }
 
 static void go_on(struct lan_link *l, uint64_t now_us)
@@ -500,7 +512,8 @@ uint64_t lan_link_deadline(const struct lan_link *l)
     if (l->state == LAN_OVER)
         return 0;
     return least(least(l->auth_due_us, wait_deadline(l)),
-        l->held_us != 0             ? l->held_us
+        l->held_us == LAN_HELD      ? 0
+            : l->held_us != 0       ? l->held_us
             : l->opt.silence_us > 0 ? l->heard_us + l->opt.silence_us
                                     : 0);
 }

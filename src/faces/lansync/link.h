@@ -120,6 +120,8 @@ void lan_link_begin(struct lan_link *l, uint64_t now_us);
 void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us);
 void lan_link_tick(struct lan_link *l, uint64_t now_us);
 uint64_t lan_link_deadline(const struct lan_link *l); /* 0: none */
+/* What comes is not taken for a while, or again, from the next tick on. */
+void lan_link_hold(struct lan_link *l, bool held, uint64_t now_us);
 /* The connection has ended: who waits is told. */
 void lan_link_end(struct lan_link *l);
 

@@ -8,6 +8,7 @@
 
 #define LAN_CHALLENGE_LEN 32 /* bytes */
 #define LAN_PEER_MAX 256
+#define LAN_HELD UINT64_MAX
 
 enum lan_state { LAN_GUEST, LAN_GREETING, LAN_OPEN, LAN_OVER };
 
@@ -26,7 +27,8 @@ struct lan_link {
     char node[LAN_PEER_MAX], name[LAN_PEER_MAX];
     uint64_t heard_us;
     struct pace said;
-    uint64_t held_us; /* until then nothing is taken; 0: it is */
+    uint64_t held_us; /* until then nothing is taken; 0: it is; LAN_HELD: until
+                         it is said */
     bool deflates;    /* both ends have offered it */
 
     /* link_auth.c */
