@@ -79,7 +79,15 @@ static void check_lan_peers(const struct json *lansync, const struct exam *x)
                 "the secret: nothing is kept the same with it",
                 SLICE_FMT(utf8_cut(json_get_str(v, "node_id"), 100)),
                 SLICE_FMT(host));
-        } else if (!found && why.len > 0 && slice_is(state, "away")) {
+        } else if (!found && why.len == 0 && slice_is(state, "away")) {
+            d.name = "lansync-calling";
+            d.level = "info";
+            d.advice = "look again in half a minute";
+            (void)snprintf(text, sizeof text,
+                "the LAN-sync node at %.*s:%lld is called, and has not "
+                "answered yet",
+                SLICE_FMT(host), (long long)json_get_int(v, "port", 0));
+        } else if (!found && slice_is(state, "away")) {
             d.name = "lansync-peer";
             d.advice = "is it up, and the address right (lansync.peers)? it is "
                        "called again and again";
@@ -91,6 +99,57 @@ static void check_lan_peers(const struct json *lansync, const struct exam *x)
             continue;
         }
         doctor_put_of(x, &d, v, found ? near : named);
+    }
+}
+
+/* Who comes and is not served. */
+static void check_lan_refused(const struct json *lansync, const struct exam *x)
+{
+    static const char *const where[] = { "address", NULL };
+    const struct json *list = json_get(lansync, "refused");
+    char text[600];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        const struct slice node = json_get_str(v, "node_id");
+
+        (void)snprintf(text, sizeof text,
+            "the LAN-sync node %.*s (%.*s) is not served: %.*s",
+            SLICE_FMT(node.len > 0 ? utf8_cut(node, 100) : SLICE_LIT("?")),
+            SLICE_FMT(json_get_str(v, "address")),
+            SLICE_FMT(utf8_cut(json_get_str(v, "trouble"), 200)));
+        doctor_put_of(x,
+            &(const struct doctor_finding){ .name = "lansync-refused",
+                .level = "warn",
+                .what = text,
+                .advice = "if it is yours, set it right there, or here" },
+            v, where);
+    }
+}
+
+/* With whom that is connected something is wrong. */
+static void check_lan_links(const struct json *lansync, const struct exam *x)
+{
+    static const char *const where[] = { "node_id", NULL };
+    const struct json *list = json_get(lansync, "connections");
+    char text[600];
+
+    for (const struct json *v = list ? list->first : NULL; v; v = v->next) {
+        const struct slice node = json_get_str(v, "node_id");
+        const struct slice why = utf8_cut(json_get_str(v, "trouble"), 200);
+
+        if (why.len == 0)
+            continue;
+        (void)snprintf(text, sizeof text,
+            "the LAN-sync node %.*s (%.*s) is connected, but: %.*s",
+            SLICE_FMT(node.len > 0 ? utf8_cut(node, 100) : SLICE_LIT("?")),
+            SLICE_FMT(json_get_str(v, "address")), SLICE_FMT(why));
+        doctor_put_of(x,
+            &(const struct doctor_finding){ .name = "lansync-node",
+                .level = "warn",
+                .what = text,
+                .advice = "look there; it is told anew when it connects "
+                          "again" },
+            v, where);
     }
 }
 
@@ -206,6 +265,8 @@ void doctor_check_older(const struct json *status, const struct exam *x)
 {
     check_lansync(json_get(status, "lansync"), x);
     check_lan_peers(json_get(status, "lansync"), x);
+    check_lan_refused(json_get(status, "lansync"), x);
+    check_lan_links(json_get(status, "lansync"), x);
     check_lan_door(json_get(status, "lansync"), x);
     check_isync(json_get(status, "isync"), x);
     check_unpaired(json_get(status, "lansync"), x);

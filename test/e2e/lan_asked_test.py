@@ -7,7 +7,7 @@ import sys
 from lan_node import stamp
 from lansync_test import Older, Scene
 from node import main, wait_for
-from tap import check, equal
+from tap import check, equal, holds
 
 DIALECTS = ("v1", "v2")
 PATIENCE = 60
@@ -175,6 +175,9 @@ def servers_as_they_ship_are_heard():
                     return says in log.read()
 
             wait_for(says, is_told_no_more, PATIENCE)
+            holds(node.call("lansync")["connections"][0]["trouble"],
+                  "it takes no items: " + says.rsplit(": ", 1)[1])
+            holds(node.do("doctor"), "is connected, but: it takes no items")
             equal(old.do("heard")["heard"].count("SYNC_DATA"), 3, "how often")
             old.do("put", key="there", data={"n": 2})
             node.waits_for("there", {"n": 2}, "lan", PATIENCE)

@@ -98,7 +98,8 @@ def who_speaks_no_tls_is_told_so():
                 data += some
         holds(data[4:].decode(), "tls_required", "TLS is needed here")
         equal(s.node.call("lansync")["turned_away"]["tls"], 1, "counted")
-        holds(open(s.node.log).read(), "does not speak TLS")
+        holds(open(s.node.log).read(), "127.0.0.1 is not served: it does not "
+              "speak TLS, and lansync.tls is true here")
 
 
 def who_speaks_tls_where_there_is_none_is_told_so():
@@ -106,6 +107,7 @@ def who_speaks_tls_where_there_is_none_is_told_so():
         old = s.old("old", "v2")
         _refused(old, ["protocol version"], port=s.port(), tls=True)
         equal(s.nodes["a"].call("lansync")["turned_away"]["tls"], 1, "counted")
+        holds(s.nodes["a"].do("peers"), "refused  -         ", "it speaks TLS")
         check(old.do("connect", port=s.port())["success"], "in clear")
 
 
@@ -121,7 +123,7 @@ def we_are_told_that_a_server_speaks_the_other():
             port = plain.do("serve")
             with Secure("--lansync.peers", "127.0.0.1:%d" % port,
                         "--lansync.connect_timeout", "1s") as s:
-                s.trouble("it has not answered in time")
+                s.trouble("it has not answered by TLS: it may speak none")
         finally:
             secure.close()
             plain.close()

@@ -173,6 +173,17 @@ export const toldEs: [string, string][] = [
             + "le llama una y otra vez"],
     ["the LAN-sync node at {}:{} is not connected: {}",
         "el nodo LAN-sync en {1}:{2} no está conectado: {3}"],
+    ["the LAN-sync node at {}:{} is called, and has not answered yet",
+        "se llama al nodo LAN-sync en {1}:{2}, y aún no ha respondido"],
+    ["look again in half a minute", "vuelva a mirar dentro de medio minuto"],
+    ["the LAN-sync node {} ({}) is not served: {}",
+        "el nodo LAN-sync {1} ({2}) no es atendido: {3}"],
+    ["if it is yours, set it right there, or here",
+        "si es suyo, corríjalo allí, o aquí"],
+    ["the LAN-sync node {} ({}) is connected, but: {}",
+        "el nodo LAN-sync {1} ({2}) está conectado, pero: {3}"],
+    ["look there; it is told anew when it connects again",
+        "mire allí; se le vuelve a decir todo cuando se conecte de nuevo"],
     ["{} LAN-sync connections were refused: they came from a network that "
         + "is not admitted",
         "se rechazaron {1} conexiones de LAN-sync: venían de una red que "

@@ -132,6 +132,6 @@ static int run(struct cli *c)
 const struct command cmd_peers = {
     .name = "peers",
     .args = "",
-    .summary = "list the other members, their state, lag and clock",
+    .summary = "list other members, older systems' nodes, what is wrong there",
     .run = run,
 };

@@ -45,6 +45,7 @@ static struct slice device_heard(
     return d != NULL ? cli_span(c, json_get_int(d, "heard_s", 0)) : NONE;
 }
 
+/* What is wrong with one that is connected. */
 static struct slice lacks_of(
     struct cli *c, const struct json *answer, struct slice id)
 {
@@ -60,6 +61,7 @@ static void put_link(struct cli_table *t, struct cli *c,
     const struct json *answer, const struct json *l)
 {
     const struct slice id = json_get_str(l, "node_id");
+    const struct slice trouble = json_get_str(l, "trouble");
     const struct slice speaks = json_get_bool(l, "syncline", false)
         ? SLICE_LIT("syncline")
         : or_dash(json_get_str(l, "dialect"));
@@ -73,7 +75,20 @@ static void put_link(struct cli_table *t, struct cli *c,
             cli_printf(c, "%.*s%s", SLICE_FMT(speaks),
                 json_get_bool(l, "tls", false) ? ", TLS" : ""),
             heard_of(c, json_get_int(l, "heard", 0)),
-            lacks_of(c, answer, id) });
+            trouble.len > 0 ? cli_inert(c, trouble)
+                            : lacks_of(c, answer, id) });
+}
+
+/* Comes again and again, and is not served. */
+static void put_refused(
+    struct cli_table *t, struct cli *c, const struct json *r)
+{
+    cli_table_row(t,
+        (const struct slice[]){
+            or_dash(cli_inert(c, json_get_str(r, "node_id"))),
+            cli_printf(c, "from %.*s", SLICE_FMT(json_get_str(r, "address"))),
+            SLICE_LIT("refused"), NONE, heard_of(c, json_get_int(r, "last", 0)),
+            cli_inert(c, json_get_str(r, "trouble")) });
 }
 
 static struct slice state_of(const struct json *p)
@@ -128,6 +143,8 @@ void lansync_print_nodes(struct cli *c, const struct json *answer)
     for (const struct json *p = first_of(answer, "peers"); p; p = p->next)
         if (!json_get_bool(p, "connected", false))
             put_peer(&t, c, answer, p);
+    for (const struct json *r = first_of(answer, "refused"); r; r = r->next)
+        put_refused(&t, c, r);
     for (const struct json *d = first_of(answer, "devices"); d; d = d->next) {
         const struct slice id = json_get_str(d, "node_id");
 

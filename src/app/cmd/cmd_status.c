@@ -111,6 +111,7 @@ static void print_isync(struct cli *c, const struct json *s)
 static void print_lansync(struct cli *c, const struct json *s)
 {
     const struct json *links = json_get(s, "connections");
+    const struct json *refused = json_get(s, "refused");
     const struct json *peers = json_get(s, "peers");
     const int64_t port = json_get_int(s, "port", 0);
     const int64_t lacking = json_get_int(s, "lacking_n", 0);
@@ -123,6 +124,10 @@ static void print_lansync(struct cli *c, const struct json *s)
         (void)printf("served on port %lld, ", (long long)port);
     (void)printf("%u connected, see: syncline peers\n",
         links != NULL ? (unsigned)links->n : 0);
+    for (const struct json *r = refused ? refused->first : NULL; r; r = r->next)
+        (void)printf("             %.*s is not served: %.*s\n",
+            SLICE_FMT(cli_inert(c, json_get_str(r, "address"))),
+            SLICE_FMT(cli_inert(c, json_get_str(r, "trouble"))));
     for (const struct json *p = peers ? peers->first : NULL; p; p = p->next) {
         const struct slice why = json_get_str(p, "trouble");
 

@@ -69,7 +69,9 @@ static void on_finding(void *ctx, const struct doctor_finding *f)
     /* It may just be on its way. */
     if (strcmp(f->name, "peer") == 0 || strcmp(f->name, "isync-peer") == 0 ||
         strcmp(f->name, "lansync-peer") == 0 ||
-        strcmp(f->name, "lansync-untold") == 0)
+        strcmp(f->name, "lansync-untold") == 0 ||
+        strcmp(f->name, "lansync-refused") == 0 ||
+        strcmp(f->name, "lansync-node") == 0)
         r.hold_us = 4 * x->engine->opt.silence_us;
     error_list_condition(x->list, clock_wall_us(), &r);
 }

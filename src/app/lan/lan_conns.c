@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/plant.h"
+#include "base/text.h"
 
 #define GUEST_MESSAGES 10 /* a second, of who was not let in */
 #define SESSION_US UINT64_C(3600000000)
@@ -39,6 +40,16 @@ static void tell_end(struct lan_conn *c, const char *why)
         (void)snprintf(c->peer->why, sizeof c->peer->why, "%s", why);
 }
 
+/* Whose TLS, or whose lack of it, has kept him out. */
+static void note_tls(struct lan_conn *c, const char *why)
+{
+    const bool is_tls = lan_wire_is_refused(c->wire) ||
+        strncmp(why, "TLS", 3) == 0 || strncmp(why, "its cert", 8) == 0;
+
+    if (c->refused[0] == 0 && !c->is_open && is_tls)
+        (void)snprintf(c->refused, sizeof c->refused, "%s", why);
+}
+
 /* Of who was not told the secret, and would have let us in then. */
 static const char *why_untold(const struct lan_conn *c, const char *why)
 {
@@ -65,11 +76,14 @@ static void leave(struct lan_conn *c, const char *why)
     *at = c->next;
     if (c->why[0] != 0)
         why = c->why;
+    note_tls(c, why);
     told = why_untold(c, why);
     if (c->peer != NULL)
         c->peer->wants_secret =
             c->is_untold && (told != why || c->peer->wants_secret);
     tell_end(c, told);
+    if (c->peer == NULL && c->refused[0] != 0)
+        lan_refused_note(c);
     if (c->is_open) {
         lan_exchange_close(f->exchange, c->number);
         if (f->engine != NULL && c->has_name)
@@ -173,10 +187,38 @@ static int on_binding(void *ctx, uint8_t out[LAN_BINDING_LEN])
                                        : SYNCLINE_ENOTFOUND;
 }
 
+/* Something of it counts. */
+static void note_heard(struct lan_conn *c)
+{
+    c->refused[0] = 0;
+    if (c->is_heard)
+        return;
+    c->is_heard = true;
+    lan_refused_forget(c);
+}
+
+static void on_passed_over(
+    void *ctx, int rc, const char *why, struct slice node)
+{
+    struct lan_conn *c = ctx;
+
+    node = utf8_cut(node, sizeof c->said_node - 1);
+    (void)snprintf(c->said_node, sizeof c->said_node, "%.*s", SLICE_FMT(node));
+    (void)snprintf(c->refused, sizeof c->refused,
+        rc == SYNCLINE_ETIMEOUT
+            ? "what it says is too old for lansync.ttl: is its clock right, "
+              "and ours? (%s)"
+            : "what it says is not signed with the secret that we have (%s)",
+        why);
+    if (c->peer != NULL && !c->is_open)
+        (void)snprintf(c->peer->why, sizeof c->peer->why, "%s", c->refused);
+}
+
 static int on_message(void *ctx, const struct lan_message *m)
 {
     struct lan_conn *c = ctx;
 
+    note_heard(c);
     note_name(c);
     return c->is_open
         ? lan_exchange_take(c->face->exchange, c->number, m, clock_mono_us())
@@ -187,6 +229,8 @@ static void on_answer(void *ctx, uint64_t request, const struct lan_answer *a)
 {
     struct lan_conn *c = ctx;
 
+    if (a->rc != SYNCLINE_ETIMEOUT && a->rc != SYNCLINE_ECLOSED)
+        note_heard(c);
     note_name(c);
     if (c->is_open)
         (void)lan_exchange_answered(
@@ -295,6 +339,7 @@ static int conn_new(struct lan_conn **out, struct lan_face *f,
             .on_open = on_open,
             .on_message = on_message,
             .on_answer = on_answer,
+            .passed_over = on_passed_over,
             .log = on_log } };
     int rc = c != NULL ? lan_link_new(&c->link, &opt, now_us) : SYNCLINE_ENOMEM;
 
@@ -453,6 +498,16 @@ static uint64_t due_us(const struct lan_conn *c)
     return lan_conn_is_guest(c) ? c->since_us + o->auth_us : 0;
 }
 
+static const char *why_late(const struct lan_conn *c)
+{
+    if (lan_wire_is_open(c->wire))
+        return "it did not ask to come in";
+    return c->peer != NULL && lan_wire_remote(c->wire).family != 0 &&
+            lan_tls_calls(c->face, c->peer->is_plain)
+        ? "it has not answered by TLS: it may speak none (lansync.tls)"
+        : "it has not answered in time";
+}
+
 static uint64_t conn_tick(struct lan_conn *c, uint64_t now_us)
 {
     const bool is_up = lan_wire_is_open(c->wire);
@@ -464,9 +519,7 @@ static uint64_t conn_tick(struct lan_conn *c, uint64_t now_us)
         lan_link_tick(c->link, now_us);
     due = due_us(c);
     if (due != 0 && now_us >= due && !PLANTED(R01_LAN))
-        lan_conn_close_soon(c,
-            is_up ? "it did not ask to come in"
-                  : "it has not answered in time");
+        lan_conn_close_soon(c, why_late(c));
     if (c->is_over) {
         lan_wire_close(c->wire);
         return 0;
@@ -545,6 +598,24 @@ static uint64_t heard_us(const struct lan_conn *c)
     return clock_wall_us() - (clock_mono_us() - lan_link_heard_us(c->link));
 }
 
+static void put_trouble(const struct lan_conn *c, struct buf *b)
+{
+    const char *deaf = lan_exchange_trouble(c->face->exchange, c->number);
+    char text[256];
+
+    (void)snprintf(text, sizeof text, "%s%s",
+        c->refused[0] != 0 ? "" : "it takes no items: ",
+        c->refused[0] != 0 ? c->refused
+            : deaf != NULL ? deaf
+                           : "");
+    buf_put_str(b, ",\"trouble\":");
+    if (c->refused[0] != 0 || deaf != NULL)
+        json_print_string(b, slice_str(text), false);
+    else
+        buf_put_str(b, "null");
+    buf_put_u8(b, '}');
+}
+
 void lan_conns_put(const struct lan_face *f, struct buf *b)
 {
     const char *between = "";
@@ -567,10 +638,11 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
         buf_printf(b, ",\"heard\":%llu", (unsigned long long)heard_us(c));
         buf_printf(b,
             ",\"syncline\":%s,\"compressed\":%s,\"tls\":%s,"
-            "\"fingerprint\":\"%s\"}",
+            "\"fingerprint\":\"%s\"",
             c->is_syncline ? "true" : "false",
             lan_link_deflates(c->link) ? "true" : "false",
             lan_wire_is_secure(c->wire) ? "true" : "false",
             lan_wire_print(c->wire));
+        put_trouble(c, b);
     }
 }

@@ -18,8 +18,11 @@ struct lan_conn {
     bool is_open, is_over, is_held;
     bool has_name;            /* the exchange knows who it is */
     bool is_syncline, is_kin; /* as is the other end; of our mesh */
+    bool is_heard;            /* something of it has counted */
     bool is_untold;           /* it may not be told the secret */
     char why[200];
+    char refused[200];   /* why it is not heard, just now; "": it is */
+    char said_node[256]; /* who that says that he is */
 };
 
 /* One that was named, or that is near: then it is tried where it says, and
@@ -67,6 +70,13 @@ bool lan_peer_may_be_told(const struct lan_face *f, const struct lan_peer *p);
 void lan_peers_hear_secret(struct lan_face *f, const struct netaddr *from);
 /* Nobody of that name is connected already. */
 bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p);
+
+/* ---- lan_refused.c ---- */
+
+/* c, which has come, is over, and was not served: c->refused says why. */
+void lan_refused_note(struct lan_conn *c);
+/* It is served. */
+void lan_refused_forget(const struct lan_conn *c);
 
 /* ---- lan_kin.c ---- */
 

@@ -2,6 +2,8 @@
  * with one of them is kept. */
 #include "app/lan/lan_conns_impl.h"
 
+#include <stdio.h>
+
 #include "base/plant.h"
 
 #define CONNS_MAX 1024
@@ -114,6 +116,23 @@ static bool is_better(
         clock_mono_us() > lan_link_heard_us(o->link) + quiet_us;
 }
 
+/* Two machines by one name: the second is never served. (By another family it
+ * may be the same one.) */
+static void note_twin(struct lan_conn *c, const struct lan_conn *o)
+{
+    const struct netaddr at =
+        o->peer != NULL ? lan_wire_remote(o->wire) : o->remote;
+    char ip[NETADDR_TEXT];
+
+    if (c->peer != NULL || at.family != c->remote.family ||
+        netaddr_same_ip(&at, &c->remote))
+        return;
+    netaddr_format_ip(ip, &at);
+    (void)snprintf(c->refused, sizeof c->refused,
+        "a node of the same node_id is connected from %s: each needs its own",
+        ip);
+}
+
 bool lan_door_keeps_other(struct lan_conn *c)
 {
     const char *node = lan_link_node(c->link);
@@ -126,8 +145,10 @@ bool lan_door_keeps_other(struct lan_conn *c)
     o = other_of(c, node);
     if (o == NULL)
         return false;
-    if (!is_better(c, o, node))
+    if (!is_better(c, o, node)) {
+        note_twin(c, o);
         return true;
+    }
     lan_conn_close(o, "another connection with it is kept");
     return false;
 }
@@ -145,8 +166,10 @@ bool lan_door_may_try(void *ctx)
 
 void lan_door_failed(void *ctx)
 {
-    const struct lan_conn *c = ctx;
+    struct lan_conn *c = ctx;
 
+    (void)snprintf(c->refused, sizeof c->refused,
+        "it does not say the secret that we have");
     c->face->counts.failures++;
     attempts_failed(&c->face->attempts, &c->remote, clock_mono_us());
 }

@@ -71,7 +71,9 @@ static void put_status(const struct lan_face *f, struct buf *b)
     lan_conns_put(f, b);
     buf_put_str(b, "],\"peers\":[");
     lan_peers_put(f, b);
-    buf_printf(b, "],\"devices\":[");
+    buf_put_str(b, "],\"refused\":[");
+    lan_refused_put(f, b);
+    buf_put_str(b, "],\"devices\":[");
     lan_near_put(f, b);
     buf_printf(b,
         "],\"items\":{\"pushed\":%llu,\"acked\":%llu,\"taken\":%llu,"

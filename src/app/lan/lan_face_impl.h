@@ -16,6 +16,7 @@
 #define LAN_ADMIT_MAX OPTIONS_ADMIT_MAX
 #define LAN_FACE_NAME "lansync"
 #define LAN_KNOWN_MAX 256
+#define LAN_REFUSED_MAX 32
 #define LAN_QUEUE_MAX ((size_t)64 << 20) /* unsent, of one connection */
 
 struct lan_watch;
@@ -65,6 +66,15 @@ struct lan_face {
     bool kept_changed, kept_lacks;     /* kept_lacks: some node may lack some */
     uint64_t kept_due_us, told_due_us; /* to the file, to the engine */
     struct lan_deflated deflated;
+    struct lan_refused {
+        struct netaddr from;
+        char node[256]; /* "": it has not said who it is */
+        char why[200];
+        uint64_t times, last_us; /* 0: there is none */
+        uint64_t told_us;        /* to the log; 0: not yet */
+    } refused[LAN_REFUSED_MAX];
+    unsigned refused_lines; /* in the log */
+    uint64_t refused_told_us;
     struct {
         uint64_t refused_network, refused_room, refused_tls, failures;
     } counts;
@@ -96,6 +106,11 @@ bool lan_conns_is_syncline(const struct lan_face *f, uint64_t number);
 /* Elements of an array. */
 void lan_conns_put(const struct lan_face *f, struct buf *b);
 void lan_peers_put(const struct lan_face *f, struct buf *b);
+
+/* ---- lan_refused.c ---- */
+
+/* Elements of an array. */
+void lan_refused_put(const struct lan_face *f, struct buf *b);
 
 /* ---- lan_peers.c ---- */
 
@@ -132,6 +147,8 @@ bool lan_wire_is_open(const struct lan_wire *w);
 /* What is queued is sent; then on_end. */
 void lan_wire_close(struct lan_wire *w);
 void lan_wire_drop(struct lan_wire *w);
+/* It has come by TLS, or without, and may not. */
+bool lan_wire_is_refused(const struct lan_wire *w);
 /* Whom we have called; family 0: nobody has answered yet. */
 struct netaddr lan_wire_remote(const struct lan_wire *w);
 bool lan_wire_is_secure(const struct lan_wire *w);

@@ -106,6 +106,13 @@ static const char *name_of(const struct lan_peer *p)
     return p->met[0] != 0 ? p->met : p->node;
 }
 
+/* Who was met there before may have made room for another program. */
+static bool is_called_there(const struct lan_conn *c, const struct lan_peer *p)
+{
+    return c->peer != NULL && c->peer->port == p->port &&
+        strcmp(c->peer->host, p->host) == 0;
+}
+
 /* By whatever connection. */
 static bool is_here(const struct lan_face *f, const struct lan_peer *p)
 {
@@ -113,9 +120,10 @@ static bool is_here(const struct lan_face *f, const struct lan_peer *p)
 
     if (p->conn != NULL && p->conn->is_open)
         return true;
-    for (const struct lan_conn *c = f->conns; c != NULL && name[0] != 0;
-         c = c->next)
-        if (c->is_open && strcmp(lan_link_node(c->link), name) == 0)
+    for (const struct lan_conn *c = f->conns; c != NULL; c = c->next)
+        if (c->is_open &&
+            (is_called_there(c, p) ||
+                (name[0] != 0 && strcmp(lan_link_node(c->link), name) == 0)))
             return true;
     return false;
 }

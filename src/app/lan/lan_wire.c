@@ -18,8 +18,9 @@ struct lan_wire {
     uint64_t conn;
     bool is_ending; /* it is the net's, and will tell */
     bool has_come, was_open;
-    bool is_begun; /* something has come by it */
-    char why[200]; /* it ends; "": as the stream says */
+    bool is_begun;   /* something has come by it */
+    bool is_refused; /* since it speaks TLS, or does not */
+    char why[200];   /* it ends; "": as the stream says */
 };
 
 static void refuse(struct lan_wire *w, const char *why)
@@ -28,14 +29,10 @@ static void refuse(struct lan_wire *w, const char *why)
     lan_wire_close(w);
 }
 
-/* Of those who come the first is told, the others are counted. */
 static void refuse_caller(struct lan_wire *w, const char *why)
 {
-    struct lan_face *f = w->face;
-
-    if (f->counts.refused_tls++ == 0)
-        log_line(&f->log, LOG_LEVEL_WARN, "lansync",
-            "somebody was not let in: %s", why);
+    w->face->counts.refused_tls++;
+    w->is_refused = true;
     refuse(w, why);
 }
 
@@ -302,6 +299,11 @@ void lan_wire_drop(struct lan_wire *w)
             engine_guest_drop(w->face->engine, w->conn, "LAN sync is over");
     }
     free(w);
+}
+
+bool lan_wire_is_refused(const struct lan_wire *w)
+{
+    return w->is_refused;
 }
 
 struct netaddr lan_wire_remote(const struct lan_wire *w)

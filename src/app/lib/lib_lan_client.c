@@ -411,7 +411,8 @@ static int judge_entry(int status, const struct syncline_lan_message *m,
     if (m == NULL)
         return errmsg_set(why, status, "%s",
             status == SYNCLINE_ETIMEOUT
-                ? "it does not say whether it lets us in"
+                ? "it does not say whether it lets us in: has it this secret, "
+                  "and the right time?"
                 : "the connection was closed");
     (void)!json_parse(&v, slice_str(m->payload), JSON_TOLERANT, &a, NULL);
     error = json_get_str(v, "error");

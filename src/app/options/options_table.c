@@ -379,6 +379,7 @@ const struct option_row option_rows[] = {
         .type = OPTION_ADDRS,
         .value = "A:P",
         .min = 1,
+        .port = 5000,
         .help = "nodes to call" },
     { .name = "lansync.secret_file",
         .type = OPTION_STR,

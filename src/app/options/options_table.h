@@ -31,6 +31,7 @@ struct option_row {
     const char *aliases; /* blank between; capitals: in the environment */
     const char *help;
     int64_t min, max; /* numbers; the port of OPTION_ADDRS is >= min */
+    uint16_t port;    /* of OPTION_ADDRS, where none is said; 0: the mesh's */
     enum option_type type;
     enum option_change change;
     bool is_secret; /* it is told of that it is set, not what it is */

@@ -269,16 +269,17 @@ static int parse_addr(struct option_item *out, const struct option_row *row,
 {
     struct slice host, port;
     struct buf b = { 0 };
+    const unsigned usual = row->port != 0 ? row->port : OPTIONS_PORT;
     int rc;
 
-    out->addr.port = OPTIONS_PORT;
+    out->addr.port = (uint16_t)usual;
     if (split_addr(text, &host, &port) != SYNCLINE_OK || host.len == 0 ||
         has_bracket(host) || has_control(host) ||
         (port.len > 0 && parse_port(&out->addr.port, row, port)))
         return errmsg_set(why, SYNCLINE_EINVAL,
-            "\"%.*s\" is not an address, as 192.0.2.7:4748 or "
-            "[2001:db8::7]:4748",
-            SLICE_FMT(text));
+            "\"%.*s\" is not an address, as 192.0.2.7:%u or "
+            "[2001:db8::7]:%u",
+            SLICE_FMT(text), usual, usual);
     buf_printf(&b, memchr(host.ptr, ':', host.len) ? "[%.*s]:%u" : "%.*s:%u",
         SLICE_FMT(host), (unsigned)out->addr.port);
     rc = buf_status(&b);

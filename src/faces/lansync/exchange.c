@@ -332,8 +332,18 @@ void side_keep(struct lan_side *s)
 static void give_up(struct lan_side *s, const char *why)
 {
     s->is_deaf = true;
+    s->trouble = why;
     s->x->port.unwatch(s->x->port.ctx, s->number);
     side_log(s, "%s takes no items: %s", side_name(s), why);
+}
+
+const char *lan_exchange_trouble(const struct lan_exchange *x, uint64_t number)
+{
+    const struct lan_side *s = x->sides;
+
+    while (s != NULL && s->number != number)
+        s = s->next;
+    return s != NULL ? s->trouble : NULL;
 }
 
 /* The same items under the same id, so that who has them already knows. */

@@ -69,6 +69,9 @@ NODISCARD int lan_exchange_open(struct lan_exchange *x, uint64_t number,
 /* After lan_link_end, or where the link has closed; it is not used again. */
 void lan_exchange_close(struct lan_exchange *x, uint64_t number);
 
+/* Why it is told nothing more; NULL: it is told. */
+const char *lan_exchange_trouble(const struct lan_exchange *x, uint64_t number);
+
 /* on_message of a link: EUNSUPPORTED if it is nothing about items. */
 int lan_exchange_take(struct lan_exchange *x, uint64_t number,
     const struct lan_message *m, uint64_t now_us);

@@ -40,7 +40,8 @@ struct lan_side {
     uint64_t push_request;     /* 0: none is on its way */
     char push_id[LAN_UUID_LEN + 1];
     unsigned tries;
-    bool is_deaf; /* it acknowledges nothing */
+    bool is_deaf;        /* it acknowledges nothing */
+    const char *trouble; /* NULL: none */
     bool has_acked, is_live, is_paused;
     bool is_held; /* too much is being written */
     /* It may have missed deletions: until it has acknowledged all of them, or

@@ -138,8 +138,12 @@ static bool is_stranger(
 static void refuse_invalid(struct lan_link *l, const struct lan_message *m,
     int rc, const struct errmsg *why, uint64_t now_us)
 {
+    const struct lan_link_events *ev = &l->opt.events;
     struct errmsg text = { "" };
 
+    if (ev->passed_over != NULL &&
+        (rc == SYNCLINE_ETIMEOUT || rc == SYNCLINE_EDENIED))
+        ev->passed_over(ev->ctx, rc, why->text, lan_sender(m));
     if (!l->opt.is_server) {
         link_log(l, "a message was passed over: %s", why->text);
         if (rc == SYNCLINE_EDENIED && l->state == LAN_GREETING)

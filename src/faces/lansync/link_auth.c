@@ -229,6 +229,10 @@ static void close_refused(struct lan_link *l, const struct lan_message *m)
 
     if (text.len == 0)
         text = lan_payload_text(m, "message");
+    if (text.len == 0)
+        text = m->type == LAN_ERROR
+            ? SLICE_LIT("it does not say why")
+            : SLICE_LIT("its AUTH_RESPONSE says no \"success\": true");
     errmsg_set(&why, 0, LAN_REFUSED "%.*s", SLICE_FMT(utf8_cut(text, 200)));
     link_close(l, why.text);
 }

@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+"""What people are told of LAN-sync nodes with which something is wrong."""
+
+import os
+import sys
+
+from lan import Lan
+from lansync_test import Older, Scene
+from node import World, main, wait_for
+from tap import check, equal, holds
+
+
+def _found(node, name):
+    return [c for c in node.call("doctor")["checks"] if c["name"] == name]
+
+
+def _refused(node):
+    """Who is not served, and why, as the node tells it."""
+    return {r["node_id"]: r["trouble"]
+            for r in node.call("lansync")["refused"]}
+
+
+def who_is_not_served_is_told_of():
+    """By status, peers, the doctor and the log; until he is."""
+    with Scene() as s:
+        node = s.nodes["a"]
+        wrong = s.old("wrong", "v1", secret="another-secret-123")
+        wrong.do("connect", port=s.port(), asks=False)
+        wrong.do("say", kind="AUTH_REQUEST", payload={"token": "another"})
+        late = s.old("late", "v1")
+        late.do("connect", port=s.port())
+        late.do("say", kind="SYNC_REQUEST", payload={}, at="2020-01-01T00:00:00")
+        wrong.do("cut")
+        told = wait_for("both are told of", lambda: len(_refused(node)) == 2
+                        and _refused(node))
+        holds(told["wrong"], "the secret that we have")
+        holds(told["late"], "too old for lansync.ttl", "Message expired")
+        holds(node.do("status"), "127.0.0.1 is not served: what it says is too")
+        row, = [r for r in node.do("peers").split("\n") if "wrong" in r]
+        equal(row.split()[:4], ["wrong", "from", "127.0.0.1", "refused"], row)
+        found = _found(node, "lansync-refused")
+        holds(" ".join(f["text"] for f in found),
+              "LAN-sync node wrong (127.0.0.1) is not served: ")
+        holds(open(node.log).read(), "late at 127.0.0.1 is not served: ")
+        again = s.old("late", "v1")
+        check(again.do("connect", port=s.port())["success"], "in")
+        again.do("put", key="k", data={"n": 1})
+        node.waits_for("k", {"n": 1}, "lan")
+        equal(list(_refused(node)), ["wrong"], "who is served is not")
+
+
+def two_machines_of_one_name_are_told_of():
+    """The second is never served: else nobody knows why."""
+    with Lan("a", "b", "c") as lan, World() as world:
+        node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
+                          "5077", prefix=lan.inside("a"),
+                          listen=lan.listen("a"))
+        Scene().secret(node)
+        node.start()
+        olds = []
+        try:
+            for name in "bc":
+                olds.append(Older("same", "v1", prefix=lan.inside(name)))
+                olds[-1].do("connect", port=5077, host=lan.address("a"))
+            told = wait_for("it is told of", lambda: _refused(node))
+            holds(told["same"], "of the same node_id is connected from " +
+                  lan.address("b"))
+        finally:
+            for old in olds:
+                old.close()
+
+
+def a_named_node_has_the_older_port():
+    with World() as world:
+        node = world.node("a", "--lansync.peers", "127.0.0.1,[::1]")
+        os.makedirs(node.dir, mode=0o700)
+        node.start()
+        holds(node.do("config", "get", "lansync.peers"), "127.0.0.1:5000",
+              "[::1]:5000")
+
+
+def an_address_that_is_connected_is_not_away():
+    """Another program has taken the place of the one that was named there."""
+    old = Older("old", "v1")
+    port = old.do("serve")
+    with Scene(flags=("--lansync.peers", "127.0.0.1:%d,127.0.0.1:%d" % (
+            port, port))) as s:
+        node = s.nodes["a"]
+
+        def states():
+            return {p["state"] for p in node.call("lansync")["peers"]}
+
+        wait_for("both are", lambda: states() == {"connected"})
+        old.close()
+        s.older.append(Older("new", "v1"))
+        s.older[0].do("serve", port=port)
+        wait_for("both are here", lambda: states() == {"connected"} and
+                 s.older[0].do("links") == 1)
+        equal(_found(node, "lansync-peer"), [], "nobody is away")
+
+
+def an_answer_that_says_neither_yes_nor_no_is_told():
+    """And not an empty reason."""
+    old = Older("old", "v1", lets_in_by={"status": "success"})
+    try:
+        with Scene(flags=("--lansync.peers", "127.0.0.1:%d" %
+                          old.do("serve"))) as s:
+            node = s.nodes["a"]
+            why = wait_for("it says why", lambda: node.call(
+                "lansync")["peers"][0]["trouble"])
+            holds(why, "it does not let us in: its AUTH_RESPONSE says no")
+    finally:
+        old.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
