@@ -286,7 +286,8 @@ class Link:
         self.say("AUTH_RESPONSE", self.node.lets_in_by or answer)
         if good:
             self.offered(payload)
-            asyncio.ensure_future(self.push_all())
+            asyncio.ensure_future(self.push_all(
+                list(self.node.items.items.values())))
 
     def on_sync_data(self, payload):
         self.node.sizes.append(len(payload.get("items", [])))
@@ -322,10 +323,10 @@ class Link:
             except (ConnectionError, asyncio.TimeoutError):
                 return
 
-    async def push_all(self):
-        if not self.node.pushes:
-            return
-        await self.push(list(self.node.items.items.values()))
+    async def push_all(self, items):
+        """What it had before it was told of anything."""
+        if self.node.pushes:
+            await self.push(items)
 
 
 class Node:
@@ -410,7 +411,7 @@ class Node:
                          version=None):
         """ca: the server must show a certificate that it vouches for. cert:
         what we show."""
-        context = None
+        context, mine = None, list(self.items.items.values())
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             if ca:
@@ -433,7 +434,7 @@ class Node:
                 self.secret if token is None else token)
         link.is_in = link.is_in or not asks
         if link.is_in:
-            asyncio.ensure_future(link.push_all())
+            asyncio.ensure_future(link.push_all(mine))
         return answer
 
     async def do_ask(self, kind, payload):
