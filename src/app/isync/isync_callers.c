@@ -306,7 +306,8 @@ static bool is_of_a_stranger(const struct http_request *r)
             (!slice_has_prefix(v, scheme) ||
                 !slice_eq(slice_from(v, scheme.len), r->host)))
             return true;
-        if (slice_is(name, "referer") && is_referred(r, v))
+        if (slice_is(name, "referer") && !PLANTED(R08_REFERER) &&
+            is_referred(r, v))
             return true;
         if (slice_is(name, "sec-fetch-site") && !slice_is(v, "none") &&
             !slice_is(v, "same-origin"))

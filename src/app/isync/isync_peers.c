@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/plant.h"
+
 #define LOOK_US UINT64_C(5000000)
 #define FETCH_MS 10000
 #define FETCH_BYTES ((size_t)1 << 20)
@@ -347,7 +349,7 @@ void isync_peers_is_self(struct isync_face *f, uint64_t link)
 {
     struct isync_target *t = by_link(f, link);
 
-    if (t != NULL)
+    if (t != NULL && !PLANTED(R36_ISYNC_SELF))
         t->self_until_us = clock_mono_us() + OURSELVES_US;
 }
 
@@ -461,7 +463,8 @@ void isync_peers_prune(struct isync_face *f)
         struct isync_target *t = *at;
         const uint64_t link = t->link;
 
-        if (t->is_named || t->is_added || t->is_listed) {
+        if (PLANTED(R30_ISYNC_LISTS) || t->is_named || t->is_added ||
+            t->is_listed) {
             at = &t->next;
             continue;
         }

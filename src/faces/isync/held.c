@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/plant.h"
 
 #define SEEN_MAX 4096
 
@@ -82,7 +83,7 @@ static void see(struct isync_held *h, struct slice text)
 static bool is_of(
     const struct isync_packet_held *o, const struct isync_packet_held *p)
 {
-    return (o->from == p->from || o->from == 0) &&
+    return (o->from == p->from || o->from == 0 || PLANTED(R12_ISYNC_BACK)) &&
         slice_eq(o->source, p->source);
 }
 
@@ -156,7 +157,7 @@ static size_t to_be_forgotten(const struct isync_held *h, bool bytes)
         }
     }
     for (size_t i = 0; i < h->n; i++)
-        if (h->kept[i].p.from == whose &&
+        if ((h->kept[i].p.from == whose || PLANTED(R30_ISYNC_SHARE)) &&
             (oldest == h->n || h->kept[i].came_us < h->kept[oldest].came_us))
             oldest = i;
     return oldest;

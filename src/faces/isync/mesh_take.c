@@ -319,7 +319,8 @@ static int take_clear(
         .source = p->source, .time = p->time, .link = l->number, .now = now
     };
 
-    if (l->m->refuses_clear || (p->state == NULL && p->records == NULL))
+    if ((l->m->refuses_clear && !PLANTED(R12_ISYNC)) ||
+        (p->state == NULL && p->records == NULL))
         return SYNCLINE_ENOTFOUND;
     if (p->state != NULL)
         return merge(l->m, l->number, p->source, p->state, now);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "faces/isync/state_impl.h"
 
@@ -316,7 +317,8 @@ int isync_clock_see(struct isync_state *s, struct slice node, int64_t n)
         return rc;
     if (!is_known && !slice_is(node, s->node) &&
         (s->clock.n >= ISYNC_CLOCK_MAX ||
-            s->clock_bytes + more > ISYNC_CLOCK_BYTES_MAX))
+            (s->clock_bytes + more > ISYNC_CLOCK_BYTES_MAX &&
+                !PLANTED(R30_ISYNC_CLOCK))))
         return SYNCLINE_OK;
     rc = omap_put(&s->clock, node, SLICE(&n, sizeof n));
     if (rc == SYNCLINE_OK)

@@ -247,9 +247,9 @@ static bool is_same_place(const struct netaddr *a, const struct netaddr *b)
 /* Who has opened a session and kept none makes room first. b came before a. */
 static struct session *rather(struct session *a, struct session *b)
 {
-    if (b->is_settled || (a != NULL && b->is_kept && !a->is_kept))
-        return a;
-    return b;
+    const bool stays = b->is_settled || PLANTED(R33_NAMELESS);
+
+    return stays || (a != NULL && b->is_kept && !a->is_kept) ? a : b;
 }
 
 /* Who is of no use yet makes room for others, those of his own place first. */
@@ -260,7 +260,8 @@ static bool has_room(struct eio_server *e, const struct netaddr *from)
     size_t same = 0, all = 0;
 
     for (struct session *s = e->sessions; s != NULL; s = s->next) {
-        if (s->is_gone || s->is_known != e->is_known)
+        if (s->is_gone ||
+            (s->is_known != e->is_known && !PLANTED(R13_ISYNC_TOKEN)))
             continue;
         all++;
         oldest = rather(oldest, s);
