@@ -5,7 +5,7 @@ nothing, since a point, since a time; in parts, until there is no more."""
 import sys
 
 from lan_node import stamp
-from lansync_test import Older, Scene
+from lansync_test import Older, Scene, _shown
 from node import main, wait_for
 from tap import check, equal, holds
 
