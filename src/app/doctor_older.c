@@ -1,8 +1,10 @@
 /* What the doctor finds in what faces of older systems tell of themselves. */
 #include "app/doctor_impl.h"
 #include "base/text.h"
+#include "faces/lansync/link.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Of Synclines that are no members, and could be. */
 static void check_unpaired(const struct json *lansync, const struct exam *x)
@@ -53,6 +55,24 @@ static void check_lansync(const struct json *lansync, const struct exam *x)
     }
 }
 
+static bool begins(struct slice text, const char *with)
+{
+    return text.len >= strlen(with) &&
+        memcmp(text.ptr, with, strlen(with)) == 0;
+}
+
+/* Against what is in the way of one that was named. */
+static const char *advice_for(struct slice why)
+{
+    if (begins(why, LAN_REFUSED) || begins(why, LAN_OTHER_KEY))
+        return "do both have the same secret (lansync.secret_file)? it is "
+               "called again and again";
+    if (begins(why, LAN_CERTIFICATE))
+        return "if that is its own certificate, pin it: lansync.tls_pins";
+    return "is it up, and the address right (lansync.peers)? it is called "
+           "again and again";
+}
+
 /* Whom of LAN sync we call and do not reach: who was named; and who is only
  * near, and would let us in if he were told the secret. Anybody can say that he
  * is near. */
@@ -89,8 +109,7 @@ static void check_lan_peers(const struct json *lansync, const struct exam *x)
                 SLICE_FMT(host), (long long)json_get_int(v, "port", 0));
         } else if (!found && slice_is(state, "away")) {
             d.name = "lansync-peer";
-            d.advice = "is it up, and the address right (lansync.peers)? it is "
-                       "called again and again";
+            d.advice = advice_for(why);
             (void)snprintf(text, sizeof text,
                 "the LAN-sync node at %.*s:%lld is not connected: %.*s",
                 SLICE_FMT(host), (long long)json_get_int(v, "port", 0),

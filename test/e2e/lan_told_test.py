@@ -99,6 +99,20 @@ def an_address_that_is_connected_is_not_away():
         equal(_found(node, "lansync-peer"), [], "nobody is away")
 
 
+def the_doctor_says_what_to_do():
+    """Of a wrong secret it is not that the other might be down."""
+    old = Older("old", "v1", secret="another-secret-123")
+    try:
+        with Scene(flags=("--lansync.peers", "127.0.0.1:%d" %
+                          old.do("serve"))) as s:
+            found, = wait_for("it is found", lambda: _found(
+                s.nodes["a"], "lansync-peer"))
+            holds(found["text"] + found.get("advice", ""),
+                  "do both have the same secret (lansync.secret_file)?")
+    finally:
+        old.close()
+
+
 def an_answer_that_says_neither_yes_nor_no_is_told():
     """And not an empty reason."""
     old = Older("old", "v1", lets_in_by={"status": "success"})

@@ -643,6 +643,11 @@ def a_secret_is_needed_and_nobody_elses():
             node.launch()
             check(node.ends() != 0, "it started")
             holds(node.tail(), says)
+        scene.secret(node, SECRET + "\n" + SECRET + "\n")
+        node.start()
+        holds(open(node.log).read(), "there is more than one line in it")
+        node.stop()
+        os.remove(node.log)
         for secret, is_short in ((SECRET[:15], True), (SECRET[:16], False)):
             scene.secret(node, secret)
             node.start()

@@ -173,6 +173,12 @@ export const toldEs: [string, string][] = [
             + "le llama una y otra vez"],
     ["the LAN-sync node at {}:{} is not connected: {}",
         "el nodo LAN-sync en {1}:{2} no está conectado: {3}"],
+    ["do both have the same secret (lansync.secret_file)? it is called again "
+        + "and again",
+        "¿tienen ambos el mismo secreto (lansync.secret_file)? se le llama "
+            + "una y otra vez"],
+    ["if that is its own certificate, pin it: lansync.tls_pins",
+        "si es su propio certificado, fíjelo: lansync.tls_pins"],
     ["the LAN-sync node at {}:{} is called, and has not answered yet",
         "se llama al nodo LAN-sync en {1}:{2}, y aún no ha respondido"],
     ["look again in half a minute", "vuelva a mirar dentro de medio minuto"],

@@ -217,9 +217,14 @@ static int make_protocol(struct lan_face *f)
     return rc;
 }
 
-/* Whoever hears one message can try all short secrets on it. */
+/* Whoever hears one message can try all short secrets on it. Two lines are
+ * rarely meant as one secret. */
 static void warn_of_secret(struct lan_face *f)
 {
+    if (memchr(f->opt.secret.ptr, '\n', f->opt.secret.len) != NULL)
+        log_line(&f->log, LOG_LEVEL_WARN, "lansync",
+            "lansync.secret_file: there is more than one line in it, and all "
+            "of it is one secret: all nodes need the same");
     if (f->opt.secret.len < SECRET_SHORT)
         log_line(&f->log, LOG_LEVEL_WARN, "lansync",
             "lansync.secret_file: the secret is short (%zu of at least %d "

@@ -147,7 +147,7 @@ static void refuse_invalid(struct lan_link *l, const struct lan_message *m,
     if (!l->opt.is_server) {
         link_log(l, "a message was passed over: %s", why->text);
         if (rc == SYNCLINE_EDENIED && l->state == LAN_GREETING)
-            link_close(l, "it signs with another key than ours");
+            link_close(l, LAN_OTHER_KEY);
         return;
     }
     if (l->dialect == LAN_FIRST) {

@@ -27,6 +27,10 @@
 #define LAN_REFUSED "it does not let us in: "
 /* Or that does not answer who would prove the secret. */
 #define LAN_UNANSWERED "it answers nothing to who would prove the secret"
+/* Or that hears what others have signed. */
+#define LAN_OTHER_KEY "it signs with another key than ours"
+/* How the reason begins for which a certificate will not do (tls_end.h). */
+#define LAN_CERTIFICATE "its certificate"
 #define LAN_BINDING_LEN 32
 #define LAN_AUTH_FAILURES 5 /* then the connection goes */
 
