@@ -348,14 +348,14 @@ struct parts {
     uint32_t id, past;
     bool sealed;
     struct space_state s;
-    struct vv have, durable, horizon;
+    struct vv have, durable, horizon, buried;
     uint64_t durable_lsn;
 };
 
 static struct parts parts_of(const struct space *sp)
 {
     return (struct parts){ sp->id, sp->past, sp->sealed, sp->s, sp->have,
-        sp->durable, sp->horizon, sp->durable_lsn };
+        sp->durable, sp->horizon, sp->buried, sp->durable_lsn };
 }
 
 static void set_parts(struct space *sp, const struct parts *p)
@@ -367,6 +367,7 @@ static void set_parts(struct space *sp, const struct parts *p)
     sp->have = p->have;
     sp->durable = p->durable;
     sp->horizon = p->horizon;
+    sp->buried = p->buried;
     sp->durable_lsn = p->durable_lsn;
     sp->touched = false;
     space_stir(sp);

@@ -162,14 +162,14 @@ static int save_switch(struct node *n, struct space *sp, uint32_t from)
 struct replaced {
     uint32_t id;
     struct space_state s;
-    struct vv have, durable, horizon;
+    struct vv have, durable, horizon, buried;
     uint64_t durable_lsn;
 };
 
 static struct replaced parts_of(const struct space *sp)
 {
     return (struct replaced){ sp->id, sp->s, sp->have, sp->durable, sp->horizon,
-        sp->durable_lsn };
+        sp->buried, sp->durable_lsn };
 }
 
 static void set_parts(struct space *sp, const struct replaced *p)
@@ -179,6 +179,7 @@ static void set_parts(struct space *sp, const struct replaced *p)
     sp->have = p->have;
     sp->durable = p->durable;
     sp->horizon = p->horizon;
+    sp->buried = p->buried;
     sp->durable_lsn = p->durable_lsn;
     sp->touched = false;
     space_stir(sp);
@@ -227,6 +228,18 @@ static int staged_parts(struct node *n, struct space *sp,
     return rc;
 }
 
+/* Who knows nothing of what was deleted here cannot keep others from bringing
+ * it back: that is remembered, by who can write that it is deleted. */
+static int bury(
+    struct node *n, struct space *sp, bool mutual, struct replaced *after)
+{
+    int rc = vv_copy(&after->buried, &sp->buried, &n->arena);
+
+    return rc == SYNCLINE_OK && mutual && access_may_write(n, sp)
+        ? vv_join(&after->buried, &sp->have, &n->arena)
+        : rc;
+}
+
 /* The space is what was staged from here on. Undone if it cannot be stored. */
 static int switch_over(
     struct node *n, struct space *sp, const struct frame_bootstrap *f)
@@ -243,6 +256,8 @@ static int switch_over(
     struct replaced after;
     int rc = staged_parts(n, sp, f, &after);
 
+    if (rc == SYNCLINE_OK)
+        rc = bury(n, sp, old.mutual && !old.drop, &after);
     if (rc == SYNCLINE_OK)
         rc = vv_copy(&old.known, &f->vector, &n->step);
     leave_out_unproven(n, sp, &old.known);

@@ -120,5 +120,9 @@ NODISCARD int return_keep(
  * *any becomes true if something was. */
 NODISCARD int return_look_again(struct node *n, struct returning *r,
     struct slice key, const struct author *by, bool *any);
+/* The same of a row: what was deleted here before some bootstrap, whose sender
+ * did not know. *late: it was that, and has been stored. */
+NODISCARD int return_late(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct item *row, bool *late);
 
 #endif

@@ -31,6 +31,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_HORIZON "horizon/"  /* + be32, replica: varint seq */
 #define META_DEAD "dead/"        /* + be32, key: it waits for collection */
 #define META_RETURNING "returning/" /* + be32: state before a bootstrap */
+#define META_BURIED "buried/"       /* + be32: vector of such states */
 #define META_ADOPT "adopt/"         /* + be32: where signing goes on */
 #define META_REMOVED "removed"      /* by whom, u64 when: we are no member */
 #define META_SILENT "silent/"       /* + device: varint, microseconds */

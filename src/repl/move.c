@@ -336,6 +336,7 @@ static int drop_meta(struct node *n, const struct leaving *l)
 {
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_STATE, l->id));
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_SEALED, l->id));
+    txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_BURIED, l->id));
     txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_JOINING, l->id));
     return txn_status(&n->txn);
 }

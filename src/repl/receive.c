@@ -171,7 +171,7 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
     struct merge_sink sink = merging_sink(&m);
     struct merge_result what;
     uint64_t revisions;
-    bool forked = false;
+    bool forked = false, late = false;
     int rc;
 
     if (PLANTED(M23A) && is_ahead(n, row))
@@ -200,8 +200,10 @@ static int take_row(struct node *n, struct conn *c, struct space *sp,
     st.row = row;
     lower_to_proven(sp, &st.item, row);
     if (rc == SYNCLINE_OK)
+        rc = return_late(n, sp, in->key, &st, row, &late);
+    if (rc == SYNCLINE_OK && !late)
         rc = item_join(&st.item, row, &sp->have, &sink, &what, &n->step);
-    if (rc == SYNCLINE_OK &&
+    if (rc == SYNCLINE_OK && !late &&
         (what.state || what.header || st.revisions != revisions)) {
         bool echoed = sp->echoed && !st.existed;
 

@@ -12,7 +12,9 @@
  *   Where it fetches the space anew (access.c) what it wrote itself stays, as
  *   if a peer had sent it, beyond the vector; others may be without it.
  * - If both sides had collected what the other had not, what was deleted and
- *   collected here, and came back with the bootstrap, is deleted again.
+ *   collected here, and came back with the bootstrap, is deleted again. So is
+ *   what comes back later, from others: of that nothing tells any more but the
+ *   vector of the old state, which is *buried* with the space.
  *
  * Law: it can be broken off anywhere and goes on at the next start. */
 #include "repl/access_impl.h"
@@ -100,6 +102,37 @@ static int find_unknown(struct keys *k)
     return rc;
 }
 
+static void save_buried(struct node *n, const struct space *sp)
+{
+    if (sp->buried.n == 0)
+        return;
+    buf_clear(&n->out);
+    put_vv(&n->out, &sp->buried);
+    txn_put_buf(&n->txn, TABLE_META,
+        key_meta_space(&n->key, META_BURIED, sp->id), &n->out);
+}
+
+static int load_buried(struct node *n, struct space *sp)
+{
+    struct slice value;
+    struct reader r;
+    int rc = store_get(&n->opt.store, TABLE_META,
+        key_meta_space(&n->key, META_BURIED, sp->id), &value);
+
+    if (rc != SYNCLINE_OK)
+        return rc == SYNCLINE_ENOTFOUND ? SYNCLINE_OK : rc;
+    r = reader_of(value);
+    rc = get_vv(&r, &sp->buried, &n->arena);
+    return rc == SYNCLINE_ENOMEM ? rc : reader_end(&r);
+}
+
+/* What is only told is here no more, and has not been deleted. */
+static void unbury(struct node *n, struct space *sp)
+{
+    sp->buried.n = 0;
+    txn_del(&n->txn, TABLE_META, key_meta_space(&n->key, META_BURIED, sp->id));
+}
+
 static int bring_items(struct node *n, struct returning *r, bool *done)
 {
     struct space *sp = r->space;
@@ -113,6 +146,8 @@ static int bring_items(struct node *n, struct returning *r, bool *done)
     if (rc != SYNCLINE_OK || *done)
         return rc;
     lsn = space_next_lsn(sp);
+    if (!writes && !r->anew)
+        unbury(n, sp);
     for (uint32_t i = 0; i < k.n && rc == SYNCLINE_OK; i++) {
         if (i > 0 && node_has_enough(n))
             break; /* the rest is found again */
@@ -222,7 +257,7 @@ static int run_some(struct node *n, struct returning *r, bool *done)
     rc = bring_items(n, r, done);
     if (rc == SYNCLINE_OK && *done)
         rc = bring_conflicts(n, r, done);
-    if (rc == SYNCLINE_OK && *done && r->mutual &&
+    if (rc == SYNCLINE_OK && *done && (r->mutual || r->space->buried.n > 0) &&
         access_may_write(n, r->space))
         rc = look_at_some(n, r, done);
     if (rc == SYNCLINE_OK)
@@ -333,6 +368,7 @@ int return_begin(struct node *n, struct space *sp, const struct returning *what,
     put_vv(&n->out, &what->known);
     txn_put_buf(&n->txn, TABLE_META,
         key_meta_space(&n->key, META_RETURNING, what->from), &n->out);
+    save_buried(n, sp);
     return keep(n, *out, sp, what);
 }
 
@@ -376,5 +412,8 @@ int returns_load(struct node *n)
     for (struct returning *r = n->returning; r != NULL && rc == SYNCLINE_OK;
          r = r->next)
         rc = space_load_vector(n, META_SEEN, r->from, &r->had);
+    for (struct space *sp = n->spaces; sp != NULL && rc == SYNCLINE_OK;
+         sp = sp->next)
+        rc = load_buried(n, sp);
     return rc;
 }

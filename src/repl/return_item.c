@@ -383,6 +383,11 @@ int return_keep(
 
 /* ---- what was deleted here, and came back ---- */
 
+static bool was_known(const struct vv *had, const struct change *c)
+{
+    return vv_covers(had, &c->dot) || vv_covers(had, &c->first);
+}
+
 /* Was it, in the old state, known and not there: deleted, and collected? A
  * life beyond what had been collected is a new one. */
 static bool was_gone(
@@ -393,12 +398,34 @@ static bool was_gone(
     for (uint32_t i = 0; i < now->changes_n; i++) {
         const struct change *c = &now->changes[i];
 
-        if (vv_covers(&r->had, &c->dot) || vv_covers(&r->had, &c->first))
+        if (was_known(&r->had, c))
             return true;
         for (uint32_t k = 0; k < c->ctx.n; k++)
             if (vv_covers(&r->had, &c->ctx.e[k]))
                 return true;
     }
+    return false;
+}
+
+static bool holds(const struct item *it, const struct dot *first)
+{
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        if (dot_eq(&it->changes[i].first, first))
+            return true;
+    return false;
+}
+
+/* Would it bring in a longer life what had been known here before a bootstrap,
+ * and is not in mine? Then that had been deleted. */
+static bool is_buried(
+    const struct space *sp, const struct item *mine, const struct item *it)
+{
+    if (sp->buried.n == 0 || !item_alive(it) || it->length <= mine->length)
+        return false;
+    for (uint32_t i = 0; i < it->changes_n; i++)
+        if (was_known(&sp->buried, &it->changes[i]) &&
+            !holds(mine, &it->changes[i].first))
+            return true;
     return false;
 }
 
@@ -415,7 +442,7 @@ static int end_again(struct node *n, struct returning *r, struct slice key,
 
     /* Whoever wrote there meanwhile did not know. */
     for (uint32_t i = 0; i < now.cells_n && rc == SYNCLINE_OK; i++)
-        if (!vv_covers(&r->had, &now.changes[now.cells[i].change].dot))
+        if (!was_known(&r->had, &now.changes[now.cells[i].change]))
             rc = rescue(&b, &now.cells[i]);
     st->revisions = b.st.revisions; /* the next one goes behind these */
     if (rc == SYNCLINE_OK)
@@ -456,11 +483,82 @@ int return_look_again(struct node *n, struct returning *r, struct slice key,
         rc = item_load(n, r->space, key, &st);
     if (rc != SYNCLINE_OK || !item_alive(&st.item))
         return rc;
-    rc = was_gone(r, &st.item, &old.item)
-        ? end_again(n, r, key, &st, by, &wrote)
-        : remove_again(n, r, &st, &old.item, by, &wrote);
+    if ((r->mutual && was_gone(r, &st.item, &old.item)) ||
+        (!item_alive(&old.item) && is_buried(r->space, &old.item, &st.item)))
+        rc = end_again(n, r, key, &st, by, &wrote);
+    else if (r->mutual)
+        rc = remove_again(n, r, &st, &old.item, by, &wrote);
     *any = *any || wrote;
     return rc == SYNCLINE_OK && wrote
         ? item_store(n, r->space, key, &st, space_next_lsn(r->space))
         : rc;
+}
+
+/* ---- and what came back later ---- */
+
+/* Is it alive in an old state, from which it is still to be brought? */
+static int is_to_come(
+    struct node *n, const struct space *sp, struct slice key, bool *is)
+{
+    struct stored old;
+    int rc = SYNCLINE_OK;
+
+    *is = false;
+    for (const struct returning *r = n->returning;
+         r != NULL && rc == SYNCLINE_OK && !*is; r = r->next) {
+        if (r->space != sp)
+            continue;
+        rc = load_old(n, r->from, key, &old);
+        *is = rc == SYNCLINE_OK && item_alive(&old.item);
+    }
+    return rc;
+}
+
+/* What stood here stands again, beyond what has come. */
+static int write_over(
+    struct node *n, struct stored *st, const struct author *by)
+{
+    struct json *doc;
+    bool wrote;
+    int rc = json_parse(&doc, st->before, JSON_STRICT, &n->step, NULL);
+
+    return rc == SYNCLINE_OK ? item_put(&st->item, doc, by, &wrote, &n->step)
+                             : rc;
+}
+
+static int undo(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct item *row, const struct author *by)
+{
+    struct returning r = { .space = sp, .had = sp->buried };
+    struct merge_result what;
+    bool wrote;
+    int rc = item_join(&st->item, row, &sp->have, NULL, &what, &n->step);
+
+    if (rc == SYNCLINE_OK)
+        rc = end_again(n, &r, key, st, by, &wrote);
+    if (rc == SYNCLINE_OK && st->was_alive)
+        rc = write_over(n, st, by);
+    if (rc == SYNCLINE_OK)
+        rc = item_store(n, sp, key, st, space_next_lsn(sp));
+    return rc == SYNCLINE_OK ? space_raise(n, sp, &by->dot) : rc;
+}
+
+int return_late(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct item *row, bool *late)
+{
+    struct author by;
+    bool to_come;
+    int rc;
+
+    *late = false;
+    if (!is_buried(sp, &st->item, row) || !access_may_write(n, sp))
+        return SYNCLINE_OK;
+    rc = is_to_come(n, sp, key, &to_come);
+    if (rc != SYNCLINE_OK || to_come)
+        return rc;
+    rc = write_begin(n, sp, &by);
+    if (rc == SYNCLINE_ELIMIT) /* nothing can be written any more */
+        return SYNCLINE_OK;
+    *late = true;
+    return rc == SYNCLINE_OK ? undo(n, sp, key, st, row, &by) : rc;
 }

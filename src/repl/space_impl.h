@@ -65,6 +65,7 @@ struct space {
     struct vv durable; /* the part of it that is on the disk */
     uint64_t durable_lsn;
     struct vv horizon; /* of what was collected here */
+    struct vv buried;  /* known before a bootstrap that knew less (return.c) */
     /* Collecting (collect.c). */
     struct buf collect_at;    /* where the pass goes on; empty: none */
     struct vv collected_upto; /* what the last pass could collect */
