@@ -106,13 +106,14 @@ void check_siblings(
      * again by others, as a value like any other: it may be a result. So may
      * what a file still says of an item that was deleted; and what a device
      * that is an older copy of itself has said before it knew, and writes
-     * again. */
+     * again; and what one had said that another one has replaced. */
     if (fault_is_on(&w->faults, FAULT_REMOVE) || w->opt.roles || w->opt.files ||
         w->forks.n > 0)
         return;
     for (const struct json *s = siblings->first; s != NULL; s = s->next)
         if (omap_get(&w->results, print(&text, s)) != NULL &&
-            (!fault_is_on(&w->faults, FAULT_RESTORE) ||
+            ((!fault_is_on(&w->faults, FAULT_RESTORE) &&
+                 !fault_is_on(&w->faults, FAULT_REPLACE)) ||
                 is_of_one_write(w, buf_slice(&text))))
             world_fail(w, "I11",
                 "node %u asks its resolver to merge what is a result: %.*s",
