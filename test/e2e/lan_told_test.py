@@ -94,8 +94,9 @@ def an_address_that_is_connected_is_not_away():
         old.close()
         s.older.append(Older("new", "v1"))
         s.older[0].do("serve", port=port)
-        wait_for("both are here", lambda: states() == {"connected"} and
-                 s.older[0].do("links") == 1)
+        seen = wait_for("one is here", lambda: s.older[0].do("links") == 1 and
+                        "connected" in states() and states())
+        equal(seen, {"connected"}, "both, at once")
         equal(_found(node, "lansync-peer"), [], "nobody is away")
 
 
