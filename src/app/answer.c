@@ -42,7 +42,7 @@ int answer_status(const struct json *answer, struct errmsg *why)
 
 void put_refusal(struct buf *b, int rc, const struct errmsg *why)
 {
-    const char *name = "EIO", *text = why->text;
+    const char *name = "EIO", *text = why != NULL ? why->text : "";
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i].code == rc)
@@ -51,6 +51,6 @@ void put_refusal(struct buf *b, int rc, const struct errmsg *why)
         text = rc == SYNCLINE_ENOMEM ? "memory ran out" : "it failed";
     buf_clear(b);
     buf_printf(b, "{\"ok\":false,\"code\":\"%s\",\"error\":", name);
-    json_print_string(b, slice_str(text), false);
+    json_print_said(b, slice_str(text));
     buf_put_u8(b, '}');
 }

@@ -9,7 +9,7 @@
  * sentence. */
 NODISCARD int answer_status(const struct json *answer, struct errmsg *why);
 
-/* An answer that says no, in place of what b holds. */
+/* An answer that says no, in place of what b holds. why may be NULL. */
 void put_refusal(struct buf *b, int rc, const struct errmsg *why);
 
 #endif

@@ -297,7 +297,7 @@ static void put_text(struct buf *b, const char *name, const char *text)
 {
     buf_printf(b, "\"%s\":", name);
     if (text[0] != 0)
-        json_print_string(b, slice_str(text), false);
+        json_print_said(b, slice_str(text));
     else
         buf_put_str(b, "null");
 }

@@ -323,6 +323,11 @@ bool utf8_valid(struct slice s)
     return true;
 }
 
+bool text_is_plain(struct slice s)
+{
+    return s.len == 0 || (memchr(s.ptr, 0, s.len) == NULL && utf8_valid(s));
+}
+
 struct slice utf8_cut(struct slice s, size_t max)
 {
     size_t n = max;

@@ -34,6 +34,8 @@ NODISCARD int base64url_decode(uint8_t *out, size_t out_len, struct slice text);
 /* Strict UTF-8 (RFC 3629): no overlong forms, surrogates, or above
  * U+10FFFF. */
 bool utf8_valid(struct slice s);
+/* The same, and no NUL in it: it can be kept as a string of C. */
+bool text_is_plain(struct slice s);
 /* The beginning, at most max bytes and no half of a character. */
 struct slice utf8_cut(struct slice s, size_t max);
 

@@ -69,6 +69,9 @@ NODISCARD int json_parse(struct json **out, struct slice text,
 void json_print(struct buf *b, const struct json *v, enum json_style style);
 /* A string alone, quoted and escaped; ascii escapes all beyond U+007E. */
 void json_print_string(struct buf *b, struct slice s, bool ascii);
+/* What somebody has said, in raw UTF-8: bytes that are none do not fail the
+ * buffer, but are told as put_inert tells them. */
+void json_print_said(struct buf *b, struct slice s);
 /* The shortest digits that read back as d, in Python's repr form. */
 void json_print_double(struct buf *b, double d);
 

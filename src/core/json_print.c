@@ -172,6 +172,22 @@ void json_print_string(struct buf *b, struct slice s, bool ascii)
         print_odd_string(b, s, ascii);
 }
 
+void json_print_said(struct buf *b, struct slice s)
+{
+    struct buf inert = { 0 };
+
+    if (utf8_valid(s)) {
+        json_print_string(b, s, false);
+        return;
+    }
+    put_inert(&inert, s);
+    if (buf_status(&inert) != SYNCLINE_OK)
+        fail(b, buf_status(&inert));
+    else
+        json_print_string(b, buf_slice(&inert), false);
+    buf_free(&inert);
+}
+
 /* Numbers. */
 
 static void print_int(struct buf *b, int64_t i)

@@ -9,9 +9,12 @@
 
 #define BACKLOG 1024 /* a crowd is not to keep others from being heard */
 #define READ_MAX 65536
+#define LINGER_MS 5000 /* who reads nothing for so long will not */
+#define LINGERS_MAX 12 /* nor who has not read all by then */
 
 /*  RESOLVING --> CONNECTING --> (TLS) --> OPEN --close--> CLOSING
- *  any of these --failure, drop--> ENDED, freed when libuv lets go  */
+ *  any of these --failure, drop--> ENDED, freed when libuv lets go; CLOSING
+ *  ends by itself, if the other side does not read what is left  */
 enum state { RESOLVING, CONNECTING, SHAKING, OPEN, CLOSING, ENDED };
 
 struct stream {
@@ -24,6 +27,10 @@ struct stream {
     bool is_resolving; /* its request is libuv's */
     bool is_retrying;  /* its socket is closing, another one follows */
     bool is_closed;    /* libuv has let the socket go */
+    bool is_lingering; /* it has the timer */
+    unsigned lingers;
+    size_t left; /* unread, when it was looked at last */
+    uv_timer_t linger;
     uint16_t port;
     struct addrinfo *found, *next; /* of the name; the next to be tried */
     struct tls_end *tls;           /* NULL: plain */
@@ -43,7 +50,7 @@ struct piece {
 
 static void free_stream(struct stream *s)
 {
-    if (!s->is_closed || s->is_resolving)
+    if (!s->is_closed || s->is_resolving || s->is_lingering)
         return;
     if (!s->is_muted && s->events.on_end != NULL)
         s->events.on_end(s->events.ctx, s->why.text);
@@ -63,6 +70,14 @@ static void on_closed(uv_handle_t *h)
     free_stream(s);
 }
 
+static void on_linger_closed(uv_handle_t *h)
+{
+    struct stream *s = h->data;
+
+    s->is_lingering = false;
+    free_stream(s);
+}
+
 static void end(struct stream *s, const char *why)
 {
     if (s->state == ENDED)
@@ -71,6 +86,8 @@ static void end(struct stream *s, const char *why)
     (void)errmsg_set(&s->why, 0, "%s", why);
     if (s->is_resolving)
         (void)uv_cancel((uv_req_t *)&s->resolving);
+    if (s->is_lingering)
+        uv_close((uv_handle_t *)&s->linger, on_linger_closed);
     if (!s->is_retrying)
         uv_close((uv_handle_t *)&s->tcp, on_closed);
 }
@@ -232,22 +249,46 @@ void stream_hold(struct stream *s, bool held)
         set_reading(s);
 }
 
+static void on_linger(uv_timer_t *t)
+{
+    struct stream *s = t->data;
+    const size_t left =
+        uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp);
+
+    if (s->state == ENDED)
+        return;
+    if (left >= s->left || ++s->lingers >= LINGERS_MAX)
+        end(s, "it does not read");
+    s->left = left;
+}
+
+static void begin_linger(struct stream *s)
+{
+    s->state = CLOSING;
+    s->is_held = false; /* so that its end is seen */
+    set_reading(s);
+    if (s->state == ENDED)
+        return;
+    s->left = uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp);
+    s->linger.data = s;
+    (void)uv_timer_init(s->loop, &s->linger); /* neither can fail */
+    (void)uv_timer_start(&s->linger, on_linger, LINGER_MS, LINGER_MS);
+    s->is_lingering = true;
+}
+
 void stream_close(struct stream *s)
 {
-    if (s->state == ENDED)
+    if (s->state == ENDED || s->state == CLOSING)
         return;
     if (s->state == OPEN && s->tls != NULL) {
         tls_end_shut(s->tls, &s->wire);
         write_out(s, buf_slice(&s->wire));
         buf_clear(&s->wire);
     }
-    if (s->state == OPEN && s->writing > 0) {
-        s->state = CLOSING;
-        s->is_held = false; /* so that its end is seen */
-        set_reading(s);
-    } else {
+    if (s->state == OPEN && s->writing > 0)
+        begin_linger(s);
+    else
         end(s, "closed");
-    }
 }
 
 void stream_drop(struct stream *s)

@@ -51,3 +51,26 @@ TEST(escapes_at_every_place)
             for (size_t after = 0; after < 20; after++)
                 check_escape(rows[r].odd, rows[r].escaped, before, after);
 }
+
+/* A name with half of a surrogate pair in it, as the tolerant parser lets it
+ * in, or one that was cut in the middle of a character. */
+TEST(what_was_said_is_told_whatever_its_bytes)
+{
+    static const struct {
+        const char *said, *told;
+    } rows[] = {
+        { "", "\"\"" },
+        { "caf\xc3\xa9 \"x\"\n", "\"caf\xc3\xa9 \\\"x\\\"\\n\"" },
+        { "a\xed\xa0\x80", "\"a\\\\u00ed\\\\u00a0\\\\u0080\"" },
+        { "caf\xc3", "\"caf\\\\u00c3\"" },
+    };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct buf b = { 0 };
+
+        json_print_said(&b, slice_str(rows[i].said));
+        CHECK_OK(buf_status(&b));
+        CHECK_SLICE(buf_slice(&b), rows[i].told);
+        buf_free(&b);
+    }
+}

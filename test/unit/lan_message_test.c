@@ -389,6 +389,11 @@ TEST(a_clock_of_a_far_year)
     CHECK(d == LAN_FIRST);
     CHECK_INT(lan_protocol_check(p, &m, true, NOW_US + 800000 * SEC, &d, NULL),
         SYNCLINE_EEXIST);
+    /* Nor when its time has come. */
+    CHECK_INT(lan_protocol_check(p, &m, true, NOW_US + 900000 * SEC, &d, NULL),
+        SYNCLINE_EEXIST);
+    CHECK_INT(lan_protocol_check(p, &m, true, NOW_US + 900059 * SEC, &d, NULL),
+        SYNCLINE_EEXIST);
     lan_protocol_free(p);
     arena_free(&a);
 }

@@ -1,6 +1,11 @@
-/* Signatures of the second dialect, checked over the bytes that came. */
-#include "base/text.h"
+/* What others say: signatures of the second dialect, checked over the bytes
+ * that came, and names that are no text. */
 #include "faces/lansync/message.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "faces/lansync/discovery.h"
 #include "unit/check.h"
 
 static const char said[] =
@@ -80,4 +85,42 @@ TEST(a_signature_in_another_place)
     buf_put_u8(&b, ' ');
     CHECK_INT(dialect_in(buf_slice(&b), &key), LAN_SECOND);
     buf_free(&b);
+}
+
+/* Anybody can send a datagram; what it says is told, and kept in C's strings.
+ */
+TEST(a_device_whose_name_is_no_text)
+{
+    static const char *const ids[] = { "a\\u0000b", "\\ud800", "x\\udfff" };
+    struct lan_devices *d = calloc(1, sizeof *d);
+    const struct netaddr from = { .family = 4, .addr = { 10, 0, 0, 7 } };
+    struct lan_beacon b = { SLICE_LIT("n"), SLICE_NONE, 5001, NULL };
+    const struct lan_device *at;
+    char longer[LAN_NAME_MAX + 2];
+    enum lan_heard what;
+
+    CHECK(d != NULL);
+    for (size_t i = 0; i < ARRAY_N(ids); i++) {
+        struct lan_beacon heard;
+        struct arena a = { 0 };
+        struct buf text = { 0 };
+
+        buf_printf(
+            &text, "{\"type\":\"discovery\",\"node_id\":\"%s\"}", ids[i]);
+        CHECK_OK(lan_beacon_read(&heard, buf_slice(&text), &a));
+        CHECK_SAYING(lan_devices_hear(d, &heard, &from, 1, &what) == NULL,
+            "taken: %s", ids[i]);
+        buf_free(&text);
+        arena_free(&a);
+    }
+    for (size_t i = 0; i + 1 < sizeof longer; i += 2)
+        memcpy(longer + i, "\xc3\xa9", 2);
+    b.node_name = SLICE(longer, sizeof longer);
+    at = lan_devices_hear(d, &b, &from, 1, &what);
+    CHECK(at != NULL && strlen(at->node_name) == LAN_NAME_MAX - 2);
+    CHECK(utf8_valid(slice_str(at->node_name)));
+    b.node_name = SLICE_LIT("\xed\xa0\x80");
+    CHECK_SLICE(
+        slice_str(lan_devices_hear(d, &b, &from, 1, &what)->node_name), "");
+    free(d);
 }

@@ -328,3 +328,13 @@ TEST(what_is_inert_stays)
         buf_free(&b);
     }
 }
+
+/* What can be kept as a string of C, and told as JSON. */
+TEST(what_is_no_text_is_not_plain)
+{
+    CHECK(text_is_plain(SLICE_NONE));
+    CHECK(text_is_plain(SLICE_LIT("caf\xc3\xa9\n")));
+    CHECK(!text_is_plain(SLICE_LIT("a\0b")));
+    CHECK(!text_is_plain(SLICE_LIT("\xed\xa0\x80"))); /* half of a pair */
+    CHECK(!text_is_plain(SLICE_LIT("caf\xc3")));
+}

@@ -258,7 +258,7 @@ static void put_status(const struct config_face *f, struct buf *b)
         (unsigned long long)f->counts.refused_origin,
         (unsigned long long)f->counts.refused_rate);
     if (trouble[0] != 0)
-        json_print_string(b, slice_str(trouble), false);
+        json_print_said(b, slice_str(trouble));
     else
         buf_put_str(b, "null");
 }

@@ -304,7 +304,7 @@ void peers_put(const struct config_face *f, struct buf *b, bool urls)
                 ? "true"
                 : "false");
         if (p->link == 0 && p->why.text[0] != 0)
-            json_print_string(b, slice_str(p->why.text), false);
+            json_print_said(b, slice_str(p->why.text));
         else
             buf_put_str(b, "null");
         buf_put_u8(b, '}');

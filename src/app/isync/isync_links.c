@@ -374,9 +374,9 @@ void isync_links_put(const struct isync_face *f, struct buf *b)
     for (const struct isync_link *l = f->links; l != NULL; l = l->next) {
         buf_printf(b, "%s{\"node_id\":", between);
         between = ",";
-        json_print_string(b, slice_str(l->node), false);
+        json_print_said(b, slice_str(l->node));
         buf_printf(b, ",\"%s\":", l->is_called ? "url" : "address");
-        json_print_string(b, slice_str(name_of(l)), false);
+        json_print_said(b, slice_str(name_of(l)));
         buf_printf(b,
             ",\"transport\":\"%s\",\"since\":%llu,\"heard\":%llu,\"unread\":%"
             "s}",

@@ -536,7 +536,7 @@ void isync_peers_put(const struct isync_face *f, struct buf *b)
             t->is_named       ? "options"
                 : t->is_added ? "saved"
                               : "list");
-        json_print_string(b, slice_str(t->node), false);
+        json_print_said(b, slice_str(t->node));
         buf_printf(b,
             ",\"failures\":%.2f,\"violations\":%.2f,\"latency_us\":%llu,"
             "\"trouble\":",
@@ -546,7 +546,7 @@ void isync_peers_put(const struct isync_face *f, struct buf *b)
         else if (t->is_up || t->why[0] == 0)
             buf_put_str(b, "null");
         else
-            json_print_string(b, slice_str(t->why), false);
+            json_print_said(b, slice_str(t->why));
         buf_put_u8(b, '}');
     }
 }

@@ -101,7 +101,8 @@ void lan_conn_close_soon(struct lan_conn *c, const char *why)
     if (c->is_over)
         return;
     c->is_over = true;
-    (void)snprintf(c->why, sizeof c->why, "%s", why);
+    (void)snprintf(c->why, sizeof c->why, "%.*s",
+        SLICE_FMT(utf8_cut(slice_str(why), sizeof c->why - 1)));
 }
 
 void lan_conn_close(struct lan_conn *c, const char *why)
@@ -116,7 +117,8 @@ static void on_send(void *ctx, struct slice bytes)
 {
     struct lan_conn *c = ctx;
 
-    if (lan_wire_queued(c->wire) > LAN_QUEUE_MAX)
+    if (lan_wire_queued(c->wire) >
+        (lan_conn_is_guest(c) ? 2 * LAN_GUEST_MAX : LAN_QUEUE_MAX))
         lan_conn_close_soon(c, "it does not read");
     else
         lan_wire_send(c->wire, bytes);
@@ -627,9 +629,9 @@ void lan_conns_put(const struct lan_face *f, struct buf *b)
             continue;
         buf_printf(b, "%s{\"node_id\":", between);
         between = ",";
-        json_print_string(b, slice_str(lan_link_node(c->link)), false);
+        json_print_said(b, slice_str(lan_link_node(c->link)));
         buf_put_str(b, ",\"node_name\":");
-        json_print_string(b, slice_str(lan_link_name(c->link)), false);
+        json_print_said(b, slice_str(lan_link_name(c->link)));
         from = c->peer != NULL ? lan_wire_remote(c->wire) : c->remote;
         netaddr_format(at, &from);
         buf_printf(b, ",\"address\":\"%s\",\"called\":%s,\"dialect\":%s", at,

@@ -49,10 +49,12 @@ bool lan_door_has_room(struct lan_face *f, const struct netaddr *from)
         return false;
     for (struct lan_conn *c = f->conns; c != NULL; c = c->next) {
         all++;
-        if (c->is_over || !lan_conn_is_guest(c))
+        if (!lan_conn_is_guest(c))
             continue;
-        guests++;
         same += netaddr_same_ip(&c->remote, from);
+        if (c->is_over)
+            continue; /* what it is told last it may not read */
+        guests++;
         oldest = c; /* the list begins with the newest */
     }
     if (same >= GUESTS_OF_ONE && !netaddr_is_loopback(from))

@@ -57,9 +57,9 @@ static void put_status(const struct lan_face *f, struct buf *b)
 
     buf_printf(b, "\"running\":%s,\"node_id\":",
         f->engine != NULL && !f->is_stopping ? "true" : "false");
-    json_print_string(b, slice_str(f->node_id), false);
+    json_print_said(b, slice_str(f->node_id));
     buf_put_str(b, ",\"node_name\":");
-    json_print_string(b, slice_str(f->node_name), false);
+    json_print_said(b, slice_str(f->node_name));
     if (f->opt.listen_n > 0)
         buf_printf(b, ",\"port\":%u", f->listen[0].port);
     else

@@ -137,9 +137,9 @@ void lan_near_put(const struct lan_face *f, struct buf *b)
             continue;
         buf_printf(b, "%s{\"node_id\":", between);
         between = ",";
-        json_print_string(b, slice_str(d->node_id), false);
+        json_print_said(b, slice_str(d->node_id));
         buf_put_str(b, ",\"node_name\":");
-        json_print_string(b, slice_str(d->node_name), false);
+        json_print_said(b, slice_str(d->node_name));
         netaddr_format(at, &d->at);
         buf_printf(b, ",\"address\":\"%s\",\"online\":%s,\"heard_s\":%llu}", at,
             d->is_online ? "true" : "false",

@@ -242,14 +242,14 @@ void lan_peers_put(const struct lan_face *f, struct buf *b)
 
         buf_printf(b, "%s{\"found\":%s,\"node_id\":", p != f->peers ? "," : "",
             p->node[0] != 0 ? "true" : "false");
-        json_print_string(b, slice_str(name_of(p)), false);
+        json_print_said(b, slice_str(name_of(p)));
         buf_put_str(b, ",\"host\":");
-        json_print_string(b, slice_str(p->host), false);
+        json_print_said(b, slice_str(p->host));
         buf_printf(b,
             ",\"port\":%u,\"connected\":%s,\"state\":\"%s\",\"trouble\":",
             p->port, is_up ? "true" : "false", state_of(f, p));
         if (p->why[0] != 0 && !is_up)
-            json_print_string(b, slice_str(p->why), false);
+            json_print_said(b, slice_str(p->why));
         else
             buf_put_str(b, "null");
         buf_put_u8(b, '}');

@@ -526,16 +526,14 @@ static void put_status(struct status *q, const struct lib_lan_conn *conn)
         link != NULL && conn->is_open && q->client->auth != LAN_BY_NOTHING
             ? "true"
             : "false");
-    json_print_string(
-        b, slice_str(link != NULL ? lan_link_node(link) : ""), false);
+    json_print_said(b, slice_str(link != NULL ? lan_link_node(link) : ""));
     buf_put_str(b, ",\"node_name\":");
-    json_print_string(
-        b, slice_str(link != NULL ? lan_link_name(link) : ""), false);
+    json_print_said(b, slice_str(link != NULL ? lan_link_name(link) : ""));
     buf_printf(b, ",\"dialect\":\"%s\",\"session_token\":",
         dialects[link != NULL ? lan_link_dialect(link) : q->client->dialect]);
-    json_print_string(b, buf_slice(&q->client->session), false);
+    json_print_said(b, buf_slice(&q->client->session));
     buf_put_str(b, ",\"error\":");
-    json_print_string(b, slice_str(q->client->why), false);
+    json_print_said(b, slice_str(q->client->why));
     buf_put_u8(b, '}');
 }
 

@@ -89,11 +89,18 @@ static void leave(struct lib_lan_conn *c, const char *why)
 
 /* ---- events of a link ---- */
 
+static bool is_guest(const struct lib_lan_conn *c)
+{
+    return c->end->is_server && !c->is_open &&
+        c->end->config.require_authentication != 0;
+}
+
 static void on_send(void *ctx, struct slice bytes)
 {
     struct lib_lan_conn *c = ctx;
 
-    if (stream_queued(c->stream) > QUEUE_MAX)
+    if (stream_queued(c->stream) >
+        (is_guest(c) ? 2 * LAN_GUEST_MAX : QUEUE_MAX))
         close_soon(c, "it does not read");
     else
         stream_send(c->stream, bytes);

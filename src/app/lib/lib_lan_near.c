@@ -231,9 +231,9 @@ static void put_device(struct buf *b, const struct lan_device *d)
 
     netaddr_format_ip(ip, &d->at);
     buf_put_str(b, "{\"node_id\":");
-    json_print_string(b, slice_str(d->node_id), false);
+    json_print_said(b, slice_str(d->node_id));
     buf_put_str(b, ",\"node_name\":");
-    json_print_string(b, slice_str(d->node_name), false);
+    json_print_said(b, slice_str(d->node_name));
     buf_printf(b,
         ",\"host\":\"%s\",\"port\":%u,\"online\":%s,\"seconds\":%llu}", ip,
         d->at.port, d->is_online ? "true" : "false",

@@ -292,9 +292,9 @@ static void put_client(struct buf *b, const struct lib_lan_conn *c)
 
     netaddr_format(at, &c->remote);
     buf_printf(b, "{\"client_id\":\"%s\",\"node_id\":", c->id);
-    json_print_string(b, slice_str(lan_link_node(c->link)), false);
+    json_print_said(b, slice_str(lan_link_node(c->link)));
     buf_put_str(b, ",\"node_name\":");
-    json_print_string(b, slice_str(lan_link_name(c->link)), false);
+    json_print_said(b, slice_str(lan_link_name(c->link)));
     buf_printf(b,
         ",\"address\":\"%s\",\"authenticated\":%s,\"dialect\":\"%s\","
         "\"compressed\":%s,\"tls\":%s,\"fingerprint\":\"%s\","

@@ -1,5 +1,7 @@
 #include "faces/lansync/discovery.h"
 
+#include "base/text.h"
+
 #define US 1000000
 #define PORT_UNSAID (LAN_DISCOVERY_PORT + 1)
 
@@ -47,11 +49,10 @@ void lan_beacon_put(
 
 static void keep(char out[LAN_NAME_MAX], struct slice s)
 {
-    size_t n = s.len < LAN_NAME_MAX ? s.len : LAN_NAME_MAX - 1;
-
-    if (n > 0)
-        memcpy(out, s.ptr, n);
-    out[n] = 0;
+    s = text_is_plain(s) ? utf8_cut(s, LAN_NAME_MAX - 1) : SLICE_NONE;
+    if (s.len > 0)
+        memcpy(out, s.ptr, s.len);
+    out[s.len] = 0;
 }
 
 static struct lan_device *place_of(struct lan_devices *d, struct slice id)
@@ -74,8 +75,7 @@ struct lan_device *lan_devices_hear(struct lan_devices *d,
 {
     struct lan_device *at;
 
-    if (b->node_id.len >= LAN_NAME_MAX ||
-        memchr(b->node_id.ptr, 0, b->node_id.len) != NULL)
+    if (b->node_id.len >= LAN_NAME_MAX || !text_is_plain(b->node_id))
         return NULL;
     at = place_of(d, b->node_id);
     *what = at->heard_us == 0 ? LAN_HEARD_NEW

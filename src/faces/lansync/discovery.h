@@ -46,7 +46,7 @@ struct lan_devices {
 
 enum lan_heard { LAN_HEARD_AGAIN, LAN_HEARD_NEW, LAN_HEARD_BACK };
 
-/* Notes who was heard; NULL: a name that is too long. */
+/* Notes who was heard; NULL: an id that is too long, or no text. */
 struct lan_device *lan_devices_hear(struct lan_devices *d,
     const struct lan_beacon *b, const struct netaddr *from, uint64_t now_us,
     enum lan_heard *what);

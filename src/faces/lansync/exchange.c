@@ -129,6 +129,8 @@ static void hash_of(struct lan_exchange *x, struct hash128 *h, uint64_t version,
     scratch_clear(x);
 }
 
+#define AUTHOR_MAX 256 /* as in the space, which takes no longer one */
+
 /* Forgetting means an echo too many, and no more. */
 static void remember(struct omap *m, struct slice key, struct slice value)
 {
@@ -143,6 +145,8 @@ void side_told(
 {
     struct lan_told t = { .time_us = item->time_us, .is_said = true };
 
+    if (item->id.len > KEY_MAX || item->node.len > AUTHOR_MAX)
+        return; /* it will not be taken */
     hash_of(s->x, &t.state, item->version, value);
     remember(&s->told, item->id, SLICE(&t, sizeof t));
     remember(&s->x->authors, item->id, item->node);

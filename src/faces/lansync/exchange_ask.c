@@ -145,7 +145,7 @@ static void read_question(
     q->since_us = 0;
     if (moment_read(&q->since_us, since) == SYNCLINE_OK)
         since = SLICE_NONE;
-    text_keep(q->from, sizeof q->from, since);
+    point_keep(q->from, since);
 }
 
 static void begin(struct lan_query *q, const struct lan_message *m)

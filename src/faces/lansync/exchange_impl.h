@@ -132,6 +132,8 @@ void batch_note(struct lan_batch *b, const struct json *event);
 
 /* As much as there is room for, with a NUL. */
 void text_keep(char *out, size_t room, struct slice s);
+/* Where somebody is to go on. */
+void point_keep(char out[LAN_CURSOR_MAX], struct slice s);
 /* Unless it is empty. */
 void text_add(
     struct json *to, const char *key, struct slice text, struct arena *a);

@@ -20,6 +20,13 @@ void text_keep(char *out, size_t room, struct slice s)
     out[n] = 0;
 }
 
+/* What is none of ours, or of theirs, is the start. */
+void point_keep(char out[LAN_CURSOR_MAX], struct slice s)
+{
+    text_keep(out, LAN_CURSOR_MAX,
+        s.len < LAN_CURSOR_MAX && text_is_plain(s) ? s : SLICE_NONE);
+}
+
 void text_add(
     struct json *to, const char *key, struct slice text, struct arena *a)
 {
@@ -194,8 +201,7 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
         return SYNCLINE_ENOMEM;
     job->is_pull = is_pull;
     if (is_pull) {
-        text_keep(
-            s->next_point, sizeof s->next_point, json_get_str(payload, "next"));
+        point_keep(s->next_point, json_get_str(payload, "next"));
         s->next_more = json_get_bool(payload, "more", false) && items->n > 0;
     }
     job->left = 1; /* until all are on their way */

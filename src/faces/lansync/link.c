@@ -191,9 +191,10 @@ static int check(struct lan_link *l, const struct lan_message *m,
     return rc;
 }
 
+/* What is no text names nobody. */
 static void keep_name(char out[LAN_PEER_MAX], struct slice s)
 {
-    s = utf8_cut(s, LAN_PEER_MAX - 1);
+    s = text_is_plain(s) ? utf8_cut(s, LAN_PEER_MAX - 1) : SLICE_NONE;
     if (s.len > 0)
         memcpy(out, s.ptr, s.len);
     out[s.len] = 0;

@@ -99,12 +99,17 @@ uint64_t nonces_key(const struct nonces *n, struct slice nonce)
     return key;
 }
 
+bool nonces_has(const struct nonces *n, uint64_t key)
+{
+    return has(&n->now, key) || has(&n->before, key);
+}
+
 int nonces_see(struct nonces *n, uint64_t key, uint64_t now_us)
 {
     int rc = SYNCLINE_OK;
 
     turn(n, now_us);
-    if (has(&n->now, key) || has(&n->before, key))
+    if (nonces_has(n, key))
         return SYNCLINE_EEXIST;
     if (n->now.n >= NONCES_MAX)
         return SYNCLINE_ELIMIT;

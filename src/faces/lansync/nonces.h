@@ -22,6 +22,7 @@ void nonces_free(struct nonces *n); /* NULL is fine */
 /* What stands for a nonce. Where it would be is fetched from memory meanwhile:
  * the sooner this is asked, the shorter nonces_see waits for it. */
 uint64_t nonces_key(const struct nonces *n, struct slice nonce);
+bool nonces_has(const struct nonces *n, uint64_t key);
 /* EEXIST: it was seen; ELIMIT: too many; ENOMEM. Else it is seen now. */
 NODISCARD int nonces_see(struct nonces *n, uint64_t key, uint64_t now_us);
 

@@ -327,7 +327,9 @@ static int check_replay(struct lan_protocol *p, const struct lan_message *m,
     if (at->is_far && p->far_n >= FAR_MAX)
         return errmsg_set(why, SYNCLINE_ELIMIT,
             "Too many messages of clocks that are far ahead");
-    rc = nonces_see(at->nonces, at->key, now_us);
+    rc = !at->is_far && nonces_has(p->far, at->key)
+        ? SYNCLINE_EEXIST /* it was far ahead then */
+        : nonces_see(at->nonces, at->key, now_us);
     p->far_n += at->is_far && rc == SYNCLINE_OK;
     if (rc == SYNCLINE_ELIMIT)
         return errmsg_set(why, rc, "Too many messages");

@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+"""LAN-sync nodes that read nothing and say much: what they take is bounded,
+and it is given back."""
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "e2e"))
+
+from lan import Lan
+from lan_sync_test import Peer, Siege
+from lansync_test import Scene
+from node import World, main, wait_for
+from tap import check, equal
+
+
+def _deaf(port):
+    """It has room for little, and reads none of it."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    sock.settimeout(0.2)
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+def _memory(node):
+    with open("/proc/%d/status" % node.process.pid) as file:
+        return int([line for line in file if line.startswith(
+            "VmRSS")][0].split()[1]) * 1024
+
+
+def _files(node):
+    return len(os.listdir("/proc/%d/fd" % node.process.pid))
+
+
+def who_reads_nothing_of_what_he_is_told_goes():
+    """Before he is let in: what he asks is said again in the answer, and he
+    asks as much as he may."""
+    with Lan("a") as lan, World() as world:
+        subprocess.run(lan.inside("a") + [
+            "sysctl", "-qw", "net.ipv4.tcp_wmem=4096 16384 65536"], check=True)
+        node = world.node("a", "--lansync.enabled", "true", "--lansync.port",
+                          "5077", "--lansync.discovery", "false",
+                          "--lansync.auth_timeout", "2s",
+                          prefix=lan.inside("a"), listen=lan.listen("a"))
+        Scene().secret(node)
+        node.start()
+        before, memory = _files(node), _memory(node)
+        body = json.dumps({"message_type": "X", "payload": {
+            "request_id": "r" * 60000}}).encode()
+        with lan.within("a"), contextlib.ExitStack() as ends:
+            deaf = [ends.enter_context(_deaf(5077)) for _ in range(40)]
+            for sock in deaf:
+                with contextlib.suppress(OSError):  # not heard any more
+                    for _ in range(20):
+                        sock.sendall(struct.pack("!I", len(body)) + body)
+            with Peer(5077) as p:
+                check(p.come_in(), "others are kept out")
+            grown = _memory(node) - memory
+            check(grown < 16 << 20, "it grew by %d bytes" % grown)
+            wait_for("they have gone", lambda: _files(node) <= before)
+
+
+def what_no_space_takes_is_not_kept():
+    """Ids and authors of a megabyte each: they are refused, and forgotten."""
+    with Siege() as s:
+        with Peer(s.port()) as p:
+            p.socket.settimeout(60)
+            check(p.come_in(), "refused")
+            memory = _memory(s.node)
+            for i in range(12):
+                p.say("SYNC_DATA", {"items": [{
+                    "item_id": "%d-%d" % (i, n) + "k" * (700000 * (n % 2)),
+                    "node_id": "n" * 700000, "data": {}, "version": 1,
+                    "created_at": "2026-11-20T12:00:00"} for n in range(8)]})
+                equal(p.hear("SYNC_ACK")["payload"]["refused"], 8, "refused")
+            grown = _memory(s.node) - memory
+            check(grown < 48 << 20, "it grew by %d bytes" % grown)
+        s.is_well()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
