@@ -114,6 +114,19 @@ static int read_header(struct journal *j, struct segment *s)
     return SYNCLINE_OK;
 }
 
+/* The power may have taken a file's new name and left its bytes: under the same
+ * serial once more, an old record would be read behind a new one. So only what
+ * was written since the start is used again. */
+static void drop_spares(struct journal *j)
+{
+    char path[JOURNAL_PATH_MAX];
+
+    for (; j->spares_n > 0; j->spares_n--) {
+        journal_path(j, path, "spare", j->spares[j->spares_n - 1]);
+        (void)j->os->unlink(j->os->self, path);
+    }
+}
+
 static int load(struct journal *j, struct errmsg *why)
 {
     char path[JOURNAL_PATH_MAX];
@@ -124,6 +137,7 @@ static int load(struct journal *j, struct errmsg *why)
             why, rc, "cannot list folder %s: %s", j->dir, strerror(errno));
     if (j->segments_n > 0)
         qsort(j->segments, j->segments_n, sizeof *j->segments, by_serial);
+    drop_spares(j);
     for (size_t i = 0; i < j->segments_n; i++) {
         rc = read_header(j, &j->segments[i]);
         if (rc == SYNCLINE_OK)
@@ -261,7 +275,7 @@ static int rotate(struct journal *j, size_t record)
         return rc;
     if (j->writing)
         seal(j);
-    s.sound = true;
+    s.sound = s.is_ours = true;
     s.first = h.first;
     s.durable = h.durable;
     j->segments[j->segments_n++] = s;
@@ -385,8 +399,8 @@ static bool retire(struct journal *j, const struct segment *s)
 
     journal_path(j, from, "journal", s->serial);
     journal_path(j, to, "spare", s->serial);
-    if (s->size == j->segment_bytes && j->spares_n < j->spares_max &&
-        add_spare(j, s->serial) == SYNCLINE_OK) {
+    if (s->is_ours && s->size == j->segment_bytes &&
+        j->spares_n < j->spares_max && add_spare(j, s->serial) == SYNCLINE_OK) {
         if (os->rename(os->self, from, to) == SYNCLINE_OK)
             return true;
         j->spares_n--;

@@ -13,8 +13,9 @@ struct segment {
     uint64_t durable; /* the header's claim; valid if sound */
     uint64_t last;    /* last commit in it, or 0 */
     uint64_t size;
-    int fd;     /* -1: not open */
-    bool sound; /* it begins with its header */
+    int fd;       /* -1: not open */
+    bool sound;   /* it begins with its header */
+    bool is_ours; /* begun since the start */
 };
 
 struct journal {

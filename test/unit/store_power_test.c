@@ -141,6 +141,14 @@ static void fail_everywhere(int rc, bool for_good)
     }
 }
 
+/* A segment's name was lost, and its bytes were not: the next start gave the
+ * same file the same name, and read an old commit in place of a new one. */
+TEST(a_name_that_was_lost)
+{
+    fail_at(11800016, 266, SYNCLINE_EFULL, true);
+    fail_at(11800016, 266, SYNCLINE_EIO, true);
+}
+
 TEST(every_call_fails_once)
 {
     fail_everywhere(SYNCLINE_EIO, false);
