@@ -9,8 +9,8 @@ import struct
 import sys
 import time
 
-from lan_node import frame, stamp
 from lan_sync_test import BOTH, SECRET, WAYS, Peer, Siege, _item
+from lan_node import frame, stamp  # noqa: E402 - found by the one before
 from node import main
 from tap import check, equal
 
