@@ -2,6 +2,7 @@
 #include "unit/lan_scene.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* From the start: so many at a time, and from where the last answer ended. */
 TEST(a_question_is_answered_in_parts)
@@ -91,6 +92,102 @@ TEST(how_many_an_answer_has)
         CHECK_UINT(n, rows[i].n);
         scene_close(&s);
     }
+}
+
+/* ---- ids ---- */
+
+static const char *const said_again[] = { "\"r\"", "7", "-1.5", "true", "false",
+    "123456789012345678901234567890" };
+static const char *const not_said[] = { "null", "\"\"", "[]", "{\"a\":1}",
+    "NaN" };
+
+/* For a question that is answered, one whose answer was kept, and items. */
+static void check_ids(const char *id, const char *want)
+{
+    struct scene s = { .mark = 7 };
+    struct buf said = { 0 }, heard = { 0 };
+
+    scene_open(&s, "", "");
+    buf_printf(&said, "{\"request_id\":%s,\"sync_id\":%s}", id, id);
+    buf_put_u8(&said, 0);
+    buf_put_str(&heard, "SYNC_RESPONSE ");
+    if (want != NULL)
+        buf_printf(&heard, "request_id=%s;sync_id=%s;", want, want);
+    buf_put_u8(&heard, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        scene_forget(&s);
+        scene_sends(&s, LAN_SYNC_REQUEST, (const char *)said.ptr);
+        if (i == 0)
+            scene_found(&s, LIVE("c1"));
+        check_heard(&s, (const char *)heard.ptr);
+    }
+    buf_clear(&said);
+    buf_clear(&heard);
+    buf_printf(&said, "{\"request_id\":%s,\"data_id\":%s}", id, id);
+    buf_put_u8(&said, 0);
+    buf_put_str(&heard, "SYNC_ACK ");
+    if (want != NULL)
+        buf_printf(
+            &heard, "request_id=%s;data_id=%s;ack_id=%s;", want, want, want);
+    buf_put_u8(&heard, 0);
+    scene_sends(&s, LAN_SYNC_DATA, (const char *)said.ptr);
+    check_heard(&s, (const char *)heard.ptr);
+    buf_free(&said);
+    buf_free(&heard);
+    scene_close(&s);
+}
+
+/* So many characters, in quotes. */
+static char *long_id(size_t n)
+{
+    char *id = malloc(n + 3);
+
+    CHECK(id != NULL);
+    (void)snprintf(id, n + 3, "\"%0*d\"", (int)n, 7);
+    return id;
+}
+
+/* Whoever asks knows his id again: as it was, up to a bound. */
+TEST(ids_are_said_again_as_they_were)
+{
+    for (size_t i = 0; i < ARRAY_N(said_again); i++)
+        check_ids(said_again[i], said_again[i]);
+    for (size_t i = 0; i < ARRAY_N(not_said); i++)
+        check_ids(not_said[i], NULL);
+    for (size_t n = 254; n <= 4096; n += n < 258 ? 1 : 3838) {
+        char *id = long_id(n);
+
+        check_ids(id, id);
+        free(id);
+    }
+}
+
+/* Nothing of it is taken: it could not be told so. */
+TEST(an_id_that_is_too_long)
+{
+    static const char *const names[] = { "request_id", "sync_id", "request_id",
+        "data_id" };
+    char *id = long_id(4097);
+
+    for (size_t i = 0; i < ARRAY_N(names); i++) {
+        struct scene s = { 0 };
+        struct buf said = { 0 };
+
+        scene_open(&s, "", "");
+        scene_forget(&s);
+        buf_printf(&said,
+            "{\"%s\":%s,\"items\":[{\"item_id\":\"a\",\"data\":{},"
+            "\"created_at\":1}]}",
+            names[i], id);
+        buf_put_u8(&said, 0);
+        scene_sends(&s, i < 2 ? LAN_SYNC_REQUEST : LAN_SYNC_DATA,
+            (const char *)said.ptr);
+        check_asked(&s, "");
+        check_heard(&s, "");
+        buf_free(&said);
+        scene_close(&s);
+    }
+    free(id);
 }
 
 /* ---- what was answered ---- */

@@ -1,6 +1,7 @@
 /* Two ends of a LAN-sync connection, joined by nothing but memory. */
 #include "unit/lan_pair.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -258,6 +259,33 @@ TEST(what_the_application_makes_of_a_message)
         CHECK_INT(p.client.answer_rc, SYNCLINE_EDENIED);
         pair_close(&p);
     }
+}
+
+/* As much of it as is whole characters. */
+TEST(a_long_type_that_nobody_takes)
+{
+    static const char name[] = "MODEL_UPDATE_"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9";
+    const struct lan_draft draft = { .type = LAN_OTHER,
+        .name = slice_str(name) };
+    char want[128];
+    struct pair p;
+
+    pair_init(
+        &p, (struct lan_link_options){ .needs_auth = true }, by_token, KEY);
+    pair_settle(&p, 0);
+    p.server.on_message_rc = SYNCLINE_EUNSUPPORTED;
+    CHECK_OK(lan_link_send(p.client.link, &draft, p.now_us));
+    (void)pair_carry(&p.client, &p.server, 0);
+    (void)snprintf(
+        want, sizeof want, "Unsupported message type: %.*s", 63, name);
+    end_check_error(&p.server, want, "unsupported_type");
+    pair_close(&p);
 }
 
 TEST(a_frame_that_was_said_before)

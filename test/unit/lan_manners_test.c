@@ -326,7 +326,8 @@ TEST(which_heartbeats_are_answered)
     } rows[] = { { "{}", false },
         { "{\"request_id\":\"h\",\"timestamp\":5}", true },
         { "{\"request_id\":\"h\"}", true }, { "{\"timestamp\":5}", false },
-        { "{\"request_id\":\"\"}", false }, { "{\"request_id\":7}", false } };
+        { "{\"request_id\":\"\"}", false }, { "{\"request_id\":7}", true },
+        { "{\"request_id\":{}}", false }, { "{\"request_id\":true}", false } };
 
     for (size_t i = 0; i < 4 * ARRAY_N(rows); i++) {
         const enum lan_dialect d = i % 2 == 0 ? LAN_FIRST : LAN_SECOND;

@@ -58,7 +58,7 @@ static void on_failed(void *ctx)
 static bool knows(void *ctx, struct slice name)
 {
     (void)ctx;
-    return slice_is(name, "MODEL_UPDATE");
+    return slice_has_prefix(name, SLICE_LIT("MODEL_UPDATE"));
 }
 
 static int on_message(void *ctx, const struct lan_message *m)

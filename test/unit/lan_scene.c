@@ -142,6 +142,19 @@ static void acknowledge(struct scene *s, const struct lan_message *m)
     arena_free(&a);
 }
 
+static void put_ids(struct buf *b, const struct json *payload)
+{
+    static const char *const ids[] = { "request_id", "data_id", "ack_id",
+        "sync_id" };
+
+    for (size_t i = 0; i < ARRAY_N(ids); i++)
+        if (json_get(payload, ids[i]) != NULL) {
+            buf_printf(b, "%s=", ids[i]);
+            json_print(b, json_get(payload, ids[i]), JSON_CANONICAL);
+            buf_put_u8(b, ';');
+        }
+}
+
 static int on_message_there(void *ctx, const struct lan_message *m)
 {
     struct scene *s = ctx;
@@ -149,6 +162,10 @@ static int on_message_there(void *ctx, const struct lan_message *m)
     struct json *payload = NULL;
 
     buf_printf(&s->heard, "%.*s ", SLICE_FMT(m->name));
+    if (m->type == LAN_SYNC_ACK || m->type == LAN_SYNC_RESPONSE) {
+        put_ids(&s->heard, m->member[LAN_PAYLOAD]);
+        return SYNCLINE_OK;
+    }
     if (m->type == LAN_SYNC_REQUEST) {
         CHECK_INT(json_get_int(m->member[LAN_PAYLOAD], "limit", 0), 100);
         buf_put_slice(&s->heard, lan_payload_text(m, "since"));
@@ -365,6 +382,19 @@ void scene_says(struct scene *s, enum lan_type type, const char *payload)
     uint64_t request;
 
     CHECK_OK(lan_link_request(s->there, &draft, s->now_us, &request));
+    scene_settle(s);
+    arena_free(&a);
+}
+
+void scene_sends(struct scene *s, enum lan_type type, const char *payload)
+{
+    struct arena a = { 0 };
+    struct lan_draft draft = { .type = type };
+    struct json *v = NULL;
+
+    CHECK_OK(json_parse(&v, slice_str(payload), JSON_TOLERANT, &a, NULL));
+    draft.payload = v;
+    CHECK_OK(lan_link_send(s->there, &draft, s->now_us));
     scene_settle(s);
     arena_free(&a);
 }

@@ -49,6 +49,8 @@ void scene_found(struct scene *s, const char *text);
 void scene_past(struct scene *s, const char *text);
 /* The node asks, or tells. */
 void scene_says(struct scene *s, enum lan_type type, const char *payload);
+/* Waits for no answer: of what comes the ids are heard. */
+void scene_sends(struct scene *s, enum lan_type type, const char *payload);
 /* All that was to be written is. */
 void scene_written(struct scene *s);
 void scene_pass(struct scene *s, uint64_t us);

@@ -94,7 +94,7 @@ void lan_exchange_free(struct lan_exchange *x)
     while (x->jobs != NULL) {
         struct lan_job *next = x->jobs->next;
 
-        free(x->jobs);
+        job_free(x->jobs);
         x->jobs = next;
     }
     answers_forget(x);
@@ -594,16 +594,20 @@ int lan_exchange_take(struct lan_exchange *x, uint64_t number,
     const struct lan_message *m, uint64_t now_us)
 {
     struct lan_side *s = side_of(x, number);
+    int rc = SYNCLINE_EUNSUPPORTED;
 
     if (s == NULL)
-        return SYNCLINE_EUNSUPPORTED;
+        return rc;
     if (m->type == LAN_SYNC_REQUEST)
-        return query_begin(s, m, now_us);
-    if (m->type == LAN_SYNC_DATA)
-        return take_items(s, m, false, now_us);
-    return m->type == LAN_SYNC_ACK || m->type == LAN_SYNC_RESPONSE
-        ? SYNCLINE_OK /* too late */
-        : SYNCLINE_EUNSUPPORTED;
+        rc = query_begin(s, m, now_us);
+    else if (m->type == LAN_SYNC_DATA)
+        rc = take_items(s, m, false, now_us);
+    else if (m->type == LAN_SYNC_ACK || m->type == LAN_SYNC_RESPONSE)
+        rc = SYNCLINE_OK; /* too late */
+    if (rc == SYNCLINE_ELIMIT)
+        side_log(s, "%s: a message is not taken: its id has more than %d bytes",
+            side_name(s), LAN_ID_MAX);
+    return rc;
 }
 
 bool lan_exchange_answered(struct lan_exchange *x, uint64_t number,

@@ -15,6 +15,8 @@ static void query_free(struct lan_query *q)
     if (q == NULL)
         return;
     arena_free(&q->batch.arena);
+    id_free(&q->request_id);
+    id_free(&q->sync_id);
     free(q);
 }
 
@@ -105,7 +107,7 @@ static bool keep(struct lan_query *q, const struct lan_side *s)
 /* ---- questions ---- */
 
 static void answer(struct lan_side *s, const struct lan_query *q,
-    struct slice request_id, struct slice sync_id, uint64_t now_us)
+    const struct json *request_id, const struct json *sync_id, uint64_t now_us)
 {
     struct arena *a = &s->x->answer;
     struct json *payload = json_new(a, JSON_OBJECT);
@@ -124,8 +126,8 @@ static void answer(struct lan_side *s, const struct lan_query *q,
     json_add(payload, SLICE_LIT("items"), items);
     text_add(payload, "next", slice_str(q->batch.cursor), a);
     json_add(payload, SLICE_LIT("more"), json_new_bool(a, q->more));
-    text_add(payload, "request_id", request_id, a);
-    text_add(payload, "sync_id", sync_id, a);
+    id_add(payload, "request_id", request_id, a);
+    id_add(payload, "sync_id", sync_id, a);
     side_say(s, &draft, now_us);
     arena_reset(a);
 }
@@ -143,26 +145,30 @@ static void read_question(
     q->limit =
         limit > 0 && limit < LAN_BATCH_MAX ? (uint64_t)limit : LAN_BATCH_MAX;
     q->since_us = 0;
+    batch_init(&q->batch);
+    q->request_id.longer = q->sync_id.longer = NULL;
     if (moment_read(&q->since_us, since) == SYNCLINE_OK)
         since = SLICE_NONE;
     point_keep(q->from, since);
 }
 
-static void begin(struct lan_query *q, const struct lan_message *m)
+static int begin(struct lan_query *q, const struct lan_message *m)
 {
     struct lan_exchange *x = q->x;
+    int rc = id_keep(&q->request_id, m, "request_id");
 
+    if (rc == SYNCLINE_OK)
+        rc = id_keep(&q->sync_id, m, "sync_id");
+    if (rc != SYNCLINE_OK)
+        return rc;
     q->watch = ++x->next_query | QUERY_BIT;
     q->is_short = q->more = false;
-    batch_init(&q->batch);
     memcpy(q->batch.cursor, q->from, strlen(q->from) + 1);
-    text_keep(
-        q->request_id, sizeof q->request_id, lan_payload_text(m, "request_id"));
-    text_keep(q->sync_id, sizeof q->sync_id, lan_payload_text(m, "sync_id"));
     q->next = x->queries;
     x->queries = q;
     x->queries_n++;
     x->port.watch(x->port.ctx, q->watch, q->from);
+    return SYNCLINE_OK;
 }
 
 int query_begin(
@@ -171,6 +177,7 @@ int query_begin(
     struct lan_exchange *x = s->x;
     const struct lan_query *kept;
     struct lan_query *q;
+    int rc = SYNCLINE_OK;
 
     if (x->queries_n >= QUERIES_MAX)
         return SYNCLINE_EBUSY;
@@ -180,14 +187,13 @@ int query_begin(
     read_question(q, s, m->member[LAN_PAYLOAD]);
     x->counts.asked++;
     kept = kept_for(q);
-    if (kept == NULL) {
-        begin(q, m);
-        return SYNCLINE_OK;
-    }
-    free(q);
-    answer(s, kept, lan_payload_text(m, "request_id"),
-        lan_payload_text(m, "sync_id"), now_us);
-    return SYNCLINE_OK;
+    if (kept == NULL)
+        rc = begin(q, m);
+    else
+        answer(s, kept, id_of(m, "request_id"), id_of(m, "sync_id"), now_us);
+    if (kept != NULL || rc != SYNCLINE_OK)
+        query_free(q);
+    return rc;
 }
 
 void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
@@ -209,7 +215,7 @@ void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
         return;
     x->port.unwatch(x->port.ctx, q->watch);
     q->more = !is_live;
-    answer(s, q, slice_str(q->request_id), slice_str(q->sync_id), now_us);
+    answer(s, q, &q->request_id.v, &q->sync_id.v, now_us);
     unlink_query(q);
     if (!keep(q, s))
         query_free(q);

@@ -59,6 +59,17 @@ struct lan_side {
     bool next_more;
 };
 
+#define LAN_ID_ROOM 256
+#define LAN_ID_MAX 4096 /* no message with a longer one is taken */
+
+/* An id of somebody else, to be said again as it was: a text, a number, true
+ * or false. In a list or an object nobody can look an answer up. */
+struct lan_id {
+    struct json v;   /* JSON_NULL: there is none */
+    uint8_t *longer; /* that has no room; NULL: it has */
+    uint8_t room[LAN_ID_ROOM];
+};
+
 /* A message whose items are being written. */
 struct lan_job {
     struct lan_job *next;
@@ -67,7 +78,7 @@ struct lan_job {
     uint32_t left; /* items that are not written yet */
     uint32_t taken, refused;
     bool is_pull; /* the answer to a question of ours */
-    char request_id[256], data_id[256];
+    struct lan_id request_id, data_id;
     char why[200];
 };
 
@@ -83,7 +94,7 @@ struct lan_query {
     bool is_short; /* something could not be told */
     bool more;
     char from[LAN_CURSOR_MAX];
-    char request_id[256], sync_id[256];
+    struct lan_id request_id, sync_id;
     struct lan_batch batch;
 };
 
@@ -130,8 +141,15 @@ void batch_note(struct lan_batch *b, const struct json *event);
 
 /* ---- exchange_take.c ---- */
 
-/* As much as there is room for, with a NUL. */
-void text_keep(char *out, size_t room, struct slice s);
+/* id: what m's payload has under that name. ELIMIT: it is too long. */
+NODISCARD int id_keep(
+    struct lan_id *id, const struct lan_message *m, const char *name);
+void id_free(struct lan_id *id);
+/* To be said, or NULL: there is none that can be said again. */
+const struct json *id_of(const struct lan_message *m, const char *name);
+/* Unless it is none. */
+void id_add(
+    struct json *to, const char *name, const struct json *id, struct arena *a);
 /* Where somebody is to go on. */
 void point_keep(char out[LAN_CURSOR_MAX], struct slice s);
 /* Unless it is empty. */
@@ -142,6 +160,7 @@ void side_say(
 
 NODISCARD int take_items(struct lan_side *s, const struct lan_message *m,
     bool is_pull, uint64_t now_us);
+void job_free(struct lan_job *job);
 void jobs_drop(struct lan_exchange *x, uint64_t side);
 
 /* ---- exchange_ask.c ---- */

@@ -2,6 +2,7 @@
 #include "faces/lansync/exchange_impl.h"
 #include "faces/lansync/moment.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,20 +12,14 @@
 #define JOBS_MAX 64
 #define ITEMS_MAX 10000
 
-void text_keep(char *out, size_t room, struct slice s)
-{
-    size_t n = s.len < room ? s.len : room - 1;
-
-    if (n > 0)
-        memcpy(out, s.ptr, n);
-    out[n] = 0;
-}
-
 /* What is none of ours, or of theirs, is the start. */
 void point_keep(char out[LAN_CURSOR_MAX], struct slice s)
 {
-    text_keep(out, LAN_CURSOR_MAX,
-        s.len < LAN_CURSOR_MAX && text_is_plain(s) ? s : SLICE_NONE);
+    if (s.len >= LAN_CURSOR_MAX || !text_is_plain(s))
+        s = SLICE_NONE;
+    if (s.len > 0)
+        memcpy(out, s.ptr, s.len);
+    out[s.len] = 0;
 }
 
 void text_add(
@@ -32,6 +27,67 @@ void text_add(
 {
     if (text.len > 0)
         json_add(to, slice_str(key), json_new_str(a, text));
+}
+
+/* ---- ids ---- */
+
+static bool is_long(const struct json *v)
+{
+    return v->type == JSON_STRING || v->type == JSON_BIGINT;
+}
+
+const struct json *id_of(const struct lan_message *m, const char *name)
+{
+    const struct json *v = json_get(m->member[LAN_PAYLOAD], name);
+
+    if (v == NULL || v->type == JSON_NULL || v->type >= JSON_ARRAY ||
+        (is_long(v) && v->s.len == 0) ||
+        (v->type == JSON_DOUBLE && !isfinite(v->d)))
+        return NULL;
+    return v;
+}
+
+int id_keep(struct lan_id *id, const struct lan_message *m, const char *name)
+{
+    const struct json *v = id_of(m, name);
+    uint8_t *to = id->room;
+
+    id->v = (struct json){ .type = JSON_NULL };
+    id->longer = NULL;
+    if (v == NULL)
+        return SYNCLINE_OK;
+    if (is_long(v) && v->s.len > LAN_ID_MAX)
+        return SYNCLINE_ELIMIT;
+    if (is_long(v) && v->s.len > sizeof id->room) {
+        to = id->longer = malloc(v->s.len);
+        if (to == NULL)
+            return SYNCLINE_ENOMEM;
+    }
+    id->v = *v;
+    if (is_long(v)) {
+        memcpy(to, v->s.ptr, v->s.len);
+        id->v.s.ptr = to;
+    }
+    return SYNCLINE_OK;
+}
+
+void id_free(struct lan_id *id)
+{
+    free(id->longer);
+    id->longer = NULL;
+}
+
+void id_add(
+    struct json *to, const char *name, const struct json *id, struct arena *a)
+{
+    struct json *v =
+        id != NULL && id->type != JSON_NULL ? json_new(a, id->type) : NULL;
+
+    if (v == NULL)
+        return;
+    *v = *id;
+    v->next = NULL;
+    json_add(to, slice_str(name), v);
 }
 
 /* ---- what is told ---- */
@@ -45,6 +101,13 @@ static struct lan_job *job_of(struct lan_exchange *x, uint64_t token)
     return j;
 }
 
+void job_free(struct lan_job *job)
+{
+    id_free(&job->request_id);
+    id_free(&job->data_id);
+    free(job);
+}
+
 static void job_drop(struct lan_exchange *x, struct lan_job *job)
 {
     struct lan_job **at = &x->jobs;
@@ -53,7 +116,7 @@ static void job_drop(struct lan_exchange *x, struct lan_job *job)
         at = &(*at)->next;
     *at = job->next;
     x->jobs_n--;
-    free(job);
+    job_free(job);
 }
 
 void jobs_drop(struct lan_exchange *x, uint64_t side)
@@ -83,9 +146,9 @@ static void acknowledge(
     const struct lan_draft draft = { .type = LAN_SYNC_ACK, .payload = payload };
 
     text_add(payload, "status", slice_str("processed"), &a);
-    text_add(payload, "data_id", slice_str(job->data_id), &a);
-    text_add(payload, "ack_id", slice_str(job->data_id), &a);
-    text_add(payload, "request_id", slice_str(job->request_id), &a);
+    id_add(payload, "data_id", &job->data_id.v, &a);
+    id_add(payload, "ack_id", &job->data_id.v, &a);
+    id_add(payload, "request_id", &job->request_id.v, &a);
     json_add(
         payload, SLICE_LIT("items"), json_new_int(&a, (int64_t)job->taken));
     if (job->refused > 0) {
@@ -161,22 +224,26 @@ static void take_item(
     arena_free(&a);
 }
 
-static struct lan_job *job_new(struct lan_side *s, const struct lan_message *m)
+static int job_new(
+    struct lan_job **out, struct lan_side *s, const struct lan_message *m)
 {
     struct lan_job *job = calloc(1, sizeof *job);
+    int rc = job != NULL ? id_keep(&job->request_id, m, "request_id")
+                         : SYNCLINE_ENOMEM;
 
-    if (job == NULL)
-        return NULL;
+    if (rc == SYNCLINE_OK)
+        rc = id_keep(&job->data_id, m, "data_id");
+    if (rc != SYNCLINE_OK && job != NULL)
+        job_free(job);
+    if (rc != SYNCLINE_OK)
+        return rc;
     job->side = s->number;
     job->token = ++s->x->next_token;
-    text_keep(job->request_id, sizeof job->request_id,
-        lan_payload_text(m, "request_id"));
-    text_keep(
-        job->data_id, sizeof job->data_id, lan_payload_text(m, "data_id"));
     job->next = s->x->jobs;
     s->x->jobs = job;
     s->x->jobs_n++;
-    return job;
+    *out = job;
+    return SYNCLINE_OK;
 }
 
 /* It is told nothing: what it says more waits at its end. */
@@ -192,13 +259,14 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
 {
     const struct json *payload = m->member[LAN_PAYLOAD];
     const struct json *items = json_get(payload, "items");
-    struct lan_job *job;
+    struct lan_job *job = NULL;
+    int rc;
 
     if (items != NULL && (items->type != JSON_ARRAY || items->n > ITEMS_MAX))
         return SYNCLINE_EMALFORMED;
-    job = job_new(s, m);
-    if (job == NULL)
-        return SYNCLINE_ENOMEM;
+    rc = job_new(&job, s, m);
+    if (rc != SYNCLINE_OK)
+        return rc;
     job->is_pull = is_pull;
     if (is_pull) {
         point_keep(s->next_point, json_get_str(payload, "next"));

@@ -214,7 +214,7 @@ static void handle(
         return;
     if (rc == SYNCLINE_EUNSUPPORTED) {
         (void)snprintf(text, sizeof text, "Unsupported message type: %.*s",
-            (int)(m->name.len < 64 ? m->name.len : 64), m->name.ptr);
+            SLICE_FMT(utf8_cut(m->name, 64)));
         link_refuse(l, m, text, "unsupported_type", now_us);
     } else {
         link_refuse(l, m, "Internal server error", "internal_error", now_us);

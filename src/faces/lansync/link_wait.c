@@ -246,13 +246,20 @@ static void answer_heartbeat(
         link_close(l, "memory ran out");
 }
 
+static bool is_number(const struct json *v)
+{
+    return v->type == JSON_INT || v->type == JSON_DOUBLE ||
+        v->type == JSON_BIGINT;
+}
+
 /* An answer to ours is none that is answered again. */
 void heartbeat_came(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us)
 {
+    const struct json *said = json_get(m->member[LAN_PAYLOAD], "request_id");
     struct slice id = lan_payload_text(m, "request_id");
 
-    if (id.len == 0)
+    if (said == NULL || (id.len == 0 && !is_number(said)))
         return;
     if (l->heartbeat_id[0] != 0 && slice_is(id, l->heartbeat_id)) {
         l->heartbeat_id[0] = 0;
