@@ -157,9 +157,9 @@ def servers_as_they_ship_are_heard():
     """Without what an application adds they acknowledge nothing, or say that
     they have failed, whatever they are told: they are told no more. What they
     say is taken all the same."""
-    for dialect, says in (("v1", "a node that has not said its name takes no "
-                           "items: it answers nothing"),
-                          ("v2", "old takes no items: it refuses them")):
+    for dialect, says in (("v1", "a node that has not said its name: it takes "
+                           "no items: it answers nothing"),
+                          ("v2", "old: it takes no items: it refuses them")):
         old = Older("old", dialect, ships="bare")
         port = old.do("serve")
         with Scene(flags=("--lansync.auth_timeout", "1s", "--lansync.timeout",

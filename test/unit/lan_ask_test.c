@@ -338,6 +338,86 @@ TEST(we_ask_on_until_there_is_no_more)
     scene_close(&s);
 }
 
+/* Answers that say there is more: "1" to where they lead, of "0". */
+static const char *answer_to(char text[200], const char *point)
+{
+    (void)snprintf(text, 200,
+        "{\"items\":[{\"item_id\":\"a\",\"data\":{},\"created_at\":1}],"
+        "\"next\":\"%s\",\"more\":true}",
+        point);
+    return text;
+}
+
+/* So many points before it comes back to one of them, and a round of so many:
+ * it is told that, and asked no more until some time has gone by; and then
+ * from where it was last. */
+TEST(answers_that_go_round)
+{
+    static const unsigned rows[][2] = { { 0, 1 }, { 1, 1 }, { 0, 2 }, { 3, 1 },
+        { 2, 5 }, { 40, 7 } };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct scene s = { .answer = NULL };
+        const unsigned first = rows[i][0], round = rows[i][1];
+        char text[200], point[16] = "p0";
+        unsigned n = 0;
+
+        s.answer = answer_to(text, first == 0 && round == 1 ? "p0" : "p1");
+        scene_open(&s, "c0", "p0");
+        while (lan_exchange_trouble(s.x, LINK) == NULL) {
+            n++;
+            CHECK(n < 4 * (first + round + 2));
+            (void)snprintf(point, sizeof point, "p%u",
+                n < first ? n + 1 : first + (n - first + 1) % round);
+            s.answer = answer_to(text, point);
+            scene_forget(&s);
+            scene_written(&s);
+        }
+        CHECK(strstr(lan_exchange_trouble(s.x, LINK), "again and again"));
+        check_heard(&s, "");
+        scene_written(&s);
+        CHECK_UINT(
+            lan_exchange_tick(s.x, s.now_us + 299 * SEC), s.now_us + 300 * SEC);
+        scene_settle(&s);
+        check_heard(&s, "");
+        s.answer = "{\"status\":\"error\",\"error\":\"not now\"}";
+        CHECK_UINT(lan_exchange_tick(s.x, s.now_us += 300 * SEC), 0);
+        scene_settle(&s);
+        CHECK(s.heard.len > 0);
+        scene_forget(&s);
+        CHECK(strstr(lan_exchange_trouble(s.x, LINK), "again and again"));
+        s.answer = "{\"items\":[],\"next\":\"end\",\"more\":false}";
+        CHECK_UINT(lan_exchange_tick(s.x, s.now_us + 300 * SEC), 0);
+        scene_settle(&s);
+        CHECK(s.heard.len > 0);
+        CHECK(lan_exchange_trouble(s.x, LINK) == NULL);
+        scene_close(&s);
+    }
+}
+
+/* That is no round, however long it is. */
+TEST(answers_that_go_on_for_long)
+{
+    struct scene s = { .answer = NULL };
+    char text[200], point[16];
+
+    s.answer = answer_to(text, "p1");
+    scene_open(&s, "c0", "p0");
+    for (unsigned n = 2; n < 500; n++) {
+        (void)snprintf(point, sizeof point, "p%u", n);
+        s.answer = answer_to(text, point);
+        scene_forget(&s);
+        scene_written(&s);
+        CHECK(s.heard.len > 0);
+        CHECK(lan_exchange_trouble(s.x, LINK) == NULL);
+    }
+    s.answer = answer_to(text, "");
+    scene_written(&s);
+    scene_written(&s);
+    CHECK(strstr(lan_exchange_trouble(s.x, LINK), "not behind which place"));
+    scene_close(&s);
+}
+
 /* It says no, or nothing that we know, or the same for ever. */
 TEST(answers_that_end_our_questions)
 {
@@ -356,6 +436,7 @@ TEST(answers_that_end_our_questions)
         scene_event(&s, PUT("a", "c1"));
         scene_event(&s, LIVE("c2"));
         check_heard(&s, "SYNC_DATA a v2;"); /* the rest goes on */
+        CHECK((lan_exchange_trouble(s.x, LINK) != NULL) == (i == 3));
         scene_close(&s);
     }
 }

@@ -602,17 +602,13 @@ static uint64_t heard_us(const struct lan_conn *c)
 
 static void put_trouble(const struct lan_conn *c, struct buf *b)
 {
-    const char *deaf = lan_exchange_trouble(c->face->exchange, c->number);
-    char text[256];
+    const char *trouble = c->refused[0] != 0
+        ? c->refused
+        : lan_exchange_trouble(c->face->exchange, c->number);
 
-    (void)snprintf(text, sizeof text, "%s%s",
-        c->refused[0] != 0 ? "" : "it takes no items: ",
-        c->refused[0] != 0 ? c->refused
-            : deaf != NULL ? deaf
-                           : "");
     buf_put_str(b, ",\"trouble\":");
-    if (c->refused[0] != 0 || deaf != NULL)
-        json_print_string(b, slice_str(text), false);
+    if (trouble != NULL)
+        json_print_string(b, slice_str(trouble), false);
     else
         buf_put_str(b, "null");
     buf_put_u8(b, '}');

@@ -40,6 +40,7 @@ static void on_tick(uv_timer_t *t)
     lan_protocol_set_wall(f->protocol, clock_wall_us(), now_us);
     next = lan_space_tick(f, now_us);
     next = least(next, lan_conns_tick(f, now_us));
+    next = least(next, lan_exchange_tick(f->exchange, now_us));
     next = least(next, lan_kept_tick(f, now_us));
     next = least(next, lan_near_tick(f, now_us));
     next = least(next, lan_tls_tick(f, now_us));

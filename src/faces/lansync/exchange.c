@@ -7,6 +7,7 @@
 
 #define SCRATCH_MAX ((size_t)64 << 10)
 #define TRIES_MAX 3
+#define TAKES_NONE "it takes no items: "
 #define OUTDO_US 2000 /* what has come together is told so much later */
 
 struct lan_side *side_of(struct lan_exchange *x, uint64_t number)
@@ -338,7 +339,7 @@ static void give_up(struct lan_side *s, const char *why)
     s->is_deaf = true;
     s->trouble = why;
     s->x->port.unwatch(s->x->port.ctx, s->number);
-    side_log(s, "%s takes no items: %s", side_name(s), why);
+    side_log(s, "%s: %s", side_name(s), why);
 }
 
 const char *lan_exchange_trouble(const struct lan_exchange *x, uint64_t number)
@@ -347,7 +348,7 @@ const char *lan_exchange_trouble(const struct lan_exchange *x, uint64_t number)
 
     while (s != NULL && s->number != number)
         s = s->next;
-    return s != NULL ? s->trouble : NULL;
+    return s == NULL ? NULL : s->trouble != NULL ? s->trouble : s->round;
 }
 
 /* The same items under the same id, so that who has them already knows. */
@@ -371,7 +372,7 @@ static void send_batch(struct lan_side *s, uint64_t now_us)
             rc = lan_link_request(s->link, &draft, now_us, &s->push_request);
     }
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
-        give_up(s, "a message could not be made");
+        give_up(s, TAKES_NONE "a message could not be made");
     arena_free(&a);
 }
 
@@ -446,7 +447,7 @@ void side_push(struct lan_side *s, uint64_t now_us)
     s->tries = 0;
     s->x->counts.pushed += s->sent.items->n;
     if (lan_link_uuid(s->link, s->push_id) != SYNCLINE_OK)
-        give_up(s, "no random bytes");
+        give_up(s, TAKES_NONE "no random bytes");
     else
         send_batch(s, now_us);
     if (s->is_paused && !batch_is_full(s, &s->gathering)) {
@@ -482,7 +483,7 @@ static void push_event(
     else if (json_get(event, "key") != NULL)
         rc = gather(s, event);
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ELIMIT) {
-        give_up(s, "memory ran out");
+        give_up(s, TAKES_NONE "memory ran out");
         return;
     }
     batch_note(&s->gathering, event);
@@ -512,40 +513,9 @@ static void pushed(
         send_batch(s, now_us);
     } else {
         give_up(s,
-            a->rc == SYNCLINE_ETIMEOUT ? "it answers nothing"
-                                       : "it refuses them");
+            a->rc == SYNCLINE_ETIMEOUT ? TAKES_NONE "it answers nothing"
+                                       : TAKES_NONE "it refuses them");
     }
-}
-
-/* ---- asking ---- */
-
-void side_pull(struct lan_side *s, uint64_t now_us)
-{
-    struct arena a = { 0 };
-    struct json *payload = json_new(&a, JSON_OBJECT);
-    const struct lan_draft draft = { .type = LAN_SYNC_REQUEST,
-        .payload = payload };
-
-    if (s->asked[0] != 0)
-        json_add(
-            payload, SLICE_LIT("since"), json_new_str(&a, slice_str(s->asked)));
-    json_add(payload, SLICE_LIT("limit"), json_new_int(&a, LAN_BATCH_MAX));
-    if (payload == NULL ||
-        lan_link_request(s->link, &draft, now_us, &s->pull_request) !=
-            SYNCLINE_OK)
-        s->pull_request = 0;
-    arena_free(&a);
-}
-
-/* Who knows nothing of items says so, or nothing. */
-static void pulled(
-    struct lan_side *s, const struct lan_answer *a, uint64_t now_us)
-{
-    s->pull_request = 0;
-    if (a->rc == SYNCLINE_OK &&
-        json_get(a->m->member[LAN_PAYLOAD], "items") != NULL &&
-        take_items(s, a->m, true, now_us) != SYNCLINE_OK)
-        side_log(s, "what %s has answered could not be taken", side_name(s));
 }
 
 /* ---- events in ---- */
@@ -568,7 +538,7 @@ int lan_exchange_open(struct lan_exchange *x, uint64_t number,
     s->met_us = lan_link_wall_us(link, now_us);
     s->next = x->sides;
     x->sides = s;
-    side_pull(s, now_us);
+    side_ask(s, now_us);
     x->port.watch(x->port.ctx, number, s->acked);
     return SYNCLINE_OK;
 }
@@ -618,7 +588,7 @@ bool lan_exchange_answered(struct lan_exchange *x, uint64_t number,
     if (s != NULL && request == s->push_request)
         pushed(s, a, now_us);
     else if (s != NULL && request == s->pull_request)
-        pulled(s, a, now_us);
+        side_pulled(s, a, now_us);
     else
         return false;
     return true;

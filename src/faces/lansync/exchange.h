@@ -69,8 +69,13 @@ NODISCARD int lan_exchange_open(struct lan_exchange *x, uint64_t number,
 /* After lan_link_end, or where the link has closed; it is not used again. */
 void lan_exchange_close(struct lan_exchange *x, uint64_t number);
 
-/* Why it is told nothing more; NULL: it is told. */
+/* What is wrong: it is told nothing more, or what it answers has no end; NULL:
+ * nothing. */
 const char *lan_exchange_trouble(const struct lan_exchange *x, uint64_t number);
+
+/* Whoever is to be asked anew is, when it is time; when it is next, 0: never.
+ */
+uint64_t lan_exchange_tick(struct lan_exchange *x, uint64_t now_us);
 
 /* on_message of a link: EUNSUPPORTED if it is nothing about items. */
 int lan_exchange_take(struct lan_exchange *x, uint64_t number,

@@ -55,8 +55,12 @@ struct lan_side {
     struct omap told; /* key: a struct lan_told */
 
     uint64_t pull_request;
+    char round_from[LAN_CURSOR_MAX]; /* it comes there again: it goes round */
+    uint64_t round_n, round_max;     /* answers since, and until it moves */
+    const char *round; /* what is wrong with them; NULL: nothing */
+    uint64_t again_us; /* when it is asked anew; 0: it need not */
     char next_point[LAN_CURSOR_MAX]; /* of the answer that is being written */
-    bool next_more;
+    bool next_more, next_any;
 };
 
 #define LAN_ID_ROOM 256
@@ -110,8 +114,9 @@ struct lan_exchange {
     uint64_t said;       /* how often that may have changed */
     struct lan_query *kept[LAN_KEPT_MAX]; /* answers; NULL: none */
     size_t kept_next;                     /* where the next one goes */
-    struct arena answer;                  /* while it is said */
-    struct buf scratch; /* of what is printed to be measured or hashed */
+    uint64_t again_us;   /* nobody is asked anew before that; 0: nobody is */
+    struct arena answer; /* while it is said */
+    struct buf scratch;  /* of what is printed to be measured or hashed */
     struct lan_exchange_counts counts;
 };
 
@@ -121,7 +126,9 @@ const char *side_name(const struct lan_side *s);
 void side_log(struct lan_side *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Sends what was gathered, if nothing is on its way. */
 void side_push(struct lan_side *s, uint64_t now_us);
-void side_pull(struct lan_side *s, uint64_t now_us);
+void side_ask(struct lan_side *s, uint64_t now_us);
+void side_pulled(
+    struct lan_side *s, const struct lan_answer *a, uint64_t now_us);
 void side_keep(struct lan_side *s);
 /* It has told of this. */
 void side_told(

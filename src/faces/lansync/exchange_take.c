@@ -90,6 +90,83 @@ void id_add(
     json_add(to, slice_str(name), v);
 }
 
+/* ---- asking ---- */
+
+#define ASK_AGAIN_US UINT64_C(300000000)
+#define AGAIN ": it is asked again every five minutes"
+#define ROUND "it says again and again that there is more behind one place"
+#define NOWHERE "it says that there is more, and not behind which place"
+#define NOTHING "it says that there is more, and tells nothing"
+
+static void pull(struct lan_side *s, uint64_t now_us)
+{
+    struct arena a = { 0 };
+    struct json *payload = json_new(&a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_SYNC_REQUEST,
+        .payload = payload };
+
+    if (s->asked[0] != 0)
+        json_add(
+            payload, SLICE_LIT("since"), json_new_str(&a, slice_str(s->asked)));
+    json_add(payload, SLICE_LIT("limit"), json_new_int(&a, LAN_BATCH_MAX));
+    if (payload == NULL ||
+        lan_link_request(s->link, &draft, now_us, &s->pull_request) !=
+            SYNCLINE_OK)
+        s->pull_request = 0;
+    arena_free(&a);
+}
+
+/* From where the last answer ended, as long as there is more. */
+void side_ask(struct lan_side *s, uint64_t now_us)
+{
+    memcpy(s->round_from, s->asked, sizeof s->round_from);
+    s->round_n = 0;
+    s->round_max = 1;
+    pull(s, now_us);
+}
+
+/* Has it come back to where it was? What is compared moves on after one step,
+ * two, four, ...: no round is too long to be found (Brent, 1980). */
+static bool is_round(struct lan_side *s)
+{
+    if (strcmp(s->next_point, s->round_from) == 0)
+        return true;
+    if (++s->round_n == s->round_max) {
+        memcpy(s->round_from, s->next_point, sizeof s->round_from);
+        s->round_n = 0;
+        s->round_max *= 2;
+    }
+    return false;
+}
+
+static void ask_later(struct lan_side *s, const char *why, uint64_t now_us)
+{
+    struct lan_exchange *x = s->x;
+
+    if (s->round == NULL)
+        side_log(s, "%s: %s", side_name(s), why);
+    s->round = why;
+    s->again_us = now_us + ASK_AGAIN_US;
+    if (x->again_us == 0)
+        x->again_us = s->again_us;
+}
+
+uint64_t lan_exchange_tick(struct lan_exchange *x, uint64_t now_us)
+{
+    if (x->again_us == 0 || now_us < x->again_us)
+        return x->again_us;
+    x->again_us = 0;
+    for (struct lan_side *s = x->sides; s != NULL; s = s->next) {
+        if (s->again_us != 0 && now_us >= s->again_us) {
+            s->again_us = 0;
+            side_ask(s, now_us);
+        }
+        if (s->again_us != 0 && (x->again_us == 0 || s->again_us < x->again_us))
+            x->again_us = s->again_us;
+    }
+    return x->again_us;
+}
+
 /* ---- what is told ---- */
 
 static struct lan_job *job_of(struct lan_exchange *x, uint64_t token)
@@ -163,12 +240,20 @@ static void acknowledge(
 /* All that was asked for is here: the next question goes on behind it. */
 static void go_on(struct lan_side *s, uint64_t now_us)
 {
-    if (s->next_point[0] == 0)
-        return;
-    memcpy(s->asked, s->next_point, sizeof s->asked);
-    side_keep(s);
-    if (s->next_more)
-        side_pull(s, now_us);
+    if (s->next_point[0] != 0) {
+        memcpy(s->asked, s->next_point, sizeof s->asked);
+        side_keep(s);
+    }
+    if (!s->next_more)
+        s->round = NULL;
+    else if (!s->next_any)
+        ask_later(s, NOTHING AGAIN, now_us);
+    else if (s->next_point[0] == 0)
+        ask_later(s, NOWHERE AGAIN, now_us);
+    else if (is_round(s))
+        ask_later(s, ROUND AGAIN, now_us);
+    else
+        pull(s, now_us);
 }
 
 static void job_done(
@@ -270,7 +355,8 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
     job->is_pull = is_pull;
     if (is_pull) {
         point_keep(s->next_point, json_get_str(payload, "next"));
-        s->next_more = json_get_bool(payload, "more", false) && items->n > 0;
+        s->next_more = json_get_bool(payload, "more", false);
+        s->next_any = items->n > 0;
     }
     job->left = 1; /* until all are on their way */
     for (const struct json *v = items != NULL ? items->first : NULL; v != NULL;
@@ -281,6 +367,20 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
     else if (s->x->jobs_n >= JOBS_MAX)
         hold(s, true, now_us);
     return SYNCLINE_OK;
+}
+
+/* Who knows nothing of items says so, or nothing. */
+void side_pulled(
+    struct lan_side *s, const struct lan_answer *a, uint64_t now_us)
+{
+    s->pull_request = 0;
+    if (a->rc == SYNCLINE_OK &&
+        json_get(a->m->member[LAN_PAYLOAD], "items") != NULL &&
+        take_items(s, a->m, true, now_us) != SYNCLINE_OK)
+        side_log(s, "what %s has answered could not be taken", side_name(s));
+    else if (s->round != NULL && s->again_us == 0 && a->rc != SYNCLINE_OK &&
+        a->rc != SYNCLINE_ECLOSED)
+        ask_later(s, s->round, now_us);
 }
 
 /* Something newer stands there: then it was told, and lost. */
