@@ -6,7 +6,8 @@
  *
  * Holds the laws: all that is sent is frames that count; nothing is heard of
  * who was not let in, and nothing twice; a heartbeat that asks for nothing is
- * not answered; what is told to a node is items that read as what they were. */
+ * not answered; what is told to a node is items that read as what they were;
+ * what is handed on as it came is what it was read as. */
 #include "faces/lansync/exchange.h"
 
 #include "faces/deflate.h"
@@ -112,11 +113,26 @@ static void on_open(void *ctx)
     ENSURE(lan_exchange_open(s->x, 1, s->link, s->now_us) == SYNCLINE_OK);
 }
 
+static void check_said(const struct lan_message *m)
+{
+    const struct slice said = lan_payload_said(m);
+    struct arena a = { 0 };
+    struct json *again;
+
+    if (said.ptr != NULL) {
+        ENSURE(
+            json_parse(&again, said, JSON_TOLERANT, &a, NULL) == SYNCLINE_OK);
+        ENSURE(json_equal(again, m->member[LAN_PAYLOAD]));
+    }
+    arena_free(&a);
+}
+
 static int on_message(void *ctx, const struct lan_message *m)
 {
     struct side *s = ctx;
 
     ENSURE(s->is_open || !s->is_server);
+    check_said(m);
     return s->is_open ? lan_exchange_take(s->x, 1, m, s->now_us)
                       : SYNCLINE_EUNSUPPORTED;
 }

@@ -18,7 +18,7 @@ void buf_clear(struct buf *b)
     b->status = 0;
 }
 
-static int grow(struct buf *b, size_t need)
+static int widen(struct buf *b, size_t need)
 {
     size_t max = b->max != 0 ? b->max : BUF_MAX_DEFAULT;
     size_t cap = b->cap < CAP_MIN ? CAP_MIN : b->cap;
@@ -38,14 +38,14 @@ static int grow(struct buf *b, size_t need)
     return SYNCLINE_OK;
 }
 
-uint8_t *buf_reserve(struct buf *b, size_t n)
+uint8_t *buf_grow(struct buf *b, size_t n)
 {
     if (b->status != 0)
         return NULL;
     if (n > SIZE_MAX - b->len)
         b->status = SYNCLINE_ELIMIT;
-    else if (b->cap < b->len + n || b->ptr == NULL)
-        b->status = grow(b, b->len + n);
+    else
+        b->status = widen(b, b->len + n);
     return b->status == 0 ? b->ptr + b->len : NULL;
 }
 

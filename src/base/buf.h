@@ -29,10 +29,8 @@ static inline struct slice buf_slice(const struct buf *b)
 void buf_free(struct buf *b);
 /* Forgets the content and a failure, keeps the memory. */
 void buf_clear(struct buf *b);
-/* Makes room for n more bytes: where to write them, or NULL. The caller adds
- * what it wrote to len. */
-uint8_t *buf_reserve(struct buf *b, size_t n);
-/* buf_put, where it does not fit. */
+/* buf_reserve and buf_put, where it does not fit. */
+uint8_t *buf_grow(struct buf *b, size_t n);
 void buf_grow_and_put(struct buf *b, const void *p, size_t n);
 /* Text of 256 bytes and more needs room for its NUL below the ceiling. */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -43,6 +41,15 @@ void buf_consume(struct buf *b, size_t n);
 static inline int buf_status(const struct buf *b)
 {
     return b->status;
+}
+
+/* Makes room for n more bytes: where to write them, or NULL. The caller adds
+ * what it wrote to len. */
+static inline uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->ptr == NULL || b->status != 0 || n > b->cap - b->len)
+        return buf_grow(b, n);
+    return b->ptr + b->len;
 }
 
 /* What is written is mostly a few bytes, for which there is room. */

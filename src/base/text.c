@@ -63,31 +63,30 @@ bool hex_is(struct slice text, struct slice s)
     return differ == 0;
 }
 
-/* By table: certificates are full of it. */
-static int hex_value(uint8_t c)
-{
-    static const int8_t from_0[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, -1, -1, -1,
-        -1, -1, -1, -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1,
-        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-        10, 11, 12, 13, 14, 15 };
-    const uint8_t i = (uint8_t)(c - '0');
+/* By table, as it is asked for each byte. From '0' on, one more than the value:
+ * what is no digit is 0. */
+static const uint8_t hex_places[256] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0, 0,
+    0, 0, 0, 0, 11, 12, 13, 14, 15, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11, 12, 13, 14, 15, 16 };
 
-    return i < sizeof from_0 ? from_0[i] : -1;
+static uint8_t hex_place(uint8_t c)
+{
+    return hex_places[(uint8_t)(c - '0')];
 }
 
 int hex_decode(uint8_t *out, size_t out_len, struct slice text)
 {
-    int wrong = 0;
+    bool wrong = false;
 
     if (text.len != out_len * 2)
         return SYNCLINE_EMALFORMED;
     for (size_t i = 0; i < text.len; i++)
-        wrong |= hex_value(text.ptr[i]);
-    if (wrong < 0)
+        wrong |= hex_place(text.ptr[i]) == 0;
+    if (wrong)
         return SYNCLINE_EMALFORMED;
     for (size_t i = 0; i < out_len; i++)
-        out[i] = (uint8_t)(hex_value(text.ptr[2 * i]) << 4 |
-            hex_value(text.ptr[2 * i + 1]));
+        out[i] = (uint8_t)((hex_place(text.ptr[2 * i]) - 1) << 4 |
+            (hex_place(text.ptr[2 * i + 1]) - 1));
     return SYNCLINE_OK;
 }
 

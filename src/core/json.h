@@ -64,6 +64,10 @@ enum json_style {
  * ENOMEM. */
 NODISCARD int json_parse(struct json **out, struct slice text,
     enum json_mode mode, struct arena *a, struct errmsg *why);
+/* The same. doubled: a key of the tolerant mode's text occurs twice, so that
+ * others may see another value than we do. */
+NODISCARD int json_parse_noting(struct json **out, struct slice text,
+    enum json_mode mode, struct arena *a, struct errmsg *why, bool *doubled);
 
 /* A failure (memory, a value the style cannot express) fails the buffer. */
 void json_print(struct buf *b, const struct json *v, enum json_style style);

@@ -18,7 +18,8 @@ struct parser {
     size_t spare_n;
     enum json_mode mode;
     unsigned depth, depth_max;
-    int rc; /* the first failure: code, sentence, place */
+    bool doubled; /* a key that was let in */
+    int rc;       /* the first failure: code, sentence, place */
     const char *what;
     const uint8_t *where;
 };
@@ -347,6 +348,7 @@ static bool drop_doubled(
         }
     }
     json_index_close(&ix);
+    p->doubled = p->doubled || any;
     if (second != NULL)
         return doubled_at(p, open, position(obj, second));
     if (any)
@@ -386,6 +388,7 @@ static bool add_member(struct parser *p, struct json *obj, struct members *seen,
         if (same != NULL && p->mode != JSON_TOLERANT)
             return malformed(p, where, "the key occurs twice");
         if (same != NULL) {
+            p->doubled = true;
             take_value(same, m);
             return true;
         }
@@ -577,6 +580,14 @@ static int explain(
 int json_parse(struct json **out, struct slice text, enum json_mode mode,
     struct arena *a, struct errmsg *why)
 {
+    bool doubled;
+
+    return json_parse_noting(out, text, mode, a, why, &doubled);
+}
+
+int json_parse_noting(struct json **out, struct slice text, enum json_mode mode,
+    struct arena *a, struct errmsg *why, bool *doubled)
+{
     struct parser p = { .arena = a,
         .mode = mode,
         .depth_max = JSON_DEPTH_MAX + (mode == JSON_WRAPPED ? 4 : 0) };
@@ -590,5 +601,6 @@ int json_parse(struct json **out, struct slice text, enum json_mode mode,
     if (v == NULL || !document(&p, v))
         return explain(&p, text, why);
     *out = v;
+    *doubled = p.doubled;
     return SYNCLINE_OK;
 }

@@ -111,18 +111,19 @@ static inline size_t json_rest_plain(struct slice s, bool del_is_odd)
 }
 
 /* The bytes at the start of s that are plain. Most strings end within the first
- * block; those that do not are looked at in larger steps. */
+ * blocks; those that do not are looked at in larger steps. */
 static inline size_t json_plain_len(struct slice s, bool del_is_odd)
 {
     size_t i = 0;
 
-    while (s.len - i >= JSON_BLOCK) {
+    for (size_t looked = JSON_BLOCK; s.len - i >= JSON_BLOCK;
+         looked += JSON_BLOCK) {
         size_t n = json_block_plain(json_block_odd(s.ptr + i, del_is_odd));
 
         i += n;
         if (n < JSON_BLOCK)
             return i;
-        while (s.len - i >= JSON_BLOCKS &&
+        while (looked % JSON_BLOCKS == 0 && s.len - i >= JSON_BLOCKS &&
             json_blocks_are_plain(s.ptr + i, del_is_odd))
             i += JSON_BLOCKS;
     }

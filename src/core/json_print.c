@@ -128,16 +128,18 @@ static size_t plain_len(struct slice s, bool ascii, bool *beyond)
 }
 
 /* Most of all strings. */
-static void put_plain(struct buf *b, struct slice s)
+static inline void put_plain(struct buf *b, struct slice s, struct slice after)
 {
-    uint8_t *to = buf_reserve(b, s.len + 2);
+    uint8_t *to = buf_reserve(b, s.len + 2 + after.len);
 
     if (to == NULL)
         return;
     to[0] = to[s.len + 1] = '"';
     if (s.len > 0)
         memcpy(to + 1, s.ptr, s.len);
-    b->len += s.len + 2;
+    for (size_t i = 0; i < after.len; i++)
+        to[s.len + 2 + i] = after.ptr[i];
+    b->len += s.len + 2 + after.len;
 }
 
 static NOINLINE void print_odd_string(struct buf *b, struct slice s, bool ascii)
@@ -167,9 +169,21 @@ static NOINLINE void print_odd_string(struct buf *b, struct slice s, bool ascii)
 void json_print_string(struct buf *b, struct slice s, bool ascii)
 {
     if (json_plain_len(s, ascii) == s.len)
-        put_plain(b, s);
+        put_plain(b, s, SLICE_NONE);
     else
         print_odd_string(b, s, ascii);
+}
+
+static void print_key(struct buf *b, struct slice key, const struct style *st)
+{
+    const struct slice after = SLICE(": ", st->spaced ? 2 : 1);
+
+    if (json_plain_len(key, st->ascii) == key.len) {
+        put_plain(b, key, after);
+    } else {
+        print_odd_string(b, key, st->ascii);
+        buf_put_slice(b, after);
+    }
 }
 
 void json_print_said(struct buf *b, struct slice s)
@@ -296,10 +310,7 @@ static void print_member(
     struct buf *b, const struct json *m, const struct style *st, unsigned level)
 {
     new_line(b, st, level);
-    json_print_string(b, m->key, st->ascii);
-    buf_put_u8(b, ':');
-    if (st->spaced)
-        buf_put_u8(b, ' ');
+    print_key(b, m->key, st);
     print_value(b, m, st, level);
 }
 

@@ -1,5 +1,5 @@
 /* What others say: signatures of the second dialect, checked over the bytes
- * that came, and names that are no text. */
+ * that came, payloads as they came, and names that are no text. */
 #include "faces/lansync/message.h"
 
 #include <stdlib.h>
@@ -89,6 +89,45 @@ TEST(a_signature_in_another_place)
 
 /* Anybody can send a datagram; what it says is told, and kept in C's strings.
  */
+/* A payload is handed on as it came, unless others might read another one. */
+TEST(payloads_as_they_came)
+{
+    static const struct {
+        const char *rest, *said; /* behind the type */
+    } rows[] = {
+        { ",\"payload\":{\"b\":1,\"a\":\"}\"},\"x\":1}",
+            "{\"b\":1,\"a\":\"}\"}" },
+        { " , \"x\" : {} , \"payload\" : { \"a\": [{}] } } ",
+            "{ \"a\": [{}] }" },
+        { ",\"payload\":{} , \"x\":{}}", "{}" },
+        { ",\"payload\":{\"u\":\"\\ud800\"}}", "{\"u\":\"\\ud800\"}" },
+        { ",\"payload\":{\"a\":1,\"a\":2}}", NULL },
+        { ",\"payload\":{},\"x\":1,\"x\":2}", NULL },
+        { ",\"p\\u0061yload\":{}}", NULL },
+        { ",\"payload\":{},\"\\u0061\":{}}", NULL },
+        { ",\"payload\":[]}", NULL },
+        { ",\"payload\":null}", NULL },
+        { "}", NULL },
+    };
+    struct arena a = { 0 };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct buf text = { 0 };
+        struct lan_message m;
+        struct slice payload;
+
+        buf_printf(&text, "{\"message_type\":\"SYNC_ACK\"%s", rows[i].rest);
+        CHECK_OK(lan_message_read(&m, buf_slice(&text), &a, NULL));
+        payload = lan_payload_said(&m);
+        CHECK_SAYING((payload.ptr != NULL) == (rows[i].said != NULL), "%s",
+            rows[i].rest);
+        if (rows[i].said != NULL)
+            CHECK_SLICE(payload, rows[i].said);
+        buf_free(&text);
+    }
+    arena_free(&a);
+}
+
 TEST(a_device_whose_name_is_no_text)
 {
     static const char *const ids[] = { "a\\u0000b", "\\ud800", "x\\udfff" };

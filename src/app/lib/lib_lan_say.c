@@ -105,12 +105,16 @@ static const char *text_of(struct slice s, struct arena *a)
 static const char *payload_of(
     struct lib_lan_end *e, const struct lan_message *m)
 {
+    const struct slice said = lan_payload_said(m);
     struct buf *b = &e->payload;
 
     if (b->cap > LIB_LAN_SCRATCH)
         buf_free(b);
     buf_clear(b);
-    json_print(b, m->member[LAN_PAYLOAD], JSON_COMPACT);
+    if (said.ptr != NULL)
+        buf_put_slice(b, said);
+    else
+        json_print(b, m->member[LAN_PAYLOAD], JSON_COMPACT);
     buf_put_u8(b, 0);
     return buf_status(b) == SYNCLINE_OK ? (const char *)b->ptr : NULL;
 }

@@ -158,12 +158,10 @@ int lan_item_read(struct lan_item *out, const struct json *v, struct arena *a,
 struct json *lan_item_make(const struct lan_item *item, struct arena *a)
 {
     struct json *v = json_new(a, JSON_OBJECT), *data;
-    struct buf time = { 0 };
-    struct slice at;
+    char time[MOMENT_MAX];
+    const struct slice at =
+        arena_dup(a, SLICE(time, moment_text(time, item->time_us)));
 
-    moment_put(&time, item->time_us);
-    at = arena_dup(a, buf_slice(&time));
-    buf_free(&time);
     data = json_new(a, JSON_OBJECT);
     if (data == NULL || at.ptr == NULL)
         return NULL;

@@ -125,9 +125,12 @@ int lan_message_read(struct lan_message *out, struct slice text,
     struct arena *a, struct errmsg *why)
 {
     struct json *v = NULL;
-    int rc = json_parse(&v, text, JSON_TOLERANT, a, why);
+    bool doubled = false;
+    int rc = json_parse_noting(&v, text, JSON_TOLERANT, a, why, &doubled);
 
-    *out = (struct lan_message){ .type = LAN_OTHER, .text = text };
+    *out = (struct lan_message){
+        .type = LAN_OTHER, .text = text, .is_doubled = doubled
+    };
     if (rc != SYNCLINE_OK)
         return rc;
     if (v->type != JSON_OBJECT)
@@ -155,6 +158,38 @@ struct slice lan_payload_text(const struct lan_message *m, const char *key)
     return json_get_str(m->member[LAN_PAYLOAD], key);
 }
 
+/* Is it a part of the text, and not of what was made of escapes? */
+static bool is_within(struct slice text, struct slice s)
+{
+    return (uintptr_t)s.ptr >= (uintptr_t)text.ptr &&
+        (uintptr_t)s.ptr + s.len <= (uintptr_t)text.ptr + text.len;
+}
+
+/* Behind the last brace before at. */
+static const uint8_t *brace_before(const uint8_t *at)
+{
+    while (at[-1] != '}')
+        at--;
+    return at;
+}
+
+/* Between its key and what follows it are spaces, a colon and a comma. */
+struct slice lan_payload_said(const struct lan_message *m)
+{
+    const struct json *v = m->member[LAN_PAYLOAD];
+    const uint8_t *at, *end;
+
+    if (m->is_doubled || v->key.len == 0 || !is_within(m->text, v->key) ||
+        (v->next != NULL && !is_within(m->text, v->next->key)))
+        return SLICE_NONE;
+    at = v->key.ptr + v->key.len;
+    while (*at != '{')
+        at++;
+    end = v->next != NULL ? v->next->key.ptr
+                          : brace_before(m->text.ptr + m->text.len) - 1;
+    return SLICE(at, (size_t)(brace_before(end) - at));
+}
+
 struct slice lan_sender(const struct lan_message *m)
 {
     return json_get_str(m->member[LAN_SOURCE], "node_id");
@@ -173,27 +208,40 @@ static void put_value(struct buf *b, const struct lan_message *m,
         buf_put_str(b, "null");
 }
 
+/* before: '{' or ','. */
 static void put_name(
-    struct buf *b, const char *before, enum lan_member which, bool spaced)
+    struct buf *b, char before, enum lan_member which, bool spaced)
 {
-    buf_put_str(b, before);
-    buf_put_u8(b, '"');
-    buf_put_slice(b, slice_of(&members[which]));
-    buf_put_str(b, spaced ? "\": " : "\":");
+    const struct slice name = slice_of(&members[which]);
+    uint8_t *to = buf_reserve(b, name.len + 6), *at = to;
+
+    if (to == NULL)
+        return;
+    *at++ = (uint8_t)before;
+    if (spaced && before == ',')
+        *at++ = ' ';
+    *at++ = '"';
+    memcpy(at, name.ptr, name.len);
+    at += name.len;
+    *at++ = '"';
+    *at++ = ':';
+    if (spaced)
+        *at++ = ' ';
+    b->len += (size_t)(at - to);
 }
 
 void lan_message_put_signed(
     struct buf *b, const struct lan_message *m, enum lan_dialect d)
 {
     const bool first = d == LAN_FIRST;
-    const char *between = "{";
+    char between = '{';
 
     for (size_t i = 0; i < SORTED_N; i++) {
         if (m->member[sorted[i]] == NULL && sorted[i] != LAN_TYPE && !first)
             continue;
         put_name(b, between, sorted[i], first);
         put_value(b, m, sorted[i], first ? JSON_SORTED_PLAIN : JSON_CANONICAL);
-        between = first ? ", " : ",";
+        between = ',';
     }
     buf_put_u8(b, '}');
 }
@@ -201,7 +249,7 @@ void lan_message_put_signed(
 static void put_member(struct buf *b, const struct lan_message *m,
     enum lan_member which, struct slice signature)
 {
-    put_name(b, which == LAN_TYPE ? "{" : ", ", which, true);
+    put_name(b, which == LAN_TYPE ? '{' : ',', which, true);
     if (which == LAN_SIGNATURE && signature.ptr != NULL)
         json_print_string(b, signature, true);
     else if (which == LAN_SIGNATURE)
@@ -294,7 +342,7 @@ static int seal_second(
         return rc;
     hex_encode(hex, SLICE(mac, sizeof mac));
     b->len--;
-    put_name(b, ",", LAN_SIGNATURE, false);
+    put_name(b, ',', LAN_SIGNATURE, false);
     buf_put_u8(b, '"');
     buf_put(b, hex, LAN_SIGNATURE_LEN);
     buf_put_str(b, "\"}");

@@ -56,6 +56,7 @@ struct lan_message {
     const struct json *member[LAN_MEMBERS];
     enum lan_dialect looks; /* as of that one, by its nulls */
     bool is_odd;            /* it has a member that is none of the eight */
+    bool is_doubled;        /* a key of its text occurs twice */
     struct slice text;      /* that it was read from, if it was */
 };
 
@@ -71,6 +72,9 @@ NODISCARD int lan_message_read(struct lan_message *out, struct slice text,
 struct slice lan_text(const struct lan_message *m, enum lan_member which);
 /* A text in the payload. */
 struct slice lan_payload_text(const struct lan_message *m, const char *key);
+/* The payload as it came; ptr NULL: it did not come as one text that everybody
+ * reads alike, and is to be printed. */
+struct slice lan_payload_said(const struct lan_message *m);
 /* source.node_id, or "". */
 struct slice lan_sender(const struct lan_message *m);
 

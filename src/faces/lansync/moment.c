@@ -127,36 +127,39 @@ int moment_read(uint64_t *out_us, struct slice text)
     return SYNCLINE_OK;
 }
 
-static void put_digits(struct buf *b, char before, unsigned v, unsigned n)
+/* Where it goes on. */
+static char *digits(char *to, char before, unsigned v, unsigned n)
 {
-    char text[8] = { before };
-
+    if (before != 0)
+        *to++ = before;
     for (unsigned i = n; i > 0; i--, v /= 10)
-        text[i] = (char)('0' + v % 10);
-    buf_put(b, text + (before == 0), n + (before != 0));
+        to[i - 1] = (char)('0' + v % 10);
+    return to + n;
 }
 
-void moment_put(struct buf *b, uint64_t us)
+size_t moment_text(char out[MOMENT_MAX], uint64_t us)
 {
     const uint64_t last = (days_before_year(YEAR_MAX) + 365) * DAY_S * US - 1;
-    uint64_t of_day, days;
-    unsigned year, month = 1;
+    unsigned year, of_day, month = 1;
+    uint64_t days;
+    char *to = out;
 
     us = us < last ? us : last;
     days = us / US / DAY_S;
-    of_day = us / US % DAY_S;
+    of_day = (unsigned)(us / US % DAY_S);
     year = 1970 + (unsigned)(days / 366);
     while (days_before_year(year + 1) <= days)
         year++;
     days -= days_before_year(year);
     for (; days >= days_in(year, month); month++)
         days -= days_in(year, month);
-    put_digits(b, 0, year, 4);
-    put_digits(b, '-', month, 2);
-    put_digits(b, '-', (unsigned)days + 1, 2);
-    put_digits(b, 'T', (unsigned)(of_day / 3600), 2);
-    put_digits(b, ':', (unsigned)(of_day / 60 % 60), 2);
-    put_digits(b, ':', (unsigned)(of_day % 60), 2);
+    to = digits(to, 0, year, 4);
+    to = digits(to, '-', month, 2);
+    to = digits(to, '-', (unsigned)days + 1, 2);
+    to = digits(to, 'T', of_day / 3600, 2);
+    to = digits(to, ':', of_day / 60 % 60, 2);
+    to = digits(to, ':', of_day % 60, 2);
     if (us % US != 0)
-        put_digits(b, '.', (unsigned)(us % US), 6);
+        to = digits(to, '.', (unsigned)(us % US), 6);
+    return (size_t)(to - out);
 }

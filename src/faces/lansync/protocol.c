@@ -165,8 +165,7 @@ static struct json text_value(struct slice key, struct slice s)
 
 /* All of it lives as long as the call. */
 struct parts {
-    char id[LAN_UUID_LEN + 1], nonce[LAN_NONCE_LEN + 1];
-    struct buf time;
+    char id[LAN_UUID_LEN + 1], nonce[LAN_NONCE_LEN + 1], time[MOMENT_MAX];
     struct json vid, vtime, vnonce, payload, source, node, name;
 };
 
@@ -180,16 +179,16 @@ static int fill(
         rc = lan_uuid(p, v->id);
     mark(p, nonce);
     hex_encode(v->nonce, SLICE(nonce, sizeof nonce));
-    moment_put(&v->time, now_us);
     v->vid = text_value(SLICE_NONE, slice_str(id != NULL ? id : v->id));
-    v->vtime = text_value(SLICE_NONE, buf_slice(&v->time));
-    v->vnonce = text_value(SLICE_NONE, slice_str(v->nonce));
+    v->vtime =
+        text_value(SLICE_NONE, SLICE(v->time, moment_text(v->time, now_us)));
+    v->vnonce = text_value(SLICE_NONE, SLICE(v->nonce, LAN_NONCE_LEN));
     v->payload = (struct json){ .type = JSON_OBJECT };
     v->name = text_value(SLICE_LIT("node_name"), slice_str(p->name));
     v->node = text_value(SLICE_LIT("node_id"), slice_str(p->id));
     v->node.next = &v->name;
     v->source = (struct json){ .type = JSON_OBJECT, .n = 2, .first = &v->node };
-    return rc == SYNCLINE_OK ? buf_status(&v->time) : rc;
+    return rc;
 }
 
 int lan_protocol_put(struct lan_protocol *p, struct buf *out,
@@ -216,7 +215,6 @@ int lan_protocol_put(struct lan_protocol *p, struct buf *out,
         lan_message_put(out, &m, d, SLICE_NONE);
         rc = buf_status(out);
     }
-    buf_free(&v.time);
     return rc;
 }
 
