@@ -88,6 +88,40 @@ def who_is_in_under_a_name_that_is_no_text():
         wait_for("it is kept", kept)
 
 
+def who_is_refused_and_says_what_is_no_text():
+    """Who, and when; he is told, and so are we."""
+    with Siege() as s:
+        for name in NO_TEXT:
+            with Peer(s.port()) as p:
+                p.send({"message_type": "SYNC_DATA", "message_id": name,
+                        "nonce": name, "timestamp": name, "payload": {},
+                        "source": {"node_id": name, "node_name": name}})
+                equal(p.error()[1], "generic_error", "what he is told")
+            with Peer(s.port(), dialect="v1") as p:
+                p.handler.node_id = name
+                check(not p.come_in("wrong"), "let in")
+            wait_for("it is told of", lambda: s.node.call("lansync")[
+                "refused"])
+            equal({r["node_id"] for r in s.node.call("lansync")["refused"]},
+                  {""}, "by what name")
+            check("lansync" in s.node.status(), "no status")
+        s.is_well()
+
+
+def nobody_names_another_by_what_he_need_not_sign():
+    """The name of who is connected stays his own, whoever says a heartbeat in
+    his name first."""
+    with Siege() as s, Peer(s.port()) as p:
+        p.handler.node_id = "honest"
+        p.say("HEARTBEAT", sign=False)
+        p.hear("HEARTBEAT")
+        p.handler.node_id = "itself"
+        check(p.come_in(), "refused")
+        equal({c["node_id"] for c in s.node.call("lansync")["connections"]},
+              {"honest", "itself"}, "who is connected")
+        s.is_well()
+
+
 def where_to_go_on_that_is_no_text():
     """What asks since then is told all; what names it in an answer is asked
     from the start."""

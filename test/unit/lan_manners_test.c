@@ -482,6 +482,53 @@ TEST(a_client_passes_over_what_does_not_count)
     }
 }
 
+/* ---- names ---- */
+
+/* In the name of somebody else anybody can say what need not be signed. */
+TEST(names_are_of_who_has_signed)
+{
+    static const struct {
+        const char *type, *payload;
+        bool needs_auth, is_unsigned, is_bad, is_named;
+    } rows[] = { { "HEARTBEAT", "{}", true, true, false, false },
+        { "HEARTBEAT", "{}", true, false, true, false },
+        { "HEARTBEAT", "{}", true, false, false, true },
+        { "HEARTBEAT", "{}", false, true, false, true },
+        { "AUTH_REQUEST", "{\"token\":\"" KEY "\"}", true, true, false, true },
+        { "AUTH_REQUEST", "{\"token\":\"" KEY "\"}", true, false, false, true },
+        { "AUTH_REQUEST", "{\"token\":\"no\"}", true, true, false, false },
+        { "AUTH_REQUEST", "{\"method\":\"challenge\"}", true, true, false,
+            false } };
+
+    for (size_t i = 0; i < 2 * ARRAY_N(rows); i++) {
+        const bool to_server = i % 2 == 0;
+        struct lan_link_options server = serves;
+        struct buf b = { 0 };
+        struct pair p;
+        struct end *to, *by;
+
+        server.needs_auth = rows[i / 2].needs_auth;
+        pair_init(&p, server, asks_nothing, KEY);
+        to = to_server ? &p.server : &p.client;
+        by = to_server ? &p.client : &p.server;
+        put_made(&b, by, LAN_SECOND, rows[i / 2].type, rows[i / 2].payload,
+            rows[i / 2].is_unsigned);
+        if (rows[i / 2].is_bad)
+            b.ptr[b.len - 3] = b.ptr[b.len - 3] == '0' ? '1' : '0';
+        lan_link_feed(to->link, buf_slice(&b), p.now_us);
+        if (to_server)
+            CHECK_SAYING(strcmp(lan_link_node(to->link),
+                             rows[i / 2].is_named ? "client" : "") == 0,
+                "row %zu: %s", i / 2, lan_link_node(to->link));
+        else
+            CHECK_SAYING((lan_link_node(to->link)[0] != 0) ==
+                    (!rows[i / 2].is_unsigned && !rows[i / 2].is_bad),
+                "row %zu: %s", i / 2, lan_link_node(to->link));
+        buf_free(&b);
+        pair_close(&p);
+    }
+}
+
 /* ---- messages ---- */
 
 static int draw(void *ctx, uint8_t *out, size_t n)

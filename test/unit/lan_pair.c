@@ -50,8 +50,9 @@ static int on_binding(void *ctx, uint8_t out[LAN_BINDING_LEN])
     return SYNCLINE_OK;
 }
 
-static void on_failed(void *ctx)
+static void on_failed(void *ctx, struct slice node)
 {
+    (void)node;
     ((struct end *)ctx)->failures++;
 }
 

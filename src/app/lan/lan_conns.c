@@ -199,13 +199,19 @@ static void note_heard(struct lan_conn *c)
     lan_refused_forget(c);
 }
 
+void lan_conn_said_node(struct lan_conn *c, struct slice node)
+{
+    node = text_is_plain(node) ? utf8_cut(node, sizeof c->said_node - 1)
+                               : SLICE_NONE;
+    (void)snprintf(c->said_node, sizeof c->said_node, "%.*s", SLICE_FMT(node));
+}
+
 static void on_passed_over(
     void *ctx, int rc, const char *why, struct slice node)
 {
     struct lan_conn *c = ctx;
 
-    node = utf8_cut(node, sizeof c->said_node - 1);
-    (void)snprintf(c->said_node, sizeof c->said_node, "%.*s", SLICE_FMT(node));
+    lan_conn_said_node(c, node);
     (void)snprintf(c->refused, sizeof c->refused,
         rc == SYNCLINE_ETIMEOUT
             ? "what it says is too old for lansync.ttl: is its clock right, "
@@ -608,7 +614,7 @@ static void put_trouble(const struct lan_conn *c, struct buf *b)
 
     buf_put_str(b, ",\"trouble\":");
     if (trouble != NULL)
-        json_print_string(b, slice_str(trouble), false);
+        json_print_said(b, slice_str(trouble));
     else
         buf_put_str(b, "null");
     buf_put_u8(b, '}');

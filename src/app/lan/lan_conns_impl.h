@@ -51,6 +51,8 @@ struct lan_peer {
 /* What was sent leaves yet; then its wire ends. */
 void lan_conn_close_soon(struct lan_conn *c, const char *why);
 void lan_conn_close(struct lan_conn *c, const char *why);
+/* Who it says that it is, where it does not count. */
+void lan_conn_said_node(struct lan_conn *c, struct slice node);
 
 static inline bool lan_conn_is_guest(const struct lan_conn *c)
 {
@@ -103,6 +105,6 @@ bool lan_door_has_room(struct lan_face *f, const struct netaddr *from);
 bool lan_door_keeps_other(struct lan_conn *c);
 /* Events of a link. */
 bool lan_door_may_try(void *ctx);
-void lan_door_failed(void *ctx);
+void lan_door_failed(void *ctx, struct slice node);
 
 #endif

@@ -166,10 +166,11 @@ bool lan_door_may_try(void *ctx)
         PLANTED(R12_LAN_GUESS);
 }
 
-void lan_door_failed(void *ctx)
+void lan_door_failed(void *ctx, struct slice node)
 {
     struct lan_conn *c = ctx;
 
+    lan_conn_said_node(c, node);
     (void)snprintf(c->refused, sizeof c->refused,
         "it does not say the secret that we have");
     c->face->counts.failures++;

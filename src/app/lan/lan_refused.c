@@ -97,13 +97,13 @@ void lan_refused_put(const struct lan_face *f, struct buf *b)
             continue;
         buf_printf(b, "%s{\"node_id\":", between);
         between = ",";
-        json_print_string(b, slice_str(r->node), false);
+        json_print_said(b, slice_str(r->node));
         netaddr_format_ip(at, &r->from);
         buf_printf(b,
             ",\"address\":\"%s\",\"times\":%llu,\"last\":%llu,\"trouble\":", at,
             (unsigned long long)r->times,
             (unsigned long long)(wall_us - (now_us - r->last_us)));
-        json_print_string(b, slice_str(r->why), false);
+        json_print_said(b, slice_str(r->why));
         buf_put_u8(b, '}');
     }
 }

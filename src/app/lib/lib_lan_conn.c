@@ -121,10 +121,11 @@ static bool may_try(void *ctx)
     return c->end->may_try(c);
 }
 
-static void failed(void *ctx)
+static void failed(void *ctx, struct slice node)
 {
     const struct lib_lan_conn *c = ctx;
 
+    (void)node;
     if (c->end->failed != NULL)
         c->end->failed(c);
 }

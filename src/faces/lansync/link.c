@@ -172,14 +172,14 @@ static bool is_echo(const struct lan_link *l, const struct lan_message *m)
 
 /* Before anything that it said was signed, its dialect is a guess. */
 static int check(struct lan_link *l, const struct lan_message *m,
-    uint64_t now_us, struct errmsg *why)
+    uint64_t now_us, bool *is_signed, struct errmsg *why)
 {
     bool needs_signature = l->opt.is_server
         ? l->opt.needs_auth && !is_public(m->type) && !PLANTED(R12_LAN)
         : m->type != LAN_HEARTBEAT;
     enum lan_dialect d = l->dialect;
-    int rc = lan_protocol_check(
-        l->opt.protocol, m, needs_signature, now_us, &d, why);
+    int rc = lan_protocol_judge(
+        l->opt.protocol, m, needs_signature, now_us, &d, is_signed, why);
 
     if (d != LAN_UNDECIDED)
         l->dialect = d;
@@ -198,6 +198,22 @@ static void keep_name(char out[LAN_PEER_MAX], struct slice s)
     if (s.len > 0)
         memcpy(out, s.ptr, s.len);
     out[s.len] = 0;
+}
+
+void link_note_name(struct lan_link *l, const struct lan_message *m)
+{
+    if (l->node[0] != 0)
+        return;
+    keep_name(l->node, lan_sender(m));
+    keep_name(l->name, json_get_str(m->member[LAN_SOURCE], "node_name"));
+}
+
+/* Anybody can say an unsigned heartbeat in the name of somebody else; an
+ * unsigned request to come in, too, until it turns out to be a good one. Where
+ * nobody has to say who he is that is nobody's loss. */
+static bool is_named(const struct lan_link *l, bool is_signed)
+{
+    return is_signed || (l->opt.is_server && !l->opt.needs_auth);
 }
 
 static void handle(
@@ -267,6 +283,7 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
 {
     struct errmsg why = { "" };
     struct lan_message m;
+    bool is_signed = false;
     int rc = lan_message_read(&m, text, &l->arena, NULL);
 
     if (rc != SYNCLINE_ENOMEM && is_flood(l, &m, now_us))
@@ -284,16 +301,14 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
     }
     if (is_stranger(l, &m, now_us))
         return;
-    rc = check(l, &m, now_us, &why);
+    rc = check(l, &m, now_us, &is_signed, &why);
     if (rc == SYNCLINE_ENOMEM) {
         link_close(l, "memory ran out");
     } else if (rc != SYNCLINE_OK) {
         refuse_invalid(l, &m, rc, &why, now_us);
     } else if (is_let_in(l, &m, now_us)) {
-        if (l->node[0] == 0) {
-            keep_name(l->node, lan_sender(&m));
-            keep_name(l->name, json_get_str(m.member[LAN_SOURCE], "node_name"));
-        }
+        if (is_named(l, is_signed))
+            link_note_name(l, &m);
         if (is_free(l, &m))
             link_open(l, now_us);
         if (m.type == LAN_HEARTBEAT)

@@ -51,10 +51,10 @@ struct lan_link_events {
      * auth_data is to say is written to *data, from a. */
     bool (*authenticate)(void *ctx, const struct lan_message *m,
         struct json **data, struct arena *a);
-    /* A server's: may somebody try to come in, and: he has failed. May be
-     * NULL. */
+    /* A server's: may somebody try to come in, and: he has failed; node: who
+     * he says that he is. May be NULL. */
     bool (*may_try)(void *ctx);
-    void (*failed)(void *ctx);
+    void (*failed)(void *ctx, struct slice node);
     /* Nothing more is to be fed, or again. May be NULL: what is fed all the
      * same waits in the link. */
     void (*hold)(void *ctx, bool held);
@@ -155,7 +155,8 @@ size_t lan_link_message_max(const struct lan_link *l);
 bool lan_link_is_open(const struct lan_link *l);
 bool lan_link_is_over(const struct lan_link *l);
 enum lan_dialect lan_link_dialect(const struct lan_link *l);
-/* Of the other side; "" until it has said it. */
+/* Of the other side; "" until it has said it in what it has signed, or by which
+ * it was let in, or need not sign. */
 const char *lan_link_node(const struct lan_link *l);
 const char *lan_link_name(const struct lan_link *l);
 /* When something was heard last. */

@@ -460,6 +460,8 @@ void auth_asked(
     }
     is_in = data != NULL && (ev->may_try == NULL || ev->may_try(ev->ctx)) &&
         may_come_in(l, m, &data, now_us);
+    if (is_in)
+        link_note_name(l, m);
     answer(l, m, is_in, data, now_us);
     if (is_in) {
         tell_offer(l, id_text(l, m), m);
@@ -467,7 +469,7 @@ void auth_asked(
         return;
     }
     if (ev->failed != NULL)
-        ev->failed(ev->ctx);
+        ev->failed(ev->ctx, lan_sender(m));
     link_log(l, "somebody without the right token asked to come in");
     if (++l->failures >= LAN_AUTH_FAILURES)
         link_close(l, "it asked too often to come in");

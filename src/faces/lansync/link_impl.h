@@ -58,6 +58,8 @@ void link_close(struct lan_link *l, const char *why);
 void link_refuse(struct lan_link *l, const struct lan_message *m,
     const char *text, const char *code, uint64_t now_us);
 void link_open(struct lan_link *l, uint64_t now_us);
+/* Unless it has a name, it is who says m. */
+void link_note_name(struct lan_link *l, const struct lan_message *m);
 
 static inline uint64_t wall_us(const struct lan_link *l, uint64_t now_us)
 {

@@ -270,7 +270,7 @@ static int say_expired(const struct lan_message *m, enum lan_dialect d,
 
     if (d == LAN_FIRST)
         return errmsg_set(why, SYNCLINE_ETIMEOUT, "%s", first);
-    if (v->type == JSON_STRING)
+    if (v->type == JSON_STRING && utf8_valid(v->s))
         buf_put_slice(&b, utf8_cut(v->s, 64));
     else
         json_print(&b, v, JSON_CANONICAL);
@@ -348,8 +348,8 @@ static bool is_whole(const struct lan_message *m)
         m->member[LAN_TIMESTAMP] != NULL;
 }
 
-int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
-    bool needs_signature, uint64_t now_us, enum lan_dialect *d,
+int lan_protocol_judge(struct lan_protocol *p, const struct lan_message *m,
+    bool needs_signature, uint64_t now_us, enum lan_dialect *d, bool *is_signed,
     struct errmsg *why)
 {
     enum lan_dialect tongue = *d != LAN_UNDECIDED ? *d : m->looks, found;
@@ -357,6 +357,7 @@ int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
     struct place place;
     int rc = check_members(m, tongue, why);
 
+    *is_signed = false;
     if (rc == SYNCLINE_OK)
         rc = check_time(p, m, tongue, wall_us, &at_us, why);
     if (rc != SYNCLINE_OK)
@@ -376,5 +377,16 @@ int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
             ? errmsg_set(why, SYNCLINE_EDENIED, "Invalid message signature")
             : SYNCLINE_OK;
     *d = found;
+    *is_signed = true;
     return check_replay(p, m, tongue, &place, now_us, why);
+}
+
+int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,
+    bool needs_signature, uint64_t now_us, enum lan_dialect *d,
+    struct errmsg *why)
+{
+    bool is_signed;
+
+    return lan_protocol_judge(
+        p, m, needs_signature, now_us, d, &is_signed, why);
 }

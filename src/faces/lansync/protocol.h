@@ -65,5 +65,10 @@ bool lan_protocol_made(
 NODISCARD int lan_protocol_check(struct lan_protocol *p,
     const struct lan_message *m, bool needs_signature, uint64_t now_us,
     enum lan_dialect *d, struct errmsg *why);
+/* The same; *is_signed: with our key. Without needs_signature others count,
+ * too. */
+NODISCARD int lan_protocol_judge(struct lan_protocol *p,
+    const struct lan_message *m, bool needs_signature, uint64_t now_us,
+    enum lan_dialect *d, bool *is_signed, struct errmsg *why);
 
 #endif
