@@ -371,6 +371,7 @@ static void on_turn(void *ctx)
         serve_flush(d->serve);
     if (d->hub != NULL)
         hub_face_turn(d->hub);
+    faces_turn(&d->faces);
 }
 
 static void on_closing(void *ctx)

@@ -30,6 +30,12 @@ int faces_start(struct faces *f, struct engine *e, struct errmsg *why)
     return rc;
 }
 
+void faces_turn(struct faces *f)
+{
+    if (f->lansync != NULL)
+        lan_face_turn(f->lansync);
+}
+
 int faces_tune(struct faces *f, const struct options *o, struct errmsg *why)
 {
     struct isync_tuned isync;

@@ -19,6 +19,8 @@ NODISCARD int faces_make(struct faces *f, const struct options *o,
 /* The engine is open. */
 NODISCARD int faces_start(
     struct faces *f, struct engine *e, struct errmsg *why);
+/* At the end of each turn of the engine. */
+void faces_turn(struct faces *f);
 /* What need not wait for a restart. EINVAL: an option says nothing that can be;
  * what was stays. */
 NODISCARD int faces_tune(

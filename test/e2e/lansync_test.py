@@ -561,6 +561,30 @@ def two_synclines_of_two_meshes_use_it():
         check("another mesh" not in a.cli("doctor").out, "it is advised still")
 
 
+def what_is_a_member_now_is_left_at_once():
+    """Also where nothing else is due for an hour."""
+    slow = ("--lansync.heartbeat", "1h", "--lansync.idle", "3h")
+    with Scene("b", flags=slow) as s:
+        b = s.nodes["b"]
+        a = s.world.node("a", *s.flags, "--lansync.peers",
+                         "127.0.0.1:%d" % s.port("b"))
+        s.secret(a)
+        a.start()
+
+        def links():
+            return a.call("lansync")["connections"] + b.call("lansync")[
+                "connections"]
+
+        a.put("one", {"n": 1}, "lan")
+        b.waits_for("one", {"n": 1}, "lan")
+        equal(len(links()), 2, "it goes by LAN sync")
+        b.joins(a)
+        wait_for("it is over", lambda: not links())
+        wait_for("no row is left but who is a member now", lambda: [
+            (r["state"], r["called"]) for node in (a, b) for r in json.loads(
+                node.do("peers", "--json"))["older"]] == [("member", True)])
+
+
 def two_synclines_of_one_mesh_use_that():
     """Also when neither knows where the other is: they meet by LAN sync."""
     with Lan("a", "b", "p") as lan, World() as world:

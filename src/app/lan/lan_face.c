@@ -50,6 +50,14 @@ static void on_tick(uv_timer_t *t)
         (void)uv_timer_stop(&f->tick);
 }
 
+/* Nothing may be due for long: who has become a member is not to be spoken
+ * with until then. */
+void lan_face_turn(struct lan_face *f)
+{
+    if (f->engine != NULL && engine_mesh_mark(f->engine) != f->mesh_mark)
+        lan_arm(f);
+}
+
 /* ---- what it tells of itself ---- */
 
 static void put_status(const struct lan_face *f, struct buf *b)

@@ -69,6 +69,8 @@ struct net_guests lan_face_nodes(struct lan_face *f);
 /* The engine is open. EBUSY: somebody else has the port. */
 NODISCARD int lan_face_start(
     struct lan_face *f, struct engine *e, struct errmsg *why);
+/* The engine has done something: is the mesh another one? */
+void lan_face_turn(struct lan_face *f);
 /* The engine closes. */
 void lan_face_stop(struct lan_face *f);
 /* After engine_close. The memory goes when the loop has run the closing. NULL
