@@ -133,6 +133,22 @@ async function the_dashboard_shows_who_is_connected(w) {
             .getByRole("listitem");
     };
     const there = await w.open(b), here = await w.open(a);
+    const wrong = join(w.folder, "another-secret");
+    writeFileSync(wrong, "another one of the nodes\n", { mode: 0o600 });
+    const door = (await b.json("status")).lansync.port;
+    const out = await w.node("out", "--lansync.enabled", "true",
+        "--lansync.secret_file", wrong, "--lansync.port", "0",
+        "--lansync.discovery", "false", "--lansync.node_id", "stranger",
+        "--lansync.peers", `127.0.0.1:${door}`);
+    const refused = (await nodes(there)).filter({ hasText: "stranger" });
+    await refused.getByText("refused", { exact: true }).waitFor();
+    await refused.getByText("it does not say the secret that we have")
+        .waitFor();
+    const spanish = await w.open(b, { locale: "es-ES" });
+    await spanish.getByRole("link", { name: "Dispositivos" }).click();
+    await spanish.getByText("no dice el secreto que tenemos").waitFor();
+    await spanish.goto("about:blank");
+    await out.stop();
     const called = (await nodes(there)).filter({ hasText: a.isync });
     await called.getByText("connected", { exact: true }).waitFor();
     await called.getByText("iSync", { exact: true }).waitFor();

@@ -8,11 +8,13 @@ import re
 import lint
 
 SOURCES = ("src/app/doctor.c", "src/app/doctor_older.c",
+           "src/app/lan/lan_conns.c", "src/app/lan/lan_door.c",
            "src/app/engine/engine_errors.c", "src/repl/clock_verdict.c")
 TABLE = "dashboard/src/strings/told_es.ts"
-# Of no page: what refuses a request, and how a file is called.
+# Of no page: what refuses a request, how a file is called, and what is looked
+# for in others' sentences.
 OTHERS = ("name of at most 40 bytes", "list of errors",
-          "this is no list of errors")
+          "this is no list of errors", " at ", "its cert", "memory ran out")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 CALL = re.compile(r"\b(?:log_line|errmsg_set)\((?:[^;]|\n)*?;")
 TEXT = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:\s*(?:PRI\w\d\d\s*)?"(?:[^"\\\n]|\\.)*")*')

@@ -317,6 +317,7 @@ export const en = {
         title: "Older systems",
         none: "No node of an older system is connected.",
         heard: "last heard",
+        refused: "refused",
         unread: "What it says cannot be read: another token",
         lacks: (n: number) => `Too long to be told to it: ${n} `
             + (n === 1 ? "item" : "items"),

@@ -323,6 +323,7 @@ export const es: Strings = {
         title: "Sistemas anteriores",
         none: "No hay ningún nodo de un sistema anterior conectado.",
         heard: "última señal",
+        refused: "rechazado",
         unread: "No se puede leer lo que dice: otro token",
         lacks: n => `Demasiado largo para comunicárselo: ${n} `
             + (n === 1 ? "elemento" : "elementos"),

@@ -321,4 +321,34 @@ export const toldEs: [string, string][] = [
         "hay cambios con marcas {1} por delante de este reloj, y quien "
             + "no los haya visto pierde ante ellos (como conflicto). Cuando "
             + "todos los relojes vayan bien: `syncline clock reset`"],
+    ["others want to come in", "otros quieren entrar"],
+    ["a node of the same node_id is connected from {}: each needs its "
+        + "own",
+        "ya hay conectado desde {1} un nodo con el mismo node_id: cada "
+            + "uno necesita el suyo"],
+    ["another connection with it is kept", "se mantiene otra conexión con él"],
+    ["it does not say the secret that we have",
+        "no dice el secreto que tenemos"],
+    ["it wants to be told the secret, which lansync.say_secret forbids",
+        "quiere que se le diga el secreto, lo que lansync.say_secret "
+            + "prohíbe"],
+    ["it wants to be told the secret, and is only near: name it in "
+        + "lansync.peers (lansync.say_secret)",
+        "quiere que se le diga el secreto, y solo está cerca: nómbrelo "
+            + "en lansync.peers (lansync.say_secret)"],
+    ["it does not read", "no lee"],
+    ["there is a connection with it already", "ya hay una conexión con él"],
+    ["what it says is too old for lansync.ttl: is its clock right, and "
+        + "ours? ({})",
+        "lo que dice es demasiado antiguo para lansync.ttl: ¿están bien "
+            + "su reloj y el nuestro? ({1})"],
+    ["what it says is not signed with the secret that we have ({})",
+        "lo que dice no está firmado con el secreto que tenemos ({1})"],
+    ["it cannot be called: memory ran out, or it has no name",
+        "no se le puede llamar: faltó memoria, o no tiene nombre"],
+    ["it did not ask to come in", "no pidió entrar"],
+    ["it has not answered by TLS: it may speak none (lansync.tls)",
+        "no ha respondido por TLS: quizá no lo hable (lansync.tls)"],
+    ["it has not answered in time", "no ha respondido a tiempo"],
+    ["we are stopping", "nos estamos deteniendo"],
 ];
