@@ -49,8 +49,10 @@ def who_breaks_rules_or_fails_comes_last():
             r for r in [_row(node, urls[0])] if r["violations"] > 2.5])[0]
         equal(bad["state"], "connected", "who is connected stays")
         whole = json.loads(node.do("peers", "--json"))
-        told = whole["isync"]
         equal(whole["peers"], [], "members beside them")
+        equal([(r["address"], r["state"]) for r in whole["older"] if
+               r["node_id"]], [(urls[0], "connected")], "who is there")
+        told = json.loads(node.do("isync", "--json"))
         row = next(p for p in told["peers"] if p["url"] == urls[0])
         equal(sorted(row), ["failures", "from", "latency_us", "node_id",
                             "state", "trouble", "url", "violations"],

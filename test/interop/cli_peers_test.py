@@ -13,7 +13,7 @@ def who_is_alone_is_told_how_to_pair():
                          (True, "syncline invite --role relay")):
         with Case(lambda r, alone=alone: {
                 "ok": True, "peers": [], "only_relay": alone}
-                if r["op"] not in ("isync", "lansync") else
+                if r["op"] in ("peers", "status") else
                 {"ok": False, "code": "EUNSUPPORTED", "error": "no"}) as c:
             code, out, _ = c.run("peers")
             equal((code, out.count("\n")), (0, 1), out)

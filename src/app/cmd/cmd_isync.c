@@ -69,13 +69,13 @@ static const struct json *link_to(const struct json *answer, struct slice url)
 }
 
 /* Without a token of ours nothing sealed is readable. */
-static struct slice trouble_with(
+struct slice isync_trouble_with(
     const struct json *link, const struct json *answer)
 {
     return json_get_bool(link, "unread", false) &&
             json_get_bool(answer, "token", false)
         ? SLICE_LIT("what it says cannot be read: another token")
-        : SLICE_LIT("-");
+        : SLICE_NONE;
 }
 
 void isync_print_nodes(struct cli *c, const struct json *answer)
@@ -109,7 +109,8 @@ void isync_print_nodes(struct cli *c, const struct json *answer)
                         c, "from %.*s", SLICE_FMT(json_get_str(l, "address"))),
                     SLICE_LIT("connected"),
                     or_dash(cli_inert(c, json_get_str(l, "node_id"))), none,
-                    none, none, heard_of(c, l), trouble_with(l, answer) });
+                    none, none, heard_of(c, l),
+                    or_dash(isync_trouble_with(l, answer)) });
         }
     if (!is_empty)
         cli_table_print(&t);

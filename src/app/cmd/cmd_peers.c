@@ -48,7 +48,24 @@ void peers_print(struct cli *c, const struct json *peers, bool only_relay)
     cli_table_print(&t);
 }
 
-/* Nodes of an older system; *out NULL: they are not spoken with. */
+/* ---- nodes of older systems ---- */
+
+static const struct older {
+    const char *op, *title, *none;
+    void (*add)(struct cli *c, const struct json *answer, struct json *list);
+} systems[] = {
+    { "isync", "iSync nodes", "", isync_add_rows },
+    { "lansync", "LAN-sync nodes",
+        "no node is connected or near, and none is named: lansync.peers",
+        lansync_add_rows },
+    { "configsync", "config-sync instances",
+        "no instance is connected, and none is named: configsync.peers",
+        configsync_add_rows },
+};
+
+#define SYSTEMS_N (sizeof systems / sizeof *systems)
+
+/* *out NULL: they are not spoken with. */
 static int ask_older(struct cli *c, const char *op, struct json **out)
 {
     struct errmsg why = { "" };
@@ -60,21 +77,32 @@ static int ask_older(struct cli *c, const char *op, struct json **out)
     return rc;
 }
 
+static int print_system(struct cli *c, const struct older *s)
+{
+    struct json *rows = json_new(&c->arena, JSON_ARRAY), *answer;
+    int rc = ask_older(c, s->op, &answer);
+
+    if (rc != CLI_DONE || answer == NULL)
+        return rc;
+    (void)printf("\n%s:\n", s->title);
+    if (s->add == isync_add_rows) {
+        isync_print_nodes(c, answer); /* with how often each has failed */
+        return rc;
+    }
+    s->add(c, answer, rows);
+    if (rows == NULL || rows->n == 0)
+        (void)puts(s->none);
+    else
+        older_print(c, rows);
+    return rc;
+}
+
 static int print_older(struct cli *c)
 {
-    struct json *answer;
-    int rc = ask_older(c, "isync", &answer);
+    int rc = CLI_DONE;
 
-    if (rc == CLI_DONE && answer != NULL) {
-        (void)printf("\niSync nodes:\n");
-        isync_print_nodes(c, answer);
-    }
-    if (rc == CLI_DONE)
-        rc = ask_older(c, "lansync", &answer);
-    if (rc == CLI_DONE && answer != NULL) {
-        (void)printf("\nLAN-sync nodes:\n");
-        lansync_print_nodes(c, answer);
-    }
+    for (size_t i = 0; i < SYSTEMS_N && rc == CLI_DONE; i++)
+        rc = print_system(c, &systems[i]);
     return rc;
 }
 
@@ -82,19 +110,17 @@ static int print_older(struct cli *c)
 static int print_json(struct cli *c, const struct json *answer)
 {
     struct json *kept = json_copy(answer, &c->arena);
-    struct json *isync, *peers, *links, *both;
-    int rc = ask_older(c, "isync", &isync);
+    struct json *rows = json_new(&c->arena, JSON_ARRAY), *told;
+    int rc = CLI_DONE;
 
-    if (kept == NULL)
-        return cli_fail(c, "out of memory");
-    if (rc == CLI_DONE && isync != NULL) {
-        peers = (struct json *)json_get(isync, "peers");
-        links = (struct json *)json_get(isync, "links");
-        both = json_new(&c->arena, JSON_OBJECT);
-        json_add(both, SLICE_LIT("peers"), peers);
-        json_add(both, SLICE_LIT("links"), links);
-        cli_set_json(kept, "isync", both);
+    for (size_t i = 0; i < SYSTEMS_N && rc == CLI_DONE; i++) {
+        rc = ask_older(c, systems[i].op, &told);
+        if (rc == CLI_DONE && told != NULL)
+            systems[i].add(c, told, rows);
     }
+    cli_set_json(kept, "older", rows);
+    if (kept == NULL || rows == NULL)
+        return cli_fail(c, "out of memory");
     return rc == CLI_DONE ? cli_print_answer(c, kept) : rc;
 }
 
@@ -133,5 +159,10 @@ const struct command cmd_peers = {
     .name = "peers",
     .args = "",
     .summary = "list other members, older systems' nodes, what is wrong there",
+    .help = "With --json `older` lists nodes of older systems, all alike: "
+            "system (isync, lansync,\nconfigsync), node_id, name, address, "
+            "called (by us), state (connected, waiting, near,\noffline, "
+            "refused, or member: of this mesh), speaks, heard (microseconds "
+            "since 1970)\nand trouble; null where it is not known.",
     .run = run,
 };

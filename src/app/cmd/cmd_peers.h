@@ -12,9 +12,21 @@ void peers_print(struct cli *c, const struct json *peers, bool only_relay);
  * the first begin with. */
 void configsync_print(
     struct cli *c, const struct json *answer, const char *before);
-/* The iSync nodes of an answer to `isync` (cmd_isync.c). */
+/* The iSync nodes of an answer to `isync`; what is wrong with one of its links
+ * (cmd_isync.c). */
 void isync_print_nodes(struct cli *c, const struct json *answer);
-/* The LAN-sync nodes of an answer to `lansync` (cmd_peers_lan.c). */
-void lansync_print_nodes(struct cli *c, const struct json *answer);
+struct slice isync_trouble_with(
+    const struct json *link, const struct json *answer);
+
+/* Append to an array a row for each node of an answer to that op, as doc/api.md
+ * has them, none of it lent (cmd_peers_older.c). */
+void isync_add_rows(
+    struct cli *c, const struct json *answer, struct json *list);
+void lansync_add_rows(
+    struct cli *c, const struct json *answer, struct json *list);
+void configsync_add_rows(
+    struct cli *c, const struct json *answer, struct json *list);
+/* Such rows as a table. */
+void older_print(struct cli *c, const struct json *rows);
 
 #endif
