@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What people are told of LAN-sync nodes with which something is wrong."""
 
+import json
 import os
 import sys
 
@@ -18,6 +19,76 @@ def _refused(node):
     """Who is not served, and why, as the node tells it."""
     return {r["node_id"]: r["trouble"]
             for r in node.call("lansync")["refused"]}
+
+
+OLDER = ["address", "called", "heard", "name", "node_id", "speaks", "state",
+         "system", "trouble"]
+
+
+def _older(node):
+    return json.loads(node.do("peers", "--json"))["older"]
+
+
+def programs_are_told_of_all_systems_alike():
+    """Whether a node is called or calls, is there or is not."""
+    with Scene(flags=("--lansync.peers", "127.0.0.1:9", "--isync.enabled",
+                      "true", "--isync.port", "0", "--isync.peers",
+                      "http://127.0.0.1:9", "--configsync.peers",
+                      "ws://127.0.0.1:9/sync")) as s:
+        node, old = s.nodes["a"], s.old("old", "v1")
+        check(old.do("connect", port=s.port())["success"], "in")
+        rows = wait_for("all four, and why three are not there", lambda: [
+            r for r in [_older(node)] if len(r) == 4 and
+            sum(bool(n["trouble"]) for n in r) == 3])[0]
+        equal([sorted(r) for r in rows], [OLDER] * 4, "members of each")
+        said = {(r["system"], r["node_id"]): r for r in rows}
+        here = said["lansync", "old"]
+        equal([here[k] for k in ("name", "called", "state", "speaks",
+                                 "trouble")],
+              ["old", False, "connected", "v1", None], "who is connected")
+        check(here["heard"] > 1.7e15 and here["address"].startswith(
+            "127.0.0.1:"), here)
+        for system, at in (("isync", "http://127.0.0.1:9"),
+                           ("lansync", "127.0.0.1:9"),
+                           ("configsync", "ws://127.0.0.1:9/sync")):
+            away = said[system, None]
+            equal([away[k] for k in ("address", "called", "state", "heard")],
+                  [at, True, "waiting", None], system)
+            holds(away["trouble"].lower(), "refused")
+        text = node.do("peers")
+        holds(text, "iSync nodes:\n", "LAN-sync nodes:\n",
+              "config-sync instances:\n", "ws://127.0.0.1:9/sync  waiting")
+        node.stop()
+        node.flags = []
+        node.start()
+        equal(_older(node), [], "where none is spoken with")
+
+
+def a_damaged_list_of_nodes_is_kept_aside():
+    """And told of; the nodes are told everything once more."""
+    for text, says in (('{"nodes":{"old":{"acked":"', "at line 1"),
+                       ("[]", "no list of nodes")):
+        with Scene() as s:
+            node, old = s.nodes["a"], s.old("old", "v1")
+            node.put("k", {"n": 1}, "lan")
+            old.do("connect", port=s.port())
+            old.shows({"k": {"n": 1}})
+            old.do("cut")
+            node.stop()
+            path = os.path.join(node.dir, "lansync.json")
+            holds(open(path).read(), '"old"')
+            with open(path, "w") as file:
+                file.write(text)
+            node.start()
+            holds(open(node.log).read(), "%s is damaged (" % path, says,
+                  "kept as %s.damaged" % path)
+            equal(open(path + ".damaged").read(), text, "what is kept")
+            told = len(old.do("heard")["sizes"])
+            check(old.do("connect", port=s.port())["success"], "in")
+            wait_for("it is told once more", lambda: len(
+                old.do("heard")["sizes"]) > told)
+            node.stop()
+            holds(open(path).read(), '"old"')
 
 
 def who_is_not_served_is_told_of():
@@ -38,6 +109,13 @@ def who_is_not_served_is_told_of():
         holds(node.do("status"), "127.0.0.1 is not served: what it says is too")
         row, = [r for r in node.do("peers").split("\n") if "wrong" in r]
         equal(row.split()[:4], ["wrong", "from", "127.0.0.1", "refused"], row)
+        rows = {r["node_id"]: r for r in _older(node)}
+        equal(sorted(rows["wrong"]), OLDER, "what a program is told of each")
+        equal([rows[n][k] for n in ("late", "wrong") for k in (
+            "system", "address", "called", "state")],
+              ["lansync", "127.0.0.1", False, "refused"] * 2, "by --json")
+        check(rows["wrong"]["heard"] > 1.7e15, rows["wrong"])
+        holds(rows["wrong"]["trouble"], "the secret that we have")
         found = _found(node, "lansync-refused")
         holds(" ".join(f["text"] for f in found),
               "LAN-sync node wrong (127.0.0.1) is not served: ")

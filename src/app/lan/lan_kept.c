@@ -3,6 +3,7 @@
  * without it they are told everything that is there once more. */
 #include "app/lan/lan_face_impl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -305,12 +306,8 @@ static void take_lacks(
         }
 }
 
-static void take_nodes(struct lan_face *f, const struct json *v)
+static void take_nodes(struct lan_face *f, const struct json *nodes)
 {
-    const struct json *nodes = json_get(v, "nodes");
-
-    if (nodes == NULL || nodes->type != JSON_OBJECT)
-        return;
     for (const struct json *m = nodes->first; m != NULL; m = m->next) {
         struct lan_kept *k = NULL;
 
@@ -326,24 +323,66 @@ static void take_nodes(struct lan_face *f, const struct json *v)
     }
 }
 
+/* A person may want to know what it was; of two such files the newer stays. */
+static void put_aside(struct lan_face *f, const char *path, const char *what)
+{
+    struct buf to = { 0 };
+    const char *why = "memory ran out";
+    bool done = false;
+
+    buf_printf(&to, "%s.damaged%c", path, 0);
+    if (buf_status(&to) == SYNCLINE_OK) {
+        done = rename(path, (const char *)to.ptr) == 0;
+        why = done ? "" : strerror(errno);
+    }
+    if (done)
+        log_line(&f->log, LOG_LEVEL_ERROR, "lansync",
+            "%s is damaged (%s), and is kept as %s: LAN-sync nodes are told "
+            "all that is here once more",
+            path, what, (const char *)to.ptr);
+    else
+        log_line(&f->log, LOG_LEVEL_ERROR, "lansync",
+            "%s is damaged (%s), and cannot be put aside (%s): LAN-sync nodes "
+            "are told all that is here once more",
+            path, what, why);
+    buf_free(&to);
+}
+
+/* ECORRUPT: it is none that we have written; what was in it is not known. */
+static int take_text(struct lan_face *f, struct slice text, struct errmsg *why)
+{
+    struct arena a = { 0 };
+    struct json *v = NULL;
+    int rc = json_parse(&v, text, JSON_STRICT, &a, why);
+    const struct json *nodes = rc == SYNCLINE_OK ? json_get(v, "nodes") : NULL;
+
+    if (rc == SYNCLINE_OK && (nodes == NULL || nodes->type != JSON_OBJECT))
+        rc = errmsg_set(why, SYNCLINE_ECORRUPT, "it has no list of nodes");
+    else if (rc == SYNCLINE_OK)
+        take_nodes(f, nodes);
+    else if (rc != SYNCLINE_ENOMEM)
+        rc = SYNCLINE_ECORRUPT;
+    arena_free(&a);
+    return rc;
+}
+
 int lan_kept_open(struct lan_face *f, struct errmsg *why)
 {
     struct buf path = { 0 }, text = { 0 };
     const struct private_file file = file_of(f, &path);
-    struct arena a = { 0 };
-    struct json *v = NULL;
+    struct errmsg what = { "" };
     int rc = buf_status(&path);
 
     if (rc == SYNCLINE_OK)
         rc = private_file_read(&text, &file, why);
-    if (rc == SYNCLINE_OK &&
-        json_parse(&v, buf_slice(&text), JSON_STRICT, &a, NULL) == SYNCLINE_OK)
-        take_nodes(f, v);
-    if (rc == SYNCLINE_ENOTFOUND)
+    if (rc == SYNCLINE_OK)
+        rc = take_text(f, buf_slice(&text), &what);
+    if (rc == SYNCLINE_ECORRUPT)
+        put_aside(f, file.path, what.text);
+    if (rc == SYNCLINE_ENOTFOUND || rc == SYNCLINE_ECORRUPT)
         rc = SYNCLINE_OK;
     if (rc == SYNCLINE_OK)
         tell_all(f);
-    arena_free(&a);
     buf_free(&text);
     buf_free(&path);
     return rc;
