@@ -440,14 +440,15 @@ TEST(nonces_are_known_for_a_window)
 
     CHECK_OK(nonces_new(&n, 60 * SEC, seed));
     for (uint32_t i = 0; i < 5000; i++)
-        CHECK_OK(nonces_see(n, nonces_key(n, SLICE(&i, sizeof i)), NOW_US + i));
+        CHECK_OK(nonces_see(
+            n, nonces_key(n, SLICE(&i, sizeof i)), NOW_US + i, NOW_US + i));
     for (uint32_t i = 0; i < 5000; i++)
         CHECK_INT(nonces_see(n, nonces_key(n, SLICE(&i, sizeof i)),
-                      NOW_US + i + 60 * SEC - 1),
+                      NOW_US + i + 60 * SEC - 1, NOW_US + i + 60 * SEC - 1),
             SYNCLINE_EEXIST);
     for (uint32_t i = 0; i < 5000; i++)
-        CHECK_OK(nonces_see(
-            n, nonces_key(n, SLICE(&i, sizeof i)), NOW_US + 200 * SEC));
+        CHECK_OK(nonces_see(n, nonces_key(n, SLICE(&i, sizeof i)),
+            NOW_US + 200 * SEC, NOW_US + 200 * SEC));
     nonces_free(n);
 }
 
@@ -462,11 +463,13 @@ TEST(memory_that_runs_out_takes_no_message_twice)
         check_alloc_fail_from(k);
         rc = nonces_new(&n, 60 * SEC, seed);
         for (uint32_t i = 0; i < 600 && rc == SYNCLINE_OK; i++) {
-            rc = nonces_see(n, nonces_key(n, SLICE(&i, sizeof i)), NOW_US);
+            rc = nonces_see(
+                n, nonces_key(n, SLICE(&i, sizeof i)), NOW_US, NOW_US);
             seen += rc == SYNCLINE_OK;
         }
         for (uint32_t i = 0; i < seen; i++)
-            CHECK_INT(nonces_see(n, nonces_key(n, SLICE(&i, sizeof i)), NOW_US),
+            CHECK_INT(nonces_see(n, nonces_key(n, SLICE(&i, sizeof i)), NOW_US,
+                          NOW_US),
                 SYNCLINE_EEXIST);
         nonces_free(n);
         if (!check_alloc_failed())

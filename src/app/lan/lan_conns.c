@@ -118,7 +118,8 @@ static void on_send(void *ctx, struct slice bytes)
     struct lan_conn *c = ctx;
 
     if (lan_wire_queued(c->wire) >
-        (lan_conn_is_guest(c) ? 2 * LAN_GUEST_MAX : LAN_QUEUE_MAX))
+        (lan_conn_is_guest(c) && !PLANTED(R33_LAN_GUEST) ? 2 * LAN_GUEST_MAX
+                                                         : LAN_QUEUE_MAX))
         lan_conn_close_soon(c, "it does not read");
     else
         lan_wire_send(c->wire, bytes);

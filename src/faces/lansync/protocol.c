@@ -5,20 +5,19 @@
 #include "base/hash.h"
 #include "base/plant.h"
 #include "base/text.h"
+#include "faces/lansync/far.h"
 #include "faces/lansync/moment.h"
-#include "faces/lansync/nonces.h"
 
-#define CHANCE 1024  /* bytes drawn at once: a draw costs more than they do */
-#define DRAWN 8      /* bytes of a nonce; the others tell that it is ours */
-#define FAR_MAX 4096 /* messages of clocks that are far ahead */
+#define CHANCE 1024 /* bytes drawn at once: a draw costs more than they do */
+#define DRAWN 8     /* bytes of a nonce; the others tell that it is ours */
 
 struct lan_protocol {
     struct lan_protocol_options opt;
     char *id, *name;
     struct mac_key key;
-    struct nonces *near, *far;
-    uint8_t own[16]; /* what tells our own nonces */
-    uint32_t far_n;
+    struct nonces *near;
+    struct far far;
+    uint8_t own[16];        /* what tells our own nonces */
     uint8_t chance[CHANCE]; /* of which the last have not been used */
     size_t chance_left;
     uint64_t ahead_us; /* the time of day, of the other clock; it may wrap */
@@ -32,8 +31,6 @@ static int make_nonces(struct lan_protocol *p)
 
     if (rc == SYNCLINE_OK)
         rc = nonces_new(&p->near, p->opt.ttl_us + ahead_us, seed);
-    if (rc == SYNCLINE_OK)
-        rc = nonces_new(&p->far, UINT64_MAX / 2, seed);
     if (rc == SYNCLINE_OK)
         rc = p->opt.random(p->opt.ctx, p->own, sizeof p->own);
     return rc;
@@ -70,7 +67,7 @@ void lan_protocol_free(struct lan_protocol *p)
     if (p == NULL)
         return;
     nonces_free(p->near);
-    nonces_free(p->far);
+    far_free(&p->far);
     crypto_wipe(&p->key, sizeof p->key);
     crypto_wipe(p->chance, sizeof p->chance);
     free(p->id);
@@ -298,39 +295,49 @@ static int check_time(const struct lan_protocol *p, const struct lan_message *m,
     return SYNCLINE_OK;
 }
 
-/* Where a nonce is remembered. */
-struct place {
-    bool is_far;
-    struct nonces *nonces;
-    uint64_t key;
-};
-
-static struct place place_of(const struct lan_protocol *p,
-    const struct lan_message *m, uint64_t ahead_us)
+/* Clocks of any year count, if nothing else is said. */
+static bool is_far(
+    const struct lan_protocol *p, uint64_t at_us, uint64_t wall_us)
 {
-    struct place at = { .is_far =
-                            ahead_us > p->opt.ttl_us && p->opt.ahead_us == 0 };
+    return p->opt.ahead_us == 0 && at_us > wall_us + p->opt.ttl_us;
+}
 
-    at.nonces = at.is_far ? p->far : p->near;
-    at.key = nonces_key(at.nonces, lan_text(m, LAN_NONCE));
-    return at;
+/* key: of its nonce. */
+static int remember(struct lan_protocol *p, const struct lan_message *m,
+    uint64_t key, uint64_t at_us, uint64_t now_us)
+{
+    const uint64_t wall_us = lan_protocol_wall(p, now_us);
+    const uint64_t ttl_us = p->opt.ttl_us;
+    struct far_message far = { at_us, key, 0 };
+    int rc;
+
+    if (far_any(&p->far, wall_us + ttl_us) && !PLANTED(R12_LAN_FAR))
+        far_come(&p->far, p->near, wall_us + ttl_us,
+            wall_us > ttl_us ? wall_us - ttl_us : 0, now_us);
+    if (is_far(p, at_us, wall_us) || far_any(&p->far, at_us)) {
+        far.node = siphash128(p->own, lan_sender(m)).lo | 1;
+        if (far_has(&p->far, &far) && !PLANTED(R12_LAN_FAR))
+            return SYNCLINE_EEXIST;
+    }
+    if (!is_far(p, at_us, wall_us))
+        return nonces_see(p->near, key, at_us, now_us);
+    rc = nonces_look(p->near, key, at_us);
+    return rc == SYNCLINE_OK ? far_see(&p->far, &far) : rc;
 }
 
 static int check_replay(struct lan_protocol *p, const struct lan_message *m,
-    enum lan_dialect d, const struct place *at, uint64_t now_us,
+    enum lan_dialect d, uint64_t key, uint64_t at_us, uint64_t now_us,
     struct errmsg *why)
 {
-    int rc;
+    int rc = remember(p, m, key, at_us, now_us);
 
-    if (at->is_far && p->far_n >= FAR_MAX)
-        return errmsg_set(why, SYNCLINE_ELIMIT,
-            "Too many messages of clocks that are far ahead");
-    rc = !at->is_far && nonces_has(p->far, at->key)
-        ? SYNCLINE_EEXIST /* it was far ahead then */
-        : nonces_see(at->nonces, at->key, now_us);
-    p->far_n += at->is_far && rc == SYNCLINE_OK;
     if (rc == SYNCLINE_ELIMIT)
-        return errmsg_set(why, rc, "Too many messages");
+        return errmsg_set(why, rc, "Too many messages%s",
+            is_far(p, at_us, lan_protocol_wall(p, now_us))
+                ? " of clocks that are far ahead"
+                : "");
+    if (rc == SYNCLINE_ETIMEOUT)
+        return say_expired(m, d, "Message expired", why);
     if (rc != SYNCLINE_EEXIST)
         return rc;
     if (PLANTED(R12_LAN_AGAIN))
@@ -353,20 +360,20 @@ int lan_protocol_judge(struct lan_protocol *p, const struct lan_message *m,
     struct errmsg *why)
 {
     enum lan_dialect tongue = *d != LAN_UNDECIDED ? *d : m->looks, found;
-    uint64_t at_us, wall_us = lan_protocol_wall(p, now_us);
-    struct place place;
+    uint64_t at_us, key;
     int rc = check_members(m, tongue, why);
 
     *is_signed = false;
     if (rc == SYNCLINE_OK)
-        rc = check_time(p, m, tongue, wall_us, &at_us, why);
+        rc =
+            check_time(p, m, tongue, lan_protocol_wall(p, now_us), &at_us, why);
     if (rc != SYNCLINE_OK)
         return rc;
     if (lan_text(m, LAN_SIGNATURE).len == 0)
         return needs_signature
             ? errmsg_set(why, SYNCLINE_ENOTFOUND, "Message not signed")
             : SYNCLINE_OK;
-    place = place_of(p, m, at_us > wall_us ? at_us - wall_us : 0);
+    key = nonces_key(p->near, lan_text(m, LAN_NONCE));
     found = LAN_UNDECIDED;
     if (is_whole(m))
         rc = lan_message_verify(&found, m, *d, &p->key);
@@ -378,7 +385,7 @@ int lan_protocol_judge(struct lan_protocol *p, const struct lan_message *m,
             : SYNCLINE_OK;
     *d = found;
     *is_signed = true;
-    return check_replay(p, m, tongue, &place, now_us, why);
+    return check_replay(p, m, tongue, key, at_us, now_us, why);
 }
 
 int lan_protocol_check(struct lan_protocol *p, const struct lan_message *m,

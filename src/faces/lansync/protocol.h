@@ -3,8 +3,9 @@
  *
  * Pure: time and chance are the caller's; now_us is of a clock that never goes
  * back, from which the time of day is so far as was said last. Laws: no signed
- * message counts twice; none counts that is older than its time to live, or was
- * changed by anybody without the key. A bad signature uses no nonce up. */
+ * message counts twice, however the time of day is set; none counts that is
+ * older than its time to live, or was changed by anybody without the key. A bad
+ * signature uses no nonce up. */
 #ifndef SYNCLINE_FACES_LANSYNC_PROTOCOL_H
 #define SYNCLINE_FACES_LANSYNC_PROTOCOL_H
 
