@@ -12,6 +12,7 @@
 #define READ_MAX 65536
 #define LINGER_MS 5000 /* who reads nothing for so long will not */
 #define LINGERS_MAX 12 /* nor who has not read all by then */
+#define AGAIN_MS 100   /* after memory has run out */
 
 /*  RESOLVING --> CONNECTING --> (TLS) --> OPEN --close--> CLOSING
  *  any of these --failure, drop--> ENDED, freed when libuv lets go; CLOSING
@@ -492,22 +493,28 @@ int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
 
 struct stream_listener {
     uv_tcp_t tcp;
+    uv_timer_t again;
+    unsigned open; /* of these two */
     stream_accept_fn *fn;
     void *ctx;
 };
 
-static void on_come(uv_stream_t *h, int status)
+static void on_again(uv_timer_t *again);
+
+static void take(struct stream_listener *l)
 {
-    struct stream_listener *l = h->data;
     struct sockaddr_storage from;
     int len = sizeof from;
     struct netaddr remote;
     struct stream *s;
 
-    if (status != 0 || stream_new(&s, h->loop) != SYNCLINE_OK)
+    if (stream_new(&s, l->tcp.loop) != SYNCLINE_OK) {
+        /* libuv tells of nobody else until this one was accepted */
+        (void)uv_timer_start(&l->again, on_again, AGAIN_MS, 0);
         return;
+    }
     s->state = OPEN;
-    if (uv_accept(h, (uv_stream_t *)&s->tcp) != 0 ||
+    if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&s->tcp) != 0 ||
         uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&from, &len) != 0) {
         stream_drop(s);
         return;
@@ -521,9 +528,29 @@ static void on_come(uv_stream_t *h, int status)
     set_reading(s);
 }
 
+static void on_again(uv_timer_t *again)
+{
+    take(again->data);
+}
+
+static void on_come(uv_stream_t *h, int status)
+{
+    if (status == 0)
+        take(h->data);
+}
+
 static void on_listener_closed(uv_handle_t *h)
 {
-    free(h->data);
+    struct stream_listener *l = h->data;
+
+    if (--l->open == 0)
+        free(l);
+}
+
+static void close_listener(struct stream_listener *l)
+{
+    uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+    uv_close((uv_handle_t *)&l->again, on_listener_closed);
 }
 
 static int bind_to(
@@ -559,13 +586,15 @@ int stream_listen(struct stream_listener **out, uv_loop_t *loop,
         free(l);
         return SYNCLINE_ENOMEM;
     }
-    l->tcp.data = l;
+    (void)uv_timer_init(loop, &l->again); /* cannot fail */
+    l->open = 2;
+    l->tcp.data = l->again.data = l;
     l->fn = fn;
     l->ctx = ctx;
     rc = bind_to(l, at, bound);
     if (rc != 0) {
         netaddr_format(text, at);
-        uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+        close_listener(l);
         return errmsg_set(why,
             rc == UV_EADDRINUSE ? SYNCLINE_EBUSY : SYNCLINE_EIO,
             "listening on %s failed: %s", text, uv_strerror(rc));
@@ -577,5 +606,5 @@ int stream_listen(struct stream_listener **out, uv_loop_t *loop,
 void stream_listener_close(struct stream_listener *l)
 {
     if (l != NULL)
-        uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+        close_listener(l);
 }
