@@ -347,9 +347,15 @@ export function short(device: string | null | undefined): string {
     return device ? device.slice(0, 7) : t.unknown;
 }
 
-export function Who({ name, device }: {
+// Somebody in an older system, for whom a device has written.
+export interface Author { system: string; node_id: string }
+
+export function Who({ name, device, author }: {
     name: string | null | undefined; device: string | null | undefined;
+    author?: Author;
 }) {
+    const by = name || short(device);
     return <span class="who" title={device ?? undefined}>
-        <Text of={name || short(device)} /></span>;
+        <Text of={author ? author.node_id : by} />
+        {author ? <> {t.byWayOf} <Text of={by} /></> : null}</span>;
 }

@@ -40,6 +40,7 @@ enum feed_kind { FEED_ITEM = 0, FEED_CONFLICT = 1 };
 #define META_REKEY "rekey"          /* changes under keys that do not count */
 #define META_KEYS "keys"            /* ids of those that are held and count */
 #define META_AUDIT "audit"          /* the head of the audit log */
+#define META_AUTHOR "author/"       /* + replica of a stamp: whose it is */
 
 /* Bits of a conflict record's state; a join is their union. */
 #define CONFLICT_OPEN 0

@@ -54,6 +54,7 @@ static int note_commit(struct node *n)
 
     clock_committed(n);
     n->gone_kept = n->gone;
+    n->authors_kept = n->authors_n;
     n->asked_kept = n->next_asked;
     n->mesh_due = n->mesh_due || n->mesh_changed;
     n->rescued_kept = n->rescued;
@@ -91,6 +92,7 @@ static void undo_writes(struct node *n)
     n->unsettled = NULL;
     spaces_undo(n);
     clock_undo(n);
+    authors_undo(n);
     n->gone = n->gone_kept;
     n->rescued = n->rescued_kept;
 }

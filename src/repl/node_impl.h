@@ -34,7 +34,7 @@
  *   return.c    what one that was behind alone had, replayed
  *   waits.c     who waits for durability, here or elsewhere
  *   watch.c     streams of events
- *   who.c       who wrote something, for people
+ *   who.c       who wrote something, for people; authors.c: in older systems
  *   verify.c, compare.c   comparing fingerprints
  *   audit.c     what the audit log is told; roster.c, oversize.c: their headers
  *   request*.c  the local interface (doc/api.md)
@@ -183,6 +183,8 @@ struct node {
     bool group_wrote; /* and one of them has changed something */
     struct watch *watches;
     struct outsider *outsiders;
+    struct node_author **authors;
+    size_t authors_n, authors_kept; /* kept: should the step fail */
     struct verify *verifies;
     uint64_t next_question;
     struct unsettled *unsettled; /* of this step */
@@ -499,6 +501,20 @@ void put_device_hex(struct buf *b, const struct device_id *d);
  * certificate the device is told by the first bytes of its id, its name is
  * null. */
 void put_who(const struct node *n, struct buf *b, const struct rid *r);
+
+/* ---- authors.c ---- */
+
+struct foreign;
+
+/* A gateway has written for him; the step commits it. */
+NODISCARD int author_note(struct node *n, const struct foreign *f);
+NODISCARD int authors_load(struct node *n);
+void authors_undo(struct node *n);
+void authors_free(struct node *n);
+/* put_who of the device by which it was written; and "author", if by its stamp
+ * somebody has written it in an older system, and it is known here who. */
+void put_writer(const struct node *n, struct buf *b, const struct rid *by,
+    const struct stamp *stamp);
 
 /* ---- request.c ---- */
 

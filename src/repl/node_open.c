@@ -198,6 +198,8 @@ int node_new(struct node **out, const struct node_options *opt, uint64_t now_us,
     if (rc == SYNCLINE_OK)
         rc = silences_load(n);
     if (rc == SYNCLINE_OK)
+        rc = authors_load(n);
+    if (rc == SYNCLINE_OK)
         rc = returns_load(n);
     if (rc == SYNCLINE_OK)
         rc = rekey_load(n);
@@ -228,6 +230,7 @@ void node_free(struct node *n)
     waits_free(n);
     watches_free(n);
     outsiders_free(n);
+    authors_free(n);
     verifies_free(n);
     resolves_free(n);
     join_free(n);

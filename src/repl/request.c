@@ -122,6 +122,8 @@ static int write_one(struct asking *q, struct space *sp, struct slice key,
             q->n, sp, key, json_get(q->args, "if_context"), &q->why);
     if (rc == SYNCLINE_OK)
         rc = write_local(q->n, sp, &op, 1, &result, &q->why);
+    if (rc == SYNCLINE_OK && as != NULL && result.changed > 0)
+        rc = author_note(q->n, &whose);
     if (rc == SYNCLINE_OK)
         rc = wait_add(q->n, q->request, q->args, sp, &result, false);
     return rc;
@@ -266,7 +268,7 @@ static void put_author(const struct node *n, struct buf *b,
         (unsigned long long)stamp->epoch, (unsigned long long)stamp->hlc);
     put_hex(b, rid_slice(&stamp->replica));
     buf_put_str(b, "\",");
-    put_who(n, b, &dot->replica);
+    put_writer(n, b, &dot->replica, stamp);
 }
 
 static int on_get(struct asking *q)

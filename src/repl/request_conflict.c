@@ -152,7 +152,7 @@ void put_contender_json(
         buf_printf(b, ",\"%s\":true", left_out ? "large" : "deleted");
     }
     buf_put_u8(b, ',');
-    put_who(n, b, &c->dot.replica);
+    put_writer(n, b, &c->dot.replica, &c->stamp);
     buf_printf(b, ",\"time\":%llu", time_told(c->wall_us));
 }
 
@@ -191,7 +191,7 @@ static int put_now(struct node *n, struct buf *b,
     }
     if (by != NULL) {
         buf_put_u8(b, ',');
-        put_who(n, b, &by->first.replica);
+        put_writer(n, b, &by->first.replica, &by->stamp);
         buf_printf(b, ",\"time\":%llu", time_told(by->wall_us));
     }
     buf_put_u8(b, '}');

@@ -14,6 +14,7 @@ struct past {
     struct slice key;
     struct slice value; /* its last; ptr NULL: none is known */
     struct rid by;      /* who ended it, and when, if its record is gone */
+    struct stamp stamp;
     uint64_t wall_us;
     bool ended;
 };
@@ -66,6 +67,7 @@ static int on_version(void *ctx, struct slice key, struct slice value)
         s->at.value = arena_dup(a, e.value);
     if (e.what == HISTORY_DELETE) {
         s->at.by = e.dot.replica;
+        s->at.stamp = e.stamp;
         s->at.wall_us = e.wall_us;
         s->at.ended = true;
     }
@@ -112,6 +114,7 @@ static bool is_of(struct slice who, struct slice told, struct arena *a)
     if (json_parse(&v, buf_slice(&b), JSON_STRICT, a, NULL) != SYNCLINE_OK)
         v = NULL;
     is = slice_eq(json_get_str(v, "name"), who) ||
+        slice_eq(json_get_str(json_get(v, "author"), "node_id"), who) ||
         (who.len >= 7 && slice_has_prefix(json_get_str(v, "device"), who));
     buf_free(&b);
     return is;
@@ -124,6 +127,7 @@ static int tell_item(
     const uint64_t since_us = (uint64_t)json_get_int(q->args, "since", 0);
     struct stored st;
     struct rid by = p->by;
+    struct stamp stamp = p->stamp;
     uint64_t wall_us = p->wall_us;
     struct buf who = { 0 };
     int rc = item_read(q->n, s->sp, p->key, &st);
@@ -133,9 +137,10 @@ static int tell_item(
         return rc;
     if (st.existed && !st.was_alive) {
         by = st.last.first.replica;
+        stamp = st.last.stamp;
         wall_us = st.last.wall_us;
     }
-    put_who(q->n, &who, &by);
+    put_writer(q->n, &who, &by, &stamp);
     rc = buf_status(&who);
     if (rc == SYNCLINE_OK && wall_us >= since_us &&
         is_of(json_get_str(q->args, "by"), buf_slice(&who), &q->n->step)) {

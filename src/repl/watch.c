@@ -362,7 +362,10 @@ static int put_event(struct node *n, struct buf *b, const struct watch *w,
     buf_put_str(b, ",\"version\":");
     put_decimal(b, it->version);
     buf_put_u8(b, ',');
-    put_who(n, b, c == NULL ? &nobody : &c->first.replica);
+    if (c == NULL || w->gateway)
+        put_who(n, b, c == NULL ? &nobody : &c->first.replica);
+    else
+        put_writer(n, b, &c->first.replica, &c->stamp);
     buf_put_str(b, ",\"time\":");
     put_decimal(b, time_told(c == NULL ? 0 : c->wall_us));
     if (w->gateway && c != NULL && merged(it, c) > 0) {

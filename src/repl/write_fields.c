@@ -175,7 +175,9 @@ static int remove_field(
     by.stamp.hlc = latest->hlc + 1;
     if (rc == SYNCLINE_OK)
         rc = differing(f, path, &want, &write);
-    return rc == SYNCLINE_OK ? write_leaves(f, &write, &by) : rc;
+    if (rc == SYNCLINE_OK)
+        rc = write_leaves(f, &write, &by);
+    return rc == SYNCLINE_OK && write.n > 0 ? author_note(f->n, whose) : rc;
 }
 
 static int write_field(struct fields *f, const struct json *field)
@@ -212,7 +214,8 @@ static int write_field(struct fields *f, const struct json *field)
     else if (whose.time_us > 0)
         by.wall_us = whose.time_us;
     node_see_stamp(f->n, &by.stamp);
-    return write_leaves(f, &write, &by);
+    rc = write_leaves(f, &write, &by);
+    return rc == SYNCLINE_OK ? author_note(f->n, &whose) : rc;
 }
 
 /* ---- all of them ---- */

@@ -64,6 +64,28 @@ def programs_are_told_of_all_systems_alike():
         equal(_older(node), [], "where none is spoken with")
 
 
+def people_are_told_who_has_written_in_the_older_system():
+    """And not only by way of whom it has come; of what is ours, as ever."""
+    with Scene() as s:
+        node, old = s.nodes["a"], s.old("kitchen", "v2")
+        node.put("k", {"n": 1}, "lan")
+        old.do("put", key="k", data={"n": 2})  # neither had seen the other
+        check(old.do("connect", port=s.port())["success"], "in")
+        wait_for("both are told", lambda: len(node.call(
+            "conflicts", space="lan")["conflicts"]) == 1)
+        told = node.do("conflicts")
+        holds(told, "by kitchen (by way of a), ", "by a, ")
+        old.do("put", key="p", data={"n": 3})
+        node.waits_for("p", {"n": 3}, "lan")
+        old.do("del", key="p")
+        wait_for("it is gone", lambda: node.get("p", "lan") is None)
+        rows = node.do("history", "lan", "p").split("\n")[1:3]
+        for row, what in zip(rows, ("put", "delete")):
+            holds(row, what, "kitchen (by way of a)")
+        holds(node.do("restore", "lan", "--deleted", "--dry-run", "--by",
+                      "kitchen"), "p  by kitchen (by way of a)")
+
+
 def a_damaged_list_of_nodes_is_kept_aside():
     """And told of; the nodes are told everything once more."""
     for text, says in (('{"nodes":{"old":{"acked":"', "at line 1"),

@@ -213,6 +213,62 @@ TEST(what_was_ours_once_is_no_news)
     lone_close(&w);
 }
 
+/* Is that in the answer? */
+static bool tells(struct lone *w, const char *text, const char *what)
+{
+    struct event ev = { .type = EV_REQUEST, .request = 1, .now_us = w->now_us };
+    const struct effect *fx;
+    struct json *args = NULL;
+    struct arena a = { 0 };
+    bool found = false;
+    size_t n;
+
+    CHECK_OK(json_parse(&args, slice_str(text), JSON_WRAPPED, &a, NULL));
+    ev.args = args;
+    ev.wall_us = 1700000000000000 + w->now_us;
+    CHECK_OK(node_step(w->node, &ev, &fx, &n));
+    for (size_t i = 0; i < n; i++)
+        found = found ||
+            (fx[i].type == FX_REPLY &&
+                memmem(fx[i].bytes.ptr, fx[i].bytes.len, what, strlen(what)) !=
+                    NULL);
+    arena_free(&a);
+    return found;
+}
+
+/* By whatever op it is told, and after a start; of who was refused nothing is
+ * kept. */
+TEST(people_are_told_who_has_written_it_there)
+{
+    static const char *const ops[] = { "{\"op\":\"get\",\"key\":\"k\"}",
+        "{\"op\":\"history\",\"key\":\"k\"}", "{\"op\":\"conflicts\"}" };
+    const char *author =
+        "\"author\":{\"system\":\"lansync\",\"node_id\":\"n\"}";
+    struct lone w;
+
+    lone_open(&w);
+    put(&w, "{\"a\":1}", 2, 1);
+    for (int turn = 0; turn < 2; turn++) {
+        if (turn == 1) {
+            stop(&w);
+            start(&w);
+        }
+        for (size_t i = 0; i < (turn == 0 ? 2 : 3); i++)
+            CHECK(tells(&w, ops[i], author));
+        if (turn == 0)
+            put(&w, "{\"a\":2}", 3, 1);
+    }
+    CHECK_UINT(w.node->authors_n, 1);
+    ask(&w,
+        "{\"op\":\"put\",\"key\":\"k\",\"value\":1,\"as\":{\"face\":"
+        "\"lansync\",\"node\":\"late\",\"time\":1}}");
+    CHECK_UINT(w.node->authors_n, 1);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":1}");
+    CHECK(tells(&w, ops[0], "\"name\""));
+    CHECK(!tells(&w, ops[0], "author"));
+    lone_close(&w);
+}
+
 TEST(one_side_may_be_right_always)
 {
     struct lone w;

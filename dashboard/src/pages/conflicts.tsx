@@ -15,6 +15,7 @@ import { Text } from "../text";
 import { Time } from "../time";
 import { Badge, Button, Dialog, Empty, Loading, Note, Page, Problem, Who, say,
     useAction, useLoad } from "../ui";
+import type { Author } from "../ui";
 
 interface Side {
     path: string;
@@ -23,6 +24,7 @@ interface Side {
     large?: boolean;
     device: string | null;
     name: string | null;
+    author?: Author;
     time: number;
 }
 
@@ -32,6 +34,7 @@ interface InEffect {
     deleted?: boolean;
     other?: boolean; // an item of several fields
     device?: string | null;
+    author?: Author;
     name?: string | null;
     time?: number;
 }
@@ -64,7 +67,8 @@ function SideView({ side, title, tone, action }: {
             <div class="side-head">
                 <Badge tone={tone}>{title}</Badge>
                 <span class="muted small-text">
-                    <Who name={side.name} device={side.device} />
+                    <Who name={side.name} device={side.device}
+                        author={side.author} />
                     {" · "}<Time us={side.time} />
                 </span>
             </div>
@@ -166,7 +170,8 @@ function NowView({ conflict: c, now }: { conflict: Conflict; now: InEffect }) {
                 <Badge tone="ok">{t.conflicts.now}</Badge>
                 {now.time ? (
                     <span class="muted small-text">
-                        <Who name={now.name} device={now.device} />
+                        <Who name={now.name} device={now.device}
+                            author={now.author} />
                         {" · "}<Time us={now.time} />
                     </span>
                 ) : null}

@@ -17,6 +17,7 @@ import { Time, bytes } from "../time";
 import { useUnsaved } from "../unsaved";
 import { Badge, Button, Code, Confirm, Empty, Loading, Note, Problem, Tabs, Who,
     say, useAction, useLoad } from "../ui";
+import type { Author } from "../ui";
 
 interface Version {
     version: number;
@@ -24,6 +25,7 @@ interface Version {
     time: number;
     device: string | null;
     name: string | null;
+    author?: Author;
     path?: string;
     value?: Json;
 }
@@ -32,8 +34,17 @@ interface Loaded {
     text: string | null; // null: it is deleted, or was never there
     etag: string;
     number: number;
-    last: { device: string | null; name: string | null; time: number } | null;
+    last: {
+        device: string | null; name: string | null; author?: Author;
+        time: number;
+    } | null;
     conflicts: number;
+}
+
+function authorOf(header: string | null): Author | undefined {
+    const [system, node] = (header ?? "").split("/");
+    return system && node
+        ? { system, node_id: decodeURIComponent(node) } : undefined;
 }
 
 const LARGE = 1 << 20; // of a text, beyond which nobody edits it here
@@ -76,6 +87,7 @@ async function read(space: string, item: string, signal: AbortSignal):
         etag: now.headers.get("ETag") ?? "",
         number: Number(now.headers.get("Syncline-Version")),
         last: { device, name: await nameOf(device),
+            author: authorOf(now.headers.get("Syncline-Author")),
             time: Number(now.headers.get("Syncline-Time")) },
         conflicts,
     };
@@ -309,7 +321,8 @@ function Versions({ space, item, list, reload }: {
                                     ) : null}
                             </span>
                             <span class="muted small-text">
-                                <Who name={x.name} device={x.device} />
+                                <Who name={x.name} device={x.device}
+                                    author={x.author} />
                                 {" · "}<Time us={x.time} />
                             </span>
                         </button>
@@ -367,7 +380,8 @@ export function ItemView({ space, item, tab, back }: {
                     <p class="muted small-text">
                         {last ? (
                             <>{gone ? t.items.deletedBy : t.items.writtenBy}{" "}
-                                <Who name={last.name} device={last.device} />
+                                <Who name={last.name} device={last.device}
+                                    author={last.author} />
                                 {" · "}<Time us={last.time} />
                                 {loaded?.number ? " · " + t.items.version(
                                     loaded.number) : ""}</>

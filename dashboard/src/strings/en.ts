@@ -78,6 +78,7 @@ export const en = {
     none: "none",
     all: "all",
     unknown: "unknown",
+    byWayOf: "by way of",
     justNow: "just now",
     items: {
         space: "Space",

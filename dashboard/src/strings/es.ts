@@ -80,6 +80,7 @@ export const es: Strings = {
     none: "ninguno",
     all: "todos",
     unknown: "desconocido",
+    byWayOf: "por medio de",
     justNow: "ahora mismo",
     items: {
         space: "Espacio",

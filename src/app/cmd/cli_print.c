@@ -94,7 +94,7 @@ struct slice cli_printf(struct cli *c, const char *fmt, ...)
     return out.ptr != NULL ? out : SLICE_NONE;
 }
 
-struct slice cli_who(struct cli *c, const struct json *v)
+static struct slice device_of(struct cli *c, const struct json *v)
 {
     const struct slice name = json_get_str(v, "name");
     struct slice device = json_get_str(v, "device");
@@ -104,6 +104,18 @@ struct slice cli_who(struct cli *c, const struct json *v)
     if (!json_get_bool(v, "removed", false))
         return name.len > 0 ? name : device;
     return cli_printf(c, "%.*s (removed)", SLICE_FMT(name));
+}
+
+/* Where it was written, if in an older system: it came by way of the device. */
+struct slice cli_who(struct cli *c, const struct json *v)
+{
+    const struct slice author = json_get_str(json_get(v, "author"), "node_id");
+    const struct slice device = device_of(c, v);
+
+    return author.len == 0 ? device
+                           : cli_printf(c, "%.*s (by way of %.*s)",
+                                 SLICE_FMT(utf8_cut(cli_inert(c, author), 200)),
+                                 SLICE_FMT(device));
 }
 
 struct slice cli_inert(struct cli *c, struct slice text)

@@ -145,16 +145,36 @@ static void put_problem(struct hub_conn *c, const struct json *answer)
             SLICE_FMT(json_get_str(answer, "error")));
 }
 
+/* What stands in a URL as it is, and all else percent-encoded. */
+static void put_encoded(struct buf *b, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((s.ptr[i] >= '0' && s.ptr[i] <= '9') ||
+            ((s.ptr[i] | 0x20) >= 'a' && (s.ptr[i] | 0x20) <= 'z') ||
+            memchr("-._~", s.ptr[i], 4) != NULL)
+            buf_put_u8(b, s.ptr[i]);
+        else
+            buf_printf(b, "%%%02X", s.ptr[i]);
+}
+
 /* What is told of an item beside its document. */
 static void put_item_fields(struct buf *b, const struct json *answer)
 {
     const struct slice device = json_get_str(answer, "device");
+    const struct json *author = json_get(answer, "author");
 
     buf_printf(b, "ETag: \"%.*s\"\r\nSyncline-Version: %lld\r\n",
         SLICE_FMT(json_get_str(answer, "context")),
         (long long)json_get_int(answer, "version", 0));
     if (device.len > 0)
         buf_printf(b, "Syncline-Device: %.*s\r\n", SLICE_FMT(device));
+    if (author != NULL) {
+        buf_put_str(b, "Syncline-Author: ");
+        put_encoded(b, json_get_str(author, "system"));
+        buf_put_u8(b, '/');
+        put_encoded(b, json_get_str(author, "node_id"));
+        buf_put_str(b, "\r\n");
+    }
     buf_printf(b, "Syncline-Time: %lld\r\n",
         (long long)json_get_int(answer, "time", 0));
 }

@@ -17,15 +17,19 @@ static const struct {
     { "ItemListed", "", "key:s version:i value?:* bytes?:i preview?:s" },
     { "Items", "listItems", "items:[]@ItemListed more_items:b" },
     { "Version", "",
-        "version:i what:s device:~s name:~s stamp:s time:i path?:s value?:*" },
+        "version:i what:s device:~s name:~s removed?:b author?:@Author "
+        "stamp:s time:i path?:s value?:*" },
+    { "Author", "", "system:s node_id:s" },
     { "History", "history", "versions:[]@Version more_versions:b" },
     { "Health", "health",
         "status:s live:b ready:b instance_id?:s connected_clients?:i "
         "timestamp?:n model_loaded?:b model?:* version?:s" },
     { "Side", "",
-        "path:s value?:* deleted?:b large?:b device:~s name:~s time:i" },
+        "path:s value?:* deleted?:b large?:b device:~s name:~s removed?:b "
+        "author?:@Author time:i" },
     { "InEffect", "",
-        "value?:* deleted?:b other?:b device?:~s name?:~s time?:i" },
+        "value?:* deleted?:b other?:b device?:~s name?:~s removed?:b "
+        "author?:@Author time?:i" },
     { "Conflict", "",
         "id:s space:s key:s path:s state:s returned?:b winner:@Side "
         "loser:@Side now?:@InEffect" },
