@@ -30,6 +30,7 @@ void arena_free(struct arena *a)
     free_all(a, &a->head);
     free_all(a, &a->spare);
     a->used = a->spared = 0;
+    a->failed = false;
 }
 
 /* Of a block that nothing is in any more. */
@@ -61,6 +62,7 @@ void arena_reset(struct arena *a)
     struct arena_block *first = a->head;
 
     a->used = 0;
+    a->failed = false;
     a->resets = first != NULL && first->next != NULL ? 0 : a->resets + 1;
     if (first != NULL) {
         a->head = first->next;
@@ -153,12 +155,16 @@ void *arena_alloc(struct arena *a, size_t n)
     struct arena_block *b = a->head;
     void *p;
 
-    if (n > SIZE_MAX / 2)
+    if (n > SIZE_MAX / 2) {
+        a->failed = true;
         return NULL;
+    }
     n = (n + align - 1) / align * align;
     if (b == NULL || b->cap - b->used < n) {
-        if (add_block(a, n) != SYNCLINE_OK)
+        if (add_block(a, n) != SYNCLINE_OK) {
+            a->failed = true;
             return NULL;
+        }
         b = a->head;
     }
     p = b->bytes + b->used;

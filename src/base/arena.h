@@ -21,6 +21,9 @@ struct arena {
     struct arena_block *spare;
     size_t spared;
     uint32_t resets; /* since more than one block was needed */
+    /* There was none for something, since the last reset: what was built of
+     * many pieces may lack one. */
+    bool failed;
 };
 
 /* A zeroed struct arena is a valid empty one. */

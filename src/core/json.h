@@ -104,7 +104,8 @@ bool json_get_bool(const struct json *v, const char *key, bool fallback);
 /* Same type and value; objects regardless of order. 1 and 1.0 differ. */
 bool json_equal(const struct json *a, const struct json *b);
 
-/* Builders: NULL in, NULL out, so that one check at the end suffices.
+/* Builders: NULL in, NULL out, so that one check at the end suffices: of what
+ * they return, and, where members could be missing, of a->failed.
  * Strings and keys are borrowed. */
 struct json *json_new(struct arena *a, enum json_type type);
 struct json *json_new_str(struct arena *a, struct slice s);

@@ -43,7 +43,7 @@ static bool copy_slice(struct slice *s, struct arena *a)
 
 struct json *json_copy(const struct json *v, struct arena *a)
 {
-    struct json *out = arena_alloc(a, sizeof *out), **end;
+    struct json *out = v != NULL ? arena_alloc(a, sizeof *out) : NULL, **end;
 
     if (out == NULL)
         return NULL;

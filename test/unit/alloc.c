@@ -12,12 +12,18 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 
 static long left = -1;
-static bool failed;
+static bool failed, is_once;
 
 void check_alloc_fail_from(long n)
 {
     left = n;
-    failed = false;
+    failed = is_once = false;
+}
+
+void check_alloc_fail_once(long n)
+{
+    check_alloc_fail_from(n);
+    is_once = true;
 }
 
 bool check_alloc_failed(void)
@@ -27,11 +33,13 @@ bool check_alloc_failed(void)
 
 static bool must_fail(void)
 {
-    if (left > 0)
-        left--;
-    else if (left == 0)
-        failed = true;
-    return left == 0 && failed;
+    if (left != 0) {
+        left -= left > 0;
+        return false;
+    }
+    failed = true;
+    left = is_once ? -1 : 0;
+    return true;
 }
 
 void *__wrap_malloc(size_t n)

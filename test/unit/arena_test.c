@@ -158,6 +158,26 @@ TEST(no_memory_leaves_what_was_there)
     arena_free(&a);
 }
 
+/* What was built of many pieces need not be looked through. */
+TEST(whether_memory_ran_out_is_known)
+{
+    struct arena a = { 0 };
+
+    CHECK(arena_alloc(&a, 100) != NULL);
+    CHECK(!a.failed);
+    check_alloc_fail_from(0);
+    CHECK(arena_alloc(&a, (size_t)1 << 20) == NULL);
+    check_alloc_fail_from(-1);
+    CHECK(arena_alloc(&a, 100) != NULL);
+    CHECK(a.failed);
+    arena_reset(&a);
+    CHECK(!a.failed);
+    CHECK(arena_alloc(&a, SIZE_MAX) == NULL);
+    CHECK(a.failed);
+    arena_free(&a);
+    CHECK(!a.failed);
+}
+
 /* What is needed again and again is not given back each time. */
 TEST(blocks_are_spared_as_long_as_they_are_needed)
 {

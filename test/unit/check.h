@@ -71,6 +71,8 @@ void check_ok(const char *file, int line, const char *what, int rc);
  *     }
  *     check_alloc_fail_from(-1); */
 void check_alloc_fail_from(long n);
+/* Only the nth one fails. */
+void check_alloc_fail_once(long n);
 /* True if one failed since. */
 bool check_alloc_failed(void);
 

@@ -4,6 +4,84 @@
 #include "faces/lansync/token.h"
 
 /* By the time of day, and not by the clock that never goes back. */
+/* Members of the payload of what it has said; 0: it has said nothing. */
+static uint32_t said_members(struct end *e)
+{
+    struct arena a = { 0 };
+    struct lan_message m;
+    uint32_t n = 0;
+
+    if (e->out.len > 0) {
+        CHECK_OK(lan_message_read(
+            &m, slice_from(buf_slice(&e->out), LAN_FRAME_HEAD), &a, NULL));
+        n = m.member[LAN_PAYLOAD]->n;
+    }
+    arena_free(&a);
+    return n;
+}
+
+/* Text of so many bytes is with it in the arena. True: the nth allocation was
+ * one of those that it takes. */
+static bool answers_by(const char *said, size_t fill, long n, uint32_t members)
+{
+    struct buf text = { 0 };
+    struct pair p;
+    bool failed;
+
+    pair_init(&p, (struct lan_link_options){ .needs_auth = true },
+        (struct lan_link_options){ .auth = LAN_BY_NOTHING }, KEY);
+    buf_put(&text, said, strlen(said) - 1);
+    buf_put_str(&text, ",\"nonce\":\"\\n");
+    for (size_t k = 0; k < fill; k++)
+        buf_put_u8(&text, 'x');
+    buf_put_str(&text, "\"}");
+    buf_put_u8(&text, 0);
+    CHECK(buf_reserve(&p.server.out, 8192) != NULL);
+    check_alloc_fail_once(n);
+    end_feed(&p.server, (const char *)text.ptr);
+    failed = check_alloc_failed();
+    check_alloc_fail_from(-1);
+    CHECK_SAYING(
+        said_members(&p.server) == members || (failed && p.server.out.len == 0),
+        "%u of %u, by %ld, %zu", said_members(&p.server), members, n, fill);
+    pair_close(&p);
+    buf_free(&text);
+    return failed;
+}
+
+/* What is said is whole, or is not said: half an answer would let nobody in
+ * and tell nobody why. Each piece is once the one that there is no room for. */
+TEST(memory_that_runs_out_makes_no_half_of_an_answer)
+{
+    static const struct {
+        const char *said;
+        uint32_t members;
+    } rows[] = {
+        { SECOND("SYNC_DATA"), 4 },
+        { "{\"message_type\":\"HEARTBEAT\",\"payload\":{\"request_id\":\"h\","
+          "\"timestamp\":5}}",
+            2 },
+        { "{\"message_type\":\"AUTH_REQUEST\",\"payload\":{\"token\":\"" KEY
+          "\",\"request_id\":\"r\"}}",
+            4 },
+        { "{\"message_type\":\"AUTH_REQUEST\",\"payload\":{\"token\":\"" KEY
+          "\"}}",
+            4 },
+        { "{\"message_type\":\"AUTH_REQUEST\",\"message_id\":\"m\","
+          "\"payload\":{\"token\":\"no\"}}",
+            5 },
+        { "{\"message_type\":\"AUTH_REQUEST\",\"payload\":{\"method\":"
+          "\"challenge\",\"request_id\":\"r\"}}",
+            4 },
+    };
+
+    for (size_t i = 0; i < ARRAY_N(rows); i++)
+        for (size_t fill = 0; fill < 4200; fill += 48)
+            for (long n = 0; answers_by(rows[i].said, fill, n, rows[i].members);
+                 n++)
+                CHECK(n < 100);
+}
+
 TEST(a_session_is_over_when_its_time_is)
 {
     const struct lan_link_options serves = {

@@ -73,6 +73,32 @@ TEST(items_there_and_back)
 }
 
 /* As their database keeps it, and as their oldest tests write it. */
+/* Without its id, say, it would be refused, and be lost. */
+TEST(memory_that_runs_out_makes_no_half_of_an_item)
+{
+    const struct lan_item item = { .id = SLICE_LIT("d"),
+        .type = SLICE_LIT(LAN_ITEM_TYPE),
+        .node = SLICE_LIT("n"),
+        .time_us = 1,
+        .version = 2 };
+
+    for (size_t room = 0;; room += 16) {
+        struct arena a = { 0 };
+        const struct json *made;
+
+        CHECK(arena_alloc(&a, 4096 - room) != NULL);
+        check_alloc_fail_once(1); /* the text of the time is the first */
+        made = lan_item_make(&item, &a);
+        check_alloc_fail_from(-1);
+        CHECK((made == NULL) == a.failed);
+        CHECK(made == NULL || made->n == 7);
+        arena_free(&a);
+        if (made != NULL)
+            break;
+        CHECK(room < 4096);
+    }
+}
+
 TEST(items_of_all_generations)
 {
     static const char *const rows[] = {

@@ -153,14 +153,14 @@ static void tell_engine(struct lan_face *f, struct lan_kept *k)
     struct arena a = { 0 };
     struct json *v = json_new(&a, JSON_OBJECT);
 
-    k->is_told = true;
     json_add(v, SLICE_LIT("space"), json_new_str(&a, slice_str(f->space)));
     json_add(v, SLICE_LIT("name"), json_new_str(&a, slice_str(k->node)));
     if (text_of(k->acked)[0] != 0)
         json_add(v, SLICE_LIT("at"), json_new_str(&a, slice_str(k->acked)));
     if (k->here == 0)
         json_add(v, SLICE_LIT("seen"), json_new_int(&a, (int64_t)k->seen_us));
-    if (v != NULL)
+    k->is_told = !a.failed;
+    if (k->is_told)
         engine_outsider(f->engine, v);
     arena_free(&a);
 }

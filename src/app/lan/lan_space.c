@@ -232,8 +232,8 @@ static void begin(struct lan_watch *w)
     json_add(
         args, SLICE_LIT("space"), json_new_str(&a, slice_str(w->face->space)));
     json_add(args, SLICE_LIT("gateway"), json_new_bool(&a, true));
-    if (utf8_valid(from) &&
-        json_add(args, SLICE_LIT("from"), json_new_str(&a, from)) != NULL)
+    json_add(args, SLICE_LIT("from"), json_new_str(&a, from));
+    if (utf8_valid(from) && !a.failed)
         w->request = engine_request(w->face->engine, args, NULL, on_watch, w);
     if (w->request == 0)
         w->again_us = clock_mono_us() + AGAIN_US;

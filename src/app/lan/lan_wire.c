@@ -51,7 +51,7 @@ static void say_tls_is_needed(struct lan_wire *w)
     json_add(payload, SLICE_LIT("message"), json_new_str(&a, text));
     json_add(payload, SLICE_LIT("code"),
         json_new_str(&a, SLICE_LIT("tls_required")));
-    if (payload != NULL &&
+    if (!a.failed &&
         lan_protocol_put(w->face->protocol, &b, &draft, LAN_SECOND,
             clock_mono_us()) == SYNCLINE_OK)
         lan_wire_send(w, buf_slice(&b));

@@ -179,6 +179,8 @@ static int send_reply(struct lib_lan_conn *c, const struct lan_message *m,
         payload = inner;
     }
     echo_ids(payload, m, a);
+    if (a->failed)
+        return no_memory();
     draft->payload = payload;
     return lan_link_send(c->link, draft, clock_mono_us());
 }

@@ -368,7 +368,8 @@ static void send_batch(struct lan_side *s, uint64_t now_us)
             json_new_str(&a, slice_str(s->push_id)));
         json_add(payload, SLICE_LIT("request_id"),
             json_new_str(&a, slice_str(s->push_id)));
-        if (json_add(payload, SLICE_LIT("items"), items) != NULL)
+        json_add(payload, SLICE_LIT("items"), items);
+        if (!a.failed)
             rc = lan_link_request(s->link, &draft, now_us, &s->push_request);
     }
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)

@@ -128,7 +128,7 @@ static void answer(struct lan_side *s, const struct lan_query *q,
     json_add(payload, SLICE_LIT("more"), json_new_bool(a, q->more));
     id_add(payload, "request_id", request_id, a);
     id_add(payload, "sync_id", sync_id, a);
-    side_say(s, &draft, now_us);
+    side_say(s, &draft, a, now_us);
     arena_reset(a);
 }
 

@@ -162,8 +162,9 @@ void point_keep(char out[LAN_CURSOR_MAX], struct slice s);
 /* Unless it is empty. */
 void text_add(
     struct json *to, const char *key, struct slice text, struct arena *a);
-void side_say(
-    struct lan_side *s, const struct lan_draft *draft, uint64_t now_us);
+/* of: what the payload is in. */
+void side_say(struct lan_side *s, const struct lan_draft *draft,
+    const struct arena *of, uint64_t now_us);
 
 NODISCARD int take_items(struct lan_side *s, const struct lan_message *m,
     bool is_pull, uint64_t now_us);

@@ -109,7 +109,7 @@ static void pull(struct lan_side *s, uint64_t now_us)
         json_add(
             payload, SLICE_LIT("since"), json_new_str(&a, slice_str(s->asked)));
     json_add(payload, SLICE_LIT("limit"), json_new_int(&a, LAN_BATCH_MAX));
-    if (payload == NULL ||
+    if (a.failed ||
         lan_link_request(s->link, &draft, now_us, &s->pull_request) !=
             SYNCLINE_OK)
         s->pull_request = 0;
@@ -204,11 +204,11 @@ void jobs_drop(struct lan_exchange *x, uint64_t side)
 }
 
 /* Where the link has closed meanwhile, all of it begins again. */
-void side_say(
-    struct lan_side *s, const struct lan_draft *draft, uint64_t now_us)
+void side_say(struct lan_side *s, const struct lan_draft *draft,
+    const struct arena *of, uint64_t now_us)
 {
-    int rc = draft->payload != NULL ? lan_link_send(s->link, draft, now_us)
-                                    : SYNCLINE_ENOMEM;
+    int rc =
+        of->failed ? SYNCLINE_ENOMEM : lan_link_send(s->link, draft, now_us);
 
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ECLOSED)
         side_log(s, "%s: a %s could not be made", side_name(s),
@@ -233,7 +233,7 @@ static void acknowledge(
             json_new_int(&a, (int64_t)job->refused));
         text_add(payload, "error", slice_str(job->why), &a);
     }
-    side_say(s, &draft, now_us);
+    side_say(s, &draft, &a, now_us);
     arena_free(&a);
 }
 

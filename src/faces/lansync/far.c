@@ -81,16 +81,14 @@ static void spans_come(struct far *f, struct nonces *near, uint64_t by_us)
 void far_come(struct far *f, struct nonces *near, uint64_t soon_us,
     uint64_t old_us, uint64_t now_us)
 {
-    const struct far_message *m = f->e + f->first;
-
-    while (f->n > 0 && m->at_us <= soon_us) {
+    while (f->n > 0 && f->e[f->first].at_us <= soon_us) {
+        const struct far_message *m = &f->e[f->first];
         int rc = nonces_see(near, m->key, m->at_us, now_us);
 
         if (rc == SYNCLINE_ELIMIT || rc == SYNCLINE_ENOMEM)
             break; /* it stays where it is */
         f->first++;
         f->n--;
-        m++;
     }
     if (f->n == 0) {
         free(f->e);

@@ -178,8 +178,6 @@ struct json *lan_item_make(const struct lan_item *item, struct arena *a)
     json_add(v, SLICE_LIT("data"), data);
     json_add(v, SLICE_LIT("created_at"), json_new_str(a, at));
     json_add(v, SLICE_LIT("node_id"), json_new_str(a, item->node));
-    return json_add(v, SLICE_LIT("version"),
-               json_new_int(a, (int64_t)item->version)) != NULL
-        ? v
-        : NULL;
+    json_add(v, SLICE_LIT("version"), json_new_int(a, (int64_t)item->version));
+    return a->failed ? NULL : v;
 }

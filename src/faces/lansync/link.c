@@ -59,7 +59,7 @@ static void say(struct lan_link *l, enum lan_type type, struct json *payload,
 {
     const struct lan_draft draft = { .type = type, .payload = payload };
 
-    if (lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
+    if (l->arena.failed || lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
         link_close(l, "an answer could not be made");
 }
 

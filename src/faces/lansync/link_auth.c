@@ -68,7 +68,8 @@ static void send_as(struct lan_link *l, enum lan_type type,
         .type = type, .payload = payload, .id = id
     };
 
-    if (payload == NULL || lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
+    if (payload == NULL || l->arena.failed ||
+        lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
         link_close(l, "memory ran out");
 }
 
@@ -460,6 +461,10 @@ void auth_asked(
     }
     is_in = data != NULL && (ev->may_try == NULL || ev->may_try(ev->ctx)) &&
         may_come_in(l, m, &data, now_us);
+    if (l->arena.failed) { /* and so it may be none of his fault */
+        link_close(l, "memory ran out");
+        return;
+    }
     if (is_in)
         link_note_name(l, m);
     answer(l, m, is_in, data, now_us);

@@ -12,7 +12,7 @@
 
 /* The members are the draft's, with those before them. The list of the draft
  * is not touched. */
-static struct json *payload_with(
+static struct json *add_members(
     struct lan_link *l, const struct lan_draft *d, const char *id)
 {
     struct json *payload = json_new(&l->arena, JSON_OBJECT);
@@ -34,6 +34,21 @@ static struct json *payload_with(
     if (d->type == LAN_SYNC_DATA && json_get(payload, "data_id") == NULL)
         json_add(payload, SLICE_LIT("data_id"),
             json_new_str(&l->arena, slice_str(id)));
+    return payload;
+}
+
+/* Whether it is whole does not hang on what was made before. */
+static struct json *payload_with(
+    struct lan_link *l, const struct lan_draft *d, const char *id)
+{
+    const bool failed = l->arena.failed;
+    struct json *payload;
+
+    l->arena.failed = false;
+    payload = add_members(l, d, id);
+    if (l->arena.failed)
+        payload = NULL;
+    l->arena.failed = l->arena.failed || failed;
     return payload;
 }
 
@@ -98,7 +113,9 @@ int lan_link_reply(struct lan_link *l, const struct lan_message *m,
         if (id != NULL && json_get(payload, ids[i]) == NULL)
             json_add(payload, slice_str(ids[i]), json_copy(id, &l->arena));
     }
-    return payload != NULL ? lan_link_send(l, &draft, now_us) : SYNCLINE_ENOMEM;
+    return payload != NULL && !l->arena.failed
+        ? lan_link_send(l, &draft, now_us)
+        : SYNCLINE_ENOMEM;
 }
 
 /* ---- answers ---- */
@@ -225,7 +242,8 @@ static void beat(struct lan_link *l, uint64_t now_us)
             json_new_str(&l->arena, slice_str(l->heartbeat_id)));
         wait_for_answer(l, now_us);
     }
-    if (payload == NULL || lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
+    if (payload == NULL || l->arena.failed ||
+        lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
         link_close(l, "memory ran out");
 }
 
@@ -242,7 +260,8 @@ static void answer_heartbeat(
         json_add(payload, SLICE_LIT("timestamp"), json_copy(time, &l->arena));
     json_add(payload, SLICE_LIT("request_id"),
         json_copy(json_get(from, "request_id"), &l->arena));
-    if (payload == NULL || lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
+    if (payload == NULL || l->arena.failed ||
+        lan_link_send(l, &draft, now_us) != SYNCLINE_OK)
         link_close(l, "memory ran out");
 }
 
