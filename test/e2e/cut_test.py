@@ -307,11 +307,11 @@ def main():
         return 0
     stories = [story(args.seed + i, min(A_LAN, args.cuts - i * A_LAN))
                for i in range((args.cuts + A_LAN - 1) // A_LAN)]
-    return tap.run([
+    return tap.run(stories, beside=[
         a_link_that_is_down, packets_that_vanish, one_that_hears_nobody,
         one_whom_nobody_hears, a_cut_too_short_to_notice,
         two_that_reach_only_a_third, a_link_that_loses_one_packet_in_six,
-    ] + stories)
+    ])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ a killed process or a relay would close it. Needs root."""
 
 import contextlib
 import ctypes
+import itertools
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from tap import Skip
 NET = "10.9.66"
 PORT = 4748
 DEVICE = "lan"
+MADE = itertools.count()  # several of one process live side by side
 
 
 def ip(*args, check=True):
@@ -31,7 +33,7 @@ class Lan:
     def __init__(self, *names):
         if os.geteuid() != 0:
             raise Skip("needs root")
-        tag = "sy%d" % os.getpid()
+        tag = "sy%d-%d-" % (os.getpid(), next(MADE))
         self.hub = tag + "hub"
         self.spaces = {n: tag + n for n in names}
         self.hosts = {n: i for i, n in enumerate(names, 1)}

@@ -352,13 +352,14 @@ def records(first, beyond, size=100):
         for i in range(first, beyond)).encode()
 
 
-def main(names):
-    """Runs the tests of a module: globals() of it."""
+def main(names, beside=(), at_once=1):
+    """Runs the tests of a module: globals() of it. For `beside`, see tap.run."""
     import sys
     if not PROGRAM:
         print("1..0 # SKIP no binary: SYNCLINE names none")
         return 0
     tests = [v for v in names.values() if callable(v) and
              getattr(v, "__module__", "") == "__main__" and
-             not isinstance(v, type) and not v.__name__.startswith("_")]
-    return tap.run(tests, sys.argv[1:])
+             not isinstance(v, type) and not v.__name__.startswith("_") and
+             v not in beside]
+    return tap.run(tests, sys.argv[1:], beside, at_once)

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Pairing by code: what it takes, how fast it is, and every refusal."""
 
-import concurrent.futures
 import subprocess
 import sys
 import time
@@ -336,21 +335,7 @@ def removing_a_member():
         equal({p["name"] for p in a.status()["peers"]}, {"c"}, "members")
 
 
-def _meanwhile(pool, story):
-    """Runs from now on, and is told in its turn."""
-    done = pool.submit(story)
-
-    def told():
-        done.result()
-
-    told.__name__ = story.__name__
-    return told
-
-
 if __name__ == "__main__":
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        if len(sys.argv) == 1:  # these wait for as long as a join may take
-            for each in a_used_code_undoes_no_demotion, the_inviter_is_away:
-                globals()[each.__name__] = _meanwhile(pool, each)
-        status = main(globals())
-    sys.exit(status)
+    # These wait for as long as a join may take.
+    sys.exit(main(globals(), beside=[
+        a_used_code_undoes_no_demotion, the_inviter_is_away], at_once=2))

@@ -1,15 +1,24 @@
 """Checks, and tests printed as TAP. A test is a function of no arguments; it
 fails by raising, and may raise Skip with a reason."""
 
+import concurrent.futures
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 
 
 class Skip(Exception):
     pass
+
+
+class _Thread(threading.local):
+    notes = None  # a list, where a test runs beside others
+
+
+_this_thread = _Thread()
 
 
 def program():
@@ -39,6 +48,9 @@ def check(condition, what):
 
 
 def note(text):
+    if _this_thread.notes is not None:
+        _this_thread.notes.append(text)
+        return
     print("# " + text)
     sys.stdout.flush()
 
@@ -71,17 +83,48 @@ def end_cleanly():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
-def run(tests, only=()):
-    """Exit status. `only`: parts of names, to run some of them by hand."""
+def _meanwhile(pool, test):
+    """Begins as soon as the pool has room; what it gives has its result."""
+    def story():
+        _this_thread.notes = notes = []
+        try:
+            test()
+        except Exception as wrong:
+            return notes, wrong
+        return notes, None
+
+    running = pool.submit(story)
+
+    def told():
+        notes, wrong = running.result()
+        for text in notes:
+            note(text)
+        if wrong:
+            raise wrong
+
+    told.__name__ = test.__name__
+    return told
+
+
+def run(tests, only=(), beside=(), at_once=1):
+    """Exit status. `only`: parts of names, to run some of them by hand.
+    `beside`: tests that mostly wait, and share nothing with each other nor with
+    the rest. So many at once, they run beside `tests`, and are told last."""
     end_cleanly()
-    chosen = [t for t in tests if not only or any(
-        part in t.__name__ for part in only)]
-    print("1..%d" % len(chosen))
-    if tests and not chosen:
+
+    def wanted(some):
+        return [t for t in some if not only or any(
+            part in t.__name__ for part in only)]
+
+    chosen, slow = wanted(tests), wanted(beside)
+    print("1..%d" % len(chosen + slow))
+    if list(tests) + list(beside) and not chosen + slow:
         print("# no such test: %s" % ", ".join(only), file=sys.stderr)
         return 2
     failed = 0
-    for number, test in enumerate(chosen, 1):
-        failed += not one(number, test)
-        sys.stdout.flush()
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        chosen += [_meanwhile(pool, test) for test in slow]
+        for number, test in enumerate(chosen, 1):
+            failed += not one(number, test)
+            sys.stdout.flush()
     return 1 if failed else 0
