@@ -21,8 +21,14 @@
  *
  * Manners. The library installs no signal handlers, takes no signals on
  * threads of its own, raises no SIGPIPE, never prints and never exits: what
- * it has to say goes to the log callback. A handle does not survive fork().
- * One folder serves one handle or daemon at a time.
+ * it has to say goes to the log callback. One folder serves one handle or
+ * daemon at a time.
+ *
+ * fork(). Of what was made before, nothing is there in the child: functions
+ * fail with SYNCLINE_ECLOSED, what frees frees nothing, and the parent notices
+ * none of it. The child may make its own, exit, or exec. It holds neither the
+ * folder nor ports, but has copies of connections: one that the parent closes
+ * ends for the other side when the child does that, ends or execs.
  *
  * Errors. Functions return 0 or a negative code and write results on success
  * only; syncline_error() has the sentence. */

@@ -19,7 +19,9 @@
  * its object: it must be short. It must not wait for another thread that calls
  * in here; nor may callbacks of a node (syncline.h) and of such an object call
  * what waits of each other. A program may return from main while they run: they
- * go with the process, and nobody is told.
+ * go with the process, and nobody is told. After fork() it is as in syncline.h;
+ * with a handler from before the child can make a server or a client, but no
+ * message.
  *
  * Errors, and who frees what: as in syncline.h. What was said wrongly by the
  * other side never ends the program: it is told to it in the older servers' own

@@ -300,6 +300,16 @@ static void on_listener_closed(uv_handle_t *handle)
     net_handle_closed(n);
 }
 
+static void close_listener(struct listener *l)
+{
+    uv_os_fd_t fd;
+
+    /* A child of fork() that has it too does not hold the port. */
+    if (uv_fileno((const uv_handle_t *)&l->tcp, &fd) == 0)
+        (void)shutdown(fd, SHUT_RDWR);
+    uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+}
+
 void net_free(struct net *n)
 {
     if (n == NULL)
@@ -308,7 +318,7 @@ void net_free(struct net *n)
     for (uint32_t i = 0; i < n->conns_n; i++)
         conn_destroy(n->conns[i]);
     for (uint32_t i = 0; i < n->listeners_n; i++)
-        uv_close((uv_handle_t *)&n->listeners[i]->tcp, on_listener_closed);
+        close_listener(n->listeners[i]);
     uv_close((uv_handle_t *)&n->turn, on_own_closed);
     uv_close((uv_handle_t *)&n->tick, on_own_closed);
 }

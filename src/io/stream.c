@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/plant.h"
 #include "io/sockaddr.h"
@@ -426,12 +427,57 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
  * libuv takes the threads that resolve names down, and whoever asks for one
  * after that ends the process: so nobody does, from the moment before. */
 static pthread_mutex_t leaving = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t hooked = PTHREAD_ONCE_INIT;
 static bool is_leaving;
+static bool has_threads, has_lost_threads; /* libuv, those */
+
+static void before_fork(void)
+{
+    (void)pthread_mutex_lock(&leaving);
+}
+
+static void after_fork(void)
+{
+    (void)pthread_mutex_unlock(&leaving);
+}
+
+static void in_child(void)
+{
+    has_lost_threads = has_lost_threads || has_threads;
+    has_threads = false;
+    (void)pthread_mutex_unlock(&leaving);
+}
+
+static void hook(void)
+{
+    (void)pthread_atfork(before_fork, after_fork, in_child);
+}
+
+static void do_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
+/* In a child of fork() they are not there, which libuv only notices when it is
+ * asked for something; when it takes them down it would fall over them. */
+static void find_threads(void)
+{
+    uv_loop_t loop;
+    uv_work_t work;
+
+    if (uv_loop_init(&loop) != 0)
+        return;
+    if (uv_queue_work(&loop, &work, do_nothing, NULL) == 0)
+        (void)uv_run(&loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&loop);
+}
 
 __attribute__((destructor)) static void leave(void)
 {
     (void)pthread_mutex_lock(&leaving);
     is_leaving = true;
+    if (has_lost_threads && !has_threads)
+        find_threads();
     (void)pthread_mutex_unlock(&leaving);
 }
 
@@ -441,10 +487,13 @@ static int resolve(struct stream *s, const char *host)
         .ai_flags = AI_ADDRCONFIG };
     int rc = UV_ECANCELED;
 
+    (void)pthread_once(&hooked, hook);
     (void)pthread_mutex_lock(&leaving);
-    if (!is_leaving)
+    if (!is_leaving) {
         rc = uv_getaddrinfo(
             s->loop, &s->resolving, on_resolved, host, NULL, &hints);
+        has_threads = true;
+    }
     (void)pthread_mutex_unlock(&leaving);
     return rc == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL;
 }
@@ -549,6 +598,11 @@ static void on_listener_closed(uv_handle_t *h)
 
 static void close_listener(struct stream_listener *l)
 {
+    uv_os_fd_t fd;
+
+    /* A child of fork() that has it too does not hold the port. */
+    if (uv_fileno((const uv_handle_t *)&l->tcp, &fd) == 0)
+        (void)shutdown(fd, SHUT_RDWR);
     uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
     uv_close((uv_handle_t *)&l->again, on_listener_closed);
 }

@@ -55,6 +55,8 @@ static int posix_open_file(
 static void posix_close(void *self, int fd)
 {
     (void)self;
+    /* A child of fork() that has it too does not hold a lock of ours. */
+    (void)flock(fd, LOCK_UN);
     (void)close(fd);
 }
 

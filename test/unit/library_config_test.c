@@ -515,3 +515,42 @@ TEST(it_is_asked_by_many_while_it_starts_and_stops)
     }
     app_remove(&a);
 }
+
+/* ---- the last callback ---- */
+
+struct last {
+    struct syncline_config *c;
+    int start, stop, free;
+};
+
+static void on_last(void *ctx, const struct syncline_event *event)
+{
+    struct last *x = ctx;
+
+    if (event->type != SYNCLINE_EVENT_END)
+        return;
+    x->start = syncline_config_start(x->c);
+    x->stop = syncline_config_stop(x->c);
+    x->free = syncline_config_free(x->c);
+}
+
+/* Its node is being closed by then, and it is another thread's to end it. */
+TEST(the_last_callback_cannot_end_it_either)
+{
+    struct syncline_watch *w;
+    struct last x;
+    struct app a;
+
+    app_make(&a);
+    app_start(&a);
+    x = (struct last){ .c = a.c };
+    CHECK_OK(syncline_watch(
+        &w, syncline_config_node(a.c), NULL, NULL, NULL, on_last, &x));
+    CHECK_OK(syncline_config_stop(a.c));
+    syncline_unwatch(w);
+    CHECK_INT(x.start, SYNCLINE_EBUSY);
+    CHECK_INT(x.stop, SYNCLINE_EBUSY);
+    CHECK_INT(x.free, SYNCLINE_EBUSY);
+    CHECK_OK(syncline_config_start(a.c));
+    app_remove(&a);
+}

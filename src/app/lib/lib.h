@@ -10,6 +10,7 @@
 
 #include "app/config/config_face.h"
 #include "app/engine/engine.h"
+#include "io/forks.h"
 
 #include <pthread.h>
 
@@ -41,6 +42,7 @@ struct syncline {
     struct engine *engine;
     pthread_t thread;
     bool started;
+    unsigned forks; /* as of forks_n, when it was opened */
 
     /* Options that outlive syncline_open. */
     struct lib_addrs listen, peers, advertise;
@@ -77,6 +79,8 @@ struct syncline {
 
 /* Keeps the sentence for syncline_error and returns rc. */
 int lib_fail(int rc, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* ECLOSED in a child of fork(), for what its parent has made. */
+NODISCARD int lib_check_forks(unsigned forks);
 /* True on the thread that runs this node, in one of its callbacks. */
 bool lib_inside(const struct syncline *s);
 /* Runs the loop on the caller's thread. */

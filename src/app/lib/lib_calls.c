@@ -139,10 +139,13 @@ int lib_post(struct syncline *s, struct arena *a, const struct json *args,
     syncline_answer_fn *fn, void *ctx, uint64_t *id)
 {
     struct ask *q = args == NULL ? NULL : calloc(1, sizeof *q);
+    int rc = q == NULL ? lib_fail(SYNCLINE_ENOMEM, "memory ran out")
+                       : lib_check_forks(s->forks);
 
-    if (q == NULL) {
+    if (rc != SYNCLINE_OK) {
+        free(q);
         arena_free(a);
-        return lib_fail(SYNCLINE_ENOMEM, "memory ran out");
+        return rc;
     }
     *q = (struct ask){ .owner = s, .args = args, .fn = fn, .ctx = ctx };
     q->arena = *a;
@@ -231,6 +234,8 @@ void lib_cancel(struct syncline *s, uint64_t id)
 {
     struct ask *q;
 
+    if (s->forks != forks_n())
+        return;
     (void)pthread_mutex_lock(&s->lock);
     q = find(s->under_way, id);
     if (q == NULL)
@@ -297,12 +302,14 @@ int lib_call(struct syncline *s, struct arena *a, const struct json *args,
     struct buf *text)
 {
     struct waiting w = { .s = s, .text = text };
-    int rc;
+    int rc = lib_check_forks(s->forks);
 
-    if (lib_inside(s)) {
-        arena_free(a);
-        return lib_fail(SYNCLINE_EBUSY,
+    if (rc == SYNCLINE_OK && lib_inside(s))
+        rc = lib_fail(SYNCLINE_EBUSY,
             "a callback of the node cannot wait for it; use syncline_send");
+    if (rc != SYNCLINE_OK) {
+        arena_free(a);
+        return rc;
     }
     (void)pthread_cond_init(&w.come, NULL);
     count_callers(s, 1);

@@ -34,6 +34,7 @@ int syncline_config_new(
         return lib_fail(SYNCLINE_ENOMEM, "memory ran out");
     (void)pthread_mutex_init(&c->lock, NULL);
     (void)pthread_cond_init(&c->idle, NULL);
+    c->forks = forks_n();
     (void)snprintf(c->last_sync, sizeof c->last_sync, "0.0");
     rc = config_options(c, opt);
     if (rc != SYNCLINE_OK) {
@@ -335,11 +336,20 @@ static int start(struct syncline_config *c)
     return SYNCLINE_OK;
 }
 
+static void release(struct syncline_config *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->is_busy = false;
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
 int syncline_config_start(struct syncline_config *c)
 {
     bool is_free;
-    int rc;
+    int rc = lib_check_forks(c->forks);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     (void)pthread_mutex_lock(&c->lock);
     is_free = c->node == NULL && !c->is_busy;
     c->is_busy = c->is_busy || is_free;
@@ -347,31 +357,34 @@ int syncline_config_start(struct syncline_config *c)
     if (!is_free)
         return lib_fail(SYNCLINE_EBUSY, "it runs already");
     rc = start(c);
-    (void)pthread_mutex_lock(&c->lock);
-    c->is_busy = false;
-    (void)pthread_mutex_unlock(&c->lock);
+    release(c);
     return rc;
 }
 
 /* ---- stopping ---- */
 
-static bool is_inside(struct syncline_config *c)
+/* From then on no callback can do it, whatever its node is just about. */
+static bool claim(struct syncline_config *c)
 {
-    bool is;
+    bool is_free;
 
     (void)pthread_mutex_lock(&c->lock);
-    is = c->is_busy || (c->node != NULL && lib_inside(c->node));
+    is_free = !c->is_busy && (c->node == NULL || !lib_inside(c->node));
+    c->is_busy = c->is_busy || is_free;
     (void)pthread_mutex_unlock(&c->lock);
-    return is;
+    return is_free;
 }
 
 int syncline_config_stop(struct syncline_config *c)
 {
     struct syncline *s;
+    int rc = lib_check_forks(c->forks);
 
-    if (is_inside(c))
+    if (rc != SYNCLINE_OK)
+        return rc;
+    if (!claim(c))
         return lib_fail(
-            SYNCLINE_EBUSY, "not from a callback, nor amid a start");
+            SYNCLINE_EBUSY, "not from a callback, nor amid a start or a stop");
     config_remember(c);
     (void)pthread_mutex_lock(&c->lock);
     s = c->node;
@@ -379,7 +392,9 @@ int syncline_config_stop(struct syncline_config *c)
     while (c->users > 0)
         (void)pthread_cond_wait(&c->idle, &c->lock);
     (void)pthread_mutex_unlock(&c->lock);
-    return syncline_close(s);
+    rc = syncline_close(s);
+    release(c);
+    return rc;
 }
 
 int syncline_config_free(struct syncline_config *c)
@@ -389,7 +404,7 @@ int syncline_config_free(struct syncline_config *c)
     if (c == NULL)
         return SYNCLINE_OK;
     rc = syncline_config_stop(c);
-    if (rc != SYNCLINE_EBUSY)
+    if (rc != SYNCLINE_EBUSY && c->forks == forks_n())
         config_free(c);
     return rc;
 }

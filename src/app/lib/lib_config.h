@@ -46,8 +46,9 @@ struct syncline_config {
     pthread_mutex_t lock;
     pthread_cond_t idle;
     struct syncline *node; /* NULL: it does not run */
-    bool is_busy;          /* it is being started */
+    bool is_busy;          /* it is being started, or stopped */
     unsigned users;
+    unsigned forks;                    /* as of forks_n, when it was made */
     char instance[128], last_sync[32]; /* of when it ran last */
 };
 

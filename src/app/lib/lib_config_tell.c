@@ -19,6 +19,8 @@ struct syncline *config_use(struct syncline_config *c)
 {
     struct syncline *s;
 
+    if (c->forks != forks_n())
+        return NULL;
     (void)pthread_mutex_lock(&c->lock);
     s = c->node;
     if (s != NULL)
@@ -39,6 +41,8 @@ struct syncline *syncline_config_node(struct syncline_config *c)
 {
     struct syncline *s;
 
+    if (c->forks != forks_n())
+        return NULL;
     (void)pthread_mutex_lock(&c->lock);
     s = c->node;
     (void)pthread_mutex_unlock(&c->lock);
@@ -56,6 +60,10 @@ int syncline_config_on_update(
     if (l == NULL)
         return fn != NULL ? no_memory()
                           : lib_fail(SYNCLINE_EINVAL, "fn: missing");
+    if (c->forks != forks_n()) {
+        free(l);
+        return lib_check_forks(c->forks);
+    }
     *l = (struct config_listener){ .fn = fn, .ctx = ctx };
     (void)pthread_mutex_lock(&c->lock);
     while (*at != NULL)
@@ -261,8 +269,10 @@ int syncline_config_status(struct syncline_config *c, char **status)
     struct buf b = { 0 };
     struct json *v;
     size_t n;
-    int rc = list(c, &all, &n, &a);
+    int rc = lib_check_forks(c->forks);
 
+    if (rc == SYNCLINE_OK)
+        rc = list(c, &all, &n, &a);
     if (rc == SYNCLINE_OK && s != NULL)
         rc = ask_face(s, "configsync", &a, &v);
     if (s != NULL)

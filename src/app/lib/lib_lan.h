@@ -60,6 +60,8 @@ struct lib_lan_loop {
     struct lib_lan_call *calls, **last;
     unsigned callers; /* that wait for something */
 
+    unsigned forks; /* as of forks_n, when it was made */
+
     struct lib_lan_loop *waits_for; /* whose thread ours waits for; under a
                                        lock of lib_lan_loop.c */
 };
@@ -96,6 +98,7 @@ void lib_lan_wait_end(struct lib_lan_loop *before);
 
 struct syncline_lan_handler {
     pthread_mutex_t lock; /* of protocol */
+    unsigned forks;
     struct lan_protocol *protocol;
     char *node_id, *node_name;
     struct buf secret;

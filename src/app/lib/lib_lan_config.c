@@ -242,6 +242,7 @@ int syncline_lan_handler_new(struct syncline_lan_handler **out,
     if (h == NULL)
         return no_memory();
     (void)pthread_mutex_init(&h->lock, NULL);
+    h->forks = forks_n();
     rc = fill(h, config, SLICE(secret, secret_len));
     if (rc != SYNCLINE_OK) {
         syncline_lan_handler_free(h);
@@ -333,8 +334,10 @@ static int put_text(struct syncline_lan_handler *h,
     const struct lan_draft *draft, char **message)
 {
     struct buf b = { 0 };
-    int rc;
+    int rc = lib_check_forks(h->forks);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     (void)pthread_mutex_lock(&h->lock);
     set_time(h);
     rc = lan_protocol_put(h->protocol, &b, draft, h->dialect, clock_mono_us());
@@ -442,6 +445,8 @@ int syncline_lan_validate_message(
     struct lan_message m;
     int rc = read_message(&m, message, &a);
 
+    if (rc == SYNCLINE_OK)
+        rc = lib_check_forks(h->forks);
     if (rc == SYNCLINE_OK) {
         (void)pthread_mutex_lock(&h->lock);
         set_time(h);

@@ -33,6 +33,8 @@ void lib_lan_tell_state(
 int lib_lan_on_state(
     struct lib_lan_end *e, syncline_lan_state_fn *fn, void *ctx)
 {
+    if (e->loop.forks != forks_n())
+        return lib_check_forks(e->loop.forks);
     (void)pthread_mutex_lock(&e->loop.lock);
     e->on_state = fn;
     e->state_ctx = ctx;

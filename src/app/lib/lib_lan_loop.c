@@ -11,6 +11,7 @@ void lib_lan_loop_init(struct lib_lan_loop *l)
     (void)pthread_mutex_init(&l->lock, NULL);
     (void)pthread_cond_init(&l->done, NULL);
     l->last = &l->calls;
+    l->forks = forks_n();
 }
 
 void lib_lan_loop_close(struct lib_lan_loop *l)
@@ -35,7 +36,9 @@ int lib_lan_wait_begin(struct lib_lan_loop *l, struct lib_lan_loop **before)
     const struct lib_lan_loop *x = l;
 
     *before = NULL;
-    if (inside == NULL || inside == l)
+    if (l->forks != forks_n())
+        return lib_check_forks(l->forks);
+    if (inside == NULL || inside == l || inside->forks != l->forks)
         return SYNCLINE_OK;
     (void)pthread_mutex_lock(&waits_lock);
     while (x != NULL && x != inside)
@@ -52,7 +55,7 @@ int lib_lan_wait_begin(struct lib_lan_loop *l, struct lib_lan_loop **before)
 
 void lib_lan_wait_end(struct lib_lan_loop *before)
 {
-    if (inside == NULL)
+    if (inside == NULL || inside->forks != forks_n())
         return;
     (void)pthread_mutex_lock(&waits_lock);
     inside->waits_for = before;
@@ -197,8 +200,10 @@ static void give_up(struct lib_lan_loop *l)
 int lib_lan_loop_start(struct lib_lan_loop *l, int (*begin)(void *owner))
 {
     bool is_free;
-    int rc;
+    int rc = lib_check_forks(l->forks);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     (void)pthread_mutex_lock(&l->lock);
     is_free = l->running == LIB_LAN_IDLE;
     if (is_free)
@@ -314,6 +319,9 @@ int lib_lan_loop_call(struct lib_lan_loop *l, int (*fn)(void *arg), void *arg)
     struct lib_lan_loop *before;
     int rc;
 
+    rc = lib_check_forks(l->forks);
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (lib_lan_loop_inside(l))
         return fn(arg);
     rc = lib_lan_wait_begin(l, &before);

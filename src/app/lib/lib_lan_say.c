@@ -40,6 +40,8 @@ int lib_lan_handle(struct lib_lan_end *e, const char *type,
 
     if (type != NULL && !lib_lan_type_ok(type))
         return lib_fail(SYNCLINE_EINVAL, "type: no name of one");
+    if (e->loop.forks != forks_n())
+        return lib_check_forks(e->loop.forks);
     made = calloc(1, sizeof *made);
     if (made != NULL && type != NULL)
         made->type = strdup(type);

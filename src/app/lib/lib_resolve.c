@@ -186,6 +186,8 @@ int syncline_resolve_with(struct syncline *s, const char *space,
 
     if (type != NULL && type[0] == 0)
         return lib_fail(SYNCLINE_EINVAL, "type: NULL, or named");
+    if (s->forks != forks_n())
+        return lib_check_forks(s->forks);
     r = resolver_new(space, prefix, type);
     if (r == NULL)
         return lib_fail(SYNCLINE_ENOMEM, "memory ran out");

@@ -114,14 +114,17 @@ int syncline_watch(struct syncline_watch **out, struct syncline *s,
     const char *space, const char *prefix, const char *from,
     syncline_watch_fn *fn, void *ctx)
 {
-    struct syncline_watch *w = fn == NULL ? NULL : malloc(sizeof *w);
+    struct syncline_watch *w, *before = *out;
     struct arena a = { 0 };
     struct json *args;
-    int rc;
+    int rc = fn == NULL ? lib_fail(SYNCLINE_EINVAL, "fn: missing")
+                        : lib_check_forks(s->forks);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
+    w = malloc(sizeof *w);
     if (w == NULL)
-        return fn == NULL ? lib_fail(SYNCLINE_EINVAL, "fn: missing")
-                          : lib_fail(SYNCLINE_ENOMEM, "memory ran out");
+        return lib_fail(SYNCLINE_ENOMEM, "memory ran out");
     *w = (struct syncline_watch){ .owner = s, .fn = fn, .ctx = ctx };
     args = json_new(&a, JSON_OBJECT);
     add_text(args, "op", "watch", &a);
@@ -129,18 +132,20 @@ int syncline_watch(struct syncline_watch **out, struct syncline *s,
     add_text(args, "prefix", prefix, &a);
     add_text(args, "from", from, &a);
     keep_watch(s, w);
+    *out = w; /* fn may be called at once, and want it */
     rc = lib_post(s, &a, args, on_event, w, &w->id);
     if (rc != SYNCLINE_OK) {
+        *out = before;
         drop_watch(w);
-        return rc;
     }
-    *out = w;
-    return SYNCLINE_OK;
+    return rc;
 }
 
 void syncline_unwatch(struct syncline_watch *w)
 {
     if (w == NULL)
+        return;
+    if (w->owner != NULL && w->owner->forks != forks_n())
         return;
     if (w->owner != NULL)
         lib_cancel(w->owner, w->id);

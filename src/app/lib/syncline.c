@@ -40,6 +40,14 @@ void syncline_free(void *p)
     free(p);
 }
 
+int lib_check_forks(unsigned forks)
+{
+    return forks == forks_n() ? SYNCLINE_OK
+                              : lib_fail(SYNCLINE_ECLOSED,
+                                    "it was made before fork(), and is not "
+                                    "there in the child");
+}
+
 bool lib_inside(const struct syncline *s)
 {
     return inside == s;
@@ -145,6 +153,9 @@ int syncline_close(struct syncline *s)
 
     if (s == NULL)
         return SYNCLINE_OK;
+    rc = lib_check_forks(s->forks);
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (lib_inside(s))
         return lib_fail(SYNCLINE_EBUSY, "a callback cannot close its node");
     (void)pthread_mutex_lock(&s->lock);
@@ -192,6 +203,7 @@ static int init_handle(struct syncline *s)
     }
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->quiet, NULL);
+    s->forks = forks_n();
     s->queue_end = &s->queue;
     s->wake.data = s;
     if (uv_async_init(&s->loop, &s->wake, on_wake) != 0) {
@@ -296,8 +308,10 @@ static void *run_thread(void *arg)
 int syncline_start(struct syncline *s)
 {
     sigset_t all, old;
-    int rc;
+    int rc = lib_check_forks(s->forks);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (s->started)
         return lib_fail(SYNCLINE_EBUSY, "the node has its thread already");
     if (lib_inside(s))
@@ -335,7 +349,10 @@ static bool is_ready(const struct syncline *s)
 int syncline_run_once(struct syncline *s)
 {
     bool ready = true;
+    int rc = lib_check_forks(s->forks);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (s->started || lib_inside(s))
         return lib_fail(SYNCLINE_EBUSY,
             s->started ? "the node has its own thread" : "not from a callback");
