@@ -10,6 +10,7 @@ void view_free(struct view *v)
         bits_free(&v->items[i].seen);
     free(v->items);
     free(v->slots);
+    free(v->removals);
     free(v->sightings);
     free(v->saved);
     arena_free(&v->arena);
@@ -24,8 +25,11 @@ void view_grow(struct view *v, const struct ledger *l)
     }
     if (v->slots_n < l->slots_n) {
         v->slots = sim_grow(v->slots, l->slots_cap, sizeof *v->slots);
-        for (; v->slots_n < l->slots_n; v->slots_n++)
+        v->removals = sim_grow(v->removals, l->slots_cap, sizeof *v->removals);
+        for (; v->slots_n < l->slots_n; v->slots_n++) {
             v->slots[v->slots_n] = (struct fold_slot){ .change = LEDGER_NONE };
+            v->removals[v->slots_n] = LEDGER_NONE;
+        }
     }
 }
 
@@ -73,6 +77,9 @@ static void forget_items(
             .end = v->items[i].end,
             .left = keep_ends };
     }
+    for (uint32_t i = 0; i < v->slots_n && !keep_ends; i++)
+        if (l->items[l->slots[i].item].space == space)
+            v->removals[i] = LEDGER_NONE;
 }
 
 static void unmap(struct view *v, const struct ledger *l, struct view_space *s,
@@ -148,20 +155,39 @@ void view_lower(struct view *v, const struct ledger *l, struct view_space *s,
             v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
 }
 
-static void see_one(
-    struct view *v, const struct ledger *l, uint32_t item, uint32_t change)
+/* Is it later than what was seen to be removed there before? */
+static bool is_later(
+    const struct view *v, const struct ledger *l, const struct led_cell *cell)
 {
-    const struct led_change *c = &l->changes[change];
-    struct view_item *it = &v->items[item];
+    const struct led_cell *before = v->removals[cell->slot] == LEDGER_NONE
+        ? NULL
+        : ledger_cell(&l->changes[v->removals[cell->slot]], cell->slot);
 
+    return before == NULL || cell->life > before->life ||
+        (cell->life == before->life &&
+            stamp_cmp(&cell->stamp, &before->stamp) > 0);
+}
+
+static void see_one(
+    struct view *v, const struct ledger *l, const struct sighting *of)
+{
+    const struct led_change *c = &l->changes[of->change];
+    struct view_item *it = &v->items[of->item];
+
+    view_grow(v, l);
     for (uint32_t i = 0; i < c->cells_n; i++) {
-        const struct led_slot *s = &l->slots[c->cells[i].slot];
+        const struct led_cell *cell = &c->cells[i];
+        const struct led_slot *s = &l->slots[cell->slot];
 
-        if (s->item == item && s->is_tomb && c->cells[i].life > it->deepest) {
-            it->deepest = c->cells[i].life;
-            it->end = change;
+        if (s->item != of->item)
+            continue;
+        if (s->is_tomb && cell->life > it->deepest) {
+            it->deepest = cell->life;
+            it->end = of->change;
             it->left = false;
-        }
+        } else if (!s->is_tomb && cell->value.ptr == NULL && of->held &&
+            is_later(v, l, cell))
+            v->removals[cell->slot] = of->change;
     }
 }
 
@@ -175,25 +201,33 @@ static void note_sighting(struct view *v, const struct sighting *s)
     v->sightings[v->sightings_n++] = *s;
 }
 
+static void note_seen(
+    struct view *v, const struct ledger *l, const struct sighting *s)
+{
+    note_sighting(v, s);
+    see_one(v, l, s);
+}
+
 void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     uint32_t item, uint32_t change)
 {
     const struct bits *past = ledger_past(&l->changes[change], item);
     struct bits *seen = &v->items[item].seen;
+    struct sighting s = { commit, item, change, true };
 
-    if (!bits_add(seen, change))
+    if (!bits_add(seen, change)) {
+        see_one(v, l, &s); /* it may have been heard of only */
         return;
-    note_sighting(v, &(struct sighting){ commit, item, change });
-    see_one(v, l, item, change);
+    }
+    note_seen(v, l, &s);
+    s.held = false;
     for (uint32_t i = 0; past != NULL && i < past->n; i++) {
         uint64_t more = past->w[i] & ~(i < seen->n ? seen->w[i] : 0);
 
         for (; more != 0; more &= more - 1) {
-            uint32_t c = i * 64 + (uint32_t)__builtin_ctzll(more);
-
-            (void)bits_add(seen, c);
-            note_sighting(v, &(struct sighting){ commit, item, c });
-            see_one(v, l, item, c);
+            s.change = i * 64 + (uint32_t)__builtin_ctzll(more);
+            (void)bits_add(seen, s.change);
+            note_seen(v, l, &s);
         }
     }
 }
@@ -205,7 +239,8 @@ void view_replace(
 
     if (s == NULL)
         return;
-    note_sighting(v, &(struct sighting){ commit, s->space, LEDGER_NONE });
+    note_sighting(
+        v, &(struct sighting){ commit, s->space, LEDGER_NONE, false });
     unmap(v, l, s, true);
 }
 
@@ -216,7 +251,8 @@ void view_anew(
 
     if (s == NULL)
         return;
-    note_sighting(v, &(struct sighting){ commit, s->space, LEDGER_NONE - 1 });
+    note_sighting(
+        v, &(struct sighting){ commit, s->space, LEDGER_NONE - 1, false });
     unmap(v, l, s, false);
 }
 
@@ -230,6 +266,8 @@ static void forget(struct view *v)
     }
     for (uint32_t i = 0; i < v->slots_n; i++)
         v->slots[i] = (struct fold_slot){ .change = LEDGER_NONE };
+    for (uint32_t i = 0; i < v->slots_n; i++)
+        v->removals[i] = LEDGER_NONE;
     memset(v->spaces, 0, sizeof v->spaces);
     v->greatest = (struct stamp){ 0 };
     arena_reset(&v->arena);
@@ -245,7 +283,7 @@ static void see_again(struct view *v, const struct ledger *l)
             continue;
         }
         (void)bits_add(&v->items[s->item].seen, s->change);
-        see_one(v, l, s->item, s->change);
+        see_one(v, l, s);
     }
 }
 

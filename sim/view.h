@@ -43,6 +43,7 @@ struct view_space {
 struct sighting {
     uint64_t commit;
     uint32_t item, change;
+    bool held; /* the change itself, not only what had seen it */
 };
 
 struct view {
@@ -52,6 +53,8 @@ struct view {
     struct view_item *items;
     uint32_t items_n;
     struct fold_slot *slots;
+    uint32_t *removals; /* of each slot the one of the greatest stamp that was
+                           ever held here; LEDGER_NONE: none */
     uint32_t slots_n;
     struct sighting *sightings; /* in order of commits */
     uint32_t sightings_n, sightings_cap;

@@ -44,6 +44,9 @@ static const struct plant_row rows[PLANT_END] = {
     [PLANT_AUDIT_SILENT] = { "audit-silent",
         "who was let in or removed is not "
         "told to the audit log" },
+    [PLANT_BURIED_FORGOTTEN] = { "buried-forgotten",
+        "what was deleted or removed here, and is written again by who had not "
+        "heard of that, is news" },
     [PLANT_CLOCK_REFUSES] = { "clock-refuses",
         "who sends a change that is ahead of the local clock is closed" },
     [PLANT_CRC_IGNORED] = { "crc-ignored",

@@ -253,11 +253,12 @@ struct effect {
     X(items_kept)        /* of which our own changes stay then */        \
     X(keys_made)                                                         \
     X(keys_given)                                                        \
-    X(items_returned)    /* replayed after a bootstrap */                \
-    X(items_reborn)      /* of them: as a new life */                    \
-    X(items_rescued)     /* their life was over */                       \
-    X(items_ended_again) /* deleted here, collected, and came back */    \
-    X(cells_restamped)   /* or a removed field might have won */         \
+    X(items_returned)     /* replayed after a bootstrap */               \
+    X(items_reborn)       /* of them: as a new life */                   \
+    X(items_rescued)      /* their life was over */                      \
+    X(items_ended_again)  /* deleted here, collected, and came back */   \
+    X(fields_ended_again) /* and removed ones */                         \
+    X(cells_restamped)    /* or a removed field might have won */        \
     X(changes_written)                                                   \
     X(items_reissued) /* of a lost replica of this device */             \
     X(items_replayed) /* taken along from another mesh */                \

@@ -1,4 +1,5 @@
 /* What becomes of one item of the old state, after a bootstrap (return.c). */
+#include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 
@@ -97,21 +98,42 @@ static bool is_there(const struct coming_back *b, const struct cell *cell)
             &b->old->changes[cell->change].first);
 }
 
+static bool had_seen(const struct change *c, const struct change *what)
+{
+    return vv_covers(&c->ctx, &what->first) ||
+        vv_covers(&c->birth, &what->first);
+}
+
+/* Would its stamp not do any more? It may have lost to a removed field that is
+ * gone; or another one gave what it has replaced a later stamp for that. */
+static bool has_aged(
+    const struct coming_back *b, const struct change *c, struct slice path)
+{
+    const struct item *now = &b->st.item;
+    const struct cell *there = b->reborn ? NULL : item_find(now, path);
+    const struct change *by;
+
+    if (there == NULL)
+        return stamp_cmp(&c->stamp, &b->r->floors.fields) <= 0;
+    by = &now->changes[there->change];
+    return now->length == b->old->length &&
+        stamp_cmp(&c->stamp, &by->stamp) < 0 && had_seen(c, by);
+}
+
 static int write_again(struct coming_back *b, const struct cell *cell)
 {
     struct change c = b->old->changes[cell->change];
-    bool empty = b->reborn || item_find(&b->st.item, cell->path) == NULL;
     uint32_t ix;
     int rc = SYNCLINE_OK;
 
-    c.dot = *b->dot;
-    c.proof = SLICE_NONE; /* it was of the old dot */
-    if (empty && stamp_cmp(&c.stamp, &b->r->floors.fields) <= 0) {
+    if (has_aged(b, &c, cell->path)) {
         b->node->counts.cells_restamped++;
         rc = node_stamp(b->node, &c.stamp);
         if (rc == SYNCLINE_ELIMIT) /* no clock goes further: it stays */
             rc = SYNCLINE_OK;
     }
+    c.dot = *b->dot;
+    c.proof = SLICE_NONE; /* it was of the old dot */
     if (rc == SYNCLINE_OK)
         rc = item_add_change(&b->row, &c, &ix, &b->node->step);
     return rc == SYNCLINE_OK
@@ -129,9 +151,20 @@ static int tell(struct coming_back *b, const struct cell *cell)
     return d.seq == seq ? rescue(b, cell) : SYNCLINE_OK;
 }
 
+/* It was merged into the item, and removed again, by what is collected. */
+static bool is_gone_there(const struct coming_back *b, const struct cell *cell)
+{
+    const struct item *now = &b->st.item;
+
+    return now->length == b->old->length && item_alive(now) &&
+        vv_covers(&now->ctx, &b->old->changes[cell->change].first) &&
+        item_find(now, cell->path) == NULL && !PLANTED(BURIED_FORGOTTEN);
+}
+
 static int bring_cell(struct coming_back *b, const struct cell *cell)
 {
-    if (knows(b->r, &b->old->changes[cell->change]) || is_there(b, cell))
+    if (knows(b->r, &b->old->changes[cell->change]) || is_there(b, cell) ||
+        is_gone_there(b, cell))
         return SYNCLINE_OK;
     if (b->dot == NULL)
         return tell(b, cell);
@@ -420,7 +453,8 @@ static bool holds(const struct item *it, const struct dot *first)
 static bool is_buried(
     const struct space *sp, const struct item *mine, const struct item *it)
 {
-    if (sp->buried.n == 0 || !item_alive(it) || it->length <= mine->length)
+    if (sp->buried.n == 0 || !item_alive(it) || it->length <= mine->length ||
+        PLANTED(BURIED_FORGOTTEN))
         return false;
     for (uint32_t i = 0; i < it->changes_n; i++)
         if (was_known(&sp->buried, &it->changes[i]) &&
@@ -451,25 +485,37 @@ static int end_again(struct node *n, struct returning *r, struct slice key,
     return rc;
 }
 
-/* Fields that were removed here, and collected. */
-static int remove_again(struct node *n, struct returning *r, struct stored *st,
+/* Fields that were removed here, and collected. In the old state: it had merged
+ * what it does not hold. */
+static int find_removed(struct node *n, const struct item *old,
+    const struct item *now, struct leaves *out)
+{
+    *out = (struct leaves){ 0 };
+    if (old->length != now->length || PLANTED(BURIED_FORGOTTEN))
+        return SYNCLINE_OK;
+    out->e = arena_alloc(&n->step, (now->cells_n + 1) * sizeof *out->e);
+    if (out->e == NULL)
+        return SYNCLINE_ENOMEM;
+    for (uint32_t i = 0; i < now->cells_n; i++) {
+        const struct cell *c = &now->cells[i];
+
+        if (c->value.ptr != NULL && item_find(old, c->path) == NULL &&
+            vv_covers(&old->ctx, &now->changes[c->change].first))
+            out->e[out->n++] = (struct leaf){ c->path, SLICE_NONE };
+    }
+    return SYNCLINE_OK;
+}
+
+static int remove_again(struct node *n, struct stored *st,
     const struct item *old, const struct author *by, bool *wrote)
 {
-    struct leaves gone = { 0 };
+    struct leaves gone;
+    int rc = find_removed(n, old, &st->item, &gone);
 
-    gone.e = arena_alloc(&n->step, (st->item.cells_n + 1) * sizeof *gone.e);
-    if (gone.e == NULL)
-        return SYNCLINE_ENOMEM;
-    for (uint32_t i = 0; i < st->item.cells_n; i++) {
-        const struct cell *c = &st->item.cells[i];
-
-        if (c->value.ptr != NULL && old->length == st->item.length &&
-            vv_covers(&r->had, &st->item.changes[c->change].dot) &&
-            item_find(old, c->path) == NULL)
-            gone.e[gone.n++] = (struct leaf){ c->path, SLICE_NONE };
-    }
-    return gone.n > 0 ? item_write(&st->item, &gone, by, wrote, &n->step)
-                      : SYNCLINE_OK;
+    if (rc != SYNCLINE_OK || gone.n == 0)
+        return rc;
+    n->counts.fields_ended_again += gone.n;
+    return item_write(&st->item, &gone, by, wrote, &n->step);
 }
 
 int return_look_again(struct node *n, struct returning *r, struct slice key,
@@ -486,8 +532,8 @@ int return_look_again(struct node *n, struct returning *r, struct slice key,
     if ((r->mutual && was_gone(r, &st.item, &old.item)) ||
         (!item_alive(&old.item) && is_buried(r->space, &old.item, &st.item)))
         rc = end_again(n, r, key, &st, by, &wrote);
-    else if (r->mutual)
-        rc = remove_again(n, r, &st, &old.item, by, &wrote);
+    else
+        rc = remove_again(n, &st, &old.item, by, &wrote);
     *any = *any || wrote;
     return rc == SYNCLINE_OK && wrote
         ? item_store(n, r->space, key, &st, space_next_lsn(r->space))
@@ -543,22 +589,107 @@ static int undo(struct node *n, struct space *sp, struct slice key,
     return rc == SYNCLINE_OK ? space_raise(n, sp, &by->dot) : rc;
 }
 
+/* A value that was merged here once, and lost or was removed, comes back with a
+ * later stamp, since somebody has written it again: what it lost to stands. Or
+ * a removal comes after such a value that it had seen. */
+static bool is_stale(const struct item *mine, const struct item *row,
+    const struct cell *cell, struct leaf *out)
+{
+    const struct change *c = &row->changes[cell->change], *by;
+    const struct cell *there;
+
+    if (cell->value.ptr != NULL &&
+        (dot_eq(&c->dot, &c->first) || !vv_covers(&mine->ctx, &c->first)))
+        return false; /* what an item has merged nobody signs */
+    *out = (struct leaf){ cell->path, SLICE_NONE };
+    there = item_find(mine, cell->path);
+    if (there == NULL)
+        return cell->value.ptr != NULL;
+    by = &mine->changes[there->change];
+    if (cell->value.ptr == NULL)
+        return there->value.ptr != NULL && had_seen(c, by) &&
+            stamp_cmp(&c->stamp, &by->stamp) < 0;
+    out->value = there->value;
+    return !dot_eq(&by->first, &c->first) &&
+        stamp_cmp(&by->stamp, &c->stamp) < 0;
+}
+
+/* rest: the row without them. */
+static int find_stale(struct node *n, const struct space *sp,
+    const struct item *mine, const struct item *row, struct leaves *out,
+    struct item *rest)
+{
+    int rc = SYNCLINE_OK;
+
+    *out = (struct leaves){ 0 };
+    *rest = *row;
+    if (!item_alive(row) || mine->length != row->length ||
+        PLANTED(BURIED_FORGOTTEN))
+        return SYNCLINE_OK;
+    for (uint32_t i = 0; i < row->cells_n && rc == SYNCLINE_OK; i++) {
+        const struct cell *c = &row->cells[i];
+        struct leaf leaf;
+        bool is = !vv_covers(&sp->have, &row->changes[c->change].dot) &&
+            is_stale(mine, row, c, &leaf);
+
+        if (is && out->n == 0) {
+            rc = item_copy(rest, row, &n->step);
+            rest->cells_n = i;
+            out->e = arena_alloc(&n->step, row->cells_n * sizeof *out->e);
+            if (out->e == NULL)
+                rc = SYNCLINE_ENOMEM;
+        }
+        if (rc == SYNCLINE_OK && is)
+            out->e[out->n++] = leaf;
+        else if (rc == SYNCLINE_OK && out->n > 0)
+            rest->cells[rest->cells_n++] = *c;
+    }
+    return rc == SYNCLINE_OK && out->n > 0 ? item_normalise(rest, &n->step)
+                                           : rc;
+}
+
+static int take_rest(struct node *n, struct space *sp, struct slice key,
+    struct stored *st, const struct item *rest, const struct author *by,
+    const struct leaves *stale)
+{
+    struct merging m = { n, sp, key, st, false, NULL };
+    struct merge_sink sink = merging_sink(&m);
+    struct merge_result what;
+    bool wrote;
+    int rc = item_join(&st->item, rest, &sp->have, &sink, &what, &n->step);
+
+    n->counts.fields_ended_again += stale->n;
+    if (rc == SYNCLINE_OK)
+        rc = item_write(&st->item, stale, by, &wrote, &n->step);
+    if (rc == SYNCLINE_OK)
+        rc = item_store(n, sp, key, st, space_next_lsn(sp));
+    return rc == SYNCLINE_OK ? space_raise(n, sp, &by->dot) : rc;
+}
+
 int return_late(struct node *n, struct space *sp, struct slice key,
     struct stored *st, const struct item *row, bool *late)
 {
+    bool ends = is_buried(sp, &st->item, row), to_come;
+    struct leaves stale = { 0 };
+    struct item rest;
     struct author by;
-    bool to_come;
-    int rc;
+    int rc = SYNCLINE_OK;
 
     *late = false;
-    if (!is_buried(sp, &st->item, row) || !access_may_write(n, sp))
-        return SYNCLINE_OK;
+    if (!ends)
+        rc = find_stale(n, sp, &st->item, row, &stale, &rest);
+    if (rc != SYNCLINE_OK || (!ends && stale.n == 0) ||
+        !access_may_write(n, sp))
+        return rc;
     rc = is_to_come(n, sp, key, &to_come);
     if (rc != SYNCLINE_OK || to_come)
         return rc;
     rc = write_begin(n, sp, &by);
     if (rc == SYNCLINE_ELIMIT) /* nothing can be written any more */
         return SYNCLINE_OK;
+    if (rc != SYNCLINE_OK)
+        return rc;
     *late = true;
-    return rc == SYNCLINE_OK ? undo(n, sp, key, st, row, &by) : rc;
+    return ends ? undo(n, sp, key, st, row, &by)
+                : take_rest(n, sp, key, st, &rest, &by, &stale);
 }
