@@ -272,6 +272,8 @@ static const struct plant_row rows[PLANT_END] = {
         "a LAN-sync node that is closed and reads nothing stays" },
     [PLANT_R33_LAN_GUEST] = { "r33-lan-guest",
         "what a LAN-sync node that is not in does not read is kept" },
+    [PLANT_R33_LAN_CROWD] = { "r33-lan-crowd",
+        "what LAN-sync nodes do not read may fill all memory" },
     [PLANT_R33_UNSENT] = { "r33-unsent",
         "what callers of the hub do not read may fill all memory" },
     [PLANT_R34_VERSION] = { "r34-version",

@@ -17,7 +17,7 @@ from lan import Lan
 from lan_sync_test import Peer, Siege
 from lansync_test import Scene
 from node import World, main, wait_for
-from tap import check, equal
+from tap import check, equal, holds
 
 
 def _deaf(port):
@@ -65,6 +65,41 @@ def who_reads_nothing_of_what_he_is_told_goes():
             grown = _memory(node) - memory
             check(grown < 16 << 20, "it grew by %d bytes" % grown)
             wait_for("they have gone", lambda: _files(node) <= before)
+
+
+def _fill(node, n, length):
+    """So many items, each of them so long."""
+    for at in range(0, n, 200):
+        node.call("batch", space="lan", ops=[
+            {"key": "k%05d" % i, "value": {"t": "x" * length}}
+            for i in range(at, min(n, at + 200))])
+
+
+def many_that_ask_and_do_not_read():
+    """They are in, and of different names. What waits for each is bounded, and
+    what waits for all: who has most of it goes, and who reads stays."""
+    with Siege("a") as s, contextlib.ExitStack() as ends:
+        _fill(s.node, 2000, 2000)
+        wait_for("the honest one has all", lambda: len(
+            s.honest.do("shown")) == 2001)
+        memory, deaf = s.memory(), []
+        for i in range(24):
+            p = ends.enter_context(Peer(s.port()))
+            p.handler.node_id = "deaf%d" % i
+            check(p.come_in(), "in")
+            deaf.append(p)
+        for p in deaf:
+            p.socket.settimeout(1)
+            with contextlib.suppress(OSError):  # not heard any more
+                for _ in range(400):
+                    p.say("SYNC_REQUEST", {"limit": 1000})
+        s.is_well()
+        grown = s.memory() - memory
+        check(grown < 640 << 20, "it grew by %d bytes" % grown)
+        wait_for("they have gone", lambda: [c["node_id"] for c in s.node.call(
+            "lansync")["connections"]] == ["honest"])
+        holds(open(s.node.log).read(), "it does not read, and of what waits "
+              "for all to be read it has most")
 
 
 def what_no_space_takes_is_not_kept():

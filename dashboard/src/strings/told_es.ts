@@ -337,6 +337,8 @@ export const toldEs: [string, string][] = [
         "quiere que se le diga el secreto, y solo está cerca: nómbrelo "
             + "en lansync.peers (lansync.say_secret)"],
     ["it does not read", "no lee"],
+    ["it does not read, and of what waits for all to be read it has most",
+        "no lee, y de lo que espera a que todos lo lean tiene la mayor parte"],
     ["there is a connection with it already", "ya hay una conexión con él"],
     ["what it says is too old for lansync.ttl: is its clock right, and "
         + "ours? ({})",

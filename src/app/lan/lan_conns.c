@@ -111,17 +111,42 @@ void lan_conn_close(struct lan_conn *c, const char *why)
     lan_wire_close(c->wire);
 }
 
+/* From within whatever it is: by the next tick it has gone. */
+void lan_conn_cut(struct lan_conn *c, const char *why)
+{
+    lan_conn_close_soon(c, why);
+    c->is_cut = true;
+    lan_arm(c->face);
+}
+
+static void drop_cut(struct lan_face *f)
+{
+    struct lan_conn *c = f->conns, *next;
+
+    for (; c != NULL; c = next) {
+        struct lan_wire *w = c->wire;
+
+        next = c->next;
+        if (!c->is_cut)
+            continue;
+        leave(c, c->why);
+        lan_wire_drop(w);
+    }
+}
+
 /* ---- events of a link ---- */
 
 static void on_send(void *ctx, struct slice bytes)
 {
     struct lan_conn *c = ctx;
 
+    if (!c->is_cut)
+        lan_door_shed(c);
     if (lan_wire_queued(c->wire) >
         (lan_conn_is_guest(c) && !PLANTED(R33_LAN_GUEST) ? 2 * LAN_GUEST_MAX
                                                          : LAN_QUEUE_MAX))
-        lan_conn_close_soon(c, "it does not read");
-    else
+        lan_conn_cut(c, "it does not read");
+    if (!c->is_cut)
         lan_wire_send(c->wire, bytes);
 }
 
@@ -540,6 +565,7 @@ uint64_t lan_conns_tick(struct lan_face *f, uint64_t now_us)
 {
     uint64_t next = 0;
 
+    drop_cut(f);
     lan_kin_look(f);
     for (struct lan_peer *p = f->peers; p != NULL; p = p->next) {
         if (!lan_peer_is_wanted(f, p))

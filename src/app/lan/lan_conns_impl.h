@@ -16,7 +16,8 @@ struct lan_conn {
     uint64_t number, since_us;
     struct netaddr remote; /* of who has come */
     bool is_open, is_over, is_held;
-    bool has_name;            /* the exchange knows who it is */
+    bool is_cut;   /* it is over, and what it has not read is not kept */
+    bool has_name; /* the exchange knows who it is */
     bool is_syncline, is_kin; /* as is the other end; of our mesh */
     bool is_heard;            /* something of it has counted */
     bool is_untold;           /* it may not be told the secret */
@@ -51,6 +52,8 @@ struct lan_peer {
 /* What was sent leaves yet; then its wire ends. */
 void lan_conn_close_soon(struct lan_conn *c, const char *why);
 void lan_conn_close(struct lan_conn *c, const char *why);
+/* What was sent is not kept for it. */
+void lan_conn_cut(struct lan_conn *c, const char *why);
 /* Who it says that it is, where it does not count. */
 void lan_conn_said_node(struct lan_conn *c, struct slice node);
 
@@ -100,6 +103,9 @@ bool lan_door_is_of_admitted(
     const struct lan_face *f, const struct netaddr *from);
 bool lan_door_admits(struct lan_face *f, const struct netaddr *from);
 bool lan_door_has_room(struct lan_face *f, const struct netaddr *from);
+/* c is to be sent something: what all have not read yet is not too much, or
+ * somebody is cut. */
+void lan_door_shed(const struct lan_conn *c);
 /* An open connection with the same node, that is to be kept instead; the other
  * one, if there is one, is closed. */
 bool lan_door_keeps_other(struct lan_conn *c);

@@ -9,7 +9,9 @@
 #define CONNS_MAX 1024
 #define GUESTS_MAX 256 /* of them who were not let in */
 #define GUESTS_OF_ONE 32
-#define CALLS_PER_S 20 /* of an address */
+#define CALLS_PER_S 20                 /* of an address */
+#define UNREAD_MAX ((size_t)256 << 20) /* of all */
+#define UNREAD_MUCH ((size_t)1 << 20)
 
 /* ---- room ---- */
 
@@ -89,6 +91,30 @@ bool lan_door_admits(struct lan_face *f, const struct netaddr *from)
         log_line(&f->log, LOG_LEVEL_WARN, "lansync",
             "%s was not let in: it is of no network of lansync.admit", text);
     return false;
+}
+
+/* ---- who does not read ---- */
+
+/* What is cut is kept until the loop comes to it: it counts still. Who asks has
+ * not read what he was told before; who has most goes. */
+void lan_door_shed(const struct lan_conn *asks)
+{
+    struct lan_conn *most = NULL;
+    size_t all = 0;
+
+    if (lan_wire_queued(asks->wire) <= UNREAD_MUCH || PLANTED(R33_LAN_CROWD))
+        return;
+    for (struct lan_conn *c = asks->face->conns; c != NULL; c = c->next) {
+        const size_t n = lan_wire_queued(c->wire);
+
+        all += n;
+        if (!c->is_cut && (most == NULL || n > lan_wire_queued(most->wire)))
+            most = c;
+    }
+    if (all > UNREAD_MAX && most != NULL)
+        lan_conn_cut(most,
+            "it does not read, and of what waits for all to be read it has "
+            "most");
 }
 
 /* ---- which of two ---- */
