@@ -338,6 +338,33 @@ TEST(we_ask_on_until_there_is_no_more)
     scene_close(&s);
 }
 
+/* It may not understand us: it is asked in the other dialect, once, and told in
+ * both. */
+TEST(nobody_answers)
+{
+    struct scene s = { .is_cut = true };
+
+    scene_open(&s, "", "");
+    check_heard(&s, "SYNC_REQUEST v2;");
+    scene_pass(&s, 9 * SEC);
+    check_heard(&s, "");
+    scene_pass(&s, SEC);
+    check_heard(&s, "SYNC_REQUEST v1;");
+    scene_pass(&s, 10 * SEC);
+    check_heard(&s, "");
+    scene_event(&s, PUT("a", "c1"));
+    scene_event(&s, LIVE("c2"));
+    check_heard(&s, "SYNC_DATA v2;");
+    scene_pass(&s, 10 * SEC);
+    check_heard(&s, "SYNC_DATA v1;");
+    scene_pass(&s, 10 * SEC);
+    check_heard(&s, "SYNC_DATA v2;");
+    scene_pass(&s, 10 * SEC);
+    check_heard(&s, "");
+    CHECK(lan_exchange_trouble(s.x, LINK) != NULL);
+    scene_close(&s);
+}
+
 /* Answers that say there is more: "1" to where they lead, of "0". */
 static const char *answer_to(char text[200], const char *point)
 {

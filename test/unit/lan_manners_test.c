@@ -213,6 +213,56 @@ TEST(what_we_say_to_come_in)
     }
 }
 
+/* A server that hears one dialect and says nothing to the other; a signature of
+ * its own ends the guessing. */
+TEST(who_does_not_answer_is_asked_in_the_other_dialect)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct lan_link_options client = by_token;
+        struct arena a = { 0 };
+        struct lan_message m;
+        struct pair p;
+        char id[LAN_UUID_LEN + 1];
+
+        client.dialect = (enum lan_dialect)i;
+        pair_init(&p, serves, client, KEY);
+        CHECK(sent(&p.client, 0, &m, &a));
+        (void)snprintf(id, sizeof id, "%.*s",
+            SLICE_FMT(lan_payload_text(&m, "request_id")));
+        buf_clear(&p.client.out);
+        CHECK_UINT(lan_link_deadline(p.client.link), p.now_us + 5 * SEC);
+        pair_pass(&p, 5 * SEC);
+        CHECK_UINT(sent_n(&p.client), 1);
+        CHECK(sent(&p.client, 0, &m, &a));
+        CHECK_SLICE(lan_payload_text(&m, "request_id"), id);
+        CHECK(m.looks == (i == LAN_FIRST ? LAN_SECOND : LAN_FIRST) ||
+            i == LAN_FIRST);
+        CHECK_INT(lan_link_dialect(p.client.link),
+            i == LAN_FIRST ? LAN_SECOND : LAN_FIRST);
+        if (i == 2) { /* it answers that */
+            pair_settle(&p, 0);
+            CHECK(lan_link_is_open(p.client.link));
+            CHECK(lan_link_is_told(p.client.link));
+        } else {
+            buf_clear(&p.client.out);
+            pair_pass(&p, 5 * SEC);
+            CHECK(lan_link_is_open(p.client.link));
+            CHECK(!lan_link_is_told(p.client.link));
+        }
+        for (unsigned n = 0; n < 3; n++) {
+            const enum lan_dialect d = lan_link_dialect(p.client.link);
+
+            (void)pair_ask(&p, LAN_SYNC_DATA, "x");
+            buf_clear(&p.client.out);
+            pair_pass(&p, 10 * SEC);
+            CHECK_INT(p.client.answer_rc, SYNCLINE_ETIMEOUT);
+            CHECK((lan_link_dialect(p.client.link) == d) == (i == 2));
+        }
+        arena_free(&a);
+        pair_close(&p);
+    }
+}
+
 /* ---- errors ---- */
 
 /* One generation prints `error`, the other `message`; both look for the

@@ -54,7 +54,7 @@ static void on_recall(void *ctx, const char *node, char *acked, char *asked)
 {
     const struct scene *s = ctx;
 
-    CHECK_SLICE(slice_str(node), "node");
+    CHECK_SLICE(slice_str(node), s->is_cut ? "" : "node");
     (void)snprintf(acked, LAN_CURSOR_MAX, "%s", s->known_acked);
     (void)snprintf(asked, LAN_CURSOR_MAX, "%s", s->known_asked);
 }
@@ -62,8 +62,10 @@ static void on_recall(void *ctx, const char *node, char *acked, char *asked)
 static void on_keep(
     void *ctx, const char *node, const char *acked, const char *asked)
 {
-    CHECK_SLICE(slice_str(node), "node");
-    buf_printf(&((struct scene *)ctx)->asked, "keep %s %s;", acked, asked);
+    struct scene *s = ctx;
+
+    CHECK_SLICE(slice_str(node), s->is_cut ? "" : "node");
+    buf_printf(&s->asked, "keep %s %s;", acked, asked);
 }
 
 /* ---- the links ---- */
@@ -226,8 +228,35 @@ static bool carry(struct buf *bytes, struct lan_link *to, uint64_t now_us)
     return any;
 }
 
+/* What nobody hears, and in which dialect. */
+static void read_cut(struct scene *s)
+{
+    struct slice in = buf_slice(&s->to_there);
+    struct arena a = { 0 };
+    struct mac_key key;
+
+    CHECK_OK(crypto_mac_key(&key, SLICE_LIT(KEY)));
+    while (in.len > 0) {
+        const size_t len = LAN_FRAME_HEAD + lan_frame_len(in.ptr);
+        enum lan_dialect d;
+        struct lan_message m;
+
+        CHECK_OK(lan_message_read(&m,
+            SLICE(in.ptr + LAN_FRAME_HEAD, len - LAN_FRAME_HEAD), &a, NULL));
+        CHECK_OK(lan_message_verify(&d, &m, LAN_UNDECIDED, &key));
+        buf_printf(&s->heard, "%.*s v%d;", SLICE_FMT(m.name), d);
+        in = slice_from(in, len);
+    }
+    buf_clear(&s->to_there);
+    arena_free(&a);
+}
+
 void scene_settle(struct scene *s)
 {
+    if (s->is_cut) {
+        read_cut(s);
+        return;
+    }
     for (unsigned i = 0; i < 1000; i++) {
         bool any = carry(&s->to_here, s->here, s->now_us);
 
@@ -263,7 +292,12 @@ static void links_make(struct scene *s)
             .on_message = on_message_here,
             .on_answer = on_answer_here } };
 
+    opt.is_server = !s->is_cut;
     CHECK_OK(lan_link_new(&s->here, &opt, s->now_us));
+    if (s->is_cut) {
+        lan_link_begin(s->here, s->now_us);
+        return;
+    }
     opt.protocol = s->theirs;
     opt.is_server = false;
     opt.auth = LAN_BY_TOKEN;

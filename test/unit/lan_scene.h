@@ -24,6 +24,7 @@ struct scene {
     bool is_mute;       /* the node acknowledges nothing */
     bool refuses;       /* it says that it failed */
     bool has_no_past;
+    bool is_cut;       /* we call, and nobody is there: "SYNC_REQUEST v1;" */
     bool is_held;      /* nothing of the node is to be read */
     char push_id[40];  /* of the last SYNC_DATA */
     uint64_t question; /* the watch of the last one */

@@ -55,6 +55,7 @@ struct lan_side {
     struct omap told; /* key: a struct lan_told */
 
     uint64_t pull_request;
+    bool asks_again;                 /* for the first answer */
     char round_from[LAN_CURSOR_MAX]; /* it comes there again: it goes round */
     uint64_t round_n, round_max;     /* answers since, and until it moves */
     const char *round; /* what is wrong with them; NULL: nothing */

@@ -374,6 +374,12 @@ void side_pulled(
     struct lan_side *s, const struct lan_answer *a, uint64_t now_us)
 {
     s->pull_request = 0;
+    if (a->rc == SYNCLINE_ETIMEOUT && !lan_link_is_told(s->link) &&
+        !s->asks_again) {
+        s->asks_again = true; /* now in the other dialect */
+        pull(s, now_us);
+        return;
+    }
     if (a->rc == SYNCLINE_OK &&
         json_get(a->m->member[LAN_PAYLOAD], "items") != NULL &&
         take_items(s, a->m, true, now_us) != SYNCLINE_OK)

@@ -161,6 +161,17 @@ static void refuse_invalid(struct lan_link *l, const struct lan_message *m,
         link_close(l, why->text);
 }
 
+/* Some nodes pass over what is not in their dialect, and say nothing. What is
+ * not known is said as the second one. */
+void link_try_other(struct lan_link *l)
+{
+    if (l->is_told || l->opt.is_server)
+        return;
+    l->dialect = l->dialect == LAN_FIRST ? LAN_SECOND : LAN_FIRST;
+    link_log(
+        l, "no answer: dialect v%d is tried", l->dialect == LAN_FIRST ? 1 : 2);
+}
+
 /* What we have said ourselves is no answer to us. Whom we call may turn out to
  * be ourselves: link_auth.c finds out. */
 static bool is_echo(const struct lan_link *l, const struct lan_message *m)
@@ -181,6 +192,7 @@ static int check(struct lan_link *l, const struct lan_message *m,
     int rc = lan_protocol_judge(
         l->opt.protocol, m, needs_signature, now_us, &d, is_signed, why);
 
+    l->is_told = l->is_told || *is_signed;
     if (d != LAN_UNDECIDED)
         l->dialect = d;
     else if (l->dialect == LAN_UNDECIDED && l->opt.is_server)
@@ -573,6 +585,11 @@ bool lan_link_is_over(const struct lan_link *l)
 enum lan_dialect lan_link_dialect(const struct lan_link *l)
 {
     return l->dialect;
+}
+
+bool lan_link_is_told(const struct lan_link *l)
+{
+    return l->is_told;
 }
 
 const char *lan_link_node(const struct lan_link *l)

@@ -9,11 +9,11 @@
  * Laws: nothing but a request to be let in and a heartbeat is heard of who was
  * not let in; what is not signed, changed, old or said before is heard of
  * nobody; all that is sent is signed, in the dialect of the other side, which
- * each signature of his tells, an ERROR's too. A
- * heartbeat that asks for nothing is never answered: nodes of the first
- * generation answer each, for ever. After `close` nothing more is called. No
- * event may free the link. Nothing is compressed that goes to who has not
- * offered it, nor before OPEN (link_deflate.c). */
+ * each signature of his tells, an ERROR's too; before that a client that is not
+ * answered tries the other. A heartbeat that asks for nothing is never
+ * answered: nodes of the first generation answer each, for ever. After `close`
+ * nothing more is called. No event may free the link. Nothing is compressed
+ * that goes to who has not offered it, nor before OPEN (link_deflate.c). */
 #ifndef SYNCLINE_FACES_LANSYNC_LINK_H
 #define SYNCLINE_FACES_LANSYNC_LINK_H
 
@@ -155,6 +155,8 @@ size_t lan_link_message_max(const struct lan_link *l);
 bool lan_link_is_open(const struct lan_link *l);
 bool lan_link_is_over(const struct lan_link *l);
 enum lan_dialect lan_link_dialect(const struct lan_link *l);
+/* It has signed something on this connection: the dialect is no guess. */
+bool lan_link_is_told(const struct lan_link *l);
 /* Of the other side; "" until it has said it in what it has signed, or by which
  * it was let in, or need not sign. */
 const char *lan_link_node(const struct lan_link *l);

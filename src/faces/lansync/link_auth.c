@@ -176,7 +176,9 @@ void auth_begin(struct lan_link *l, uint64_t now_us)
         link_close(l, "memory ran out");
         return;
     }
-    l->auth_due_us = now_us + l->opt.auth_us;
+    l->auth_end_us = now_us + l->opt.auth_us;
+    l->auth_due_us = now_us +
+        (l->opt.auth == LAN_BY_TOKEN ? l->opt.auth_us / 2 : l->opt.auth_us);
     send_as(
         l, LAN_AUTH_REQUEST, request_to_come_in(l, now_us), l->auth_id, now_us);
 }
@@ -302,12 +304,26 @@ bool auth_answered(
     return true;
 }
 
+static void ask_in_other(struct lan_link *l, uint64_t now_us)
+{
+    if (l->is_told)
+        return;
+    link_try_other(l);
+    send_as(
+        l, LAN_AUTH_REQUEST, request_to_come_in(l, now_us), l->auth_id, now_us);
+}
+
 /* Servers of the first generation that ask for nothing say nothing. No older
  * server is asked for a proof: who does not ask for it has another reason. */
 void auth_tick(struct lan_link *l, uint64_t now_us)
 {
     if (l->auth_due_us == 0 || now_us < l->auth_due_us)
         return;
+    if (now_us < l->auth_end_us) {
+        l->auth_due_us = l->auth_end_us;
+        ask_in_other(l, now_us);
+        return;
+    }
     if (l->opt.auth == LAN_BY_PROOF) {
         link_close(l, LAN_UNANSWERED);
         return;

@@ -22,6 +22,7 @@ struct lan_link {
     struct lan_link_options opt;
     enum lan_state state;
     enum lan_dialect dialect;
+    bool is_told;       /* it is known by a signature, and no guess */
     struct buf in, out; /* what is no whole frame yet; what is being sent */
     struct arena arena; /* of one message */
     char node[LAN_PEER_MAX], name[LAN_PEER_MAX];
@@ -36,6 +37,7 @@ struct lan_link {
     struct buf key, credentials;
     char auth_id[LAN_UUID_LEN + 1]; /* client: the request that is under way */
     uint64_t auth_due_us;           /* 0: it is not waited for */
+    uint64_t auth_end_us;           /* then it is not any more */
     uint8_t challenge[LAN_CHALLENGE_LEN];
     bool is_challenged;
     unsigned failures;
@@ -58,6 +60,8 @@ void link_close(struct lan_link *l, const char *why);
 void link_refuse(struct lan_link *l, const struct lan_message *m,
     const char *text, const char *code, uint64_t now_us);
 void link_open(struct lan_link *l, uint64_t now_us);
+/* A client that nobody has answered: he may not understand us. */
+void link_try_other(struct lan_link *l);
 /* Unless it has a name, it is who says m. */
 void link_note_name(struct lan_link *l, const struct lan_message *m);
 

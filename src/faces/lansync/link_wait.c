@@ -303,6 +303,8 @@ void wait_tick(struct lan_link *l, uint64_t now_us)
 {
     struct lan_waiting **at;
 
+    if (overdue(l, now_us) != NULL)
+        link_try_other(l);
     /* Whoever is told may ask again, and change the list. */
     while ((at = overdue(l, now_us)) != NULL)
         tell(l, unlink_at(l, at), SYNCLINE_ETIMEOUT, NULL);
