@@ -5,7 +5,8 @@
  * Syncline is needed, and nothing is stored. To share the items of a space,
  * run the daemon (doc/lansync.md, which has a table of the older names).
  *
- * Text is UTF-8 and ends in a NUL. A payload is one JSON object; NULL is {}.
+ * Text is UTF-8 and ends in a NUL. A payload is one JSON object, of at most 63
+ * levels (ELIMIT); NULL is {}.
  * Types of messages are names: those below, or a program's own, in letters,
  * digits and '_', at most 64; nodes of the older system know none but theirs.
  *

@@ -136,7 +136,7 @@ static int fill(struct tls_rules *r, const struct tls_rules_options *opt,
     int rc = keep_pins(r, opt);
 
     r->is_blind = opt->anybody || PLANTED(R02_AUTHORITY);
-    r->authorities = opt->authorities;
+    r->authorities = opt->authorities && !opt->anybody;
     r->ctx = SSL_CTX_new(TLS_method());
     if (r->ctx == NULL || rc != SYNCLINE_OK || !set_rules(r->ctx))
         return SYNCLINE_ENOMEM;
@@ -146,7 +146,7 @@ static int fill(struct tls_rules *r, const struct tls_rules_options *opt,
         NULL);
     if (!r->is_blind)
         SSL_CTX_set_cert_verify_callback(r->ctx, on_verify, NULL);
-    if (opt->authorities)
+    if (r->authorities)
         rc = use_authorities(r->ctx, opt->ca, why);
     if (rc == SYNCLINE_OK && opt->cert.len > 0)
         rc = tls_pem_use(r->ctx, opt->cert, opt->key, why);

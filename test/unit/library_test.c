@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* ---- one node ---- */
 
@@ -555,6 +556,7 @@ TEST(what_is_wrong_gets_a_code_and_a_sentence)
     check_error(
         syncline_set_policy(a.s, NULL, NULL, "whatever"), SYNCLINE_EINVAL);
     check_error(syncline_join(a.s, "no code", NULL), SYNCLINE_EMALFORMED);
+    check_error(syncline_join(a.s, NULL, NULL), SYNCLINE_EINVAL);
     check_error(syncline_request(a.s, "[]", &text), SYNCLINE_EINVAL);
     check_error(syncline_request(a.s, "{", &text), SYNCLINE_EMALFORMED);
     check_error(
@@ -569,6 +571,27 @@ TEST(what_is_wrong_gets_a_code_and_a_sentence)
     CHECK(strstr(text, "EUNSUPPORTED") != NULL);
     syncline_free(text);
     CHECK(syncline_version()[0] != 0);
+    site_remove(&a);
+}
+
+/* Descriptors run out, and not memory. */
+TEST(no_descriptors_are_told_of_as_such)
+{
+    struct syncline *s = NULL;
+    struct rlimit all, none;
+    struct site a;
+    int rc;
+
+    site_make(&a, "a");
+    CHECK(getrlimit(RLIMIT_NOFILE, &all) == 0);
+    none = (struct rlimit){ .rlim_cur = 3, .rlim_max = all.rlim_max };
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    rc = syncline_open(&s, &a.opt);
+    CHECK(setrlimit(RLIMIT_NOFILE, &all) == 0);
+    check_error(rc, SYNCLINE_EIO);
+    CHECK(strstr(syncline_error(), "open files") != NULL);
+    CHECK(s == NULL);
+    site_start(&a);
     site_remove(&a);
 }
 

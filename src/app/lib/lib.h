@@ -79,6 +79,8 @@ struct syncline {
 
 /* Keeps the sentence for syncline_error and returns rc. */
 int lib_fail(int rc, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same for what libuv says. */
+int lib_fail_uv(int uv);
 /* ECLOSED in a child of fork(), for what its parent has made. */
 NODISCARD int lib_check_forks(unsigned forks);
 /* True on the thread that runs this node, in one of its callbacks. */

@@ -281,6 +281,8 @@ int syncline_join(struct syncline *s, const char *code, const char *peer)
     struct call c;
     int rc;
 
+    if (code == NULL)
+        return lib_fail(SYNCLINE_EINVAL, "code: missing");
     call_open(&c, "join");
     add_str(&c, "code", code);
     add_str(&c, "peer", peer);

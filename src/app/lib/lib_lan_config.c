@@ -309,6 +309,10 @@ int lib_lan_object(
         rc = json_parse(out, copy, JSON_STRICT, a, &why);
     if (rc == SYNCLINE_OK && (*out)->type != JSON_OBJECT)
         rc = errmsg_set(&why, SYNCLINE_EMALFORMED, "no JSON object");
+    if (rc == SYNCLINE_OK && json_depth(*out) >= JSON_DEPTH_MAX)
+        rc = errmsg_set(&why, SYNCLINE_ELIMIT,
+            "nested deeper than %d levels, and a message is one more",
+            JSON_DEPTH_MAX - 1);
     return rc == SYNCLINE_OK ? rc : lib_fail(rc, "%s: %.400s", what, why.text);
 }
 

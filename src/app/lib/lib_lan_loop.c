@@ -152,11 +152,14 @@ static void *run_thread(void *arg)
 
 static int open_loop(struct lib_lan_loop *l)
 {
-    if (uv_loop_init(&l->uv) != 0)
-        return SYNCLINE_ENOMEM;
-    if (uv_async_init(&l->uv, &l->wake, on_wake) != 0) {
+    int rc = uv_loop_init(&l->uv);
+
+    if (rc != 0)
+        return lib_fail_uv(rc);
+    rc = uv_async_init(&l->uv, &l->wake, on_wake);
+    if (rc != 0) {
         (void)uv_loop_close(&l->uv);
-        return SYNCLINE_ENOMEM;
+        return lib_fail_uv(rc);
     }
     (void)uv_timer_init(&l->uv, &l->tick);
     l->armed_us = 0;
@@ -214,7 +217,7 @@ int lib_lan_loop_start(struct lib_lan_loop *l, int (*begin)(void *owner))
     rc = open_loop(l);
     if (rc != SYNCLINE_OK) {
         set_running(l, LIB_LAN_IDLE);
-        return lib_fail(rc, "memory ran out");
+        return rc;
     }
     rc = begin(l->owner);
     if (rc == SYNCLINE_OK)

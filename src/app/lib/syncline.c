@@ -40,6 +40,13 @@ void syncline_free(void *p)
     free(p);
 }
 
+int lib_fail_uv(int uv)
+{
+    if (uv == UV_ENOMEM)
+        return lib_fail(SYNCLINE_ENOMEM, "memory ran out");
+    return lib_fail(SYNCLINE_EIO, "no loop could be made: %s", uv_strerror(uv));
+}
+
 int lib_check_forks(unsigned forks)
 {
     return forks == forks_n() ? SYNCLINE_OK
@@ -197,18 +204,21 @@ static void on_room(void *ctx)
 
 static int init_handle(struct syncline *s)
 {
-    if (uv_loop_init(&s->loop) != 0) {
+    int rc = uv_loop_init(&s->loop);
+
+    if (rc != 0) {
         free(s);
-        return SYNCLINE_ENOMEM;
+        return lib_fail_uv(rc);
     }
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->quiet, NULL);
     s->forks = forks_n();
     s->queue_end = &s->queue;
     s->wake.data = s;
-    if (uv_async_init(&s->loop, &s->wake, on_wake) != 0) {
+    rc = uv_async_init(&s->loop, &s->wake, on_wake);
+    if (rc != 0) {
         free_handle(s);
-        return SYNCLINE_ENOMEM;
+        return lib_fail_uv(rc);
     }
     return SYNCLINE_OK;
 }
@@ -279,10 +289,11 @@ static int open_engine(struct syncline *s, const struct syncline_options *given)
 int syncline_open(struct syncline **out, const struct syncline_options *opt)
 {
     struct syncline *s = calloc(1, sizeof *s);
-    int rc = s == NULL ? SYNCLINE_ENOMEM : init_handle(s);
+    int rc = s == NULL ? lib_fail(SYNCLINE_ENOMEM, "memory ran out")
+                       : init_handle(s);
 
     if (rc != SYNCLINE_OK)
-        return lib_fail(rc, "memory ran out");
+        return rc;
     rc = open_engine(s, opt);
     if (rc != SYNCLINE_OK) {
         uv_close((uv_handle_t *)&s->wake, NULL);
