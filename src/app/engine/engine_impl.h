@@ -1,4 +1,17 @@
-/* engine_impl.h - the inside of an engine, for engine.c and engine_store.c. */
+/* engine_impl.h - the inside of an engine, for the files that make it up.
+ *
+ *   engine.c           the turn of the loop, a step and its effects
+ *   engine_store.c     helpers: syncs and checkpoints
+ *   engine_request.c   requests; which of them the engine answers itself:
+ *   engine_{status,mesh,metrics,series,sync,join}.c   some of those
+ *   engine_audit.c, engine_records.c   the audit log is written, and read
+ *   engine_errors.c    the list of errors
+ *   engine_key.c       the device's key, and the store that is its own
+ *   engine_addresses.c what a code says of where this machine is
+ *   engine_guests.c, engine_kin.c   who is no member; members met elsewhere
+ *   engine_web.c, engine_tokens.c, engine_sessions.c   who comes by HTTP
+ *   engine_schemas.c   documents held against schemas
+ *   engine_files*.c    bound configuration files (engine_files.h) */
 #ifndef SYNCLINE_APP_ENGINE_IMPL_H
 #define SYNCLINE_APP_ENGINE_IMPL_H
 
