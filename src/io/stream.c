@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -481,12 +482,17 @@ __attribute__((destructor)) static void leave(void)
     (void)pthread_mutex_unlock(&leaving);
 }
 
+/* The first name makes libuv's threads, on which no signal of the program's is
+ * to arrive. */
 static int resolve(struct stream *s, const char *host)
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
         .ai_flags = AI_ADDRCONFIG };
+    sigset_t signals, before;
     int rc = UV_ECANCELED;
 
+    (void)sigfillset(&signals);
+    (void)pthread_sigmask(SIG_SETMASK, &signals, &before);
     (void)pthread_once(&hooked, hook);
     (void)pthread_mutex_lock(&leaving);
     if (!is_leaving) {
@@ -495,6 +501,7 @@ static int resolve(struct stream *s, const char *host)
         has_threads = true;
     }
     (void)pthread_mutex_unlock(&leaving);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc == 0 ? SYNCLINE_OK : SYNCLINE_EINVAL;
 }
 

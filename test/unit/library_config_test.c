@@ -167,6 +167,8 @@ TEST(what_is_wrong_is_said_before_anything_is_made)
     CHECK_INT(syncline_config_new(&c, &opt), SYNCLINE_ENOTFOUND);
     opt.path = "/tmp/";
     CHECK_INT(syncline_config_new(&c, &opt), SYNCLINE_EINVAL);
+    opt.path = "/tmp/\377.json";
+    CHECK_INT(syncline_config_new(&c, &opt), SYNCLINE_EINVAL);
     opt.path = "/tmp/config.json";
     opt.port = 65536;
     CHECK_INT(syncline_config_new(&c, &opt), SYNCLINE_EINVAL);

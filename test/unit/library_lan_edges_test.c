@@ -1,9 +1,58 @@
-/* LAN sync through syncline_lan.h where something ends: levels, descriptors. */
+/* LAN sync through syncline_lan.h where something ends: levels, descriptors;
+ * and whose signals are. */
 #include "unit/lan_world.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+/* How many threads of this process, but for the first, a signal may reach. */
+static int reachable(int signal)
+{
+    const unsigned long long bit = 1ULL << (signal - 1);
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *task;
+    int n = 0;
+
+    CHECK(tasks != NULL);
+    while ((task = readdir(tasks)) != NULL) {
+        char path[300], line[300];
+        FILE *file;
+
+        (void)snprintf(
+            path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+        if (task->d_name[0] == '.' || atoi(task->d_name) == (int)getpid() ||
+            (file = fopen(path, "r")) == NULL)
+            continue;
+        while (fgets(line, sizeof line, file) != NULL)
+            if (strncmp(line, "SigBlk:", 7) == 0)
+                n += (strtoull(line + 7, NULL, 16) & bit) == 0;
+        CHECK(fclose(file) == 0);
+    }
+    CHECK(closedir(tasks) == 0);
+    return n;
+}
+
+TEST(no_signal_arrives_on_a_thread_of_the_librarys)
+{
+    sigset_t before, after;
+    struct both b;
+
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &before) == 0);
+    both_init(&b);
+    both_serve(&b, NULL);
+    b.config.auth = SYNCLINE_LAN_AUTH_TOKEN;
+    both_client(&b);
+    both_connect(&b);
+    CHECK_INT(reachable(SIGUSR1), 0);
+    CHECK_INT(reachable(SIGTERM), 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0);
+    CHECK(memcmp(&before, &after, sizeof before) == 0);
+    both_free(&b);
+}
 
 static const char *nested(char out[400], int levels)
 {

@@ -2,6 +2,7 @@
 #include "app/lib/lib_config.h"
 
 #include "app/config/config_tokens.h"
+#include "base/text.h"
 #include "files/schema.h"
 
 #include <errno.h>
@@ -320,8 +321,8 @@ int config_options(
         return lib_fail(SYNCLINE_EINVAL,
             "the options need the size of version %s", SYNCLINE_VERSION);
     memcpy(&o, given, given->size);
-    if (o.path == NULL || o.path[0] == 0)
-        return lib_fail(SYNCLINE_EINVAL, "path: missing");
+    if (o.path == NULL || o.path[0] == 0 || !utf8_valid(slice_str(o.path)))
+        return lib_fail(SYNCLINE_EINVAL, "path: missing, or no UTF-8");
     if (o.port < SYNCLINE_ANY_PORT || o.port > UINT16_MAX)
         return lib_fail(SYNCLINE_EINVAL, "port: from 1 to 65535");
     if (o.versions > VERSIONS_MAX)
