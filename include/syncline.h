@@ -17,7 +17,9 @@
  *     syncline_timeout_ms is over, then call syncline_run_once. The handle
  *     belongs to one thread then. Functions that wait run the node meanwhile.
  * Callbacks run on the thread that runs the node. In a callback only the
- * functions that say so may be called; others fail with SYNCLINE_EBUSY.
+ * functions that say so may be called; others fail with SYNCLINE_EBUSY. Those
+ * of another handle may be called, unless a callback there waits for this one:
+ * the two would wait for each other for ever.
  *
  * Manners. The library installs no signal handlers, takes no signals on
  * threads of its own, raises no SIGPIPE, never prints and never exits: what
@@ -31,7 +33,9 @@
  * ends for the other side when the child does that, ends or execs.
  *
  * Errors. Functions return 0 or a negative code and write results on success
- * only; syncline_error() has the sentence. */
+ * only; syncline_error() has the sentence. Memory that runs out is ENOMEM, or
+ * a connection that ends; in one place, where it adds to its table of
+ * descriptors, libuv ends the process instead. */
 #ifndef SYNCLINE_H
 #define SYNCLINE_H
 
