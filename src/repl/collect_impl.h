@@ -120,8 +120,35 @@ NODISCARD int return_keep(
  * *any becomes true if something was. */
 NODISCARD int return_look_again(struct node *n, struct returning *r,
     struct slice key, const struct author *by, bool *any);
-/* The same of a row: what was deleted here before some bootstrap, whose sender
- * did not know. *late: it was that, and has been stored. */
+/* As it is in an old state. */
+NODISCARD int return_load_old(
+    struct node *n, uint32_t number, struct slice key, struct stored *out);
+/* Deletes it again; what a vector had not known of it is rescued. */
+NODISCARD int return_end_again(struct node *n, struct returning *r,
+    struct slice key, struct stored *st, const struct author *by, bool *wrote);
+
+/* ---- return_late.c ---- */
+
+/* By the dot that it has, or had first. */
+static inline bool vv_knows(const struct vv *v, const struct change *c)
+{
+    return vv_covers(v, &c->dot) || vv_covers(v, &c->first);
+}
+
+static inline bool change_had_seen(
+    const struct change *c, const struct change *what)
+{
+    return vv_covers(&c->ctx, &what->first) ||
+        vv_covers(&c->birth, &what->first);
+}
+
+/* Would it bring in a longer life what had been known here before a bootstrap,
+ * and is not in mine? Then that had been deleted. */
+bool return_is_buried(
+    const struct space *sp, const struct item *mine, const struct item *it);
+/* A row brings what was deleted here before some bootstrap, whose sender did
+ * not know; or fields that were removed. *late: it was that, and has been
+ * stored. */
 NODISCARD int return_late(struct node *n, struct space *sp, struct slice key,
     struct stored *st, const struct item *row, bool *late);
 

@@ -1,6 +1,7 @@
 /* After a bootstrap: what this node alone had is replayed from the old state,
  * which stays under its old number meanwhile. Here: in which order, in which
- * steps, and until when; return_item.c: what becomes of one item.
+ * steps, and until when; return_item.c: what becomes of one item;
+ * return_late.c: what comes back later, from others.
  *
  * - What the bootstrap covers, by new or by first dot, is known.
  * - A value whose life is over there is rescued: told as a conflict that a
