@@ -4,12 +4,15 @@ LAN-sync node of either generation: by each strategy and policy, on both
 sides."""
 
 import itertools
+import os
 import sys
 
 from lansync_test import Scene, _shown
 from node import conflicts, main, wait_for
 from tap import check, equal, holds
 
+RESOLVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
+                        "examples", "merge_documents.py")
 LATER = ("a", "old")
 DIALECTS = ("v1", "v2")
 PATIENCE = 60
@@ -157,6 +160,23 @@ def both_of_two_are_kept():
         equal(value, {"n": other}, "what lost")
         equal(fight.lost(), [], "what is open")
         equal(fight.lost(all=True), [("k", "/n", other)], "what lost")
+
+
+def documents_are_merged_by_a_program_of_ones_own():
+    """What it does not want to merge waits for a person."""
+    for later in LATER:
+        with Scene(flags=("--resolve.command", RESOLVER)) as s:
+            fight = Fight(s, "v2", "custom")
+            fight.begin({"content": "", "n": 0})
+            state = fight.end(*_both(later, {"content": "ours", "n": 0},
+                                     {"content": "theirs", "n": 0}))
+            equal(sorted(state["k"]["content"].split("\n---\n")),
+                  ["ours", "theirs"], "what both have")
+            equal(fight.lost(), [], "what is open")
+            fight.old.do("cut")
+            state = fight.end(*_both(later, {"content": "", "n": 1},
+                                     {"content": "", "n": 2}))
+            equal(len(fight.lost()), 1, "what is open")
 
 
 def ours_wins_if_it_is_said_so():

@@ -16,6 +16,11 @@
 #define WRITE_US UINT64_C(5000000)
 #define TELL_US UINT64_C(500000)
 
+/* Where nobody goes on: who was met before a start, and had not acknowledged
+ * anything that is in the file, may have been told of much, and is told all
+ * that is there, and what is not any more. */
+#define NOWHERE "00000000000000000000000000000000:0"
+
 /* An item that the node is not told of. */
 struct lan_lack {
     struct lan_lack *next;
@@ -31,6 +36,8 @@ struct lan_kept {
     bool is_told;     /* the engine knows how far it is */
     struct lan_lack *lacks;
 };
+
+static void write_file(struct lan_face *f);
 
 static void kept_free(struct lan_kept *k)
 {
@@ -155,7 +162,7 @@ static void tell_engine(struct lan_face *f, struct lan_kept *k)
 
     json_add(v, SLICE_LIT("space"), json_new_str(&a, slice_str(f->space)));
     json_add(v, SLICE_LIT("name"), json_new_str(&a, slice_str(k->node)));
-    if (text_of(k->acked)[0] != 0)
+    if (text_of(k->acked)[0] != 0 && strcmp(k->acked, NOWHERE) != 0)
         json_add(v, SLICE_LIT("at"), json_new_str(&a, slice_str(k->acked)));
     if (k->here == 0)
         json_add(v, SLICE_LIT("seen"), json_new_int(&a, (int64_t)k->seen_us));
@@ -168,11 +175,14 @@ static void tell_engine(struct lan_face *f, struct lan_kept *k)
 void lan_kept_here(struct lan_face *f, const char *node, bool is_here)
 {
     struct lan_kept *k = f->kept;
+    bool is_new = false;
 
     while (k != NULL && strcmp(k->node, node) != 0)
         k = k->next;
-    if (k == NULL && is_here && node[0] != 0)
+    if (k == NULL && is_here && node[0] != 0) {
         k = put_first(f, slice_str(node));
+        is_new = true;
+    }
     if (k == NULL)
         return;
     if (is_here)
@@ -181,7 +191,10 @@ void lan_kept_here(struct lan_face *f, const char *node, bool is_here)
         k->here--;
     k->seen_us = clock_wall_us();
     tell_engine(f, k);
-    note_change(f);
+    if (is_new) /* before it is told of anything: we may be killed then */
+        write_file(f);
+    else
+        note_change(f);
 }
 
 static void tell_all(struct lan_face *f)
@@ -314,7 +327,9 @@ static void take_nodes(struct lan_face *f, const struct json *nodes)
         if (m->key.len > 0 && memchr(m->key.ptr, 0, m->key.len) == NULL)
             k = put_first(f, m->key);
         if (k != NULL) {
-            set_text(&k->acked, json_get_str(m, "acked"));
+            const struct slice acked = json_get_str(m, "acked");
+
+            set_text(&k->acked, acked.len > 0 ? acked : SLICE_LIT(NOWHERE));
             set_text(&k->asked, json_get_str(m, "asked"));
             take_lacks(f, k, json_get(m, "lacks"));
             k->seen_us =
