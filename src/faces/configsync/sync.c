@@ -580,12 +580,3 @@ const char *config_sync_trouble(const struct config_sync *s)
 {
     return s->trouble.text[0] != 0 ? s->trouble.text : s->untold.text;
 }
-
-size_t config_sync_links(const struct config_sync *s)
-{
-    size_t n = 0;
-
-    for (const struct link *l = s->links; l != NULL; l = l->next)
-        n++;
-    return n;
-}

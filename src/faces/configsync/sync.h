@@ -94,6 +94,5 @@ const char *config_sync_hash(const struct config_sync *s); /* "": nothing */
 uint64_t config_sync_last_us(const struct config_sync *s);
 /* Why the last update that was refused was so; "": none was since. */
 const char *config_sync_trouble(const struct config_sync *s);
-size_t config_sync_links(const struct config_sync *s);
 
 #endif

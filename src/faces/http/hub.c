@@ -578,12 +578,6 @@ const char *hub_conn_place(const struct hub_conn *c)
     return c->place;
 }
 
-/* Whoever waits for an answer is read, so that it is seen when he goes. */
-bool hub_conn_is_deaf(const struct hub_conn *c)
-{
-    return c->slow;
-}
-
 struct http_conn *hub_conn_http(struct hub_conn *c)
 {
     return c->http;

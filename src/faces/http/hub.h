@@ -138,8 +138,6 @@ void hub_conn_pace(struct hub_conn *c, bool slow);
 /* By which token it has its place, for as long as that is good; "": it has
  * shown none. */
 const char *hub_conn_place(const struct hub_conn *c);
-/* Nothing is to be read of it for now. */
-bool hub_conn_is_deaf(const struct hub_conn *c);
 /* To an instance, as long as it is one. Nobody is called back. */
 void hub_conn_tell(struct hub_conn *c, struct slice text);
 /* The request becomes a WebSocket of Socket.IO. */

@@ -373,11 +373,6 @@ void eio_client_close(struct eio_client *c)
     c->phase = OVER;
 }
 
-bool eio_client_is_over(const struct eio_client *c)
-{
-    return c->phase == OVER;
-}
-
 bool eio_client_is_websocket(const struct eio_client *c)
 {
     return c->is_ws;

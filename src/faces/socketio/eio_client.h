@@ -68,7 +68,6 @@ NODISCARD int eio_client_send(struct eio_client *c, struct slice text);
 /* Says so, where it is open; nothing is called back any more, but what that
  * takes. */
 void eio_client_close(struct eio_client *c);
-bool eio_client_is_over(const struct eio_client *c);
 bool eio_client_is_websocket(const struct eio_client *c);
 size_t eio_client_waiting(const struct eio_client *c); /* bytes to be posted */
 
