@@ -1,13 +1,12 @@
 #include "app/sessions.h"
 
+#include "app/bearer.h"
 #include "base/plant.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SECRET_LEN 32
 
 struct link {
     uint8_t hash[SHA256_LEN];
@@ -38,38 +37,13 @@ void sessions_free(struct sessions *s)
 
 /* ---- secrets ---- */
 
-static int draw(char text[SESSION_SECRET_TEXT + 1], uint8_t hash[SHA256_LEN])
-{
-    uint8_t secret[SECRET_LEN];
-    struct buf b = { 0 };
-    int rc = crypto_random(secret, sizeof secret);
-
-    (void)buf_reserve(&b, SESSION_SECRET_TEXT + 1); /* one piece, to wipe */
-    put_base64url(&b, SLICE(secret, sizeof secret));
-    buf_put_u8(&b, 0);
-    if (rc == SYNCLINE_OK)
-        rc = buf_status(&b);
-    if (rc == SYNCLINE_OK)
-        rc = crypto_sha256(hash, SLICE(secret, sizeof secret));
-    if (rc == SYNCLINE_OK)
-        memcpy(text, b.ptr, SESSION_SECRET_TEXT + 1);
-    crypto_wipe(secret, sizeof secret);
-    crypto_wipe(b.ptr, b.cap);
-    buf_free(&b);
-    return rc;
-}
+_Static_assert(SESSION_SECRET_TEXT == BEARER_TEXT, "of the same length");
 
 /* What is no secret at all has a hash that none of ours has. */
 static int hash_of(uint8_t hash[SHA256_LEN], struct slice text)
 {
-    uint8_t secret[SECRET_LEN] = { 0 };
-    int rc = SYNCLINE_EMALFORMED;
+    int rc = bearer_hash(hash, text, "");
 
-    if (text.len == SESSION_SECRET_TEXT)
-        rc = base64url_decode(secret, sizeof secret, text);
-    if (rc == SYNCLINE_OK)
-        rc = crypto_sha256(hash, SLICE(secret, sizeof secret));
-    crypto_wipe(secret, sizeof secret);
     return rc == SYNCLINE_EMALFORMED ? SYNCLINE_EDENIED : rc;
 }
 
@@ -84,7 +58,7 @@ int sessions_link(
     struct sessions *s, uint64_t now_us, char text[SESSION_SECRET_TEXT + 1])
 {
     struct link *at = &s->links[0], made = { .made_us = now_us };
-    int rc = draw(text, made.hash);
+    int rc = bearer_draw(text, made.hash, "");
 
     for (size_t i = 1; i < SESSION_LINKS_MAX; i++)
         if (s->links[i].made_us < at->made_us)
@@ -150,9 +124,9 @@ int sessions_open(struct sessions *s, struct slice link, uint64_t now_us,
     if (rc == SYNCLINE_OK)
         rc = draw_id(s, made.id);
     if (rc == SYNCLINE_OK)
-        rc = draw(out->cookie, made.cookie);
+        rc = bearer_draw(out->cookie, made.cookie, "");
     if (rc == SYNCLINE_OK)
-        rc = draw(out->page, made.page);
+        rc = bearer_draw(out->page, made.page, "");
     if (rc != SYNCLINE_OK)
         return rc;
     for (size_t i = 1; i < SESSIONS_MAX; i++)

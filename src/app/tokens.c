@@ -1,5 +1,6 @@
 #include "app/tokens.h"
 
+#include "app/bearer.h"
 #include "app/tokens_impl.h"
 #include "base/text.h"
 
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 
 #define PREFIX "sync_"
-#define SECRET_LEN 32
 
 static const char *const scope_names[] = {
     [TOKEN_READ] = "read", [TOKEN_WRITE] = "write", [TOKEN_ADMIN] = "admin"
@@ -43,40 +43,16 @@ bool token_allows(
 
 /* ---- secrets ---- */
 
+_Static_assert(TOKEN_TEXT_LEN == sizeof PREFIX - 1 + BEARER_TEXT, "it fits");
+
 int token_hash(uint8_t hash[SHA256_LEN], struct slice text)
 {
-    uint8_t secret[SECRET_LEN];
-    int rc = SYNCLINE_EMALFORMED;
-
-    if (text.len == TOKEN_TEXT_LEN && slice_has_prefix(text, SLICE_LIT(PREFIX)))
-        rc = base64url_decode(
-            secret, sizeof secret, slice_from(text, sizeof PREFIX - 1));
-    if (rc == SYNCLINE_OK)
-        rc = crypto_sha256(hash, SLICE(secret, sizeof secret));
-    crypto_wipe(secret, sizeof secret);
-    return rc;
+    return bearer_hash(hash, text, PREFIX);
 }
 
 int token_draw(char text[TOKEN_TEXT_LEN + 1], uint8_t hash[SHA256_LEN])
 {
-    uint8_t secret[SECRET_LEN];
-    struct buf b = { 0 };
-    int rc = crypto_random(secret, sizeof secret);
-
-    (void)buf_reserve(&b, TOKEN_TEXT_LEN + 1); /* one piece, to be wiped */
-    buf_put_str(&b, PREFIX);
-    put_base64url(&b, SLICE(secret, sizeof secret));
-    buf_put_u8(&b, 0);
-    if (rc == SYNCLINE_OK)
-        rc = buf_status(&b);
-    if (rc == SYNCLINE_OK)
-        rc = crypto_sha256(hash, SLICE(secret, sizeof secret));
-    if (rc == SYNCLINE_OK)
-        memcpy(text, b.ptr, TOKEN_TEXT_LEN + 1);
-    crypto_wipe(secret, sizeof secret);
-    crypto_wipe(b.ptr, b.cap);
-    buf_free(&b);
-    return rc;
+    return bearer_draw(text, hash, PREFIX);
 }
 
 /* ---- one token ---- */

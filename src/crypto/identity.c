@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "base/text.h"
+#include "crypto/own_cert.h"
 
 #define DAY_S (24l * 60 * 60)
 #define YEARS_DAYS (20 * 365 + 5)
@@ -189,25 +190,6 @@ int identity_sign(
         : SYNCLINE_ENOMEM;
 }
 
-static bool set_name(X509 *cert)
-{
-    X509_NAME *name = X509_get_subject_name(cert); /* the certificate's */
-
-    return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-               (const uint8_t *)"syncline", -1, -1, 0) == 1 &&
-        X509_set_issuer_name(cert, name) == 1;
-}
-
-static bool set_serial(X509 *cert)
-{
-    uint64_t serial = 0;
-
-    if (crypto_random((uint8_t *)&serial, sizeof serial) != SYNCLINE_OK)
-        return false;
-    serial = (serial >> 1) | 1; /* positive, as RFC 5280 wants it */
-    return ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial) == 1;
-}
-
 static bool set_dates(X509 *cert, uint64_t wall_us)
 {
     time_t now = (time_t)(wall_us / 1000000);
@@ -222,8 +204,7 @@ int identity_certificate(
 {
     X509 *cert = X509_new();
 
-    if (cert == NULL || X509_set_version(cert, X509_VERSION_3) != 1 ||
-        !set_serial(cert) || !set_name(cert) || !set_dates(cert, wall_us) ||
+    if (cert == NULL || !own_cert_begin(cert) || !set_dates(cert, wall_us) ||
         X509_set_pubkey(cert, id->key) != 1 ||
         X509_sign(cert, id->key, NULL) == 0) {
         X509_free(cert);

@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/crypto.h"
+#include "crypto/own_cert.h"
 
 #define DAY_S (24l * 60 * 60)
 #define NAME_MAX_LEN 253 /* of a host */
@@ -134,25 +135,6 @@ static bool add_extension(X509 *cert, int nid, const char *value)
     return good;
 }
 
-static bool set_subject(X509 *cert)
-{
-    X509_NAME *name = X509_get_subject_name(cert); /* the certificate's */
-
-    return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-               (const uint8_t *)"syncline", -1, -1, 0) == 1 &&
-        X509_set_issuer_name(cert, name) == 1;
-}
-
-static bool set_serial(X509 *cert)
-{
-    uint64_t serial = 0;
-
-    if (crypto_random((uint8_t *)&serial, sizeof serial) != SYNCLINE_OK)
-        return false;
-    serial = (serial >> 1) | 1; /* positive, as RFC 5280 wants it */
-    return ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial) == 1;
-}
-
 static bool set_dates(X509 *cert, uint64_t wall_us)
 {
     time_t now = (time_t)(wall_us / 1000000);
@@ -166,8 +148,7 @@ static X509 *make_cert(EVP_PKEY *key, const char *names, uint64_t wall_us)
 {
     X509 *cert = X509_new();
 
-    if (cert != NULL && X509_set_version(cert, X509_VERSION_3) == 1 &&
-        set_serial(cert) && set_subject(cert) && set_dates(cert, wall_us) &&
+    if (cert != NULL && own_cert_begin(cert) && set_dates(cert, wall_us) &&
         X509_set_pubkey(cert, key) == 1 &&
         add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(cert, NID_ext_key_usage, "serverAuth") &&
