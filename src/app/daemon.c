@@ -10,9 +10,9 @@
 #include "app/passphrase.h"
 #include "app/qr.h"
 #include "app/serve.h"
+#include "io/sockaddr.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -139,19 +139,8 @@ static int look_up(const struct daemon *d, const char *option,
             "%s: %s: no such address: %s", option, at.host, gai_strerror(rc));
         return SYNCLINE_EINVAL;
     }
-    *out = (struct netaddr){ .port = at.port };
-    if (found->ai_family == AF_INET) {
-        const struct sockaddr_in *a = (const void *)found->ai_addr;
-
-        out->family = 4;
-        memcpy(out->addr, &a->sin_addr, 4);
-    } else {
-        const struct sockaddr_in6 *a = (const void *)found->ai_addr;
-
-        out->family = 6;
-        memcpy(out->addr, &a->sin6_addr, 16);
-        out->scope = a->sin6_scope_id;
-    }
+    *out = netaddr_of(found->ai_addr);
+    out->port = at.port;
     freeaddrinfo(found);
     return SYNCLINE_OK;
 }

@@ -2,9 +2,9 @@
 
 #include "app/log_request.h"
 #include "base/text.h"
+#include "io/sockaddr.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,22 +16,6 @@
 #define DEFAULT_FILE ((size_t)1 << 20)
 
 /* ---- addresses ---- */
-
-static void take_found(struct netaddr *out, const struct addrinfo *found)
-{
-    if (found->ai_family == AF_INET) {
-        const struct sockaddr_in *a = (const void *)found->ai_addr;
-
-        out->family = 4;
-        memcpy(out->addr, &a->sin_addr, 4);
-    } else {
-        const struct sockaddr_in6 *a = (const void *)found->ai_addr;
-
-        out->family = 6;
-        memcpy(out->addr, &a->sin6_addr, 16);
-        out->scope = a->sin6_scope_id;
-    }
-}
 
 /* "host:port" or "host", where the host is a name. */
 static int look_up(const char *text, struct netaddr *out)
@@ -58,8 +42,8 @@ static int look_up(const char *text, struct netaddr *out)
     if (rc != 0)
         return lib_fail(
             SYNCLINE_EINVAL, "%s: no such address: %s", text, gai_strerror(rc));
-    *out = (struct netaddr){ .port = (uint16_t)port };
-    take_found(out, found);
+    *out = netaddr_of(found->ai_addr);
+    out->port = (uint16_t)port;
     freeaddrinfo(found);
     return SYNCLINE_OK;
 }
