@@ -7,28 +7,9 @@
 
 #include <stdio.h>
 
-/* File and item agree on it, written by a person. */
-static const char agreed[] = "{\n    \"b\": 2,\n    \"a\": 1\n}\n";
+static const char agreed[] = WORLD_AGREED;
 static const char edited[] = "{\n    \"b\": 2,\n    \"a\": 7\n}\n";
 static const char half[] = "{\n    \"b\": 2,\n    \"a";
-
-static struct binding_world in_agreement(void)
-{
-    struct binding_world w = { 0 };
-
-    world_set_file(&w, agreed);
-    world_put(&w, "{\"a\":1,\"b\":2}");
-    world_start(&w);
-    world_settle(&w);
-    CHECK(binding_has_agreed(w.binding));
-    return w;
-}
-
-static void no_trouble(struct binding_world *w)
-{
-    for (int i = 0; i < BINDING_TROUBLES_N; i++)
-        world_check_trouble(w, (enum binding_trouble)i, NULL);
-}
 
 /* Of what is saved in one go nothing more can come. */
 TEST(what_is_saved_in_one_go_is_published_at_once)
@@ -37,7 +18,7 @@ TEST(what_is_saved_in_one_go_is_published_at_once)
         BINDING_SAVE_CLOSED };
 
     for (size_t i = 0; i < ARRAY_N(saves); i++) {
-        struct binding_world w = in_agreement();
+        struct binding_world w = world_in_agreement();
 
         world_save(&w, ""); /* it is truncated, at first */
         world_save_as(&w, edited, saves[i]);
@@ -45,7 +26,7 @@ TEST(what_is_saved_in_one_go_is_published_at_once)
         CHECK_UINT(w.puts, 1);
         world_settle(&w);
         CHECK_UINT(w.puts, 1);
-        no_trouble(&w);
+        world_check_no_trouble(&w);
         world_close(&w);
     }
 }
@@ -117,7 +98,7 @@ TEST(yaml_that_is_renamed_over_is_published_at_once)
 /* The first is published at once, then it is waited for. */
 TEST(who_saves_again_and_again_is_not_published_each_time)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
     char text[64];
 
     for (unsigned i = 0; i < 40; i++) {

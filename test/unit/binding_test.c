@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* File and item agree on {"a":1,"b":2}, written by a person. */
-static const char agreed[] = "{\n    \"b\": 2,\n    \"a\": 1\n}\n";
+static const char agreed[] = WORLD_AGREED;
 
 static struct binding_world binding_to(const char *file, const char *item)
 {
@@ -18,22 +18,6 @@ static struct binding_world binding_to(const char *file, const char *item)
     if (item != NULL)
         world_put(&w, item);
     return w;
-}
-
-static struct binding_world in_agreement(void)
-{
-    struct binding_world w = binding_to(agreed, "{\"a\":1,\"b\":2}");
-
-    world_start(&w);
-    world_settle(&w);
-    CHECK(binding_has_agreed(w.binding));
-    return w;
-}
-
-static void no_trouble(struct binding_world *w)
-{
-    for (int i = 0; i < BINDING_TROUBLES_N; i++)
-        world_check_trouble(w, (enum binding_trouble)i, NULL);
 }
 
 /* ---- the first time ---- */
@@ -80,7 +64,7 @@ TEST(who_must_say_which_counts_is_told_what_differs)
     CHECK(!binding_has_agreed(w.binding));
     world_save(&w, "{\"a\":2,\"b\":0}"); /* that is an answer, too */
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     CHECK(binding_has_agreed(w.binding));
     world_close(&w);
 }
@@ -95,7 +79,7 @@ TEST(whichever_is_made_first_counts_where_there_is_neither)
     world_put(&w, "{\"a\":1}");
     world_settle(&w);
     world_check(&w, "{\n  \"a\": 1\n}\n", "{\"a\":1}");
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_close(&w);
 }
 
@@ -103,20 +87,20 @@ TEST(whichever_is_made_first_counts_where_there_is_neither)
 
 TEST(an_edit_is_published_and_nothing_else)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_save(&w, "{\n    \"b\": 2,\n    \"a\": 7\n}\n");
     world_settle(&w);
     world_check(&w, "{\n    \"b\": 2,\n    \"a\": 7\n}\n", "{\"a\":7,\"b\":2}");
     CHECK_UINT(w.puts, 1);
     CHECK_UINT(w.writes, 0);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_close(&w);
 }
 
 TEST(what_comes_is_spliced_in_and_makes_no_echo)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_put(&w, "{\"a\":1,\"b\":5,\"c\":6}");
     world_settle(&w);
@@ -135,7 +119,7 @@ static void somebody_else_changes_b(struct binding_world *w)
 
 TEST(two_who_change_different_settings_both_win)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.before_put = somebody_else_changes_b;
     world_save(&w, "{\n    \"b\": 2,\n    \"a\": 7\n}\n");
@@ -152,7 +136,7 @@ static void somebody_saves_a(struct binding_world *w)
 
 TEST(a_save_while_what_came_is_about_to_be_written_is_not_lost)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.before_write = somebody_saves_a;
     world_put(&w, "{\"a\":1,\"b\":9}");
@@ -163,7 +147,7 @@ TEST(a_save_while_what_came_is_about_to_be_written_is_not_lost)
 
 TEST(white_space_and_order_are_this_machines_own)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_save(&w, "{\"a\":1,\"b\":2}");
     world_settle(&w);
@@ -209,7 +193,7 @@ static const struct {
 TEST(no_editors_way_of_saving_is_published_torn)
 {
     for (size_t i = 0; i < ARRAY_N(styles); i++) {
-        struct binding_world w = in_agreement();
+        struct binding_world w = world_in_agreement();
 
         for (size_t k = 0; k < MOMENTS && styles[i].e[k].text != NULL; k++) {
             const char *text = styles[i].e[k].text;
@@ -222,14 +206,14 @@ TEST(no_editors_way_of_saving_is_published_torn)
         CHECK_SAYING(
             w.puts == 1, "%s: published %u times", styles[i].style, w.puts);
         CHECK_SAYING(w.writes == 0, "%s: written over", styles[i].style);
-        no_trouble(&w);
+        world_check_no_trouble(&w);
         world_close(&w);
     }
 }
 
 TEST(what_comes_during_a_save_waits_for_it)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_save(&w, "");
     world_put(&w, "{\"a\":1,\"b\":9}");
@@ -243,25 +227,25 @@ TEST(what_comes_during_a_save_waits_for_it)
 
 TEST(a_file_that_stays_torn_is_told_and_left_alone)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_save(&w, half);
     world_put(&w, "{\"a\":1,\"b\":9}");
     world_wait(&w, 1000 * MS);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_settle(&w);
     world_check(&w, half, "{\"a\":1,\"b\":9}");
     world_check_trouble(&w, BINDING_FILE_INVALID, "line 3");
     world_save(&w, edited);
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, "{\n    \"b\": 9,\n    \"a\": 7\n}\n", "{\"a\":7,\"b\":9}");
     world_close(&w);
 }
 
 TEST(who_has_it_open_for_writing_is_waited_for_but_not_for_ever)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.busy = true;
     world_save(&w, edited);
@@ -274,7 +258,7 @@ TEST(who_has_it_open_for_writing_is_waited_for_but_not_for_ever)
 
 TEST(a_file_that_never_rests_is_published_all_the_same)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
     char text[64];
 
     for (unsigned i = 0; i < 400; i++) {
@@ -290,17 +274,17 @@ TEST(a_file_that_never_rests_is_published_all_the_same)
 
 TEST(a_file_that_is_deleted_is_no_deletion)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_save(&w, NULL);
     world_wait(&w, 1000 * MS);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_settle(&w);
     world_check_trouble(&w, BINDING_FILE_MISSING, "--restore");
     world_check(&w, NULL, "{\"a\":1,\"b\":2}");
     world_put(&w, "{\"a\":3,\"b\":2}");
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, "{\n    \"b\": 2,\n    \"a\": 3\n}\n", "{\"a\":3,\"b\":2}");
     world_close(&w);
 }
@@ -308,26 +292,26 @@ TEST(a_file_that_is_deleted_is_no_deletion)
 TEST(it_is_written_again_when_a_person_says_so)
 {
     const struct binding_event restore = { .type = BINDING_RESTORE };
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_save(&w, NULL);
     world_settle(&w);
     CHECK_OK(world_tell(&w, &restore, NULL));
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, agreed, "{\"a\":1,\"b\":2}");
     world_save(&w, half); /* and over what is no document */
     world_settle(&w);
     CHECK_OK(world_tell(&w, &restore, NULL));
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, agreed, "{\"a\":1,\"b\":2}");
     world_close(&w);
 }
 
 TEST(an_item_that_is_deleted_leaves_the_file)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_put(&w, NULL);
     world_settle(&w);
@@ -336,13 +320,13 @@ TEST(an_item_that_is_deleted_leaves_the_file)
     world_save(&w, edited);
     world_settle(&w);
     world_check(&w, edited, "{\"a\":7,\"b\":2}");
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_close(&w);
 }
 
 TEST(what_may_not_be_read_is_told)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.barred = "it is a symbolic link";
     world_save(&w, edited);
@@ -358,7 +342,7 @@ TEST(what_may_not_be_read_is_told)
 
 TEST(what_was_edited_while_nobody_looked_is_found)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_kill(&w);
     world_set_file(&w, edited);
@@ -375,7 +359,7 @@ TEST(a_write_that_was_cut_short_is_no_edit)
 {
     for (int written = 0; written < 2; written++)
         for (int edit = 0; edit < 2; edit++) {
-            struct binding_world w = in_agreement();
+            struct binding_world w = world_in_agreement();
 
             w.write_rc = SYNCLINE_EIO; /* the machine never hears of it */
             world_put(&w, "{\"a\":3,\"b\":2}");
@@ -484,7 +468,7 @@ TEST(what_the_schema_forbids_goes_neither_way)
     world_check_trouble(&w, BINDING_FILE_REFUSED, "not published: /a");
     world_save(&w, "{\"a\":5,\"b\":2}");
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_put(&w, "{\"a\":5,\"b\":\"y\"}");
     world_settle(&w);
     world_check(&w, "{\"a\":5,\"b\":2}", "{\"a\":5,\"b\":\"y\"}");
@@ -494,7 +478,7 @@ TEST(what_the_schema_forbids_goes_neither_way)
     world_check_trouble(&w, BINDING_FILE_REFUSED, "others have changed: /b");
     world_save(&w, "{\"a\":5,\"b\":3}"); /* which mends it, for all */
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, "{\"a\":5,\"b\":3}", "{\"a\":5,\"b\":3}");
     world_close(&w);
     schema_free(s);
@@ -502,7 +486,7 @@ TEST(what_the_schema_forbids_goes_neither_way)
 
 TEST(what_others_may_not_have_written_is_not_taken)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.flaw = "/b: too large";
     world_put(&w, "{\"a\":1,\"b\":99}");
@@ -513,7 +497,7 @@ TEST(what_others_may_not_have_written_is_not_taken)
     (void)!world_tell(
         &w, &(struct binding_event){ .type = BINDING_ITEM_TOUCHED }, NULL);
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     CHECK_UINT(w.writes, 1);
     world_close(&w);
 }
@@ -522,7 +506,7 @@ TEST(what_others_may_not_have_written_is_not_taken)
 
 TEST(a_put_that_is_refused_is_tried_again)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.put_rc = SYNCLINE_EDENIED;
     world_save(&w, edited);
@@ -530,14 +514,14 @@ TEST(a_put_that_is_refused_is_tried_again)
     world_check_trouble(&w, BINDING_FILE_REFUSED, "refused by the test");
     w.put_rc = SYNCLINE_OK;
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, edited, "{\"a\":7,\"b\":2}");
     world_close(&w);
 }
 
 TEST(a_write_that_fails_is_tried_again)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.write_rc = SYNCLINE_EFULL;
     world_put(&w, "{\"a\":1,\"b\":9}");
@@ -545,7 +529,7 @@ TEST(a_write_that_fails_is_tried_again)
     world_check_trouble(&w, BINDING_WRITE_FAILED, "no room");
     w.write_rc = SYNCLINE_OK;
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, "{\n    \"b\": 9,\n    \"a\": 1\n}\n", "{\"a\":1,\"b\":9}");
     world_close(&w);
 }
@@ -585,7 +569,7 @@ TEST(what_its_command_cannot_take_is_taken_back_everywhere)
     w.run_rc = SYNCLINE_OK;
     world_put(&w, "{\"a\":1,\"b\":3}");
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_close(&w);
 }
 
@@ -595,7 +579,7 @@ TEST(a_version_that_is_put_back_is_a_change_as_any_other)
         .text = SLICE_LIT("{ \"a\": 0 }") };
     const struct binding_event none = { .type = BINDING_REPLACE,
         .text = SLICE_LIT("{ \"a\": ") };
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
     struct errmsg why = { "" };
 
     CHECK_OK(world_tell(&w, &back, NULL));
@@ -613,7 +597,7 @@ TEST(yaml_keeps_its_comments)
     w.opt.yaml = true;
     world_start(&w);
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_put(&w, "{\"a\":2,\"b\":\"!secret x\",\"c\":true}");
     world_settle(&w);
     CHECK_SLICE(
@@ -635,7 +619,7 @@ TEST(any_story_ends_in_agreement)
     for (uint64_t seed = 1; seed <= 300; seed++) {
         struct prng p = { seed };
         struct arena a = { 0 };
-        struct binding_world w = in_agreement();
+        struct binding_world w = world_in_agreement();
         struct buf b = { 0 };
 
         for (unsigned i = 0; i < 30; i++) {
@@ -662,7 +646,7 @@ TEST(any_story_ends_in_agreement)
         }
         world_save(&w, "{\"a\":9,\"b\":9}");
         world_settle(&w);
-        no_trouble(&w);
+        world_check_no_trouble(&w);
         json_print(&b, json_of(buf_slice(&w.file), &a), JSON_CANONICAL);
         CHECK_BYTES(buf_slice(&b), buf_slice(&w.item));
         buf_free(&b);
@@ -674,7 +658,7 @@ TEST(any_story_ends_in_agreement)
 /* An edit and a change from elsewhere, with each allocation of each step. */
 static bool story_without_memory(unsigned in, unsigned after)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
     bool failed;
 
     w.fails_in = in;

@@ -301,3 +301,21 @@ void world_check_trouble(
         CHECK_SAYING(strstr(text, part) != NULL, "%s: \"%s\" and not %s",
             binding_trouble_name(which), text, part);
 }
+
+void world_check_no_trouble(struct binding_world *w)
+{
+    for (int i = 0; i < BINDING_TROUBLES_N; i++)
+        world_check_trouble(w, (enum binding_trouble)i, NULL);
+}
+
+struct binding_world world_in_agreement(void)
+{
+    struct binding_world w = { 0 };
+
+    world_set_file(&w, WORLD_AGREED);
+    world_put(&w, "{\"a\":1,\"b\":2}");
+    world_start(&w);
+    world_settle(&w);
+    CHECK(binding_has_agreed(w.binding));
+    return w;
+}

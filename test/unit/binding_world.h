@@ -61,5 +61,10 @@ int world_tell(struct binding_world *w, const struct binding_event *ev,
 void world_check(struct binding_world *w, const char *file, const char *item);
 void world_check_trouble(
     struct binding_world *w, enum binding_trouble which, const char *part);
+void world_check_no_trouble(struct binding_world *w);
+
+/* A file and an item that have come to agree on it, written by a person. */
+#define WORLD_AGREED "{\n    \"b\": 2,\n    \"a\": 1\n}\n"
+struct binding_world world_in_agreement(void);
 
 #endif

@@ -5,29 +5,11 @@
 #include "unit/binding_world.h"
 #include "unit/check.h"
 
-static const char agreed[] = "{\n    \"b\": 2,\n    \"a\": 1\n}\n";
-
-static struct binding_world in_agreement(void)
-{
-    struct binding_world w = { 0 };
-
-    world_set_file(&w, agreed);
-    world_put(&w, "{\"a\":1,\"b\":2}");
-    world_start(&w);
-    world_settle(&w);
-    CHECK(binding_has_agreed(w.binding));
-    return w;
-}
-
-static void no_trouble(struct binding_world *w)
-{
-    for (int i = 0; i < BINDING_TROUBLES_N; i++)
-        world_check_trouble(w, (enum binding_trouble)i, NULL);
-}
+static const char agreed[] = WORLD_AGREED;
 
 TEST(a_file_that_is_never_free_is_told)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.write_rc = SYNCLINE_ECONFLICT;
     world_put(&w, "{\"a\":1,\"b\":5}");
@@ -35,19 +17,19 @@ TEST(a_file_that_is_never_free_is_told)
     world_check_trouble(&w, BINDING_WRITE_FAILED, "open for writing");
     world_put(&w, agreed); /* then nothing is to be written */
     world_wait(&w, 20000 * MS);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_put(&w, "{\"a\":1,\"b\":6}");
     world_wait(&w, 20000 * MS);
     world_check_trouble(&w, BINDING_WRITE_FAILED, "open for writing");
     w.write_rc = 0;
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_close(&w);
 }
 
 TEST(no_file_is_written_that_would_not_be_read)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     world_kill(&w);
     w.opt.max = 30;
@@ -63,7 +45,7 @@ TEST(no_file_is_written_that_would_not_be_read)
         buf_slice(&w.item), "{\"a\":3,\"b\":\"012345678901234567890\"}");
     world_put(&w, "{\"a\":4,\"b\":2}");
     world_settle(&w);
-    no_trouble(&w);
+    world_check_no_trouble(&w);
     world_check(&w, "{\"a\":4,\"b\":2}", "{\"a\":4,\"b\":2}");
     world_close(&w);
 }
@@ -73,7 +55,7 @@ TEST(no_file_is_written_that_would_not_be_read)
 /* What came to this machine and is not in the file: it cannot be written. */
 static struct binding_world behind(const char *item)
 {
-    struct binding_world w = in_agreement();
+    struct binding_world w = world_in_agreement();
 
     w.flaw = "not yet, says the test";
     world_put(&w, item);
@@ -88,7 +70,7 @@ static void let_through(struct binding_world *w)
     (void)!world_tell(
         w, &(struct binding_event){ .type = BINDING_ITEM_TOUCHED }, NULL);
     world_settle(w);
-    no_trouble(w);
+    world_check_no_trouble(w);
 }
 
 TEST(who_had_not_seen_what_came_is_told_to_be_so)
