@@ -5,14 +5,16 @@ its own servers would have told it."""
 
 import contextlib
 import json
+import socket
 import struct
 import sys
 import time
 
 from lan_sync_test import BOTH, SECRET, WAYS, Peer, Siege, _item
-from lan_node import frame, stamp  # noqa: E402 - found by the one before
-from node import main
-from tap import check, equal
+from lan_node import Handler, frame, stamp  # noqa: E402 - by the one before
+from lansync_test import Scene
+from node import main, wait_for
+from tap import check, equal, holds
 
 
 def _auth(p, payload, **more):
@@ -210,6 +212,65 @@ def many_that_push_at_once_are_all_heard():
                 heard = {p.hear("SYNC_ACK", "ERROR")["payload"].get("data_id")
                          for n in range(300)}
                 equal(len(heard - {None}), 300, "acknowledged")
+
+
+class Server(Peer):
+    """The other end: it is called."""
+
+    def __init__(self, listener, dialect):
+        self.socket = listener.accept()[0]
+        self.socket.settimeout(30)
+        self.handler = Handler("raw", SECRET, dialect)
+
+    def answer(self, to, kind, payload):
+        self.send(self.handler.make(kind, dict(
+            payload, request_id=to["payload"]["request_id"])))
+
+
+@contextlib.contextmanager
+def _calls(*flags):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        with Scene("a", flags=("--lansync.peers", "127.0.0.1:%d" %
+                               listener.getsockname()[1]) + flags) as s:
+            yield s.nodes["a"], listener
+
+
+def a_server_whose_answers_have_no_end():
+    """It is asked no more for a while, and told of."""
+    with _calls() as (node, listener), Server(listener, "v2") as p:
+        p.answer(p.hear("AUTH_REQUEST"), "AUTH_RESPONSE", {"success": True})
+        for _ in range(2):
+            p.answer(p.hear("SYNC_REQUEST"), "SYNC_RESPONSE", {
+                "status": "success", "items": [_item("k")], "next": "p",
+                "more": True})
+        wait_for("it is told of", lambda: "again and again" in str(
+            node.call("lansync")["connections"][0]["trouble"]))
+        holds(node.cli("peers").out, "again and again")
+        holds(node.do("doctor"), "again and again")
+        p.say("SYNC_DATA", {"items": [_item("pushed")]})
+        kinds = []
+        while "SYNC_ACK" not in kinds:
+            kinds.append(p.hear()["message_type"])
+        check("SYNC_REQUEST" not in kinds, kinds)
+        check(node.get("pushed", "lan") is not None, "what it pushes")
+
+
+def a_server_that_hears_the_first_dialect_only():
+    """To all else it says nothing."""
+    with _calls("--lansync.auth_timeout", "2s") as (node, listener), \
+            Server(listener, "v1") as p:
+        passed_over = 0
+        while True:
+            said = json.loads(p.exactly(struct.unpack("!I", p.exactly(4))[0]))
+            if said["message_type"] == "AUTH_REQUEST" and \
+                    p.handler.flaw(said) is None:
+                break
+            passed_over += 1
+        equal(passed_over, 1, "what it did not understand")
+        p.answer(said, "AUTH_RESPONSE", {"success": True})
+        p.hear("SYNC_REQUEST")
+        equal(node.call("lansync")["connections"][0]["dialect"], "v1", "how")
 
 
 if __name__ == "__main__":
