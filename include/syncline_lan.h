@@ -171,8 +171,9 @@ struct syncline_lan_handler; /* opaque */
 /* Lent until the callback returns, never NULL but where it says so. */
 struct syncline_lan_message {
     const char *type;      /* its name */
-    const char *payload;   /* a JSON object; of Python's making: NaN and halves
-                              of surrogate pairs may be in it */
+    const char *payload;   /* a JSON object as its sender wrote it, spaces and
+                              all; of Python's making: NaN and halves of
+                              surrogate pairs may be in it */
     const char *id;        /* message_id */
     const char *timestamp; /* "2026-11-20T12:34:56.789012", UTC by its clock */
     const char *source_id; /* node_id and node_name, as it says; "": does not.
