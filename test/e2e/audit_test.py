@@ -261,4 +261,5 @@ def no_room_for_it_stops_nothing():
 
 
 if __name__ == "__main__":
-    raise SystemExit(node.main(globals()))
+    raise SystemExit(node.main(
+        globals(), beside=[no_room_for_it_stops_nothing]))

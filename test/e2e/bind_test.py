@@ -443,4 +443,8 @@ def saves_in_all_styles_on_two_machines_end_in_agreement():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        a_folder_that_goes_and_comes_back_is_watched_again,
+        what_is_torn_is_told_and_not_published,
+        a_trouble_is_told_wherever_one_looks_as_soon_as_it_is,
+        only_regular_files_below_the_roots_are_bound]))

@@ -306,4 +306,5 @@ def a_bootstrap_is_killed_many_times():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        a_bootstrap_is_killed_many_times]))

@@ -501,4 +501,5 @@ def a_large_configuration():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        what_is_told_to_none_and_who_is_not_reached_is_said]))

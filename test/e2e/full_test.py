@@ -246,7 +246,8 @@ def main():
     if not node.PROGRAM:
         print("1..0 # SKIP no binary: SYNCLINE names none")
         return 0
-    return tap.run([one_by_itself, *one_of_a_mesh(args.seed)])
+    return tap.run(
+        [one_by_itself], beside=one_of_a_mesh(args.seed), at_once=2)
 
 
 if __name__ == "__main__":

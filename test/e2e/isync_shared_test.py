@@ -222,4 +222,5 @@ def a_server_of_flask_on_eventlet_is_one_of_them():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        who_asks_is_told_and_whoever_comes]))

@@ -562,4 +562,6 @@ def a_mesh_of_both_converges():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        keys_turn_by_themselves, in_clear_only_if_it_is_said_so,
+        a_client_of_theirs_shares_items, a_list_that_cannot_be_had_is_empty]))

@@ -212,4 +212,6 @@ def a_server_that_does_not_say_who_it_is_at_once():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        servers_as_they_ship_are_heard,
+        a_server_that_does_not_say_who_it_is_at_once], at_once=2))

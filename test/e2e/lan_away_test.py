@@ -68,28 +68,40 @@ class Away(Scene):
             self.node) == what and self.there.do("shown") == what, PATIENCE)
 
 
+def _deletions_wait(dialect, stops):
+    with Away(dialect, ("k", "other"), pushes=False) as s:
+        s.node.do("del", "lan", "k")
+        _collects(s.node)
+        if stops == "clean":
+            s.node.stop()
+        elif stops == "killed":
+            # How far it is was written when it left.
+            wait_for("that is kept", s.is_kept, PATIENCE)
+            s.node.kill()
+        if stops != "no":
+            s.node.start()
+            _collects(s.node)
+        equal(_deleted(s.node), 1, "what waits, stops: " + stops)
+        s.back()
+        s.same({"other": {"n": 0}})
+        wait_for("it waits no longer",
+                 lambda: _deleted(s.node) == 0, PATIENCE)
+
+
 def deletions_wait_for_who_is_away():
-    """Though nothing else does; also over a stop of ours, and over one that was
-    not clean. Nobody has to say again what he has."""
+    """Though nothing else does. Nobody has to say again what he has."""
     for dialect in DIALECTS:
-        for stops in ("no", "clean", "killed"):
-            with Away(dialect, ("k", "other"), pushes=False) as s:
-                s.node.do("del", "lan", "k")
-                _collects(s.node)
-                if stops == "clean":
-                    s.node.stop()
-                elif stops == "killed":
-                    # How far it is was written when it left.
-                    wait_for("that is kept", s.is_kept, PATIENCE)
-                    s.node.kill()
-                if stops != "no":
-                    s.node.start()
-                    _collects(s.node)
-                equal(_deleted(s.node), 1, "what waits, stops: " + stops)
-                s.back()
-                s.same({"other": {"n": 0}})
-                wait_for("it waits no longer",
-                         lambda: _deleted(s.node) == 0, PATIENCE)
+        _deletions_wait(dialect, "no")
+
+
+def deletions_wait_over_a_stop_of_ours():
+    for dialect in DIALECTS:
+        _deletions_wait(dialect, "clean")
+
+
+def deletions_wait_over_one_that_was_not_clean():
+    for dialect in DIALECTS:
+        _deletions_wait(dialect, "killed")
 
 
 def who_is_away_for_longer_than_they_are_kept():
@@ -184,4 +196,6 @@ def who_comes_to_another_of_ours():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        deletions_wait_for_who_is_away, deletions_wait_over_a_stop_of_ours,
+        deletions_wait_over_one_that_was_not_clean], at_once=2))

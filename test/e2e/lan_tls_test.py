@@ -306,4 +306,5 @@ def a_slow_handshake_is_in_nobodys_way():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        a_slow_handshake_is_in_nobodys_way]))

@@ -683,4 +683,7 @@ def a_secret_is_needed_and_nobody_elses():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        who_can_be_challenged_hears_the_secret_once,
+        who_is_silent_is_offline, an_item_that_is_too_long,
+        the_interface_that_is_named_is_used]))

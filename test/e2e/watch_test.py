@@ -144,7 +144,7 @@ def history_outlives_the_tombstone():
     """Once everybody has the deletion nothing is left of the item but its
     past, which can be read and brought back."""
     with World() as w:
-        a, b = w.mesh("a", "b")
+        a, b = w.mesh("a", "b", flags=["--collect.interval", "100ms"])
         for i in (1, 2):
             a.put("lamp", {"on": i})
         b.waits_for("lamp", {"on": 2})

@@ -695,4 +695,6 @@ def a_proof_of_another_is_of_no_use_to_his_name():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        half_a_length_and_silence_are_ended, echoes_end,
+        who_never_asks_to_come_in_goes], at_once=2))

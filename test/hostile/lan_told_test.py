@@ -335,4 +335,6 @@ def nobody_is_let_in_by_the_error_of_another():
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals()))
+    sys.exit(main(globals(), beside=[
+        who_takes_the_name_of_another_hears_no_secret,
+        nobody_is_let_in_by_the_error_of_another], at_once=2))

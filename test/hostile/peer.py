@@ -457,9 +457,10 @@ def scene(**more):
     return _scene[0][1]
 
 
-def main(names):
+def main(names, beside=()):
+    """`beside` (tap.run): such as have a scene of their own."""
     try:
-        return node.main(names)
+        return node.main(names, beside)
     finally:
         for world, _ in _scene:
             world.__exit__()

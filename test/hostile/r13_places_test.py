@@ -203,4 +203,4 @@ def who_dribbles_is_sent_away():
 
 
 if __name__ == "__main__":
-    sys.exit(peer.main(globals()))
+    sys.exit(peer.main(globals(), beside=[who_dribbles_is_sent_away]))
