@@ -117,6 +117,10 @@ void ledger_free(struct ledger *l);
 /* A batch that is about to be observed: does it mark what is lost? */
 void losses_note(struct ledger *l, struct view *v, const struct machine *m,
     struct slice ops);
+/* Each change that a mark stands for, if it is one: that may be such a mark, of
+ * somebody who then did not count any more, too. */
+void losses_each(const struct ledger *l, uint32_t space, const struct dot *mark,
+    void (*fn)(void *ctx, uint32_t change), void *ctx);
 
 /* A batch has reached a machine's disk: takes it down and judges it. */
 void ledger_commit(

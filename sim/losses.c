@@ -70,3 +70,23 @@ void losses_note(
                 vv_get(&vs->have, &p.dot.replica) });
     }
 }
+
+void losses_each(const struct ledger *l, uint32_t space, const struct dot *mark,
+    void (*fn)(void *ctx, uint32_t change), void *ctx)
+{
+    for (uint32_t i = 0; i < l->losses_n; i++) {
+        const struct led_loss *loss = &l->losses[i];
+        struct dot d = loss->from;
+
+        if (loss->space != space || !dot_eq(&loss->mark, mark))
+            continue;
+        for (; d.seq <= loss->upto; d.seq++) {
+            uint32_t ix = ledger_find(l, space, &d);
+
+            if (ix != LEDGER_NONE)
+                fn(ctx, ix);
+            if (!dot_eq(&d, mark))
+                losses_each(l, space, &d, fn, ctx);
+        }
+    }
+}

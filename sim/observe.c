@@ -254,6 +254,11 @@ static void cover_change(struct observer *o, uint32_t ix, bool removals)
         touch(o, o->ledger->slots[c->cells[i].slot].item, false);
 }
 
+static void cover_removed(void *ctx, uint32_t ix)
+{
+    cover_change(ctx, ix, true);
+}
+
 static void cover(struct observer *o, uint32_t space, const struct dot *dot)
 {
     uint32_t ix = ledger_find(o->ledger, space, dot);
@@ -262,18 +267,7 @@ static void cover(struct observer *o, uint32_t space, const struct dot *dot)
     if (ix != LEDGER_NONE)
         cover_change(o, ix, false);
     check_reached_note(o->world, o->machine, ix, o->no);
-    for (uint32_t i = 0; i < o->ledger->losses_n; i++) {
-        const struct led_loss *l = &o->ledger->losses[i];
-        struct dot d = l->from;
-
-        if (l->space != space || !dot_eq(&l->mark, dot))
-            continue;
-        for (; d.seq <= l->upto; d.seq++) {
-            ix = ledger_find(o->ledger, space, &d);
-            if (ix != LEDGER_NONE)
-                cover_change(o, ix, true);
-        }
-    }
+    losses_each(o->ledger, space, dot, cover_removed, o);
 }
 
 /* What a vector claimed may turn out not to count. */
