@@ -242,7 +242,8 @@ def one_that_is_called_wrongly_says_how_it_is_to_be_called():
             check("usage: config_manual" in a.errors(), a.errors())
 
 
-def they_build_with_what_pkg_config_says():
+def build_by_pkg_config(*prefixes):
+    """All examples whose names begin so, as an application builds."""
     if shutil.which("pkg-config") is None or shutil.which("cc") is None:
         raise tap.Skip("no pkg-config or cc here")
     env = dict(os.environ,
@@ -250,14 +251,20 @@ def they_build_with_what_pkg_config_says():
     flags = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "syncline"], env=env, check=True,
         stdout=subprocess.PIPE, text=True).stdout.split()
+    built = 0
     with World() as w:
         for name in sorted(os.listdir("examples")):
-            if not name.startswith("config_"):
-                continue
-            subprocess.run(
-                ["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-                 os.path.join("examples", name)] + flags +
-                ["-o", w.path(name[:-2])], check=True)
+            if name.startswith(prefixes):
+                subprocess.run(
+                    ["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic",
+                     "-Werror", os.path.join("examples", name)] + flags +
+                    ["-o", w.path(name[:-2])], check=True)
+                built += 1
+    check(built > 0, "there is none")
+
+
+def they_build_with_what_pkg_config_says():
+    build_by_pkg_config("config_")
 
 
 if __name__ == "__main__":

@@ -3,14 +3,11 @@
 older system, of both generations, at the other end, and with each other."""
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 
 import lansync_test
 import tap
-from config_examples_test import BUILD, Program, Stage
+from config_examples_test import Program, Stage, build_by_pkg_config
 from lan import DEVICE, Lan, ip
 from lansync_test import Older
 from node import World, free_listen, wait_for
@@ -277,20 +274,7 @@ def they_say_how_they_are_called():
 
 
 def they_build_with_what_pkg_config_says():
-    if shutil.which("pkg-config") is None or shutil.which("cc") is None:
-        raise tap.Skip("no pkg-config or cc here")
-    env = dict(os.environ,
-               PKG_CONFIG_PATH=os.path.join(BUILD, "meson-uninstalled"))
-    flags = subprocess.run(
-        ["pkg-config", "--cflags", "--libs", "syncline"], env=env, check=True,
-        stdout=subprocess.PIPE, text=True).stdout.split()
-    with World() as w:
-        for name in sorted(os.listdir("examples")):
-            if name.startswith(("lan_", "document_")):
-                subprocess.run(
-                    ["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic",
-                     "-Werror", os.path.join("examples", name)] + flags +
-                    ["-o", w.path(name[:-2])], check=True)
+    build_by_pkg_config("lan_", "document_")
 
 
 if __name__ == "__main__":
