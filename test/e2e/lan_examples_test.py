@@ -3,6 +3,7 @@
 older system, of both generations, at the other end, and with each other."""
 
 import json
+import os
 import sys
 
 import lansync_test
