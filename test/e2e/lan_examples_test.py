@@ -11,7 +11,7 @@ import tap
 from config_examples_test import Program, Stage, build_by_pkg_config
 from lan import DEVICE, Lan, ip
 from lansync_test import Older
-from node import World, free_listen, wait_for
+from node import free_listen, wait_for
 from tap import check, equal, holds
 
 SECRET = "your-32-byte-secret-key"  # as it stands in the examples
