@@ -2,7 +2,13 @@
 
 #include "sim/world.h"
 
-/* A removed field may only be where it was one before. */
+/* A removed field may only be where it was one before, or where the item was
+ * deleted: what comes back of that in a later life is removed from it. */
+static bool is_end(const struct ledger *l, uint32_t slot, uint32_t of)
+{
+    return l->slots[of].is_tomb && l->slots[of].item == l->slots[slot].item;
+}
+
 static bool was_there(
     const struct ledger *l, uint32_t change, uint32_t slot, struct slice value)
 {
@@ -10,7 +16,8 @@ static bool was_there(
         const struct led_change *c = &l->changes[i];
 
         for (uint32_t j = 0; i != change && j < c->cells_n; j++)
-            if ((value.ptr != NULL || c->cells[j].slot == slot) &&
+            if ((value.ptr != NULL || c->cells[j].slot == slot ||
+                    is_end(l, slot, c->cells[j].slot)) &&
                 (value.ptr == NULL) == (c->cells[j].value.ptr == NULL) &&
                 slice_eq(c->cells[j].value, value))
                 return true;
