@@ -102,6 +102,57 @@ def many_that_ask_and_do_not_read():
               "for all to be read it has most")
 
 
+class _Reader(Peer):
+    """A node that is pushed to, and says what it has had."""
+
+    def __init__(self, port, name, keys):
+        super().__init__(port)
+        self.handler.node_id, self.keys = name, keys
+        check(self.come_in(), "in")
+
+    def take(self, enough):
+        """Until it has so many, it acknowledges all but the last message."""
+        while True:
+            message = self.hear("SYNC_DATA")
+            items = message["payload"].get("items", [])
+            self.keys.update(i["item_id"] for i in items)
+            if len(self.keys) >= enough:
+                return len(items)
+            self.say("SYNC_ACK", {"status": "processed", "data_id":
+                                  message["payload"]["data_id"]})
+
+
+def who_stops_reading_in_the_middle_of_ten_thousand():
+    """Twenty of them: nothing piles up for them, however much there is, others
+    are served, and who comes again gets all that it lacks."""
+    many, some = 10000, 20
+    with Siege("a") as s, contextlib.ExitStack() as ends:
+        _fill(s.node, many, 1000)
+        wait_for("the honest one has all", lambda: len(
+            s.honest.do("shown")) == many + 1, 60)
+        memory, had = s.memory(), [set() for _ in range(some)]
+        last = [ends.enter_context(_Reader(s.port(), "slow%d" % i, keys)).take(
+            3000) for i, keys in enumerate(had)]
+        s.is_well()
+        for n in range(0, many, 200):  # all of it is another once more
+            s.node.call("batch", space="lan", ops=[
+                {"key": "k%05d" % i, "value": {"t": "y" * 1000, "n": i}}
+                for i in range(n, n + 200)])
+        wait_for("the honest one has them", lambda: all(
+            "n" in v for v in s.honest.do("shown").values()), 60)
+        grown = s.memory() - memory
+        check(grown < 96 << 20, "it grew by %d bytes" % grown)
+        check(all(len(keys) >= 3000 for keys in had) and max(last) <= 100,
+              "what they had")
+        ends.close()
+        keys = set()
+        with _Reader(s.port(), "slow0", keys) as p:
+            p.socket.settimeout(60)
+            p.take(many + 1)  # and the honest one's
+        equal(len(keys), many + 1, "all of them")
+        s.is_well()
+
+
 def what_no_space_takes_is_not_kept():
     """Ids and authors of a megabyte each: they are refused, and forgotten."""
     with Siege() as s:

@@ -451,7 +451,8 @@ void side_push(struct lan_side *s, uint64_t now_us)
         give_up(s, TAKES_NONE "no random bytes");
     else
         send_batch(s, now_us);
-    if (s->is_paused && !batch_is_full(s, &s->gathering)) {
+    if (s->is_paused && s->waiting == NULL &&
+        !batch_is_full(s, &s->gathering)) {
         s->is_paused = false;
         s->x->port.pace(s->x->port.ctx, s->number, false);
     }
