@@ -145,14 +145,19 @@ static int tell(struct coming_back *b, const struct cell *cell)
     return d.seq == seq ? rescue(b, cell) : SYNCLINE_OK;
 }
 
-/* It was merged into the item, and removed again, by what is collected. */
+/* It was merged into the item there, and was removed or lost: what took its
+ * place, if that is not collected, has an older stamp only since this one was
+ * given a new one. */
 static bool is_gone_there(const struct coming_back *b, const struct cell *cell)
 {
     const struct item *now = &b->st.item;
+    const struct change *c = &b->old->changes[cell->change];
+    const struct cell *there = item_find(now, cell->path);
 
     return now->length == b->old->length && item_alive(now) &&
-        vv_covers(&now->ctx, &b->old->changes[cell->change].first) &&
-        item_find(now, cell->path) == NULL && !PLANTED(BURIED_FORGOTTEN);
+        vv_covers(&now->ctx, &c->first) && !PLANTED(BURIED_FORGOTTEN) &&
+        (there == NULL ||
+            stamp_cmp(&now->changes[there->change].stamp, &c->stamp) < 0);
 }
 
 static int bring_cell(struct coming_back *b, const struct cell *cell)
