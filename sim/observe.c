@@ -213,6 +213,26 @@ static void touch_all(struct observer *o, uint32_t number)
     buf_free(&prefix);
 }
 
+static bool is_over(
+    struct observer *o, const struct view_space *vs, uint32_t item)
+{
+    struct item it;
+
+    ENSURE(peek_load(&o->machine->port, vs->number, o->ledger->items[item].key,
+               &it, &o->arena) == SYNCLINE_OK);
+    return it.length > 0 && !item_alive(&it);
+}
+
+/* What a bootstrap says to be over is rescued, and what was removed in it
+ * counts no more, if it goes on elsewhere. */
+static void end_lives(struct observer *o, const struct view_space *vs)
+{
+    for (uint32_t i = 0; i < o->view->items_n; i++)
+        if (o->ledger->items[i].space == vs->space && o->view->items[i].left &&
+            is_over(o, vs, i))
+            view_end_removals(o->view, o->ledger, o->no, i);
+}
+
 static void on_space_op(struct observer *o, const struct observed *at)
 {
     if (at->op.value.ptr == NULL)
@@ -223,6 +243,8 @@ static void on_space_op(struct observer *o, const struct observed *at)
     view_map(o->view, at->meta.number,
         ledger_space(o->ledger, &at->meta.token, at->meta.name));
     touch_all(o, at->meta.number);
+    if (o->replaced_n > 0)
+        end_lives(o, view_by_number(o->view, at->meta.number));
 }
 
 static void on_returning_op(struct observer *o, const struct observed *at)
@@ -438,6 +460,23 @@ static uint32_t find_change(
     return f != NULL ? f->change : ledger_find(o->ledger, space, &c->dot);
 }
 
+/* What is collected is held no more, though its change may be. */
+static bool holds_removal(const struct item *it, uint32_t change)
+{
+    for (uint32_t i = 0; i < it->cells_n; i++)
+        if (it->cells[i].change == change && it->cells[i].value.ptr == NULL)
+            return true;
+    return false;
+}
+
+static void see(struct observer *o, uint32_t item, const struct item *it,
+    uint32_t ix, uint32_t change)
+{
+    view_see(o->view, o->ledger, o->no, item, change);
+    if (holds_removal(it, ix))
+        view_see_removal(o->view, o->ledger, o->no, item, change);
+}
+
 /* First what others wrote, so that a change of this batch has seen it. */
 static void read_item(struct observer *o, uint32_t item, const struct item *it)
 {
@@ -460,7 +499,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
             check_far_note(o->world, o->machine, &it->changes[i]);
         if (o->ledger->changes[ix].author != o->machine)
             o->ledger->changes[ix].spread = true;
-        view_see(o->view, o->ledger, o->no, item, ix);
+        see(o, item, it, i, ix);
         see_stamp(&o->view->greatest, &it->changes[i].stamp);
         see_stamp(&greatest, &it->changes[i].stamp);
     }
@@ -492,7 +531,7 @@ static void read_item(struct observer *o, uint32_t item, const struct item *it)
                     : &nothing);
         ledger_set_told(o->ledger, ix, item, c);
         check_merged(o->world, o->machine, ix, item);
-        view_see(o->view, o->ledger, o->no, item, ix);
+        see(o, item, it, i, ix);
         check_stamp(o->world, o->machine, c, &greatest);
         see_stamp(&o->view->greatest, &c->stamp);
     }
@@ -607,88 +646,4 @@ void ledger_commit(
     free(o.touched);
     free(o.ops);
     arena_free(&o.arena);
-}
-
-/* ---- rewinding ---- */
-
-static int put_again(void *ctx, struct slice key, struct slice value)
-{
-    struct batch *b = ctx;
-
-    batch_put(b, TABLE_META, key, value);
-    return buf_status(&b->ops);
-}
-
-static int item_again(void *ctx, struct slice key, struct slice value)
-{
-    struct batch *b = ctx;
-
-    (void)value;
-    batch_put(b, TABLE_ITEM, key, SLICE_LIT(""));
-    return buf_status(&b->ops);
-}
-
-/* The disk's content as one batch, observed as if it had just come. */
-static void read_all(struct world *w, struct machine *m)
-{
-    struct batch all = { .n = 0 };
-    int rc = store_scan(
-        &m->port, TABLE_META, SLICE_NONE, SLICE_NONE, put_again, &all);
-
-    if (rc == SYNCLINE_OK)
-        rc = store_scan(
-            &m->port, TABLE_ITEM, SLICE_NONE, SLICE_NONE, item_again, &all);
-    ENSURE(rc == SYNCLINE_OK);
-    ledger_commit(w, m, buf_slice(&all.ops), machine_disk_last(&m->disk));
-    buf_free(&all.ops);
-}
-
-/* What an author's disk does not cover any more is lost; if he was told that
- * it was safe, only an old copy excuses that. */
-static void note_lost(struct world *w, struct machine *m, bool restored)
-{
-    struct ledger *l = &w->ledger;
-
-    for (uint32_t i = 0; i < l->changes_n; i++) {
-        struct led_change *c = &l->changes[i];
-        const struct view_space *vs = view_by_space(&l->views[m->ix], c->space);
-
-        if (c->author == m && c->moved_at > machine_disk_last(&m->disk))
-            c->moved = false; /* that has been lost */
-        if (c->author != m || c->lost || (vs == NULL && !restored) ||
-            (vs != NULL && vv_covers(&vs->have, &c->dot)) ||
-            ((c->moved || c->anew || c->void_now) && !restored))
-            continue; /* an old copy may not even know the space */
-        c->lost = true;
-        if (c->acked && !restored)
-            world_fail(w, "I2",
-                "node %u was told that change %llu is safe, and lost it", m->ix,
-                (unsigned long long)c->dot.seq);
-    }
-}
-
-void ledger_rewind(struct world *w, struct machine *m, bool restored)
-{
-    struct view *v = &w->ledger.views[m->ix];
-
-    if (restored)
-        view_restore(v, &w->ledger);
-    else
-        view_rewind(v, &w->ledger, machine_disk_last(&m->disk));
-    check_reached_rewind(w, m, restored);
-    check_brought_forget(w, m, restored ? 0 : machine_disk_last(&m->disk));
-    read_all(w, m);
-    note_lost(w, m, restored);
-}
-
-void ledger_wipe(struct world *w, struct machine *m)
-{
-    struct ledger *l = &w->ledger;
-
-    view_rewind(&l->views[m->ix], l, 0);
-    check_reached_rewind(w, m, true);
-    check_brought_forget(w, m, 0);
-    for (uint32_t i = 0; i < l->changes_n; i++)
-        if (l->changes[i].author == m)
-            l->changes[i].lost = true;
 }

@@ -168,27 +168,50 @@ static bool is_later(
             stamp_cmp(&cell->stamp, &before->stamp) > 0);
 }
 
-static void see_one(
-    struct view *v, const struct ledger *l, const struct sighting *of)
+static void see_change(
+    struct view *v, const struct ledger *l, uint32_t item, uint32_t change)
 {
-    const struct led_change *c = &l->changes[of->change];
-    struct view_item *it = &v->items[of->item];
+    const struct led_change *c = &l->changes[change];
+    struct view_item *it = &v->items[item];
 
-    view_grow(v, l);
+    (void)bits_add(&it->seen, change);
     for (uint32_t i = 0; i < c->cells_n; i++) {
         const struct led_cell *cell = &c->cells[i];
         const struct led_slot *s = &l->slots[cell->slot];
 
-        if (s->item != of->item)
+        if (s->item != item || !s->is_tomb || cell->life <= it->deepest)
             continue;
-        if (s->is_tomb && cell->life > it->deepest) {
-            it->deepest = cell->life;
-            it->end = of->change;
-            it->left = false;
-        } else if (!s->is_tomb && cell->value.ptr == NULL && of->held &&
-            is_later(v, l, cell))
-            v->removals[cell->slot] = of->change;
+        it->deepest = cell->life;
+        it->end = change;
+        it->left = false;
     }
+}
+
+/* Is there a later one than those that were held before? */
+static bool see_removal(
+    struct view *v, const struct ledger *l, uint32_t item, uint32_t change)
+{
+    const struct led_change *c = &l->changes[change];
+    bool any = false;
+
+    for (uint32_t i = 0; i < c->cells_n; i++) {
+        const struct led_cell *cell = &c->cells[i];
+        const struct led_slot *s = &l->slots[cell->slot];
+
+        if (s->item != item || s->is_tomb || cell->value.ptr != NULL ||
+            !is_later(v, l, cell))
+            continue;
+        v->removals[cell->slot] = change;
+        any = true;
+    }
+    return any;
+}
+
+static void end_removals(struct view *v, const struct ledger *l, uint32_t item)
+{
+    for (uint32_t i = 0; i < v->slots_n; i++)
+        if (l->slots[i].item == item)
+            v->removals[i] = LEDGER_NONE;
 }
 
 static void note_sighting(struct view *v, const struct sighting *s)
@@ -201,59 +224,70 @@ static void note_sighting(struct view *v, const struct sighting *s)
     v->sightings[v->sightings_n++] = *s;
 }
 
-static void note_seen(
-    struct view *v, const struct ledger *l, const struct sighting *s)
+static void note_seen(struct view *v, const struct ledger *l, uint64_t commit,
+    uint32_t item, uint32_t change)
 {
-    note_sighting(v, s);
-    see_one(v, l, s);
+    view_grow(v, l);
+    note_sighting(v, &(struct sighting){ commit, SIGHT_CHANGE, item, change });
+    see_change(v, l, item, change);
 }
 
 void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     uint32_t item, uint32_t change)
 {
     const struct bits *past = ledger_past(&l->changes[change], item);
-    struct bits *seen = &v->items[item].seen;
-    struct sighting s = { commit, item, change, true };
+    const struct bits *seen = &v->items[item].seen;
 
-    if (!bits_add(seen, change)) {
-        see_one(v, l, &s); /* it may have been heard of only */
+    if (bits_has(seen, change))
         return;
-    }
-    note_seen(v, l, &s);
-    s.held = false;
+    note_seen(v, l, commit, item, change);
     for (uint32_t i = 0; past != NULL && i < past->n; i++) {
         uint64_t more = past->w[i] & ~(i < seen->n ? seen->w[i] : 0);
 
-        for (; more != 0; more &= more - 1) {
-            s.change = i * 64 + (uint32_t)__builtin_ctzll(more);
-            (void)bits_add(seen, s.change);
-            note_seen(v, l, &s);
-        }
+        for (; more != 0; more &= more - 1)
+            note_seen(
+                v, l, commit, item, i * 64 + (uint32_t)__builtin_ctzll(more));
     }
+}
+
+void view_see_removal(struct view *v, const struct ledger *l, uint64_t commit,
+    uint32_t item, uint32_t change)
+{
+    view_grow(v, l);
+    if (see_removal(v, l, item, change))
+        note_sighting(
+            v, &(struct sighting){ commit, SIGHT_REMOVAL, item, change });
+}
+
+void view_end_removals(
+    struct view *v, const struct ledger *l, uint64_t commit, uint32_t item)
+{
+    note_sighting(
+        v, &(struct sighting){ commit, SIGHT_ENDED, item, LEDGER_NONE });
+    end_removals(v, l, item);
+}
+
+static void leave(struct view *v, const struct ledger *l, uint64_t commit,
+    uint32_t number, enum sight how)
+{
+    struct view_space *s = view_by_number(v, number);
+
+    if (s == NULL)
+        return;
+    note_sighting(v, &(struct sighting){ commit, how, s->space, LEDGER_NONE });
+    unmap(v, l, s, how == SIGHT_REPLACE);
 }
 
 void view_replace(
     struct view *v, const struct ledger *l, uint64_t commit, uint32_t number)
 {
-    struct view_space *s = view_by_number(v, number);
-
-    if (s == NULL)
-        return;
-    note_sighting(
-        v, &(struct sighting){ commit, s->space, LEDGER_NONE, false });
-    unmap(v, l, s, true);
+    leave(v, l, commit, number, SIGHT_REPLACE);
 }
 
 void view_anew(
     struct view *v, const struct ledger *l, uint64_t commit, uint32_t number)
 {
-    struct view_space *s = view_by_number(v, number);
-
-    if (s == NULL)
-        return;
-    note_sighting(
-        v, &(struct sighting){ commit, s->space, LEDGER_NONE - 1, false });
-    unmap(v, l, s, false);
+    leave(v, l, commit, number, SIGHT_ANEW);
 }
 
 static void forget(struct view *v)
@@ -278,12 +312,21 @@ static void see_again(struct view *v, const struct ledger *l)
     for (uint32_t i = 0; i < v->sightings_n; i++) {
         const struct sighting *s = &v->sightings[i];
 
-        if (s->change >= LEDGER_NONE - 1) {
-            forget_items(v, l, s->item, s->change == LEDGER_NONE);
-            continue;
+        switch (s->what) {
+        case SIGHT_CHANGE:
+            see_change(v, l, s->item, s->change);
+            break;
+        case SIGHT_REMOVAL:
+            (void)see_removal(v, l, s->item, s->change);
+            break;
+        case SIGHT_ENDED:
+            end_removals(v, l, s->item);
+            break;
+        case SIGHT_REPLACE:
+        case SIGHT_ANEW:
+            forget_items(v, l, s->item, s->what == SIGHT_REPLACE);
+            break;
         }
-        (void)bits_add(&v->items[s->item].seen, s->change);
-        see_one(v, l, s);
     }
 }
 

@@ -38,12 +38,18 @@ struct view_space {
     uint32_t from;  /* the number that it had then */
 };
 
-/* Change LEDGER_NONE: all that was seen of the space `item` is forgotten;
- * LEDGER_NONE - 1: the ends of lives, too. */
+enum sight {
+    SIGHT_CHANGE,  /* of an item, or heard of through what had seen it */
+    SIGHT_REMOVAL, /* what the change removes is held as removed */
+    SIGHT_ENDED,   /* what was removed of the item counts no more */
+    SIGHT_REPLACE, /* all that was seen of the space `item` is forgotten */
+    SIGHT_ANEW     /* and the ends of lives, and what was removed */
+};
+
 struct sighting {
     uint64_t commit;
+    enum sight what;
     uint32_t item, change;
-    bool held; /* the change itself, not only what had seen it */
 };
 
 struct view {
@@ -89,6 +95,13 @@ void view_lower(struct view *v, const struct ledger *l, struct view_space *s,
 /* The machine holds a change in an item, and so all that its author saw. */
 void view_see(struct view *v, const struct ledger *l, uint64_t commit,
     uint32_t item, uint32_t change);
+/* It holds nothing where the change has removed something. */
+void view_see_removal(struct view *v, const struct ledger *l, uint64_t commit,
+    uint32_t item, uint32_t change);
+/* The life in which that was is over, by a bootstrap that had not heard of it:
+ * it is rescued, and what was removed in it is void. */
+void view_end_removals(
+    struct view *v, const struct ledger *l, uint64_t commit, uint32_t item);
 /* Forgets all, but for sightings up to a commit. */
 void view_rewind(struct view *v, const struct ledger *l, uint64_t upto);
 /* The disk is copied; later it comes back. A number of a commit does not
