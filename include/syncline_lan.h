@@ -138,7 +138,9 @@ struct syncline_lan_config {
                              a quarter, beyond which the oldest goes when
                              another comes [1,024] */
     size_t message_max;   /* bytes; longer ones close the connection
-                             they come by, and are not sent
+                             they come by, and are not sent. Of all that
+                             have begun and have not ended a server holds
+                             128 MiB, or two if those are longer
                              [16 MiB] */
     uint32_t discovery_interval_ms; /* between saying where we are [30,000] */
     uint32_t device_timeout_ms;     /* nothing heard of for so long is not near

@@ -392,6 +392,8 @@ static const struct plant_row rows[PLANT_END] = {
         "LAN-sync nodes that are not in may say any number of things" },
     [PLANT_R30_LAN_GUEST] = { "r30-lan-guest",
         "LAN-sync nodes may send 16 MiB before they are let in" },
+    [PLANT_R30_LAN_HALVES] = { "r30-lan-halves",
+        "what LAN-sync nodes have begun to say is bounded of each alone" },
     [PLANT_R12_LAN_KIN] = { "r12-lan-kin",
         "a LAN-sync node that says that it is of the mesh is believed" },
     [PLANT_R13_LAN] = { "r13-lan", "LAN-sync nodes come from any network" },

@@ -153,6 +153,53 @@ def who_stops_reading_in_the_middle_of_ten_thousand():
         s.is_well()
 
 
+def _begins(ends, port, name):
+    """Almost all of a message; whoever has gone meanwhile cannot say it."""
+    p = ends.enter_context(Peer(port))
+    if name:
+        p.handler.node_id = name
+        check(p.come_in(), name)
+    with contextlib.suppress(OSError):
+        p.socket.sendall(struct.pack("!I", 16 << 20) + bytes(15 << 20))
+    return p
+
+
+def _goes(p):
+    p.socket.settimeout(10)
+    with contextlib.suppress(OSError):
+        while p.socket.recv(65536):
+            pass
+    return True
+
+
+def who_begins_messages_and_does_not_end_them():
+    """Forty of them, who were let in or need not be: they take 128 MiB, the
+    first of them go, and who ends what he begins is served."""
+    for names, flags in ((True, ()), (False, ("--lansync.auth", "false"))):
+        with Siege("a", flags=flags) as s, contextlib.ExitStack() as ends:
+            busy = ends.enter_context(Peer(s.port()))
+            busy.handler.node_id = "busy"
+            check(busy.come_in(), "in")
+            busy.socket.settimeout(60)
+            memory, at = s.memory(), []
+            for i in range(40):
+                at.append(_begins(ends, s.port(), names and "half%d" % i))
+                if i % 8 == 7:  # there would be no room for this one, too
+                    busy.say("SYNC_DATA", {"items": [],
+                                           "more": "x" * (8 << 20)})
+                    busy.hear("SYNC_ACK")
+            grown = s.memory() - memory
+            s.is_well()
+            check(grown < 224 << 20, "it grew by %d bytes" % grown)
+            check(all(_goes(p) for p in at[:30]), "the first have gone")
+            at[-1].socket.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    check(at[-1].socket.recv(65536), "the last one, too")
+            holds(json.dumps(s.node.call("lansync")["refused"]),
+                  "it begins messages and does not end them")
+
+
 def what_no_space_takes_is_not_kept():
     """Ids and authors of a megabyte each: they are refused, and forgotten."""
     with Siege() as s:

@@ -130,7 +130,7 @@ void pair_init(struct pair *p, struct lan_link_options server,
     lan_link_begin(p->client.link, p->now_us);
 }
 
-static void end_free(struct end *e)
+void end_free(struct end *e)
 {
     lan_link_free(e->link);
     lan_protocol_free(e->protocol);

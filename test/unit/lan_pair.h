@@ -32,6 +32,7 @@ struct pair {
 
 void end_make(struct end *e, struct pair *p, const char *key,
     struct lan_link_options opt);
+void end_free(struct end *e);
 void pair_init(struct pair *p, struct lan_link_options server,
     struct lan_link_options client, const char *clients_key);
 void pair_close(struct pair *p);

@@ -152,7 +152,13 @@ static void on_send(void *ctx, struct slice bytes)
 
 static void on_link_close(void *ctx, const char *why)
 {
-    lan_conn_close_soon(ctx, why);
+    struct lan_conn *c = ctx;
+
+    lan_conn_close_soon(c, why);
+    if (strcmp(why, LAN_HALF_SAID) != 0)
+        return;
+    (void)snprintf(c->refused, sizeof c->refused, "%s", why);
+    lan_wire_close(c->wire); /* it is another one that is heard just now */
 }
 
 static void exchange_with(struct lan_conn *c)
@@ -361,6 +367,7 @@ static int conn_new(struct lan_conn **out, struct lan_face *f,
         .pace = { f->opt.rate, 4 * f->opt.rate },
         .session_us = SESSION_US,
         .deflated = &f->deflated,
+        .halves = &f->halves,
         .events = { .ctx = c,
             .send = on_send,
             .close = on_link_close,

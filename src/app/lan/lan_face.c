@@ -190,6 +190,7 @@ int lan_face_new(struct lan_face **out, const struct lan_face_options *opt)
 
     if (f == NULL)
         return SYNCLINE_ENOMEM;
+    f->halves.max = LAN_HALVES_MAX;
     rc = keep(f, opt);
     if (rc != SYNCLINE_OK) {
         lan_face_free(f);

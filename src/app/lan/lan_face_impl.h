@@ -66,6 +66,7 @@ struct lan_face {
     bool kept_changed, kept_lacks;     /* kept_lacks: some node may lack some */
     uint64_t kept_due_us, told_due_us; /* to the file, to the engine */
     struct lan_deflated deflated;
+    struct lan_halves halves;
     struct lan_refused {
         struct netaddr from;
         char node[256]; /* "": it has not said who it is */

@@ -132,6 +132,7 @@ struct lib_lan_end {
     uint64_t linger_us; /* at that time */
     uint64_t again_us;  /* of a client: when it calls again; 0: it does not */
     struct lib_lan_conn *conns;
+    struct lan_halves halves;
     struct arena scratch; /* of one message that has come */
     struct buf payload;   /* of that, for a callback */
     struct stream_listener *listener;

@@ -596,6 +596,9 @@ int lib_lan_end_init(struct lib_lan_end *e,
     if (rc != SYNCLINE_OK)
         return rc;
     e->config.node_id = e->config.node_name = NULL;
+    e->halves.max = e->config.message_max > LAN_HALVES_MAX / 2
+        ? 2 * e->config.message_max
+        : LAN_HALVES_MAX;
     e->log = (struct log){ .fn = e->config.log != NULL ? write_log : NULL,
         .ctx = &e->config,
         .level = (enum log_level)e->config.log_level };

@@ -114,6 +114,8 @@ static void on_link_close(void *ctx, const char *why)
 
     c->is_refused = !c->is_open && !c->is_over;
     close_soon(c, why);
+    if (strcmp(why, LAN_HALF_SAID) == 0)
+        stream_close(c->stream); /* it is another one that is heard just now */
 }
 
 static bool may_try(void *ctx)
@@ -347,6 +349,7 @@ int lib_lan_conn_new(struct lib_lan_conn **out, struct lib_lan_end *e,
     c->was_up = e->is_server;
     opt->protocol = e->protocol;
     opt->message_max = e->config.message_max;
+    opt->halves = &e->halves;
     opt->request_us = e->config.request_timeout_ms * UINT64_C(1000);
     opt->auth_us = opt->request_us;
     opt->heartbeat_us = e->config.heartbeat_ms * UINT64_C(1000);

@@ -9,6 +9,7 @@
 
 #define WAIT_US UINT64_C(10000000)
 #define MESSAGE_UNIT 65536
+#define OUT_KEPT_MAX ((size_t)1 << 20) /* for what is said next */
 
 /* ---- saying ---- */
 
@@ -50,6 +51,8 @@ int lan_link_send(
         l->opt.events.send(
             l->opt.events.ctx, link_pack(l, buf_slice(&l->out), &packed));
     buf_free(&packed);
+    if (l->out.cap > OUT_KEPT_MAX)
+        buf_free(&l->out);
     return rc;
 }
 
@@ -396,6 +399,7 @@ static size_t take_frame(struct lan_link *l, struct slice in, uint64_t now_us)
 
 static void pump(struct lan_link *l, struct slice bytes, uint64_t now_us)
 {
+    bool is_new = l->in.len == 0;
     struct slice in = bytes;
     size_t n;
 
@@ -404,16 +408,19 @@ static void pump(struct lan_link *l, struct slice bytes, uint64_t now_us)
         in = buf_slice(&l->in);
     }
     while (l->state != LAN_OVER && l->held_us == 0 &&
-        (n = take_frame(l, in, now_us)) > 0)
+        (n = take_frame(l, in, now_us)) > 0) {
         in = slice_from(in, n);
+        is_new = true;
+    }
+    if (l->state != LAN_OVER) {
+        half_keep(l, in);
+        if (buf_status(&l->in) != SYNCLINE_OK)
+            link_close(l, "memory ran out");
+    }
     if (l->state == LAN_OVER)
-        return;
-    if (l->in.len > 0)
-        buf_consume(&l->in, l->in.len - in.len);
+        half_drop(l);
     else
-        buf_put_slice(&l->in, in);
-    if (buf_status(&l->in) != SYNCLINE_OK)
-        link_close(l, "memory ran out");
+        half_note(l, is_new);
 }
 
 void lan_link_feed(struct lan_link *l, struct slice bytes, uint64_t now_us)
@@ -488,7 +495,7 @@ void lan_link_free(struct lan_link *l)
         l->waiting = next;
     }
     auth_free(l);
-    buf_free(&l->in);
+    half_drop(l);
     buf_free(&l->out);
     arena_free(&l->arena);
     free(l);
@@ -532,6 +539,8 @@ void lan_link_tick(struct lan_link *l, uint64_t now_us)
     if (l->state != LAN_OVER && l->opt.silence_us > 0 && l->held_us == 0 &&
         now_us >= l->heard_us + l->opt.silence_us)
         link_close(l, "it has said nothing for too long");
+    if (l->state == LAN_OVER)
+        half_drop(l);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)

@@ -12,7 +12,8 @@
  * each signature of his tells, an ERROR's too; before that a client that is not
  * answered tries the other. A heartbeat that asks for nothing is never
  * answered: nodes of the first generation answer each, for ever. After `close`
- * nothing more is called. No event may free the link. Nothing is compressed
+ * nothing more is called; it may come while another link is fed, which shares
+ * its halves. No event may free the link. Nothing is compressed
  * that goes to who has not offered it, nor before OPEN (link_deflate.c). */
 #ifndef SYNCLINE_FACES_LANSYNC_LINK_H
 #define SYNCLINE_FACES_LANSYNC_LINK_H
@@ -22,6 +23,8 @@
 
 #define LAN_MESSAGE_MAX ((size_t)16 << 20)
 #define LAN_GUEST_MAX ((size_t)64 << 10) /* of who was not let in */
+/* Of messages that are not whole yet, by all links of a node. */
+#define LAN_HALVES_MAX ((size_t)128 << 20)
 #define LAN_WAITING_MAX 1024 /* answers that are waited for at once */
 /* How the reason begins for which a client closes that was refused. */
 #define LAN_REFUSED "it does not let us in: "
@@ -31,6 +34,9 @@
 #define LAN_OTHER_KEY "it signs with another key than ours"
 /* How the reason begins for which a certificate will not do (tls_end.h). */
 #define LAN_CERTIFICATE "its certificate"
+/* The reason for which one goes that others need the room of. */
+#define LAN_HALF_SAID \
+    "it begins messages and does not end them, and others need the room"
 #define LAN_BINDING_LEN 32
 #define LAN_AUTH_FAILURES 5 /* then the connection goes */
 
@@ -93,6 +99,15 @@ struct lan_deflated {
     uint64_t sent, sent_as, heard, heard_as;
 };
 
+/* What links of one thread hold of messages that are not whole yet. When it is
+ * too much, of those who were not let in who has begun first is closed; where
+ * none has much, of those who were. max is set by the owner, no less than the
+ * longest message; the rest is the links'. */
+struct lan_halves {
+    size_t max, bytes;
+    struct lan_link *first, *last;
+};
+
 struct lan_link_options {
     struct lan_protocol *protocol; /* borrowed, outlives the link */
     struct lan_link_events events;
@@ -116,6 +131,7 @@ struct lan_link_options {
     uint64_t silence_us; /* server: who says nothing so long goes; 0: stays */
     uint64_t session_us; /* how long session tokens count; 0: none are given */
     struct lan_deflated *deflated; /* is counted up; NULL: nothing is */
+    struct lan_halves *halves;     /* outlives the link; NULL: it is alone */
 };
 
 NODISCARD int lan_link_new(

@@ -1,6 +1,6 @@
 /* link_impl.h - what link.c (frames, rules), link_auth.c (who may come in),
- * link_wait.c (answers, heartbeats) and link_deflate.c (what is compressed)
- * share. */
+ * link_wait.c (answers, heartbeats), link_deflate.c (what is compressed) and
+ * link_half.c (what is not whole yet) share. */
 #ifndef SYNCLINE_FACES_LANSYNC_LINK_IMPL_H
 #define SYNCLINE_FACES_LANSYNC_LINK_IMPL_H
 
@@ -18,12 +18,19 @@ struct lan_waiting {
     char id[LAN_UUID_LEN + 1];
 };
 
+/* Of a link that has begun a message: its place among those. */
+struct lan_half {
+    struct lan_link *before, *after;
+    size_t bytes; /* 0: it is not among them */
+};
+
 struct lan_link {
     struct lan_link_options opt;
     enum lan_state state;
     enum lan_dialect dialect;
     bool is_told;       /* it is known by a signature, and no guess */
     struct buf in, out; /* what is no whole frame yet; what is being sent */
+    struct lan_half half;
     struct arena arena; /* of one message */
     char node[LAN_PEER_MAX], name[LAN_PEER_MAX];
     uint64_t heard_us;
@@ -93,6 +100,15 @@ void wait_tick(struct lan_link *l, uint64_t now_us);
 uint64_t wait_deadline(const struct lan_link *l);
 void heartbeat_came(
     struct lan_link *l, const struct lan_message *m, uint64_t now_us);
+
+/* ---- link_half.c ---- */
+
+/* Of what was in `in` that is left, or comes to it. */
+void half_keep(struct lan_link *l, struct slice rest);
+/* `in` has changed; is_new: what is in it has begun just now. */
+void half_note(struct lan_link *l, bool is_new);
+/* Nothing more will come to it. */
+void half_drop(struct lan_link *l);
 
 /* ---- link_deflate.c ---- */
 
