@@ -86,7 +86,7 @@ int node_commit(struct node *n)
     return rc == SYNCLINE_OK ? note_commit(n) : rc;
 }
 
-static void undo_writes(struct node *n)
+void node_undo_writes(struct node *n)
 {
     txn_reset(&n->txn);
     n->unsettled = NULL;
@@ -138,7 +138,7 @@ static void undo_effects(struct node *n, const struct event *ev)
 
 static void undo_step(struct node *n, const struct event *ev)
 {
-    undo_writes(n);
+    node_undo_writes(n);
     waits_undo(n);
     n->mesh_changed = n->mesh_due;
     undo_effects(n, ev);
@@ -459,7 +459,7 @@ static void go_on_returning(struct node *n)
     n->started = true;
     if (n->returning != NULL && n->now_us >= n->chores_from_us &&
         returns_run(n, all) != SYNCLINE_OK) {
-        undo_writes(n);
+        node_undo_writes(n);
         n->chores_from_us = n->now_us + RETRY_US;
     }
 }
@@ -490,6 +490,7 @@ static void begin_act(struct node *n)
 {
     n->fx_kept = n->fx_n;
     n->asked_kept = n->next_asked;
+    n->gone_kept = n->gone; /* a step that only told it commits nothing */
     n->waits_added = 0;
     n->oversize.now = false;
     n->refusal.text[0] = 0;
@@ -504,7 +505,7 @@ static int end_act(struct node *n, int rc)
         rc = restart_as_new(n);
     if (rc == SYNCLINE_OK)
         return rc;
-    undo_writes(n); /* what it was for is still marked as to be done */
+    node_undo_writes(n); /* what it was for is still marked as to be done */
     n->chores_from_us = n->now_us + RETRY_US;
     return rc == SYNCLINE_ENOMEM ? rc : SYNCLINE_OK;
 }

@@ -283,6 +283,9 @@ const char *node_status_name(int rc);
 const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */
 NODISCARD int node_commit(struct node *n);
+/* What the step has written since its last commit is as if it had not been,
+ * in memory, too. */
+void node_undo_writes(struct node *n);
 NODISCARD int node_mint_replica(struct node *n);
 /* A peer claims to know more of this replica than its store does. 0: that may
  * be, the step ends with a new replica id; EDENIED: it has been so lately, and

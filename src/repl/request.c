@@ -657,9 +657,7 @@ int request_on(struct node *n, const struct event *ev)
         rc = i < sizeof ops / sizeof *ops ? ops[i].on(&q) : on_admin(&q);
     if (rc == SYNCLINE_OK || q.why.text[0] == 0 || n->grouping)
         return rc; /* done, or the step fails as a whole */
-    txn_reset(&n->txn);
-    spaces_undo(n);
+    node_undo_writes(n);
     waits_undo(n);
-    clock_undo(n);
     return fx_error(n, ev->request, rc, &q.why);
 }

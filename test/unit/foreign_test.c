@@ -552,6 +552,40 @@ TEST(a_conflict_with_what_stands_goes_to_its_policy)
     lone_close(&w);
 }
 
+static int wants_one_field(
+    void *ctx, struct slice schema, const struct json *doc, struct errmsg *why)
+{
+    (void)ctx;
+    (void)schema;
+    return doc == NULL || doc->n < 2
+        ? SYNCLINE_OK
+        : errmsg_set(why, SYNCLINE_EINVAL, "more than one field");
+}
+
+/* Nor is what a write that is refused would have made of a conflict. */
+TEST(a_conflict_of_a_refused_write_goes_to_no_policy)
+{
+    struct lone w;
+
+    lone_open(&w);
+    w.node->opt.schema = wants_one_field;
+    ask(&w,
+        "{\"op\":\"policy_set\",\"space\":\"default\",\"prefix\":\"\","
+        "\"policy\":\"keep-both\"}");
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":1,\"b\":1}}");
+    ask(&w,
+        "{\"op\":\"schema_set\",\"space\":\"default\",\"prefix\":\"\","
+        "\"schema\":{}}");
+    ask(&w,
+        "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":2},"
+        "\"unseen\":true}");
+    check_shows(&w, "k", "{\"a\":1,\"b\":1}", 1);
+    ask(&w, "{\"op\":\"put\",\"key\":\"other\",\"value\":1}");
+    CHECK_UINT(space_by_name(w.node, SLICE_LIT("default"))->s.alive, 2);
+    CHECK_UINT(conflicts(&w).open, 0);
+    lone_close(&w);
+}
+
 /* ---- what is removed as it stands ---- */
 
 static void write_k(struct lone *w, const char *fields)
