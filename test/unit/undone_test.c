@@ -21,3 +21,22 @@ TEST(keys_are_seen_to_later)
     CHECK(has_told_its_key(&w));
     lone_close(&w);
 }
+
+/* Of what was collected the audit log hears once, also if the step that tells
+ * it writes nothing, and what comes after it is undone. */
+TEST(what_was_told_is_not_told_again)
+{
+    struct lone w;
+
+    lone_open(&w);
+    ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":1}");
+    ask(&w, "{\"op\":\"del\",\"key\":\"k\"}");
+    w.node->gone_due_us = w.now_us + 2 * LONE_STEP_US;
+    tick(&w);
+    CHECK_UINT(w.node->gone.items, 1);
+    tick(&w);
+    CHECK_UINT(w.node->gone.items, 0);
+    ask(&w, "{\"op\":\"get\",\"key\":\"k\"}");
+    CHECK_UINT(w.node->gone.items, 0);
+    lone_close(&w);
+}
