@@ -213,23 +213,24 @@ static void touch_all(struct observer *o, uint32_t number)
     buf_free(&prefix);
 }
 
-static bool is_over(
+static bool is_alive_here(
     struct observer *o, const struct view_space *vs, uint32_t item)
 {
     struct item it;
 
     ENSURE(peek_load(&o->machine->port, vs->number, o->ledger->items[item].key,
                &it, &o->arena) == SYNCLINE_OK);
-    return it.length > 0 && !item_alive(&it);
+    return item_alive(&it);
 }
 
-/* What a bootstrap says to be over is rescued, and what was removed in it
- * counts no more, if it goes on elsewhere. */
+/* What a bootstrap does not have, or says to be over, may be rescued, and what
+ * was removed in it counts no more then, if it goes on elsewhere. If it is
+ * brought, its removals are seen once more. */
 static void end_lives(struct observer *o, const struct view_space *vs)
 {
     for (uint32_t i = 0; i < o->view->items_n; i++)
         if (o->ledger->items[i].space == vs->space && o->view->items[i].left &&
-            is_over(o, vs, i))
+            !is_alive_here(o, vs, i))
             view_end_removals(o->view, o->ledger, o->no, i);
 }
 
