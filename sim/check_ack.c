@@ -1,3 +1,4 @@
+/* I2: what was acknowledged is there when a machine comes back. */
 #include "sim/check.h"
 
 #include "sim/world.h"

@@ -1,3 +1,4 @@
+/* After quiet: what a node writes, every other one shows. */
 #include "sim/check.h"
 
 #include "sim/world.h"

@@ -1,3 +1,4 @@
+/* R38: who is let in or removed stands in the audit log. */
 #include "sim/check.h"
 
 #include "base/text.h"

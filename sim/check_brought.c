@@ -1,3 +1,4 @@
+/* I3: what a machine had when it joined is there at quiet, or told of. */
 #include "sim/check.h"
 
 #include "sim/model.h"

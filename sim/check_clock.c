@@ -1,3 +1,5 @@
+/* I5, I6, R19: versions and stamps only rise, none is further ahead than
+ * somebody's date was, and at quiet all are in one epoch. */
 #include "sim/check.h"
 
 #include "core/hlc.h"

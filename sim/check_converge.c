@@ -1,3 +1,5 @@
+/* I4 at quiet: all machines show and say the same, and it is what the ledger's
+ * model says. */
 #include "sim/check.h"
 
 #include "sim/model.h"

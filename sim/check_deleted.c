@@ -1,3 +1,4 @@
+/* I7: what was deleted, or removed, does not come back. */
 #include "sim/check.h"
 
 #include "sim/world.h"

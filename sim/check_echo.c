@@ -1,3 +1,4 @@
+/* I10, I11: nothing is written while nothing happens, nor by meeting again. */
 #include "sim/check.h"
 
 #include "sim/world.h"

@@ -1,3 +1,4 @@
+/* A write leaves the fields that it does not change as they are. */
 #include "sim/check.h"
 
 #include "sim/peek.h"

@@ -1,3 +1,4 @@
+/* I17: bound files are whole, and at rest what their items are. */
 #include "sim/check.h"
 
 #include "sim/world.h"

@@ -1,3 +1,5 @@
+/* R20: of a replica that said two things under one dot all know, and nobody
+ * else is accused. */
 #include "sim/check.h"
 
 #include "base/text.h"

@@ -1,3 +1,4 @@
+/* I14: no node lacks what another has, a while after the faults. */
 #include "sim/check.h"
 
 #include "sim/world.h"

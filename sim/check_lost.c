@@ -1,3 +1,5 @@
+/* I3, I8 at quiet: no acknowledged write is lost without a word, and no
+ * conflict is told that was none. */
 #include "sim/check.h"
 
 #include "sim/model.h"

@@ -1,3 +1,4 @@
+/* Who stands between two machines that pair does not get in. */
 #include "sim/check.h"
 
 #include "sim/world.h"

@@ -1,3 +1,4 @@
+/* I5: a client reads what it has written. */
 #include "sim/check.h"
 
 #include "sim/world.h"

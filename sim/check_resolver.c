@@ -1,3 +1,5 @@
+/* I11: resolvers are asked for what people wrote, in one order, and what they
+ * make of it replaces nothing else. */
 #include "sim/check.h"
 
 #include "sim/world.h"

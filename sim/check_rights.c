@@ -1,3 +1,5 @@
+/* R15, R18 and at quiet: no store holds a change that does not count, all have
+ * one membership, and one key that nobody holds who was removed. */
 #include "sim/check.h"
 
 #include "sim/peek.h"

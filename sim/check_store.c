@@ -1,3 +1,4 @@
+/* I16: a real store holds what its twin in memory left. */
 #include "sim/check.h"
 
 #include "sim/world.h"

@@ -1,3 +1,4 @@
+/* What a node writes again by itself brings what somebody wrote, once. */
 #include "sim/check.h"
 
 #include "sim/world.h"

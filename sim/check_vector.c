@@ -1,3 +1,5 @@
+/* I1, I4: what a vector covers is there or dominated, and where nothing lies
+ * beyond it an item is the fold of that. */
 #include "sim/check.h"
 
 #include "sim/world.h"

@@ -1,3 +1,5 @@
+/* The disk in memory as the store's port to files, and what goes wrong there.
+ * */
 #include "sim/disk_impl.h"
 
 #include <errno.h>

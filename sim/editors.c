@@ -1,3 +1,4 @@
+/* People and programs that save bound files, each in its own way. */
 #include "sim/files.h"
 
 #include "sim/peek.h"

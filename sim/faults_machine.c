@@ -1,3 +1,4 @@
+/* Faults that strike machines: crashes, restores, copies, clocks. */
 #include "sim/faults_impl.h"
 
 #include "sim/check.h"

@@ -1,3 +1,4 @@
+/* Faults that strike the network. */
 #include "sim/faults_impl.h"
 
 static struct link *some_link(struct world *w)

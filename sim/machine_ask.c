@@ -1,3 +1,4 @@
+/* What is asked of a machine's node, and what becomes of the answers. */
 #include "sim/machine_impl.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* In place of the page's files where it is built without them. */
 #include "app/dashboard.h"
 
 const struct hub_page dashboard_pages[1] = { { .path = NULL } };

@@ -1,3 +1,4 @@
+/* CRC-32C of hash.h, by the processor's instruction or by tables. */
 #include "base/hash.h"
 
 /* Byte b followed by eight zero bits, reflected polynomial 0x82f63b78. */

@@ -22,7 +22,7 @@
  * them: there is room to count on for every writer. */
 #define LENGTH_MAX ((uint64_t)1 << 62)
 
-/* An original that a resolver's result merged (see resolve.h). */
+/* An original that a resolver's result merged (repl/resolve.c). */
 struct original {
     struct dot dot;
     struct stamp stamp;

@@ -1,3 +1,4 @@
+/* json.h: from text to a tree. */
 #include "core/json.h"
 
 #include <math.h>

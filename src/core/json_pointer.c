@@ -1,3 +1,4 @@
+/* json.h: pointers (RFC 6901). */
 #include "core/json.h"
 
 void json_pointer_put(struct buf *b, struct slice segment)

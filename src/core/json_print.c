@@ -1,3 +1,4 @@
+/* json.h: from a tree to text. */
 #include "core/json.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* json.h: trees that are read, copied, compared, built and merged. */
 #include "core/json.h"
 
 #include <math.h>

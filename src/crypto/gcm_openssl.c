@@ -1,3 +1,4 @@
+/* AES-256-GCM by OpenSSL. */
 #include "crypto/gcm.h"
 
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* AES-256-GCM by libsodium, where the processor can. */
 #include "crypto/gcm.h"
 
 #include <sodium.h>

@@ -1,3 +1,4 @@
+/* Checking a signature, which is done most often of all, by libsodium. */
 #include "crypto/crypto.h"
 
 #include <sodium.h>

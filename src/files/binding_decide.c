@@ -1,3 +1,4 @@
+/* What is to be done, from what the file, the item and the base are. */
 #include "files/binding_impl.h"
 
 #include "files/diff.h"

@@ -1,3 +1,4 @@
+/* A binding's texts in either of their formats, JSON or YAML. */
 #include "files/binding_impl.h"
 
 #include "files/splice.h"

@@ -1,3 +1,4 @@
+/* The table of keywords: how each is read, and what it asserts. */
 #include "files/schema_holds.h"
 
 #include <stdio.h>

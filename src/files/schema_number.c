@@ -1,3 +1,4 @@
+/* Numbers of a schema, compared and divided as the decimals they are. */
 #include "files/schema_impl.h"
 
 #include "core/json_index.h"

@@ -1,3 +1,4 @@
+/* `$id` and `$ref`: which subschema a URI means. */
 #include "files/schema_impl.h"
 
 #include "base/text.h"

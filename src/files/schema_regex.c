@@ -1,3 +1,4 @@
+/* Patterns as ECMA-262 has them, matched by PCRE2 in bounded time. */
 #include "files/schema_impl.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8

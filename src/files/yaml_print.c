@@ -1,3 +1,4 @@
+/* A value as YAML, in the place and the look of what stood there. */
 #include "files/yaml_impl.h"
 
 bool yaml_is_list(const struct json *v)

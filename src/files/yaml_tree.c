@@ -1,3 +1,4 @@
+/* libyaml's events, made a tree that knows where each value stands. */
 #include "files/yaml_impl.h"
 
 #include <yaml.h>

@@ -1,3 +1,4 @@
+/* What a plain word means, and which text may stand as one. */
 #include "files/yaml_impl.h"
 
 /* YAML 1.1's words, as its wide-spread reader in Python takes them. */

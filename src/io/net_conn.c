@@ -1,3 +1,5 @@
+/* One connection of net.h: told apart by its first bytes, TLS, frames in and
+ * out. */
 #include "io/net_impl.h"
 
 #include <stdarg.h>

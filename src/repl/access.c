@@ -1,3 +1,5 @@
+/* Who may what, as it bears on spaces, vectors and connections: what is let
+ * through, what is refused, and what of the store stops to count. */
 #include "repl/access_impl.h"
 
 #include "base/plant.h"

@@ -1,3 +1,5 @@
+/* Conflict records: what they say, how two of them join, and which a merge
+ * makes. */
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/sealed.h"

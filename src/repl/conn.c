@@ -1,3 +1,4 @@
+/* Connections: up and down, hello, frames by their numbers, heartbeats. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"

@@ -1,3 +1,4 @@
+/* What a step hands to the shell: effects, answers, refusals. */
 #include "repl/node_impl.h"
 
 #include <stdlib.h>

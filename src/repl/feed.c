@@ -1,3 +1,5 @@
+/* What a session may have to send: the feed, the index of contexts, all items
+ * and records, walked from where it stood. */
 #include "repl/send_impl.h"
 
 #include "base/plant.h"

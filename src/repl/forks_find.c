@@ -1,3 +1,4 @@
+/* A replica that said two things under one dot, found in what comes. */
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/access_impl.h"

@@ -137,7 +137,7 @@ struct frame_ask {
 
 struct frame_tell {
     uint64_t question;
-    struct slice body; /* see verify.h */
+    struct slice body; /* verify.c */
 };
 
 #define CHECK_PRINT_LEN 16

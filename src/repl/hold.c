@@ -1,3 +1,4 @@
+/* Rows held back from a peer, since their author delivers them himself. */
 #include "repl/send_impl.h"
 
 #include "base/plant.h"

@@ -1,3 +1,4 @@
+/* The inviter's side of pair.h: codes that were given out, and who uses one. */
 #include "repl/pair_impl.h"
 
 #include <stdlib.h>

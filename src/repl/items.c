@@ -1,3 +1,4 @@
+/* Items in the store: read, put with indexes and counters, dropped; history. */
 #include "base/plant.h"
 #include "repl/collect_impl.h"
 #include "repl/proofs.h"

@@ -1,3 +1,4 @@
+/* What of a change is signed: its cells and headers, as leaves of a tree. */
 #include "repl/proofs.h"
 #include "repl/sealed.h"
 

@@ -1,3 +1,4 @@
+/* Records of the membership, made and signed. */
 #include "repl/members_impl.h"
 
 #include "base/text.h"

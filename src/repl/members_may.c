@@ -1,3 +1,4 @@
+/* What the records that count say: who may what, under which key. */
 #include "repl/members_impl.h"
 
 #include "base/text.h"

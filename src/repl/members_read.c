@@ -1,3 +1,4 @@
+/* Records of the membership, read from JSON. */
 #include "repl/members_impl.h"
 
 #include <stdlib.h>

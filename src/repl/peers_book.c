@@ -1,3 +1,4 @@
+/* Addresses of devices: which are worth knowing, told to others, and saved. */
 #include "repl/peers_impl.h"
 
 #include "base/codec.h"

@@ -1,3 +1,4 @@
+/* Batches in: rows, then their records of conflicts, then the mark. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/border.h"

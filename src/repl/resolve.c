@@ -1,3 +1,4 @@
+/* What the policies `keep-both` and `custom` make of conflicts. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
 

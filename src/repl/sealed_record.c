@@ -1,3 +1,4 @@
+/* Conflict records, sealed for relays and opened. */
 #include "repl/sealed.h"
 
 #include "repl/keys.h"

@@ -1,3 +1,5 @@
+/* Batches out: a turn of each session, which is filled (feed.c), marked and
+ * sent. */
 #include "repl/send_impl.h"
 
 #include "base/plant.h"

@@ -1,3 +1,5 @@
+/* Spaces: opened, loaded, saved; their vectors, and what of those is durable.
+ * */
 #include "base/plant.h"
 #include "base/text.h"
 #include "repl/heads.h"

@@ -1,3 +1,5 @@
+/* Writes that are not answered yet: until they are durable here, or elsewhere.
+ * */
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"

@@ -1,3 +1,4 @@
+/* Watches: each tells what the feed has beyond its cursor. */
 #include "base/hash.h"
 #include "base/plant.h"
 #include "base/text.h"

@@ -1,3 +1,5 @@
+/* Local writes: what one request asks for is one change, with one dot and
+ * stamp. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
 

@@ -1,3 +1,4 @@
+/* Batches of store.h: operations one after the other, written and read. */
 #include "base/codec.h"
 #include "store/store.h"
 

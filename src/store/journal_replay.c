@@ -1,3 +1,4 @@
+/* At the start: what the journal's files still say. */
 #include "store/journal_impl.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Makes what a file says durable, if it cannot be known that it is. */
 #include "store/os.h"
 
 #define PIECE ((size_t)16 << 10)

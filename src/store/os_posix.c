@@ -1,3 +1,4 @@
+/* The port of os.h on a real system. */
 #include "store/os.h"
 
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* state_impl.h - what state.c, state_open.c and state_write.c share. */
+/* state_impl.h - what state.c and state_open.c share. */
 #ifndef SYNCLINE_STORE_STATE_IMPL_H
 #define SYNCLINE_STORE_STATE_IMPL_H
 

@@ -1,3 +1,4 @@
+/* state.db made, opened, brought up to date, and closed. */
 #include "store/state_impl.h"
 
 #include "store/os.h"

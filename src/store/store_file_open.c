@@ -1,3 +1,4 @@
+/* A store from files: found, replayed, opened, closed. */
 #include "base/plant.h"
 #include "store/store_file_impl.h"
 

@@ -99,12 +99,16 @@ def own_header(root, name):
 def check_file(root, name, layer):
     own = own_header(root, name)
     first = None
+    seen = set()
     for number, line in lint.lines_of(root, name):
         found = INCLUDE.match(line)
         if not found:
             continue
         mark, header = found.groups()
         first = first or header
+        if header in seen:
+            yield "%s:%d: includes %s again" % (name, number, header)
+        seen.add(header)
         wrong = quoted(layer, header) if mark == '"' else \
             angled(layer, header)
         if wrong:
@@ -135,6 +139,8 @@ lint.main("every include points downwards", check, {
     "a simulator that does I/O": {"sim/a.c": '#include "io/loop.h"\n'},
     "an include without its layer": {"src/io/a.c": '#include "loop.h"\n'},
     "a folder that is no layer": {"src/misc/a.c": "#include <stdio.h>\n"},
+    "a header that comes twice": {
+        "src/base/a.c": "#include <stdio.h>\n#include <stdio.h>\n"},
     "a header that does not come first": {
         "src/base/a.h": "", "src/base/a.c":
         '#include <stdio.h>\n#include "base/a.h"\n'},

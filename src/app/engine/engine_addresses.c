@@ -1,3 +1,4 @@
+/* Where this machine may be reached, for a code. */
 #include "app/engine/engine_impl.h"
 
 /* Addresses at which this machine may be reached, for a code. */

@@ -1,3 +1,5 @@
+/* The connections of the network's guests, for who serves them and knows no
+ * network. */
 #include "app/engine/engine_impl.h"
 
 void engine_guest_send(struct engine *e, uint64_t conn, struct slice bytes)

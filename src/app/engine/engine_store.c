@@ -1,3 +1,5 @@
+/* The store of a running node: what its two helpers, sync and checkpoint, are
+ * to do, and what follows from it. */
 #include "app/doctor.h"
 #include "app/engine/engine_impl.h"
 #include "app/stop_mark.h"

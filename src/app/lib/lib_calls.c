@@ -1,3 +1,5 @@
+/* Calls on their way from a program's thread to the loop, and their answers on
+ * the way back. */
 #include "app/lib/lib.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* syncline.h: the options of a handle, checked and made the engine's. */
 #include "app/lib/lib.h"
 
 #include "app/log_request.h"

@@ -1,3 +1,4 @@
+/* syncline.h: watches. */
 #include "app/answer.h"
 #include "app/lib/lib.h"
 

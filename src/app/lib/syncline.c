@@ -1,3 +1,4 @@
+/* syncline.h: a handle from syncline_open to syncline_close, and its loop. */
 #include "app/lib/lib.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+/* The query of a request's target, parameter by parameter. */
 #include "faces/http/http_conn.h"
 
 static int hex_digit(uint8_t c)

@@ -1,3 +1,4 @@
+/* A connection of http_conn.h once it has become a WebSocket. */
 #include "faces/http/http_conn_impl.h"
 
 #include "base/plant.h"

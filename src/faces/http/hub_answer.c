@@ -1,6 +1,5 @@
+/* What the hub answers: the node's answers, streams and refusals as HTTP. */
 #include "faces/http/hub_impl.h"
-
-#include "base/plant.h"
 
 #include "base/plant.h"
 

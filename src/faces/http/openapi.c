@@ -1,3 +1,4 @@
+/* The OpenAPI document, made of the table of routes. */
 #include "faces/http/route.h"
 
 /* ---- parts of an operation ---- */

@@ -1,3 +1,4 @@
+/* What of a mesh outlives the program, written and read. */
 #include "faces/isync/mesh.h"
 
 #include "base/text.h"

@@ -1,3 +1,4 @@
+/* What is said to which peer, and when. */
 #include "faces/isync/mesh.h"
 
 #include "faces/isync/mesh_impl.h"

@@ -1,3 +1,4 @@
+/* What is made of what peers say. */
 #include "faces/isync/mesh.h"
 
 #include "base/hash.h"

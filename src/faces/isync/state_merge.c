@@ -1,3 +1,4 @@
+/* States and parts of others, read as JSON and merged. */
 #include "faces/isync/state.h"
 
 #include "faces/isync/state_impl.h"

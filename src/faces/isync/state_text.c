@@ -1,3 +1,4 @@
+/* A state, or a part of it, as JSON. */
 #include "faces/isync/state.h"
 
 #include "faces/isync/state_impl.h"

@@ -1,3 +1,5 @@
+/* syncline.h: each call that asks the node for something, as a request of
+ * doc/api.md. */
 #include "app/answer.h"
 #include "app/lib/lib.h"
 
