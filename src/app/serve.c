@@ -1,6 +1,7 @@
 #include "app/serve.h"
 
 #include "base/plant.h"
+#include "io/listener.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ struct pending {
 
 struct serve {
     struct serve_options opt;
-    uv_pipe_t listener;
+    struct listener listener;
     struct client *clients;
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
     unsigned open;
@@ -71,9 +72,9 @@ static void serve_gone(struct serve *s)
     free(s);
 }
 
-static void on_listener_closed(uv_handle_t *h)
+static void on_listener_closed(void *ctx)
 {
-    serve_gone(h->data);
+    serve_gone(ctx);
 }
 
 static void on_client_closed(uv_handle_t *h)
@@ -395,28 +396,40 @@ static struct engine_asker who_is(const uv_pipe_t *pipe)
     return who;
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static int on_come(void *ctx, int fd)
 {
-    struct serve *s = listener->data;
-    struct client *c = status == 0 ? calloc(1, sizeof *c) : NULL;
+    struct serve *s = ctx;
+    struct client *c = calloc(1, sizeof *c);
 
     if (c == NULL)
-        return;
-    c->serve = s;
-    c->in.max = LINE_MAX_BYTES + CHUNK;
+        return SYNCLINE_ENOMEM;
     if (uv_pipe_init(s->opt.loop, &c->pipe, 0) != 0) {
         free(c);
-        return;
+        return SYNCLINE_ENOMEM;
     }
+    c->serve = s;
+    c->in.max = LINE_MAX_BYTES + CHUNK;
     c->pipe.data = c;
     c->next = s->clients;
     s->clients = c;
     s->open++;
-    if (uv_accept(listener, (uv_stream_t *)&c->pipe) != 0 ||
-        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) != 0)
+    if (uv_pipe_open(&c->pipe, fd) != 0) {
+        (void)close(fd);
         client_close(c);
-    else
+    } else if (uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) != 0) {
+        client_close(c);
+    } else {
         c->asker = who_is(&c->pipe);
+    }
+    return SYNCLINE_OK;
+}
+
+static void on_full(void *ctx, int error)
+{
+    const struct serve *s = ctx;
+
+    log_line(&s->opt.log, LOG_LEVEL_WARN, "daemon",
+        "who comes to control.sock has to wait: %s", strerror(error));
 }
 
 void serve_room(struct serve *s)
@@ -436,6 +449,8 @@ void serve_room(struct serve *s)
 
 static int bind_socket(struct serve *s, struct errmsg *why)
 {
+    const struct listener_events events = { s, on_come, on_full,
+        on_listener_closed };
     mode_t old;
     int rc;
 
@@ -445,10 +460,8 @@ static int bind_socket(struct serve *s, struct errmsg *why)
             "%s: a leftover that cannot be removed: %s", s->path,
             strerror(errno));
     old = umask(0177);
-    rc = uv_pipe_bind(&s->listener, s->path);
+    rc = listener_open_path(&s->listener, s->opt.loop, s->path, &events);
     (void)umask(old);
-    if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&s->listener, 64, on_connection);
     if (rc != 0)
         return errmsg_set(why, SYNCLINE_EIO, "%s: cannot listen: %s", s->path,
             uv_strerror(rc));
@@ -473,13 +486,10 @@ int serve_open(
     s->opt = *opt;
     n = snprintf(s->path, sizeof s->path, "%s/control.sock", dir);
     ENSURE(n > 0 && (size_t)n < sizeof s->path);
-    (void)uv_pipe_init(opt->loop, &s->listener, 0);
-    s->listener.data = s;
     s->open = 1;
     rc = bind_socket(s, why);
     if (rc != SYNCLINE_OK) {
-        s->path[0] = 0;
-        serve_close(s);
+        free(s);
         return rc;
     }
     *out = s;
@@ -493,8 +503,7 @@ void serve_close(struct serve *s)
     if (s == NULL || s->closing)
         return;
     s->closing = true;
-    if (s->path[0] != 0)
-        (void)unlink(s->path);
+    (void)unlink(s->path);
     c = s->clients;
     while (c != NULL) {
         struct client *next = c->next;
@@ -505,5 +514,5 @@ void serve_close(struct serve *s)
             client_close(c);
         c = next;
     }
-    uv_close((uv_handle_t *)&s->listener, on_listener_closed);
+    listener_close(&s->listener);
 }

@@ -6,14 +6,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/codec.h"
 #include "base/plant.h"
 #include "io/sockaddr.h"
-
-#define BACKLOG 64
-#define RETRY_MS 100 /* after memory ran out in accepting */
 
 static void set_defaults(struct net_options *opt)
 {
@@ -189,8 +188,6 @@ void net_want_turn(struct net *n)
         (void)uv_idle_start(&n->turn, on_turn);
 }
 
-static void accept_one(struct listener *l);
-
 static void on_tick(uv_timer_t *tick)
 {
     struct net *n = tick->data;
@@ -211,9 +208,6 @@ static void on_tick(uv_timer_t *tick)
         conn_doom(c, "no handshake within %llu ms",
             (unsigned long long)n->opt.handshake_ms);
     }
-    for (uint32_t i = 0; i < n->listeners_n; i++)
-        if (n->listeners[i]->pending)
-            accept_one(n->listeners[i]);
     net_arm(n);
 }
 
@@ -231,9 +225,6 @@ void net_arm(struct net *n)
         if (c->wait_ms != 0 && c->wait_ms < first)
             first = c->wait_ms;
     }
-    for (uint32_t i = 0; i < n->listeners_n; i++)
-        if (n->listeners[i]->pending && now + RETRY_MS < first)
-            first = now + RETRY_MS;
     if (first == UINT64_MAX)
         uv_timer_stop(&n->tick);
     else
@@ -291,25 +282,6 @@ static void on_own_closed(uv_handle_t *handle)
     net_handle_closed(handle->data);
 }
 
-static void on_listener_closed(uv_handle_t *handle)
-{
-    struct listener *l = handle->data;
-    struct net *n = l->net;
-
-    free(l);
-    net_handle_closed(n);
-}
-
-static void close_listener(struct listener *l)
-{
-    uv_os_fd_t fd;
-
-    /* A child of fork() that has it too does not hold the port. */
-    if (uv_fileno((const uv_handle_t *)&l->tcp, &fd) == 0)
-        (void)shutdown(fd, SHUT_RDWR);
-    uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
-}
-
 void net_free(struct net *n)
 {
     if (n == NULL)
@@ -318,7 +290,7 @@ void net_free(struct net *n)
     for (uint32_t i = 0; i < n->conns_n; i++)
         conn_destroy(n->conns[i]);
     for (uint32_t i = 0; i < n->listeners_n; i++)
-        close_listener(n->listeners[i]);
+        listener_close(&n->listeners[i]);
     uv_close((uv_handle_t *)&n->turn, on_own_closed);
     uv_close((uv_handle_t *)&n->tick, on_own_closed);
 }
@@ -425,20 +397,17 @@ static struct netaddr remote_of(const uv_tcp_t *tcp)
     return netaddr_of((struct sockaddr *)&sa);
 }
 
-static void accept_one(struct listener *l)
+static int on_come(void *ctx, int fd)
 {
-    struct net *n = l->net;
+    struct net *n = ctx;
     struct conn *c;
 
-    l->pending = false;
-    if (conn_new(&c, n) != SYNCLINE_OK) {
-        l->pending = true; /* libuv asks no more until somebody accepts */
-        net_arm(n);
-        return;
-    }
-    if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&c->tcp) != 0) {
+    if (conn_new(&c, n) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
+    if (uv_tcp_open(&c->tcp, fd) != 0) {
+        (void)close(fd);
         conn_destroy(c);
-        return;
+        return SYNCLINE_OK;
     }
     c->inbound = true;
     c->id = NET_INBOUND | ++n->last_inbound;
@@ -448,21 +417,24 @@ static void accept_one(struct listener *l)
     if (insert(n, c) != SYNCLINE_OK) {
         n->stats.refused++;
         conn_destroy(c);
-        return;
+        return SYNCLINE_OK;
     }
     conn_begin(c);
     net_arm(n);
+    return SYNCLINE_OK;
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void on_full(void *ctx, int error)
 {
-    struct listener *l = stream->data;
+    const struct net *n = ctx;
 
-    if (status != 0)
-        log_line(&l->net->opt.log, LOG_LEVEL_WARN, "net",
-            "accepting failed: %s", uv_strerror(status));
-    else
-        accept_one(l);
+    log_line(&n->opt.log, LOG_LEVEL_WARN, "net", "who calls has to wait: %s",
+        strerror(error));
+}
+
+static void on_listener_closed(void *ctx)
+{
+    net_handle_closed(ctx);
 }
 
 static int explain_listen(
@@ -483,50 +455,22 @@ static int explain_listen(
         why, SYNCLINE_EIO, "listen on %s: %s", text, uv_strerror(rc));
 }
 
-static int start_listening(
-    struct listener *l, const struct netaddr *addr, struct netaddr *bound)
-{
-    struct sockaddr_storage sa;
-    int len = sizeof sa, rc;
-
-    if (!sockaddr_of(&sa, addr))
-        return UV_EINVAL;
-    rc = uv_tcp_bind(&l->tcp, (struct sockaddr *)&sa,
-        addr->family == 6 ? UV_TCP_IPV6ONLY : 0);
-    if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
-    if (rc == 0)
-        rc = uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&sa, &len);
-    if (rc == 0 && bound != NULL)
-        *bound = netaddr_of((struct sockaddr *)&sa);
-    return rc;
-}
-
 int net_listen(struct net *n, const struct netaddr *addr, struct netaddr *bound,
     struct errmsg *why)
 {
-    struct listener *l;
+    const struct listener_events events = { n, on_come, on_full,
+        on_listener_closed };
     int rc;
 
     if (n->listeners_n == LISTENERS_MAX)
         return errmsg_set(why, SYNCLINE_ELIMIT,
             "more than %d addresses to listen on", LISTENERS_MAX);
-    l = calloc(1, sizeof *l);
-    if (l == NULL)
-        return SYNCLINE_ENOMEM;
-    l->net = n;
-    if (uv_tcp_init(n->opt.loop, &l->tcp) != 0) {
-        free(l);
-        return SYNCLINE_ENOMEM;
-    }
-    l->tcp.data = l;
-    n->handles++;
-    rc = start_listening(l, addr, bound);
-    if (rc != 0) {
-        uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+    rc = listener_open(
+        &n->listeners[n->listeners_n], n->opt.loop, addr, &events, bound);
+    if (rc != 0)
         return explain_listen(rc, addr, why);
-    }
-    n->listeners[n->listeners_n++] = l;
+    n->handles++;
+    n->listeners_n++;
     return SYNCLINE_OK;
 }
 

@@ -4,6 +4,7 @@
 #define SYNCLINE_IO_NET_IMPL_H
 
 #include "base/pace.h"
+#include "io/listener.h"
 #include "io/net.h"
 
 #define LISTENERS_MAX 8
@@ -55,12 +56,6 @@ struct conn {
     uv_shutdown_t shutting;
 };
 
-struct listener {
-    struct net *net;
-    uv_tcp_t tcp;
-    bool pending; /* somebody waits whom there was no memory for */
-};
-
 /* How often an address, or a network of IPv6, has called lately. */
 struct caller {
     uint64_t net; /* its first 64 bits, and the family */
@@ -72,7 +67,7 @@ struct net {
     struct tls *tls;
     uv_idle_t turn;  /* runs while there is work for the loop's next turn */
     uv_timer_t tick; /* at the earliest deadline */
-    struct listener *listeners[LISTENERS_MAX];
+    struct listener listeners[LISTENERS_MAX];
     uint32_t listeners_n;
     struct conn **conns; /* sorted by id */
     uint32_t conns_n, conns_cap;

@@ -6,15 +6,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/plant.h"
+#include "io/listener.h"
 #include "io/sockaddr.h"
 
-#define BACKLOG 1024 /* a crowd is not to keep others from being heard */
 #define READ_MAX 65536
 #define LINGER_MS 5000 /* who reads nothing for so long will not */
 #define LINGERS_MAX 12 /* nor who has not read all by then */
-#define AGAIN_MS 100   /* after memory has run out */
 
 /*  RESOLVING --> CONNECTING --> (TLS) --> OPEN --close--> CLOSING
  *  any of these --failure, drop--> ENDED, freed when libuv lets go; CLOSING
@@ -548,89 +548,38 @@ int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
 /* ---- listening ---- */
 
 struct stream_listener {
-    uv_tcp_t tcp;
-    uv_timer_t again;
-    unsigned open; /* of these two */
+    struct listener socket;
     stream_accept_fn *fn;
     void *ctx;
 };
 
-static void on_again(uv_timer_t *again);
-
-static void take(struct stream_listener *l)
+static int on_come(void *ctx, int fd)
 {
+    struct stream_listener *l = ctx;
     struct sockaddr_storage from;
     int len = sizeof from;
     struct netaddr remote;
     struct stream *s;
 
-    if (stream_new(&s, l->tcp.loop) != SYNCLINE_OK) {
-        /* libuv tells of nobody else until this one was accepted */
-        (void)uv_timer_start(&l->again, on_again, AGAIN_MS, 0);
-        return;
-    }
+    if (stream_new(&s, l->socket.poll.loop) != SYNCLINE_OK)
+        return SYNCLINE_ENOMEM;
     s->state = OPEN;
-    if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&s->tcp) != 0 ||
-        uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&from, &len) != 0) {
+    if (uv_tcp_open(&s->tcp, fd) != 0) {
+        (void)close(fd);
         stream_drop(s);
-        return;
+        return SYNCLINE_OK;
     }
     (void)uv_tcp_nodelay(&s->tcp, 1);
-    remote = netaddr_of((const struct sockaddr *)&from);
-    if (!l->fn(l->ctx, s, &remote, &s->events)) {
+    if (uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&from, &len) != 0) {
         stream_drop(s);
-        return;
+        return SYNCLINE_OK;
     }
-    set_reading(s);
-}
-
-static void on_again(uv_timer_t *again)
-{
-    take(again->data);
-}
-
-static void on_come(uv_stream_t *h, int status)
-{
-    if (status == 0)
-        take(h->data);
-}
-
-static void on_listener_closed(uv_handle_t *h)
-{
-    struct stream_listener *l = h->data;
-
-    if (--l->open == 0)
-        free(l);
-}
-
-static void close_listener(struct stream_listener *l)
-{
-    uv_os_fd_t fd;
-
-    /* A child of fork() that has it too does not hold the port. */
-    if (uv_fileno((const uv_handle_t *)&l->tcp, &fd) == 0)
-        (void)shutdown(fd, SHUT_RDWR);
-    uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
-    uv_close((uv_handle_t *)&l->again, on_listener_closed);
-}
-
-static int bind_to(
-    struct stream_listener *l, const struct netaddr *at, struct netaddr *bound)
-{
-    struct sockaddr_storage sa;
-    int len = sizeof sa, rc;
-
-    if (!sockaddr_of(&sa, at))
-        return UV_EINVAL;
-    rc = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&sa,
-        at->family == 6 ? UV_TCP_IPV6ONLY : 0);
-    if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_come);
-    if (rc == 0)
-        rc = uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&sa, &len);
-    if (rc == 0)
-        *bound = netaddr_of((const struct sockaddr *)&sa);
-    return rc;
+    remote = netaddr_of((const struct sockaddr *)&from);
+    if (l->fn(l->ctx, s, &remote, &s->events))
+        set_reading(s);
+    else
+        stream_drop(s);
+    return SYNCLINE_OK;
 }
 
 int stream_listen(struct stream_listener **out, uv_loop_t *loop,
@@ -638,24 +587,20 @@ int stream_listen(struct stream_listener **out, uv_loop_t *loop,
     struct netaddr *bound, struct errmsg *why)
 {
     struct stream_listener *l = calloc(1, sizeof *l);
+    const struct listener_events events = {
+        .ctx = l, .on_come = on_come, .on_closed = free
+    };
     char text[NETADDR_TEXT];
     int rc;
 
     if (l == NULL)
         return SYNCLINE_ENOMEM;
-    if (uv_tcp_init(loop, &l->tcp) != 0) {
-        free(l);
-        return SYNCLINE_ENOMEM;
-    }
-    (void)uv_timer_init(loop, &l->again); /* cannot fail */
-    l->open = 2;
-    l->tcp.data = l->again.data = l;
     l->fn = fn;
     l->ctx = ctx;
-    rc = bind_to(l, at, bound);
+    rc = listener_open(&l->socket, loop, at, &events, bound);
     if (rc != 0) {
         netaddr_format(text, at);
-        close_listener(l);
+        free(l);
         return errmsg_set(why,
             rc == UV_EADDRINUSE ? SYNCLINE_EBUSY : SYNCLINE_EIO,
             "listening on %s failed: %s", text, uv_strerror(rc));
@@ -667,5 +612,5 @@ int stream_listen(struct stream_listener **out, uv_loop_t *loop,
 void stream_listener_close(struct stream_listener *l)
 {
     if (l != NULL)
-        close_listener(l);
+        listener_close(&l->socket);
 }
