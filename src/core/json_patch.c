@@ -25,6 +25,8 @@ static int wrong(struct patching *p, int rc, struct slice at, const char *what)
 {
     const struct slice op = utf8_cut(p->op, 16), place = utf8_cut(at, 200);
 
+    if (op.len == 0)
+        return errmsg_set(p->why, rc, "patch[%u]: %s", p->ix, what);
     return errmsg_set(p->why, rc, "patch[%u] %.*s %.*s: %s", p->ix,
         SLICE_FMT(op), SLICE_FMT(place), what);
 }

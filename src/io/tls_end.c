@@ -287,6 +287,8 @@ static const char *reason_of(unsigned long e)
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
         return "it does not trust our certificate";
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+        return "it speaks none, or none of our versions";
     default:
         return e != 0 ? ERR_reason_error_string(e) : NULL;
     }

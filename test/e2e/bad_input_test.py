@@ -92,6 +92,10 @@ def an_unknown_space_key_or_version():
         a.refuses("remove", "nobody", says="nobody")
         a.refuses("policy", "default", "", "best", code=2,
                   says=["best", "lww"])
+        a.refuses("policy", "default", "mrege", says=["mrege", "help policy"])
+        a.refuses("policy", "default", "mrege", "--json", says="mrege")
+        a.do("policy", "default", "lamps/", "merge")
+        holds(a.do("policy", "default", "lamps/"), "merge")
         a.refuses("space", "add", "a b", says="a b")
         a.refuses("space", "add", "default", says="already")
         a.refuses("space", "rm", "default", "--yes", says="default")
@@ -105,6 +109,7 @@ def wrong_usage_is_exit_2_and_no_daemon_3():
         a.start()
         a.refuses("get", code=2, says="usage")
         a.refuses("frobnicate", code=2, says="frobnicate")
+        a.refuses("statsu", code=2, says="perhaps: syncline status\n")
         a.refuses("get", "default", "lamp", "--loud", code=2, says="--loud")
         a.refuses("put", "default", "lamp", "1", "--wait", "some", code=2,
                   says="some")
@@ -113,7 +118,7 @@ def wrong_usage_is_exit_2_and_no_daemon_3():
         a.refuses("patch", "default", "lamp", "1", code=2,
                   says=["a patch is an object", "`syncline put`"])
         a.put("lamp", {})
-        a.refuses("patch", "default", "lamp", "[1]", says="patch[0]")
+        a.refuses("patch", "default", "lamp", "[1]", says="patch[0]: an op")
 
 
 def import_stops_at_a_bad_line():

@@ -533,7 +533,7 @@ def people_can_read_the_tables():
                        spaces=[{"name": "s", "items": 14000, "deleted": 1,
                                 "conflicts": 2, "fingerprint": "ab"}],
                        peers=[dict(who, address="10.0.0.2:1", state="up",
-                                   rtt_us=1250, offset_us=-3, behind=4,
+                                   rtt_us=1250, offset_us=-3, behind=True,
                                    parked=True)]),
         "history": {"versions": [dict(who, version=1, what="put",
                                       time=1700000000000000, value={"a": 1})]},
@@ -556,7 +556,7 @@ def people_can_read_the_tables():
     with Case(lambda r: dict(answers[r["op"]], ok=True)) as c:
         for args, wants in (
                 (["status"], ["pi, up 3 h 12 min", "14,000", "1.2 ms", "-3 us",
-                              "1.5 KiB", "up, parked"]),
+                              "1.5 KiB", "up, parked", " yes\n"]),
                 (["history", "s", "k"], ["2023-11-14 22:13:20.000", '{"a":1}']),
                 (["conflicts"], ["c7  s/k /a", "winner  /a = 1",
                                  "loser   /a = 2", "by nas"]),

@@ -208,7 +208,7 @@ static const struct {
         SYNCLINE_ECONFLICT, "another one" },
     /* It is no patch. */
     { "{}", "{\"op\":\"add\"}", SYNCLINE_EINVAL, "an array" },
-    { "{}", "[1]", SYNCLINE_EINVAL, "patch[0]" },
+    { "{}", "[1]", SYNCLINE_EINVAL, "patch[0]: an operation" },
     { "{}", "[{\"op\":\"add\",\"value\":1}]", SYNCLINE_EINVAL, "`path`" },
     { "{}", "[{\"op\":\"add\",\"path\":1,\"value\":1}]", SYNCLINE_EINVAL,
         "`path`" },

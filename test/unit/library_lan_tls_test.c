@@ -168,7 +168,7 @@ TEST(who_speaks_tls_and_who_does_not_tell_each_other)
         SYNCLINE_ENOTFOUND, "no TLS");
     x.b.config.use_ssl = 1;
     x.b.config.verify_ssl = 0;
-    check_refused(&x, SYNCLINE_EIO, "TLS");
+    check_refused(&x, SYNCLINE_EIO, "TLS: it speaks none");
     scene_free(&x);
 }
 

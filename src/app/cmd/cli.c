@@ -328,8 +328,9 @@ static int no_command(struct cli *c, const char *name)
     cli_say(c, "there is no command %.60s", name);
     for (size_t i = 0; cli_commands[i] != NULL; i++)
         if (strncmp(cli_commands[i]->name, name, n < 2 ? n : 2) == 0)
-            (void)fprintf(stderr, "  perhaps: syncline %s %s\n",
-                cli_commands[i]->name, cli_commands[i]->args);
+            (void)fprintf(stderr, "  perhaps: syncline %s%s%s\n",
+                cli_commands[i]->name, cli_commands[i]->args[0] ? " " : "",
+                cli_commands[i]->args);
     (void)fputs("`syncline --help` lists all commands\n", stderr);
     return CLI_USAGE;
 }

@@ -43,7 +43,8 @@ void peers_print(struct cli *c, const struct json *peers, bool only_relay)
                 known ? cli_us(c, rtt->i) : SLICE_LIT("-"),
                 offset && offset->type == JSON_INT ? cli_us(c, offset->i)
                                                    : SLICE_LIT("-"),
-                cli_text(c, json_get(p, "behind")) });
+                json_get_bool(p, "behind", true) ? SLICE_LIT("yes")
+                                                 : SLICE_LIT("no") });
     }
     cli_table_print(&t);
 }

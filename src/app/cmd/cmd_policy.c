@@ -12,6 +12,15 @@ static bool is_policy(const char *word)
     return false;
 }
 
+/* Is anything set for keys that begin with prefix (NULL: any at all)? */
+static bool is_set(const struct json *list, const char *prefix)
+{
+    for (const struct json *p = list ? list->first : NULL; p; p = p->next)
+        if (prefix == NULL || slice_is(json_get_str(p, "prefix"), prefix))
+            return true;
+    return false;
+}
+
 static int list(struct cli *c, const char *prefix)
 {
     static const char *const heads[] = { "SPACE", "PREFIX", "POLICY" };
@@ -24,6 +33,13 @@ static int list(struct cli *c, const char *prefix)
     rc = cli_call(c, request, &answer);
     if (rc != CLI_DONE)
         return rc;
+    /* It may be a policy that is mistyped: that was not set is not hidden. */
+    if (prefix != NULL && !is_set(json_get(answer, "policies"), prefix) &&
+        !is_set(json_get(answer, "schemas"), prefix))
+        return cli_fail(c,
+            "\"%.60s\" is no policy, and nothing is set for keys that begin "
+            "so; `syncline help policy` says which there are",
+            prefix);
     if (c->json)
         return cli_print_answer(c, answer);
     cli_table_init(&t, c, "lll", heads);
