@@ -14,6 +14,7 @@
 #include "base/buf.h"
 
 #define JSON_DEPTH_MAX 64
+#define JSON_MESSAGE_DEPTH_MAX 128
 
 enum json_type {
     JSON_NULL,
@@ -46,7 +47,9 @@ struct json {
 enum json_mode {
     JSON_STRICT,
     JSON_TOLERANT,
-    JSON_WRAPPED /* strict; a request, which nests a document a bit deeper */
+    JSON_WRAPPED, /* strict; a request, which nests a document a bit deeper */
+    JSON_MESSAGE  /* tolerant; of many documents one that is too deep is found
+                     by who takes them apart */
 };
 
 enum json_style {

@@ -457,7 +457,10 @@ static bool container(struct parser *p, struct json *out, bool is_object)
     bool ok;
 
     if (p->depth == p->depth_max)
-        return fail(p, SYNCLINE_ELIMIT, p->at, "nested deeper than 64 levels");
+        return fail(p, SYNCLINE_ELIMIT, p->at,
+            p->depth_max == JSON_MESSAGE_DEPTH_MAX
+                ? "nested deeper than 128 levels"
+                : "nested deeper than 64 levels");
     p->depth++;
     out->type = is_object ? JSON_OBJECT : JSON_ARRAY;
     out->n = 0;
@@ -586,12 +589,19 @@ int json_parse(struct json **out, struct slice text, enum json_mode mode,
     return json_parse_noting(out, text, mode, a, why, &doubled);
 }
 
+static unsigned depth_of(enum json_mode mode)
+{
+    return mode == JSON_MESSAGE ? JSON_MESSAGE_DEPTH_MAX
+        : mode == JSON_WRAPPED  ? JSON_DEPTH_MAX + 4
+                                : JSON_DEPTH_MAX;
+}
+
 int json_parse_noting(struct json **out, struct slice text, enum json_mode mode,
     struct arena *a, struct errmsg *why, bool *doubled)
 {
     struct parser p = { .arena = a,
-        .mode = mode,
-        .depth_max = JSON_DEPTH_MAX + (mode == JSON_WRAPPED ? 4 : 0) };
+        .mode = mode == JSON_MESSAGE ? JSON_TOLERANT : mode,
+        .depth_max = depth_of(mode) };
     struct json *v;
 
     if (text.ptr == NULL)

@@ -197,7 +197,8 @@ def who_begins_messages_and_does_not_end_them():
                 while True:
                     check(at[-1].socket.recv(65536), "the last one, too")
             holds(json.dumps(s.node.call("lansync")["refused"]),
-                  "it begins messages and does not end them")
+                  "it begins messages and does not end them: others "
+                  "needed the room")
 
 
 def what_no_space_takes_is_not_kept():

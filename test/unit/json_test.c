@@ -306,6 +306,28 @@ TEST(depth)
     CHECK_OK(json_parse(
         &v, SLICE(text + 1, sizeof text - 2), JSON_TOLERANT, &arena, &why));
     CHECK_BYTES(print(v, JSON_PLAIN), SLICE(text + 1, sizeof text - 2));
+    CHECK_OK(
+        json_parse(&v, SLICE(text, sizeof text), JSON_MESSAGE, &arena, &why));
+    CHECK_UINT(json_depth(v), JSON_DEPTH_MAX + 1);
+    forget();
+}
+
+/* A message is as tolerant, and deeper, but not without an end. */
+TEST(a_message_may_nest_deeper)
+{
+    char text[2 * JSON_MESSAGE_DEPTH_MAX + 2];
+    struct json *v = NULL;
+
+    memset(text, '[', JSON_MESSAGE_DEPTH_MAX + 1);
+    memset(text + JSON_MESSAGE_DEPTH_MAX + 1, ']', JSON_MESSAGE_DEPTH_MAX + 1);
+    CHECK_INT(
+        json_parse(&v, SLICE(text, sizeof text), JSON_MESSAGE, &arena, &why),
+        SYNCLINE_ELIMIT);
+    CHECK_SLICE(slice_str(why.text),
+        "nested deeper than 128 levels at line 1, column 129 (byte 128)");
+    CHECK_OK(json_parse(
+        &v, SLICE(text + 1, sizeof text - 2), JSON_MESSAGE, &arena, &why));
+    CHECK_INT(parse("9223372036854775808", JSON_MESSAGE)->type, JSON_BIGINT);
     forget();
 }
 

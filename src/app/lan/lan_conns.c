@@ -157,7 +157,8 @@ static void on_link_close(void *ctx, const char *why)
     lan_conn_close_soon(c, why);
     if (strcmp(why, LAN_HALF_SAID) != 0)
         return;
-    (void)snprintf(c->refused, sizeof c->refused, "%s", why);
+    (void)snprintf(c->refused, sizeof c->refused,
+        "it begins messages and does not end them: others needed the room");
     lan_wire_close(c->wire); /* it is another one that is heard just now */
 }
 
@@ -231,11 +232,15 @@ static void note_heard(struct lan_conn *c)
     lan_refused_forget(c);
 }
 
-void lan_conn_said_node(struct lan_conn *c, struct slice node)
+/* Once of each connection: it may say many. */
+static void tell_unread(struct lan_conn *c)
 {
-    node = text_is_plain(node) ? utf8_cut(node, sizeof c->said_node - 1)
-                               : SLICE_NONE;
-    (void)snprintf(c->said_node, sizeof c->said_node, "%.*s", SLICE_FMT(node));
+    char name[320];
+
+    if (!c->is_unread)
+        log_line(&c->face->log, LOG_LEVEL_WARN, "lansync", "%s: %s",
+            name_of(c, name), c->refused);
+    c->is_unread = true;
 }
 
 static void on_passed_over(
@@ -248,8 +253,12 @@ static void on_passed_over(
         rc == SYNCLINE_ETIMEOUT
             ? "what it says is too old for lansync.ttl: is its clock right, "
               "and ours? (%s)"
+            : rc == SYNCLINE_EMALFORMED
+            ? "a message of it cannot be read, and nothing in it is taken (%s)"
             : "what it says is not signed with the secret that we have (%s)",
         why);
+    if (rc == SYNCLINE_EMALFORMED)
+        tell_unread(c);
     if (c->peer != NULL && !c->is_open)
         (void)snprintf(c->peer->why, sizeof c->peer->why, "%s", c->refused);
 }

@@ -21,6 +21,7 @@ struct lan_conn {
     bool is_syncline, is_kin; /* as is the other end; of our mesh */
     bool is_heard;            /* something of it has counted */
     bool is_untold;           /* it may not be told the secret */
+    bool is_unread;           /* it was told that it says what cannot be read */
     char why[200];
     char refused[200];   /* why it is not heard, just now; "": it is */
     char said_node[256]; /* who that says that he is */
@@ -54,8 +55,6 @@ void lan_conn_close_soon(struct lan_conn *c, const char *why);
 void lan_conn_close(struct lan_conn *c, const char *why);
 /* What was sent is not kept for it. */
 void lan_conn_cut(struct lan_conn *c, const char *why);
-/* Who it says that it is, where it does not count. */
-void lan_conn_said_node(struct lan_conn *c, struct slice node);
 
 static inline bool lan_conn_is_guest(const struct lan_conn *c)
 {
@@ -78,6 +77,8 @@ bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p);
 
 /* ---- lan_refused.c ---- */
 
+/* Who it says that it is, where it does not count. */
+void lan_conn_said_node(struct lan_conn *c, struct slice node);
 /* c, which has come, is over, and was not served: c->refused says why. */
 void lan_refused_note(struct lan_conn *c);
 /* It is served. */

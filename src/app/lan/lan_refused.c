@@ -5,8 +5,17 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
+
 #define KEEP_US UINT64_C(600000000) /* for so long it is told */
 #define AGAIN_US UINT64_C(3600000000)
+
+void lan_conn_said_node(struct lan_conn *c, struct slice node)
+{
+    node = text_is_plain(node) ? utf8_cut(node, sizeof c->said_node - 1)
+                               : SLICE_NONE;
+    (void)snprintf(c->said_node, sizeof c->said_node, "%.*s", SLICE_FMT(node));
+}
 
 static struct lan_refused *find(
     struct lan_face *f, const struct netaddr *from, const char *node)

@@ -299,7 +299,7 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
     struct errmsg why = { "" };
     struct lan_message m;
     bool is_signed = false;
-    int rc = lan_message_read(&m, text, &l->arena, NULL);
+    int rc = lan_message_read(&m, text, &l->arena, &why);
 
     if (rc != SYNCLINE_ENOMEM && is_flood(l, &m, now_us))
         return;
@@ -311,6 +311,9 @@ static void take(struct lan_link *l, struct slice text, uint64_t now_us)
         tongue(l, &m) == LAN_FIRST)
         rc = SYNCLINE_EINVAL; /* an object whose type is no name */
     if (rc != SYNCLINE_OK) {
+        if (l->state == LAN_OPEN && l->opt.events.passed_over != NULL)
+            l->opt.events.passed_over(l->opt.events.ctx, SYNCLINE_EMALFORMED,
+                why.text, slice_str(l->node));
         refuse_undecodable(l, NULL, rc, now_us);
         return;
     }

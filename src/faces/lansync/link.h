@@ -81,8 +81,9 @@ struct lan_link_events {
      * nobody for such; others: it went wrong. Both are told to who sent it. */
     int (*on_message)(void *ctx, const struct lan_message *m);
     void (*on_answer)(void *ctx, uint64_t request, const struct lan_answer *a);
-    /* A message does not count: it is too old (ETIMEOUT), or not signed with
-     * our key (EDENIED); node: who says that it is from him. May be NULL. */
+    /* A message does not count: it is too old (ETIMEOUT), not signed with our
+     * key (EDENIED), or, of who is in, none that can be read (EMALFORMED);
+     * node: who says that it is from him. May be NULL. */
     void (*passed_over)(void *ctx, int rc, const char *why, struct slice node);
     /* Something to be logged. May be NULL. */
     void (*log)(void *ctx, const char *text);

@@ -126,7 +126,7 @@ int lan_message_read(struct lan_message *out, struct slice text,
 {
     struct json *v = NULL;
     bool doubled = false;
-    int rc = json_parse_noting(&v, text, JSON_TOLERANT, a, why, &doubled);
+    int rc = json_parse_noting(&v, text, JSON_MESSAGE, a, why, &doubled);
 
     *out = (struct lan_message){
         .type = LAN_OTHER, .text = text, .is_doubled = doubled
