@@ -102,7 +102,7 @@ class Pair:
         self.a.configure(self.b, delay_s)
         self.b.configure(self.a, delay_s)
 
-    def __enter__(self):
+    def start(self):
         self.a.start()
         self.b.start()
         with open(os.path.join(self.a.shared, "first"), "w") as f:
@@ -111,14 +111,20 @@ class Pair:
         while not self.b.knows("first", "there"):
             if time.monotonic() > limit or any(
                     x.process.poll() is not None for x in (self.a, self.b)):
-                self.__exit__()
+                self.stop()
                 raise OSError("the two Syncthings do not come together")
             time.sleep(0.1)
+
+    def stop(self):
+        self.a.stop()
+        self.b.stop()
+
+    def __enter__(self):
+        self.start()
         return self
 
     def __exit__(self, *_):
-        self.a.stop()
-        self.b.stop()
+        self.stop()
 
     def files(self, name):
         return [os.path.join(x.shared, name) for x in (self.a, self.b)]

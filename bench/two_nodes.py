@@ -6,8 +6,8 @@ import time
 from harness import converge, cpu_us, pair
 
 
-def measure_propagation(bench):
-    n, rate = (100, 200) if bench.quick else (2000, 200)
+def measure_propagation(bench, n=None, rate=200):
+    n = n or (100 if bench.quick else 2000)
     with bench.nodes() as (a, b, _):
         pair(a, b)
         bench.program("driver", "paced", a.dir, b.dir, 100, 200)  # warm
@@ -18,8 +18,8 @@ def measure_propagation(bench):
         return dict(result, **cpu)
 
 
-def measure_writes(bench):
-    n = 2000 if bench.quick else 100000
+def measure_writes(bench, n=None):
+    n = n or (2000 if bench.quick else 100000)
     with bench.nodes() as (a, b, _):
         pair(a, b)
         result = {}
