@@ -93,7 +93,7 @@ def needs(programs=(), modules=(), built=()):
               if not os.path.exists(path)]
     if any(not os.path.isdir(os.path.join(HERE, "node_modules", m))
            for m in modules):
-        lacks.append("npm ci --prefix bench/peers")
+        lacks.append("npm ci --ignore-scripts --prefix bench/peers")
     return "; ".join(lacks) or None
 
 
