@@ -53,7 +53,7 @@ function middle(a: string[], b: string[]): DiffLine[] {
     return [...made, ...a.slice(i).map(del), ...b.slice(j).map(add)];
 }
 
-const AROUND = 3;
+const AROUND = 3, SHOWN_MAX = 2000;
 const marks = { same: " ", add: "+", del: "−" };
 
 type Shown = DiffLine | { kind: "gap"; text: string };
@@ -80,7 +80,10 @@ function fold(lines: DiffLine[]): Shown[] {
         made.push(line);
     });
     close();
-    return made;
+    if (made.length <= SHOWN_MAX)
+        return made;
+    return [...made.slice(0, SHOWN_MAX),
+        { kind: "gap", text: t.diff.more(made.length - SHOWN_MAX) }];
 }
 
 export function Diff({ before, after, label }: {

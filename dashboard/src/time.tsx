@@ -1,7 +1,10 @@
 // Times of the node (microseconds since 1970), told as people do.
-import { useEffect, useState } from "preact/hooks";
-
+import { State, useValue } from "./state";
 import { language, t } from "./strings";
+
+// One clock for all that is told: a list may have thousands of them.
+const tick = new State(0);
+setInterval(() => tick.value++, 10000);
 
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const absolute = new Intl.DateTimeFormat(language, {
@@ -30,11 +33,7 @@ export function fullTime(us: number): string {
 }
 
 export function Time({ us }: { us: number | null | undefined }) {
-    const [, draw] = useState(0);
-    useEffect(() => {
-        const timer = setInterval(() => draw(n => n + 1), 10000);
-        return () => clearInterval(timer);
-    }, []);
+    useValue(tick);
     if (!us)
         return <span>{t.unknown}</span>;
     return (

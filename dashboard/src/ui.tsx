@@ -94,10 +94,14 @@ export function Button({ children, onClick, kind = "plain", icon, small, busy,
     icon?: IconName; small?: boolean; busy?: boolean; disabled?: boolean;
     submit?: boolean; label?: string; pressed?: boolean;
 }) {
+    // While it is busy it does nothing, and keeps the focus: one that is
+    // disabled would lose it.
     return (
-        <button type={submit ? "submit" : "button"} onClick={onClick}
+        <button type={submit && !busy ? "submit" : "button"}
+            onClick={busy ? undefined : onClick}
             class={"button " + kind + (small ? " small" : "")}
-            disabled={disabled || busy} aria-busy={busy || undefined}
+            disabled={disabled && !busy} aria-busy={busy || undefined}
+            aria-disabled={busy || undefined}
             aria-label={label} aria-pressed={pressed} title={label}>
             {icon ? <Icon name={icon} /> : null}
             {children ? <span>{children}</span> : null}

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 
 #define LS_LIMIT 1000
-#define LS_MAX 10000
-#define PAGE_BYTES ((size_t)8 << 20)
 #define BATCH_OPS_MAX 1024
 #define BATCH_BYTES_MAX ((size_t)512 << 10)
 
@@ -261,16 +259,6 @@ static int on_batch(struct asking *q)
     return rc;
 }
 
-static void put_author(const struct node *n, struct buf *b,
-    const struct dot *dot, const struct stamp *stamp, uint64_t wall_us)
-{
-    buf_printf(b, "\"time\":%llu,\"stamp\":\"%llu.%016llx.", time_told(wall_us),
-        (unsigned long long)stamp->epoch, (unsigned long long)stamp->hlc);
-    put_hex(b, rid_slice(&stamp->replica));
-    buf_put_str(b, "\",");
-    put_writer(n, b, &dot->replica, stamp);
-}
-
 static int on_get(struct asking *q)
 {
     char context[CONTEXT_TEXT_LEN + 1];
@@ -395,132 +383,28 @@ static int on_ls(struct asking *q)
 
 /* ---- history ---- */
 
-static void put_version(
-    struct node *n, struct buf *b, const struct history_entry *e)
-{
-    static const char *const what[] = { "?", "put", "delete", "lost" };
-
-    buf_printf(b, "{\"version\":%llu,\"what\":\"%s\",",
-        (unsigned long long)e->version, what[e->what & 3]);
-    put_author(n, b, &e->dot, &e->stamp, e->wall_us);
-    if (e->what == HISTORY_LOST) {
-        buf_put_str(b, ",\"path\":");
-        json_print_string(b, e->path, false);
-    }
-    if (e->value.len > 0) {
-        buf_put_str(b, ",\"value\":");
-        buf_put_slice(b, e->value);
-    }
-    buf_put_u8(b, '}');
-}
-
-struct versions {
-    struct node *node;
-    struct buf b;
-    uint64_t only; /* 0: all */
-    struct history_entry found;
-    int64_t after, limit, n; /* of a page; limit 0: all */
-    bool any, more;
-};
-
-/* False: it is on the next page. */
-static bool list_version(struct versions *v, const struct history_entry *e)
-{
-    v->any = true;
-    if (e->version <= (uint64_t)v->after)
-        return true;
-    v->more = v->limit > 0 && (v->n == v->limit || v->b.len > PAGE_BYTES);
-    if (v->more)
-        return false;
-    buf_put_str(&v->b, v->n++ > 0 ? "," : "");
-    put_version(v->node, &v->b, e);
-    return true;
-}
-
-static int on_version(void *ctx, struct slice key, struct slice value)
-{
-    struct versions *v = ctx;
-    struct reader tail = reader_of(slice_from(key, key.len - 8));
-    struct history_entry e = { .version = get_be64(&tail) };
-    int rc = history_decode(value, &e);
-
-    if (rc != SYNCLINE_OK)
-        return rc;
-    if (v->only != 0) {
-        if (e.version != v->only)
-            return SYNCLINE_OK;
-        v->found = e;
-        v->found.value = arena_dup(&v->node->step, e.value);
-        v->found.path = arena_dup(&v->node->step, e.path);
-        return v->found.value.ptr != NULL ? 1 : SYNCLINE_ENOMEM;
-    }
-    return list_version(v, &e) ? buf_status(&v->b) : 1;
-}
-
-static int scan_versions(
-    struct asking *q, struct space *sp, struct slice key, struct versions *v)
-{
-    struct buf prefix = { 0 }, from = { 0 };
-    int rc = store_scan(&q->n->opt.store, TABLE_HISTORY,
-        key_history_of(&prefix, sp->past, key),
-        key_history(&from, sp->past, key, (uint64_t)v->after), on_version, v);
-
-    buf_free(&prefix);
-    buf_free(&from);
-    return rc;
-}
-
-/* The present state as the last version. */
-static struct history_entry present(const struct stored *st)
-{
-    struct history_entry e = { .version = st->revisions + 1,
-        .what = st->was_alive ? HISTORY_PUT : HISTORY_DELETE,
-        .dot = st->last.first,
-        .stamp = st->last.stamp,
-        .wall_us = st->last.wall_us,
-        .value = st->was_alive ? st->before : SLICE_NONE };
-
-    return e;
-}
-
 static int on_history(struct asking *q)
 {
-    struct versions v = { .node = q->n,
-        .after = json_get_int(q->args, "after", 0),
-        .limit = json_get_int(q->args, "limit", 0) };
-    struct history_entry now;
+    struct buf b = { 0 };
     struct stored st;
     struct space *sp = NULL;
     struct slice key;
+    bool any = false;
     int rc = need_space(q, &sp);
 
     if (rc == SYNCLINE_OK)
         rc = need_key(q, &key);
-    if (rc == SYNCLINE_OK && (v.limit < 0 || v.limit > LS_MAX || v.after < 0))
-        rc = errmsg_set(&q->why, SYNCLINE_EINVAL,
-            "limit: at most %d; after: the last version of the page before",
-            LS_MAX);
     if (rc == SYNCLINE_OK)
         rc = item_read(q->n, sp, key, &st);
     if (rc == SYNCLINE_OK)
         rc = history_count(q->n, sp, key, &st);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    buf_put_str(&v.b, "{\"ok\":true,\"versions\":[");
-    rc = scan_versions(q, sp, key, &v);
-    /* Of an item whose tombstone was collected the past is all there is. */
-    if (rc == SYNCLINE_OK && !st.existed && !v.any && v.after == 0)
+    if (rc == SYNCLINE_OK)
+        rc = history_tell(q->n, sp, key, &st, q->args, &b, &any, &q->why);
+    if (rc == SYNCLINE_OK && !any)
         rc = not_found(q, sp, key);
-    if (rc != SYNCLINE_OK) {
-        buf_free(&v.b);
-        return rc;
-    }
-    if (st.existed && !v.more) {
-        now = present(&st);
-        (void)list_version(&v, &now);
-    }
-    buf_printf(&v.b, "],\"more_versions\":%s}", v.more ? "true" : "false");
-    return reply(q, &v.b);
+    if (rc != SYNCLINE_OK)
+        buf_free(&b);
+    return rc == SYNCLINE_OK ? reply(q, &b) : rc;
 }
 
 /* A lost value goes back to its path; anything else is the whole. */
@@ -555,7 +439,7 @@ static int restore_entry(struct asking *q, struct space *sp, struct slice key,
 static int on_restore(struct asking *q)
 {
     int64_t version = json_get_int(q->args, "version", 0);
-    struct versions v = { .node = q->n };
+    struct history_entry found = { .version = 0 };
     struct stored st;
     struct space *sp = NULL;
     struct slice key;
@@ -572,15 +456,12 @@ static int on_restore(struct asking *q)
         rc = history_count(q->n, sp, key, &st);
     if (rc != SYNCLINE_OK)
         return rc;
-    v.only = (uint64_t)version;
-    rc = scan_versions(q, sp, key, &v);
-    if (rc == SYNCLINE_OK && st.existed && v.only == st.revisions + 1)
-        v.found = present(&st);
-    if (rc == SYNCLINE_OK && v.found.version == 0)
+    rc = history_find(q->n, sp, key, &st, (uint64_t)version, &found);
+    if (rc == SYNCLINE_ENOTFOUND)
         rc = errmsg_set(&q->why, SYNCLINE_ENOTFOUND,
             "%.*s/%.*s: no version %lld; `syncline history` shows them",
             SLICE_FMT(sp->name), SLICE_FMT(key), (long long)version);
-    return rc == SYNCLINE_OK ? restore_entry(q, sp, key, &v.found) : rc;
+    return rc == SYNCLINE_OK ? restore_entry(q, sp, key, &found) : rc;
 }
 
 /* ---- dispatch ---- */

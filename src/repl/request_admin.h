@@ -20,6 +20,25 @@ NODISCARD int admin_reply_durable(
 NODISCARD int admin_find_space(
     struct admin *q, struct slice name, struct space **out);
 
+/* The most that a page may have, and what it has before it ends. */
+#define LS_MAX 10000
+#define PAGE_BYTES ((size_t)8 << 20)
+
+/* ---- request_history.c ---- */
+
+/* Who has written something, and when: members of an object. */
+void put_author(const struct node *n, struct buf *b, const struct dot *dot,
+    const struct stamp *stamp, uint64_t wall_us);
+/* The answer to `history`. *any: there are versions, of this page or others.
+ * What st says of revisions has been counted. */
+NODISCARD int history_tell(struct node *n, const struct space *sp,
+    struct slice key, const struct stored *st, const struct json *args,
+    struct buf *b, bool *any, struct errmsg *why);
+/* One version, the present one too, in the step's memory; ENOTFOUND. */
+NODISCARD int history_find(struct node *n, const struct space *sp,
+    struct slice key, const struct stored *st, uint64_t version,
+    struct history_entry *out);
+
 /* ---- request_context.c ---- */
 
 #define CONTEXT_TEXT_LEN 32

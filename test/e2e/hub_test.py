@@ -124,7 +124,21 @@ def the_past_comes_back():
                               "&limit=%d" % (after, limit))
                 equal(([v["value"] for v in page["versions"]],
                        page["more_versions"]), want, "a page")
-            for wrong in ("after=-1", "limit=-1", "limit=10001", "limit=x"):
+            first = versions[0]["version"]
+            for before, limit, want in (
+                    (0, 1, ([first + 1], True)), (0, 9, ([first + 1, first],
+                                                         False)),
+                    (first + 1, 1, ([first], False)),
+                    (first + 9, 1, ([first + 1], True)),
+                    (first, 9, ([], False))):
+                page = h.json("GET", "/v1/spaces/default/history/x?before=%d"
+                              "&limit=%d&values=false" % (before, limit))
+                equal(([v["version"] for v in page["versions"]],
+                       page["more_versions"]), want, "a page from the end")
+                check(all(v["bytes"] == 1 and "value" not in v
+                          for v in page["versions"]), "no values")
+            for wrong in ("after=-1", "limit=-1", "limit=10001", "limit=x",
+                          "before=-1", "before=0&after=0"):
                 h.ask("GET", "/v1/spaces/default/history/x?" + wrong, 400)
             h.ask("POST", "/v1/spaces/default/restore/x",
                   json={"version": versions[0]["version"]})

@@ -1,34 +1,23 @@
-// One item: its document, which can be written, and its history.
+// One item: its document, which can be written, and beside it its history.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { ApiError, ask, getExact, isAbort, path, reason, send } from "../api";
+import { ask, getExact, isAbort, path, reason } from "../api";
 import { Diff } from "../diff";
 import { JsonEditor, checkJson } from "../editor";
 import { Icon } from "../icons";
 import { parse, print } from "../json";
-import type { Json } from "../json";
 import { watch } from "../live";
 import { conflictTurn, lookAgain, nameOf } from "../node";
 import { go, href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
-import { Text } from "../text";
+import { Text, shellWord } from "../text";
 import { Time, bytes } from "../time";
 import { useUnsaved } from "../unsaved";
-import { Badge, Button, Code, Confirm, Empty, Loading, Note, Problem, Tabs, Who,
-    say, useAction, useLoad } from "../ui";
+import { Button, Code, Confirm, Empty, Loading, Note, Problem, Tabs, Who, say,
+    useAction } from "../ui";
 import type { Author } from "../ui";
-
-interface Version {
-    version: number;
-    what: "put" | "delete" | "lost";
-    time: number;
-    device: string | null;
-    name: string | null;
-    author?: Author;
-    path?: string;
-    value?: Json;
-}
+import { History, found, past } from "./history";
 
 interface Loaded {
     text: string | null; // null: it is deleted, or was never there
@@ -52,22 +41,6 @@ const LARGE = 1 << 20; // of a text, beyond which nobody edits it here
 const at = (space: string, item: string) =>
     path`/v1/spaces/${space}/items/${item}`;
 
-function past(space: string, item: string, signal: AbortSignal):
-    Promise<{ versions: Version[] }> {
-    return getExact(path`/v1/spaces/${space}/history/${item}`, {}, signal);
-}
-
-// null: there is none such.
-async function found<T>(asked: Promise<T>): Promise<T | null> {
-    try {
-        return await asked;
-    } catch (e) {
-        if (e instanceof ApiError && e.status === 404)
-            return null;
-        throw e;
-    }
-}
-
 async function read(space: string, item: string, signal: AbortSignal):
     Promise<Loaded> {
     const [now, open] = await Promise.all([
@@ -77,8 +50,8 @@ async function read(space: string, item: string, signal: AbortSignal):
     ]);
     const conflicts = open.conflicts.length;
     if (!now) {
-        const told = await found(past(space, item, signal));
-        const last = told?.versions[told.versions.length - 1] ?? null;
+        const told = await past(space, item, { limit: 1 }, signal);
+        const last = told.versions[0] ?? null;
         return { text: null, etag: "", number: 0, last, conflicts };
     }
     const device = now.headers.get("Syncline-Device");
@@ -184,7 +157,8 @@ function Document({ space, item, loaded, reload }: {
         return (
             <div class="item-body">
                 <Note><span>{t.items.large(bytes(now.length))}</span></Note>
-                <Code copy>{`syncline get ${space} ${item}`}</Code>
+                <Code copy>{"syncline get " + shellWord(space) + " "
+                    + shellWord(item)}</Code>
             </div>
         );
     const checked = checkJson(text);
@@ -250,112 +224,6 @@ function Gone({ space, item, last }: {
                 <a class="button" href={href("items", space, item, "history")}>
                     {t.items.history}</a>
             ) : undefined}>{last ? t.items.isDeletedText : null}</Empty>
-    );
-}
-
-// ---- history ----
-
-function shown(v: Version | undefined): string {
-    return v === undefined || v.what === "delete" ? "" : print(v.value);
-}
-
-// What the item was before a version: lost values are beside its line.
-function before(list: Version[], ix: number): Version | undefined {
-    for (let i = ix - 1; i >= 0; i--)
-        if (list[i]!.what !== "lost")
-            return list[i];
-    return undefined;
-}
-
-const tones = { put: "plain", delete: "bad", lost: "warn" } as const;
-
-function History({ space, item, turn, reload }: {
-    space: string; item: string; turn: number; reload: () => void;
-}) {
-    const { value, why, reload: again } = useLoad(async signal =>
-        await found(past(space, item, signal)) ?? { versions: [] },
-    [space, item]);
-    useEffect(again, [turn]);
-    return value ? <Versions space={space} item={item} list={value.versions}
-        reload={reload} /> : why ? <Problem why={why} retry={again} />
-        : <Loading />;
-}
-
-function Versions({ space, item, list, reload }: {
-    space: string; item: string; list: Version[]; reload: () => void;
-}) {
-    const [chosen, setChosen] = useState<number | null>(null);
-    const [against, setAgainst] = useState<"before" | "now">("before");
-    const ix = list.findIndex(v => v.version === chosen);
-    const v = list[ix >= 0 ? ix : list.length - 1];
-    const { run, busy, why } = useAction(async () => {
-        await send("POST", path`/v1/spaces/${space}/restore/${item}`,
-            { version: v!.version });
-        say(t.items.restored(v!.version));
-        setChosen(null);
-        reload();
-    });
-    if (!v)
-        return <Empty icon="history" title={t.items.noHistory} />;
-    const last = list[list.length - 1];
-    const isLast = v === last;
-    const other = v.what !== "lost" && (against === "before" || isLast)
-        ? shown(before(list, list.indexOf(v))) : null;
-    const [from, to] = other === null ? [shown(v), shown(last)]
-        : [other, shown(v)];
-
-    return (
-        <div class="history">
-            <ol class="versions" aria-label={t.items.versions}>
-                {[...list].reverse().map(x => (
-                    <li key={x.version}>
-                        <button type="button" aria-pressed={x === v}
-                            onClick={() => setChosen(x.version)}>
-                            <span class="version-line">
-                                <strong>{t.items.version(x.version)}</strong>
-                                {x === last ? <Badge tone="accent">
-                                    {t.items.present}</Badge>
-                                    : x.what !== "put" ? (
-                                        <Badge tone={tones[x.what]}>
-                                            {t.items.what[x.what]}</Badge>
-                                    ) : null}
-                            </span>
-                            <span class="muted small-text">
-                                <Who name={x.name} device={x.device}
-                                    author={x.author} />
-                                {" · "}<Time us={x.time} />
-                            </span>
-                        </button>
-                    </li>
-                ))}
-            </ol>
-            <div class="version-view">
-                <div class="version-head">
-                    <div class="segments text" role="group"
-                        aria-label={t.items.against}>
-                        {(["before", "now"] as const).map(name => (
-                            <button key={name} type="button"
-                                disabled={isLast && name === "now"
-                                    || v.what === "lost" && name === "before"}
-                                aria-pressed={other !== null
-                                    ? name === "before" : name === "now"}
-                                onClick={() => setAgainst(name)}>
-                                {name === "before" ? t.items.againstBefore
-                                    : t.items.againstNow}</button>
-                        ))}
-                    </div>
-                    {v.what === "delete" || isLast ? null : (
-                        <Button small icon="history" busy={busy}
-                            onClick={run}>{t.items.restore(v.version)}</Button>
-                    )}
-                </div>
-                {why ? <Problem why={why} /> : null}
-                {v.path ? <p class="small-text muted">{t.items.atPath}{" "}
-                    <code>{v.path}</code></p> : null}
-                <Diff before={from} after={to}
-                    label={t.items.version(v.version)} />
-            </div>
-        </div>
     );
 }
 

@@ -126,6 +126,12 @@ export const en = {
             `This document has ${size}: too large to be edited here.`,
         settle: "Settle it",
         noHistory: "Nothing is known of its past",
+        older: "Show older ones",
+        notKept: (n: number) =>
+            `Version ${n} is not kept any more: newer ones took its place.`,
+        tooLarge: (n: number, size: string) =>
+            `Version ${n} has ${size}: too large to be compared here. It can `
+            + "be restored all the same; all values are told by",
         versions: "Versions",
         version: (n: number) => `Version ${n}`,
         present: "now",
@@ -453,6 +459,7 @@ export const en = {
         itself: "this device",
     },
     diff: {
+        more: (n: number) => `${n.toLocaleString("en")} more lines`,
         unchanged: (n: number) => count(n, "line is", "lines are") + " the same",
         same: "There is no difference.",
         added: "added: ",

@@ -129,6 +129,13 @@ export const es: Strings = {
             + "editarlo aquí.",
         settle: "Resolverlo",
         noHistory: "No se sabe nada de su pasado",
+        older: "Mostrar anteriores",
+        notKept: (n: number) => `La versión ${n} ya no se conserva: otras más `
+            + "nuevas ocuparon su lugar.",
+        tooLarge: (n: number, size: string) =>
+            `La versión ${n} tiene ${size}: es demasiado grande para `
+            + "compararla aquí. Se puede restaurar de todos modos; todos los "
+            + "valores los dice",
         versions: "Versiones",
         version: n => `Versión ${n}`,
         present: "actual",
@@ -461,6 +468,7 @@ export const es: Strings = {
         itself: "este dispositivo",
     },
     diff: {
+        more: (n: number) => `${n.toLocaleString("es")} líneas más`,
         unchanged: n => count(n, "línea igual", "líneas iguales"),
         same: "No hay diferencia.",
         added: "añadido: ",

@@ -18,7 +18,7 @@ static const struct {
     { "Items", "listItems", "items:[]@ItemListed more_items:b" },
     { "Version", "",
         "version:i what:s device:~s name:~s removed?:b author?:@Author "
-        "stamp:s time:i path?:s value?:*" },
+        "stamp:s time:i path?:s value?:* bytes?:i" },
     { "Author", "", "system:s node_id:s" },
     { "History", "history", "versions:[]@Version more_versions:b" },
     { "Health", "health",

@@ -149,7 +149,12 @@ const struct route routes[] = {
         .summary = "An item's versions, oldest first",
         .query = { { "after", PARAM_INT,
                        "the last version of the page before" },
-            { "limit", PARAM_INT, "so many at most, and 8 MiB [all]" } } },
+            { "before", PARAM_INT,
+                "newest first: those in front of this one; 0: from the "
+                "present on" },
+            { "limit", PARAM_INT, "so many at most, and 8 MiB [all]" },
+            { "values", PARAM_BOOL,
+                "false: how many bytes each has, in place of the value" } } },
     { HTTP_POST, "/v1/spaces/{space}/restore/{key...}", HUB_WRITE, "restore",
         BODY_ARGS, ANSWER_OBJECT, .id = "restore", .tag = "items",
         .summary = "Write a version of before again", .query = { WAIT },
