@@ -7,16 +7,17 @@ import json
 import os
 import socket
 import sys
+import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "e2e"))
 
 from lan import Lan
-from lan_node import GROUP
+from lan_node import GROUP, stamp
 from lan_sync_test import Peer, Siege
 from lansync_test import Scene
 from node import World, main, wait_for
-from tap import check, equal
+from tap import check, equal, holds
 
 NO_TEXT = ("\ud800", "x\udfff", "a\0b")
 
@@ -133,6 +134,38 @@ def where_to_go_on_that_is_no_text():
                 p.say("SYNC_REQUEST", {"since": since})
                 check("k" in {i["item_id"] for i in p.hear("SYNC_RESPONSE")[
                     "payload"]["items"]}, "not all")
+
+
+STEERS = "e\x1b[31m\x07\r\n\x9b2J\u202e\u2028\u200b\"}<img src=x>"
+
+
+def _steers(text):
+    """What a terminal acts on, or hides by; a table's lines end."""
+    return [c for c in text if c != "\n" and (
+        unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp"))]
+
+
+def nothing_that_a_node_says_steers_a_terminal():
+    """Its name, what it writes, and why it is refused; as people read it."""
+    with Siege() as s, Peer(s.port()) as p:
+        p.handler.node_id = STEERS
+        check(p.come_in(), "refused")
+        for value in ({"a": 1}, {"a": STEERS, "key\u202e": 2}):
+            p.say("SYNC_DATA", {"items": [{
+                "item_id": "k\u202e", "created_at": stamp(), "data": value,
+                "node_id": STEERS, "version": 1}]})
+            p.hear("SYNC_ACK")
+        with Peer(s.port()) as other:
+            other.handler.node_id = STEERS + "2"
+            check(not other.come_in("wrong"), "let in")
+        wait_for("it is told of", lambda: s.node.call("lansync")["refused"])
+        for command in (["peers"], ["doctor"], ["errors"], ["conflicts"],
+                        ["history", "lan", "k\u202e"], ["rescue"], ["status"],
+                        ["clock"], ["audit"]):
+            shown = s.node.cli(*command).out
+            equal(_steers(shown), [], command)
+        for command in ("peers", "doctor", "conflicts"):
+            holds(s.node.cli(command).out, "e\\u001b[31m")
 
 
 if __name__ == "__main__":

@@ -147,6 +147,8 @@ struct slice cli_printf(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* What a stranger may have written, with nothing in it that a terminal acts
  * on: controls, and marks that turn or hide text, become \uXXXX. */
 struct slice cli_inert(struct cli *c, struct slice text);
+/* A value for people: compact, and so. */
+struct slice cli_shown(struct cli *c, const struct json *v);
 
 /* Rows of columns, lined up when printed. */
 #define CLI_COLUMNS_MAX 10
@@ -158,7 +160,8 @@ struct cli_table {
 };
 void cli_table_init(struct cli_table *t, struct cli *c, const char *align,
     const char *const *heads);
-/* The columns of a row, as many as heads were given; borrowed. */
+/* The columns of a row, as many as heads were given; what is in them becomes
+ * inert. */
 void cli_table_row(struct cli_table *t, const struct slice *cells);
 void cli_table_print(const struct cli_table *t);
 

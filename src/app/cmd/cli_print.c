@@ -96,7 +96,7 @@ struct slice cli_printf(struct cli *c, const char *fmt, ...)
 
 static struct slice device_of(struct cli *c, const struct json *v)
 {
-    const struct slice name = json_get_str(v, "name");
+    const struct slice name = cli_inert(c, json_get_str(v, "name"));
     struct slice device = json_get_str(v, "device");
 
     if (device.len > 12)
@@ -116,6 +116,11 @@ struct slice cli_who(struct cli *c, const struct json *v)
                            : cli_printf(c, "%.*s (by way of %.*s)",
                                  SLICE_FMT(utf8_cut(cli_inert(c, author), 200)),
                                  SLICE_FMT(device));
+}
+
+struct slice cli_shown(struct cli *c, const struct json *v)
+{
+    return cli_inert(c, cli_compact(c, v));
 }
 
 struct slice cli_inert(struct cli *c, struct slice text)
@@ -220,7 +225,8 @@ void cli_table_row(struct cli_table *t, const struct slice *cells)
 
     if (row == NULL)
         return;
-    memcpy(row->cell, cells, t->columns * sizeof *cells);
+    for (size_t i = 0; i < t->columns; i++)
+        row->cell[i] = cli_inert(t->c, cells[i]);
     *t->last = row;
     t->last = &row->next;
 }
@@ -233,21 +239,6 @@ static size_t width(struct slice s)
     for (size_t i = 0; i < s.len; i++)
         n += (s.ptr[i] & 0xc0) != 0x80;
     return n;
-}
-
-/* Names come from other machines: none may steer the terminal. */
-static void put_clean(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        const bool c1 =
-            s.ptr[i] == 0xc2 && i + 1 < s.len && s.ptr[i + 1] < 0xa0;
-
-        if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f || c1)
-            (void)putchar('?');
-        else
-            (void)putchar(s.ptr[i]);
-        i += c1;
-    }
 }
 
 void cli_table_print(const struct cli_table *t)
@@ -265,7 +256,7 @@ void cli_table_print(const struct cli_table *t)
             const bool last = i + 1 == t->columns;
 
             (void)printf("%*s", right ? pad : 0, "");
-            put_clean(r->cell[i]);
+            (void)printf("%.*s", SLICE_FMT(r->cell[i]));
             (void)printf("%*s", right || last ? 0 : pad, "");
             (void)fputs(last ? "\n" : "  ", stdout);
         }

@@ -50,8 +50,7 @@ static void print_pairs(struct cli *c, const struct json *object)
 {
     for (const struct json *v = object ? object->first : NULL; v; v = v->next)
         (void)printf("  %.*s=%.*s", SLICE_FMT(v->key),
-            SLICE_FMT(
-                v->type == JSON_STRING ? cli_text(c, v) : cli_compact(c, v)));
+            SLICE_FMT(cli_inert(c, cli_text(c, v))));
 }
 
 static int print_record(

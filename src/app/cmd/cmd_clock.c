@@ -51,7 +51,8 @@ static void print_stamped(struct cli *c, const struct json *list)
 {
     for (const struct json *s = list ? list->first : NULL; s; s = s->next)
         (void)printf("a change of %.*s at %.*s is stamped %.*s\n",
-            SLICE_FMT(name_of(s)), SLICE_FMT(json_get_str(s, "item")),
+            SLICE_FMT(cli_inert(c, name_of(s))),
+            SLICE_FMT(cli_inert(c, json_get_str(s, "item"))),
             SLICE_FMT(apart(c, json_get_int(s, "ahead_us", 0))));
 }
 
@@ -82,7 +83,7 @@ static int show(struct cli *c)
     print_peers(c, json_get(k, "peers"));
     (void)putchar('\n');
     print_stamped(c, json_get(k, "stamped"));
-    (void)printf("%.*s\n", SLICE_FMT(json_get_str(k, "verdict")));
+    (void)printf("%.*s\n", SLICE_FMT(cli_inert(c, json_get_str(k, "verdict"))));
     return CLI_DONE;
 }
 

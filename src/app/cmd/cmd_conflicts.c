@@ -12,7 +12,7 @@ static void print_side(
     struct cli *c, const char *which, const struct json *side)
 {
     const struct json *value = json_get(side, "value");
-    const struct slice path = json_get_str(side, "path");
+    const struct slice path = cli_inert(c, json_get_str(side, "path"));
     struct slice none = json_get_bool(side, "large", false)
         ? SLICE_LIT("(large)")
         : SLICE_LIT("(deleted)");
@@ -20,7 +20,7 @@ static void print_side(
 
     (void)printf("  %-6s  %.*s%s%.*s\n", which, SLICE_FMT(path),
         path.len > 0 ? " = " : "",
-        SLICE_FMT(value != NULL ? cli_compact(c, value) : none));
+        SLICE_FMT(value != NULL ? cli_shown(c, value) : none));
     if (by.len > 0) /* else who deleted it has been collected */
         (void)printf("          by %.*s, %.*s\n", SLICE_FMT(by),
             SLICE_FMT(cli_time(c, json_get_int(side, "time", 0))));
@@ -41,7 +41,7 @@ static void print_now(struct cli *c, const struct json *conflict)
         if (json_equal(value, json_get(json_get(conflict, sides[i]), "value")))
             whose = i == 0 ? "  (the winner's)" : "  (the loser's)";
     (void)printf("  now     %.*s%s\n",
-        SLICE_FMT(value != NULL                      ? cli_compact(c, value)
+        SLICE_FMT(value != NULL                      ? cli_shown(c, value)
                 : json_get_bool(now, "other", false) ? SLICE_LIT("(an item)")
                                                      : SLICE_LIT("(deleted)")),
         whose);
@@ -54,12 +54,12 @@ static void print_conflict(struct cli *c, const struct json *conflict)
 {
     const struct slice state = json_get_str(conflict, "state");
     const struct slice id = cli_text(c, json_get(conflict, "id"));
-    const struct slice path = json_get_str(conflict, "path");
+    const struct slice path = cli_inert(c, json_get_str(conflict, "path"));
+    const struct slice key = cli_inert(c, json_get_str(conflict, "key"));
 
     (void)printf("%.*s  %.*s/%.*s%s%.*s  %.*s%s\n", SLICE_FMT(id),
-        SLICE_FMT(json_get_str(conflict, "space")),
-        SLICE_FMT(json_get_str(conflict, "key")), path.len > 0 ? " " : "",
-        SLICE_FMT(path), SLICE_FMT(state),
+        SLICE_FMT(json_get_str(conflict, "space")), SLICE_FMT(key),
+        path.len > 0 ? " " : "", SLICE_FMT(path), SLICE_FMT(state),
         json_get_bool(conflict, "returned", false) ? ", returned" : "");
     print_side(c, "winner", json_get(conflict, "winner"));
     print_side(c, "loser", json_get(conflict, "loser"));

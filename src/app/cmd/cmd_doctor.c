@@ -52,7 +52,7 @@ static int run(struct cli *c)
                         : level.len == 0 ? SLICE_LIT("error")
                                          : level),
                 SLICE_FMT(json_get_str(k, "name")),
-                SLICE_FMT(json_get_str(k, "text")));
+                SLICE_FMT(cli_inert(c, json_get_str(k, "text"))));
     }
     if (c->json)
         rc = cli_print_answer(c, answer);

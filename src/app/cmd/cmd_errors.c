@@ -47,7 +47,7 @@ static void print_one(struct cli *c, const struct json *e)
     if (where.len > 0)
         (void)printf("  at %.*s\n", SLICE_FMT(cli_inert(c, where)));
     if (advice.len > 0)
-        (void)printf("  -> %.*s\n", SLICE_FMT(advice));
+        (void)printf("  -> %.*s\n", SLICE_FMT(cli_inert(c, advice)));
 }
 
 static int show(struct cli *c)

@@ -16,12 +16,12 @@ static const struct cli_flag flags[] = {
 
 static void print_value(struct cli *c, const struct json *v)
 {
-    const struct slice path = json_get_str(v, "path");
+    const struct slice path = cli_inert(c, json_get_str(v, "path"));
     const struct slice state = json_get_str(v, "state");
 
     (void)printf("  %.*s  %.*s%s%.*s%s\n", SLICE_FMT(json_get_str(v, "id")),
         SLICE_FMT(path), path.len > 0 ? " = " : "",
-        SLICE_FMT(cli_compact(c, json_get(v, "value"))),
+        SLICE_FMT(cli_shown(c, json_get(v, "value"))),
         slice_is(state, "resolved") ? "  (settled)" : "");
     (void)printf("                by %.*s, %.*s\n", SLICE_FMT(cli_who(c, v)),
         SLICE_FMT(cli_time(c, json_get_int(v, "time", 0))));
@@ -33,7 +33,7 @@ static void print_item(struct cli *c, const struct json *item)
 
     (void)printf("%.*s/%.*s  now %.*s\n",
         SLICE_FMT(json_get_str(item, "space")),
-        SLICE_FMT(json_get_str(item, "key")),
+        SLICE_FMT(cli_inert(c, json_get_str(item, "key"))),
         SLICE_FMT(json_get_str(item, "now")));
     for (const struct json *v = values ? values->first : NULL; v; v = v->next)
         print_value(c, v);

@@ -1,13 +1,13 @@
 /* cmd_verify.c - proves that the members agree, or names what differs. */
 #include "app/cmd/cli.h"
 
-static void print_differing(const struct json *member)
+static void print_differing(struct cli *c, const struct json *member)
 {
     const struct json *differ = json_get(member, "differ");
 
     for (const struct json *d = differ ? differ->first : NULL; d; d = d->next)
         (void)printf("    %.*s/%.*s\n", SLICE_FMT(json_get_str(d, "space")),
-            SLICE_FMT(json_get_str(d, "key")));
+            SLICE_FMT(cli_inert(c, json_get_str(d, "key"))));
 }
 
 static void print_all(struct cli *c, const struct json *answer)
@@ -26,12 +26,12 @@ static void print_all(struct cli *c, const struct json *answer)
 
         if (device.len > 12)
             device.len = 12;
-        (void)printf("  %.*s (%.*s): %s\n", SLICE_FMT(json_get_str(m, "name")),
-            SLICE_FMT(device),
+        (void)printf("  %.*s (%.*s): %s\n",
+            SLICE_FMT(cli_inert(c, json_get_str(m, "name"))), SLICE_FMT(device),
             !json_get_bool(m, "reachable", false) ? "not reachable"
                 : agrees                          ? "agrees"
                                                   : "differs");
-        print_differing(m);
+        print_differing(c, m);
     }
 }
 
