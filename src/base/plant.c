@@ -388,6 +388,8 @@ static const struct plant_row rows[PLANT_END] = {
         "any number of LAN-sync nodes can say that they are near" },
     [PLANT_R21_LAN] = { "r21-lan",
         "a LAN-sync node is heard as fast as it sends" },
+    [PLANT_R21_LAN_ASKS] = { "r21-lan-asks",
+        "of LAN-sync nodes any number of questions is answered at once" },
     [PLANT_R36_LAN_GUEST] = { "r36-lan-guest",
         "LAN-sync nodes that are not in may say any number of things" },
     [PLANT_R30_LAN_GUEST] = { "r30-lan-guest",

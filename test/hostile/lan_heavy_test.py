@@ -9,12 +9,14 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "e2e"))
 
 from lan import Lan
-from lan_sync_test import Peer, Siege
+from lan_sync_test import Peer, Siege, _item
 from lansync_test import Scene
 from node import World, main, wait_for
 from tap import check, equal, holds
@@ -170,6 +172,57 @@ def _goes(p):
         while p.socket.recv(65536):
             pass
     return True
+
+
+def _asks_without_end(p, stop):
+    """For all that there is, whatever was answered; and reads it."""
+    def read():
+        with contextlib.suppress(OSError):
+            while p.socket.recv(1 << 20):
+                pass
+
+    def ask():
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                p.say("SYNC_REQUEST", {"since": ""})
+
+    for each in (read, ask):
+        threading.Thread(target=each, daemon=True).start()
+
+
+def _served_beside(s, p, stop):
+    memory = s.memory()
+    asked = s.node.call("lansync")["items"]["asked"]
+    _asks_without_end(p, stop)
+    try:
+        wait_for("it asks", lambda: s.node.call(
+            "lansync")["items"]["asked"] > asked + 8)
+        for i in range(5):
+            began = time.monotonic()
+            s.node.put("mine", {"n": i}, "lan")
+            s.is_well()
+            took = time.monotonic() - began
+            check(took < 8, "others wait for %.1f s" % took)
+        grown = s.memory() - memory
+        check(grown < 256 << 20, "it grew by %d bytes" % grown)
+    finally:
+        stop.set()
+
+
+def who_asks_without_end_keeps_nobody_waiting():
+    """A few questions are answered at a time; whoever asks one more is heard
+    on afterwards, and others have their turn meanwhile."""
+    stop = threading.Event()
+    with Siege("a") as s:
+        _fill(s.node, 3000, 9000)
+        wait_for("the honest one has all", lambda: len(
+            s.honest.do("shown")) == 3001)
+        with Peer(s.port()) as p:
+            check(p.come_in(), "in")
+            # so that no answer is kept for it
+            p.say("SYNC_DATA", {"items": [_item("of-its-own")]})
+            p.hear("SYNC_ACK")
+            _served_beside(s, p, stop)
 
 
 def who_begins_messages_and_does_not_end_them():

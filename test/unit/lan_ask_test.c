@@ -94,6 +94,38 @@ TEST(how_many_an_answer_has)
     }
 }
 
+static void ask_one(struct scene *s, unsigned id)
+{
+    char payload[40];
+
+    (void)snprintf(
+        payload, sizeof payload, "{\"limit\":1,\"request_id\":%u}", id);
+    scene_sends(s, LAN_SYNC_REQUEST, payload);
+}
+
+/* Nothing of it is refused: what it says more is heard when there is room. */
+TEST(who_asks_much_at_once_waits)
+{
+    struct scene s = { 0 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    for (unsigned id = 1; id <= 6; id++)
+        ask_one(&s, id);
+    CHECK(s.is_held);
+    check_asked(&s, "question ;question ;question ;question ;");
+    scene_found(&s, PUT("a", "c1"));
+    check_heard(&s, "SYNC_RESPONSE request_id=4;");
+    check_asked(&s, "answered;question ;");
+    scene_found(&s, PUT("a", "c1"));
+    check_heard(&s, "SYNC_RESPONSE request_id=5;");
+    check_asked(&s, "answered;question ;");
+    scene_found(&s, PUT("a", "c1"));
+    check_heard(&s, "SYNC_RESPONSE request_id=6;");
+    CHECK(!s.is_held);
+    scene_close(&s);
+}
+
 /* ---- ids ---- */
 
 static const char *const said_again[] = { "\"r\"", "7", "-1.5", "true", "false",

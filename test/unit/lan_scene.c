@@ -251,6 +251,17 @@ static void read_cut(struct scene *s)
     arena_free(&a);
 }
 
+/* Its turn comes again. */
+static bool goes_on(struct scene *s)
+{
+    const uint64_t due_us = s->is_held ? lan_link_deadline(s->here) : 0;
+
+    if (due_us == 0 || due_us > s->now_us)
+        return false;
+    lan_link_tick(s->here, s->now_us);
+    return true;
+}
+
 void scene_settle(struct scene *s)
 {
     if (s->is_cut) {
@@ -261,6 +272,7 @@ void scene_settle(struct scene *s)
         bool any = carry(&s->to_here, s->here, s->now_us);
 
         any = carry(&s->to_there, s->there, s->now_us) || any;
+        any = goes_on(s) || any;
         if (!any)
             return;
     }

@@ -559,6 +559,7 @@ void lan_exchange_close(struct lan_exchange *x, uint64_t number)
         x->port.unwatch(x->port.ctx, number);
     queries_drop(x, number);
     jobs_drop(x, number);
+    sides_go_on(x, lan_link_heard_us(s->link)); /* any time that has been */
     side_free(s);
 }
 

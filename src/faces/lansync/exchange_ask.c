@@ -1,12 +1,14 @@
 /* What LAN-sync nodes ask. Many ask the same: those that look now and then
  * whether there is anything new, and all of them after a start of ours. So what
  * was answered is kept as long as the space has not changed. */
+#include "base/plant.h"
 #include "faces/lansync/exchange_impl.h"
 #include "faces/lansync/moment.h"
 
 #include <stdlib.h>
 
 #define QUERIES_MAX 1024 /* questions that are being answered at once */
+#define QUERIES_MANY 4   /* then who asks one more waits for room */
 #define QUERY_BIT ((uint64_t)1 << 63)  /* their watches, apart from links' */
 #define KEPT_BYTES ((size_t)512 << 10) /* of memory, for one answer */
 
@@ -18,6 +20,11 @@ static void query_free(struct lan_query *q)
     id_free(&q->request_id);
     id_free(&q->sync_id);
     free(q);
+}
+
+bool queries_are_many(const struct lan_exchange *x)
+{
+    return x->queries_n >= QUERIES_MANY && !PLANTED(R21_LAN_ASKS);
 }
 
 static void unlink_query(struct lan_query *query)
@@ -193,6 +200,10 @@ int query_begin(
         answer(s, kept, id_of(m, "request_id"), id_of(m, "sync_id"), now_us);
     if (kept != NULL || rc != SYNCLINE_OK)
         query_free(q);
+    if (kept != NULL)
+        side_next_turn(s, now_us);
+    else if (queries_are_many(x))
+        side_hold(s, true, now_us);
     return rc;
 }
 
@@ -219,4 +230,5 @@ void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
     unlink_query(q);
     if (!keep(q, s))
         query_free(q);
+    sides_go_on(x, now_us);
 }

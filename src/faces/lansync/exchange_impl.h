@@ -43,7 +43,7 @@ struct lan_side {
     bool is_deaf;        /* it acknowledges nothing */
     const char *trouble; /* NULL: none */
     bool has_acked, is_live, is_paused;
-    bool is_held; /* too much is being written */
+    bool is_held; /* too much is being written, or asked */
     /* It may have missed deletions: until it has acknowledged all of them, or
      * the first event says that it has not. */
     bool is_behind, is_judged;
@@ -171,6 +171,12 @@ NODISCARD int take_items(struct lan_side *s, const struct lan_message *m,
     bool is_pull, uint64_t now_us);
 void job_free(struct lan_job *job);
 void jobs_drop(struct lan_exchange *x, uint64_t side);
+/* What it says more waits at its end, until there is room. */
+void side_hold(struct lan_side *s, bool held, uint64_t now_us);
+/* It is heard on when others have had their turn. */
+void side_next_turn(struct lan_side *s, uint64_t now_us);
+/* Whoever waits is heard on, if there is room. */
+void sides_go_on(struct lan_exchange *x, uint64_t now_us);
 
 /* ---- exchange_ask.c ---- */
 
@@ -178,6 +184,8 @@ int query_begin(
     struct lan_side *s, const struct lan_message *m, uint64_t now_us);
 void query_event(
     struct lan_query *q, const struct json *event, uint64_t now_us);
+/* So that whoever asks on has to wait. */
+bool queries_are_many(const struct lan_exchange *x);
 void queries_drop(struct lan_exchange *x, uint64_t side);
 void answers_forget(struct lan_exchange *x);
 

@@ -332,10 +332,27 @@ static int job_new(
 }
 
 /* It is told nothing: what it says more waits at its end. */
-static void hold(struct lan_side *s, bool held, uint64_t now_us)
+void side_hold(struct lan_side *s, bool held, uint64_t now_us)
 {
     s->is_held = held;
     lan_link_hold(s->link, held, now_us);
+}
+
+void side_next_turn(struct lan_side *s, uint64_t now_us)
+{
+    if (s->is_held)
+        return;
+    lan_link_hold(s->link, true, now_us);
+    lan_link_hold(s->link, false, now_us);
+}
+
+void sides_go_on(struct lan_exchange *x, uint64_t now_us)
+{
+    if (x->jobs_n >= JOBS_MAX || queries_are_many(x))
+        return;
+    for (struct lan_side *s = x->sides; s != NULL; s = s->next)
+        if (s->is_held)
+            side_hold(s, false, now_us);
 }
 
 /* Without items it is something else that they say: it is acknowledged. */
@@ -365,7 +382,7 @@ int take_items(struct lan_side *s, const struct lan_message *m, bool is_pull,
     if (--job->left == 0)
         job_done(s->x, job, now_us);
     else if (s->x->jobs_n >= JOBS_MAX)
-        hold(s, true, now_us);
+        side_hold(s, true, now_us);
     return SYNCLINE_OK;
 }
 
@@ -409,8 +426,5 @@ void lan_exchange_written(struct lan_exchange *x, uint64_t token, int rc,
     if (--job->left > 0)
         return;
     job_done(x, job, now_us);
-    if (x->jobs_n < JOBS_MAX)
-        for (s = x->sides; s != NULL; s = s->next)
-            if (s->is_held)
-                hold(s, false, now_us);
+    sides_go_on(x, now_us);
 }
