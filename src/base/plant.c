@@ -386,6 +386,8 @@ static const struct plant_row rows[PLANT_END] = {
         "LAN-sync nodes that say nothing keep others out" },
     [PLANT_R04_LAN] = { "r04-lan",
         "any number of LAN-sync nodes can say that they are near" },
+    [PLANT_R04_LAN_CALLS] = { "r04-lan-calls",
+        "whoever says that he is near is called, and told of, at once" },
     [PLANT_R21_LAN] = { "r21-lan",
         "a LAN-sync node is heard as fast as it sends" },
     [PLANT_R21_LAN_ASKS] = { "r21-lan-asks",

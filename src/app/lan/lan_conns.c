@@ -34,7 +34,10 @@ static void tell_end(struct lan_conn *c, const char *why)
     char name[320];
 
     if (is_news && (c->is_open || c->peer != NULL))
-        log_line(&f->log, c->is_open ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+        log_line(&f->log,
+            c->is_open                  ? LOG_LEVEL_INFO
+                : c->peer->node[0] != 0 ? lan_near_level(f, LOG_LEVEL_WARN)
+                                        : LOG_LEVEL_WARN,
             "lansync", "%s: %s", name_of(c, name), why);
     if (c->peer != NULL)
         (void)snprintf(c->peer->why, sizeof c->peer->why, "%s", why);
@@ -586,7 +589,7 @@ uint64_t lan_conns_tick(struct lan_face *f, uint64_t now_us)
     for (struct lan_peer *p = f->peers; p != NULL; p = p->next) {
         if (!lan_peer_is_wanted(f, p))
             continue;
-        if (p->again_us <= now_us)
+        if (lan_peer_is_due(f, p, now_us))
             call(f, p);
         if (p->conn == NULL)
             next = least(next, p->again_us);

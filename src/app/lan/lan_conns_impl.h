@@ -74,6 +74,8 @@ bool lan_peer_may_be_told(const struct lan_face *f, const struct lan_peer *p);
 void lan_peers_hear_secret(struct lan_face *f, const struct netaddr *from);
 /* Nobody of that name is connected already. */
 bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p);
+/* Is it time, and its turn? */
+bool lan_peer_is_due(struct lan_face *f, struct lan_peer *p, uint64_t now_us);
 
 /* ---- lan_refused.c ---- */
 

@@ -74,7 +74,8 @@ struct lan_face {
         uint64_t times, last_us; /* 0: there is none */
         uint64_t told_us;        /* to the log; 0: not yet */
     } refused[LAN_REFUSED_MAX];
-    unsigned refused_lines; /* in the log */
+    struct pace near_calls, near_lines; /* of who only says that he is near */
+    unsigned refused_lines;             /* in the log */
     uint64_t refused_told_us;
     struct {
         uint64_t refused_network, refused_room, refused_tls, failures;
@@ -119,6 +120,9 @@ void lan_refused_put(const struct lan_face *f, struct buf *b);
 void lan_peer_found(
     struct lan_face *f, const char *node, const struct netaddr *at);
 void lan_peer_lost(struct lan_face *f, const char *node);
+/* Of a line about who is near: level, or that of debugging when there were many
+ * such lines. */
+enum log_level lan_near_level(struct lan_face *f, enum log_level level);
 
 /* ---- lan_wire.c ---- */
 

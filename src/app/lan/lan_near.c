@@ -32,8 +32,8 @@ static void on_datagram(
             &n->devices, &beacon, from, clock_mono_us(), &what);
     if (d != NULL) {
         if (what != LAN_HEARD_AGAIN)
-            log_line(&f->log, LOG_LEVEL_INFO, "lansync", "%s (%s) is near%s",
-                d->node_id, d->node_name,
+            log_line(&f->log, lan_near_level(f, LOG_LEVEL_INFO), "lansync",
+                "%s (%s) is near%s", d->node_id, d->node_name,
                 what == LAN_HEARD_BACK ? " again" : "");
         lan_peer_found(f, d->node_id, &d->at);
         lan_arm(f);
@@ -108,8 +108,8 @@ uint64_t lan_near_tick(struct lan_face *f, uint64_t now_us)
     if (n->next_us <= now_us)
         announce(n, now_us);
     while ((d = lan_devices_lost(&n->devices, now_us)) != NULL) {
-        log_line(&f->log, LOG_LEVEL_INFO, "lansync", "%s (%s) is offline",
-            d->node_id, d->node_name);
+        log_line(&f->log, lan_near_level(f, LOG_LEVEL_INFO), "lansync",
+            "%s (%s) is offline", d->node_id, d->node_name);
         lan_peer_lost(f, d->node_id);
     }
     next = lan_devices_deadline(&n->devices);

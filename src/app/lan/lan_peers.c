@@ -8,7 +8,8 @@
 #include "base/plant.h"
 
 #define PAUSE_US UINT64_C(5000000)
-#define FOUND_MAX 64 /* that are near */
+#define FOUND_MAX 64   /* that are near */
+#define CALLS_PER_S 20 /* of those whom nobody has met there */
 
 void lan_peer_call_later(struct lan_peer *p, const struct lan_face *f)
 {
@@ -133,6 +134,41 @@ bool lan_peer_is_wanted(const struct lan_face *f, const struct lan_peer *p)
 {
     return p->conn == NULL && !p->is_lost && !is_here(f, p);
 }
+
+/* ---- anybody can say that he is near ---- */
+
+/* Wherever he likes, under as many names: nobody makes us call many others, nor
+ * fill the log. */
+bool lan_peer_is_due(struct lan_face *f, struct lan_peer *p, uint64_t now_us)
+{
+    static const struct pace_rule rule = { CALLS_PER_S, FOUND_MAX };
+    const bool is_met = p->node[0] == 0 || p->met[0] != 0;
+    uint64_t late_us;
+
+    if (p->again_us > now_us)
+        return false;
+    late_us = is_met ? 0 : pace_late_us(&f->near_calls, &rule, now_us);
+    if (late_us > 0 && !PLANTED(R04_LAN_CALLS)) {
+        p->again_us = now_us + late_us;
+        return false;
+    }
+    if (!is_met)
+        (void)pace_take(&f->near_calls, &rule, 1, now_us);
+    return true;
+}
+
+/* Some at once, then one a minute: of a clock that is sixty times slower. */
+enum log_level lan_near_level(struct lan_face *f, enum log_level level)
+{
+    static const struct pace_rule rule = { 1, FOUND_MAX };
+
+    return pace_may(&f->near_lines, &rule, 1, clock_mono_us() / 60) ||
+            PLANTED(R04_LAN_CALLS)
+        ? level
+        : LOG_LEVEL_DEBUG;
+}
+
+/* ---- who is near ---- */
 
 static struct lan_peer *peer_near(const struct lan_face *f, const char *node)
 {
