@@ -1,5 +1,6 @@
 // automerge.mjs - a machine (see common.mjs) that keeps the items in one
-// document of automerge-repo, the JSON of each as one scalar.
+// document of automerge-repo, the JSON of each as one scalar. They are in maps
+// of a thousand: a change costs a copy of the map that it is in.
 import { ImmutableString, Repo } from '@automerge/automerge-repo';
 import { NodeFSStorageAdapter } from
     '@automerge/automerge-repo-storage-nodefs';
@@ -8,6 +9,11 @@ import { WebSocketClientAdapter, WebSocketServerAdapter } from
 import { WebSocketServer } from 'ws';
 import { serve } from './common.mjs';
 
+const shelf = (key) => key.slice(0, -3);
+const shelfOf = (doc, key) => {
+    doc[shelf(key)] ??= {};
+    return doc[shelf(key)]; // what is in it now knows that it is the document's
+};
 const parsed = (scalar) => scalar && JSON.parse(String(scalar));
 
 class Machine {
@@ -27,7 +33,7 @@ class Machine {
         const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
         await new Promise((go) => server.on('listening', go));
         this.open(new WebSocketServerAdapter(server));
-        this.handle = this.repo.create({ items: {} });
+        this.handle = this.repo.create({});
         return { port: server.address().port, id: this.handle.url };
     }
 
@@ -35,25 +41,27 @@ class Machine {
         this.open(new WebSocketClientAdapter('ws://127.0.0.1:' + port));
         this.handle = await this.repo.find(id);
         this.handle.on('change', ({ doc, patches }) => {
-            for (const { path } of patches)
-                if (path.length === 2)
-                    this.seen(path[1], () => parsed(doc.items[path[1]]).at);
+            for (const { path: [name, key] } of patches)
+                if (key !== undefined)
+                    this.seen(key, () => parsed(doc[name][key]).at);
         });
     }
 
     put(entries) {
         this.handle.change((doc) => {
             for (const [key, value] of entries)
-                doc.items[key] = new ImmutableString(JSON.stringify(value));
+                shelfOf(doc, key)[key] =
+                    new ImmutableString(JSON.stringify(value));
         });
     }
 
     get(key) {
-        return parsed(this.handle.doc().items[key]);
+        return parsed(this.handle.doc()[shelf(key)]?.[key]);
     }
 
     size() {
-        return Object.keys(this.handle.doc().items).length;
+        return Object.values(this.handle.doc())
+            .reduce((n, items) => n + Object.keys(items).length, 0);
     }
 
     rest() {
