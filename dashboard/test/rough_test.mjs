@@ -1,6 +1,8 @@
 // What comes in the way of a page: answers that fail, break off or are late,
 // texts that are not what they look like, and screens that are small.
+import { writeFileSync } from "node:fs";
 import { createServer, connect } from "node:net";
+import { join } from "node:path";
 
 import { narrow } from "./examine.mjs";
 import { apart, badge, editor, go, items, quiet } from "./steps.mjs";
@@ -137,6 +139,31 @@ async function what_is_wrong_is_said_in_the_pages_language(w) {
     await page.getByRole("dialog").getByText("De 1 a 64 letras").waitFor();
     equal((await a.json("token", "list")).tokens.length, 1, "none is made");
     await quiet(page);
+}
+
+// A port that somebody else has: it is saved, and what was there stays.
+async function an_option_that_does_not_hold_is_told(w) {
+    const file = join(w.folder, "a.yaml");
+    const taken = createServer();
+    await new Promise(done => taken.listen(0, "127.0.0.1", done));
+    try {
+        writeFileSync(file, "isync:\n  enabled: true\n  port: 0\n");
+        const a = await w.node("a", "--config", file);
+        const page = await w.open(a);
+        await go(page, "Settings");
+        await page.getByLabel("Find an option").fill("isync.port");
+        await page.getByLabel("isync.port").fill(String(taken.address().port));
+        await page.getByRole("button", { name: "Save" }).click();
+        await page.getByRole("alert").filter({
+            hasText: "choose another port (isync.port)" }).waitFor();
+        await page.getByLabel("isync.port").fill("0");
+        await page.getByRole("button", { name: "Save" }).click();
+        await page.getByText("Saved, and in force").waitFor();
+        equal(await page.getByText("it does not hold").count(), 0, "it goes");
+        await quiet(page);
+    } finally {
+        taken.close();
+    }
 }
 
 // What the node tells in sentences of its own, too.
@@ -288,6 +315,7 @@ async function the_menu_shuts_by_escape(w) {
 await run([policies_are_shown_when_they_are_known,
     a_node_that_is_away_is_told_by_a_sentence,
     an_answer_that_breaks_off_is_told_by_a_sentence,
+    an_option_that_does_not_hold_is_told,
     what_is_wrong_is_said_in_the_pages_language,
     what_the_node_says_is_said_in_the_pages_language, what_is_not_seen_is_shown,
     long_texts_fit_a_small_screen, conflicts_are_told_as_they_come,

@@ -112,18 +112,21 @@ static struct node_tuning tuning_of(const struct options *o)
         .clock_bound_us = bound_us > 0 ? bound_us : UINT64_MAX };
 }
 
-/* What need not wait for a restart. */
-static void apply(struct daemon *d)
+/* What need not wait for a restart. An error: why says what does not hold. */
+static int apply(struct daemon *d, struct errmsg *why)
 {
     const struct node_tuning t = tuning_of(options_now(d));
-    struct errmsg why = { "memory ran out" };
+    int rc;
 
     set_log(d);
     if (d->engine != NULL)
         engine_tune(d->engine, &t);
-    if (faces_tune(&d->faces, options_now(d), &why) != SYNCLINE_OK)
+    errmsg_set(why, SYNCLINE_ENOMEM, "memory ran out");
+    rc = faces_tune(&d->faces, options_now(d), why);
+    if (rc != SYNCLINE_OK)
         log_line(&d->log, LOG_LEVEL_ERROR, "options",
-            "%s; of isync.* what was stays in force", why.text);
+            "%s; what was stays in force", why->text);
+    return rc;
 }
 
 /* ---- addresses ---- */
@@ -211,6 +214,22 @@ static void on_fatal(void *ctx, const char *why)
     begin_stop(ctx, 1);
 }
 
+/* Which of the options that were changed wait for a restart. */
+static void tell_reloaded(const struct daemon *d)
+{
+    struct buf waiting = { 0 };
+
+    options_put_waiting(&waiting, d->options, options_now(d));
+    if (buf_status(&waiting) == SYNCLINE_OK && waiting.len > 0)
+        log_line(&d->log, LOG_LEVEL_WARN, "options",
+            "configuration read again; after a restart only: %.*s",
+            SLICE_FMT(buf_slice(&waiting)));
+    else
+        log_line(&d->log, LOG_LEVEL_INFO, "options",
+            "configuration read again, and all of it is in force");
+    buf_free(&waiting);
+}
+
 static void reload(struct daemon *d)
 {
     struct errmsg why = { "" };
@@ -223,11 +242,8 @@ static void reload(struct daemon *d)
     }
     options_free(d->reloaded);
     d->reloaded = o;
-    apply(d);
-    log_line(&d->log, LOG_LEVEL_INFO, "options",
-        "configuration read again: log.*, limits.*, history.*, retention, "
-        "collect.interval, clock.bound and most of isync.* are in force now, "
-        "other options after a restart");
+    (void)apply(d, &why); /* it has been logged */
+    tell_reloaded(d);
 }
 
 static void on_signal(uv_signal_t *s, int signum)
@@ -292,19 +308,25 @@ static bool set_config(struct daemon *d, const struct json *request,
     struct options *o = NULL;
     bool restart = false;
     size_t n = 0;
-    int rc = options_edits_of(edits, &n, json_get(request, "value"), &a, &why);
+    int applied,
+        rc = options_edits_of(edits, &n, json_get(request, "value"), &a, &why);
 
     if (rc == SYNCLINE_OK)
         rc = options_change(&o, options_now(d), edits, n, &why);
     if (rc == SYNCLINE_OK) {
         options_free(d->reloaded);
         d->reloaded = o;
-        apply(d);
+        applied = apply(d, &why);
         audit_config(d, who, edits, n);
         for (size_t i = 0; i < n; i++)
             restart = restart || !options_is_live(edits[i].name);
-        buf_printf(out, "{\"ok\":true,\"changed\":%zu,\"restart\":%s}", n,
+        buf_printf(out, "{\"ok\":true,\"changed\":%zu,\"restart\":%s", n,
             restart ? "true" : "false");
+        if (applied != SYNCLINE_OK) {
+            buf_put_str(out, ",\"trouble\":");
+            json_print_string(out, slice_str(why.text), false);
+        }
+        buf_put_u8(out, '}');
     } else {
         put_refusal(out, rc, &why);
     }

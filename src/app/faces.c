@@ -43,7 +43,7 @@ int faces_tune(struct faces *f, const struct options *o, struct errmsg *why)
                               : SYNCLINE_ENOTFOUND;
 
     if (rc == SYNCLINE_OK)
-        isync_face_tune(f->isync, &isync.tuning);
+        rc = isync_face_tune(f->isync, &isync.tuning, why);
     return f->isync != NULL ? rc : SYNCLINE_OK;
 }
 

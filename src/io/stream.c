@@ -545,6 +545,17 @@ int stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
     return SYNCLINE_OK;
 }
 
+int stream_local(const struct stream *s, struct netaddr *out)
+{
+    struct sockaddr_storage at;
+    int len = sizeof at;
+
+    if (uv_tcp_getsockname(&s->tcp, (struct sockaddr *)&at, &len) != 0)
+        return SYNCLINE_EIO;
+    *out = netaddr_of((const struct sockaddr *)&at);
+    return SYNCLINE_OK;
+}
+
 /* ---- listening ---- */
 
 struct stream_listener {

@@ -57,6 +57,9 @@ void stream_close(struct stream *s);
 /* At once, and nothing is called back any more. */
 void stream_drop(struct stream *s);
 
+/* Our own end of it. EIO: it has none. */
+NODISCARD int stream_local(const struct stream *s, struct netaddr *out);
+
 struct stream_listener; /* opaque */
 
 /* remote has come: events are to be set, or false: it goes. */

@@ -281,6 +281,7 @@ function groupOf(name: string): string {
 function Options() {
     const [find, setFind] = useState("");
     const [drafts, setDrafts] = useState<Record<string, string>>({});
+    const [trouble, setTrouble] = useState<string | null>(null);
     const { value, why, reload } = useLoad(signal =>
         get<{ options: Option[] }>("/v1/config", {}, signal), []);
     useUnsaved(Object.keys(drafts).length > 0);
@@ -289,9 +290,11 @@ function Options() {
         for (const o of value!.options)
             if (o.name in drafts)
                 body[o.name] = fromText(o, drafts[o.name]!);
-        const told = await send<{ restart: boolean }>("PATCH", "/v1/config",
-            body);
-        say(told.restart ? t.settings.savedRestart : t.settings.saved);
+        const told = await send<{ restart: boolean; trouble?: string }>(
+            "PATCH", "/v1/config", body);
+        setTrouble(told.trouble ?? null);
+        if (!told.trouble)
+            say(told.restart ? t.settings.savedRestart : t.settings.saved);
         setDrafts({});
         reload();
     });
@@ -339,6 +342,12 @@ function Options() {
                         {t.items.discard}</Button>
                     <Button kind="main" busy={save.busy} onClick={save.run}>
                         {t.save}</Button>
+                </div>
+            ) : trouble ? (
+                <div class="save-bar">
+                    <Problem why={t.settings.savedTrouble(trouble)} />
+                    <Button onClick={() => setTrouble(null)}>{t.close}
+                    </Button>
                 </div>
             ) : null}
             {value.options.some(o => o.next !== undefined) ? (

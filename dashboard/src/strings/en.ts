@@ -415,6 +415,7 @@ export const en = {
         on: "on",
         off: "off",
         saved: "Saved, and in force",
+        savedTrouble: (why: string) => `Saved, but it does not hold: ${why}`,
         savedRestart: "Saved; some of it holds from the next start on",
         unsaved: (n: number) => count(n, "unsaved change", "unsaved changes"),
         waiting: "Some options are other ones after a restart.",

@@ -424,6 +424,7 @@ export const es: Strings = {
         on: "sí",
         off: "no",
         saved: "Guardado y en vigor",
+        savedTrouble: why => `Guardado, pero no vale: ${why}`,
         savedRestart: "Guardado; parte vale desde el próximo inicio",
         unsaved: n => count(n, "cambio sin guardar", "cambios sin guardar"),
         waiting: "Algunas opciones serán otras tras reiniciar.",

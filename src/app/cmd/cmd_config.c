@@ -155,8 +155,14 @@ static int change(struct cli *c, struct json *value)
         rc = cli_call(c, request, &answer);
         if (rc == CLI_DONE && c->json)
             return cli_print_answer(c, answer);
+        if (rc == CLI_DONE && json_get(answer, "trouble") != NULL)
+            return cli_fail(c, "it is in the file, but does not hold: %.*s",
+                SLICE_FMT(json_get_str(answer, "trouble")));
         if (rc == CLI_DONE && json_get_bool(answer, "restart", false))
-            (void)fprintf(stderr, "in force from the next start on\n");
+            (void)fprintf(stderr,
+                "%s is in the file, and in force from the next start of the "
+                "daemon on\n",
+                name);
     }
     return rc;
 }

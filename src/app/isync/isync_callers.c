@@ -20,7 +20,7 @@ struct isync_caller {
     uint64_t number;
     struct stream *stream;
     struct http_conn *http;
-    struct netaddr remote;
+    struct netaddr remote, local;
     bool is_ws;
     bool is_over;
     bool is_cut; /* goes at the next tick */
@@ -462,10 +462,25 @@ static bool may_come(const struct isync_conns *c, const struct netaddr *from)
     return false;
 }
 
+/* Is our end of it still an address that is served? */
+static bool is_served(const struct isync_conns *c, const struct netaddr *local)
+{
+    for (size_t i = 0; i < c->listeners_n; i++) {
+        struct netaddr any = { .family = c->bound[i].family };
+
+        if (c->bound[i].family == local->family &&
+            (netaddr_same_ip(&c->bound[i], local) ||
+                netaddr_same_ip(&c->bound[i], &any)))
+            return true;
+    }
+    return false;
+}
+
 void isync_callers_judge(struct isync_conns *c)
 {
     for (struct isync_caller *at = c->callers; at != NULL; at = at->next)
-        if (!at->is_cut && !may_come(c, &at->remote))
+        if (!at->is_cut &&
+            (!may_come(c, &at->remote) || !is_served(c, &at->local)))
             cut(at);
 }
 
@@ -513,7 +528,8 @@ bool isync_callers_accept(void *ctx, struct stream *s,
         .number = ++all->last_conn,
         .stream = s,
         .remote = *remote };
-    if (http_conn_new(&c->http, &http, &limits, mono_ms()) != SYNCLINE_OK) {
+    if (stream_local(s, &c->local) != SYNCLINE_OK ||
+        http_conn_new(&c->http, &http, &limits, mono_ms()) != SYNCLINE_OK) {
         free(c);
         return false;
     }

@@ -148,9 +148,76 @@ int isync_conns_listen(struct isync_conns *c, const struct netaddr *at,
             why, SYNCLINE_ELIMIT, "at most %d addresses", ISYNC_LISTEN_MAX);
     rc = stream_listen(&c->listeners[c->listeners_n], c->opt.loop, at,
         isync_callers_accept, c, bound, why);
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        c->asked[c->listeners_n] = *at;
         c->bound[c->listeners_n++] = *bound;
+    }
     return rc;
+}
+
+static bool has_address(
+    const struct netaddr *list, size_t n, const struct netaddr *at)
+{
+    for (size_t i = 0; i < n; i++)
+        if (netaddr_same_ip(&list[i], at) && list[i].port == at->port)
+            return true;
+    return false;
+}
+
+static void shut(struct isync_conns *c, size_t ix)
+{
+    const size_t last = --c->listeners_n;
+
+    stream_listener_close(c->listeners[ix]);
+    c->listeners[ix] = c->listeners[last];
+    c->bound[ix] = c->bound[last];
+    c->asked[ix] = c->asked[last];
+}
+
+/* Those at which nobody is to be served any more, to be opened again. */
+static size_t shut_others(struct isync_conns *c, const struct netaddr *at,
+    size_t n, struct netaddr *asked, struct netaddr *bound)
+{
+    size_t shut_n = 0;
+
+    for (size_t i = c->listeners_n; i-- > 0;)
+        if (!has_address(at, n, &c->asked[i])) {
+            asked[shut_n] = c->asked[i];
+            bound[shut_n++] = c->bound[i];
+            shut(c, i);
+        }
+    return shut_n;
+}
+
+/* The old ones go first: 0.0.0.0 is not free while 127.0.0.1 is taken. */
+int isync_conns_serve(struct isync_conns *c, const struct netaddr *at, size_t n,
+    struct errmsg *why)
+{
+    struct netaddr asked[ISYNC_LISTEN_MAX], bound[ISYNC_LISTEN_MAX], where;
+    const size_t gone = shut_others(c, at, n, asked, bound);
+    const size_t kept = c->listeners_n;
+    int rc = SYNCLINE_OK;
+
+    for (size_t i = 0; i < n && rc == SYNCLINE_OK; i++)
+        if (!has_address(c->asked, c->listeners_n, &at[i]))
+            rc = isync_conns_listen(c, &at[i], &where, why);
+    if (rc == SYNCLINE_OK) {
+        isync_callers_judge(c);
+        isync_arm(c);
+        return rc;
+    }
+    while (c->listeners_n > kept)
+        shut(c, c->listeners_n - 1);
+    for (size_t i = 0; i < gone; i++)
+        if (isync_conns_listen(c, &bound[i], &where, NULL) == SYNCLINE_OK)
+            c->asked[c->listeners_n - 1] = asked[i];
+    return rc;
+}
+
+size_t isync_conns_bound(const struct isync_conns *c, struct netaddr *out)
+{
+    memcpy(out, c->bound, c->listeners_n * sizeof *out);
+    return c->listeners_n;
 }
 
 static void close_listeners(struct isync_conns *c)

@@ -78,6 +78,13 @@ NODISCARD int isync_conns_new(
  * else has the port. ELIMIT: ISYNC_LISTEN_MAX. */
 NODISCARD int isync_conns_listen(struct isync_conns *c,
     const struct netaddr *at, struct netaddr *bound, struct errmsg *why);
+/* Callers are served at these from now on, wherever that was before. Who is
+ * connected stays, if his end of ours is still served, at whatever port; else
+ * he goes. On an error it is as it was. */
+NODISCARD int isync_conns_serve(struct isync_conns *c, const struct netaddr *at,
+    size_t n, struct errmsg *why);
+/* Where they really are; at most ISYNC_LISTEN_MAX. */
+size_t isync_conns_bound(const struct isync_conns *c, struct netaddr *out);
 
 /* What may change while it runs; all is copied. Callers who would not be let in
  * any more go. ENOMEM, ELIMIT: it is as it was. */

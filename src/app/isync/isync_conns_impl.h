@@ -30,6 +30,8 @@ struct isync_conns {
 
     struct stream_listener *listeners[ISYNC_LISTEN_MAX];
     struct netaddr bound[ISYNC_LISTEN_MAX]; /* where they listen */
+    struct netaddr
+        asked[ISYNC_LISTEN_MAX]; /* where they were to; port 0: any */
     size_t listeners_n;
     struct sio_server *server;
     struct isync_caller *callers; /* who came last is first */
@@ -63,7 +65,7 @@ uint64_t isync_callers_tick(struct isync_conns *c, uint64_t now_us);
 void isync_callers_stop(struct isync_conns *c);
 void isync_callers_close(struct isync_conns *c);
 
-/* Other networks are admitted than before. */
+/* Other networks are admitted than before, or other addresses served. */
 void isync_callers_judge(struct isync_conns *c);
 /* Bytes that wait to leave by that connection. */
 size_t isync_callers_waiting(const struct isync_conns *c, uint64_t conn);

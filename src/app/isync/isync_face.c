@@ -70,32 +70,34 @@ static bool keep_texts(
     f->roots = copy(opt->roots, &ok);
     for (size_t i = 0; i < opt->tuning.hosts_n; i++)
         f->hosts[i] = copy(opt->tuning.hosts[i], &ok);
-    for (size_t i = 0; i < opt->patterns_n; i++)
-        f->patterns[i] = copy(opt->patterns[i], &ok);
+    for (size_t i = 0; i < opt->tuning.patterns_n; i++)
+        f->patterns[i] = copy(opt->tuning.patterns[i], &ok);
     return ok;
 }
 
 /* Peers are in targets, the rest in the face or its connections. */
 static void forget_lent(struct isync_tuning *t)
 {
-    t->peers = t->hosts = NULL;
+    t->peers = t->hosts = t->patterns = NULL;
     t->admit = NULL;
+    t->listen = NULL;
     t->discovery_url = NULL;
 }
 
 static int keep(struct isync_face *f, const struct isync_face_options *opt)
 {
-    if (opt->listen_n > ISYNC_LISTEN_MAX ||
+    if (opt->tuning.listen_n > ISYNC_LISTEN_MAX ||
         opt->tuning.admit_n > OPTIONS_ADMIT_MAX ||
         opt->tuning.hosts_n > OPTIONS_HOSTS_MAX ||
-        opt->patterns_n > OPTIONS_INSTANCES_MAX)
+        opt->tuning.patterns_n > OPTIONS_INSTANCES_MAX)
         return SYNCLINE_ELIMIT;
     f->opt = *opt;
     forget_lent(&f->opt.tuning);
     f->log = opt->log;
     f->heard_fd = -1;
-    for (size_t i = 0; i < opt->listen_n; i++)
-        f->listen[i] = opt->listen[i];
+    f->listen_n = opt->tuning.listen_n;
+    for (size_t i = 0; i < f->listen_n; i++)
+        f->listen[i] = opt->tuning.listen[i];
     for (size_t i = 0; i < opt->tuning.admit_n; i++)
         f->admit[i] = opt->tuning.admit[i];
     (void)snprintf(f->node_id, sizeof f->node_id, "%s",
@@ -178,7 +180,7 @@ static int make_mesh(struct isync_face *f)
 {
     const struct isync_mesh_options opt = { .port = isync_links_port(f),
         .node = f->node_id,
-        .rules = { (const char *const *)f->patterns, f->opt.patterns_n },
+        .rules = { (const char *const *)f->patterns, f->opt.tuning.patterns_n },
         .interval_us = f->opt.tuning.interval_us,
         .is_clear = f->opt.tuning.is_clear,
         .refuses_clear = !f->opt.tuning.is_clear };
@@ -196,8 +198,11 @@ static void tell_token(const struct isync_face *f)
 
 int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
 {
+    struct netaddr listen[ISYNC_LISTEN_MAX];
+    const size_t listen_n = f->listen_n;
     int rc;
 
+    memcpy(listen, f->listen, sizeof listen);
     f->engine = e;
     name_ourselves(f);
     rc = make_mesh(f);
@@ -211,7 +216,7 @@ int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
     if (rc == SYNCLINE_OK)
         rc = isync_links_make(f, why);
     if (rc == SYNCLINE_OK)
-        rc = isync_links_listen(f, why);
+        rc = isync_links_serve(f, listen, listen_n, why);
     if (rc != SYNCLINE_OK)
         return rc;
     isync_secret_turn(f);
@@ -221,15 +226,54 @@ int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
     return SYNCLINE_OK;
 }
 
-void isync_face_tune(struct isync_face *f, const struct isync_tuning *t)
+static bool is_same_list(
+    char *const *a, size_t a_n, const char *const *b, size_t b_n)
+{
+    bool same = a_n == b_n;
+
+    for (size_t i = 0; i < a_n && same; i++)
+        same = strcmp(a[i], b[i]) == 0;
+    return same;
+}
+
+/* What other patterns share is told, and taken, from now on. */
+static int set_patterns(
+    struct isync_face *f, const struct isync_tuning *t, size_t was_n)
+{
+    const struct isync_rules rules = { t->patterns, t->patterns_n };
+    char *copies[OPTIONS_INSTANCES_MAX] = { NULL };
+    bool ok = true;
+    int rc = SYNCLINE_ENOMEM;
+
+    if (is_same_list(f->patterns, was_n, t->patterns, t->patterns_n))
+        return SYNCLINE_OK;
+    for (size_t i = 0; i < t->patterns_n; i++)
+        copies[i] = copy(t->patterns[i], &ok);
+    if (ok)
+        rc = isync_mesh_set_rules(f->mesh, &rules);
+    for (size_t i = 0; i < OPTIONS_INSTANCES_MAX; i++) {
+        free(rc == SYNCLINE_OK ? f->patterns[i] : copies[i]);
+        if (rc == SYNCLINE_OK)
+            f->patterns[i] = copies[i];
+    }
+    if (rc == SYNCLINE_OK)
+        isync_space_look(f);
+    else
+        f->opt.tuning.patterns_n = was_n;
+    return rc;
+}
+
+int isync_face_tune(
+    struct isync_face *f, const struct isync_tuning *t, struct errmsg *why)
 {
     const struct isync_conns_tuning conns = { t->admit, t->admit_n, t->hosts,
         t->hosts_n, t->dial_max_us };
-    struct errmsg why = { "" };
+    struct errmsg token_why = { "" };
     struct isync_tuning was;
+    int rc;
 
     if (f == NULL || f->conns == NULL || f->is_stopping)
-        return;
+        return SYNCLINE_OK;
     was = f->opt.tuning;
     f->opt.tuning = *t;
     forget_lent(&f->opt.tuning);
@@ -242,15 +286,20 @@ void isync_face_tune(struct isync_face *f, const struct isync_tuning *t)
     isync_peers_name(f, t->peers, t->peers_n);
     isync_peers_list(f, t->discovery_url);
     isync_peers_prune(f);
-    if (isync_secret_read(f, &why) != SYNCLINE_OK)
-        log_line(&f->log, LOG_LEVEL_ERROR, "isync", "%s", why.text);
+    if (isync_secret_read(f, &token_why) != SYNCLINE_OK)
+        log_line(&f->log, LOG_LEVEL_ERROR, "isync", "%s", token_why.text);
     isync_secret_turn(f);
     if (was.is_clear != t->is_clear) {
         tell_token(f);
         isync_mesh_push(f->mesh, isync_now());
     }
     f->look_us = 0;
+    rc = isync_links_serve(f, t->listen, t->listen_n, why);
+    if (set_patterns(f, t, was.patterns_n) != SYNCLINE_OK && rc == SYNCLINE_OK)
+        rc = errmsg_set(why, SYNCLINE_ENOMEM,
+            "memory ran out: isync.patterns is as it was");
     isync_face_arm(f);
+    return rc;
 }
 
 void isync_face_stop(struct isync_face *f)

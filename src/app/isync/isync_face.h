@@ -42,6 +42,10 @@ struct isync_tuning {
     const char *const *hosts;
     size_t hosts_n;
     uint64_t dial_max_us;
+    const struct netaddr *listen; /* where they are served; none: nowhere */
+    size_t listen_n;
+    const char *const *patterns; /* of further paths that are shared */
+    size_t patterns_n;
 };
 
 /* All is copied but the loop and the log. */
@@ -49,14 +53,10 @@ struct isync_face_options {
     uv_loop_t *loop;
     struct log log;
     const char *dir, *space;
-    const char *node_id; /* NULL: one of the device's */
-    const struct netaddr *listen;
-    size_t listen_n;
+    const char *node_id;    /* NULL: one of the device's */
     const char *token;      /* "": it is in a file */
     const char *token_file; /* NULL: the one in dir */
     const char *roots;      /* NULL: the system's authorities */
-    const char *const *patterns;
-    size_t patterns_n;
     struct isync_tuning tuning;
 };
 
@@ -69,8 +69,9 @@ struct hub_socketio_port isync_face_hub(struct isync_face *f);
 NODISCARD int isync_face_start(
     struct isync_face *f, struct engine *e, struct errmsg *why);
 /* The options were read again, and so is the file of the token. NULL is fine.
- */
-void isync_face_tune(struct isync_face *f, const struct isync_tuning *t);
+ * An error: why says what does not hold; all else does. */
+NODISCARD int isync_face_tune(
+    struct isync_face *f, const struct isync_tuning *t, struct errmsg *why);
 /* The engine closes. */
 void isync_face_stop(struct isync_face *f);
 /* After engine_close. The memory goes when the loop has run the closing. NULL

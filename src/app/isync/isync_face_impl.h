@@ -70,7 +70,9 @@ struct isync_face {
     char *discovery_url; /* NULL: no list is fetched */
     char node_id[256];
     struct network admit[OPTIONS_ADMIT_MAX];
-    struct netaddr listen[ISYNC_LISTEN_MAX]; /* where it does, once it does */
+    struct netaddr
+        listen[ISYNC_LISTEN_MAX]; /* where it is to; then where it does */
+    size_t listen_n;
     char *hosts[OPTIONS_HOSTS_MAX], *patterns[OPTIONS_INSTANCES_MAX];
     struct engine *engine;
     struct isync_mesh *mesh;
@@ -86,6 +88,7 @@ struct isync_face {
     struct omap fields; /* by path */
     struct isync_queue queue;
     uint64_t watch; /* the request; 0: none */
+    uint64_t look;  /* at all of the space once more, by another request */
     uint64_t watch_again_us;
     bool is_live; /* what stands in the space is known */
     char cursor[ISYNC_CURSOR_MAX];
@@ -140,6 +143,8 @@ static inline uint64_t isync_least(uint64_t a, uint64_t b)
 bool isync_path_parts(
     struct slice path, struct slice *record, struct slice *field);
 void isync_space_begin(struct isync_face *f);
+/* Other paths are shared than before. */
+void isync_space_look(struct isync_face *f);
 /* A peer has changed a path. */
 void isync_space_changed(struct isync_face *f, const struct isync_change *c);
 /* Does what is due; when the next is, 0: nothing. */
@@ -193,7 +198,8 @@ void isync_queue_free(struct isync_face *f);
 /* ---- isync_links.c ---- */
 
 NODISCARD int isync_links_make(struct isync_face *f, struct errmsg *why);
-NODISCARD int isync_links_listen(struct isync_face *f, struct errmsg *why);
+NODISCARD int isync_links_serve(struct isync_face *f, const struct netaddr *at,
+    size_t n, struct errmsg *why);
 struct isync_mesh_port isync_links_port(struct isync_face *f);
 void isync_links_close(struct isync_face *f);
 /* Elements of an array. */

@@ -337,28 +337,38 @@ int isync_links_make(struct isync_face *f, struct errmsg *why)
               "of certificates");
 }
 
-int isync_links_listen(struct isync_face *f, struct errmsg *why)
+static void tell_served(const struct isync_face *f)
 {
     char at[NETADDR_TEXT];
 
-    for (size_t i = 0; i < f->opt.listen_n; i++) {
-        struct netaddr wanted = f->listen[i];
-        int rc = isync_conns_listen(f->conns, &wanted, &f->listen[i], why);
-
-        if (rc == SYNCLINE_EBUSY) {
-            const struct errmsg said = *why;
-
-            errmsg_set(why, rc,
-                "%.400s; free it, or choose another port (isync.port)",
-                said.text);
-        }
-        if (rc != SYNCLINE_OK)
-            return rc;
+    if (f->listen_n == 0)
+        log_line(
+            &f->log, LOG_LEVEL_INFO, "isync", "no iSync node is served here");
+    for (size_t i = 0; i < f->listen_n; i++) {
         netaddr_format(at, &f->listen[i]);
         log_line(&f->log, LOG_LEVEL_INFO, "isync",
             "iSync nodes are served at %s", at);
     }
-    return SYNCLINE_OK;
+}
+
+int isync_links_serve(struct isync_face *f, const struct netaddr *at, size_t n,
+    struct errmsg *why)
+{
+    struct netaddr was[ISYNC_LISTEN_MAX];
+    const size_t was_n = isync_conns_bound(f->conns, was);
+    int rc = isync_conns_serve(f->conns, at, n, why);
+
+    if (rc == SYNCLINE_EBUSY) {
+        const struct errmsg said = *why;
+
+        errmsg_set(why, rc,
+            "%.400s; free it, or choose another port (isync.port)", said.text);
+    }
+    f->listen_n = isync_conns_bound(f->conns, f->listen);
+    if (f->listen_n != was_n ||
+        memcmp(was, f->listen, was_n * sizeof *was) != 0)
+        tell_served(f);
+    return rc;
 }
 
 void isync_links_close(struct isync_face *f)

@@ -5,33 +5,28 @@
 
 #define US UINT64_C(1000000)
 
-struct lists {
-    struct netaddr listen[OPTIONS_BIND_MAX];
-    struct isync_tuned tuned;
-    const char *patterns[OPTIONS_INSTANCES_MAX];
-};
-
 static int too_many(struct errmsg *why, const char *name, size_t most)
 {
     return errmsg_set(
         why, SYNCLINE_ELIMIT, "%s: more than %zu are named", name, most);
 }
 
-static int read_listen(struct isync_face_options *out, struct lists *l,
-    const struct options *o, struct errmsg *why)
+static int read_listen(
+    struct isync_tuned *out, const struct options *o, struct errmsg *why)
 {
-    uint16_t port = (uint16_t)options_int(o, "isync.port");
+    const uint16_t port = (uint16_t)options_int(o, "isync.port");
+    const size_t n = options_list_n(o, "isync.bind");
 
-    out->listen = l->listen;
+    out->tuning.listen = out->listen;
     if (!options_bool(o, "isync.server"))
         return SYNCLINE_OK;
-    out->listen_n = options_list_n(o, "isync.bind");
-    if (out->listen_n > OPTIONS_BIND_MAX)
+    if (n > OPTIONS_BIND_MAX)
         return too_many(why, "isync.bind", OPTIONS_BIND_MAX);
-    for (size_t i = 0; i < out->listen_n; i++) {
+    out->tuning.listen_n = n;
+    for (size_t i = 0; i < n; i++) {
         const char *text = options_list(o, "isync.bind", i);
 
-        if (netaddr_parse(&l->listen[i], slice_str(text), port, NULL) !=
+        if (netaddr_parse(&out->listen[i], slice_str(text), port, NULL) !=
             SYNCLINE_OK)
             return errmsg_set(why, SYNCLINE_EINVAL,
                 "isync.bind: %s: no address; write 127.0.0.1, 0.0.0.0 or ::",
@@ -122,6 +117,7 @@ int isync_options_tuned(
             .peers = out->peers,
             .peers_n = n < OPTIONS_INSTANCES_MAX ? n : OPTIONS_INSTANCES_MAX,
             .hosts = out->hosts,
+            .patterns = out->patterns,
             .dial_max_us = options_us(o, "isync.dial_max"),
             .auto_discover = auto_discover,
             .discovery_url = auto_discover
@@ -132,24 +128,23 @@ int isync_options_tuned(
         out->peers[i] = options_list(o, "isync.peers", i);
     rc = read_names(out->hosts, &out->tuning.hosts_n, OPTIONS_HOSTS_MAX, o,
         "isync.hosts", why);
+    if (rc == SYNCLINE_OK)
+        rc = read_names(out->patterns, &out->tuning.patterns_n,
+            OPTIONS_INSTANCES_MAX, o, "isync.patterns", why);
+    if (rc == SYNCLINE_OK)
+        rc = read_listen(out, o, why);
     return rc == SYNCLINE_OK ? read_admit(out, o, why) : rc;
 }
 
 static int make(struct isync_face **out, struct isync_face_options *opt,
     const struct options *o, struct errmsg *why)
 {
-    struct lists l;
-    int rc = read_listen(opt, &l, o, why);
+    struct isync_tuned tuned;
+    int rc = isync_options_tuned(&tuned, o, why);
 
+    opt->tuning = tuned.tuning;
     if (rc == SYNCLINE_OK)
-        rc = isync_options_tuned(&l.tuned, o, why);
-    opt->tuning = l.tuned.tuning;
-    if (rc == SYNCLINE_OK)
-        rc = read_names(l.patterns, &opt->patterns_n, OPTIONS_INSTANCES_MAX, o,
-            "isync.patterns", why);
-    opt->patterns = l.patterns;
-    if (rc == SYNCLINE_OK)
-        rc = check_peers(&l.tuned.tuning, o, why);
+        rc = check_peers(&tuned.tuning, o, why);
     return rc == SYNCLINE_OK ? isync_face_new(out, opt) : rc;
 }
 

@@ -14,7 +14,9 @@ NODISCARD int isync_options_face(struct isync_face **out,
 struct isync_tuned {
     struct isync_tuning tuning; /* its lists are the next */
     const char *peers[OPTIONS_INSTANCES_MAX], *hosts[OPTIONS_HOSTS_MAX];
+    const char *patterns[OPTIONS_INSTANCES_MAX];
     struct network admit[OPTIONS_ADMIT_MAX];
+    struct netaddr listen[OPTIONS_BIND_MAX];
 };
 NODISCARD int isync_options_tuned(
     struct isync_tuned *out, const struct options *o, struct errmsg *why);

@@ -371,22 +371,68 @@ static void on_watch(void *ctx, struct slice answer, bool more)
     isync_face_arm(f);
 }
 
+static void put_watch(
+    const struct isync_face *f, struct buf *b, const char *from)
+{
+    buf_put_str(b, "{\"op\":\"watch\",\"times\":true,\"space\":");
+    json_print_string(b, slice_str(f->space), false);
+    buf_put_str(b, ",\"from\":");
+    json_print_string(b, slice_str(from), false);
+    buf_put_u8(b, '}');
+}
+
 static void begin_watch(struct isync_face *f)
 {
     struct buf b = { 0 };
 
     f->watch_again_us = 0;
-    buf_put_str(&b, "{\"op\":\"watch\",\"times\":true,\"space\":");
-    json_print_string(&b, slice_str(f->space), false);
-    buf_put_str(&b, ",\"from\":");
-    json_print_string(
-        &b, slice_str(f->cursor[0] != 0 ? f->cursor : "start"), false);
-    buf_put_u8(&b, '}');
+    put_watch(f, &b, f->cursor[0] != 0 ? f->cursor : "start");
     if (f->cursor[0] == 0)
         start_anew(f);
     if (buf_status(&b) != SYNCLINE_OK ||
         !ask(f, buf_slice(&b), on_watch, f, &f->watch))
         f->watch_again_us = clock_mono_us() + AGAIN_US;
+    buf_free(&b);
+}
+
+static void end_look(struct isync_face *f)
+{
+    if (f->look != 0)
+        engine_cancel(f->engine, f->look);
+    f->look = 0;
+}
+
+static void on_look(void *ctx, struct slice answer, bool more)
+{
+    struct isync_face *f = ctx;
+    struct arena a = { 0 };
+    struct json *v = NULL;
+
+    if (json_parse(&v, answer, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK)
+        v = NULL;
+    if (!more)
+        f->look = 0;
+    else if (json_get(v, "key") != NULL)
+        take_event(f, v);
+    if (json_get_bool(v, "live", false))
+        end_look(f);
+    arena_free(&a);
+    isync_face_arm(f);
+}
+
+/* What is shared now may be in the space already: it was passed over, and is
+ * looked at once more beside the watch. */
+void isync_space_look(struct isync_face *f)
+{
+    struct buf b = { 0 };
+
+    end_look(f);
+    put_watch(f, &b, "start");
+    if (buf_status(&b) != SYNCLINE_OK ||
+        !ask(f, buf_slice(&b), on_look, f, &f->look))
+        log_line(&f->log, LOG_LEVEL_ERROR, "isync",
+            "memory ran out: what isync.patterns shares is told as it "
+            "changes, and all of it from the next start on");
     buf_free(&b);
 }
 

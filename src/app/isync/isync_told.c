@@ -120,7 +120,7 @@ static void put_status(const struct isync_face *f, struct buf *b)
     put_text(b, "node_id", f->node_id);
     buf_put_u8(b, ',');
     put_text(b, "space", f->space);
-    if (f->opt.listen_n > 0)
+    if (f->listen_n > 0)
         buf_printf(b, ",\"port\":%u,", f->listen[0].port);
     else
         buf_put_str(b, ",\"port\":null,");

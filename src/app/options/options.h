@@ -86,6 +86,11 @@ const char *options_list(const struct options *o, const char *name, size_t ix);
 struct option_addr options_addr(
     const struct options *o, const char *name, size_t ix);
 
+/* Appends the names of options that next has otherwise than o, and that hold
+ * after a restart only, with commas between. */
+void options_put_waiting(
+    struct buf *b, const struct options *o, const struct options *next);
+
 /* "default", "profile P", "file F:LINE", "environment E" or "flag --F". */
 const char *options_source(const struct options *o, const char *name);
 /* The value as one would write it; appended. */

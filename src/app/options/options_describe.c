@@ -146,6 +146,27 @@ static bool add_next(struct json *obj, const struct options *now,
     return add(obj, "next", v);
 }
 
+void options_put_waiting(
+    struct buf *b, const struct options *o, const struct options *next)
+{
+    struct arena a = { 0 };
+
+    for (size_t ix = 0; ix < option_rows_n; ix++) {
+        const struct option_row *row = &option_rows[ix];
+        const struct json *is, *will;
+
+        if (row->change == OPTION_AT_ONCE)
+            continue;
+        is = describe_value(o, row, &a);
+        will = describe_value(next, row, &a);
+        if (is == NULL || will == NULL)
+            b->status = SYNCLINE_ENOMEM;
+        else if (!json_equal(is, will))
+            buf_printf(b, "%s%s", b->len > 0 ? ", " : "", row->name);
+    }
+    arena_free(&a);
+}
+
 struct json *options_describe(
     const struct options *o, const struct options *next, struct arena *a)
 {

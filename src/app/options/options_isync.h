@@ -13,11 +13,13 @@
         .help = "speak with iSync nodes" },                                    \
         { .name = "isync.server",                                              \
             .type = OPTION_BOOL,                                               \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "BOOL",                                                   \
             .fallback = "true",                                                \
             .help = "serve them; false: they are called only" },               \
         { .name = "isync.port",                                                \
             .type = OPTION_INT,                                                \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "N",                                                      \
             .aliases = "isync_port ISYNC_PORT",                                \
             .min = 0,                                                          \
@@ -26,6 +28,7 @@
             .help = "where they are served; 0 picks one" },                    \
         { .name = "isync.bind",                                                \
             .type = OPTION_NAMES,                                              \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "A",                                                      \
             .aliases = "isync_host ISYNC_HOST",                                \
             .fallback = "127.0.0.1",                                           \
@@ -138,6 +141,7 @@
             .help = "PEM of the authorities for https [the system's]" },       \
         { .name = "isync.patterns",                                            \
             .type = OPTION_NAMES,                                              \
+            .change = OPTION_AT_ONCE,                                          \
             .value = "P",                                                      \
             .help = "further paths that are shared, as config.app.*; * is "    \
                     "anything, ? one character" },                             \

@@ -117,7 +117,7 @@ static const struct {
         "name:s type:s value?:* default?:* next?:* min?:* max?:* choices?:[]s "
         "source:s takes_effect:s by_hand:b help:s" },
     { "Options", "getConfig", "options:[]@Option" },
-    { "OptionsChanged", "changeConfig", "changed:i restart:b" },
+    { "OptionsChanged", "changeConfig", "changed:i restart:b trouble?:s" },
     { "LogModule", "", "name:s level:s own:b" },
     { "Log", "getLog setLogLevel",
         "levels:s configured:s modules:[]@LogModule" },

@@ -17,19 +17,29 @@
 
 /* ---- the mesh ---- */
 
-static int copy_rules(struct isync_mesh *m, const struct isync_rules *rules)
+static void free_patterns(char **patterns, size_t n)
 {
-    if (rules->n == 0)
-        return SYNCLINE_OK;
-    m->patterns = calloc(rules->n, sizeof *m->patterns);
-    if (m->patterns == NULL)
+    for (size_t i = 0; i < n; i++)
+        free(patterns[i]);
+    free(patterns);
+}
+
+int isync_mesh_set_rules(struct isync_mesh *m, const struct isync_rules *rules)
+{
+    char **made = calloc(rules->n > 0 ? rules->n : 1, sizeof *made);
+
+    if (made == NULL)
         return SYNCLINE_ENOMEM;
     for (size_t i = 0; i < rules->n; i++) {
-        m->patterns[i] = strdup(rules->patterns[i]);
-        if (m->patterns[i] == NULL)
+        made[i] = strdup(rules->patterns[i]);
+        if (made[i] == NULL) {
+            free_patterns(made, i);
             return SYNCLINE_ENOMEM;
-        m->patterns_n++;
+        }
     }
+    free_patterns(m->patterns, m->patterns_n);
+    m->patterns = made;
+    m->patterns_n = rules->n;
     return SYNCLINE_OK;
 }
 
@@ -53,7 +63,7 @@ int isync_mesh_new(
     if (rc == SYNCLINE_OK)
         rc = isync_held_new(&m->held);
     if (rc == SYNCLINE_OK)
-        rc = copy_rules(m, &opt->rules);
+        rc = isync_mesh_set_rules(m, &opt->rules);
     if (rc == SYNCLINE_OK)
         *out = m;
     else
@@ -71,9 +81,7 @@ void isync_mesh_free(struct isync_mesh *m)
         free(m->links);
         m->links = next;
     }
-    for (size_t i = 0; i < m->patterns_n; i++)
-        free(m->patterns[i]);
-    free(m->patterns);
+    free_patterns(m->patterns, m->patterns_n);
     isync_state_free(m->state);
     isync_held_free(m->held);
     omap_free(&m->told);

@@ -99,6 +99,9 @@ void isync_mesh_keys(struct isync_mesh *m, const struct isync_keys *keys);
 /* As in the options, from now on. */
 void isync_mesh_set_clear(
     struct isync_mesh *m, bool is_clear, bool refuses_clear);
+/* ENOMEM: they are as they were. */
+NODISCARD int isync_mesh_set_rules(
+    struct isync_mesh *m, const struct isync_rules *rules);
 void isync_mesh_set_interval(
     struct isync_mesh *m, uint64_t interval_us, struct isync_time now);
 const struct isync_state *isync_mesh_state(const struct isync_mesh *m);
