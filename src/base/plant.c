@@ -372,6 +372,8 @@ static const struct plant_row rows[PLANT_END] = {
         "messages of LAN-sync nodes that were far ahead count again later" },
     [PLANT_R12_LAN_RELAY] = { "r12-lan-relay",
         "a proof of LAN sync counts on whatever connection of TLS" },
+    [PLANT_R12_LAN_RESTART] = { "r12-lan-restart",
+        "what a LAN-sync node has said before a restart counts once more" },
     [PLANT_R12_LAN_SELF] = { "r12-lan-self",
         "a LAN-sync node's own challenge is answered where it is sent back" },
     [PLANT_R12_LAN_SERVER] = { "r12-lan-server",

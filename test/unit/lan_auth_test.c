@@ -318,3 +318,59 @@ TEST(a_challenge_that_binds_nothing_is_answered_as_before)
     }
     buf_free(&first);
 }
+
+/* Both are new, the client's clock is so far ahead. */
+static void start_pair(struct pair *p, uint64_t now_us, uint64_t ahead_us)
+{
+    const struct lan_link_options serves = { .is_server = true,
+        .needs_auth = true },
+                                  calls = { .auth = LAN_BY_PROOF };
+
+    *p = (struct pair){ .now_us = now_us };
+    end_make(&p->server, p, KEY, serves);
+    end_make(&p->client, p, KEY, calls);
+    lan_protocol_set_wall(
+        p->server.protocol, now_us + UINT64_C(1795176000) * SEC, now_us);
+    lan_protocol_set_wall(p->client.protocol,
+        now_us + UINT64_C(1795176000) * SEC + ahead_us, now_us);
+    p->now_us += SEC;
+    lan_link_begin(p->client.link, p->now_us);
+    pair_settle(p, 0);
+    CHECK(lan_link_is_open(p->server.link));
+    CHECK(lan_link_is_open(p->client.link));
+}
+
+static void say(struct pair *p, bool by_server)
+{
+    const struct lan_draft draft = { .type = LAN_SYNC_ACK };
+
+    CHECK_OK(lan_link_send(
+        by_server ? p->server.link : p->client.link, &draft, p->now_us));
+}
+
+/* Of what counted before that nobody knows: whoever comes in by a proof that he
+ * passes on could say it again, here or where we have called. */
+TEST(what_was_said_before_our_start_does_not_count)
+{
+    static const uint64_t ahead[] = { 0, 5 * SEC, 30 * SEC };
+
+    for (size_t i = 0; i < 2 * sizeof ahead / sizeof *ahead; i++) {
+        const bool by_server = i % 2 == 0;
+        struct pair p, q;
+        struct end *to = by_server ? &q.client : &q.server;
+        struct buf heard;
+
+        start_pair(&p, 100 * SEC, ahead[i / 2]);
+        say(&p, by_server);
+        heard = by_server ? p.server.out : p.client.out;
+        start_pair(&q, 110 * SEC, ahead[i / 2]);
+        lan_link_feed(to->link, buf_slice(&heard), q.now_us);
+        CHECK_UINT(to->heard.len, 0);
+        CHECK_INT(lan_link_is_over(to->link), false);
+        say(&q, by_server);
+        pair_settle(&q, 0);
+        CHECK_SLICE(buf_slice(&to->heard), "SYNC_ACK ;");
+        pair_close(&q);
+        pair_close(&p);
+    }
+}

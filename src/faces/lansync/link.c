@@ -184,6 +184,16 @@ static bool is_echo(const struct lan_link *l, const struct lan_message *m)
         lan_protocol_made(l->opt.protocol, m);
 }
 
+/* Who has proved the secret speaks for himself: the clocks of others tell other
+ * times. */
+static bool is_of_before(const struct lan_link *l, const struct lan_message *m)
+{
+    return l->not_before_us > 0 && !PLANTED(R12_LAN_RESTART) &&
+        (lan_protocol_said_us(m) < l->not_before_us ||
+            (l->node[0] != 0 &&
+                !slice_is(utf8_cut(lan_sender(m), LAN_PEER_MAX - 1), l->node)));
+}
+
 /* Before anything that it said was signed, its dialect is a guess. */
 static int check(struct lan_link *l, const struct lan_message *m,
     uint64_t now_us, bool *is_signed, struct errmsg *why)
@@ -200,9 +210,12 @@ static int check(struct lan_link *l, const struct lan_message *m,
         l->dialect = d;
     else if (l->dialect == LAN_UNDECIDED && l->opt.is_server)
         l->dialect = m->looks;
+    l->is_signed = *is_signed;
     if (rc == SYNCLINE_OK && is_echo(l, m))
         return errmsg_set(
             why, SYNCLINE_EEXIST, "Possible replay attack detected");
+    if (rc == SYNCLINE_OK && *is_signed && is_of_before(l, m))
+        return lan_protocol_expired(m, tongue(l, m), why);
     return rc;
 }
 

@@ -111,6 +111,25 @@ static int prove(const struct lan_link *l, uint8_t out[SHA256_LEN],
     return rc;
 }
 
+/* Of what counted before our start nothing is known: who was let in without
+ * saying the secret could say again what he has heard of others. What m answers
+ * was asked after that, and so it shows what the other clock said at our start
+ * at most; where it answers nothing, ours has to do. Who has said the secret
+ * can sign what he likes: there is nothing to be gained of him, and the clocks
+ * of older nodes may be slow. */
+static void forget_earlier(struct lan_link *l, const struct lan_message *m)
+{
+    const uint64_t begun_us = lan_protocol_begun(l->opt.protocol);
+    const uint64_t said_us = lan_protocol_said_us(m);
+
+    if (begun_us == 0)
+        return;
+    l->not_before_us = lan_protocol_wall(l->opt.protocol, begun_us);
+    if (l->is_signed && l->asked_us >= begun_us &&
+        said_us > l->asked_us - begun_us)
+        l->not_before_us = said_us - (l->asked_us - begun_us);
+}
+
 static void add_offer(struct lan_link *l, struct slice id, struct json *payload)
 {
     const struct lan_link_events *ev = &l->opt.events;
@@ -176,6 +195,7 @@ void auth_begin(struct lan_link *l, uint64_t now_us)
         link_close(l, "memory ran out");
         return;
     }
+    l->asked_us = now_us;
     l->auth_end_us = now_us + l->opt.auth_us;
     l->auth_due_us = now_us +
         (l->opt.auth == LAN_BY_TOKEN ? l->opt.auth_us / 2 : l->opt.auth_us);
@@ -203,6 +223,7 @@ static void answer_challenge(
         link_close(l, "the secret cannot be proved");
         return;
     }
+    l->asked_us = now_us;
     hex_encode(hex, SLICE(proof, sizeof proof));
     add_text(l, payload, "challenge", lan_payload_text(m, "challenge"));
     add_text(l, payload, "response", slice_str(hex));
@@ -291,10 +312,12 @@ bool auth_answered(
     if (l->state == LAN_OPEN) /* somebody may have asked again */
         return false;
     if (l->state != LAN_GREETING || (id.len > 0 && !slice_is(id, l->auth_id)) ||
-        (m->type == LAN_ERROR && id.len == 0))
+        (id.len == 0 && (m->type == LAN_ERROR || l->opt.auth == LAN_BY_PROOF)))
         return m->type == LAN_AUTH_RESPONSE;
     if (json_get_bool(m->member[LAN_PAYLOAD], "success", false) ||
         is_unknown_outcome(l, m)) {
+        if (l->opt.auth == LAN_BY_PROOF)
+            forget_earlier(l, m);
         keep_session(l, m);
         tell_offer(l, slice_str(l->auth_id), m);
         link_open(l, now_us);
@@ -396,12 +419,18 @@ static bool may_come_in(struct lan_link *l, const struct lan_message *m,
 {
     const struct lan_link_events *ev = &l->opt.events;
 
-    if (json_get(m->member[LAN_PAYLOAD], "response") != NULL)
-        return is_proof(l, m) &&
-            (l->opt.session_us == 0 ||
-                put_session(l, *data, lan_sender(m), now_us) == SYNCLINE_OK);
-    if (is_session(l, m, now_us))
+    if (json_get(m->member[LAN_PAYLOAD], "response") != NULL) {
+        if (!is_proof(l, m) || !l->is_signed)
+            return false; /* else its time could be changed on its way */
+        forget_earlier(l, m);
+        return l->opt.session_us == 0 ||
+            put_session(l, *data, lan_sender(m), now_us) == SYNCLINE_OK;
+    }
+    if (is_session(l, m, now_us)) {
+        l->is_signed = false; /* a time that answers nothing shows none */
+        forget_earlier(l, m);
         return true;
+    }
     if (ev->authenticate != NULL)
         return ev->authenticate(ev->ctx, m, data, &l->arena);
     return l->key.len > 0 &&
@@ -433,6 +462,7 @@ static void challenge(
         return;
     }
     l->is_challenged = true;
+    l->asked_us = now_us;
     hex_encode(hex, SLICE(l->challenge, sizeof l->challenge));
     add_text(l, payload, "challenge", slice_str(hex));
     json_add(payload, SLICE_LIT("bind"), json_new_bool(&l->arena, true));

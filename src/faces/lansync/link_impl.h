@@ -46,6 +46,9 @@ struct lan_link {
     uint64_t auth_due_us;           /* 0: it is not waited for */
     uint64_t auth_end_us;           /* then it is not any more */
     uint8_t challenge[LAN_CHALLENGE_LEN];
+    uint64_t asked_us;      /* when it was sent, or the request under auth_id */
+    uint64_t not_before_us; /* by the other clock: our start; 0: anything */
+    bool is_signed;         /* what is heard just now */
     bool is_challenged;
     unsigned failures;
     struct buf session;

@@ -21,6 +21,7 @@ struct lan_protocol {
     uint8_t chance[CHANCE]; /* of which the last have not been used */
     size_t chance_left;
     uint64_t ahead_us; /* the time of day, of the other clock; it may wrap */
+    uint64_t begun_us; /* since then it is known what counted */
 };
 
 static int make_nonces(struct lan_protocol *p)
@@ -79,6 +80,13 @@ void lan_protocol_set_wall(
     struct lan_protocol *p, uint64_t wall_us, uint64_t now_us)
 {
     p->ahead_us = wall_us - now_us;
+    if (p->begun_us == 0)
+        p->begun_us = now_us;
+}
+
+uint64_t lan_protocol_begun(const struct lan_protocol *p)
+{
+    return p->begun_us;
 }
 
 uint64_t lan_protocol_wall(const struct lan_protocol *p, uint64_t now_us)
@@ -275,6 +283,21 @@ static int say_expired(const struct lan_message *m, enum lan_dialect d,
         why, 0, "Message expired (timestamp: %.*s)", SLICE_FMT(buf_slice(&b)));
     buf_free(&b);
     return SYNCLINE_ETIMEOUT;
+}
+
+uint64_t lan_protocol_said_us(const struct lan_message *m)
+{
+    uint64_t at_us = 0;
+
+    return moment_read(&at_us, lan_text(m, LAN_TIMESTAMP)) == SYNCLINE_OK
+        ? at_us
+        : 0;
+}
+
+int lan_protocol_expired(
+    const struct lan_message *m, enum lan_dialect d, struct errmsg *why)
+{
+    return say_expired(m, d, "Message expired", why);
 }
 
 static int check_time(const struct lan_protocol *p, const struct lan_message *m,

@@ -33,6 +33,9 @@ void lan_protocol_free(struct lan_protocol *p); /* NULL is fine */
 /* What the time of day is at now_us. Until it is said: now_us. */
 void lan_protocol_set_wall(
     struct lan_protocol *p, uint64_t wall_us, uint64_t now_us);
+/* When that was said first: of what counted before it nothing is known. 0: it
+ * was not said. */
+uint64_t lan_protocol_begun(const struct lan_protocol *p);
 uint64_t lan_protocol_wall(const struct lan_protocol *p, uint64_t now_us);
 const char *lan_protocol_node(const struct lan_protocol *p);
 
@@ -71,5 +74,11 @@ NODISCARD int lan_protocol_check(struct lan_protocol *p,
 NODISCARD int lan_protocol_judge(struct lan_protocol *p,
     const struct lan_message *m, bool needs_signature, uint64_t now_us,
     enum lan_dialect *d, bool *is_signed, struct errmsg *why);
+
+/* Of a signed message: what time it says; 0: none that can be read. */
+uint64_t lan_protocol_said_us(const struct lan_message *m);
+/* ETIMEOUT, and why, as older nodes say it. */
+int lan_protocol_expired(
+    const struct lan_message *m, enum lan_dialect d, struct errmsg *why);
 
 #endif
