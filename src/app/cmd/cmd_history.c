@@ -77,7 +77,11 @@ const struct command cmd_history = {
     .summary = "list the versions of an item, the oldest first",
     .help =
         "WHAT is put (a patch is one, too: each version is the whole item), "
-        "delete, or lost\nfor a value that a concurrent one beat.",
+        "delete, or lost\nfor a value that a concurrent one beat. TIME and "
+        "DEVICE are of the newest of what stands\nin a version. A change that "
+        "came later and is older than that is in a version of its\nown, under "
+        "the newer one's name: `conflicts --all` and the histories of other\n"
+        "members say whose it was.",
     .min = 2,
     .max = 2,
     .run = run,
