@@ -108,6 +108,9 @@ int passphrase_from_terminal(
     struct termios was, now;
     int rc;
 
+    if (tty < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        return errmsg_set(
+            why, SYNCLINE_EIO, "the terminal: %s", strerror(errno));
     if (tty < 0 || tcgetattr(tty, &was) != 0) {
         if (tty >= 0)
             (void)close(tty);
@@ -136,7 +139,10 @@ bool credential_path(char *out, size_t room, const char *name)
         ? 0
         : snprintf(out, room, "%s/%s", dir, name);
 
-    return n > 0 && (size_t)n < room && access(out, F_OK) == 0;
+    /* What cannot be looked for may be there. */
+    return n > 0 && (size_t)n < room &&
+        (access(out, F_OK) == 0 ||
+            (errno != ENOENT && errno != ENOTDIR && errno != EACCES));
 }
 
 int passphrase_find(void *ctx, struct buf *out, struct errmsg *why)

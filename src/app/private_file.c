@@ -112,10 +112,9 @@ static int put_in_place(const char *temp, const char *path, bool replace)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -1;
-    if (access(path, F_OK) != 0)
-        return rename(temp, path);
-    errno = EEXIST;
-    return -1;
+    if (access(path, F_OK) == 0)
+        errno = EEXIST;
+    return errno == ENOENT ? rename(temp, path) : -1;
 }
 
 static int sync_folder_of(const char *path)

@@ -30,6 +30,18 @@ static int failed(int rc)
     return rc;
 }
 
+/* Where it has nothing to say it had not even the memory for that. */
+bool crypto_ran_out(void)
+{
+    bool ran_out = ERR_peek_error() == 0;
+    unsigned long e;
+
+    while ((e = ERR_get_error()) != 0)
+        ran_out = ran_out || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE ||
+            ERR_GET_REASON(e) == ERR_R_INIT_FAIL;
+    return ran_out;
+}
+
 int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s)
 {
     return crypto_hash_parts(out, &s, 1);

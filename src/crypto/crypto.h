@@ -19,6 +19,10 @@
 #define ED25519_SPKI_LEN 44 /* DER of a SubjectPublicKeyInfo (RFC 8410) */
 #define HKDF_OUT_MAX (255 * SHA256_LEN)
 
+/* Did what OpenSSL has just failed at fail for want of memory? What it had to
+ * say is forgotten. */
+bool crypto_ran_out(void);
+
 NODISCARD int crypto_sha256(uint8_t out[SHA256_LEN], struct slice s);
 NODISCARD int crypto_hmac_sha256(
     uint8_t out[SHA256_LEN], struct slice key, struct slice s);

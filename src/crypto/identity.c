@@ -108,32 +108,67 @@ static int no_passphrase(char *to, int room, int writing, void *ctx)
     return -1;
 }
 
+/* Its parts one after the other: OpenSSL's own reader of keys does not tell
+ * that memory ran out from a key that is none. */
+static int seed_of_pem(
+    uint8_t seed[IDENTITY_SEED_LEN], BIO *pem, struct errmsg *why)
+{
+    const unsigned char *at, *key = NULL;
+    const ASN1_OBJECT *kind = NULL;
+    ASN1_OCTET_STRING *octets = NULL;
+    PKCS8_PRIV_KEY_INFO *info = NULL;
+    unsigned char *der = NULL;
+    long len = 0;
+    int key_len = 0, rc;
+
+    if (PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_PKCS8INF, pem,
+            no_passphrase, NULL) == 1) {
+        at = der;
+        info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, len);
+    }
+    if (info != NULL && PKCS8_pkey_get0(&kind, &key, &key_len, NULL, info)) {
+        at = key;
+        octets = d2i_ASN1_OCTET_STRING(NULL, &at, key_len);
+    }
+    if (octets != NULL && OBJ_obj2nid(kind) == NID_ED25519 &&
+        ASN1_STRING_length(octets) == IDENTITY_SEED_LEN) {
+        memcpy(seed, ASN1_STRING_get0_data(octets), IDENTITY_SEED_LEN);
+        rc = SYNCLINE_OK;
+    } else if (kind != NULL && OBJ_obj2nid(kind) != NID_ED25519) {
+        rc = errmsg_set(why, SYNCLINE_EMALFORMED,
+            "the device key is of another kind than Ed25519");
+    } else if (octets == NULL && crypto_ran_out()) {
+        rc = SYNCLINE_ENOMEM;
+    } else {
+        rc = errmsg_set(why, SYNCLINE_EMALFORMED,
+            "the device key cannot be read: not the PEM of an unencrypted "
+            "private key; restore it from a backup");
+    }
+    ERR_clear_error();
+    ASN1_STRING_clear_free(octets);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    OPENSSL_clear_free(der, (size_t)len);
+    return rc;
+}
+
 int identity_from_pem(
     struct identity **out, struct slice pem, struct errmsg *why)
 {
-    EVP_PKEY *key;
+    uint8_t seed[IDENTITY_SEED_LEN] = { 0 };
     BIO *bio;
+    int rc;
 
     if (pem.len > 65536)
         return errmsg_set(
             why, SYNCLINE_EMALFORMED, "the device key is no PEM file");
     bio = BIO_new_mem_buf(
         pem.len > 0 ? pem.ptr : (const uint8_t *)"", (int)pem.len);
-    if (bio == NULL)
-        return SYNCLINE_ENOMEM;
-    key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    rc = bio != NULL ? seed_of_pem(seed, bio, why) : SYNCLINE_ENOMEM;
     BIO_free(bio);
-    ERR_clear_error();
-    if (key == NULL)
-        return errmsg_set(why, SYNCLINE_EMALFORMED,
-            "the device key cannot be read: not the PEM of an unencrypted "
-            "private key; restore it from a backup");
-    if (!EVP_PKEY_is_a(key, "ED25519")) {
-        EVP_PKEY_free(key);
-        return errmsg_set(why, SYNCLINE_EMALFORMED,
-            "the device key is of another kind than Ed25519");
-    }
-    return from_key(out, key);
+    if (rc == SYNCLINE_OK)
+        rc = identity_from_seed(out, seed);
+    crypto_wipe(seed, sizeof seed);
+    return rc;
 }
 
 int identity_to_pem(const struct identity *id, struct buf *out)

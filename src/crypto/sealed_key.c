@@ -143,9 +143,7 @@ static int get_pem(struct slice pem, uint8_t out[WHOLE_LEN], struct errmsg *why)
     if (bio == NULL)
         return pem.len > FILE_MAX ? broken(why) : SYNCLINE_ENOMEM;
     if (PEM_read_bio(bio, &name, &header, &bytes, &n) != 1) {
-        rc = ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE
-            ? SYNCLINE_ENOMEM
-            : broken(why);
+        rc = crypto_ran_out() ? SYNCLINE_ENOMEM : broken(why);
     } else if (strcmp(name, NAME) != 0 || n < 1) {
         rc = broken(why);
     } else if (bytes[0] != VERSION) {

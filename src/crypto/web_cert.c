@@ -16,9 +16,10 @@
 
 static BIO *lend(struct slice pem)
 {
-    return pem.len == 0 || pem.len > INT_MAX
+    return pem.len > INT_MAX
         ? NULL
-        : BIO_new_mem_buf(pem.ptr, (int)pem.len);
+        : BIO_new_mem_buf(
+              pem.len > 0 ? pem.ptr : (const uint8_t *)"", (int)pem.len);
 }
 
 /* Nobody is asked for a passphrase. */
@@ -31,15 +32,19 @@ static int no_passphrase(char *to, int room, int writing, void *ctx)
     return -1;
 }
 
-static X509 *read_cert(struct slice pem)
+/* EMALFORMED: there is none. */
+static int read_cert(X509 **out, struct slice pem)
 {
     BIO *bio = lend(pem);
-    X509 *cert =
-        bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+    int rc = SYNCLINE_OK;
 
+    *out =
+        bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+    if (*out == NULL)
+        rc = crypto_ran_out() ? SYNCLINE_ENOMEM : SYNCLINE_EMALFORMED;
     BIO_free(bio);
     ERR_clear_error();
-    return cert;
+    return rc;
 }
 
 /* That which was used until now, if it is of the kind that we make. */
@@ -100,24 +105,26 @@ static void put_names(struct buf *b, const struct slice *names, size_t n)
     buf_put_u8(b, 0);
 }
 
-bool web_cert_covers(
-    struct slice pem, const struct slice *names, size_t names_n)
+int web_cert_covers(struct slice pem, const struct slice *names, size_t names_n)
 {
-    X509 *cert = read_cert(pem);
-    bool all = cert != NULL;
+    X509 *cert;
+    int rc = read_cert(&cert, pem);
     char name[NAME_MAX_LEN + 1];
 
-    for (size_t i = 0; all && i < names_n; i++) {
+    for (size_t i = 0; rc == SYNCLINE_OK && i < names_n; i++) {
         enum kind kind = kind_of(name, names[i]);
+        int covers = 1;
 
         if (kind == KIND_HOST)
-            all = X509_check_host(cert, name, 0, 0, NULL) == 1;
+            covers = X509_check_host(cert, name, 0, 0, NULL);
         else if (kind == KIND_IP)
-            all = X509_check_ip_asc(cert, name, 0) == 1;
+            covers = X509_check_ip_asc(cert, name, 0);
+        if (covers != 1)
+            rc = covers == 0 ? SYNCLINE_ENOTFOUND : SYNCLINE_ENOMEM;
     }
     X509_free(cert);
     ERR_clear_error();
-    return all;
+    return rc;
 }
 
 /* ---- making one ---- */
@@ -218,13 +225,15 @@ static uint64_t time_of(const ASN1_TIME *t)
 int web_cert_read(
     struct slice pem, struct web_cert_facts *out, struct errmsg *why)
 {
-    X509 *cert = read_cert(pem);
     uint8_t hash[EVP_MAX_MD_SIZE];
     unsigned n = 0;
+    X509 *cert;
+    int rc = read_cert(&cert, pem);
 
-    if (cert == NULL)
-        return errmsg_set(
-            why, SYNCLINE_EMALFORMED, "there is no PEM of a certificate");
+    if (rc == SYNCLINE_EMALFORMED)
+        return errmsg_set(why, rc, "there is no PEM of a certificate");
+    if (rc != SYNCLINE_OK)
+        return rc;
     if (X509_digest(cert, EVP_sha256(), hash, &n) != 1) {
         X509_free(cert);
         ERR_clear_error();

@@ -27,8 +27,8 @@ NODISCARD int web_cert_make(struct buf *pem, struct slice old,
 /* Of the first certificate. EMALFORMED: there is none. */
 NODISCARD int web_cert_read(
     struct slice pem, struct web_cert_facts *out, struct errmsg *why);
-/* Is it good for all of these names? */
-bool web_cert_covers(
+/* Is it good for all of these names? ENOTFOUND: not for all; EMALFORMED. */
+NODISCARD int web_cert_covers(
     struct slice pem, const struct slice *names, size_t names_n);
 
 #endif

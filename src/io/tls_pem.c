@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "crypto/crypto.h"
+
 /* A key with a passphrase is refused, not asked for on the terminal. */
 static int no_passphrase(char *to, int room, int writing, void *ctx)
 {
@@ -58,12 +60,17 @@ static bool use_key(SSL_CTX *ctx, struct slice pem)
 int tls_pem_use(
     SSL_CTX *ctx, struct slice cert, struct slice key, struct errmsg *why)
 {
-    int rc = SYNCLINE_OK;
+    const bool has_chain = use_chain(ctx, cert);
+    int rc;
 
-    if (!use_chain(ctx, cert))
+    if (has_chain && use_key(ctx, key))
+        rc = SYNCLINE_OK;
+    else if (crypto_ran_out())
+        rc = SYNCLINE_ENOMEM;
+    else if (!has_chain)
         rc = errmsg_set(
             why, SYNCLINE_EMALFORMED, "there is no PEM of a certificate");
-    else if (!use_key(ctx, key))
+    else
         rc = errmsg_set(why, SYNCLINE_EMALFORMED,
             "there is no PEM of a private key without a passphrase, or it is "
             "not the certificate's");

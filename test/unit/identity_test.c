@@ -6,7 +6,9 @@
 #include "crypto/port.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include <openssl/crypto.h>
 #include <openssl/x509.h>
 
 static const uint8_t seed1[IDENTITY_SEED_LEN] = { 1 };
@@ -100,6 +102,84 @@ TEST(what_is_no_plain_ed25519_key_is_refused_and_said)
             "row %zu", i);
         CHECK(id == NULL && why.text[0] != 0);
     }
+}
+
+/* OpenSSL's memory: it is of the system, and is refused from the nth piece on,
+ * or only then. */
+static long openssl_left = -1;
+static bool openssl_failed, openssl_once;
+
+static bool openssl_refuses(void)
+{
+    if (openssl_left != 0) {
+        openssl_left -= openssl_left > 0;
+        return false;
+    }
+    openssl_failed = true;
+    openssl_left = openssl_once ? -1 : 0;
+    return true;
+}
+
+static void *openssl_malloc(size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return openssl_refuses() ? NULL : malloc(n);
+}
+
+static void *openssl_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return openssl_refuses() ? NULL : realloc(p, n);
+}
+
+static void openssl_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(p);
+}
+
+/* Before OpenSSL has asked for any. */
+__attribute__((constructor(101))) static void take_over(void)
+{
+    (void)CRYPTO_set_mem_functions(
+        openssl_malloc, openssl_realloc, openssl_free);
+}
+
+/* Whoever hears that his key is none moves it away. */
+TEST(a_key_that_there_is_no_memory_for_is_not_called_broken)
+{
+    struct identity *id;
+    struct buf pem = { 0 };
+
+    CHECK_OK(identity_from_seed(&id, seed1));
+    CHECK_OK(identity_to_pem(id, &pem));
+    identity_free(id);
+    for (int once = 0; once < 2; once++) {
+        bool failed = true;
+        long n = 0;
+
+        for (; failed; n++) {
+            struct errmsg why = { "" };
+            int rc;
+
+            id = NULL;
+            openssl_once = once;
+            openssl_failed = false;
+            openssl_left = n;
+            rc = identity_from_pem(&id, buf_slice(&pem), &why);
+            failed = openssl_failed;
+            openssl_left = -1;
+            CHECK_SAYING(rc == SYNCLINE_OK || rc == SYNCLINE_ENOMEM,
+                "%ld: %d %s", n, rc, why.text);
+            CHECK(failed || rc == SYNCLINE_OK);
+            identity_free(id);
+        }
+        CHECK(n > 10);
+    }
+    buf_free(&pem);
 }
 
 TEST(a_certificate_is_self_signed_and_valid_for_long)

@@ -503,3 +503,18 @@ TEST(memory_that_runs_out)
     }
     CHECK(false);
 }
+
+TEST(a_file_that_there_is_no_memory_for_is_not_called_large)
+{
+    struct errmsg why = { "" };
+    struct options *o = NULL;
+    int rc;
+
+    CHECK_OK(options_new(&o, &host, NULL));
+    check_alloc_fail_from(0);
+    rc = options_read_file(o, "/dev/null", &why);
+    check_alloc_fail_from(-1);
+    CHECK_INT(rc, SYNCLINE_ENOMEM);
+    CHECK_SLICE(slice_str(why.text), "configuration /dev/null: memory ran out");
+    options_free(o);
+}

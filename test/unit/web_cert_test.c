@@ -34,12 +34,13 @@ TEST(is_good_for_its_names_alone)
 
     set_names();
     CHECK_OK(web_cert_make(&pem, SLICE_NONE, names, ARRAY_N(names), NOW_US));
-    CHECK(web_cert_covers(buf_slice(&pem), names, ARRAY_N(names)));
-    CHECK(web_cert_covers(buf_slice(&pem), part, 2));
-    CHECK(!web_cert_covers(buf_slice(&pem), none, 1));
-    CHECK(!web_cert_covers(buf_slice(&pem), other, 1));
-    CHECK(!web_cert_covers(buf_slice(&pem), below, 1));
-    CHECK(!web_cert_covers(SLICE_LIT("no PEM"), NULL, 0));
+    CHECK_OK(web_cert_covers(buf_slice(&pem), names, ARRAY_N(names)));
+    CHECK_OK(web_cert_covers(buf_slice(&pem), part, 2));
+    CHECK_INT(web_cert_covers(buf_slice(&pem), none, 1), SYNCLINE_ENOTFOUND);
+    CHECK_INT(web_cert_covers(buf_slice(&pem), other, 1), SYNCLINE_ENOTFOUND);
+    CHECK_INT(web_cert_covers(buf_slice(&pem), below, 1), SYNCLINE_ENOTFOUND);
+    CHECK_INT(
+        web_cert_covers(SLICE_LIT("no PEM"), NULL, 0), SYNCLINE_EMALFORMED);
     buf_free(&pem);
 }
 
@@ -53,8 +54,8 @@ TEST(what_is_no_name_is_passed_over)
     struct buf pem = { 0 };
 
     CHECK_OK(web_cert_make(&pem, SLICE_NONE, odd, ARRAY_N(odd), NOW_US));
-    CHECK(web_cert_covers(buf_slice(&pem), odd + 4, 1));
-    CHECK(!web_cert_covers(buf_slice(&pem), evil, 1));
+    CHECK_OK(web_cert_covers(buf_slice(&pem), odd + 4, 1));
+    CHECK_INT(web_cert_covers(buf_slice(&pem), evil, 1), SYNCLINE_ENOTFOUND);
     buf_free(&pem);
 }
 

@@ -517,7 +517,9 @@ static void load(struct engine_errors *x)
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         log_line(&x->engine->opt.log, LOG_LEVEL_WARN, "store",
             "%s: %s; the list begins anew", x->path,
-            why.text[0] != 0 ? why.text : "this is no list of errors");
+            why.text[0] != 0            ? why.text
+                : rc == SYNCLINE_ENOMEM ? "memory ran out"
+                                        : "this is no list of errors");
     buf_free(&b);
 }
 

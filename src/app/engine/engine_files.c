@@ -539,37 +539,38 @@ int files_add(struct engine_files *x, struct bound_file *f, struct errmsg *why)
     return SYNCLINE_OK;
 }
 
-static int load_record(struct bound_file *f)
+static int load_record(struct bound_file *f, struct errmsg *why)
 {
     char path[PATH_MAX];
     const struct private_file file = {
         .path = path, .what = "record of a bound file", .max = RECORD_MAX
     };
-    struct errmsg why = { "" };
+    struct errmsg said = { "" };
     struct buf b = { 0 };
     int rc;
 
     files_record_path(f, path, sizeof path);
-    rc = private_file_read(&b, &file, &why);
+    rc = private_file_read(&b, &file, &said);
     if (rc == SYNCLINE_OK)
         rc = binding_load(f->machine, buf_slice(&b));
     buf_free(&b);
     if (rc == SYNCLINE_ENOMEM)
         return rc;
+    if (rc == SYNCLINE_EIO) /* it is there, and is read by the next start */
+        return errmsg_set(why, rc, "%s", said.text);
     if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
         log_line(&engine_of(f)->opt.log, LOG_LEVEL_WARN, "files",
             "%s: it is not known any more what it was (%s): if it is not what "
             "its item is, somebody must say which counts",
-            f->setup.file, why.text[0] != 0 ? why.text : path);
+            f->setup.file, said.text[0] != 0 ? said.text : path);
     return SYNCLINE_OK;
 }
 
 /* One that is bound anew knows of nothing. */
 int files_run(struct bound_file *f, struct errmsg *why)
 {
-    int rc = f->kept ? load_record(f) : SYNCLINE_OK;
+    int rc = f->kept ? load_record(f, why) : SYNCLINE_OK;
 
-    (void)why;
     if (rc != SYNCLINE_OK)
         return rc;
     watch_folder(f);

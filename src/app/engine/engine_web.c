@@ -148,13 +148,18 @@ static void wipe(struct buf *b)
 
 /* ---- our own ---- */
 
-static bool is_good(const struct engine *e, struct slice pem, uint64_t now_us)
+/* ENOTFOUND: another has to be made. */
+static int check_own(const struct engine *e, struct slice pem, uint64_t now_us)
 {
-    struct web_cert_facts facts;
+    struct web_cert_facts facts = { .from_us = 0 };
+    int rc = web_cert_read(pem, &facts, NULL);
 
-    return web_cert_read(pem, &facts, NULL) == SYNCLINE_OK &&
-        facts.until_us > now_us + RENEW_US && facts.from_us <= now_us &&
-        web_cert_covers(pem, e->web.names, e->web.must_n);
+    if (rc == SYNCLINE_OK &&
+        (facts.until_us <= now_us + RENEW_US || facts.from_us > now_us))
+        return SYNCLINE_ENOTFOUND;
+    if (rc == SYNCLINE_OK)
+        rc = web_cert_covers(pem, e->web.names, e->web.must_n);
+    return rc == SYNCLINE_EMALFORMED ? SYNCLINE_ENOTFOUND : rc;
 }
 
 /* Made anew when it lacks a name, or nears its end. */
@@ -172,11 +177,13 @@ int engine_web_own(
     if (e->web.names_n == 0)
         find_names(e);
     rc = private_file_read(&old, &file, why);
-    if (rc == SYNCLINE_OK && is_good(e, buf_slice(&old), now_us)) {
+    if (rc == SYNCLINE_OK)
+        rc = check_own(e, buf_slice(&old), now_us);
+    if (rc == SYNCLINE_OK) {
         *out = old;
         return SYNCLINE_OK;
     }
-    if (rc == SYNCLINE_OK || rc == SYNCLINE_ENOTFOUND)
+    if (rc == SYNCLINE_ENOTFOUND)
         rc = web_cert_make(
             out, buf_slice(&old), e->web.names, e->web.names_n, now_us);
     if (rc == SYNCLINE_OK)

@@ -262,7 +262,7 @@ void isync_kept_close(struct isync_face *f);
 /* ---- isync_heard.c ---- */
 
 /* What was heard after the state was kept last is known again. */
-void isync_heard_open(struct isync_face *f);
+NODISCARD int isync_heard_open(struct isync_face *f, struct errmsg *why);
 /* What is new since the last time survives the program's end from now on. */
 void isync_heard_note(struct isync_face *f);
 /* The state is about to be kept; it was, or was not. */

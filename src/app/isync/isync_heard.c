@@ -22,7 +22,7 @@ static void name_it(const struct isync_face *f, char path[PATH_MAX], bool old)
 }
 
 /* The last line may be cut. */
-static void recall(struct isync_face *f, struct slice text)
+static int recall(struct isync_face *f, struct slice text)
 {
     while (text.len > 0) {
         const uint8_t *end = memchr(text.ptr, '\n', text.len);
@@ -34,35 +34,41 @@ static void recall(struct isync_face *f, struct slice text)
         if (rc == SYNCLINE_OK)
             rc = isync_mesh_recall(f->mesh, v);
         arena_free(&a);
+        if (rc == SYNCLINE_ENOMEM)
+            return rc;
         if (rc != SYNCLINE_OK || end == NULL)
-            return;
+            break;
         text = slice_from(text, n + 1);
     }
+    return SYNCLINE_OK;
 }
 
-void isync_heard_open(struct isync_face *f)
+int isync_heard_open(struct isync_face *f, struct errmsg *why)
 {
     for (int old = 1; old >= 0; old--) {
         char path[PATH_MAX];
         const struct private_file file = { .path = path,
             .what = "state of iSync",
             .max = HEARD_MAX + ((size_t)16 << 20) };
-        struct errmsg why = { "" };
         struct buf text = { 0 };
         int rc;
 
         name_it(f, path, old == 1);
         text.max = file.max;
-        rc = private_file_read(&text, &file, &why);
+        rc = private_file_read(&text, &file, why);
         if (rc == SYNCLINE_OK && text.len > 0) {
-            recall(f, buf_slice(&text));
+            rc = recall(f, buf_slice(&text));
             isync_kept_dirty(f);
-        } else if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND) {
-            log_line(&f->log, LOG_LEVEL_WARN, "isync", "%s", why.text);
         }
         buf_free(&text);
+        /* It may be there, and would be written over. */
+        if (rc == SYNCLINE_ENOMEM || rc == SYNCLINE_EIO)
+            return rc;
+        if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOTFOUND)
+            log_line(&f->log, LOG_LEVEL_WARN, "isync", "%s", why->text);
     }
     f->heard_to = isync_state_head(isync_mesh_state(f->mesh));
+    return SYNCLINE_OK;
 }
 
 static void append(struct isync_face *f, struct slice line)

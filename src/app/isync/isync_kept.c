@@ -252,7 +252,7 @@ int isync_kept_open(struct isync_face *f, struct errmsg *why)
     arena_free(&a);
     buf_free(&text);
     if (rc == SYNCLINE_OK)
-        isync_heard_open(f);
+        rc = isync_heard_open(f, why);
     f->job = (struct helper_job){ .run = run_save, .done = done_save };
     if (rc == SYNCLINE_OK)
         rc = helper_start(&f->helper, f->opt.loop, "syncline-isync");

@@ -1,6 +1,7 @@
 /* TLS of syncline_lan.h: what is shown, and whom to trust. */
 #include "app/lib/lib_lan.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -104,7 +105,7 @@ static int make_file(struct lib_lan_end *e, struct buf *pem)
 static bool may_make_file(const struct lib_lan_end *e)
 {
     return e->is_server && e->config.ssl_key == NULL &&
-        access(e->config.ssl_cert, F_OK) != 0;
+        access(e->config.ssl_cert, F_OK) != 0 && errno == ENOENT;
 }
 
 static int read_files(struct lib_lan_end *e, struct buf *cert, struct buf *key)

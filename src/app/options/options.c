@@ -282,6 +282,9 @@ int options_read_file(struct options *o, const char *path, struct errmsg *why)
     if (ferror(file))
         rc = errmsg_set(
             why, SYNCLINE_EIO, "configuration %s: %s", path, strerror(errno));
+    else if (room == NULL && buf_status(&text) == SYNCLINE_ENOMEM)
+        rc = errmsg_set(
+            why, SYNCLINE_ENOMEM, "configuration %s: memory ran out", path);
     else if (room == NULL)
         rc = errmsg_set(
             why, SYNCLINE_ELIMIT, "configuration %s: larger than 1 MiB", path);

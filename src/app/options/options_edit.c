@@ -129,9 +129,10 @@ static int find(struct slice text, const char *name, struct found *out)
             (void)search_in(&s, root, "", 0);
         yaml_document_delete(&doc);
     }
+    more = p.error != YAML_MEMORY_ERROR;
     yaml_parser_delete(&p);
     *out = s.found;
-    return SYNCLINE_OK;
+    return more ? SYNCLINE_OK : SYNCLINE_ENOMEM;
 }
 
 /* ---- how it is written ---- */
