@@ -11,7 +11,10 @@ import { key, now, paced, told, value } from './common.mjs';
 const TOGETHER = 100; // puts in one transaction; a server takes 128
 const UNDER_WAY = 32; // transactions
 
-const clientOf = (port) => new Etcd3({ hosts: 'http://127.0.0.1:' + port });
+const clientOf = (port) => new Etcd3({
+    hosts: 'http://127.0.0.1:' + port,
+    grpcOptions: { 'grpc.enable_http_proxy': 0 },
+});
 const item = (n) => ({
     key: Buffer.from(key(n)),
     value: Buffer.from(JSON.stringify(value(n))),

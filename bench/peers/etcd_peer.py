@@ -14,13 +14,14 @@ from harness import PATIENCE, Proxy
 from peer import CHANGED, HERE, Failed, Peer, free_port, needs, wait_for
 
 URL = "http://127.0.0.1:%d"
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(port, path, **body):
     request = urllib.request.Request(
         URL % port + "/v3/" + path, json.dumps(body).encode(),
         {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    with OPENER.open(request, timeout=PATIENCE) as answer:
         return json.load(answer)
 
 
@@ -63,9 +64,9 @@ class Server:
 
 class Etcd(Peer):
     NAME = "etcd"
-    SETTINGS = ("three servers, a write is synced to disk at two and at the "
-                "leader, where it is written; in transactions of 100; first "
-                "sync: a server that learns from one; no TLS")
+    SETTINGS = ("three servers, one leads and is written to, in transactions "
+                "of 100; a write is synced to disk at two of them; first "
+                "sync: a server that learns from one; no TLS; npm's client")
 
     def missing(self):
         return needs({"etcd": "etcd-server", "node": "nodejs"}, ("etcd3",))

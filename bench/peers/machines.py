@@ -19,12 +19,11 @@ class Machine(Program):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=log)
+                stderr=log, bufsize=0)
         return self
 
     def tell(self, op, **args):
         self.process.stdin.write(json.dumps(dict(args, op=op)).encode() + b"\n")
-        self.process.stdin.flush()
 
     def hear(self):
         if not select.select([self.process.stdout], [], [], PATIENCE)[0]:

@@ -33,6 +33,7 @@ class Machine {
         this.from = this.db.replicate.from(
             'http://127.0.0.1:' + port + '/' + NAME, {
                 live: true, retry: true, batch_size: 1000,
+                checkpoint: 'target',
                 back_off_function: (ms) => Math.min(ms * 2 || 50, 1000),
             });
         this.from.on('active', () => { this.isPaused = false; });

@@ -5,8 +5,8 @@ from machines import Machines
 
 class Yjs(Machines):
     NAME = "Yjs, y-websocket"
-    SETTINGS = ("both take writes, into one document; kept in leveldb at both "
-                "after the fact, not synced; no acknowledgement: when B has "
-                "it; no TLS")
+    SETTINGS = ("both take writes, into one document, in transactions of "
+                "1,000; kept in leveldb at both later, not synced; a write "
+                "counts when B has it, not kept; no TLS")
     DRIVER = "yjs.mjs"
     MODULES = ("yjs", "y-websocket", "@y/websocket-server", "y-leveldb")
