@@ -12,7 +12,7 @@ import { serve } from './common.mjs';
 const shelf = (key) => key.slice(0, -3);
 const shelfOf = (doc, key) => {
     doc[shelf(key)] ??= {};
-    return doc[shelf(key)]; // what is in it now knows that it is the document's
+    return doc[shelf(key)]; // read again: as a part of the document
 };
 const parsed = (scalar) => scalar && JSON.parse(String(scalar));
 

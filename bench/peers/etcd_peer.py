@@ -89,6 +89,8 @@ class Etcd(Peer):
         servers = [Server("n%d" % i) for i in range(3)]
         for server in servers:
             self.start(running, server, servers)
+        for server in servers:
+            server.program.answers(server.port)
         leader = wait_for("one leads", lambda: next(
             (s for s in servers if s.leads()), None), pause=0.05)
         other = next(s for s in servers if s is not leader)
@@ -106,42 +108,53 @@ class Etcd(Peer):
 
     def sync(self, n):
         with self.scene() as running:
-            a, b = Server("a", relayed=True), Server("b", relayed=True)
+            a = Server("a", relayed=True)
+            before_a = self.between(running, a)
             self.start(running, a, [a])
+            a.program.answers(a.port)
             wait_for("it leads", a.leads, pause=0.05)
-            proxy = Proxy(self.bench, a.route, b.route)
-            running.append(proxy)
             drive("write", a.port, n)
+            b = Server("b", relayed=True)
+            before_b = self.between(running, b)
             started = time.monotonic()
             ask(a.port, "cluster/member/add", peerURLs=[b.known],
                 isLearner=True)
             self.start(running, b, [a, b], "existing")
             seen = self.converge(a, b, n - 1, n)
             result = {"items": n, "first_s": seen - started,
-                      "first_bytes": proxy.bytes(),
+                      "first_bytes": before_a.bytes() + before_b.bytes(),
                       "rss_mb": [a.program.rss_mb(), b.program.rss_mb()]}
-            result.update(self.reconnect(a, b, proxy, n))
+            result.update(self.reconnect(a, b, before_a, before_b, n))
             return result
 
-    def reconnect(self, a, b, proxy, n):
+    def between(self, running, server):
+        """What counts the bytes that come to it, and what it answers."""
+        proxy = Proxy(self.bench, server.route)
+        running.append(proxy)
+        return proxy
+
+    def reconnect(self, a, b, before_a, before_b, n):
         b.program.stop()
         drive("touch", a.port, CHANGED, n)
-        proxy.bytes()
+        for proxy in (before_a, before_b):
+            proxy.bytes()
         started = time.monotonic()
         b.program.start()
         seen = self.converge(a, b, n // CHANGED * (CHANGED - 1), n)
         return {"reconnect_s": seen - started,
-                "reconnect_bytes": proxy.bytes()}
+                "reconnect_bytes": before_a.bytes() + before_b.bytes()}
 
     @staticmethod
     def converge(a, b, key, n):
         """Returns when b has, of itself, what a has in that item."""
-        def value(server):
-            found = try_ask(server.port, "kv/range",
-                            key=text("item/%08d" % key), serializable=True)
-            return found.get("kvs", [{}])[0].get("value")
-        want = value(a)
-        wait_for("it arrives", lambda: value(b) == want, pause=0.005)
+        wanted = {"key": text("item/%08d" % key), "serializable": True}
+        want = ask(a.port, "kv/range", **wanted)["kvs"][0]["value"]
+
+        def is_there():
+            b.program.is_up()
+            found = try_ask(b.port, "kv/range", **wanted).get("kvs", [{}])
+            return found[0].get("value") == want
+        wait_for("it arrives", is_there, pause=0.005)
         seen = time.monotonic()
         count = ask(b.port, "kv/range", key=text("item/"),
                     range_end=text("item0"), count_only=True,

@@ -23,7 +23,8 @@ class Machine(Program):
         return self
 
     def tell(self, op, **args):
-        self.process.stdin.write(json.dumps(dict(args, op=op)).encode() + b"\n")
+        line = json.dumps(dict(args, op=op)) + "\n"
+        self.process.stdin.write(line.encode())
 
     def hear(self):
         if not select.select([self.process.stdout], [], [], PATIENCE)[0]:

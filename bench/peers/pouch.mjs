@@ -50,7 +50,8 @@ class Machine {
     }
 
     async nameRevisions(docs) {
-        const { rows } = await this.db.allDocs({ keys: docs.map((d) => d._id) });
+        const keys = docs.map((doc) => doc._id);
+        const { rows } = await this.db.allDocs({ keys });
         rows.forEach((row, i) => { docs[i]._rev = row.value.rev; });
     }
 
