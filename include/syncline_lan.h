@@ -245,9 +245,10 @@ int syncline_lan_token_check(
 typedef int syncline_lan_handle_fn(void *ctx, const char *peer,
     const struct syncline_lan_message *m, char **reply);
 
-/* May who sends this AUTH_REQUEST come in? Not 0: yes. It need not be signed:
- * what is in its payload is all that tells. *auth_data, NULL before, may be set
- * to an object for him, in memory from malloc, which the library frees. */
+/* May who sends this AUTH_REQUEST come in? More than 0: yes; 0, or a negative
+ * code, of whatever has failed: no. It need not be signed: what is in its
+ * payload is all that tells. *auth_data, NULL before, may be set to an object
+ * for him, in memory from malloc, which the library frees. */
 typedef int syncline_lan_auth_fn(void *ctx, const char *peer,
     const struct syncline_lan_message *m, char **auth_data);
 

@@ -386,6 +386,31 @@ TEST(a_program_says_who_may_come_in)
     both_free(&b);
 }
 
+static int on_auth_that_fails(void *ctx, const char *peer,
+    const struct syncline_lan_message *m, char **auth_data)
+{
+    (void)ctx;
+    (void)peer;
+    (void)m;
+    (void)auth_data;
+    return SYNCLINE_EIO;
+}
+
+/* What could not be found out is no yes. */
+TEST(a_program_that_fails_to_say_who_may_come_in)
+{
+    struct both b;
+
+    both_init(&b);
+    both_serve(&b, on_auth_that_fails);
+    both_client(&b);
+    both_connect(&b);
+    check_fails(
+        syncline_lan_authenticate(b.c, "{\"token\":\"valid-token\"}", NULL),
+        SYNCLINE_EDENIED, "Invalid credentials");
+    both_free(&b);
+}
+
 TEST(the_secret_is_proved_and_a_session_token_lets_in)
 {
     struct syncline_lan_handler *other;

@@ -33,7 +33,7 @@ static bool ask_program(struct syncline_lan_server *s, struct lib_lan_conn *c,
     char *text = NULL;
     struct json *said;
     bool is_in = lib_lan_view(&view, c, m, a) == SYNCLINE_OK &&
-        s->auth(s->auth_ctx, c->id, &view, &text) != 0;
+        s->auth(s->auth_ctx, c->id, &view, &text) > 0;
 
     if (is_in && text != NULL) {
         if (lib_lan_object(&said, text, "auth_data", a) == SYNCLINE_OK)
