@@ -236,12 +236,14 @@ int syncline_lan_token_check(
  * of a client "". *reply is NULL before; it may be set to the payload of an
  * answer, in memory from malloc, which the library frees: it goes as
  * SYNC_RESPONSE, of SYNC_DATA as SYNC_ACK, with the request_id (and sync_id,
- * data_id) of m. Or to a message of syncline_lan_create_message, whose type and
- * payload are then sent so, and signed anew. SYNC_DATA that gets no reply is
- * acknowledged: {"status":"processed"}. Return 0, or a negative code: of a
- * server the other side is told "Internal server error", and for EUNSUPPORTED
- * that there is nobody for such a message; a client acknowledges nothing
- * then. What is no JSON object counts as such a failure. */
+ * data_id) of m in place of its own: by others nobody would find it. Or to a
+ * message of syncline_lan_create_message, whose type and payload are then sent
+ * so, and signed anew; SYNC_REQUEST and SYNC_DATA, which ask, keep their ids.
+ * SYNC_DATA that gets no reply is acknowledged: {"status":"processed"}. Return
+ * 0, or a negative code: of a server the other side is told "Internal server
+ * error", and for EUNSUPPORTED that there is nobody for such a message; a
+ * client acknowledges nothing then. What is no JSON object counts as such a
+ * failure. */
 typedef int syncline_lan_handle_fn(void *ctx, const char *peer,
     const struct syncline_lan_message *m, char **reply);
 

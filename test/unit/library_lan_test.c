@@ -342,6 +342,34 @@ TEST(a_client_comes_in_asks_and_is_answered)
     }
 }
 
+static int reply_by_own_id(void *ctx, const char *peer,
+    const struct syncline_lan_message *m, char **reply)
+{
+    (void)ctx;
+    (void)peer;
+    (void)m;
+    *reply = strdup("{\"request_id\":7,\"data\":1,\"sync_id\":\"own\"}");
+    return 0;
+}
+
+/* Whoever asks looks for the id that he has said. */
+TEST(a_reply_has_the_id_of_its_request)
+{
+    struct both b;
+
+    both_init(&b);
+    both_serve(&b, NULL);
+    CHECK_OK(syncline_lan_server_handle(
+        b.s, SYNCLINE_LAN_SYNC_REQUEST, reply_by_own_id, NULL));
+    both_client(&b);
+    both_connect(&b);
+    CHECK_OK(syncline_lan_authenticate(b.c, NULL, NULL));
+    check_request(&b, SYNCLINE_LAN_SYNC_REQUEST,
+        "{\"request_id\":\"mine\",\"sync_id\":\"s\"}",
+        "{\"data\":1,\"request_id\":\"mine\",\"sync_id\":\"s\"}");
+    both_free(&b);
+}
+
 TEST(a_program_says_who_may_come_in)
 {
     struct both b;

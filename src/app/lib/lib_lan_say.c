@@ -147,17 +147,36 @@ static enum lan_type reply_type(const struct lan_message *m)
     return m->type == LAN_SYNC_DATA ? LAN_SYNC_ACK : LAN_SYNC_RESPONSE;
 }
 
-/* What tells the other side which of its messages it answers. */
-static void echo_ids(
-    struct json *payload, const struct lan_message *m, struct arena *a)
+/* In place of what stands there, under the same name. */
+static void put_over(struct json *own, const struct json *id, struct arena *a)
 {
+    struct json *copy = json_copy(id, a);
+    const struct json was = *own;
+
+    if (copy == NULL)
+        return;
+    *own = *copy;
+    own->key = was.key;
+    own->next = was.next;
+}
+
+/* What tells the other side which of its messages it answers: by another id it
+ * would wait for ever. What is a question of its own has ids of its own. */
+static void echo_ids(struct json *payload, const struct lan_message *m,
+    enum lan_type type, struct arena *a)
+{
+    const bool is_question = type == LAN_SYNC_REQUEST || type == LAN_SYNC_DATA;
     static const char *const ids[] = { "request_id", "sync_id", "data_id" };
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         const struct json *id = json_get(m->member[LAN_PAYLOAD], ids[i]);
 
-        if (id != NULL && json_get(payload, ids[i]) == NULL)
+        struct json *own = json_get(payload, ids[i]);
+
+        if (id != NULL && own == NULL)
             json_add(payload, slice_str(ids[i]), json_copy(id, a));
+        else if (id != NULL && id->type != JSON_NULL && !is_question)
+            put_over(own, id, a);
     }
 }
 
@@ -180,7 +199,7 @@ static int send_reply(struct lib_lan_conn *c, const struct lan_message *m,
         draft->type = lan_type_of(draft->name);
         payload = inner;
     }
-    echo_ids(payload, m, a);
+    echo_ids(payload, m, draft->type, a);
     if (a->failed)
         return no_memory();
     draft->payload = payload;
