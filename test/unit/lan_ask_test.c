@@ -349,6 +349,36 @@ TEST(many_questions)
     scene_close(&s);
 }
 
+/* One takes more than half of the room that there is for all. */
+TEST(long_answers)
+{
+    static const char *const points[] = { "{\"since\":\"p1\"}",
+        "{\"since\":\"p2\"}" };
+    struct scene s = { .mark = 7 };
+    struct buf event = { 0 };
+
+    buf_put_str(&event, "{\"key\":\"a\",\"value\":\"");
+    for (size_t i = 0; i < (size_t)1 << 20; i++)
+        buf_put_u8(&event, 'x');
+    buf_put_str(&event, "\",\"version\":2,\"time\":1,\"cursor\":\"c1\"}");
+    buf_put_u8(&event, 0);
+    scene_open(&s, "", "");
+    for (size_t i = 0; i < ARRAY_N(points); i++) {
+        scene_forget(&s);
+        scene_says(&s, LAN_SYNC_REQUEST, points[i]);
+        CHECK(s.asked.len > 0);
+        scene_found(&s, (const char *)event.ptr);
+        check_heard(&s, "answer a v2 next c1 more;");
+    }
+    for (size_t i = ARRAY_N(points); i-- > 0;) {
+        scene_forget(&s);
+        scene_says(&s, LAN_SYNC_REQUEST, points[i]);
+        CHECK_UINT(s.asked.len == 0, i > 0);
+    }
+    buf_free(&event);
+    scene_close(&s);
+}
+
 /* ---- what we ask ---- */
 
 /* Where its last answer ended, as long as there is more. */

@@ -9,8 +9,8 @@
 
 #define QUERIES_MAX 1024 /* questions that are being answered at once */
 #define QUERIES_MANY 4   /* then who asks one more waits for room */
-#define QUERY_BIT ((uint64_t)1 << 63)  /* their watches, apart from links' */
-#define KEPT_BYTES ((size_t)512 << 10) /* of memory, for one answer */
+#define QUERY_BIT ((uint64_t)1 << 63) /* their watches, apart from links' */
+#define KEPT_BYTES ((size_t)4 << 20)  /* of memory, for all that is kept */
 
 static void query_free(struct lan_query *q)
 {
@@ -97,17 +97,39 @@ static const struct lan_query *kept_for(const struct lan_query *q)
     return NULL;
 }
 
-/* The oldest goes. False: it is not to be kept. */
+static size_t kept_bytes(const struct lan_exchange *x)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < LAN_KEPT_MAX; i++)
+        bytes += x->kept[i] != NULL ? x->kept[i]->batch.arena.held : 0;
+    return bytes;
+}
+
+/* The oldest go, one at least, until there is room for so much. */
+static void make_room(struct lan_exchange *x, size_t bytes)
+{
+    for (size_t i = 0; i < LAN_KEPT_MAX; i++) {
+        struct lan_query **at = &x->kept[(x->kept_next + i) % LAN_KEPT_MAX];
+
+        if (i > 0 && kept_bytes(x) + bytes <= KEPT_BYTES)
+            break;
+        query_free(*at);
+        *at = NULL;
+    }
+}
+
+/* False: it is not to be kept. */
 static bool keep(struct lan_query *q, const struct lan_side *s)
 {
-    struct lan_query **at = &q->x->kept[q->x->kept_next % LAN_KEPT_MAX];
+    struct lan_exchange *x = q->x;
+    const size_t bytes = q->batch.arena.held;
 
-    if (q->state == 0 || q->is_short || q->batch.arena.held > KEPT_BYTES ||
+    if (q->state == 0 || q->is_short || bytes > KEPT_BYTES ||
         q->state != state_for(s))
         return false;
-    query_free(*at);
-    *at = q;
-    q->x->kept_next++;
+    make_room(x, bytes);
+    x->kept[x->kept_next++ % LAN_KEPT_MAX] = q;
     return true;
 }
 
