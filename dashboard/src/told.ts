@@ -2,8 +2,11 @@
 // what does not vary in them. What is not known stays as it was told.
 import { language } from "./strings";
 import { toldEs } from "./strings/told_es";
+import { systemEs } from "./strings/told_es_system";
 
-const tables: Record<string, [string, string][]> = { es: toldEs };
+const tables: Record<string, [string, string][]> = {
+    es: [...toldEs, ...systemEs],
+};
 
 // Of two holes side by side the second begins with a blank, or ": ".
 function pattern(english: string): RegExp {

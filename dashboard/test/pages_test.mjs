@@ -283,7 +283,8 @@ async function an_error_is_shown_and_acknowledged(w) {
     await page.getByText("no such token").waitFor();
     await page.getByText("syncline audit").first().waitFor();
     await badge(page, "1 open error").waitFor();
-    await page.getByRole("button", { name: "Acknowledge" }).click();
+    await page.getByRole("button", { name: "Acknowledge",
+        exact: true }).click();
     await page.getByText("acknowledged by").waitFor();
     await waitFor("no badge is left", async () =>
         await badge(page, /open error/).count() === 0);

@@ -168,7 +168,8 @@ async function an_option_that_does_not_hold_is_told(w) {
 
 // What the node tells in sentences of its own, too.
 async function what_the_node_says_is_said_in_the_pages_language(w) {
-    const a = await w.node("a");
+    const a = await w.node("a", "--isync.enabled", "true", "--isync.port", "0",
+        "--isync.peers", "http://127.0.0.1:9");
     await fetch(`http://127.0.0.1:${a.port}/v1/status`, {
         headers: { Authorization: "Bearer sync_wrong" } });
     const page = await w.open(a, { locale: "es-ES" });
@@ -178,6 +179,8 @@ async function what_the_node_says_is_said_in_the_pages_language(w) {
         "este dispositivo está solo", "el registro de auditoría se escribe"])
         await page.getByText(sentence).first().waitFor();
     equal(await page.getByText("this device is alone").count(), 0, "English");
+    await page.goto(`http://127.0.0.1:${a.port}/#/devices`);
+    await page.getByText("conexión rechazada").waitFor();
     await quiet(page);
 }
 
@@ -243,6 +246,9 @@ async function long_texts_fit_a_small_screen(w) {
         await narrow(page, at.slice(0, 40));
     }
     await page.goto(items(a, "default", key));
+    const title = page.getByRole("heading", { level: 2 });
+    await title.waitFor();
+    check((await title.boundingBox()).height < 120, "the key leaves room");
     await page.getByRole("button", { name: "Delete item" }).click();
     await narrow(page, "the question");
     const over = await page.locator("dialog").evaluate(e =>
@@ -298,6 +304,69 @@ async function conflicts_are_told_as_they_come(w) {
     await quiet(page);
 }
 
+// Answers come one after the other, slowly: what is there already stays where
+// it is.
+async function nothing_moves_while_a_page_is_read(w) {
+    const a = await w.node("a", "--isync.enabled", "true", "--isync.port", "0",
+        "--isync.peers", "http://127.0.0.1:9");
+    const b = await w.node("b");
+    await b.joins(a);
+    await fetch(`http://127.0.0.1:${a.port}/v1/status`, {
+        headers: { Authorization: "Bearer sync_wrong" } });
+    for (const width of [1440, 360]) {
+        const page = await w.open(a, { viewport: { width, height: 800 } });
+        await page.addInitScript(() => {
+            window.shifts = [];
+            new PerformanceObserver(list => {
+                for (const e of list.getEntries())
+                    window.shifts.push([e.value, ...e.sources.map(s =>
+                        s.node?.className ?? s.node?.nodeName)]);
+            }).observe({ type: "layout-shift", buffered: true });
+        });
+        let turn = 0;
+        await page.route("**/v1/**", async route => {
+            await new Promise(done => setTimeout(done, 60 * (1 + turn++ % 5)));
+            await route.continue().catch(() => {});
+        });
+        for (const [at, there] of [["errors", "no such token"],
+            ["devices", "http://127.0.0.1:9"], ["settings", "log.level"],
+            ["mesh", "Traffic"], ["conflicts", "No open conflicts"],
+            ["audit", "session-link"]]) {
+            await page.goto("about:blank");
+            await page.goto(`http://127.0.0.1:${a.port}/#/${at}`);
+            await page.getByText(there).locator("visible=true").first()
+                .waitFor();
+            await waitFor(at + " is there", async () =>
+                await page.locator(".loading").count() === 0);
+            // Two more frames, in which the last of it is laid out.
+            const moved = await page.evaluate(() => new Promise(done =>
+                requestAnimationFrame(() => requestAnimationFrame(() =>
+                    setTimeout(() => done(window.shifts))))));
+            check(moved.reduce((sum, s) => sum + s[0], 0) < 0.02,
+                `${at} ${width}: ${JSON.stringify(moved)}`);
+        }
+        await quiet(page);
+        await page.context().close();
+    }
+}
+
+// A space that is not there is no empty one: nothing can be made in it.
+async function a_space_that_is_not_there_is_told(w) {
+    const a = await w.node("a");
+    const page = await w.open(a);
+    await page.goto(items(a, "gone"));
+    await page.getByText("There is no space gone").waitFor();
+    check(await page.getByRole("button", { name: "New item" }).isDisabled(),
+        "nothing is made in it");
+    equal(await page.getByText("Nothing here yet").count(), 0, "not empty");
+    await page.getByRole("link", { name: "All spaces" }).click();
+    await page.getByLabel("Name of a new space").fill("gone");
+    await page.getByRole("button", { name: "Add space" }).click();
+    await page.getByRole("link", { name: "gone" }).click();
+    await page.getByText("Nothing here yet").waitFor();
+    await quiet(page);
+}
+
 async function the_menu_shuts_by_escape(w) {
     const a = await w.node("a");
     const page = await w.open(a, { viewport: { width: 360, height: 740 } });
@@ -319,4 +388,5 @@ await run([policies_are_shown_when_they_are_known,
     what_is_wrong_is_said_in_the_pages_language,
     what_the_node_says_is_said_in_the_pages_language, what_is_not_seen_is_shown,
     long_texts_fit_a_small_screen, conflicts_are_told_as_they_come,
-    the_menu_shuts_by_escape]);
+    a_space_that_is_not_there_is_told, the_menu_shuts_by_escape],
+[nothing_moves_while_a_page_is_read]);

@@ -162,14 +162,18 @@ export function Devices() {
                     }>{t.devices.aloneText}</Empty>
                 ) : null}
             </Panel>
-            <p class="page-foot">
-                <label class="check">
-                    <input type="checkbox" checked={all}
-                        onChange={e => setAll(e.currentTarget.checked)} />
-                    {t.devices.showRemoved}
-                </label>
-            </p>
-            <Guests />
+            {value || why ? (
+                <>
+                    <p class="page-foot">
+                        <label class="check">
+                            <input type="checkbox" checked={all} onChange={e =>
+                                setAll(e.currentTarget.checked)} />
+                            {t.devices.showRemoved}
+                        </label>
+                    </p>
+                    <Guests />
+                </>
+            ) : null}
             {open?.is === "add" ? (
                 <AddDevice onClose={shut} onDone={reload} />
             ) : open?.is === "join" ? <JoinMesh onClose={shut} />

@@ -162,10 +162,9 @@ export function Errors() {
                         onChange={e => setAll(e.currentTarget.checked)} />
                     {t.errors.showAll}
                 </label>
-                {value && value.open > 1 ? (
-                    <Button busy={ackAll.busy} onClick={ackAll.run}>
-                        {t.errors.acknowledgeAll}</Button>
-                ) : null}
+                <Button busy={ackAll.busy} onClick={ackAll.run}
+                    disabled={!value || value.open < 2}>
+                    {t.errors.acknowledgeAll}</Button>
             </>
         }>
             {why ?? ackAll.why ? <Problem why={(why ?? ackAll.why)!} /> : null}
@@ -181,7 +180,7 @@ export function Errors() {
                     </ul>
                 )}
             </Panel>
-            <Checks />
+            {value || why ? <Checks /> : null}
         </Page>
     );
 }

@@ -3,7 +3,7 @@ import { forceCenter, forceCollide, forceLink, forceManyBody, forceSimulation,
     forceX, forceY } from "d3-force";
 import type { Simulation, SimulationLinkDatum, SimulationNodeDatum }
     from "d3-force";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { t } from "../strings";
 import { span } from "../time";
@@ -92,7 +92,8 @@ function note(n: GraphNode): string {
 export function Graph({ nodes }: { nodes: GraphNode[] }) {
     const box = useRef<SVGSVGElement>(null);
     const [width, setWidth] = useState(0);
-    useEffect(() => {
+    // Before it is painted: nothing is to move afterwards.
+    useLayoutEffect(() => {
         const at = box.current!;
         const resized = new ResizeObserver(() => setWidth(at.clientWidth));
         resized.observe(at);
@@ -112,6 +113,7 @@ export function Graph({ nodes }: { nodes: GraphNode[] }) {
     };
     return (
         <svg class="graph" ref={box} role="img" aria-label={t.mesh.graph}
+            height={height}
             viewBox={`0 0 ${width || 600} ${height}`}>
             {self && width ? nodes.filter(n => !n.self).map(n => {
                 const a = place(self.id), b = place(n.id);

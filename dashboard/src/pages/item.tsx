@@ -243,7 +243,8 @@ export function ItemView({ space, item, tab, back }: {
                 <a class="button quiet small back" href={back}
                     aria-label={t.items.back}><Icon name="back" /></a>
                 <div class="item-title">
-                    <h2 class={"mono" + (item.length > 120 ? " long" : "")}>
+                    <h2 class={"mono" + (item.length > 120 ? " long" : "")}
+                        tabIndex={item.length > 120 ? 0 : undefined}>
                         <Text of={item} /></h2>
                     <p class="muted small-text">
                         {last ? (

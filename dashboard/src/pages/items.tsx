@@ -14,7 +14,8 @@ import { go, href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
 import { Text } from "../text";
-import { Button, Dialog, Empty, Field, Loading, Page, Problem, say, useAction }
+import { Button, Dialog, Empty, Field, Loading, Page, Panel, Problem, say,
+    useAction }
     from "../ui";
 import { ItemView } from "./item";
 
@@ -306,7 +307,7 @@ function ListBody({ space, prefix, chosen, find, onNew }: {
                         chosen={chosen} />
                     ))}
                 </ul>
-            ) : list.loading ? <Loading /> : find ? (
+            ) : list.loading ? <Loading /> : list.why ? null : find ? (
                 <Empty icon="search" title={t.items.noneFound}>
                     {t.items.noneFoundText}</Empty>
             ) : (
@@ -426,7 +427,9 @@ export function Items({ parts }: { parts: string[] }) {
     const asked = key === "" ? parts[2] ?? "" : null;
     const [prefix, setPrefix] = useState(asked
         ?? key.slice(0, key.lastIndexOf("/") + 1));
-    const none = useValue(spaces).find(s => s.name === space)?.items === 0;
+    const known = useValue(spaces);
+    const none = known.find(s => s.name === space)?.items === 0;
+    const missing = known.length > 0 && !known.some(s => s.name === space);
     const [find, setFind] = useState("");
     const [making, setMaking] = useState(false);
 
@@ -450,11 +453,18 @@ export function Items({ parts }: { parts: string[] }) {
         <Page title={t.pages.items} wide actions={
             <>
                 <SpaceChoice now={space} />
-                <Button kind="main" icon="plus"
+                <Button kind="main" icon="plus" disabled={missing}
                     onClick={() => setMaking(true)}>{t.items.create}</Button>
             </>
         }>
-            <div class={"split" + (key ? " chosen" : none ? " none" : "")}>
+            {missing ? (
+                <Panel flush>
+                    <Empty icon="items" title={t.items.noSpace(space)} action={
+                        <a class="button" href={href("settings")}>
+                            {t.items.toSpaces}</a>
+                    }>{t.items.noSpaceText}</Empty>
+                </Panel>
+            ) : <div class={"split" + (key ? " chosen" : none ? " none" : "")}>
                 <List key={space} space={space} prefix={prefix} chosen={key}
                     find={find} setFind={setFind}
                     onNew={() => setMaking(true)} />
@@ -468,7 +478,7 @@ export function Items({ parts }: { parts: string[] }) {
                             {t.items.chooseText}</Empty>
                     </section>
                 )}
-            </div>
+            </div>}
             {making ? (
                 <NewItem space={space} prefix={prefix}
                     onClose={() => setMaking(false)} />

@@ -232,7 +232,7 @@ export function Mesh() {
                     </Panel>
                 </>
             )}
-            <Plots />
+            {value && node || why ? <Plots /> : null}
         </Page>
     );
 }

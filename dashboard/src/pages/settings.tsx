@@ -140,6 +140,7 @@ function Spaces() {
     useEffect(() => watch("_spaces", { change: look, resync: look }), []);
     return (
         <Panel title={t.settings.spaces} flush>
+            {list.length === 0 ? <Loading /> : null}
             <ul class="setting-list">
                 {list.map(s => (
                     <li key={s.name}>
@@ -161,7 +162,9 @@ function Spaces() {
                     </li>
                 ))}
             </ul>
-            <div class="panel-foot"><AddSpace onDone={look} /></div>
+            {list.length === 0 ? null : (
+                <div class="panel-foot"><AddSpace onDone={look} /></div>
+            )}
             {removing ? (
                 <Confirm title={t.settings.removeSpace(removing)}
                     action={t.remove} onClose={() => setRemoving(null)}
@@ -357,12 +360,15 @@ function Options() {
     );
 }
 
+// One below the other as they come, so that none moves what is read already.
 export function Settings() {
+    const known = useValue(spaces).length > 0;
+    const [tokens, setTokens] = useState(false);
     return (
         <Page title={t.pages.settings} lead={t.settings.lead}>
             <Spaces />
-            <Tokens />
-            <Options />
+            {known ? <Tokens onTold={() => setTokens(true)} /> : null}
+            {tokens ? <Options /> : null}
         </Page>
     );
 }

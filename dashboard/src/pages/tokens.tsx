@@ -1,5 +1,5 @@
 // Tokens: what lets programs in by the HTTP API.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { get, path, send } from "../api";
 import { isName } from "../names";
@@ -113,9 +113,15 @@ function NewToken({ onClose, onDone }: {
     );
 }
 
-export function Tokens() {
+// onTold: they are shown, or why they cannot be.
+export function Tokens({ onTold }: { onTold: () => void }) {
     const { value, why, reload } = useLoad(signal =>
         get<{ tokens: Token[] }>("/v1/tokens", {}, signal), []);
+    const told = value !== undefined || why !== null;
+    useEffect(() => {
+        if (told)
+            onTold();
+    }, [told]);
     const [making, setMaking] = useState(false);
     const [revoking, setRevoking] = useState<Token | null>(null);
     return (

@@ -97,6 +97,10 @@ export const en = {
             + "here is on every device that belongs to the mesh.",
         atLeast: (n: number) => `${n.toLocaleString("en")} items or more`,
         noneFound: "No key holds that",
+        noSpace: (name: string) => `There is no space ${name}`,
+        noSpaceText: "It was removed, or has another name. Spaces are listed, "
+            + "and made, under Settings.",
+        toSpaces: "All spaces",
         noneFoundText: "Keys of this folder and those below it were looked at.",
         choose: "Choose an item",
         chooseText: "Its document and all that became of it are shown here.",

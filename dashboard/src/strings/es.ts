@@ -98,6 +98,10 @@ export const es: Strings = {
         emptyText: "Un elemento es una clave con un documento JSON. Lo que se "
             + "escribe aquí está en todos los dispositivos de la malla.",
         atLeast: n => `${n.toLocaleString("es")} elementos o más`,
+        noSpace: name => `No hay ningún espacio ${name}`,
+        noSpaceText: "Se eliminó, o tiene otro nombre. Los espacios se ven, y "
+            + "se crean, en Ajustes.",
+        toSpaces: "Todos los espacios",
         noneFound: "Ninguna clave contiene eso",
         noneFoundText: "Se miraron las claves de esta carpeta y de las que "
             + "contiene.",
