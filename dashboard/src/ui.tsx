@@ -66,8 +66,10 @@ export function Empty({ icon, title, children, action }: Kids & {
     );
 }
 
-export function Loading() {
-    return <p class="loading" role="status">{t.loading}…</p>;
+// unless: it is told why nothing comes, which is all there is to say then.
+export function Loading({ unless = null }: { unless?: string | null }) {
+    return unless ? null
+        : <p class="loading" role="status">{t.loading}…</p>;
 }
 
 export function Problem({ why, retry }: { why: string; retry?: () => void }) {

@@ -67,6 +67,14 @@ async function a_node_that_is_away_is_told_by_a_sentence(w) {
     await page.locator("form").getByText("The node does not answer. "
         + "Is it running?").waitFor();
     equal(await editor(page).inputValue(), '{"on": false}', "mine is kept");
+    await page.getByRole("button", { name: "Discard" }).click();
+    for (const at of ["mesh", "devices", "errors", "conflicts", "files",
+        "settings"]) {
+        await page.evaluate(to => location.hash = to, "#/" + at);
+        await page.getByRole("alert").first().waitFor();
+        await waitFor(at + " does not say that it loads", async () =>
+            await page.locator(".loading").count() === 0);
+    }
 }
 
 // A way to the node that can break off in the midst of an answer. It asks by

@@ -275,7 +275,7 @@ export function Conflicts() {
             </label>
         }>
             {why ? <Problem why={why} retry={reload} /> : null}
-            {!value ? <Loading /> : value.conflicts.length === 0 ? (
+            {!value ? <Loading unless={why} /> : value.conflicts.length === 0 ? (
                 <div class="panel">
                     <Empty icon="check" title={t.conflicts.empty}>
                         {t.conflicts.emptyText}</Empty>

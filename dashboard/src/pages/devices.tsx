@@ -143,7 +143,7 @@ export function Devices() {
         }>
             {why ? <Problem why={why} retry={reload} /> : null}
             <Panel flush>
-                {!value ? <Loading /> : (
+                {!value ? <Loading unless={why} /> : (
                     <ul class="device-list">
                         {sorted.map(m => (
                             <Row key={m.device} member={m} isAdmin={isAdmin}

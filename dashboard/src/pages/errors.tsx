@@ -121,7 +121,7 @@ function Checks() {
             <Button small onClick={reload}>{t.errors.checkAgain}</Button>
         }>
             {why ? <Problem why={why} retry={reload} /> : null}
-            {!value ? <Loading /> : (
+            {!value ? <Loading unless={why} /> : (
                 <ul class="checks-list">
                     {value.checks.map((c, i) => (
                         <li key={i}>
@@ -169,7 +169,7 @@ export function Errors() {
         }>
             {why ?? ackAll.why ? <Problem why={(why ?? ackAll.why)!} /> : null}
             <Panel flush>
-                {!value ? <Loading /> : value.errors.length === 0 ? (
+                {!value ? <Loading unless={why} /> : value.errors.length === 0 ? (
                     <Empty icon="check" title={t.errors.empty}>
                         {t.errors.emptyText}</Empty>
                 ) : (

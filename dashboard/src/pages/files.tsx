@@ -90,7 +90,7 @@ function Versions({ file, onClose, onDone }: {
         <Dialog title={t.files.versionsOf(file.file)} onClose={onClose} wide>
             <div class="dialog-body">
                 {why ? <Problem why={why} retry={reload} /> : null}
-                {!value ? <Loading /> : !newest || !now ? (
+                {!value ? <Loading unless={why} /> : !newest || !now ? (
                     <Empty icon="history" title={t.files.noVersions} />
                 ) : (
                     <div class="history">
@@ -202,7 +202,7 @@ export function Files() {
         <Page title={t.pages.files} lead={t.files.lead}>
             {why ? <Problem why={why} retry={reload} /> : null}
             <Panel flush>
-                {!value ? <Loading /> : value.bindings.length === 0 ? (
+                {!value ? <Loading unless={why} /> : value.bindings.length === 0 ? (
                     <Empty icon="file" title={t.files.empty}
                         action={<Code copy>{t.files.command}</Code>}>
                         {t.files.emptyText}</Empty>

@@ -187,7 +187,7 @@ export function Mesh() {
                 <Note tone="warn"><span>{t.mesh.clock}:{" "}
                     {clock.value.clock.verdict}</span></Note>
             ) : null}
-            {!value || !node ? <Loading /> : peers.length === 0 ? (
+            {!value || !node ? <Loading unless={why} /> : peers.length === 0 ? (
                 <Panel flush>
                     <Empty icon="mesh" title={t.mesh.alone} action={
                         <a class="button main" href={href("devices")}>

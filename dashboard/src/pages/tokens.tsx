@@ -130,7 +130,7 @@ export function Tokens({ onTold }: { onTold: () => void }) {
                 {t.tokens.create}</Button>
         }>
             {why ? <Problem why={why} retry={reload} /> : null}
-            {!value ? <Loading /> : (
+            {!value ? <Loading unless={why} /> : (
                 <ul class="setting-list">
                     {value.tokens.map(k => (
                         <li key={k.id}>
