@@ -33,7 +33,11 @@
  * ends for the other side when the child does that, ends or execs.
  *
  * Errors. Functions return 0 or a negative code and write results on success
- * only; syncline_error() has the sentence. Memory that runs out is ENOMEM, or
+ * only; syncline_error() has the sentence. Any of them may return EINVAL (an
+ * argument is missing, or no such value), EBUSY (in a callback), ECLOSED (the
+ * handle is being closed, or this is a child of fork) and ENOMEM; what is said
+ * of one is what else it returns, or what these mean there. A handle is never
+ * NULL, but where NULL is said to be fine. Memory that runs out is ENOMEM, or
  * a connection that ends; in one place, where it adds to its table of
  * descriptors, libuv ends the process instead. */
 #ifndef SYNCLINE_H
@@ -177,7 +181,7 @@ int syncline_log_level(
 /* ---- running ---- */
 
 /* Begins a thread that runs the node until syncline_close. EBUSY if there is
- * one already. */
+ * one already; ENOMEM too if no thread is to be had. */
 int syncline_start(struct syncline *s);
 
 /* For the caller's loop, before each wait: a descriptor (the same all the
@@ -193,9 +197,10 @@ int syncline_run_once(struct syncline *s);
 /* ---- items ---- */
 
 /* These wait until the write is durable on this machine; others follow on
- * their own. Errors: EMALFORMED (no JSON), EINVAL, ELIMIT (key over 1 KiB,
- * value over 16 MiB, ...), ENOTFOUND (the space; for delete the item too),
- * EFULL, EIO, ECLOSED, EBUSY (in a callback), ENOMEM. */
+ * their own. Errors: EMALFORMED (no JSON), EINVAL (a schema of the space
+ * forbids it, too), ELIMIT (key over 1 KiB, value over 16 MiB, too many writes
+ * in a second, ...), ENOTFOUND (the space; for delete the item too), EDENIED
+ * (this machine may not write there, or its clock is far ahead), EFULL, EIO. */
 int syncline_put(
     struct syncline *s, const char *space, const char *key, const char *value);
 /* Changes the members that patch names (RFC 7396). */
@@ -203,10 +208,11 @@ int syncline_patch(
     struct syncline *s, const char *space, const char *key, const char *patch);
 int syncline_delete(struct syncline *s, const char *space, const char *key);
 /* All of it or nothing. ops is an array of {"key":..,"value":..} and
- * {"key":..,"delete":true}, at most 1,024 and 512 KiB. */
+ * {"key":..,"delete":true}, at most 1,024 and 512 KiB (ELIMIT). */
 int syncline_batch(struct syncline *s, const char *space, const char *ops);
 
-/* *value is the caller's, for syncline_free. ENOTFOUND if there is none. */
+/* *value is the caller's, for syncline_free, as is all that is called so below.
+ * ENOTFOUND if there is no such item or space. */
 int syncline_get(
     struct syncline *s, const char *space, const char *key, char **value);
 
@@ -221,7 +227,8 @@ typedef int syncline_item_fn(void *ctx, const char *key, const char *value);
 int syncline_list(struct syncline *s, const char *space, const char *prefix,
     syncline_item_fn *fn, void *ctx);
 
-/* *versions: a JSON array, oldest first; the caller's. */
+/* *versions: a JSON array, oldest first; the caller's. ENOTFOUND: there never
+ * was such an item that is still known. */
 int syncline_history(
     struct syncline *s, const char *space, const char *key, char **versions);
 
@@ -269,7 +276,8 @@ void syncline_unwatch(struct syncline_watch *w);
 /* ---- conflicts ---- */
 
 /* policy: "lww", "merge", "manual", "keep-both" or "custom"; prefix NULL is
- * the whole space. Replicated like an item. */
+ * the whole space. Replicated like an item, and waits as a write does. Errors:
+ * EINVAL (no such policy), ENOTFOUND (the space), those of a write. */
 int syncline_set_policy(struct syncline *s, const char *space,
     const char *prefix, const char *policy);
 /* Names who settles conflicts of items of a space whose keys begin with prefix
@@ -281,16 +289,19 @@ int syncline_set_policy(struct syncline *s, const char *space,
  * callback but such a one. Errors: EINVAL, ENOMEM. */
 int syncline_resolve_with(struct syncline *s, const char *space,
     const char *prefix, const char *type, syncline_resolve_fn *fn, void *ctx);
-/* *conflicts: a JSON array of those still open; the caller's. */
+/* *conflicts: a JSON array of those still open, of all spaces if space is NULL;
+ * the caller's. ENOTFOUND (the space). */
 int syncline_conflicts(struct syncline *s, const char *space, char **conflicts);
 /* Settles the conflict with this id: value is what shall stand (JSON), NULL
- * takes the loser's in place of the winner's. */
+ * takes the loser's in place of the winner's. Errors: ENOTFOUND (none with this
+ * id), those of a write. */
 int syncline_resolve(struct syncline *s, const char *id, const char *value);
 
 /* ---- pairing ---- */
 
 /* *code is for one syncline_join, on another machine, within expires_s
- * seconds (0: 600); the caller's. */
+ * seconds (0: 600; 86,400 at most); the caller's. Errors: EDENIED (this machine
+ * is no admin), ELIMIT (too many are open). */
 int syncline_invite(struct syncline *s, unsigned expires_s, char **code);
 /* Enters the mesh of the machine that made the code, taking items along.
  * peer is its address where the code's own do not do, else NULL. Waits.
@@ -308,17 +319,20 @@ int syncline_join(struct syncline *s, const char *code, const char *peer);
  * is, or what), EEXIST (it is bound), EINVAL, EMALFORMED, ETIMEOUT, ... */
 int syncline_bind(struct syncline *s, const char *file, const char *space,
     const char *key, const char *how);
-/* ENOTFOUND, also of those below. */
+/* The file stays as it is. ENOTFOUND (it is not bound), also of those below
+ * that take a file. */
 int syncline_unbind(struct syncline *s, const char *file);
 /* *bindings: a JSON array, with what is wrong with each; the caller's. */
 int syncline_bindings(struct syncline *s, char **bindings);
 /* *names: a JSON array of the kept versions, the oldest first; the
  * caller's. */
 int syncline_versions(struct syncline *s, const char *file, char **names);
-/* *value: what one says; name may be "latest". The caller's. */
+/* *value: what one says; name may be "latest". The caller's. ENOTFOUND (no such
+ * version, too), EMALFORMED (it was damaged). */
 int syncline_version_value(
     struct syncline *s, const char *file, const char *name, char **value);
-/* Makes the file that again, everywhere. */
+/* Makes the file that again, everywhere. Errors: those of version_value, and of
+ * a write. */
 int syncline_rollback(struct syncline *s, const char *file, const char *name);
 
 /* ---- configuration sync (doc/config-sync.md) ---- */
@@ -460,7 +474,8 @@ int syncline_status(struct syncline *s, char **status);
 
 /* Any request of doc/api.md but `watch` and those that are the daemon's own
  * (`config`, `log`, `stop` and such). 0 means that there is an answer,
- * which says in `ok` how it went. *answer is the caller's. */
+ * which says in `ok` how it went. *answer is the caller's. EMALFORMED: the
+ * request is no JSON. */
 int syncline_request(struct syncline *s, const char *request, char **answer);
 
 /* An answer; more: others follow. Lent until it returns. */

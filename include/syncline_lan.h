@@ -202,7 +202,8 @@ const char *syncline_lan_handler_node_id(const struct syncline_lan_handler *h);
 int syncline_lan_create_message(struct syncline_lan_handler *h,
     const char *type, const char *payload, int sign, char **message);
 /* The same message, signed now by h: what is wanted of one that was changed
- * after it was made. *signed_message is the caller's. */
+ * after it was made. *signed_message is the caller's. Errors: EMALFORMED (no
+ * message, or none that its dialect can say), ENOMEM. */
 int syncline_lan_sign_message(
     struct syncline_lan_handler *h, const char *message, char **signed_message);
 /* Does a message count: is it whole, recent, signed by who has the secret
