@@ -5,18 +5,11 @@
 
 static int code_of(const struct json *answer)
 {
-    static const char *const names[] = { "OK", "ENOMEM", "EINVAL", "EMALFORMED",
-        "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT", "EIO", "EFULL",
-        "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED", "ETIMEOUT",
-        "EUNSUPPORTED" };
-    struct slice code = json_get_str(answer, "code");
+    const int rc = error_by_name(json_get_str(answer, "code"));
 
     if (json_get_bool(answer, "ok", false))
         return SYNCLINE_OK;
-    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
-        if (slice_is(code, names[i]))
-            return -(int)i;
-    return SYNCLINE_EMALFORMED;
+    return rc != SYNCLINE_OK ? rc : SYNCLINE_EMALFORMED;
 }
 
 void machine_take_reply(struct machine *m, const struct effect *fx)

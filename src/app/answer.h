@@ -12,4 +12,9 @@ NODISCARD int answer_status(const struct json *answer, struct errmsg *why);
 /* An answer that says no, in place of what b holds. why may be NULL. */
 void put_refusal(struct buf *b, int rc, const struct errmsg *why);
 
+/* The same as a literal, of literals that JSON can say as they are. */
+#define REFUSAL(code, sentence) \
+    "{\"ok\":false,\"code\":\"" code "\",\"error\":\"" sentence "\"}"
+#define REFUSAL_NO_MEMORY REFUSAL("ENOMEM", "memory ran out")
+
 #endif

@@ -9,7 +9,7 @@
 #include "app/options/options_edit.h"
 #include "app/passphrase.h"
 #include "app/qr.h"
-#include "app/serve.h"
+#include "app/control_server.h"
 #include "io/sockaddr.h"
 
 #include <netdb.h>
@@ -39,7 +39,7 @@ struct daemon {
     struct log log;
     struct log_levels levels; /* as the options say */
     struct engine *engine;
-    struct serve *serve;
+    struct control_server *control;
     struct hub_face *hub; /* NULL: no HTTP */
     struct faces faces;
     struct slice hosts[OPTIONS_HOSTS_MAX];
@@ -198,8 +198,8 @@ static void on_stop(uv_async_t *a)
             rc);
         d->status = 1;
     }
-    serve_close(d->serve);
-    d->serve = NULL;
+    control_server_close(d->control);
+    d->control = NULL;
     hub_face_close(d->hub);
     d->hub = NULL;
     faces_close(&d->faces);
@@ -378,8 +378,8 @@ static void on_turn(void *ctx)
 {
     struct daemon *d = ctx;
 
-    if (d->serve != NULL)
-        serve_flush(d->serve);
+    if (d->control != NULL)
+        control_server_flush(d->control);
     if (d->hub != NULL)
         hub_face_turn(d->hub);
     faces_turn(&d->faces);
@@ -405,8 +405,8 @@ static void on_room(void *ctx)
 {
     struct daemon *d = ctx;
 
-    if (d->serve != NULL)
-        serve_room(d->serve);
+    if (d->control != NULL)
+        control_server_room(d->control);
 }
 
 /* ---- starting ---- */
@@ -662,11 +662,11 @@ int daemon_run(const struct options *o, const struct daemon_options *start)
     if (rc == SYNCLINE_OK)
         rc = start_faces(d, &why);
     if (rc == SYNCLINE_OK) {
-        struct serve_options opt = {
+        struct control_server_options opt = {
             .loop = &d->loop, .engine = d->engine, .log = d->log
         };
 
-        rc = serve_open(&d->serve, &opt, &why);
+        rc = control_server_open(&d->control, &opt, &why);
     }
     if (rc != SYNCLINE_OK) {
         if (why.text[0] != 0)

@@ -1,5 +1,7 @@
 #include "app/log_request.h"
 
+#include "app/answer.h"
+
 static void put_levels(
     struct buf *out, const char *name, const struct log_levels *levels)
 {
@@ -21,13 +23,6 @@ static void put_state(struct buf *out, const struct log_levels *levels,
             log_level_name(log_levels_get(levels, log_modules[i])),
             levels->own[i] > 0 ? "true" : "false");
     buf_put_str(out, "]}");
-}
-
-static void refuse(struct buf *out, const struct errmsg *why)
-{
-    buf_put_str(out, "{\"ok\":false,\"code\":\"EINVAL\",\"error\":");
-    json_print_string(out, slice_str(why->text), true);
-    buf_put_u8(out, '}');
 }
 
 static bool is_text(const struct json *v)
@@ -77,7 +72,7 @@ bool log_request(struct log_levels *levels, const struct log_levels *configured,
     *changed = false;
     if (slice_is(op, "log_level")) {
         if (change(levels, configured, request, &why) != SYNCLINE_OK) {
-            refuse(out, &why);
+            put_refusal(out, SYNCLINE_EINVAL, &why);
             return true;
         }
         *changed = true;

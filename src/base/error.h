@@ -6,6 +6,7 @@
 #ifndef SYNCLINE_BASE_ERROR_H
 #define SYNCLINE_BASE_ERROR_H
 
+#include "base/slice.h"
 #include "syncline.h"
 
 #define NODISCARD __attribute__((warn_unused_result))
@@ -23,6 +24,12 @@ struct errmsg {
  * write `return errmsg_set(why, SYNCLINE_EINVAL, "...")`. */
 int errmsg_set(struct errmsg *why, int rc, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+
+/* "EINVAL" and such, as answers and the log have it; what is no code is "EIO".
+ */
+const char *error_name(int rc);
+/* The code of a name; 0: there is none such. */
+int error_by_name(struct slice name);
 
 /* Aborts with file, line and the broken condition; stays on in release. */
 #define ENSURE(cond) \

@@ -38,17 +38,6 @@ int fx_reply(struct node *n, uint64_t request, struct slice json, bool more)
     return fx_bytes(n, fx, json);
 }
 
-const char *node_status_name(int rc)
-{
-    static const char *const names[] = { "OK", "ENOMEM", "EINVAL", "EMALFORMED",
-        "ESHORT", "ELIMIT", "ENOTFOUND", "EEXIST", "ECONFLICT", "EIO", "EFULL",
-        "ECORRUPT", "EVERSION", "EBUSY", "EDENIED", "ECLOSED", "ETIMEOUT",
-        "EUNSUPPORTED" };
-    size_t ix = rc <= 0 ? (size_t)-rc : 0;
-
-    return ix < sizeof names / sizeof *names ? names[ix] : "EINVAL";
-}
-
 const char *node_status_text(int rc)
 {
     switch (rc) {
@@ -74,8 +63,7 @@ int fx_error(struct node *n, uint64_t request, int rc, const struct errmsg *why)
     struct buf b = { 0 };
     int err;
 
-    buf_printf(
-        &b, "{\"ok\":false,\"code\":\"%s\",\"error\":", node_status_name(rc));
+    buf_printf(&b, "{\"ok\":false,\"code\":\"%s\",\"error\":", error_name(rc));
     json_print_string(&b, slice_str(text), false);
     if (rc == SYNCLINE_ELIMIT && n->again_us > 0)
         buf_printf(&b, ",\"again_ms\":%llu",

@@ -322,7 +322,7 @@ static void log_failure(struct node *n, const struct event *ev, int rc)
     name_event(n, ev, what, sizeof what);
     log_line(&n->log, LOG_LEVEL_WARN, "node",
         "%s failed, nothing of it stands: %s (%s)%s", what, refusal_text(n, rc),
-        node_status_name(rc),
+        error_name(rc),
         of_peer ? "; the connection is closed. If it does so again, compare "
                   "the versions of both, then report it"
                 : "");

@@ -278,7 +278,6 @@ NODISCARD int fx_error(
     struct node *n, uint64_t request, int rc, const struct errmsg *why);
 /* What a person is told of a failure that has no better words. */
 const char *node_status_text(int rc);
-const char *node_status_name(int rc);
 /* The same of what a peer sent. */
 const char *refusal_text(const struct node *n, int rc);
 /* Commits what the step has gathered so far; nothing, if that is nothing. */

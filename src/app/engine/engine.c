@@ -1,5 +1,6 @@
 #include "app/engine/engine.h"
 
+#include "app/answer.h"
 #include "app/engine/engine_impl.h"
 #include "app/identity_file.h"
 #include "app/stop_mark.h"
@@ -551,9 +552,7 @@ static void on_closed(uv_handle_t *h)
 /* Whoever still waits is told that there will be nothing more. */
 static void answer_all(struct engine *e)
 {
-    struct slice gone =
-        SLICE_LIT("{\"ok\":false,\"code\":\"ECLOSED\",\"error\":\"the node has "
-                  "stopped\"}");
+    struct slice gone = SLICE_LIT(REFUSAL("ECLOSED", "the node has stopped"));
 
     give_answers(e);
     for (size_t i = 0; i < e->calls_cap; i++)

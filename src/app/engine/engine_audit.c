@@ -2,6 +2,8 @@
  * sync helper; where it ends is kept in the store. */
 #include "app/engine/engine_impl.h"
 
+#include "app/answer.h"
+
 #include "base/text.h"
 #include "io/clock.h"
 #include "repl/keys.h"
@@ -199,9 +201,7 @@ void engine_audit_key(struct engine *e, const struct call *c)
         engine_audit_answer(e, c->id);
     } else {
         engine_answer(e, c->id,
-            SLICE_LIT("{\"ok\":false,\"code\":\"EIO\",\"error\":\"the key's "
-                      "file cannot be read\"}"),
-            false);
+            SLICE_LIT(REFUSAL("EIO", "the key's file cannot be read")), false);
     }
     buf_free(&who);
 }
@@ -241,14 +241,7 @@ static void answer(struct engine *e, uint64_t request)
     else
         buf_put_str(&b, "null");
     buf_put_u8(&b, '}');
-    if (buf_status(&b) == SYNCLINE_OK)
-        engine_answer(e, request, buf_slice(&b), false);
-    else
-        engine_answer(e, request,
-            SLICE_LIT("{\"ok\":false,\"code\":\"ENOMEM\",\"error\":\"memory "
-                      "ran out\"}"),
-            false);
-    buf_free(&b);
+    engine_answer_buf(e, request, &b, SYNCLINE_OK, NULL);
 }
 
 static void answer_due(struct engine *e)

@@ -3,6 +3,8 @@
  * before its answer. */
 #include "app/engine/engine_impl.h"
 
+#include "app/answer.h"
+
 #include <stdlib.h>
 
 enum join_state { JOIN_NONE, JOIN_ASKING, JOIN_DIGITS, JOIN_DONE, JOIN_FAILED };
@@ -135,9 +137,7 @@ bool engine_join_cancel(
         struct event ev = { .type = EV_CANCEL, .request = j->request };
 
         engine_answer(e, j->request,
-            SLICE_LIT("{\"ok\":false,\"code\":\"ECLOSED\",\"error\":\"the join "
-                      "was given up\"}"),
-            false);
+            SLICE_LIT(REFUSAL("ECLOSED", "the join was given up")), false);
         engine_step(e, &ev);
         buf_put_str(&b, "{\"ok\":true}");
     }

@@ -2,6 +2,8 @@
  * has measured. */
 #include "app/engine/engine_impl.h"
 
+#include "app/answer.h"
+
 #include "app/metrics.h"
 
 #include <sys/resource.h>
@@ -129,8 +131,8 @@ bool engine_metrics_take(
         slice_is(format, "prometheus"))
         return false;
     engine_answer(e, c->id,
-        SLICE_LIT("{\"ok\":false,\"code\":\"EINVAL\",\"error\":\"format: there "
-                  "are prometheus and openmetrics\"}"),
+        SLICE_LIT(
+            REFUSAL("EINVAL", "format: there are prometheus and openmetrics")),
         false);
     return true;
 }
@@ -142,6 +144,5 @@ struct slice engine_metrics_answer(
         return status; /* why there is none */
     return put_answer(e, c->openmetrics, status, b) == SYNCLINE_OK
         ? buf_slice(b)
-        : SLICE_LIT("{\"ok\":false,\"code\":\"ENOMEM\",\"error\":\"memory ran "
-                    "out\"}");
+        : SLICE_LIT(REFUSAL_NO_MEMORY);
 }

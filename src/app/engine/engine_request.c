@@ -18,10 +18,7 @@ void engine_answer_buf(struct engine *e, uint64_t request, struct buf *b,
     if (buf_status(b) == SYNCLINE_OK)
         engine_answer(e, request, buf_slice(b), false);
     else
-        engine_answer(e, request,
-            SLICE_LIT("{\"ok\":false,\"code\":\"ENOMEM\",\"error\":\"memory "
-                      "ran out\"}"),
-            false);
+        engine_answer(e, request, SLICE_LIT(REFUSAL_NO_MEMORY), false);
     buf_free(b);
 }
 
@@ -190,8 +187,7 @@ static void carry_out(
             ev.args = op->ask(e, args, a);
     }
     if (ev.args == NULL)
-        refuse(e, c,
-            "{\"ok\":false,\"code\":\"ENOMEM\",\"error\":\"memory ran out\"}");
+        refuse(e, c, REFUSAL_NO_MEMORY);
     else
         engine_step(e, &ev);
 }
@@ -213,9 +209,7 @@ uint64_t engine_request(struct engine *e, const struct json *args,
     if (answered_outside(e, c, args)) {
         /* it is */
     } else if (e->failed) {
-        refuse(e, c,
-            "{\"ok\":false,\"code\":\"EIO\",\"error\":\"the store has failed; "
-            "see the log\"}");
+        refuse(e, c, REFUSAL("EIO", "the store has failed; see the log"));
     } else {
         carry_out(e, c, args, &a);
     }

@@ -308,10 +308,7 @@ bool engine_tokens_take(
     if (buf_status(&b) == SYNCLINE_OK)
         engine_answer(e, c->id, buf_slice(&b), false);
     else
-        engine_answer(e, c->id,
-            SLICE_LIT("{\"ok\":false,\"code\":\"ENOMEM\",\"error\":\"memory "
-                      "ran out\"}"),
-            false);
+        engine_answer(e, c->id, SLICE_LIT(REFUSAL_NO_MEMORY), false);
     crypto_wipe(b.ptr, b.cap);
     buf_free(&b);
     return true;

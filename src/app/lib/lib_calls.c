@@ -1,5 +1,6 @@
 /* Calls on their way from a program's thread to the loop, and their answers on
  * the way back. */
+#include "app/answer.h"
 #include "app/lib/lib.h"
 
 #include <stdio.h>
@@ -71,8 +72,7 @@ static void on_answer(void *ctx, struct slice json, bool more)
     struct ask *q = ctx;
     struct syncline *s = q->owner;
     struct buf *b = &s->text;
-    const char *text = "{\"ok\":false,\"code\":\"ENOMEM\",\"error\":\"memory "
-                       "ran out\"}";
+    const char *text = REFUSAL_NO_MEMORY;
 
     buf_clear(b);
     buf_put_slice(b, json);
@@ -88,20 +88,13 @@ static void on_answer(void *ctx, struct slice json, bool more)
         ask_free(q);
 }
 
-static const char *code_of(int rc)
-{
-    return rc == SYNCLINE_ECLOSED ? "ECLOSED"
-        : rc == SYNCLINE_ENOMEM   ? "ENOMEM"
-                                  : "EIO";
-}
-
 /* The lock is held. */
 static void refuse(struct ask *q, int rc, const char *why)
 {
     char text[256];
 
     (void)snprintf(text, sizeof text,
-        "{\"ok\":false,\"code\":\"%s\",\"error\":\"%s\"}", code_of(rc), why);
+        "{\"ok\":false,\"code\":\"%s\",\"error\":\"%s\"}", error_name(rc), why);
     call_back(q, text, false);
 }
 

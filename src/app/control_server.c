@@ -1,5 +1,7 @@
-#include "app/serve.h"
+#include "app/control_server.h"
 
+#include "app/answer.h"
+#include "app/control.h"
 #include "base/plant.h"
 #include "io/listener.h"
 
@@ -11,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES ((size_t)64 << 20)
 #define QUEUE_HIGH ((size_t)1 << 20)
 #define QUEUE_LOW ((size_t)128 << 10)
 #define CHUNK ((size_t)256 << 10)
@@ -20,7 +21,7 @@
 
 struct client {
     struct client *next;
-    struct serve *serve;
+    struct control_server *server;
     uv_pipe_t pipe;
     struct buf in;
     size_t scanned; /* of in: no newline before */
@@ -42,8 +43,8 @@ struct pending {
     bool has_id, streams, asks;
 };
 
-struct serve {
-    struct serve_options opt;
+struct control_server {
+    struct control_server_options opt;
     struct listener listener;
     struct client *clients;
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
@@ -64,7 +65,7 @@ static void listen_again(struct client *c);
 
 /* ---- closing ---- */
 
-static void serve_gone(struct serve *s)
+static void server_gone(struct control_server *s)
 {
     if (--s->open > 0)
         return;
@@ -74,20 +75,20 @@ static void serve_gone(struct serve *s)
 
 static void on_listener_closed(void *ctx)
 {
-    serve_gone(ctx);
+    server_gone(ctx);
 }
 
 static void on_client_closed(uv_handle_t *h)
 {
     struct client *c = h->data;
-    struct client **at = &c->serve->clients;
+    struct client **at = &c->server->clients;
 
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
     buf_free(&c->in);
     buf_free(&c->out);
-    serve_gone(c->serve);
+    server_gone(c->server);
     free(c);
 }
 
@@ -103,7 +104,7 @@ static void client_close(struct client *c)
         c->pending = p->next;
         p->client = NULL;
         if (p->request != 0)
-            engine_cancel(c->serve->opt.engine, p->request);
+            engine_cancel(c->server->opt.engine, p->request);
         free(p);
     }
     uv_close((uv_handle_t *)&c->pipe, on_client_closed);
@@ -118,7 +119,7 @@ static void pace(struct client *c, bool slow)
     c->slow = slow;
     for (struct pending *p = c->pending; p != NULL; p = p->next)
         if (p->streams && p->request != 0)
-            engine_pace(c->serve->opt.engine, p->request, slow);
+            engine_pace(c->server->opt.engine, p->request, slow);
     if (!slow)
         listen_again(c);
 }
@@ -187,7 +188,7 @@ static void client_flush(struct client *c)
         pace(c, true);
 }
 
-void serve_flush(struct serve *s)
+void control_server_flush(struct control_server *s)
 {
     for (struct client *c = s->clients; c != NULL; c = c->next) {
         client_flush(c);
@@ -233,14 +234,12 @@ static void on_reply(void *ctx, struct slice json, bool more)
 
 /* ---- requests ---- */
 
-static void refuse(struct client *c, const struct pending *p, const char *code,
-    const char *text)
+static void refuse(
+    struct client *c, const struct pending *p, int rc, const struct errmsg *why)
 {
     struct buf b = { 0 };
 
-    buf_printf(&b, "{\"ok\":false,\"code\":\"%s\",\"error\":", code);
-    json_print_string(&b, slice_str(text), false);
-    buf_put_u8(&b, '}');
+    put_refusal(&b, rc, why);
     put_answer(c, p, buf_slice(&b));
     buf_free(&b);
 }
@@ -260,7 +259,7 @@ static bool may_be_long(struct slice op)
 
 static void take_request(struct client *c, const struct json *v)
 {
-    struct serve *s = c->serve;
+    struct control_server *s = c->server;
     struct pending *p = calloc(1, sizeof *p);
     const struct json *id = json_get(v, "id");
     uint64_t request;
@@ -279,7 +278,7 @@ static void take_request(struct client *c, const struct json *v)
     c->pending = p;
     request = engine_request(s->opt.engine, v, &c->asker, on_reply, p);
     if (request == 0) {
-        refuse(c, p, "ENOMEM", "memory ran out");
+        refuse(c, p, SYNCLINE_ENOMEM, NULL);
         pending_drop(c, p);
         return;
     }
@@ -288,16 +287,21 @@ static void take_request(struct client *c, const struct json *v)
 
 static void take_line(struct client *c, struct slice line)
 {
-    struct serve *s = c->serve;
+    struct control_server *s = c->server;
     struct pending nobody = { .client = c };
     struct errmsg why = { "" };
     struct json *v;
+    int rc;
 
     arena_reset(&s->arena);
-    if (json_parse(&v, line, JSON_WRAPPED, &s->arena, &why) != SYNCLINE_OK)
-        refuse(c, &nobody, "EMALFORMED", why.text);
-    else if (v->type != JSON_OBJECT)
-        refuse(c, &nobody, "EINVAL", "a request is a JSON object");
+    rc = json_parse(&v, line, JSON_WRAPPED, &s->arena, &why) == SYNCLINE_OK
+        ? SYNCLINE_OK
+        : SYNCLINE_EMALFORMED;
+
+    if (rc == SYNCLINE_OK && v->type != JSON_OBJECT)
+        rc = errmsg_set(&why, SYNCLINE_EINVAL, "a request is a JSON object");
+    if (rc != SYNCLINE_OK)
+        refuse(c, &nobody, rc, &why);
     else
         take_request(c, v);
 }
@@ -306,12 +310,12 @@ static void read_requests(struct client *c)
 {
     size_t start = 0;
 
-    while (!c->closing && !c->slow && !c->serve->closing &&
+    while (!c->closing && !c->slow && !c->server->closing &&
         (c->asked < ASKED_MAX || PLANTED(R33_ASKED))) {
         const uint8_t *end;
 
-        if (engine_is_full(c->serve->opt.engine)) {
-            c->serve->waiting = true;
+        if (engine_is_full(c->server->opt.engine)) {
+            c->server->waiting = true;
             break;
         }
         end = c->in.len <= c->scanned
@@ -331,7 +335,7 @@ static void read_requests(struct client *c)
         buf_consume(&c->in, start);
         c->scanned -= start;
     }
-    if (c->in.len > LINE_MAX_BYTES)
+    if (c->in.len > CONTROL_LINE_MAX)
         client_close(c);
 }
 
@@ -340,9 +344,9 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *out)
     struct client *c = h->data;
 
     (void)hint;
-    *out = uv_buf_init(c->serve->chunk, (unsigned)sizeof c->serve->chunk);
+    *out = uv_buf_init(c->server->chunk, (unsigned)sizeof c->server->chunk);
     /* Unread requests wait in the socket, not in our memory. */
-    if (c->slow || c->serve->waiting ||
+    if (c->slow || c->server->waiting ||
         (c->asked >= ASKED_MAX && !PLANTED(R33_ASKED)))
         *out = uv_buf_init(NULL, 0);
 }
@@ -370,7 +374,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 /* What held its requests up may be over. */
 static void listen_again(struct client *c)
 {
-    if (c->closing || c->slow || c->serve->waiting || c->asked >= ASKED_MAX)
+    if (c->closing || c->slow || c->server->waiting || c->asked >= ASKED_MAX)
         return;
     read_requests(c);
     if (c->closing || !c->deaf)
@@ -398,7 +402,7 @@ static struct engine_asker who_is(const uv_pipe_t *pipe)
 
 static int on_come(void *ctx, int fd)
 {
-    struct serve *s = ctx;
+    struct control_server *s = ctx;
     struct client *c = calloc(1, sizeof *c);
 
     if (c == NULL)
@@ -407,8 +411,8 @@ static int on_come(void *ctx, int fd)
         free(c);
         return SYNCLINE_ENOMEM;
     }
-    c->serve = s;
-    c->in.max = LINE_MAX_BYTES + CHUNK;
+    c->server = s;
+    c->in.max = CONTROL_LINE_MAX + CHUNK;
     c->pipe.data = c;
     c->next = s->clients;
     s->clients = c;
@@ -426,13 +430,13 @@ static int on_come(void *ctx, int fd)
 
 static void on_full(void *ctx, int error)
 {
-    const struct serve *s = ctx;
+    const struct control_server *s = ctx;
 
     log_line(&s->opt.log, LOG_LEVEL_WARN, "daemon",
         "who comes to control.sock has to wait: %s", strerror(error));
 }
 
-void serve_room(struct serve *s)
+void control_server_room(struct control_server *s)
 {
     struct client *c = s->clients;
 
@@ -447,7 +451,7 @@ void serve_room(struct serve *s)
 
 /* ---- opening ---- */
 
-static int bind_socket(struct serve *s, struct errmsg *why)
+static int bind_socket(struct control_server *s, struct errmsg *why)
 {
     const struct listener_events events = { s, on_come, on_full,
         on_listener_closed };
@@ -468,11 +472,11 @@ static int bind_socket(struct serve *s, struct errmsg *why)
     return SYNCLINE_OK;
 }
 
-int serve_open(
-    struct serve **out, const struct serve_options *opt, struct errmsg *why)
+int control_server_open(struct control_server **out,
+    const struct control_server_options *opt, struct errmsg *why)
 {
     const char *dir = engine_dir(opt->engine);
-    struct serve *s;
+    struct control_server *s;
     int n, rc;
 
     if (strlen(dir) + sizeof "/control.sock" > sizeof s->path)
@@ -496,7 +500,7 @@ int serve_open(
     return SYNCLINE_OK;
 }
 
-void serve_close(struct serve *s)
+void control_server_close(struct control_server *s)
 {
     struct client *c;
 
