@@ -88,13 +88,6 @@ bool carry_is_stuck(
 NODISCARD int carry_leave_out(
     const struct node *n, struct session *s, struct slice name);
 bool carry_is_left_out(const struct session *s, struct slice name);
-/* What is known of it there; NULL: nothing. */
-struct member_ack *acks_of(
-    struct node *n, const struct device_id *device, const struct space *sp);
-/* What it had before it became a relay it forgets by its own rule (sp NULL: in
- * all spaces). */
-void acks_excuse(struct node *n, const struct device_id *device,
-    const struct space *sp, bool stale);
 /* A relay that subscribes: has it what it once said that it has? Told at the
  * second heartbeat after, since it may have left the mesh and come back, of
  * which the rows of _mesh tell that it brings itself. */

@@ -1,10 +1,128 @@
-/* What is durable where: told of our own, passed on of others, heard. */
+/* What is durable where: kept, told of our own, passed on of others, heard. */
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
 #include "repl/receive_impl.h"
 
+#include <stdlib.h>
+
 #define ACKS_BYTES_MAX ((size_t)256 << 20)
+#define STRANGE_ACKS_MAX 1024 /* of devices that were no members then */
+
+/* ---- kept ---- */
+
+static void member_ack_free(struct member_ack *a)
+{
+    arena_free(&a->arena);
+    free(a);
+}
+
+void acks_free(struct node *n)
+{
+    while (n->acks != NULL) {
+        struct member_ack *next = n->acks->next;
+
+        member_ack_free(n->acks);
+        n->acks = next;
+    }
+}
+
+struct member_ack *acks_of(const struct node *n, const struct device_id *device,
+    const struct space *sp)
+{
+    struct member_ack *a = n->acks;
+
+    while (a != NULL && (a->space != sp || !device_eq(&a->device, device)))
+        a = a->next;
+    return a;
+}
+
+const struct vv *acked_by(const struct node *n, const struct device_id *device,
+    const struct space *sp)
+{
+    static const struct vv none;
+    const struct member_ack *a = acks_of(n, device, sp);
+
+    return a != NULL ? &a->durable : &none;
+}
+
+/* A store that was rolled back, or bootstrapped, has less than it once had. */
+static int ack_replace(struct member_ack *a, const struct vv *durable)
+{
+    struct arena fresh = { 0 };
+    struct vv copy = { 0 };
+    int rc = vv_copy(&copy, durable, &fresh);
+
+    if (rc != SYNCLINE_OK) {
+        arena_free(&fresh);
+        return rc;
+    }
+    arena_free(&a->arena);
+    a->arena = fresh;
+    a->durable = copy;
+    return SYNCLINE_OK;
+}
+
+int ack_lower(struct node *n, const struct device_id *device,
+    const struct space *sp, const struct vv *have)
+{
+    struct member_ack *a = acks_of(n, device, sp);
+
+    if (a == NULL || vv_geq(have, &a->durable))
+        return SYNCLINE_OK;
+    a->news = n->acks_news = n->want_flush = true;
+    vv_meet(&a->durable, have); /* what it has beyond may not be durable */
+    return SYNCLINE_OK;
+}
+
+int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
+    const struct vv *durable, bool anew)
+{
+    struct member_ack *a = acks_of(n, device, sp);
+    int rc;
+
+    if (device_eq(device, &n->device))
+        return SYNCLINE_OK;
+    if (a == NULL) { /* its membership may be known later than this */
+        if (!members_has(n->members, device) &&
+            ++n->strange_acks > STRANGE_ACKS_MAX)
+            return SYNCLINE_OK;
+        a = calloc(1, sizeof *a);
+        if (a == NULL)
+            return SYNCLINE_ENOMEM;
+        a->device = *device;
+        a->space = sp;
+        a->next = n->acks;
+        n->acks = a;
+    }
+    if (anew ? vv_eq(&a->durable, durable) : vv_geq(&a->durable, durable))
+        return SYNCLINE_OK;
+    if (a->durable.n > 0) /* else it may have been said long ago */
+        silence_heard(n, device);
+    rc = anew ? ack_replace(a, durable)
+              : vv_join(&a->durable, durable, &a->arena);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    a->news = n->acks_news = true;
+    n->want_flush = n->want_flush || acks_are_wanted(n, device);
+    return waits_acked(n);
+}
+
+void acks_forget(struct node *n, const struct space *sp)
+{
+    struct member_ack **at = &n->acks;
+
+    while (*at != NULL) {
+        struct member_ack *a = *at;
+
+        if (a->space != sp) {
+            at = &a->next;
+            continue;
+        }
+        *at = a->next;
+        member_ack_free(a);
+    }
+}
 
 /* ---- told ---- */
 
@@ -144,16 +262,6 @@ void acks_excuse(struct node *n, const struct device_id *device,
             a->stale = stale;
             a->back = 0;
         }
-}
-
-struct member_ack *acks_of(
-    struct node *n, const struct device_id *device, const struct space *sp)
-{
-    struct member_ack *a = n->acks;
-
-    while (a != NULL && (a->space != sp || !device_eq(&a->device, device)))
-        a = a->next;
-    return a;
 }
 
 /* ---- heard ---- */

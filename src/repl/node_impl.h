@@ -165,8 +165,7 @@ struct node {
     struct peers *peers;
     struct standing *standings;
     struct pace wrote, wrote_bytes; /* by local requests */
-    uint64_t
-        again_us; /* when one may be made again that was refused for them */
+    uint64_t again_us; /* when one that is refused for them may be made again */
     struct member_ack *acks;
     uint64_t head_number;            /* of the last one that we have signed */
     uint64_t heads_n;                /* that were taken, ever */
@@ -351,10 +350,29 @@ NODISCARD int receive_late(
 
 /* ---- acks.c ---- */
 
-/* A peer, of what is durable here and it has not heard of, if it may be waiting
- * for that, or the time has come. */
-/* It has brought something. */
+/* What is known of a member in a space; NULL: nothing. */
+struct member_ack *acks_of(const struct node *n, const struct device_id *device,
+    const struct space *sp);
+/* What a member has said to have on its disk. */
+const struct vv *acked_by(const struct node *n, const struct device_id *device,
+    const struct space *sp);
+void acks_forget(struct node *n, const struct space *sp);
+/* anew: it takes the place of what was known. */
+NODISCARD int ack_learn(struct node *n, const struct device_id *device,
+    struct space *sp, const struct vv *durable, bool anew);
+/* The member has no more than this any more. */
+NODISCARD int ack_lower(struct node *n, const struct device_id *device,
+    const struct space *sp, const struct vv *have);
+/* What it had before it became a relay it forgets by its own rule (sp NULL: in
+ * all spaces). */
+void acks_excuse(struct node *n, const struct device_id *device,
+    const struct space *sp, bool stale);
+void acks_free(struct node *n);
+
+/* The peer has brought something, and may wait until that is durable here. */
 void ack_hasten(const struct node *n, struct session *s);
+/* Tells a peer what is durable here that it has not heard of, if it may be
+ * waiting for that, or the time has come. */
 NODISCARD int ack_tell(struct node *n, struct conn *c, struct session *s);
 void acks_tick(struct node *n);
 /* What others have said is durable with them, to peers that do not reach them
@@ -448,16 +466,8 @@ void waits_free(struct node *n);
 void waits_undo(struct node *n);
 /* The spaces have gone: answers who waits for other members. */
 NODISCARD int waits_abandon(struct node *n);
-/* What a member has said to have on its disk. */
-const struct vv *acked_by(const struct node *n, const struct device_id *device,
-    const struct space *sp);
-void acks_forget(struct node *n, const struct space *sp);
-/* anew: it takes the place of what was known. */
-NODISCARD int ack_learn(struct node *n, const struct device_id *device,
-    struct space *sp, const struct vv *durable, bool anew);
-/* The member has no more than this any more. */
-NODISCARD int ack_lower(struct node *n, const struct device_id *device,
-    const struct space *sp, const struct vv *have);
+/* A member has said that it has more: whoever waited for that is answered. */
+NODISCARD int waits_acked(struct node *n);
 
 /* ---- watch.c ---- */
 

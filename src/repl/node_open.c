@@ -228,6 +228,7 @@ void node_free(struct node *n)
     conns_free(n);
     standings_free(n);
     waits_free(n);
+    acks_free(n);
     watches_free(n);
     outsiders_free(n);
     authors_free(n);

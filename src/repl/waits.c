@@ -1,5 +1,5 @@
-/* Writes that are not answered yet: until they are durable here, or elsewhere.
- * */
+/* Writes that are not answered yet, since they are to be durable first: here,
+ * or with other members (acks.c). */
 #include "base/plant.h"
 #include "repl/access_impl.h"
 #include "repl/collect_impl.h"
@@ -9,17 +9,10 @@
 
 #define WAIT_DEFAULT_MS 10000
 #define WAIT_MAX_MS 3600000
-#define STRANGE_ACKS_MAX 1024 /* of devices that were no members then */
 
 /*  waits (for the disk here, oldest first) --EV_PERSISTED--> answered
  *                                        \--> acking (for other members)
  *  acking --acks, or the time is up--> answered                        */
-
-static void member_ack_free(struct member_ack *a)
-{
-    arena_free(&a->arena);
-    free(a);
-}
 
 static void wait_free(struct wait *w)
 {
@@ -38,12 +31,6 @@ void waits_free(struct node *n)
             wait_free(lists[i]);
             lists[i] = next;
         }
-    while (n->acks != NULL) {
-        struct member_ack *next = n->acks->next;
-
-        member_ack_free(n->acks);
-        n->acks = next;
-    }
 }
 
 /* Beside this device. A relay is asked by nobody. */
@@ -153,24 +140,6 @@ void waits_undo(struct node *n)
     }
 }
 
-static struct member_ack *find_ack(const struct node *n,
-    const struct device_id *device, const struct space *sp)
-{
-    for (struct member_ack *a = n->acks; a != NULL; a = a->next)
-        if (a->space == sp && device_eq(&a->device, device))
-            return a;
-    return NULL;
-}
-
-const struct vv *acked_by(const struct node *n, const struct device_id *device,
-    const struct space *sp)
-{
-    static const struct vv none;
-    const struct member_ack *a = find_ack(n, device, sp);
-
-    return a != NULL ? &a->durable : &none;
-}
-
 /* How many other members have it on their disks; *all if none lacks it. */
 static uint32_t count_acks(
     const struct node *n, const struct wait *w, bool *all)
@@ -184,7 +153,7 @@ static uint32_t count_acks(
 
         if (device_eq(d, &n->device) || !access_may_read(n, d, w->space))
             continue;
-        a = find_ack(n, d, w->space);
+        a = acks_of(n, d, w->space);
         if ((a != NULL && vv_covers(&a->durable, &w->dot)) ||
             heads_cover(n, d, w->space, &w->dot))
             n_acks++;
@@ -230,7 +199,7 @@ static int answer_late(struct node *n, const struct wait *w, uint32_t acks)
     return rc;
 }
 
-static int check_acking(struct node *n)
+int waits_acked(struct node *n)
 {
     struct wait **at = &n->acking;
     int rc = SYNCLINE_OK;
@@ -273,7 +242,7 @@ int waits_check(struct node *n)
     }
     if (n->waits == NULL)
         n->waits_end = &n->waits;
-    return rc == SYNCLINE_OK ? check_acking(n) : rc;
+    return rc == SYNCLINE_OK ? waits_acked(n) : rc;
 }
 
 uint64_t waits_deadline(const struct node *n)
@@ -284,84 +253,6 @@ uint64_t waits_deadline(const struct node *n)
         if (w->deadline_us < due)
             due = w->deadline_us;
     return due;
-}
-
-/* A store that was rolled back, or bootstrapped, has less than it once had. */
-static int ack_replace(struct member_ack *a, const struct vv *durable)
-{
-    struct arena fresh = { 0 };
-    struct vv copy = { 0 };
-    int rc = vv_copy(&copy, durable, &fresh);
-
-    if (rc != SYNCLINE_OK) {
-        arena_free(&fresh);
-        return rc;
-    }
-    arena_free(&a->arena);
-    a->arena = fresh;
-    a->durable = copy;
-    return SYNCLINE_OK;
-}
-
-int ack_lower(struct node *n, const struct device_id *device,
-    const struct space *sp, const struct vv *have)
-{
-    struct member_ack *a = find_ack(n, device, sp);
-
-    if (a == NULL || vv_geq(have, &a->durable))
-        return SYNCLINE_OK;
-    a->news = n->acks_news = n->want_flush = true;
-    vv_meet(&a->durable, have); /* what it has beyond may not be durable */
-    return SYNCLINE_OK;
-}
-
-int ack_learn(struct node *n, const struct device_id *device, struct space *sp,
-    const struct vv *durable, bool anew)
-{
-    struct member_ack *a = find_ack(n, device, sp);
-    int rc;
-
-    if (device_eq(device, &n->device))
-        return SYNCLINE_OK;
-    if (a == NULL) { /* its membership may be known later than this */
-        if (!members_has(n->members, device) &&
-            ++n->strange_acks > STRANGE_ACKS_MAX)
-            return SYNCLINE_OK;
-        a = calloc(1, sizeof *a);
-        if (a == NULL)
-            return SYNCLINE_ENOMEM;
-        a->device = *device;
-        a->space = sp;
-        a->next = n->acks;
-        n->acks = a;
-    }
-    if (anew ? vv_eq(&a->durable, durable) : vv_geq(&a->durable, durable))
-        return SYNCLINE_OK;
-    if (a->durable.n > 0) /* else it may have been said long ago */
-        silence_heard(n, device);
-    rc = anew ? ack_replace(a, durable)
-              : vv_join(&a->durable, durable, &a->arena);
-    if (rc != SYNCLINE_OK)
-        return rc;
-    a->news = n->acks_news = true;
-    n->want_flush = n->want_flush || acks_are_wanted(n, device);
-    return check_acking(n);
-}
-
-void acks_forget(struct node *n, const struct space *sp)
-{
-    struct member_ack **at = &n->acks;
-
-    while (*at != NULL) {
-        struct member_ack *a = *at;
-
-        if (a->space != sp) {
-            at = &a->next;
-            continue;
-        }
-        *at = a->next;
-        member_ack_free(a);
-    }
 }
 
 int waits_abandon(struct node *n)
@@ -380,11 +271,6 @@ int waits_abandon(struct node *n)
         w->all = false;
         w->want = 0;
     }
-    while (n->acks != NULL) {
-        struct member_ack *next = n->acks->next;
-
-        member_ack_free(n->acks);
-        n->acks = next;
-    }
+    acks_free(n);
     return rc;
 }
