@@ -360,6 +360,38 @@ static bool is_at_rest(const struct conn *c, const struct session *s)
         !owes_cursor(s, s->pos) && !(s->beat && floors_are_news(s));
 }
 
+/* A session's turn: as many batches as the peer's window takes. */
+static int flush_session(struct node *n, struct conn *c, struct session *s)
+{
+    bool more = s->wanted && !s->space->suspect && !c->closing &&
+        (session_is_behind(s) || !is_at_rest(c, s));
+    int rc = SYNCLINE_OK;
+
+    if (more && s->bootstrapping == BOOTSTRAP_NONE && session_is_behind(s))
+        rc = begin_bootstrap(n, c, s);
+    if (rc != SYNCLINE_OK)
+        return rc;
+    for (int turns = 0; more && turns < 64; turns++) {
+        if (c->in_flight >= n->opt.window_bytes ||
+            (turns > 0 && n->step.used > FLUSH_BYTES))
+            break;
+        rc = pump(n, c, s, &more);
+        if (rc == SYNCLINE_ENOMEM)
+            return rc;
+        if (rc != SYNCLINE_OK) { /* numbers are out of step now */
+            conn_close(n, c, rc, "sending failed");
+            break;
+        }
+        more = more && !is_at_rest(c, s);
+    }
+    s->beat = s->beat && more;
+    if (!more)
+        s->calm_at = s->space->news + 1;
+    else if (c->in_flight < n->opt.window_bytes)
+        n->want_flush = true;
+    return SYNCLINE_OK;
+}
+
 int send_flush(struct node *n)
 {
     for (struct conn *c = n->conns; c != NULL; c = c->next) {
@@ -368,40 +400,12 @@ int send_flush(struct node *n)
         if (PLANTED(IDLE_DEAF) && n->now_us - c->opened_us > 55000000)
             continue;
         for (struct session *s = c->sessions; s != NULL; s = s->next) {
-            bool more;
+            int rc = session_is_calm(s) || waits_its_turn(c, s)
+                ? SYNCLINE_OK
+                : flush_session(n, c, s);
 
-            if (session_is_calm(s) || waits_its_turn(c, s))
-                continue;
-            more = s->wanted && !s->space->suspect && !c->closing &&
-                (session_is_behind(s) || !is_at_rest(c, s));
-
-            if (more && s->bootstrapping == BOOTSTRAP_NONE &&
-                session_is_behind(s)) {
-                int rc = begin_bootstrap(n, c, s);
-
-                if (rc != SYNCLINE_OK)
-                    return rc;
-            }
-            for (int turns = 0; more && turns < 64; turns++) {
-                int rc;
-
-                if (c->in_flight >= n->opt.window_bytes ||
-                    (turns > 0 && n->step.used > FLUSH_BYTES))
-                    break;
-                rc = pump(n, c, s, &more);
-                if (rc == SYNCLINE_ENOMEM)
-                    return rc;
-                if (rc != SYNCLINE_OK) { /* numbers are out of step now */
-                    conn_close(n, c, rc, "sending failed");
-                    break;
-                }
-                more = more && !is_at_rest(c, s);
-            }
-            s->beat = s->beat && more;
-            if (!more)
-                s->calm_at = s->space->news + 1;
-            else if (c->in_flight < n->opt.window_bytes)
-                n->want_flush = true;
+            if (rc != SYNCLINE_OK)
+                return rc;
         }
     }
     return SYNCLINE_OK;

@@ -18,11 +18,6 @@ int write_begin(struct node *n, struct space *sp, struct author *by)
     return node_stamp(n, &by->stamp);
 }
 
-static int check_op(const struct write_op *op, struct errmsg *why)
-{
-    return key_check(op->key, why);
-}
-
 /* What an item holds: close to the size of its document. */
 static size_t size_of(const struct item *it)
 {
@@ -57,13 +52,69 @@ static int check_joined(struct node *n, struct space *sp,
                              : rc;
 }
 
+/* By somebody who had not seen what stands: the two are joined. */
+static int write_apart(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by, struct stored *st,
+    struct write_result *out, struct errmsg *why)
+{
+    bool wrote = false;
+    int rc =
+        op->as != NULL && op->as->strategy == FOREIGN_LOSES && st->was_alive
+        ? foreign_outdo(n, sp, op, by, st, &wrote)
+        : foreign_join(n, sp, op, by, st, &wrote);
+
+    out->changed += wrote;
+    return rc == SYNCLINE_OK && op->unseen ? check_joined(n, sp, op, why) : rc;
+}
+
+/* By somebody who had seen what stands: it takes its place. */
+static int write_over(struct node *n, struct space *sp,
+    const struct write_op *op, const struct author *by, struct stored *st,
+    struct write_result *out, struct errmsg *why)
+{
+    const size_t before = size_of(&st->item);
+    bool wrote = false;
+    int rc = op->doc != NULL
+        ? item_put(&st->item, op->doc, by, &wrote, &n->step)
+        : item_delete(&st->item, by, &wrote, &n->step);
+
+    if (rc == SYNCLINE_ELIMIT)
+        return errmsg_set(why, rc,
+            "%.*s/%.*s: more than %d fields, or a path of more than %d bytes",
+            SLICE_FMT(sp->name), SLICE_FMT(op->key), CELLS_MAX, PATH_MAX_LEN);
+    if (rc == SYNCLINE_OK && wrote)
+        rc = write_check_size(sp, op->key, &st->item, before, why);
+    if (rc == SYNCLINE_OK && wrote) {
+        if (op->as != NULL && op->as->version > st->item.version)
+            st->item.version = op->as->version;
+        out->changed++;
+        out->dot = by->dot;
+        st->lasts = op->as == NULL;
+        rc = item_store(n, sp, op->key, st, space_next_lsn(sp));
+    }
+    if (rc == SYNCLINE_OK && out->changed == 0 && st->existed)
+        out->dot = st->last.dot; /* who waits, waits for what is there */
+    out->version = st->item.version;
+    return rc;
+}
+
+/* *apart: its author had not seen what stands; by is whom it is by then. */
+static int find_author(struct node *n, struct space *sp,
+    const struct write_op *op, const struct stored *st, struct author *by,
+    bool *apart, struct errmsg *why)
+{
+    *apart = op->as == NULL && op->unseen && st->was_alive;
+    return op->as == NULL
+        ? SYNCLINE_OK
+        : foreign_author(n, sp, op->as, &st->item, by, apart, why);
+}
+
 static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
     const struct author *by, struct write_result *out, struct errmsg *why)
 {
     struct author self = *by;
     struct stored st;
     bool wrote = false, apart = false, over = false;
-    size_t before = 0;
     int rc = item_load(n, sp, op->key, &st);
 
     if (rc != SYNCLINE_OK)
@@ -71,51 +122,21 @@ static int apply_op(struct node *n, struct space *sp, const struct write_op *op,
             SLICE_FMT(sp->name), SLICE_FMT(op->key));
     if (op->only_new && st.was_alive && !PLANTED(R23_ANEW))
         return SYNCLINE_OK;
-    before = size_of(&st.item);
     if (op->as != NULL && !st.existed) {
         rc = foreign_return(n, sp, op, by, &st, &over, &wrote);
         out->changed += wrote;
     }
     if (rc != SYNCLINE_OK || over)
         return rc;
-    if (op->as != NULL)
-        rc = foreign_author(n, sp, op->as, &st.item, &self, &apart, why);
-    else
-        apart = op->unseen && st.was_alive;
+    rc = find_author(n, sp, op, &st, &self, &apart, why);
     if (rc == SYNCLINE_OK && op->doc != NULL && !st.was_alive)
         rc = standing_may_make(n, sp, op->key, why);
     if (rc == SYNCLINE_OK && op->doc != NULL && !(apart && op->unseen))
         rc = schemas_check(n, sp, op->key, op->doc, why);
     if (rc != SYNCLINE_OK)
         return rc;
-    if (apart) {
-        rc = op->as != NULL && op->as->strategy == FOREIGN_LOSES && st.was_alive
-            ? foreign_outdo(n, sp, op, &self, &st, &wrote)
-            : foreign_join(n, sp, op, &self, &st, &wrote);
-        out->changed += wrote;
-        return rc == SYNCLINE_OK && op->unseen ? check_joined(n, sp, op, why)
-                                               : rc;
-    }
-    rc = op->doc != NULL ? item_put(&st.item, op->doc, &self, &wrote, &n->step)
-                         : item_delete(&st.item, &self, &wrote, &n->step);
-    if (rc == SYNCLINE_ELIMIT)
-        return errmsg_set(why, rc,
-            "%.*s/%.*s: more than %d fields, or a path of more than %d bytes",
-            SLICE_FMT(sp->name), SLICE_FMT(op->key), CELLS_MAX, PATH_MAX_LEN);
-    if (rc == SYNCLINE_OK && wrote)
-        rc = write_check_size(sp, op->key, &st.item, before, why);
-    if (rc == SYNCLINE_OK && wrote) {
-        if (op->as != NULL && op->as->version > st.item.version)
-            st.item.version = op->as->version;
-        out->changed++;
-        out->dot = by->dot;
-        st.lasts = op->as == NULL;
-        rc = item_store(n, sp, op->key, &st, space_next_lsn(sp));
-    }
-    if (rc == SYNCLINE_OK && out->changed == 0 && st.existed)
-        out->dot = st.last.dot; /* who waits, waits for what is there */
-    out->version = st.item.version;
-    return rc;
+    return apart ? write_apart(n, sp, op, &self, &st, out, why)
+                 : write_over(n, sp, op, &self, &st, out, why);
 }
 
 int write_local(struct node *n, struct space *sp, const struct write_op *ops,
@@ -126,7 +147,7 @@ int write_local(struct node *n, struct space *sp, const struct write_op *ops,
     int rc = SYNCLINE_OK;
 
     for (uint32_t i = 0; i < ops_n && rc == SYNCLINE_OK; i++)
-        rc = check_op(&ops[i], why);
+        rc = key_check(ops[i].key, why);
     if (rc == SYNCLINE_OK)
         rc = access_check_write(n, sp, why);
     if (rc == SYNCLINE_OK)
