@@ -584,7 +584,7 @@ def rescue_goes_on_until_all_is_settled():
 def a_name_cannot_steer_the_terminal():
     peer = {"name": "a\x1b[2J\u009bb\u00e9", "device": "d", "behind": 0}
     with Case(lambda _: {"ok": True, "peers": [peer]}) as c:
-        holds(c.run("peers")[1], "a?[2J?b\u00e9 ")
+        holds(c.run("peers")[1], "a\\u001b[2J\\u009bb\u00e9 ")
 
 
 def watch_can_be_stopped_while_its_reader_stands_still():
