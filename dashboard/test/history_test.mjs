@@ -22,6 +22,23 @@ function asked(page) {
     return list;
 }
 
+// The card of an item can be narrow where the window is not.
+async function a_narrow_card_holds_what_is_compared(w) {
+    const a = await w.node("a");
+    await write(a, "lamp", [{ level: 1 }, { level: 2 }]);
+    const page = await w.open(a, { viewport: { width: 1100, height: 800 } });
+    await page.goto(items(a, "default", "lamp", "history"));
+    await version(page, 2).waitFor();
+    const right = async of => page.locator(of).evaluate(
+        e => e.getBoundingClientRect().right);
+    await page.locator(".version-head .segments").waitFor();
+    for (const width of [1085, 1100, 1200, 1280]) {
+        await page.setViewportSize({ width, height: 800 });
+        check(await right(".version-head .segments") < await right(".item"),
+            `it stands out of the card at ${width}`);
+    }
+}
+
 // They come in pages, by the keyboard alone, and none of it takes long.
 async function thousands_of_versions_come_in_pages(w) {
     const a = await w.node("a", "--history.keep", "5000");
@@ -129,6 +146,6 @@ async function a_version_that_is_not_kept_any_more_is_told(w) {
     await quiet(page);
 }
 
-await run([large_versions_are_listed,
+await run([a_narrow_card_holds_what_is_compared, large_versions_are_listed,
     a_version_that_is_not_kept_any_more_is_told],
 [thousands_of_versions_come_in_pages]);
