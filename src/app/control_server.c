@@ -294,9 +294,9 @@ static void take_line(struct client *c, struct slice line)
     int rc;
 
     arena_reset(&s->arena);
-    rc = json_parse(&v, line, JSON_WRAPPED, &s->arena, &why) == SYNCLINE_OK
-        ? SYNCLINE_OK
-        : SYNCLINE_EMALFORMED;
+    rc = json_parse(&v, line, JSON_WRAPPED, &s->arena, &why);
+    if (rc != SYNCLINE_OK && rc != SYNCLINE_ENOMEM)
+        rc = SYNCLINE_EMALFORMED;
 
     if (rc == SYNCLINE_OK && v->type != JSON_OBJECT)
         rc = errmsg_set(&why, SYNCLINE_EINVAL, "a request is a JSON object");

@@ -254,7 +254,7 @@ def build_by_pkg_config(*prefixes):
     built = 0
     with World() as w:
         for name in sorted(os.listdir("examples")):
-            if name.startswith(prefixes):
+            if name.startswith(prefixes) and name.endswith(".c"):
                 subprocess.run(
                     ["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic",
                      "-Werror", os.path.join("examples", name)] + flags +

@@ -69,6 +69,24 @@ def what_is_shared_changes_at_once():
         equal(s.a.call("isync")["links"][0]["since"], since, "nobody was cut")
 
 
+def what_is_shared_no_more_is_removed_here_alone():
+    with Live() as s:
+        s.a.put("_id", {"a": 1}, "config")
+        s.a.put("app", {"colour": "red"}, "config")
+        old = s.old("old")
+        old.do("dial", url=s.url())
+        old.shows(a=1)
+        s.set("patterns", ["config.app.*"])
+        wait_for("it is shared", lambda: old.do("values").get(
+            "config.app.colour") == "red")
+        s.set("patterns", None)
+        s.a.call("del", key="app", space="config")
+        s.a.put("_id", {"a": 2}, "config")
+        wait_for("what is shared goes on", lambda: old.do("values").get(
+            "config._id.a") == 2)
+        equal(old.do("values").get("config.app.colour"), "red", "it stays")
+
+
 def nodes_are_served_elsewhere_at_once():
     with Live() as s:
         s.a.put("_id", {"a": 1}, "config")

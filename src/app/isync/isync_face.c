@@ -196,6 +196,18 @@ static void tell_token(const struct isync_face *f)
             "kept and passed on, sealed as it is, and nothing of ours is said");
 }
 
+/* What is shared no more is as if it had never been: to remove it here removes
+ * it nowhere else, and what was told of it meanwhile was not heard. */
+static void forget_unshared(struct isync_face *f)
+{
+    for (struct omap_node *n = omap_first(&f->fields); n != NULL;
+         n = omap_next(n))
+        if (!isync_mesh_takes(f->mesh, n->key, NULL, NULL))
+            isync_field_set(
+                n, 0, ISYNC_APPLIED | ISYNC_PENDING | ISYNC_REFUSED);
+    isync_kept_dirty(f);
+}
+
 int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
 {
     struct netaddr listen[ISYNC_LISTEN_MAX];
@@ -210,6 +222,8 @@ int isync_face_start(struct isync_face *f, struct engine *e, struct errmsg *why)
         rc = isync_secret_read(f, why);
     if (rc == SYNCLINE_OK)
         rc = isync_kept_open(f, why);
+    if (rc == SYNCLINE_OK)
+        forget_unshared(f); /* by patterns that were changed meanwhile */
     if (rc == SYNCLINE_OK && uv_timer_init(f->opt.loop, &f->tick) == 0)
         f->has_tick = true;
     f->tick.data = f;
@@ -256,10 +270,12 @@ static int set_patterns(
         if (rc == SYNCLINE_OK)
             f->patterns[i] = copies[i];
     }
-    if (rc == SYNCLINE_OK)
+    if (rc == SYNCLINE_OK) {
+        forget_unshared(f);
         isync_space_look(f);
-    else
+    } else {
         f->opt.tuning.patterns_n = was_n;
+    }
     return rc;
 }
 

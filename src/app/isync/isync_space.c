@@ -197,6 +197,8 @@ static void take_field(struct isync_face *f, struct slice path,
             isync_removals_look(f, n, time_us);
         return;
     }
+    if (!isync_mesh_takes(f->mesh, path, value, record))
+        return; /* it is nobody else's */
     is_known = isync_state_get(s, path, &reg) == SYNCLINE_OK;
     if (is_known &&
         json_parse(&theirs, reg.value, JSON_TOLERANT, &a, NULL) != SYNCLINE_OK)
@@ -305,7 +307,8 @@ static void write_lacking(struct isync_face *f)
             ? node_of(f, reg.key)
             : NULL;
 
-        if (n != NULL && (n->tag & (ISYNC_APPLIED | ISYNC_FLYING)) == 0) {
+        if (n != NULL && isync_mesh_takes(f->mesh, reg.key, NULL, NULL) &&
+            (n->tag & (ISYNC_APPLIED | ISYNC_FLYING)) == 0) {
             isync_field_set(n, ISYNC_PENDING, ISYNC_REFUSED);
             isync_space_want(f, n->key);
         }

@@ -102,6 +102,10 @@ void isync_mesh_set_clear(
 /* ENOMEM: they are as they were. */
 NODISCARD int isync_mesh_set_rules(
     struct isync_mesh *m, const struct isync_rules *rules);
+/* Is it shared, by the rules, and by what stands here of its record? value,
+ * record: NULL is not known. */
+bool isync_mesh_takes(const struct isync_mesh *m, struct slice path,
+    const struct json *value, const struct json *record);
 void isync_mesh_set_interval(
     struct isync_mesh *m, uint64_t interval_us, struct isync_time now);
 const struct isync_state *isync_mesh_state(const struct isync_mesh *m);

@@ -57,9 +57,6 @@ void isync_mesh_log(struct isync_mesh *m, enum log_level level, const char *fmt,
 void isync_mesh_dirty(struct isync_mesh *m);
 void isync_link_violates(struct isync_link *l, const char *what);
 void isync_link_drop(struct isync_link *l, const char *why);
-/* By the rules, and by what stands here of its record. */
-bool isync_mesh_takes(const struct isync_mesh *m, struct slice path,
-    const struct json *value, const struct json *record);
 
 /* ---- mesh_say.c ---- */
 
