@@ -224,7 +224,8 @@ class Proxy:
         return json.loads(self.process.stdout.readline())["bytes"]
 
     def stop(self):
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):  # it may have ended
+            self.process.stdin.close()
         self.process.wait(10)
         self.process.stdout.close()
 

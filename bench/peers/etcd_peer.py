@@ -123,7 +123,7 @@ class Etcd(Peer):
             seen = self.converge(a, b, n - 1, n)
             result = {"items": n, "first_s": seen - started,
                       "first_bytes": before_a.bytes() + before_b.bytes(),
-                      "rss_mb": [a.program.rss_mb(), b.program.rss_mb()]}
+                      "rss_mb": self.memory(a.program, b.program)}
             result.update(self.reconnect(a, b, before_a, before_b, n))
             return result
 

@@ -103,7 +103,7 @@ class Machines(Peer):
             result = {"items": n, "first_s": seen - started,
                       "first_bytes": proxy.bytes()}
             b.ask("rest")
-            result["rss_mb"] = [a.rss_mb(), b.rss_mb()]
+            result["rss_mb"] = self.memory(a, b)
             result.update(self.reconnect(a, b, at, proxy, n))
             return result
 

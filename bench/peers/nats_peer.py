@@ -80,7 +80,7 @@ class Nats(Peer):
             self.bench.program("peer_nats", "has", b, n)
             result = {"items": n, "first_s": time.monotonic() - started,
                       "first_bytes": proxy.bytes(),
-                      "rss_mb": [at_a.rss_mb(), at_b.rss_mb()]}
+                      "rss_mb": self.memory(at_a, at_b)}
             at_b.stop()
             self.bench.program("peer_nats", "touch", a, CHANGED, n)
             last = self.bench.program("peer_nats", "last", a)["last"]

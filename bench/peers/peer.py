@@ -24,6 +24,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import Failed, free_port, wait_for  # noqa: E402
@@ -124,9 +125,15 @@ class Peer:
         try:
             yield running
         finally:
-            for each in reversed(running):
-                each.stop()
-            shutil.rmtree(self.folder)
+            with contextlib.ExitStack() as ends:  # whatever another one does
+                ends.callback(shutil.rmtree, self.folder)
+                for each in running:
+                    ends.callback(each.stop)
+
+    def memory(self, *programs):
+        """Once it has settled, as in two_nodes.py."""
+        time.sleep(0.1 if self.bench.quick else 3)
+        return [each.rss_mb() for each in programs]
 
     def path(self, name):
         return os.path.join(self.folder, name)
