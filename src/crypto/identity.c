@@ -108,6 +108,20 @@ static int no_passphrase(char *to, int room, int writing, void *ctx)
     return -1;
 }
 
+/* Of some texts that are broken it says nothing, as if it had not the memory
+ * for that: such a one is read twice. */
+static bool read_pem(unsigned char **der, long *len, BIO *pem, bool *is_broken)
+{
+    bool is_read = false;
+
+    for (int i = 0; i < 2 && !is_read && ERR_peek_error() == 0; i++)
+        is_read = BIO_reset(pem) == 1 &&
+            PEM_bytes_read_bio(der, len, NULL, PEM_STRING_PKCS8INF, pem,
+                no_passphrase, NULL) == 1;
+    *is_broken = !is_read && ERR_peek_error() == 0;
+    return is_read;
+}
+
 /* Its parts one after the other: OpenSSL's own reader of keys does not tell
  * that memory ran out from a key that is none. */
 static int seed_of_pem(
@@ -120,9 +134,10 @@ static int seed_of_pem(
     unsigned char *der = NULL;
     long len = 0;
     int key_len = 0, rc;
+    bool is_broken;
 
-    if (PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_PKCS8INF, pem,
-            no_passphrase, NULL) == 1) {
+    ERR_clear_error();
+    if (read_pem(&der, &len, pem, &is_broken)) {
         at = der;
         info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, len);
     }
@@ -137,7 +152,7 @@ static int seed_of_pem(
     } else if (kind != NULL && OBJ_obj2nid(kind) != NID_ED25519) {
         rc = errmsg_set(why, SYNCLINE_EMALFORMED,
             "the device key is of another kind than Ed25519");
-    } else if (octets == NULL && crypto_ran_out()) {
+    } else if (octets == NULL && !is_broken && crypto_ran_out()) {
         rc = SYNCLINE_ENOMEM;
     } else {
         rc = errmsg_set(why, SYNCLINE_EMALFORMED,
