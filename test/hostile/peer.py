@@ -254,6 +254,7 @@ class Peer:
 
     def raw(self, data):
         """Bytes as they are, inside TLS. That it was closed shows later."""
+        self.socket.settimeout(PATIENCE)  # not what the last reading left
         try:
             self.socket.sendall(data)
         except (OSError, ssl.SSLError):

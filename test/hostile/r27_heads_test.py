@@ -5,6 +5,7 @@ bring is never there: only his signed heads are."""
 
 import contextlib
 import os
+import select
 import struct
 import sys
 import threading
@@ -48,9 +49,11 @@ def _head(p, author, number, durable, key=None, shown=bytes(16),
 
 @contextlib.contextmanager
 def _relay(scene):
-    """Connected, subscribed, and answering pings as long as this lasts."""
+    """Connected, subscribed, and answering pings as long as this lasts. What
+    OpenSSL holds of a connection is for one thread at a time: a lock for both
+    ways."""
     over = threading.Event()
-    lock = threading.Lock()
+    lock = threading.RLock()
     with scene.peer() as p:
         p.subscribe()
         p.lives()
@@ -62,18 +65,21 @@ def _relay(scene):
 
         def serve():
             while not over.is_set():
-                try:
-                    p._take(0.1)
-                except TimeoutError:
+                if not select.select([p.socket], [], [], 0.1)[0]:
                     continue
-                except peer.Gone:
-                    return
-                p._cut()
-                for kind, body in p.frames[seen[0]:]:
-                    if kind == peer.PING:
-                        p.frame(peer.PONG, body[:8] + struct.pack(
-                            "<Q", int(time.time() * 1e6)))
-                seen[0] = len(p.frames)
+                with lock:
+                    try:
+                        p._take(0)
+                    except TimeoutError:
+                        continue
+                    except peer.Gone:
+                        return
+                    p._cut()
+                    for kind, body in p.frames[seen[0]:]:
+                        if kind == peer.PING:
+                            p.frame(peer.PONG, body[:8] + struct.pack(
+                                "<Q", int(time.time() * 1e6)))
+                    seen[0] = len(p.frames)
 
         p.frame = frame
         thread = threading.Thread(target=serve)
