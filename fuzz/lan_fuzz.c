@@ -147,10 +147,11 @@ static void on_answer(void *ctx, uint64_t request, const struct lan_answer *a)
 
 /* ---- the port ---- */
 
-static void on_watch(void *ctx, uint64_t watch, const char *from)
+static int on_watch(void *ctx, uint64_t watch, const char *from)
 {
     (void)from;
     ((struct side *)ctx)->watch = watch;
+    return SYNCLINE_OK;
 }
 
 static void on_pace(void *ctx, uint64_t watch, bool paused)

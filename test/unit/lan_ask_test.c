@@ -126,6 +126,54 @@ TEST(who_asks_much_at_once_waits)
     scene_close(&s);
 }
 
+/* It is told so, and holds nobody else. */
+TEST(a_question_that_cannot_be_answered)
+{
+    struct scene s = { 0 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    for (unsigned id = 1; id <= 6; id++)
+        ask_one(&s, id);
+    CHECK(s.is_held);
+    scene_forget(&s);
+    scene_unseen(&s, "no such space");
+    check_heard(&s, "SYNC_RESPONSE request_id=4;");
+    check_asked(&s, "answered;question ;");
+    scene_unseen(&s, "no such space");
+    check_heard(&s, "SYNC_RESPONSE request_id=5;");
+    check_asked(&s, "answered;question ;");
+    scene_unseen(&s, "no such space");
+    CHECK(!s.is_held);
+    scene_forget(&s);
+    scene_says(&s, LAN_SYNC_REQUEST, "{}");
+    scene_unseen(&s, "no such space");
+    check_heard(&s, "answer error no such space;");
+    lan_exchange_unseen(s.x, LINK, "no such space", s.now_us); /* goes on */
+    scene_event(&s, PUT("a", "c1"));
+    scene_event(&s, LIVE("c2"));
+    check_heard(&s, "SYNC_DATA a v2;");
+    scene_close(&s);
+}
+
+TEST(no_memory_for_a_question)
+{
+    struct scene s = { 0 };
+
+    scene_open(&s, "", "");
+    scene_forget(&s);
+    s.is_blind = true;
+    for (unsigned id = 1; id <= 6; id++)
+        ask_one(&s, id);
+    CHECK(!s.is_held);
+    s.is_blind = false;
+    ask_one(&s, 7);
+    check_asked(&s, "question ;");
+    scene_found(&s, PUT("a", "c1"));
+    check_heard(&s, "SYNC_RESPONSE request_id=7;");
+    scene_close(&s);
+}
+
 /* ---- ids ---- */
 
 static const char *const said_again[] = { "\"r\"", "7", "-1.5", "true", "false",

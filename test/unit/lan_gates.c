@@ -47,13 +47,14 @@ static void gate_step(struct gate *g, struct event ev)
 
 /* ---- the port ---- */
 
-static void on_watch(void *ctx, uint64_t watch, const char *from)
+static int on_watch(void *ctx, uint64_t watch, const char *from)
 {
     struct buf b = { 0 };
 
     buf_printf(&b, "{\"op\":\"watch\",\"from\":\"%s\"}",
         from[0] != 0 ? from : "start");
     want(ctx, &b, watch, false);
+    return SYNCLINE_OK;
 }
 
 static void on_pace(void *ctx, uint64_t watch, bool paused)

@@ -5,13 +5,16 @@
 #define KEY "test-secret-key-1234567890123456"
 /* ---- the space ---- */
 
-static void on_watch(void *ctx, uint64_t watch, const char *from)
+static int on_watch(void *ctx, uint64_t watch, const char *from)
 {
     struct scene *s = ctx;
 
+    if (s->is_blind)
+        return SYNCLINE_ENOMEM;
     buf_printf(&s->asked, "%s %s;", watch == LINK ? "watch" : "question", from);
     if (watch != LINK)
         s->question = watch;
+    return SYNCLINE_OK;
 }
 
 static void on_pace(void *ctx, uint64_t watch, bool paused)
@@ -207,6 +210,11 @@ static void on_answer_there(
         return;
     }
     CHECK(a->m->type == LAN_SYNC_RESPONSE);
+    if (slice_is(json_get_str(p, "status"), "error")) {
+        buf_printf(&s->heard, "answer error %.*s;",
+            SLICE_FMT(json_get_str(p, "error")));
+        return;
+    }
     CHECK_SLICE(json_get_str(p, "status"), "success");
     buf_put_str(&s->heard, "answer ");
     put_items(&s->heard, p);
@@ -408,6 +416,12 @@ void scene_event(struct scene *s, const char *text)
 void scene_found(struct scene *s, const char *text)
 {
     event_of(s, s->question, text);
+}
+
+void scene_unseen(struct scene *s, const char *why)
+{
+    lan_exchange_unseen(s->x, s->question, why, s->now_us);
+    scene_settle(s);
 }
 
 void scene_past(struct scene *s, const char *text)

@@ -26,6 +26,7 @@ struct scene {
     bool has_no_past;
     bool is_cut;       /* we call, and nobody is there: "SYNC_REQUEST v1;" */
     bool is_held;      /* nothing of the node is to be read */
+    bool is_blind;     /* no memory is left for a watch */
     char push_id[40];  /* of the last SYNC_DATA */
     uint64_t question; /* the watch of the last one */
     uint64_t mark;     /* of the space; 0: nobody knows */
@@ -46,6 +47,8 @@ struct json *scene_parsed(const char *text, struct arena *a);
 /* Of the watch for the node, or of that for its question. */
 void scene_event(struct scene *s, const char *text);
 void scene_found(struct scene *s, const char *text);
+/* That question cannot be answered. */
+void scene_unseen(struct scene *s, const char *why);
 /* The space answers what was deleted; NULL: it does not. */
 void scene_past(struct scene *s, const char *text);
 /* The node asks, or tells. */

@@ -187,17 +187,22 @@ static void drop(struct lan_watch *w)
 
 static void tell_trouble(struct lan_watch *w, const struct json *v)
 {
-    struct slice why = json_get_str(v, "error");
+    struct lan_face *f = w->face;
+    struct slice code = json_get_str(v, "code");
+    struct errmsg why;
 
     w->request = 0;
     w->again_us = clock_mono_us() + AGAIN_US;
-    if (slice_is(json_get_str(v, "code"), "EINVAL"))
+    if (slice_is(code, "EINVAL")) {
         w->from[0] = 0; /* no watch of ours has given such a cursor */
-    else if (!w->face->is_stopping &&
-        !slice_is(json_get_str(v, "code"), "ECLOSED"))
-        log_line(&w->face->log, LOG_LEVEL_WARN, "lansync",
-            "the space %s cannot be watched: %.*s", w->face->space,
-            SLICE_FMT(why));
+        return;
+    }
+    if (w->is_over || f->is_stopping || slice_is(code, "ECLOSED"))
+        return;
+    errmsg_set(&why, 0, "the space %s cannot be watched: %.*s", f->space,
+        SLICE_FMT(json_get_str(v, "error")));
+    log_line(&f->log, LOG_LEVEL_WARN, "lansync", "%s", why.text);
+    lan_exchange_unseen(f->exchange, w->number, why.text, clock_mono_us());
 }
 
 static void on_watch(void *ctx, struct slice answer, bool more)
@@ -240,16 +245,13 @@ static void begin(struct lan_watch *w)
     arena_free(&a);
 }
 
-static void on_watch_begin(void *ctx, uint64_t number, const char *from)
+static int on_watch_begin(void *ctx, uint64_t number, const char *from)
 {
     struct lan_face *f = ctx;
     struct lan_watch *w = malloc(sizeof *w); /* most of it is room */
 
-    if (w == NULL) {
-        log_line(&f->log, LOG_LEVEL_ERROR, "lansync",
-            "memory ran out: a node is not told of changes");
-        return;
-    }
+    if (w == NULL)
+        return SYNCLINE_ENOMEM;
     w->face = f;
     w->number = number;
     w->request = w->again_us = 0;
@@ -258,6 +260,7 @@ static void on_watch_begin(void *ctx, uint64_t number, const char *from)
     w->next = f->watches;
     f->watches = w;
     begin(w);
+    return SYNCLINE_OK;
 }
 
 static void on_pace(void *ctx, uint64_t number, bool paused)

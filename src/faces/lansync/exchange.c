@@ -526,6 +526,7 @@ int lan_exchange_open(struct lan_exchange *x, uint64_t number,
     struct lan_link *link, uint64_t now_us)
 {
     struct lan_side *s = calloc(1, sizeof *s);
+    int rc;
 
     if (s == NULL)
         return SYNCLINE_ENOMEM;
@@ -538,10 +539,14 @@ int lan_exchange_open(struct lan_exchange *x, uint64_t number,
     s->is_behind = s->acked[0] != 0;
     s->has_missed = true;
     s->met_us = lan_link_wall_us(link, now_us);
+    rc = x->port.watch(x->port.ctx, number, s->acked);
+    if (rc != SYNCLINE_OK) {
+        side_free(s);
+        return rc;
+    }
     s->next = x->sides;
     x->sides = s;
     side_ask(s, now_us);
-    x->port.watch(x->port.ctx, number, s->acked);
     return SYNCLINE_OK;
 }
 
@@ -601,17 +606,25 @@ void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
     const struct json *event, uint64_t now_us)
 {
     struct lan_side *s = side_of(x, watch);
+    struct lan_query *q;
 
     if (s != NULL) {
         if (!s->is_deaf)
             push_event(s, event, now_us);
         return;
     }
-    for (struct lan_query *q = x->queries; q != NULL; q = q->next)
-        if (q->watch == watch) {
-            query_event(q, event, now_us);
-            return;
-        }
+    q = query_of(x, watch);
+    if (q != NULL)
+        query_event(q, event, now_us);
+}
+
+void lan_exchange_unseen(
+    struct lan_exchange *x, uint64_t watch, const char *why, uint64_t now_us)
+{
+    struct lan_query *q = query_of(x, watch);
+
+    if (q != NULL)
+        query_fails(q, why, now_us);
 }
 
 /* One of the list, as an event tells it. */

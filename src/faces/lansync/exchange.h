@@ -27,8 +27,9 @@ struct lan_exchange; /* opaque */
 struct lan_exchange_port {
     void *ctx;
     /* Begins a watch of the space behind a cursor that a watch has told ("":
-     * all that is there); its events go to lan_exchange_event. */
-    void (*watch)(void *ctx, uint64_t watch, const char *from);
+     * all that is there); its events go to lan_exchange_event. ENOMEM: there
+     * is none. */
+    int (*watch)(void *ctx, uint64_t watch, const char *from);
     void (*pace)(void *ctx, uint64_t watch, bool paused);
     void (*unwatch)(void *ctx, uint64_t watch);
     /* Another number once a watch would tell something else; 0: nobody knows.
@@ -86,6 +87,10 @@ bool lan_exchange_answered(struct lan_exchange *x, uint64_t number,
 /* Of a watch: an event as doc/api.md has it. */
 void lan_exchange_event(struct lan_exchange *x, uint64_t watch,
     const struct json *event, uint64_t now_us);
+/* Of a watch: that there is nothing to be seen at present. Whoever has asked is
+ * answered so; the watch of a link is to go on once there is. */
+void lan_exchange_unseen(
+    struct lan_exchange *x, uint64_t watch, const char *why, uint64_t now_us);
 /* The answer: {deleted: [{key, time, version}], more_items, after}. NULL, or
  * without `deleted`: there is none, and it is asked for again when something
  * else is told. */

@@ -37,6 +37,15 @@ static void unlink_query(struct lan_query *query)
     query->x->queries_n--;
 }
 
+struct lan_query *query_of(struct lan_exchange *x, uint64_t watch)
+{
+    struct lan_query *q = x->queries;
+
+    while (q != NULL && q->watch != watch)
+        q = q->next;
+    return q;
+}
+
 void queries_drop(struct lan_exchange *x, uint64_t side)
 {
     struct lan_query *q = x->queries;
@@ -196,8 +205,10 @@ static int begin(struct lan_query *q, const struct lan_message *m)
     q->next = x->queries;
     x->queries = q;
     x->queries_n++;
-    x->port.watch(x->port.ctx, q->watch, q->from);
-    return SYNCLINE_OK;
+    rc = x->port.watch(x->port.ctx, q->watch, q->from);
+    if (rc != SYNCLINE_OK)
+        unlink_query(q);
+    return rc;
 }
 
 int query_begin(
@@ -252,5 +263,25 @@ void query_event(struct lan_query *q, const struct json *event, uint64_t now_us)
     unlink_query(q);
     if (!keep(q, s))
         query_free(q);
+    sides_go_on(x, now_us);
+}
+
+void query_fails(struct lan_query *q, const char *why, uint64_t now_us)
+{
+    struct lan_exchange *x = q->x;
+    struct arena *a = &x->answer;
+    struct json *payload = json_new(a, JSON_OBJECT);
+    const struct lan_draft draft = { .type = LAN_SYNC_RESPONSE,
+        .payload = payload };
+
+    x->port.unwatch(x->port.ctx, q->watch);
+    text_add(payload, "status", SLICE_LIT("error"), a);
+    text_add(payload, "error", slice_str(why), a);
+    id_add(payload, "request_id", &q->request_id.v, a);
+    id_add(payload, "sync_id", &q->sync_id.v, a);
+    side_say(side_of(x, q->side), &draft, a, now_us);
+    arena_reset(a);
+    unlink_query(q);
+    query_free(q);
     sides_go_on(x, now_us);
 }

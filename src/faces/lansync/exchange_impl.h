@@ -184,6 +184,9 @@ int query_begin(
     struct lan_side *s, const struct lan_message *m, uint64_t now_us);
 void query_event(
     struct lan_query *q, const struct json *event, uint64_t now_us);
+/* It is answered with what is wrong: a node asks again. */
+void query_fails(struct lan_query *q, const char *why, uint64_t now_us);
+struct lan_query *query_of(struct lan_exchange *x, uint64_t watch);
 /* So that whoever asks on has to wait. */
 bool queries_are_many(const struct lan_exchange *x);
 void queries_drop(struct lan_exchange *x, uint64_t side);
