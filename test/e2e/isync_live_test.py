@@ -69,6 +69,21 @@ def what_is_shared_changes_at_once():
         equal(s.a.call("isync")["links"][0]["since"], since, "nobody was cut")
 
 
+def what_they_have_is_taken_once_it_is_shared():
+    with Live() as s:
+        s.a.put("_id", {"a": 1}, "config")
+        old = s.old("old")
+        old.do("dial", url=s.url())
+        old.shows(a=1)
+        old.do("put", values={"config.app.size": 3})
+        old.put(b=2)
+        wait_for("all is passed on", lambda: s.a.get("_id", "config") == {
+            "a": 1, "b": 2})
+        equal(s.a.get("app", "config"), None, "it is not shared")
+        s.set("patterns", ["config.app.*"])
+        s.a.waits_for("app", {"size": 3}, "config")
+
+
 def what_is_shared_no_more_is_removed_here_alone():
     with Live() as s:
         s.a.put("_id", {"a": 1}, "config")

@@ -89,7 +89,7 @@ struct isync_face {
     struct isync_queue queue;
     uint64_t watch; /* the request; 0: none */
     uint64_t look;  /* at all of the space once more, by another request */
-    uint64_t watch_again_us;
+    uint64_t watch_again_us, look_again_us; /* look: 0: it need not be */
     bool is_live; /* what stands in the space is known */
     char cursor[ISYNC_CURSOR_MAX];
     char refused_why[300]; /* the last time */

@@ -413,29 +413,33 @@ static void on_look(void *ctx, struct slice answer, bool more)
 
     if (json_parse(&v, answer, JSON_WRAPPED, &a, NULL) != SYNCLINE_OK)
         v = NULL;
-    if (!more)
+    if (!more) {
         f->look = 0;
-    else if (json_get(v, "key") != NULL)
+        f->look_again_us = clock_mono_us() + AGAIN_US;
+    } else if (json_get(v, "key") != NULL) {
         take_event(f, v);
-    if (json_get_bool(v, "live", false))
+    }
+    if (json_get_bool(v, "live", false)) {
         end_look(f);
+        if (f->is_live)
+            write_lacking(f);
+    }
     arena_free(&a);
     isync_face_arm(f);
 }
 
-/* What is shared now may be in the space already: it was passed over, and is
- * looked at once more beside the watch. */
+/* What is shared now may be in the space already, or a register: it was passed
+ * over, and all is looked at once more beside the watch. */
 void isync_space_look(struct isync_face *f)
 {
     struct buf b = { 0 };
 
     end_look(f);
+    f->look_again_us = 0;
     put_watch(f, &b, "start");
     if (buf_status(&b) != SYNCLINE_OK ||
         !ask(f, buf_slice(&b), on_look, f, &f->look))
-        log_line(&f->log, LOG_LEVEL_ERROR, "isync",
-            "memory ran out: what isync.patterns shares is told as it "
-            "changes, and all of it from the next start on");
+        f->look_again_us = clock_mono_us() + AGAIN_US;
     buf_free(&b);
 }
 
@@ -632,6 +636,9 @@ uint64_t isync_space_tick(struct isync_face *f, uint64_t now_us)
     if (f->watch == 0 && f->watch_again_us <= now_us)
         begin_watch(f);
     next = isync_least(next, f->watch_again_us);
+    if (f->look_again_us != 0 && f->look_again_us <= now_us)
+        isync_space_look(f);
+    next = isync_least(next, f->look_again_us);
     if (f->is_live && f->refused_again_us != 0 &&
         f->refused_again_us <= now_us) {
         f->refused_again_us = 0;
