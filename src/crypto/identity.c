@@ -5,12 +5,12 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <sodium.h>
 
 #include "base/text.h"
 #include "crypto/own_cert.h"
+#include "crypto/pem.h"
 
 #define DAY_S (24l * 60 * 60)
 #define YEARS_DAYS (20 * 365 + 5)
@@ -98,91 +98,65 @@ int identity_nominal(
     return rc;
 }
 
-/* A key with a passphrase is refused, not asked for on the terminal. */
-static int no_passphrase(char *to, int room, int writing, void *ctx)
-{
-    (void)to;
-    (void)room;
-    (void)writing;
-    (void)ctx;
-    return -1;
-}
-
-/* Of some texts that are broken it says nothing, as if it had not the memory
- * for that: such a one is read twice. */
-static bool read_pem(unsigned char **der, long *len, BIO *pem, bool *is_broken)
-{
-    bool is_read = false;
-
-    for (int i = 0; i < 2 && !is_read && ERR_peek_error() == 0; i++)
-        is_read = BIO_reset(pem) == 1 &&
-            PEM_bytes_read_bio(der, len, NULL, PEM_STRING_PKCS8INF, pem,
-                no_passphrase, NULL) == 1;
-    *is_broken = !is_read && ERR_peek_error() == 0;
-    return is_read;
-}
+struct key_text {
+    uint8_t seed[IDENTITY_SEED_LEN];
+    bool is_other_kind;
+};
 
 /* Its parts one after the other: OpenSSL's own reader of keys does not tell
  * that memory ran out from a key that is none. */
-static int seed_of_pem(
-    uint8_t seed[IDENTITY_SEED_LEN], BIO *pem, struct errmsg *why)
+static bool read_seed(BIO *bio, void *ctx)
 {
+    struct key_text *text = ctx;
     const unsigned char *at, *key = NULL;
     const ASN1_OBJECT *kind = NULL;
     ASN1_OCTET_STRING *octets = NULL;
     PKCS8_PRIV_KEY_INFO *info = NULL;
     unsigned char *der = NULL;
     long len = 0;
-    int key_len = 0, rc;
-    bool is_broken;
+    int key_len = 0;
+    bool good;
 
-    ERR_clear_error();
-    if (read_pem(&der, &len, pem, &is_broken)) {
+    if (PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_PKCS8INF, bio,
+            pem_no_passphrase, NULL) == 1) {
         at = der;
         info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, len);
     }
     if (info != NULL && PKCS8_pkey_get0(&kind, &key, &key_len, NULL, info)) {
         at = key;
+        text->is_other_kind = OBJ_obj2nid(kind) != NID_ED25519;
         octets = d2i_ASN1_OCTET_STRING(NULL, &at, key_len);
     }
-    if (octets != NULL && OBJ_obj2nid(kind) == NID_ED25519 &&
-        ASN1_STRING_length(octets) == IDENTITY_SEED_LEN) {
-        memcpy(seed, ASN1_STRING_get0_data(octets), IDENTITY_SEED_LEN);
-        rc = SYNCLINE_OK;
-    } else if (kind != NULL && OBJ_obj2nid(kind) != NID_ED25519) {
-        rc = errmsg_set(why, SYNCLINE_EMALFORMED,
-            "the device key is of another kind than Ed25519");
-    } else if (octets == NULL && !is_broken && crypto_ran_out()) {
-        rc = SYNCLINE_ENOMEM;
-    } else {
-        rc = errmsg_set(why, SYNCLINE_EMALFORMED,
-            "the device key cannot be read: not the PEM of an unencrypted "
-            "private key; restore it from a backup");
-    }
-    ERR_clear_error();
+    good = octets != NULL && !text->is_other_kind &&
+        ASN1_STRING_length(octets) == IDENTITY_SEED_LEN;
+    if (good)
+        memcpy(text->seed, ASN1_STRING_get0_data(octets), IDENTITY_SEED_LEN);
     ASN1_STRING_clear_free(octets);
     PKCS8_PRIV_KEY_INFO_free(info);
     OPENSSL_clear_free(der, (size_t)len);
-    return rc;
+    return good;
 }
 
 int identity_from_pem(
     struct identity **out, struct slice pem, struct errmsg *why)
 {
-    uint8_t seed[IDENTITY_SEED_LEN] = { 0 };
-    BIO *bio;
+    struct key_text text = { 0 };
     int rc;
 
     if (pem.len > 65536)
         return errmsg_set(
             why, SYNCLINE_EMALFORMED, "the device key is no PEM file");
-    bio = BIO_new_mem_buf(
-        pem.len > 0 ? pem.ptr : (const uint8_t *)"", (int)pem.len);
-    rc = bio != NULL ? seed_of_pem(seed, bio, why) : SYNCLINE_ENOMEM;
-    BIO_free(bio);
-    if (rc == SYNCLINE_OK)
-        rc = identity_from_seed(out, seed);
-    crypto_wipe(seed, sizeof seed);
+    rc = pem_read(pem, read_seed, &text);
+    if (text.is_other_kind)
+        rc = errmsg_set(why, SYNCLINE_EMALFORMED,
+            "the device key is of another kind than Ed25519");
+    else if (rc == SYNCLINE_EMALFORMED)
+        rc = errmsg_set(why, rc,
+            "the device key cannot be read: not the PEM of an unencrypted "
+            "private key; restore it from a backup");
+    else if (rc == SYNCLINE_OK)
+        rc = identity_from_seed(out, text.seed);
+    crypto_wipe(&text, sizeof text);
     return rc;
 }
 

@@ -4,9 +4,9 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include "base/codec.h"
+#include "crypto/pem.h"
 
 #define NAME "SYNCLINE SEALED KEY"
 #define VERSION 1
@@ -130,35 +130,44 @@ static int broken(struct errmsg *why)
         "the sealed device key is damaged; restore it from a backup");
 }
 
-/* The bytes in a PEM block of ours, and nothing after it that matters. */
-static int get_pem(struct slice pem, uint8_t out[WHOLE_LEN], struct errmsg *why)
-{
-    BIO *bio =
-        pem.len > FILE_MAX ? NULL : BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    char *name = NULL, *header = NULL;
-    unsigned char *bytes = NULL;
-    long n = 0;
-    int rc = SYNCLINE_OK;
+struct block {
+    unsigned char *bytes;
+    long n;
+};
 
-    if (bio == NULL)
-        return pem.len > FILE_MAX ? broken(why) : SYNCLINE_ENOMEM;
-    if (PEM_read_bio(bio, &name, &header, &bytes, &n) != 1) {
-        rc = crypto_ran_out() ? SYNCLINE_ENOMEM : broken(why);
-    } else if (strcmp(name, NAME) != 0 || n < 1) {
-        rc = broken(why);
-    } else if (bytes[0] != VERSION) {
-        rc = errmsg_set(why, SYNCLINE_EVERSION,
-            "the device key was sealed by a newer version; update syncline");
-    } else if (n != WHOLE_LEN) {
-        rc = broken(why);
-    } else {
-        memcpy(out, bytes, WHOLE_LEN);
+/* A PEM block of ours, and nothing after it that matters. */
+static bool read_block(BIO *bio, void *ctx)
+{
+    struct block *b = ctx;
+    char *name = NULL, *header = NULL;
+    bool good = PEM_read_bio(bio, &name, &header, &b->bytes, &b->n) == 1 &&
+        strcmp(name, NAME) == 0 && b->n > 0;
+
+    if (!good) {
+        OPENSSL_free(b->bytes);
+        b->bytes = NULL;
     }
-    ERR_clear_error();
     OPENSSL_free(name);
     OPENSSL_free(header);
-    OPENSSL_free(bytes);
-    BIO_free(bio);
+    return good;
+}
+
+static int get_pem(struct slice pem, uint8_t out[WHOLE_LEN], struct errmsg *why)
+{
+    struct block b = { NULL, 0 };
+    int rc = pem.len > FILE_MAX ? SYNCLINE_EMALFORMED
+                                : pem_read(pem, read_block, &b);
+
+    if (rc == SYNCLINE_EMALFORMED)
+        rc = broken(why);
+    else if (rc == SYNCLINE_OK && b.bytes[0] != VERSION)
+        rc = errmsg_set(why, SYNCLINE_EVERSION,
+            "the device key was sealed by a newer version; update syncline");
+    else if (rc == SYNCLINE_OK && b.n != WHOLE_LEN)
+        rc = broken(why);
+    else if (rc == SYNCLINE_OK)
+        memcpy(out, b.bytes, WHOLE_LEN);
+    OPENSSL_free(b.bytes);
     return rc;
 }
 

@@ -1,66 +1,53 @@
 #include "crypto/web_cert.h"
 
-#include <limits.h>
 #include <stdio.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "crypto/crypto.h"
 #include "crypto/own_cert.h"
+#include "crypto/pem.h"
 
 #define DAY_S (24l * 60 * 60)
 #define NAME_MAX_LEN 253 /* of a host */
 
-static BIO *lend(struct slice pem)
+static bool read_x509(BIO *bio, void *ctx)
 {
-    return pem.len > INT_MAX
-        ? NULL
-        : BIO_new_mem_buf(
-              pem.len > 0 ? pem.ptr : (const uint8_t *)"", (int)pem.len);
-}
+    X509 **cert = ctx;
 
-/* Nobody is asked for a passphrase. */
-static int no_passphrase(char *to, int room, int writing, void *ctx)
-{
-    (void)to;
-    (void)room;
-    (void)writing;
-    (void)ctx;
-    return -1;
+    *cert = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
+    return *cert != NULL;
 }
 
 /* EMALFORMED: there is none. */
 static int read_cert(X509 **out, struct slice pem)
 {
-    BIO *bio = lend(pem);
-    int rc = SYNCLINE_OK;
-
-    *out =
-        bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-    if (*out == NULL)
-        rc = crypto_ran_out() ? SYNCLINE_ENOMEM : SYNCLINE_EMALFORMED;
-    BIO_free(bio);
-    ERR_clear_error();
-    return rc;
+    *out = NULL;
+    return pem_read(pem, read_x509, out);
 }
 
-/* That which was used until now, if it is of the kind that we make. */
-static EVP_PKEY *read_key(struct slice pem)
+static bool read_private(BIO *bio, void *ctx)
 {
-    BIO *bio = lend(pem);
-    EVP_PKEY *key = bio != NULL
-        ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)
-        : NULL;
+    EVP_PKEY **key = ctx;
 
-    BIO_free(bio);
-    ERR_clear_error();
-    if (key != NULL && EVP_PKEY_is_a(key, "EC"))
-        return key;
-    EVP_PKEY_free(key);
-    return NULL;
+    *key = PEM_read_bio_PrivateKey(bio, NULL, pem_no_passphrase, NULL);
+    return *key != NULL;
+}
+
+/* That which was used until now; NULL: it is not of the kind that we make. */
+static int read_key(EVP_PKEY **out, struct slice pem)
+{
+    int rc;
+
+    *out = NULL;
+    rc = pem_read(pem, read_private, out);
+    if (*out != NULL && !EVP_PKEY_is_a(*out, "EC")) {
+        EVP_PKEY_free(*out);
+        *out = NULL;
+    }
+    return rc == SYNCLINE_EMALFORMED ? SYNCLINE_OK : rc;
 }
 
 /* ---- names ---- */
@@ -188,11 +175,14 @@ static int put_pem(struct buf *out, EVP_PKEY *key, X509 *cert)
 int web_cert_make(struct buf *pem, struct slice old, const struct slice *names,
     size_t names_n, uint64_t wall_us)
 {
-    EVP_PKEY *key = read_key(old);
+    EVP_PKEY *key;
     X509 *cert = NULL;
     struct buf list = { 0 };
-    int rc = SYNCLINE_ENOMEM;
+    int rc = read_key(&key, old);
 
+    if (rc != SYNCLINE_OK)
+        return rc;
+    rc = SYNCLINE_ENOMEM;
     put_names(&list, names, names_n);
     if (key == NULL)
         key = EVP_EC_gen("P-256");

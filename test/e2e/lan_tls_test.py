@@ -264,7 +264,13 @@ def bad_files_are_told():
         open_key = world.path("open.key")
         with open(good.key) as key, open(open_key, "w") as out:
             out.write(key.read())
+        chain = world.path("chain")
+        with open(good.cert) as cert, open(chain, "w") as out:
+            out.write(cert.read() + "-----BEGIN CERTIFICATE-----\nMIG\n"
+                      "-----END CERTIFICATE-----\n")
         rows = [
+            (["--lansync.tls_cert", chain, "--lansync.tls_key", good.key],
+             ["lansync.tls_cert", "chain", "one of several is damaged"]),
             (["--lansync.tls_cert", world.path("none")],
              ["lansync.tls_cert", "none", "No such file"]),
             (["--lansync.tls_cert", empty, "--lansync.tls_key", good.key],

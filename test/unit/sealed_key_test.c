@@ -100,6 +100,20 @@ TEST(a_changed_file_is_refused)
     }
 }
 
+/* OpenSSL fails, and says nothing of it: no memory has run out. */
+TEST(a_block_of_which_nothing_is_said_is_damaged)
+{
+    struct identity *id = NULL;
+    struct errmsg why = { "" };
+
+    CHECK_INT(sealed_key_get(&id,
+                  SLICE_LIT("-----BEGIN SYNCLINE SEALED KEY-----\nMIG:\n"
+                            "-----END SYNCLINE SEALED KEY-----\n"),
+                  SLICE_LIT("correct horse"), &why),
+        SYNCLINE_EMALFORMED);
+    CHECK(strstr(why.text, "damaged") != NULL);
+}
+
 TEST(a_cost_out_of_bounds_is_refused)
 {
     static const struct seal_cost bad[] = { { 63, 1, 1 }, { 1048577, 1, 1 },

@@ -83,6 +83,11 @@ TEST(another_one_keeps_the_key)
     buf_free(&third);
 }
 
+/* OpenSSL fails, and says nothing of it: no memory has run out. */
+#define SILENT                            \
+    "-----BEGIN CERTIFICATE-----\nMIG:\n" \
+    "-----END CERTIFICATE-----\n"
+
 TEST(what_is_no_certificate_is_said)
 {
     struct web_cert_facts facts;
@@ -94,4 +99,6 @@ TEST(what_is_no_certificate_is_said)
         SYNCLINE_EMALFORMED);
     CHECK(strstr(why.text, "certificate") != NULL);
     CHECK_INT(web_cert_read(SLICE_NONE, &facts, &why), SYNCLINE_EMALFORMED);
+    CHECK_INT(
+        web_cert_read(SLICE_LIT(SILENT), &facts, &why), SYNCLINE_EMALFORMED);
 }
