@@ -60,6 +60,18 @@ class Control:
         self.socket.close()
 
 
+def end(process):
+    """One that was started, and may have ended; also if it does not want to."""
+    if process is None or process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(30)
+
+
 class Node:
     """Lives at an address of its own; others know it as the proxy's, if one
     counts what they say."""
@@ -97,9 +109,7 @@ class Node:
         if self.control:
             self.control.close()
             self.control = None
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(60)
+        end(self.process)
 
     def fingerprint(self):
         for space in self.control.call("status")["spaces"]:
@@ -226,7 +236,7 @@ class Proxy:
     def stop(self):
         with contextlib.suppress(OSError):  # it may have ended
             self.process.stdin.close()
-        self.process.wait(10)
+        end(self.process)
         self.process.stdout.close()
 
 

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+from harness import end
+
 SECRET = "bench-secret"
 HERE = os.path.dirname(os.path.abspath(__file__))
 KIB = 1024
@@ -39,8 +41,7 @@ class Server:
         return total / 1e9
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
+        end(self.process)
         self.process.stdin.close()
         self.process.stdout.close()
 

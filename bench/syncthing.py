@@ -9,6 +9,8 @@ import subprocess
 import time
 import xml.etree.ElementTree as tree
 
+from harness import end
+
 PROGRAM = shutil.which("syncthing")
 OPTIONS = {"globalAnnounceEnabled": "false", "localAnnounceEnabled": "false",
            "relaysEnabled": "false", "natEnabled": "false",
@@ -81,9 +83,7 @@ class One:
                 stderr=log, env=self._surroundings())
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(60)
+        end(self.process)
 
     def knows(self, name, text):
         try:

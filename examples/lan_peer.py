@@ -201,6 +201,8 @@ class Peer:
                                   "request_id": str(uuid.uuid4())})
 
     def ended(self):
+        if self.socket is None:
+            return
         self.socket.close()
         self.socket, self.is_in, self.waiting = None, False, {}
         print("disconnected", flush=True)
@@ -227,6 +229,11 @@ class Peer:
 
     def turn(self):
         """One event, or none for a while. False: standard input has ended."""
+        if self.socket is None and time.monotonic() >= self.dial_at:
+            self.dial()
+        elif self.is_in and time.monotonic() >= self.heartbeat_at:
+            self.heartbeat_at = time.monotonic() + HEARTBEAT_S
+            self.say("HEARTBEAT", {})
         try:
             what, sock, said = self.events.get(timeout=PAUSE_S)
         except queue.Empty:
@@ -242,11 +249,6 @@ class Peer:
             self.hear(said)
         elif sock is self.socket and what == "end":
             self.ended()
-        if self.socket is None and time.monotonic() >= self.dial_at:
-            self.dial()
-        elif self.is_in and time.monotonic() >= self.heartbeat_at:
-            self.heartbeat_at = time.monotonic() + HEARTBEAT_S
-            self.say("HEARTBEAT", {})
         return True
 
     def read_commands(self):
@@ -256,7 +258,6 @@ class Peer:
 
     def run(self):
         threading.Thread(target=self.read_commands, daemon=True).start()
-        self.dial()
         while True:
             try:
                 if not self.turn():

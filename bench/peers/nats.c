@@ -13,6 +13,7 @@
 
 #include <nats/nats.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,16 @@ struct server {
     kvStore *kv; /* NULL: not asked for */
 };
 
+static atomic_uint_fast64_t refused_n;
+
+static void on_refused(jsCtx *js, jsPubAckErr *why, void *ctx)
+{
+    (void)js;
+    (void)why;
+    (void)ctx;
+    refused_n++;
+}
+
 static void connect_to(struct server *s, const char *port, bool bucket)
 {
     char url[64];
@@ -45,6 +56,7 @@ static void connect_to(struct server *s, const char *port, bool bucket)
     need(jsOptions_Init(&o), "options");
     o.PublishAsync.MaxPending = UNDER_WAY;
     o.PublishAsync.StallWait = PATIENCE_MS;
+    o.PublishAsync.ErrHandler = on_refused;
     need(natsConnection_JetStream(&s->js, s->conn, &o), "JetStream");
     if (bucket)
         need(js_KeyValue(&s->kv, s->js, BUCKET), "the bucket");
@@ -150,6 +162,9 @@ static void write_all(const char *port, uint64_t n, uint64_t step)
     }
     need(js_PublishAsyncComplete(a.js, NULL), "the writes");
     t = now_ns() - t;
+    if (refused_n > 0)
+        die("%llu of %llu writes were refused", (unsigned long long)refused_n,
+            (unsigned long long)n);
     (void)printf("{\"n\":%llu,\"seconds\":%.4f,\"per_second\":%.0f}\n",
         (unsigned long long)n, (double)t / 1e9, (double)n * 1e9 / (double)t);
     leave(&a);

@@ -27,7 +27,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness import Failed, free_port, wait_for  # noqa: E402
+from harness import Failed, end, free_port, wait_for  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHANGED = 100  # of those that B has, while it is away
@@ -61,13 +61,7 @@ class Program:
                 self.command[0], log.read()[-500:]))
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(30)
+        end(self.process)
 
     def rss_mb(self):
         with open("/proc/%d/status" % self.process.pid) as f:

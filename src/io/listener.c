@@ -45,12 +45,20 @@ static void wait_for_room(struct listener *l, int error)
     l->events.on_full(l->events.ctx, error);
 }
 
+/* It was of one caller, who is not there any more (accept(2)). */
+static bool is_gone(int error)
+{
+    return error == ECONNABORTED || error == EPROTO || error == ENOPROTOOPT ||
+        error == ENETDOWN || error == ENETUNREACH || error == EHOSTDOWN ||
+        error == EHOSTUNREACH || error == ENONET || error == EOPNOTSUPP;
+}
+
 /* 0, or what errno says: EAGAIN if nobody is there. */
 static int fetch_one(struct listener *l)
 {
     while (l->come < 0) {
         l->come = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (l->come < 0 && errno != EINTR && errno != ECONNABORTED)
+        if (l->come < 0 && errno != EINTR && !is_gone(errno))
             return errno;
     }
     return 0;
