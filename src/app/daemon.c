@@ -242,8 +242,8 @@ static void reload(struct daemon *d)
     }
     options_free(d->reloaded);
     d->reloaded = o;
-    (void)apply(d, &why); /* it has been logged */
-    tell_reloaded(d);
+    if (apply(d, &why) == SYNCLINE_OK) /* else it has been logged */
+        tell_reloaded(d);
 }
 
 static void on_signal(uv_signal_t *s, int signum)

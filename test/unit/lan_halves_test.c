@@ -123,6 +123,27 @@ TEST(who_was_let_in_is_the_last_to_go)
     crowd_close(&c);
 }
 
+/* He is not heard at present: that what he has begun does not end is not his
+ * doing. */
+TEST(who_is_held_goes_after_those_who_are_heard)
+{
+    struct crowd c;
+
+    crowd_init(&c, 4 * MIB);
+    for (size_t i = 0; i < 3; i++)
+        come_in(&c, i);
+    say(&c, 0, 8 * MIB, MIB);
+    lan_link_hold(c.ends[0].link, true, c.p.now_us);
+    say(&c, 1, 8 * MIB, 2 * MIB);
+    say(&c, 2, 8 * MIB, 2 * MIB);
+    CHECK(!has_gone(&c, 0));
+    CHECK(has_gone(&c, 1));
+    lan_link_hold(c.ends[2].link, true, c.p.now_us);
+    say(&c, 2, 0, 2 * MIB);
+    CHECK(has_gone(&c, 0)); /* there is nobody else */
+    crowd_close(&c);
+}
+
 /* One alone is bounded by the longest message, and nothing else. */
 TEST(what_ends_is_given_back)
 {

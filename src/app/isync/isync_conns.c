@@ -189,6 +189,22 @@ static size_t shut_others(struct isync_conns *c, const struct netaddr *at,
     return shut_n;
 }
 
+static void reopen(struct isync_conns *c, const struct netaddr *asked,
+    const struct netaddr *bound, size_t n, struct errmsg *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct errmsg said = *why;
+        struct errmsg again = { "" };
+        struct netaddr where;
+
+        if (isync_conns_listen(c, &bound[i], &where, &again) == SYNCLINE_OK)
+            c->asked[c->listeners_n - 1] = asked[i];
+        else
+            errmsg_set(why, 0, "%.240s; nor is it served where it was: %.200s",
+                said.text, again.text);
+    }
+}
+
 /* The old ones go first: 0.0.0.0 is not free while 127.0.0.1 is taken. */
 int isync_conns_serve(struct isync_conns *c, const struct netaddr *at, size_t n,
     struct errmsg *why)
@@ -208,9 +224,7 @@ int isync_conns_serve(struct isync_conns *c, const struct netaddr *at, size_t n,
     }
     while (c->listeners_n > kept)
         shut(c, c->listeners_n - 1);
-    for (size_t i = 0; i < gone; i++)
-        if (isync_conns_listen(c, &bound[i], &where, NULL) == SYNCLINE_OK)
-            c->asked[c->listeners_n - 1] = asked[i];
+    reopen(c, asked, bound, gone, why);
     return rc;
 }
 

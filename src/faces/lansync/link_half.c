@@ -31,21 +31,26 @@ static void append_half(struct lan_halves *h, struct lan_link *l)
     h->last = l;
 }
 
-/* The list begins with who has begun first. Whoever was not let in goes before
- * all others; who is in, and ends what he begins, is never long in it. */
+/* Whoever was not let in goes before all others; and of whom we do not read at
+ * present may well have ended what he has begun. */
+static int reason_to_stay(const struct lan_link *l)
+{
+    if (l->state != LAN_OPEN)
+        return 0;
+    return l->held_us == 0 ? 1 : 2;
+}
+
+/* The list begins with who has begun first: who ends what he begins is never
+ * long in it. */
 static struct lan_link *half_to_go(const struct lan_halves *h)
 {
-    struct lan_link *in = NULL, *l = h->first;
+    struct lan_link *least = NULL;
 
-    for (; l != NULL; l = l->half.after) {
-        if (l->half.bytes < LITTLE_MAX)
-            continue;
-        if (l->state != LAN_OPEN)
-            return l;
-        if (in == NULL)
-            in = l;
-    }
-    return in;
+    for (struct lan_link *l = h->first; l != NULL; l = l->half.after)
+        if (l->half.bytes >= LITTLE_MAX &&
+            (least == NULL || reason_to_stay(l) < reason_to_stay(least)))
+            least = l;
+    return least;
 }
 
 static void make_room(struct lan_halves *h)
