@@ -375,6 +375,22 @@ async function a_space_that_is_not_there_is_told(w) {
     await quiet(page);
 }
 
+async function a_relay_says_that_it_reads_nothing(w) {
+    const a = await w.node("a"), b = await w.node("b");
+    await b.joins(a);
+    await a.do("grant", "b", "--role", "relay");
+    await waitFor("it is a relay", async () =>
+        (await b.json("status")).role === "relay");
+    const page = await w.open(b);
+    for (const name of ["Items", "Settings"]) {
+        await go(page, name);
+        await page.getByText("No space can be read here").waitFor();
+        equal(await page.locator(".loading").count(), 0, "it does not load");
+        equal(await page.getByText("There is no space").count(), 0, "truth");
+    }
+    await quiet(page);
+}
+
 async function the_menu_shuts_by_escape(w) {
     const a = await w.node("a");
     const page = await w.open(a, { viewport: { width: 360, height: 740 } });
@@ -396,5 +412,6 @@ await run([policies_are_shown_when_they_are_known,
     what_is_wrong_is_said_in_the_pages_language,
     what_the_node_says_is_said_in_the_pages_language, what_is_not_seen_is_shown,
     long_texts_fit_a_small_screen, conflicts_are_told_as_they_come,
-    a_space_that_is_not_there_is_told, the_menu_shuts_by_escape],
+    a_space_that_is_not_there_is_told, a_relay_says_that_it_reads_nothing,
+    the_menu_shuts_by_escape],
 [nothing_moves_while_a_page_is_read]);

@@ -122,11 +122,18 @@ async function textOf(space: string, item: string, v: Version | null,
     const told = await past(space, item,
         { before: v.version + 1, limit: 1, values: true }, signal);
     const same = told.versions[0];
-    return same?.version === v.version ? print(same.value) : null;
+    return same?.version === v.version && same.stamp === v.stamp
+        ? print(same.value) : null;
 }
 
 // Two versions beside each other, or which of them is too large for that.
-interface Pair { of: Version; from: string; to: string; large?: Version }
+interface Pair {
+    of: Version;
+    against: "before" | "now";
+    from: string;
+    to: string;
+    large?: Version;
+}
 
 function usePair(space: string, item: string, page: Page, v: Version,
     against: "before" | "now") {
@@ -141,13 +148,14 @@ function usePair(space: string, item: string, page: Page, v: Version,
                 page, page.versions.indexOf(v), signal);
             const large = [v, other].find(x => (x?.bytes ?? 0) > LARGE);
             if (large)
-                return { of: v, from: "", to: "", large };
+                return { of: v, against, from: "", to: "", large };
             const [mine, theirs] = await Promise.all([v, other].map(x =>
                 textOf(space, item, x, signal)));
             if (typeof mine !== "string")
                 throw new Error(t.items.notKept(v.version));
-            const from = against === "now" ? mine : theirs ?? "";
-            return { of: v, from, to: against === "now" ? theirs ?? "" : mine };
+            return against === "now"
+                ? { of: v, against, from: mine, to: theirs ?? "" }
+                : { of: v, against, from: theirs ?? "", to: mine };
         };
         read().then(made => {
             setPair(made);
@@ -184,8 +192,10 @@ function Chosen({ space, item, page, v, onRestored }: {
             label={t.items.version(pair.of.version)} />
     ) : null, [pair]);
 
+    const isShown = pair?.of.version === v.version
+        && pair.of.stamp === v.stamp && pair.against === against;
     return (
-        <div class="version-view" aria-busy={pair?.of !== v && !why}>
+        <div class="version-view" aria-busy={!isShown && !why}>
             <div class="version-head">
                 <div class="segments text" role="group"
                     aria-label={t.items.against}>
@@ -272,11 +282,13 @@ export function History({ space, item, turn, reload }: {
     const button = (ix: number) => list.current?.children[ix]
         ?.firstElementChild as HTMLElement | undefined;
     useEffect(() => {
+        if (older.busy)
+            return;
         // The button that brought the last page is gone: on with that.
-        if (had.current && n > had.current && !page?.more_versions)
+        if (had.current && page && !page.more_versions)
             button(had.current)?.focus();
         had.current = 0;
-    }, [n]);
+    }, [older.busy]);
     if (!page)
         return why ? <Problem why={why} retry={again} /> : <Loading />;
     if (!n)

@@ -9,7 +9,7 @@ import { print } from "../json";
 import type { Json } from "../json";
 import { watch } from "../live";
 import type { Change } from "../live";
-import { isOwn, lookAgain, spaces } from "../node";
+import { isOwn, lookAgain, spaces, status } from "../node";
 import { go, href } from "../router";
 import { useValue } from "../state";
 import { t } from "../strings";
@@ -430,6 +430,7 @@ export function Items({ parts }: { parts: string[] }) {
     const known = useValue(spaces);
     const none = known.find(s => s.name === space)?.items === 0;
     const missing = known.length > 0 && !known.some(s => s.name === space);
+    const isRelay = useValue(status)?.role === "relay";
     const [find, setFind] = useState("");
     const [making, setMaking] = useState(false);
 
@@ -457,7 +458,12 @@ export function Items({ parts }: { parts: string[] }) {
                     onClick={() => setMaking(true)}>{t.items.create}</Button>
             </>
         }>
-            {missing ? (
+            {missing && isRelay ? (
+                <Panel flush>
+                    <Empty icon="items" title={t.items.unread}>
+                        {t.items.unreadText}</Empty>
+                </Panel>
+            ) : missing ? (
                 <Panel flush>
                     <Empty icon="items" title={t.items.noSpace(space)} action={
                         <a class="button" href={href("settings")}>

@@ -3,14 +3,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { get, isAbort, path, reason, send } from "../api";
 import { watch } from "../live";
-import { isOwn, lookAgain, spaces } from "../node";
+import { isOwn, lookAgain, spaces, status } from "../node";
 import { href } from "../router";
 import { useValue } from "../state";
 import { isName } from "../names";
 import { t } from "../strings";
 import { Text } from "../text";
 import { useUnsaved } from "../unsaved";
-import { Badge, Button, Confirm, Loading, Note, Page, Panel, Problem, say,
+import { Badge, Button, Confirm, Empty, Loading, Note, Page, Panel, Problem, say,
     useAction, useLoad } from "../ui";
 import { Tokens } from "./tokens";
 
@@ -130,6 +130,7 @@ function AddSpace({ onDone }: { onDone: () => void }) {
 
 function Spaces() {
     const list = useValue(spaces).filter(isOwn);
+    const isRelay = useValue(status)?.role === "relay";
     const [removing, setRemoving] = useState<string | null>(null);
     const names = list.map(s => s.name);
     const { known, reload } = usePolicies(names);
@@ -140,7 +141,10 @@ function Spaces() {
     useEffect(() => watch("_spaces", { change: look, resync: look }), []);
     return (
         <Panel title={t.settings.spaces} flush>
-            {list.length === 0 ? <Loading /> : null}
+            {list.length > 0 ? null : isRelay ? (
+                <Empty icon="items" title={t.items.unread}>
+                    {t.items.unreadText}</Empty>
+            ) : <Loading />}
             <ul class="setting-list">
                 {list.map(s => (
                     <li key={s.name}>

@@ -101,6 +101,9 @@ export const en = {
         noSpaceText: "It was removed, or has another name. Spaces are listed, "
             + "and made, under Settings.",
         toSpaces: "All spaces",
+        unread: "No space can be read here",
+        unreadText: "This device is a relay: it passes on what it cannot "
+            + "read. Items are shown on the others.",
         noneFoundText: "Keys of this folder and those below it were looked at.",
         choose: "Choose an item",
         chooseText: "Its document and all that became of it are shown here.",

@@ -102,6 +102,9 @@ export const es: Strings = {
         noSpaceText: "Se eliminó, o tiene otro nombre. Los espacios se ven, y "
             + "se crean, en Ajustes.",
         toSpaces: "Todos los espacios",
+        unread: "Aquí no se puede leer ningún espacio",
+        unreadText: "Este dispositivo es un relé: pasa lo que no puede leer. "
+            + "Los elementos se ven en los demás.",
         noneFound: "Ninguna clave contiene eso",
         noneFoundText: "Se miraron las claves de esta carpeta y de las que "
             + "contiene.",
