@@ -25,6 +25,7 @@ class Redis(Peer):
     NAME = "Redis replication"
     SETTINGS = ("one takes writes; append-only file, synced once a second; "
                 "the replica restarts from a snapshot; no TLS")
+    FSYNC = "everysec"
 
     def missing(self):
         return needs({"redis-server": "redis-server"}, built={
@@ -36,7 +37,7 @@ class Redis(Peer):
         program = self.run(
             running, name, "redis-server", "--port", str(port), "--bind",
             "127.0.0.1", "--dir", folder, "--appendonly", "yes",
-            "--appendfsync", "everysec", "--repl-diskless-sync", "yes",
+            "--appendfsync", self.FSYNC, "--repl-diskless-sync", "yes",
             "--repl-diskless-sync-delay", "0", "--repl-diskless-load",
             "on-empty-db", "--save", "3600 1")
         return program.answers(port)
@@ -112,6 +113,13 @@ class Redis(Peer):
                 return False
         wait_for("it arrives", is_there)
         return time.monotonic()
+
+
+class RedisSynced(Redis):
+    NAME = "Redis, always synced"
+    SETTINGS = ("the same, with a write acknowledged when it is synced to "
+                "the first one's disk")
+    FSYNC = "always"
 
 
 class Lives:
