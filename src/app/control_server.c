@@ -15,7 +15,7 @@
 
 #define QUEUE_HIGH ((size_t)1 << 20)
 #define QUEUE_LOW ((size_t)128 << 10)
-#define CHUNK ((size_t)256 << 10)
+#define CHUNK ((size_t)32 << 10) /* of a client, in one turn of the loop */
 /* Of one caller at a time: he may not read the answers. */
 #define ASKED_MAX 16
 
@@ -351,13 +351,18 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *out)
         *out = uv_buf_init(NULL, 0);
 }
 
+static void stop_listening(struct client *c)
+{
+    c->deaf = true;
+    (void)uv_read_stop((uv_stream_t *)&c->pipe);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 {
     struct client *c = stream->data;
 
     if (n == UV_ENOBUFS) {
-        c->deaf = true;
-        (void)uv_read_stop(stream);
+        stop_listening(c);
         return;
     }
     if (n < 0) {
@@ -365,10 +370,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         return;
     }
     buf_put(&c->in, b->base, (size_t)n);
-    if (buf_status(&c->in) != SYNCLINE_OK)
+    if (buf_status(&c->in) != SYNCLINE_OK) {
         client_close(c);
-    else
-        read_requests(c);
+        return;
+    }
+    if ((size_t)n == CHUNK)
+        stop_listening(c); /* what this asks for leaves first */
+    read_requests(c);
 }
 
 /* What held its requests up may be over. */

@@ -173,6 +173,7 @@ static void on_turn(uv_idle_t *turn)
     for (uint32_t i = 0; i < n->conns_n; i++) {
         uint64_t id = n->conns[i]->id;
 
+        n->conns[i]->rests = false;
         conn_set_reading(n->conns[i]);
         conn_pump(n->conns[i]);
         i = position(n, id);

@@ -16,6 +16,7 @@
 /* A frame cut short by its last byte, and what one reading brings after. */
 #define IN_MAX (NET_FRAME_MAX + 4 + 4 * READ_MAX)
 #define KEEP_MAX ((size_t)256 << 10) /* a buffer's memory kept while idle */
+#define REST_BYTES ((size_t)256 << 10)
 #define KEEPALIVE_S 60
 #define NODE_FIRST 5 /* bytes that tell an older node */
 /* Of a guest that does not read, the system would keep megabytes, and nobody
@@ -461,6 +462,18 @@ static size_t room_for(const struct conn *c)
     return left < READ_MAX ? left : READ_MAX;
 }
 
+/* What it has said so far is seen to, and sent on, before more is read. */
+static void rest_now_and_then(struct conn *c, size_t n)
+{
+    c->read_n += n;
+    if (c->read_n < REST_BYTES)
+        return;
+    c->read_n = 0;
+    c->rests = true;
+    conn_set_reading(c);
+    net_want_turn(c->net);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
@@ -485,6 +498,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     bytes = SLICE(buf->base, (size_t)n);
     if (c->state == CONN_CLOSING)
         return;
+    rest_now_and_then(c, bytes.len);
     if (c->state != CONN_UP)
         c->taken += bytes.len;
     if (c->state == CONN_FIRST)
@@ -508,7 +522,8 @@ void conn_set_reading(struct conn *c)
 {
     bool want = c->state == CONN_FIRST || c->state == CONN_HANDSHAKE ||
         c->state == CONN_CLOSING ||
-        (c->state == CONN_UP && !c->net->paused && !c->held && c->wait_ms == 0);
+        (c->state == CONN_UP && !c->net->paused && !c->held && !c->rests &&
+            c->wait_ms == 0);
     int rc;
 
     if (want == c->reading)

@@ -35,6 +35,8 @@ struct conn {
     bool guest;                    /* no frames, maybe no TLS */
     const struct net_guests *host; /* a guest's */
     bool held;                     /* not read for now */
+    bool rests;                    /* not read in this turn any more */
+    size_t read_n;                 /* bytes, since it rested */
     bool told;                     /* dialled or was up: owes an on_down */
     bool reading;
     bool denied; /* for what it is, not for trouble on the way */

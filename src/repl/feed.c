@@ -6,13 +6,14 @@
 #include "repl/access_impl.h"
 
 #define GATHER_MAX 256
+#define LIVE_MAX 512 /* with what is not durable, which stays together */
 
 struct gathering {
     struct node *node;
-    struct entry *e; /* room for GATHER_MAX, not cleared */
+    struct entry *e; /* room for so many, not cleared */
     uint32_t n;
     bool more;      /* stopped by its size */
-    uint64_t until; /* records: none that came later */
+    uint64_t until; /* records: none that came later; feed: it is durable */
     const struct session *s;
     struct dot skip_to; /* index: go on from here; seq 0: no */
 };
@@ -41,7 +42,7 @@ static int gather_feed(void *ctx, struct slice key, struct slice value)
     (void)value;
     if (rc != SYNCLINE_OK)
         return rc;
-    if (g->n == GATHER_MAX) {
+    if (g->n >= (e.lsn > g->until ? LIVE_MAX : GATHER_MAX)) {
         g->more = true;
         return 1;
     }
@@ -321,8 +322,10 @@ int walk_feed(struct filling *f, bool *done)
 {
     struct node *n = f->node;
     struct session *s = f->s;
-    struct entry room[GATHER_MAX];
-    struct gathering g = { .node = n, .e = room, .s = s };
+    struct entry room[LIVE_MAX];
+    struct gathering g = {
+        .node = n, .e = room, .until = s->space->durable_lsn, .s = s
+    };
     struct buf prefix = { 0 };
     struct cut cut = cut_here(f, 0);
     uint32_t i = 0;

@@ -45,6 +45,25 @@ def a_peer_that_does_not_read_is_dropped():
                 again.await_frame(peer.BATCH)
 
 
+def what_is_written_at_once_is_sent_at_once():
+    """Before the disk has it, in one batch with its mark."""
+    scene = peer.scene()
+    with scene.unharmed(), scene.peer() as p:
+        p.subscribe()
+        p.lives()
+        scene.victim.call("batch", ops=[
+            {"key": "once-%03d" % i, "value": i} for i in range(400)])
+        sheaves = 0
+        while not sheaves:  # what is there already comes first
+            body = p.await_frame(peer.BATCH)
+            _, at = peer.read_varint(body, 17)  # the cursor
+            sheaves = body[16] & 64
+        _, at = peer.read_varint(body, at)
+        size, at = peer.read_varint(body, at)
+        rows, _ = peer.read_varint(body, at + size)
+        tap.equal((rows, body[16] & 1), (400, 1), "rows, and the mark")
+
+
 def a_peer_without_credit_is_sent_a_window():
     """4 MiB of rows and not more; the honest one gets them all meanwhile."""
     scene = peer.scene()
