@@ -56,14 +56,15 @@ static bool is_of_one_write(const struct world *w, struct slice value)
 }
 
 /* Values that are written once only; others stand for more than one write, as
- * does what who held it writes again, when its author is found out, or may not
- * write there. */
+ * does what who held it writes again, when its author is found out, was
+ * removed, or may not write there. */
 static bool is_unique(
     const struct world *w, const struct json *v, struct slice text)
 {
     return w->forks.n == 0 && v->type != JSON_NULL &&
         (v->type != JSON_OBJECT || v->n > 0) &&
-        (!w->opt.roles || is_of_one_write(w, text));
+        ((!w->opt.roles && !fault_is_on(&w->faults, FAULT_REMOVE)) ||
+            is_of_one_write(w, text));
 }
 
 static void check_order(
