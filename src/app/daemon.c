@@ -214,8 +214,9 @@ static void on_fatal(void *ctx, const char *why)
     begin_stop(ctx, 1);
 }
 
-/* Which of the options that were changed wait for a restart. */
-static void tell_reloaded(const struct daemon *d)
+/* Which of the options that were changed wait for a restart. What else does not
+ * hold has been told. */
+static void tell_reloaded(const struct daemon *d, bool holds)
 {
     struct buf waiting = { 0 };
 
@@ -224,7 +225,7 @@ static void tell_reloaded(const struct daemon *d)
         log_line(&d->log, LOG_LEVEL_WARN, "options",
             "configuration read again; after a restart only: %.*s",
             SLICE_FMT(buf_slice(&waiting)));
-    else
+    else if (holds)
         log_line(&d->log, LOG_LEVEL_INFO, "options",
             "configuration read again, and all of it is in force");
     buf_free(&waiting);
@@ -242,8 +243,7 @@ static void reload(struct daemon *d)
     }
     options_free(d->reloaded);
     d->reloaded = o;
-    if (apply(d, &why) == SYNCLINE_OK) /* else it has been logged */
-        tell_reloaded(d);
+    tell_reloaded(d, apply(d, &why) == SYNCLINE_OK);
 }
 
 static void on_signal(uv_signal_t *s, int signum)

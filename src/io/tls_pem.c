@@ -38,7 +38,7 @@ int tls_pem_use(
 
     if (rc == SYNCLINE_EMALFORMED)
         return errmsg_set(why, rc,
-            "there is no PEM of a certificate, or one of several is damaged");
+            "there is no PEM of a certificate, or a block after it is damaged");
     if (rc == SYNCLINE_OK)
         rc = pem_read(key, use_key, ctx);
     if (rc == SYNCLINE_EMALFORMED)

@@ -270,7 +270,7 @@ def bad_files_are_told():
                       "-----END CERTIFICATE-----\n")
         rows = [
             (["--lansync.tls_cert", chain, "--lansync.tls_key", good.key],
-             ["lansync.tls_cert", "chain", "one of several is damaged"]),
+             ["lansync.tls_cert", "chain", "a block after it is damaged"]),
             (["--lansync.tls_cert", world.path("none")],
              ["lansync.tls_cert", "none", "No such file"]),
             (["--lansync.tls_cert", empty, "--lansync.tls_key", good.key],

@@ -13,6 +13,7 @@ struct lan_watch {
     uint64_t number, request; /* 0: it is to be begun at again_us */
     uint64_t again_us;
     bool is_over, is_told; /* it is being told of something */
+    bool has_failed;
     char from[LAN_CURSOR_MAX];
 };
 
@@ -189,8 +190,10 @@ static void tell_trouble(struct lan_watch *w, const struct json *v)
 {
     struct lan_face *f = w->face;
     struct slice code = json_get_str(v, "code");
+    const bool again = w->has_failed;
     struct errmsg why;
 
+    w->has_failed = true;
     w->request = 0;
     w->again_us = clock_mono_us() + AGAIN_US;
     if (slice_is(code, "EINVAL")) {
@@ -200,9 +203,11 @@ static void tell_trouble(struct lan_watch *w, const struct json *v)
     if (w->is_over || f->is_stopping || slice_is(code, "ECLOSED"))
         return;
     errmsg_set(&why, 0, "the space %s cannot be watched: %.*s", f->space,
-        SLICE_FMT(json_get_str(v, "error")));
+        SLICE_FMT(v != NULL ? json_get_str(v, "error")
+                            : SLICE_LIT("memory ran out")));
     log_line(&f->log, LOG_LEVEL_WARN, "lansync", "%s", why.text);
-    lan_exchange_unseen(f->exchange, w->number, why.text, clock_mono_us());
+    if (again) /* it may have been about to be made */
+        lan_exchange_unseen(f->exchange, w->number, why.text, clock_mono_us());
 }
 
 static void on_watch(void *ctx, struct slice answer, bool more)
@@ -255,7 +260,7 @@ static int on_watch_begin(void *ctx, uint64_t number, const char *from)
     w->face = f;
     w->number = number;
     w->request = w->again_us = 0;
-    w->is_over = w->is_told = false;
+    w->is_over = w->is_told = w->has_failed = false;
     memcpy(w->from, from, strlen(from) + 1);
     w->next = f->watches;
     f->watches = w;
