@@ -385,7 +385,8 @@ async function a_relay_says_that_it_reads_nothing(w) {
     for (const name of ["Items", "Settings"]) {
         await go(page, name);
         await page.getByText("No space can be read here").waitFor();
-        equal(await page.locator(".loading").count(), 0, "it does not load");
+        await waitFor("it does not load", async () =>
+            await page.locator(".loading").count() === 0);
         equal(await page.getByText("There is no space").count(), 0, "truth");
     }
     await quiet(page);

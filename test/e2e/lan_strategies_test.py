@@ -168,13 +168,15 @@ def documents_are_merged_by_a_program_of_ones_own():
         with Scene(flags=("--resolve.command", RESOLVER)) as s:
             fight = Fight(s, "v2", "custom")
             fight.begin({"content": "", "n": 0})
-            state = fight.end(*_both(later, {"content": "ours", "n": 0},
-                                     {"content": "theirs", "n": 0}))
+            fight.end(*_both(later, {"content": "ours", "n": 0},
+                             {"content": "theirs", "n": 0}))
+            wait_for("the program has answered", lambda: not fight.lost())
+            state = fight.rest()
             equal(sorted(state["k"]["content"].split("\n---\n")),
                   ["ours", "theirs"], "what both have")
             equal(fight.lost(), [], "what is open")
             fight.old.do("cut")
-            state = fight.end(*_both(later, {"content": "", "n": 1},
+            fight.end(*_both(later, {"content": "", "n": 1},
                                      {"content": "", "n": 2}))
             equal(len(fight.lost()), 1, "what is open")
 
