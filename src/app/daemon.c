@@ -125,7 +125,7 @@ static int apply(struct daemon *d, struct errmsg *why)
     rc = faces_tune(&d->faces, options_now(d), why);
     if (rc != SYNCLINE_OK)
         log_line(&d->log, LOG_LEVEL_ERROR, "options",
-            "%s; what was stays in force", why->text);
+            "some of it does not hold now: %s", why->text);
     return rc;
 }
 
