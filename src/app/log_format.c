@@ -17,7 +17,8 @@ static void put_time(struct buf *b, uint64_t wall_us)
     buf_printf(b, "%s.%03uZ", when, (unsigned)(wall_us / 1000 % 1000));
 }
 
-void log_put_sentence(struct buf *b, const struct log_record *r)
+/* The sentence alone; an event in words. */
+static void log_put_sentence(struct buf *b, const struct log_record *r)
 {
     const struct log_event *e = r->event;
 

@@ -23,7 +23,5 @@ void log_put_text(struct buf *b, const struct log_record *r);
 void log_put_json(struct buf *b, const struct log_record *r);
 /* An entry of the journal's protocol: a field a line. */
 void log_put_journal(struct buf *b, const struct log_record *r);
-/* The sentence alone; an event in words. */
-void log_put_sentence(struct buf *b, const struct log_record *r);
 
 #endif

@@ -28,19 +28,6 @@ int token_scope_parse(enum token_scope *out, struct slice name)
     return SYNCLINE_EINVAL;
 }
 
-bool token_allows(
-    const struct token_grant *g, enum token_scope scope, struct slice space)
-{
-    if (g->scope < scope)
-        return false;
-    if (g->spaces == NULL)
-        return true;
-    for (size_t i = 0; i < g->spaces_n; i++)
-        if (space.len > 0 && slice_eq(g->spaces[i], space))
-            return true;
-    return false;
-}
-
 /* ---- secrets ---- */
 
 _Static_assert(TOKEN_TEXT_LEN == sizeof PREFIX - 1 + BEARER_TEXT, "it fits");

@@ -43,10 +43,6 @@ struct token_grant {
     size_t spaces_n;
 };
 
-/* space SLICE_NONE: something of all spaces, or of the node. */
-bool token_allows(
-    const struct token_grant *g, enum token_scope scope, struct slice space);
-
 struct token_info {
     struct token_grant grant;
     uint64_t created_us;

@@ -228,7 +228,8 @@ int envelope_read(struct slice bytes, struct envelope_seal_head *out)
     return SYNCLINE_OK;
 }
 
-size_t envelope_put_clear(uint8_t out[ENVELOPE_CLEAR_MAX],
+/* What stands before what is sealed under this tag; its length. */
+static size_t envelope_put_clear(uint8_t out[ENVELOPE_CLEAR_MAX],
     const struct envelope_keys *keys, const uint8_t tag[ENVELOPE_TAG_LEN])
 {
     struct length epoch;

@@ -118,9 +118,6 @@ struct envelope_seal_head {
 /* EMALFORMED: what envelope_seal could not have written. */
 NODISCARD int envelope_read(struct slice bytes, struct envelope_seal_head *out);
 #define ENVELOPE_CLEAR_MAX (1 + 10 + KEY_ID_LEN + ENVELOPE_TAG_LEN)
-/* What stands before what is sealed under this tag; its length. */
-size_t envelope_put_clear(uint8_t out[ENVELOPE_CLEAR_MAX],
-    const struct envelope_keys *keys, const uint8_t tag[ENVELOPE_TAG_LEN]);
 /* Appends it. tag NULL: a MAC of the plain bytes under the keys' own; else it
  * must be one of a MAC that covers them, or two texts would be sealed under
  * one nonce. */

@@ -525,14 +525,6 @@ static int decide_all(struct fold *f)
 
 /* ---- what stands ---- */
 
-bool cert_has_space(const struct cert *c, const struct space_token *space)
-{
-    for (uint32_t i = 0; i < c->spaces_n; i++)
-        if (space_token_eq(&c->spaces[i], space))
-            return true;
-    return !c->some_spaces;
-}
-
 static bool is_top(
     const struct fold *f, const struct cert *c, const struct device_id *d)
 {

@@ -140,7 +140,6 @@ NODISCARD int cert_id_of(struct cert_id *out, const struct crypto_port *crypto,
 NODISCARD int cert_verify(
     struct members *m, struct cert *c, const uint8_t spki[ED25519_SPKI_LEN]);
 NODISCARD int fold_answer(struct members *m, struct answer *out);
-bool cert_has_space(const struct cert *c, const struct space_token *space);
 
 /* ---- members.c ---- */
 

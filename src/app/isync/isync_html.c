@@ -189,7 +189,7 @@ void html_end(struct page *p)
     p->type = "text/html; charset=utf-8";
 }
 
-void html_row(struct page *p, const char *name, const char *value)
+static void html_row(struct page *p, const char *name, const char *value)
 {
     buf_put_str(&p->body, "<tr><th scope=\"row\">");
     html_put_text(p, name);
@@ -198,7 +198,7 @@ void html_row(struct page *p, const char *name, const char *value)
     buf_put_str(&p->body, "</td></tr>\n");
 }
 
-void html_count(struct page *p, const char *name, size_t n)
+static void html_count(struct page *p, const char *name, size_t n)
 {
     char text[32];
 
@@ -213,7 +213,8 @@ void html_button(struct page *p, const char *to, const char *label)
         label);
 }
 
-void html_ago(struct page *p, uint64_t us, const char *never)
+/* A time of the day, as how long ago it was; 0: what never says. */
+static void html_ago(struct page *p, uint64_t us, const char *never)
 {
     const uint64_t now_us = clock_wall_us();
     const unsigned long long s = us < now_us ? (now_us - us) / 1000000 : 0;

@@ -22,11 +22,7 @@ void html_put_text(struct page *p, const char *text);
 /* Up to its content, with what has become of the last change. */
 void html_begin(struct page *p, const char *title);
 void html_end(struct page *p);
-void html_row(struct page *p, const char *name, const char *value);
-void html_count(struct page *p, const char *name, size_t n);
 void html_button(struct page *p, const char *to, const char *label);
-/* A time of the day, as how long ago it was; 0: what never says. */
-void html_ago(struct page *p, uint64_t us, const char *never);
 
 /* How this node is; whom it calls and who has called; what the list says. */
 void html_facts(struct page *p);

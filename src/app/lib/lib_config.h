@@ -62,7 +62,6 @@ NODISCARD int config_options(
 
 /* The node, if it runs, until config_done. */
 struct syncline *config_use(struct syncline_config *c);
-void config_done(struct syncline_config *c);
 /* Keeps for later what is known only while it runs. */
 void config_remember(struct syncline_config *c);
 

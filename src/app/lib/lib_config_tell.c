@@ -29,7 +29,7 @@ struct syncline *config_use(struct syncline_config *c)
     return s;
 }
 
-void config_done(struct syncline_config *c)
+static void config_done(struct syncline_config *c)
 {
     (void)pthread_mutex_lock(&c->lock);
     if (--c->users == 0)

@@ -221,7 +221,8 @@ static bool is_truthy(const struct json *v)
     }
 }
 
-size_t isync_list_read(
+/* All of a list, as it stands there. */
+static size_t isync_list_read(
     struct isync_peer *out, size_t max, const struct json *list)
 {
     size_t n = 0;

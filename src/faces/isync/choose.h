@@ -61,8 +61,5 @@ void isync_rank(struct isync_peer *peers, size_t n,
  * is empty. At most max; returns how many. r may be NULL. */
 size_t isync_choose(struct isync_peer *out, size_t max, const struct json *list,
     const struct isync_repute *r, uint64_t wall_us);
-/* All of a list, as it stands there. */
-size_t isync_list_read(
-    struct isync_peer *out, size_t max, const struct json *list);
 
 #endif

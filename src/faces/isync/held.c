@@ -249,11 +249,6 @@ uint64_t isync_held_deadline(const struct isync_held *h)
     return at;
 }
 
-uint64_t isync_held_seq(const struct isync_held *h)
-{
-    return h->seq;
-}
-
 bool isync_held_next(
     const struct isync_held *h, uint64_t seq, struct isync_packet_held *out)
 {

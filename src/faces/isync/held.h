@@ -47,7 +47,6 @@ void isync_held_left(struct isync_held *h, uint64_t from);
 /* Those whose time has come get a seq, greater than all before. */
 void isync_held_tick(struct isync_held *h, uint64_t mono_us);
 uint64_t isync_held_deadline(const struct isync_held *h); /* 0: none */
-uint64_t isync_held_seq(const struct isync_held *h);      /* the greatest */
 
 /* The first whose seq is greater. */
 bool isync_held_next(

@@ -166,7 +166,7 @@ void isync_link_violates(struct isync_link *l, const char *what)
         l->m->port.violation(l->m->port.ctx, l->number, what);
 }
 
-void isync_link_drop(struct isync_link *l, const char *why)
+static void isync_link_drop(struct isync_link *l, const char *why)
 {
     l->is_peer = false;
     l->is_dropped = true;

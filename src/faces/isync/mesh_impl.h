@@ -56,7 +56,6 @@ void isync_mesh_log(struct isync_mesh *m, enum log_level level, const char *fmt,
     ...) PRINTF_LIKE(3, 4);
 void isync_mesh_dirty(struct isync_mesh *m);
 void isync_link_violates(struct isync_link *l, const char *what);
-void isync_link_drop(struct isync_link *l, const char *why);
 
 /* ---- mesh_say.c ---- */
 

@@ -310,7 +310,7 @@ void batch_init(struct lan_batch *b)
     b->cursor[0] = 0;
 }
 
-void batch_clear(struct lan_batch *b)
+static void batch_clear(struct lan_batch *b)
 {
     arena_reset(&b->arena);
     b->items = NULL;
@@ -432,7 +432,8 @@ static int set_aside(struct lan_side *s)
     return SYNCLINE_OK;
 }
 
-void side_push(struct lan_side *s, uint64_t now_us)
+/* Sends what was gathered, if nothing is on its way. */
+static void side_push(struct lan_side *s, uint64_t now_us)
 {
     if (s->is_deaf || s->push_request != 0)
         return;

@@ -125,8 +125,6 @@ struct lan_side *side_of(struct lan_exchange *x, uint64_t number);
 /* For people. */
 const char *side_name(const struct lan_side *s);
 void side_log(struct lan_side *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* Sends what was gathered, if nothing is on its way. */
-void side_push(struct lan_side *s, uint64_t now_us);
 void side_ask(struct lan_side *s, uint64_t now_us);
 void side_pulled(
     struct lan_side *s, const struct lan_answer *a, uint64_t now_us);
@@ -144,7 +142,6 @@ NODISCARD int batch_add(struct lan_side *s, struct lan_batch *b,
     const struct json *event, uint64_t since_us);
 bool batch_is_full(const struct lan_side *s, const struct lan_batch *b);
 void batch_init(struct lan_batch *b);
-void batch_clear(struct lan_batch *b);
 void batch_note(struct lan_batch *b, const struct json *event);
 
 /* ---- exchange_take.c ---- */

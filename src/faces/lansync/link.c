@@ -66,7 +66,8 @@ static void say(struct lan_link *l, enum lan_type type, struct json *payload,
         link_close(l, "an answer could not be made");
 }
 
-void link_refuse(struct lan_link *l, const struct lan_message *m,
+/* An ERROR about m, which may be NULL. */
+static void link_refuse(struct lan_link *l, const struct lan_message *m,
     const char *text, const char *code, uint64_t now_us)
 {
     struct json *payload = json_new(&l->arena, JSON_OBJECT);

@@ -66,9 +66,6 @@ struct lan_link {
 
 void link_log(struct lan_link *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void link_close(struct lan_link *l, const char *why);
-/* An ERROR about m, which may be NULL. */
-void link_refuse(struct lan_link *l, const struct lan_message *m,
-    const char *text, const char *code, uint64_t now_us);
 void link_open(struct lan_link *l, uint64_t now_us);
 /* A client that nobody has answered: he may not understand us. */
 void link_try_other(struct lan_link *l);
