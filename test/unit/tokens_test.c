@@ -211,7 +211,7 @@ TEST(the_local_token_is_what_its_file_says)
 
     CHECK(tokens_local_is_new(t));
     CHECK_UINT(mode_of("token"), 0600);
-    (void)snprintf(text, sizeof text, "%s", content("token"));
+    (void)snprintf(text, sizeof text, "%.*s", TOKEN_TEXT_LEN, content("token"));
     CHECK_OK(check(t, text, &g));
     CHECK(strcmp(g.name, TOKEN_LOCAL) == 0 && g.scope == TOKEN_ADMIN);
     tokens_close(t);
@@ -222,7 +222,8 @@ TEST(the_local_token_is_what_its_file_says)
     CHECK_OK(tokens_revoke(t, SLICE_LIT(TOKEN_LOCAL), NOW, &gone, NULL));
     CHECK(strcmp(gone.id, g.id) == 0);
     CHECK_INT(check(t, text, &g), SYNCLINE_EDENIED);
-    (void)snprintf(other, sizeof other, "%s", content("token"));
+    (void)snprintf(
+        other, sizeof other, "%.*s", TOKEN_TEXT_LEN, content("token"));
     CHECK(strcmp(other, text) != 0);
     CHECK_OK(check(t, other, &g));
     CHECK_UINT(mode_of("token"), 0600);

@@ -146,7 +146,7 @@ int cli_duration_ms(struct cli *c, const char *text, int64_t *ms)
 int cli_set_wait(
     struct cli *c, struct json *request, const char *wait, const char *timeout)
 {
-    int64_t n;
+    int64_t n = 0;
     int rc = CLI_DONE;
 
     if (timeout != NULL && wait == NULL)
