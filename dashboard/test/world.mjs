@@ -45,15 +45,26 @@ export function check(condition, what) {
         throw new Error(what);
 }
 
-// That stays a node's over restarts: below the ports that the system gives to
-// those who connect.
-function freePort() {
-    const port = 12000 + Math.floor(Math.random() * 20000);
+function listens(server, ...at) {
     return new Promise(done => {
-        const server = createServer();
-        server.once("error", () => done(freePort()));
-        server.listen(port, "127.0.0.1", () => server.close(() => done(port)));
+        server.once("error", () => done(false));
+        server.listen(...at, () => done(true));
     });
+}
+
+// That stays a node's over restarts: below the ports that the system gives to
+// those who connect, and no other test's that runs at the time (as in
+// test/e2e/proxy.py).
+async function freePort() {
+    for (;;) {
+        const port = 12000 + Math.floor(Math.random() * 20000);
+        const claim = createServer().unref(), server = createServer();
+        if (await listens(claim, `\0syncline-test-port-${port}`)
+            && await listens(server, port, "127.0.0.1")) {
+            await new Promise(done => server.close(done));
+            return port;
+        }
+    }
 }
 
 function surroundings() {

@@ -8,13 +8,8 @@ import sys
 
 from isync_scene import Scene, wait_for
 from node import main
+from proxy import free_port
 from tap import check, equal, holds
-
-
-def _free():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def _answers(port, host="127.0.0.1"):
@@ -31,7 +26,7 @@ class Live(Scene):
     def __enter__(self):
         self.flags, self.names = [], ()
         super().__enter__()
-        self.port = _free()
+        self.port = free_port()
         self.a = self.node("a")
         with open(os.path.join(self.a.dir, "syncline.yaml"), "w") as file:
             file.write("isync:\n  enabled: true\n  port: %d\n  interval: 1\n"
@@ -109,7 +104,7 @@ def nodes_are_served_elsewhere_at_once():
         old.do("dial", url=s.url())
         old.shows(a=1)
         since = s.a.call("isync")["links"][0]["since"]
-        port = _free()
+        port = free_port()
         equal(s.set("port", port)["restart"], False, "of the port")
         check(_answers(port) and not _answers(s.port), "where it is")
         equal(s.a.call("isync")["port"], port, "what is told")
@@ -162,7 +157,7 @@ def what_waits_for_a_restart_says_so():
                   "next start" % name)
             now = s.a.call("isync")[name]
             check(now == was if was else now != value, now)
-        equal(s.a.cli("config", "set", "isync.port", str(_free())).err, "",
+        equal(s.a.cli("config", "set", "isync.port", str(free_port())).err, "",
               "nothing waits")
         s.a.process.send_signal(1)
         wait_for("the log says which", lambda: "after a restart only: "

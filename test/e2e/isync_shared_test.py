@@ -18,6 +18,7 @@ from isync_scene import HERE, Lists, Scene
 from isync_scene import item as _item
 from isync_scene import wait_for
 from node import main
+from proxy import free_port
 from tap import Skip, check, equal
 
 
@@ -171,9 +172,7 @@ class Flask:
             import flask_socketio  # noqa: F401
         except ImportError:
             raise Skip("no Flask-SocketIO, or no eventlet") from None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = "http://127.0.0.1:%d" % free.getsockname()[1]
+        self.url = "http://127.0.0.1:%d" % free_port()
         process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "isync_flask.py"),
              self.url.rsplit(":", 1)[1], node_id],

@@ -186,12 +186,18 @@ class Relay:
         await asyncio.wait(others, timeout=5) if others else None
 
 
+_claims = []  # of this process, until it ends
+
+
 def free_port():
     """That stays somebody's over restarts: below the ports that the system
-    gives to those who connect."""
+    gives to those who connect, and no other test's that runs at the time."""
     while True:
         port = random.randrange(12000, 32000)
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as s, contextlib.suppress(OSError):
+            claim.bind("\0syncline-test-port-%d" % port)
+            _claims.append(claim)
             s.bind(("127.0.0.1", port))
             return port
 
