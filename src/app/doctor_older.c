@@ -30,6 +30,28 @@ static void check_unpaired(const struct json *lansync, const struct exam *x)
     }
 }
 
+/* It was removed, or taken from this machine. */
+static void check_lan_space(const struct json *status, const struct exam *x)
+{
+    const struct json *lansync = json_get(status, "lansync");
+    const struct json *spaces = json_get(status, "spaces");
+    const struct slice name = json_get_str(lansync, "space");
+    const struct json *s = spaces != NULL ? spaces->first : NULL;
+    char text[200];
+
+    while (s != NULL && !slice_eq(json_get_str(s, "name"), name))
+        s = s->next;
+    if (s != NULL || name.len == 0)
+        return;
+    (void)snprintf(text, sizeof text,
+        "the space %.*s is not there (lansync.space): nothing is kept the same "
+        "with LAN-sync nodes",
+        SLICE_FMT(utf8_cut(name, 100)));
+    doctor_put(x, "lansync-space", "error", text,
+        "make it with `syncline space add`, or have it granted to this "
+        "machine; or name another one");
+}
+
 /* Of older nodes: what they are not told, as no message can hold it. */
 static void check_lansync(const struct json *lansync, const struct exam *x)
 {
@@ -282,6 +304,7 @@ static void check_isync(const struct json *isync, const struct exam *x)
 
 void doctor_check_older(const struct json *status, const struct exam *x)
 {
+    check_lan_space(status, x);
     check_lansync(json_get(status, "lansync"), x);
     check_lan_peers(json_get(status, "lansync"), x);
     check_lan_refused(json_get(status, "lansync"), x);

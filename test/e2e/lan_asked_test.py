@@ -211,6 +211,51 @@ def a_server_that_does_not_say_who_it_is_at_once():
         equal(old.do("heard")["flaws"], [], "what did not count")
 
 
+def _doctor(node):
+    return {c["name"]: c["text"] for c in node.call("doctor")["checks"]}
+
+
+def what_no_space_can_hold_is_refused():
+    """Nothing is acknowledged that is not on the disk; once the space is made
+    again, it is taken."""
+    for dialect in DIALECTS:
+        with Scene() as s:
+            node = s.nodes["a"]
+            old = s.old("old", dialect, pushes=False, answers=False)
+            check(old.do("connect", port=s.port())["success"], "in")
+
+            def pushes(key, version, action="update"):
+                item = {"item_id": key, "item_type": "document",
+                        "action": action, "data": {"n": version},
+                        "created_at": stamp(), "node_id": "old",
+                        "version": version}
+                said = old.do("ask", kind="SYNC_DATA", payload={
+                    "data_id": "%s-%d" % (key, version), "items": [item]})
+                equal(said["message_type"], "SYNC_ACK", "the answer")
+                return said["payload"]
+
+            equal(pushes("k", 1)["items"], 1, "taken")
+            node.do("space", "rm", "lan", "--yes")
+            for action in ("update", "delete"):
+                said = pushes("k", 2, action)
+                equal((said["items"], said["refused"]), (0, 1), action)
+                holds(said["error"], "k: lan: no such space")
+            said = old.do("ask", kind="SYNC_REQUEST", payload={})["payload"]
+            equal(said["status"], "error", "what is there")
+            log = open(node.log).read()
+            holds(log, "old: an item is not taken: k: lan: ")
+            equal(log.count("the space lan cannot be watched"), 1, "in the log")
+            holds(_doctor(node)["lansync-space"],
+                  "the space lan is not there (lansync.space)")
+            node.do("space", "add", "lan")
+            check("lansync-space" not in _doctor(node), "it is there")
+            equal(pushes("k", 3)["items"], 1, "taken again")
+            equal(_shown(node), {"k": {"n": 3}}, "what is there")
+            said = pushes("none", 1, "delete")
+            check((said["items"], "refused" in said) == (1, False),
+                  "what is not there is deleted: %s" % said)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), beside=[
         servers_as_they_ship_are_heard,

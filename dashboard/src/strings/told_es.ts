@@ -155,6 +155,14 @@ export const toldEs: [string, string][] = [
         + "encrypted, and need no secret",
         "emparéjelos (syncline invite): así mantienen iguales todos los "
             + "espacios, cifrados, y no necesitan secreto"],
+    ["the space {} is not there (lansync.space): nothing is kept the same "
+        + "with LAN-sync nodes",
+        "el espacio {1} no existe (lansync.space): con los nodos LAN-sync "
+            + "no se sincroniza nada"],
+    ["make it with `syncline space add`, or have it granted to this machine; "
+        + "or name another one",
+        "créelo con `syncline space add`, o haga que se lo concedan a esta "
+            + "máquina; o indique otro"],
     ["the LAN-sync node {} is not told of {}: a message with it takes {} "
         + "MiB, which is too long",
         "al nodo LAN-sync {1} no se le comunica {2}: un mensaje con ello "

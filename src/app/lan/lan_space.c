@@ -66,6 +66,14 @@ static void write_free(struct lan_write *w)
     free(w);
 }
 
+/* What is to be deleted, and is not there, is as it is to be; nothing is where
+ * there is no space. */
+static bool has_space(const struct lan_face *f)
+{
+    return f->engine == NULL ||
+        engine_watch_mark(f->engine, slice_str(f->space)) != 0;
+}
+
 static void on_written(void *ctx, struct slice answer, bool more)
 {
     struct lan_write *w = ctx;
@@ -78,6 +86,8 @@ static void on_written(void *ctx, struct slice answer, bool more)
     (void)more;
     if (rc == SYNCLINE_OK && !json_get_bool(v, "ok", false)) {
         rc = code_of(json_get_str(v, "code"));
+        if (rc == SYNCLINE_ENOTFOUND && !has_space(f))
+            rc = SYNCLINE_EINVAL;
         errmsg_set(
             &why, 0, "%s: %.*s", w->key, SLICE_FMT(json_get_str(v, "error")));
     }
@@ -205,8 +215,9 @@ static void tell_trouble(struct lan_watch *w, const struct json *v)
     errmsg_set(&why, 0, "the space %s cannot be watched: %.*s", f->space,
         SLICE_FMT(v != NULL ? json_get_str(v, "error")
                             : SLICE_LIT("memory ran out")));
-    log_line(&f->log, LOG_LEVEL_WARN, "lansync", "%s", why.text);
-    if (again) /* it may have been about to be made */
+    if (!again)
+        log_line(&f->log, LOG_LEVEL_WARN, "lansync", "%s", why.text);
+    else /* it may have been about to be made */
         lan_exchange_unseen(f->exchange, w->number, why.text, clock_mono_us());
 }
 
