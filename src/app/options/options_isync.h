@@ -54,6 +54,7 @@
                     "things, too (local); or whoever may come (admitted)" },   \
         { .name = "isync.space",                                               \
             .type = OPTION_STR,                                                \
+            .is_space = true,                                                  \
             .value = "S",                                                      \
             .fallback = "config",                                              \
             .help = "the space that is shared with them" },                    \

@@ -34,6 +34,7 @@ struct option_row {
     uint16_t port;    /* of OPTION_ADDRS, where none is said; 0: the mesh's */
     enum option_type type;
     enum option_change change;
+    bool is_space;  /* a text that can be the name of one */
     bool is_secret; /* it is told of that it is set, not what it is */
 };
 
