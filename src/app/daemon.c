@@ -235,6 +235,7 @@ static void reload(struct daemon *d)
 {
     struct errmsg why = { "" };
     struct options *o;
+    bool holds;
 
     if (options_reload(&o, options_now(d), &why) != SYNCLINE_OK) {
         log_line(&d->log, LOG_LEVEL_ERROR, "options",
@@ -243,7 +244,12 @@ static void reload(struct daemon *d)
     }
     options_free(d->reloaded);
     d->reloaded = o;
-    tell_reloaded(d, apply(d, &why) == SYNCLINE_OK);
+    holds = apply(d, &why) == SYNCLINE_OK;
+    if (faces_files(&d->faces, o, &why) != SYNCLINE_OK) {
+        log_line(&d->log, LOG_LEVEL_WARN, "options", "%s", why.text);
+        holds = false;
+    }
+    tell_reloaded(d, holds);
 }
 
 static void on_signal(uv_signal_t *s, int signum)

@@ -87,8 +87,8 @@ static bool begins(struct slice text, const char *with)
 static const char *advice_for(struct slice why)
 {
     if (begins(why, LAN_REFUSED) || begins(why, LAN_OTHER_KEY))
-        return "do both have the same secret (lansync.secret_file)? it is "
-               "called again and again";
+        return "do both have the same secret (lansync.secret_file)? ours is "
+               "read at the start; it is called again and again";
     if (begins(why, LAN_CERTIFICATE))
         return "if that is its own certificate, pin it: lansync.tls_pins";
     return "is it up, and the address right (lansync.peers)? it is called "

@@ -47,6 +47,14 @@ int faces_tune(struct faces *f, const struct options *o, struct errmsg *why)
     return f->isync != NULL ? rc : SYNCLINE_OK;
 }
 
+int faces_files(
+    const struct faces *f, const struct options *o, struct errmsg *why)
+{
+    if (f->lansync == NULL || !options_bool(o, "lansync.enabled"))
+        return SYNCLINE_OK;
+    return lan_options_secret(f->lansync, o, why);
+}
+
 bool faces_answer(struct faces *f, const struct json *request,
     const struct engine_asker *who, struct buf *out)
 {

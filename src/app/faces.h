@@ -25,6 +25,10 @@ void faces_turn(struct faces *f);
  * what was stays. */
 NODISCARD int faces_tune(
     struct faces *f, const struct options *o, struct errmsg *why);
+/* An error: a file that an option names has changed, and waits for a restart.
+ */
+NODISCARD int faces_files(
+    const struct faces *f, const struct options *o, struct errmsg *why);
 /* Answers an op of theirs; false: it is another. */
 bool faces_answer(struct faces *f, const struct json *request,
     const struct engine_asker *who, struct buf *out);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import sys
 
 from lan import Lan
@@ -210,6 +211,34 @@ def the_doctor_says_what_to_do():
                 s.nodes["a"], "lansync-peer"))
             holds(found["text"] + found.get("advice", ""),
                   "do both have the same secret (lansync.secret_file)?")
+    finally:
+        old.close()
+
+
+def a_secret_that_waits_for_a_restart_is_told():
+    """Whoever has put it right looks for it in vain until then."""
+    old = Older("old", "v1", secret="another-secret-123")
+    try:
+        with Scene(flags=("--lansync.peers", "127.0.0.1:%d" %
+                          old.do("serve"))) as s:
+            node = s.nodes["a"]
+
+            def reloads(says):
+                node.process.send_signal(signal.SIGHUP)
+                wait_for(says, lambda: says in open(node.log).read())
+
+            reloads("configuration read again, and all of it is in force")
+            s.secret(node, "another-secret-123")
+            reloads("lansync.secret holds another secret than at the start")
+            s.secret(node, "another-secret-123", mode=0o644)
+            reloads("others may read this secret of LAN sync")
+            s.secret(node, "another-secret-123")
+            equal(open(node.log).read().count("all of it is in force"), 1,
+                  "what was in force")
+            node.stop()
+            node.start()
+            wait_for("it is reached", lambda: node.call(
+                "lansync")["peers"][0]["state"] == "connected")
     finally:
         old.close()
 

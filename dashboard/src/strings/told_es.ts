@@ -181,10 +181,10 @@ export const toldEs: [string, string][] = [
             + "le llama una y otra vez"],
     ["the LAN-sync node at {}:{} is not connected: {}",
         "el nodo LAN-sync en {1}:{2} no está conectado: {3}"],
-    ["do both have the same secret (lansync.secret_file)? it is called again "
-        + "and again",
-        "¿tienen ambos el mismo secreto (lansync.secret_file)? se le llama "
-            + "una y otra vez"],
+    ["do both have the same secret (lansync.secret_file)? ours is read at the "
+        + "start; it is called again and again",
+        "¿tienen ambos el mismo secreto (lansync.secret_file)? el nuestro se "
+            + "lee al arrancar; se le llama una y otra vez"],
     ["if that is its own certificate, pin it: lansync.tls_pins",
         "si es su propio certificado, fíjelo: lansync.tls_pins"],
     ["the LAN-sync node at {}:{} is called, and has not answered yet",

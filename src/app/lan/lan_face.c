@@ -227,6 +227,11 @@ static int make_protocol(struct lan_face *f)
     return rc;
 }
 
+bool lan_face_has_secret(const struct lan_face *f, struct slice secret)
+{
+    return crypto_equal(f->opt.secret, secret);
+}
+
 /* Whoever hears one message can try all short secrets on it. Two lines are
  * rarely meant as one secret. */
 static void warn_of_secret(struct lan_face *f)

@@ -64,6 +64,7 @@ struct lan_face_options {
 
 NODISCARD int lan_face_new(
     struct lan_face **out, const struct lan_face_options *opt);
+bool lan_face_has_secret(const struct lan_face *f, struct slice secret);
 /* Who comes to the port of the mesh. For engine_options. */
 struct net_guests lan_face_nodes(struct lan_face *f);
 /* The engine is open. EBUSY: somebody else has the port. */

@@ -185,6 +185,30 @@ static int make(struct lan_face **out, struct lan_face_options *opt,
     return rc == SYNCLINE_OK ? lan_face_new(out, opt) : rc;
 }
 
+static void lists_free(struct lists *l)
+{
+    if (l->secret.cap > 0)
+        crypto_wipe(l->secret.ptr, l->secret.cap);
+    buf_free(&l->secret);
+    buf_free(&l->path);
+}
+
+int lan_options_secret(
+    const struct lan_face *f, const struct options *o, struct errmsg *why)
+{
+    struct lists l = { .secret = { .max = SECRET_MAX } };
+    struct lan_face_options opt = { 0 };
+    int rc = read_secret(&opt, &l, o, why);
+
+    if (rc == SYNCLINE_OK && !lan_face_has_secret(f, opt.secret))
+        rc = errmsg_set(why, SYNCLINE_EINVAL,
+            "lansync.secret_file: %s holds another secret than at the start, "
+            "which is used after a restart only",
+            (const char *)l.path.ptr);
+    lists_free(&l);
+    return rc;
+}
+
 int lan_options_face(struct lan_face **out, const struct options *o,
     uv_loop_t *loop, struct log log, struct errmsg *why)
 {
@@ -222,9 +246,6 @@ int lan_options_face(struct lan_face **out, const struct options *o,
     if (!options_bool(o, "lansync.enabled"))
         return SYNCLINE_OK;
     rc = make(out, &opt, &l, o, why);
-    if (l.secret.cap > 0)
-        crypto_wipe(l.secret.ptr, l.secret.cap);
-    buf_free(&l.secret);
-    buf_free(&l.path);
+    lists_free(&l);
     return rc;
 }

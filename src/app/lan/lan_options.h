@@ -8,5 +8,9 @@
  * option, and what to do. */
 NODISCARD int lan_options_face(struct lan_face **out, const struct options *o,
     uv_loop_t *loop, struct log log, struct errmsg *why);
+/* EINVAL, ENOTFOUND and others: what the file of the secret holds now is not
+ * what the face goes on with. */
+NODISCARD int lan_options_secret(
+    const struct lan_face *f, const struct options *o, struct errmsg *why);
 
 #endif
