@@ -1,6 +1,7 @@
 /* What the doctor finds in what faces of older systems tell of themselves. */
 #include "app/doctor_impl.h"
 #include "base/text.h"
+#include "faces/lansync/exchange.h"
 #include "faces/lansync/link.h"
 
 #include <stdio.h>
@@ -188,8 +189,10 @@ static void check_lan_links(const struct json *lansync, const struct exam *x)
             &(const struct doctor_finding){ .name = "lansync-node",
                 .level = "warn",
                 .what = text,
-                .advice = "look there; it is told anew when it connects "
-                          "again" },
+                .advice = begins(why, LAN_NOT_TAKEN)
+                    ? "it keeps what is not kept here, until it says what can "
+                      "be taken"
+                    : "look there; it is told anew when it connects again" },
             v, where);
     }
 }

@@ -97,8 +97,38 @@ def what_is_deeper_keeps_back_nothing_else():
             holds(open(node.log).read(), "raw at 127.0.0.1", trouble)
             p.say("SYNC_DATA", {"items": [_item("after", 7)]})
             p.hear("SYNC_ACK")
+            holds(node.call("lansync")["connections"][0]["trouble"],
+                  "an item of it is not taken: k66: ")
+            p.say("SYNC_DATA", {"items": [_item("k66", 7)]})
+            p.hear("SYNC_ACK")
             equal(node.call("lansync")["connections"][0]["trouble"], None,
                   "it is well again")
+
+
+def people_are_told_of_what_is_not_taken():
+    """Who has said it does not look at what it is answered."""
+    with Scene("a") as s:
+        node = s.nodes["a"]
+
+        def found():
+            return [c["text"] for c in node.call("doctor")["checks"]
+                    if c["name"] == "lansync-node"]
+
+        with Peer(s.port()) as p:
+            check(p.come_in(), "in")
+
+            def says(key, data):
+                p.say("SYNC_DATA", {"items": [dict(_item(key), data=data)]})
+                return p.hear("SYNC_ACK")["payload"]
+
+            equal(says("n", {"n": 1 << 63})["refused"], 1, "too long")
+            told = "an item of it is not taken: n: the integer does not fit"
+            holds(node.do("peers"), told)
+            holds(found()[0], told, "until it says what can be taken")
+            equal(says("other", {"n": 1})["items"], 1, "another")
+            holds(node.do("peers"), told)
+            equal(says("n", {"n": 1})["items"], 1, "what fits")
+            equal(found(), [], "afterwards")
 
 
 if __name__ == "__main__":

@@ -196,6 +196,9 @@ export const toldEs: [string, string][] = [
         "si es suyo, corríjalo allí, o aquí"],
     ["the LAN-sync node {} ({}) is connected, but: {}",
         "el nodo LAN-sync {1} ({2}) está conectado, pero: {3}"],
+    ["it keeps what is not kept here, until it says what can be taken",
+        "guarda lo que aquí no se guarda, hasta que diga lo que se puede "
+            + "tomar"],
     ["look there; it is told anew when it connects again",
         "mire allí; se le vuelve a decir todo cuando se conecte de nuevo"],
     ["{} LAN-sync connections were refused: they came from a network that "

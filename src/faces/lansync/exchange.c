@@ -348,7 +348,9 @@ const char *lan_exchange_trouble(const struct lan_exchange *x, uint64_t number)
 
     while (s != NULL && s->number != number)
         s = s->next;
-    return s == NULL ? NULL : s->trouble != NULL ? s->trouble : s->round;
+    if (s == NULL || s->trouble != NULL || s->round != NULL)
+        return s == NULL ? NULL : s->trouble != NULL ? s->trouble : s->round;
+    return s->refused[0] != 0 ? s->refused : NULL;
 }
 
 /* The same items under the same id, so that who has them already knows. */

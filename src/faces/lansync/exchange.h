@@ -70,8 +70,9 @@ NODISCARD int lan_exchange_open(struct lan_exchange *x, uint64_t number,
 /* After lan_link_end, or where the link has closed; it is not used again. */
 void lan_exchange_close(struct lan_exchange *x, uint64_t number);
 
-/* What is wrong: it is told nothing more, or what it answers has no end; NULL:
- * nothing. */
+/* What is wrong: it is told nothing more, what it answers has no end, or an
+ * item of it is not taken, until it is; NULL: nothing. */
+#define LAN_NOT_TAKEN "an item of it is not taken: "
 const char *lan_exchange_trouble(const struct lan_exchange *x, uint64_t number);
 
 /* Whoever is to be asked anew is, when it is time; when it is next, 0: never.

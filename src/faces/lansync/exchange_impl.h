@@ -42,6 +42,7 @@ struct lan_side {
     unsigned tries;
     bool is_deaf;        /* it acknowledges nothing */
     const char *trouble; /* NULL: none */
+    char refused[256];   /* of its items, the last, and why; "": none */
     bool has_acked, is_live, is_paused;
     bool is_held; /* too much is being written, or asked */
     /* It may have missed deletions: until it has acknowledged all of them, or

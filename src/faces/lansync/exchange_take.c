@@ -278,7 +278,20 @@ static void note_refusal(
     id = utf8_valid(id) ? utf8_cut(id, 40) : SLICE_NONE;
     (void)snprintf(job->why, sizeof job->why, "%.*s%s%.*s", SLICE_FMT(id),
         id.len > 0 ? ": " : "", SLICE_FMT(text));
+    (void)snprintf(s->refused, sizeof s->refused, LAN_NOT_TAKEN "%s", job->why);
     side_log(s, "%s: an item is not taken: %s", side_name(s), job->why);
+}
+
+/* It says once more what was refused last. */
+static void forget_refusal(struct lan_side *s, struct slice id)
+{
+    const char *of = s->refused + strlen(LAN_NOT_TAKEN);
+
+    id = utf8_valid(id) ? utf8_cut(id, 40) : SLICE_NONE;
+    if (s->refused[0] != 0 && id.len > 0 &&
+        strncmp(of, (const char *)id.ptr, id.len) == 0 &&
+        strncmp(of + id.len, ": ", 2) == 0)
+        s->refused[0] = 0;
 }
 
 static void take_item(
@@ -300,6 +313,7 @@ static void take_item(
         item.returns =
             s->is_behind || (s->has_missed && item.time_us < s->met_us);
         side_told(s, &item, value);
+        forget_refusal(s, item.id);
         job->left++;
         s->x->port.write(s->x->port.ctx, job->token, s->number, &item, value);
     } else {
