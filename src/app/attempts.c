@@ -49,6 +49,8 @@ void attempts_failed(
     size_t i = find(a, from);
     struct attempts_of *of;
 
+    if (attempts_wait_us(a, from, now_us) > 0)
+        return;
     if (i == a->n) {
         i = a->n < ATTEMPTS_ADDRESSES ? a->n++ : quietest(a);
         a->of[i] = key_of(from);

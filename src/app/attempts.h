@@ -24,7 +24,9 @@ struct attempts {
 };
 
 /* How long until an address may try again; 0: it may now. Times never go
- * back and are not 0. A zeroed struct attempts is a valid empty one. */
+ * back and are not 0. A zeroed struct attempts is a valid empty one. What is
+ * said there meanwhile is not looked at, and does not count: it may be right,
+ * and who says it again and again would shut himself out for ever. */
 uint64_t attempts_wait_us(
     const struct attempts *a, const struct netaddr *from, uint64_t now_us);
 void attempts_failed(

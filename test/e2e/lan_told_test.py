@@ -150,6 +150,21 @@ def who_is_not_served_is_told_of():
         equal(list(_refused(node)), ["wrong"], "who is served is not")
 
 
+def who_pays_for_others_at_its_address_is_told_of():
+    """Not that its secret is wrong: it is not looked at."""
+    with Scene() as s:
+        for _ in range(5):
+            s.old("wrong", "v1").do(
+                "connect", port=s.port(), token="guessed")
+            s.older.pop().close()
+        s.old("right", "v2").do("connect", port=s.port())
+        s.older.pop().close()
+        told = wait_for("both are", lambda: len(_refused(
+            s.nodes["a"])) == 2 and _refused(s.nodes["a"]))
+        holds(told["wrong"], "it does not say the secret that we have")
+        holds(told["right"], "its address has failed five times")
+
+
 def two_machines_of_one_name_are_told_of():
     """The second is never served: else nobody knows why."""
     with Lan("a", "b", "c") as lan, World() as world:

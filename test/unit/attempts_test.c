@@ -48,6 +48,19 @@ TEST(five_within_a_minute_are_enough)
     CHECK_UINT(wait("127.0.0.1", T0 + 60 * SECOND), 10 * SECOND);
 }
 
+/* Who goes on with what may be right by now is heard when the minute is over.
+ */
+TEST(what_is_said_meanwhile_does_not_count)
+{
+    a = (struct attempts){ .n = 0 };
+    fail("127.0.0.1", 5, T0);
+    for (uint64_t s = 1; s < 60; s++) {
+        fail("127.0.0.1", 1, T0 + s * SECOND);
+        CHECK_UINT(wait("127.0.0.1", T0 + s * SECOND), (60 - s) * SECOND);
+    }
+    CHECK_UINT(wait("127.0.0.1", T0 + 60 * SECOND), 0);
+}
+
 TEST(slow_failures_never_shut_the_door)
 {
     a = (struct attempts){ .n = 0 };

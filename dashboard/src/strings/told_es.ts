@@ -338,6 +338,10 @@ export const toldEs: [string, string][] = [
         "ya hay conectado desde {1} un nodo con el mismo node_id: cada "
             + "uno necesita el suyo"],
     ["another connection with it is kept", "se mantiene otra conexión con él"],
+    ["its address has failed five times to say the secret: nobody is let in "
+        + "from there until a minute has gone by",
+        "desde su dirección se ha fallado cinco veces al decir el secreto: "
+            + "no se admite a nadie de allí hasta que pase un minuto"],
     ["it does not say the secret that we have",
         "no dice el secreto que tenemos"],
     ["it wants to be told the secret, which lansync.say_secret forbids",

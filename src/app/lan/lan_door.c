@@ -197,8 +197,11 @@ void lan_door_failed(void *ctx, struct slice node)
     struct lan_conn *c = ctx;
 
     lan_conn_said_node(c, node);
-    (void)snprintf(c->refused, sizeof c->refused,
-        "it does not say the secret that we have");
+    (void)snprintf(c->refused, sizeof c->refused, "%s",
+        lan_door_may_try(c)
+            ? "it does not say the secret that we have"
+            : "its address has failed five times to say the secret: nobody "
+              "is let in from there until a minute has gone by");
     c->face->counts.failures++;
     attempts_failed(&c->face->attempts, &c->remote, clock_mono_us());
 }
