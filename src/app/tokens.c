@@ -52,20 +52,6 @@ void token_free(struct token *k)
     free(k);
 }
 
-/* As those of spaces, so that both are inert wherever they are shown. */
-static bool is_name(struct slice s)
-{
-    bool good = s.len > 0 && s.len <= TOKEN_NAME_MAX;
-
-    for (size_t i = 0; i < s.len && good; i++) {
-        const uint8_t c = s.ptr[i];
-
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            (c >= '0' && c <= '9') || (i > 0 && memchr("-._", c, 3) != NULL);
-    }
-    return good;
-}
-
 /* It would not be told from one. */
 static bool looks_like_id(struct slice name)
 {
@@ -78,7 +64,7 @@ static bool looks_like_id(struct slice name)
 
 static int check_request(const struct token_request *r, struct errmsg *why)
 {
-    if (!is_name(r->name) || looks_like_id(r->name))
+    if (!text_is_name(r->name) || looks_like_id(r->name))
         return errmsg_set(why, SYNCLINE_EINVAL,
             "name: a token's has 1 to 64 of A-Z a-z 0-9 . _ -, begins with a "
             "letter or a digit, and is not eight hex digits, as ids are");
@@ -90,10 +76,9 @@ static int check_request(const struct token_request *r, struct errmsg *why)
         return errmsg_set(why, SYNCLINE_ELIMIT,
             "spaces: a token has at most %d", TOKEN_SPACES_MAX);
     for (size_t i = 0; i < r->spaces_n; i++)
-        if (!is_name(r->spaces[i]))
-            return errmsg_set(why, SYNCLINE_EINVAL,
-                "spaces: a space's name has 1 to 64 of A-Z a-z 0-9 . _ - and "
-                "begins with a letter or a digit");
+        if (!text_is_name(r->spaces[i]))
+            return errmsg_set(
+                why, SYNCLINE_EINVAL, "spaces: a space's name " TEXT_NAME_RULE);
     return SYNCLINE_OK;
 }
 

@@ -13,10 +13,11 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "base/text.h"
 
 #define TOKENS_MAX 256
 #define TOKEN_TEXT_LEN 48 /* "sync_..." */
-#define TOKEN_NAME_MAX 64 /* as a space's: A-Z a-z 0-9 . _ - */
+#define TOKEN_NAME_MAX TEXT_NAME_MAX
 #define TOKEN_SPACES_MAX 64
 #define TOKEN_ID_LEN 8 /* hex digits; no secret */
 #define TOKEN_LOCAL "local"

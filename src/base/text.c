@@ -327,6 +327,19 @@ bool text_is_plain(struct slice s)
     return s.len == 0 || (memchr(s.ptr, 0, s.len) == NULL && utf8_valid(s));
 }
 
+bool text_is_name(struct slice s)
+{
+    bool good = s.len > 0 && s.len <= TEXT_NAME_MAX;
+
+    for (size_t i = 0; i < s.len && good; i++) {
+        const uint8_t c = s.ptr[i];
+
+        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+            (c >= '0' && c <= '9') || (i > 0 && memchr("-._", c, 3) != NULL);
+    }
+    return good;
+}
+
 struct slice utf8_cut(struct slice s, size_t max)
 {
     size_t n = max;

@@ -36,6 +36,11 @@ NODISCARD int base64url_decode(uint8_t *out, size_t out_len, struct slice text);
 bool utf8_valid(struct slice s);
 /* The same, and no NUL in it: it can be kept as a string of C. */
 bool text_is_plain(struct slice s);
+/* Of a space, or a token: inert wherever it is shown. */
+#define TEXT_NAME_MAX 64
+bool text_is_name(struct slice s);
+#define TEXT_NAME_RULE \
+    "has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or a digit"
 /* The beginning, at most max bytes and no half of a character. */
 struct slice utf8_cut(struct slice s, size_t max);
 

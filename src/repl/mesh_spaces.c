@@ -5,6 +5,7 @@
 #include "repl/mesh_impl.h"
 
 #include "base/plant.h"
+#include "base/text.h"
 #include "repl/access_impl.h"
 #include "repl/proofs.h"
 
@@ -63,7 +64,7 @@ static int refresh_space(struct node *n, struct slice name, bool alive)
 
     /* Nobody adds such a one by hand: it is made up, and no space. */
     if (sp == NULL && alive && !PLANTED(R21_SPACES) &&
-        (!space_name_is_good(name) || spaces_n(n) >= SPACES_MAX)) {
+        (!text_is_name(name) || spaces_n(n) >= SPACES_MAX)) {
         log_line(&n->log, LOG_LEVEL_WARN, "mesh",
             "a space that a member has added is not opened: there are %u, or "
             "its name is none",

@@ -45,12 +45,10 @@ int admin_find_space(struct admin *q, struct slice name, struct space **out)
 
 static int check_name(struct admin *q, struct slice name)
 {
-    return space_name_is_good(name)
+    return text_is_name(name)
         ? SYNCLINE_OK
         : errmsg_set(q->why, SYNCLINE_EINVAL,
-              "%.*s: a space's name has 1 to 64 of A-Z a-z 0-9 . _ - "
-              "and begins with a letter or a digit",
-              SLICE_FMT(name));
+              "%.*s: a space's name " TEXT_NAME_RULE, SLICE_FMT(name));
 }
 
 static void put_counts(

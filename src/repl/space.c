@@ -32,19 +32,6 @@ uint32_t spaces_n(const struct node *n)
     return count;
 }
 
-bool space_name_is_good(struct slice name)
-{
-    bool good = name.len > 0 && name.len <= 64;
-
-    for (size_t i = 0; i < name.len && good; i++) {
-        uint8_t c = name.ptr[i];
-
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            (c >= '0' && c <= '9') || (i > 0 && memchr("-._", c, 3) != NULL);
-    }
-    return good;
-}
-
 static void release(struct space *sp)
 {
     arena_free(&sp->policy_arena);

@@ -141,8 +141,6 @@ NODISCARD int space_rename(struct node *n, struct space *sp, struct slice name);
 void space_put_token(
     const struct space_token *token, char out[2 * SPACE_TOKEN_LEN + 1]);
 uint32_t spaces_n(const struct node *n);
-/* May people give a space this name? */
-bool space_name_is_good(struct slice name);
 NODISCARD int spaces_load(struct node *n, struct errmsg *why);
 /* The vector kept under a name and a number, into the node's arena. */
 NODISCARD int space_load_vector(

@@ -337,34 +337,17 @@ static int parse_list(struct option_value *out, const struct option_row *row,
     return SYNCLINE_OK;
 }
 
-/* As `space add` takes them. By another name there is none, for which a face
- * would wait for ever, or one of the mesh's own. */
-static int check_space(struct slice name, struct errmsg *why)
-{
-    bool good = name.len > 0 && name.len <= 64;
-
-    for (size_t i = 0; i < name.len && good; i++) {
-        const uint8_t c = name.ptr[i];
-
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            (c >= '0' && c <= '9') || (i > 0 && memchr("-._", c, 3) != NULL);
-    }
-    return good
-        ? SYNCLINE_OK
-        : errmsg_set(why, SYNCLINE_EINVAL,
-              "\"%.*s\": a space's name has 1 to 64 of A-Z a-z 0-9 . _ - and "
-              "begins with a letter or a digit",
-              SLICE_FMT(name));
-}
-
 int option_parse(struct option_value *out, const struct option_row *row,
     struct slice text, struct arena *a, struct errmsg *why)
 {
     if (!utf8_valid(text) ||
         memchr(text.len ? text.ptr : (const void *)"", 0, text.len) != NULL)
         return errmsg_set(why, SYNCLINE_EINVAL, "the value is not UTF-8 text");
-    if (row->is_space && check_space(text, why) != SYNCLINE_OK)
-        return SYNCLINE_EINVAL;
+    /* By another name there is none, for which a face would wait for ever, or
+     * one of the mesh's own. */
+    if (row->is_space && !text_is_name(text))
+        return errmsg_set(why, SYNCLINE_EINVAL,
+            "\"%.*s\": a space's name " TEXT_NAME_RULE, SLICE_FMT(text));
     switch (row->type) {
     case OPTION_STR:
         return keep_text(&out->text, text, a, why);
