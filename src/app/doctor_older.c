@@ -92,6 +92,9 @@ static const char *advice_for(struct slice why)
                "read at the start; it is called again and again";
     if (begins(why, LAN_CERTIFICATE))
         return "if that is its own certificate, pin it: lansync.tls_pins";
+    if (begins(why, LAN_SILENT))
+        return "it is up: is TLS there as it is here (doc/lansync.md)? it is "
+               "called again and again";
     return "is it up, and the address right (lansync.peers)? it is called "
            "again and again";
 }

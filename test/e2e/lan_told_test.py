@@ -217,7 +217,7 @@ def an_address_that_is_connected_is_not_away():
 
 
 def the_doctor_says_what_to_do():
-    """Of a wrong secret it is not that the other might be down."""
+    """Of a wrong secret, or of TLS, it is not that the other might be down."""
     old = Older("old", "v1", secret="another-secret-123")
     try:
         with Scene(flags=("--lansync.peers", "127.0.0.1:%d" %
@@ -226,6 +226,16 @@ def the_doctor_says_what_to_do():
                 s.nodes["a"], "lansync-peer"))
             holds(found["text"] + found.get("advice", ""),
                   "do both have the same secret (lansync.secret_file)?")
+    finally:
+        old.close()
+    old = Older("old", "v2")
+    try:
+        with Scene(flags=("--lansync.peers", "127.0.0.1:%d" %
+                          old.do("serve", rude=True))) as s:
+            found, = wait_for("it is found", lambda: [
+                f for f in _found(s.nodes["a"], "lansync-peer")
+                if "without a word" in f["text"]])
+            holds(found["text"], "it is up: is TLS there as it is here")
     finally:
         old.close()
 

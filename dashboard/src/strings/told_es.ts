@@ -185,6 +185,10 @@ export const toldEs: [string, string][] = [
         + "start; it is called again and again",
         "¿tienen ambos el mismo secreto (lansync.secret_file)? el nuestro se "
             + "lee al arrancar; se le llama una y otra vez"],
+    ["it is up: is TLS there as it is here (doc/lansync.md)? it is called "
+        + "again and again",
+        "está en marcha: ¿está allí TLS como aquí (doc/lansync.md)? se le "
+            + "llama una y otra vez"],
     ["if that is its own certificate, pin it: lansync.tls_pins",
         "si es su propio certificado, fíjelo: lansync.tls_pins"],
     ["the LAN-sync node at {}:{} is called, and has not answered yet",

@@ -125,9 +125,7 @@ static void guess_why(struct lan_wire *w, const char *why)
     if (w->why[0] == 0 && !w->has_come && w->was_open && !w->is_begun &&
         strncmp(why, "TLS", 3) != 0)
         (void)snprintf(w->why, sizeof w->why,
-            "it takes connections and closes them without a word: it %s, or is "
-            "of a version that cannot be used",
-            missed);
+            LAN_SILENT "it %s, or is of a version that cannot be used", missed);
 }
 
 static void on_end(void *ctx, const char *why)

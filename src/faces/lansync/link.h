@@ -34,6 +34,8 @@
 #define LAN_OTHER_KEY "it signs with another key than ours"
 /* How the reason begins for which a certificate will not do (tls_end.h). */
 #define LAN_CERTIFICATE "its certificate"
+/* Of who says nothing at all. */
+#define LAN_SILENT "it takes connections and closes them without a word: "
 /* The reason for which one goes that others need the room of. */
 #define LAN_HALF_SAID \
     "it begins messages and does not end them, and others need the room"
