@@ -195,6 +195,34 @@ def who_comes_to_another_of_ours():
             node.waits_for("k", {"n": "anew"}, "lan", PATIENCE)
 
 
+def who_comes_to_another_while_records_wait():
+    """Records of deletions that it was told of nowhere: whether it says what
+    it has, or only listens."""
+    with Scene("a", "b") as s:
+        a, b = s.nodes["a"], s.nodes["b"]
+        b.joins(a)
+        keeper = s.old("keeper", "v2")  # for it the records wait at a
+        keeper.do("connect", port=s.port())
+        old = [s.old("says", "v1"), s.old("listens", "v2", pushes=False)]
+        what = {"k": {"n": 0}, "stays": {"n": 0}}
+        for o in old:
+            o.do("connect", port=s.port("b"))
+        for key, value in what.items():
+            a.put(key, value, "lan")
+        for o in [keeper] + old:
+            o.shows(what, PATIENCE)
+            o.do("cut")
+        wait_for("it has left", lambda: not a.call("lansync")["connections"],
+                 PATIENCE)
+        b.do("del", "lan", "k")
+        wait_for("a knows", lambda: a.get("k", "lan") is None, PATIENCE)
+        for o in old:
+            o.do("connect", port=s.port())
+            o.shows({"stays": {"n": 0}}, PATIENCE)
+        equal(_shown(a), {"stays": {"n": 0}}, "what is there")
+        equal(_deleted(a), 1, "records that wait for who has left")
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), beside=[
         deletions_wait_for_who_is_away, deletions_wait_over_a_stop_of_ours,

@@ -569,7 +569,7 @@ TEST(answers_that_end_our_questions)
 
         scene_open(&s, "", "");
         check_heard(&s, "SYNC_REQUEST ;");
-        check_asked(&s, i == 3 ? "watch ;keep  p1;" : "watch ;");
+        check_asked(&s, i == 3 ? NEW_HERE "keep  p1;" : NEW_HERE);
         scene_event(&s, PUT("a", "c1"));
         scene_event(&s, LIVE("c2"));
         check_heard(&s, "SYNC_DATA a v2;"); /* the rest goes on */

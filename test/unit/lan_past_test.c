@@ -74,7 +74,7 @@ TEST(who_is_new_is_told_what_is_there)
     scene_event(&s, PUT("a", "c1"));
     scene_event(&s, LIVE("c2"));
     check_heard(&s, "SYNC_REQUEST ;SYNC_DATA a v2;");
-    check_asked(&s, "watch ;keep c2 ;");
+    check_asked(&s, NEW_HERE "keep c2 ;");
     scene_says(&s, LAN_SYNC_DATA, ITEM("e", "2026-11-20T11:59:59"));
     check_asked(&s, "write e v1 returns;");
     scene_written(&s);
@@ -108,7 +108,7 @@ TEST(who_falls_behind_before_it_has_acknowledged)
     scene_event(&s, LIVE("c2"));
     scene_event(&s, RESYNC);
     scene_event(&s, LIVE("c3"));
-    check_asked(&s, "watch ;");
+    check_asked(&s, NEW_HERE);
     s.is_mute = false;
     scene_pass(&s, 10 * SEC);
     check_asked(&s, "past ;");
@@ -265,7 +265,7 @@ TEST(who_refuses_thrice_is_told_no_more)
             i == 0 ? "SYNC_REQUEST ;SYNC_DATA a v2;SYNC_DATA a v2;"
                      "SYNC_DATA a v2;"
                    : "SYNC_DATA a v2;SYNC_DATA a v2;SYNC_DATA a v2;");
-        check_asked(&s, i == 0 ? "watch ;unwatch;" : "unwatch;");
+        check_asked(&s, i == 0 ? NEW_HERE "unwatch;" : "unwatch;");
         scene_says(&s, LAN_SYNC_DATA, ITEM("e", "2026-11-20T12:00:01"));
         check_asked(&s, "write e v1;");
         scene_written(&s);

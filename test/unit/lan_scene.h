@@ -11,6 +11,7 @@
 #define NOW_US (UINT64_C(1795176000) * SEC) /* 2026-11-20T12:00:00 */
 #define TOKENS_MAX 256
 #define LINK 1
+#define NEW_HERE "watch " LAN_NOWHERE ";" /* of who was never met */
 
 struct scene {
     struct lan_protocol *ours, *theirs;

@@ -16,11 +16,6 @@
 #define WRITE_US UINT64_C(5000000)
 #define TELL_US UINT64_C(500000)
 
-/* Where nobody goes on: who was met before a start, and had not acknowledged
- * anything that is in the file, may have been told of much, and is told all
- * that is there, and what is not any more. */
-#define NOWHERE "00000000000000000000000000000000:0"
-
 /* An item that the node is not told of. */
 struct lan_lack {
     struct lan_lack *next;
@@ -162,7 +157,7 @@ static void tell_engine(struct lan_face *f, struct lan_kept *k)
 
     json_add(v, SLICE_LIT("space"), json_new_str(&a, slice_str(f->space)));
     json_add(v, SLICE_LIT("name"), json_new_str(&a, slice_str(k->node)));
-    if (text_of(k->acked)[0] != 0 && strcmp(k->acked, NOWHERE) != 0)
+    if (text_of(k->acked)[0] != 0 && strcmp(k->acked, LAN_NOWHERE) != 0)
         json_add(v, SLICE_LIT("at"), json_new_str(&a, slice_str(k->acked)));
     if (k->here == 0)
         json_add(v, SLICE_LIT("seen"), json_new_int(&a, (int64_t)k->seen_us));
@@ -329,7 +324,10 @@ static void take_nodes(struct lan_face *f, const struct json *nodes)
         if (k != NULL) {
             const struct slice acked = json_get_str(m, "acked");
 
-            set_text(&k->acked, acked.len > 0 ? acked : SLICE_LIT(NOWHERE));
+            /* It has acknowledged nothing that is in the file, and may have
+             * been told of much: it is told all that is there, and what is not
+             * any more. */
+            set_text(&k->acked, acked.len > 0 ? acked : SLICE_LIT(LAN_NOWHERE));
             set_text(&k->asked, json_get_str(m, "asked"));
             take_lacks(f, k, json_get(m, "lacks"));
             k->seen_us =

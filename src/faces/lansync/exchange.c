@@ -542,7 +542,9 @@ int lan_exchange_open(struct lan_exchange *x, uint64_t number,
     s->is_behind = s->acked[0] != 0;
     s->has_missed = true;
     s->met_us = lan_link_wall_us(link, now_us);
-    rc = x->port.watch(x->port.ctx, number, s->acked);
+    /* Who was never met may have been told of items elsewhere. */
+    rc = x->port.watch(
+        x->port.ctx, number, s->acked[0] != 0 ? s->acked : LAN_NOWHERE);
     if (rc != SYNCLINE_OK) {
         side_free(s);
         return rc;

@@ -21,6 +21,9 @@
 
 #define LAN_BATCH_MAX 100
 #define LAN_CURSOR_MAX 4096
+/* Behind it a watch tells the deletions that there are records of, too, which
+ * one of all that is there leaves out. */
+#define LAN_NOWHERE "00000000000000000000000000000000:0"
 
 struct lan_exchange; /* opaque */
 
