@@ -123,6 +123,24 @@ def nobody_names_another_by_what_he_need_not_sign():
         s.is_well()
 
 
+def who_is_here_is_known_however_many_come():
+    """By as many names as are known: none of them takes its place."""
+    with Siege() as s:
+        path = os.path.join(s.node.dir, "lansync.json")
+
+        def kept():
+            with open(path) as file:
+                return json.load(file)["nodes"]
+
+        for i in range(260):
+            with Peer(s.port()) as p:
+                p.handler.node_id = "one-of-many-%d" % i
+                check(p.come_in(), "in")
+        wait_for("the last is known", lambda: "one-of-many-259" in kept())
+        check("honest" in kept(), "it is here, and forgotten")
+        check(len(kept()) <= 257, "that many are known: %d" % len(kept()))
+
+
 def where_to_go_on_that_is_no_text():
     """What asks since then is told all; what names it in an answer is asked
     from the start."""

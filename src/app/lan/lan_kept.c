@@ -9,7 +9,7 @@
 
 #include "app/private_file.h"
 
-#define KEPT_MAX 256 /* nodes; of more the oldest are forgotten */
+#define KEPT_MAX 256 /* nodes; of more the oldest are forgotten, once away */
 #define FILE_MAX ((size_t)64 << 20)
 #define LACKS_MAX 32   /* items of a node */
 #define LACKS_TOLD 256 /* of all */
@@ -87,7 +87,7 @@ static struct lan_kept *put_first(struct lan_face *f, struct slice node)
     for (at = &k->next; *at != NULL;) {
         struct lan_kept *next = *at;
 
-        if (++n < KEPT_MAX) {
+        if (++n < KEPT_MAX || next->here > 0) {
             at = &next->next;
             continue;
         }
