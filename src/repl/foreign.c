@@ -106,12 +106,18 @@ struct search {
     bool found;
 };
 
+static bool is_just_after(uint64_t us, uint64_t than_us)
+{
+    return us >= than_us && us - than_us <= TOLD_US;
+}
+
 /* Our own past, as it was told them: of what had come together by a time that
  * is a little later (doc/lansync.md). */
 static bool is_told(const struct search *s, const struct history_entry *e)
 {
     return e->what == HISTORY_PUT && s->text.ptr != NULL &&
-        s->time_us >= e->wall_us && s->time_us - e->wall_us <= TOLD_US &&
+        (is_just_after(s->time_us, e->wall_us) ||
+            is_just_after(s->time_us, hlc_wall_us(e->stamp.hlc))) &&
         slice_eq(e->value, s->text);
 }
 

@@ -305,6 +305,17 @@ static struct slice first_segment(struct slice path)
     return path.len > 0 ? SLICE(path.ptr, end) : SLICE_NONE;
 }
 
+/* A node of an older system goes by times, and would keep what this has beaten
+ * if that were told by a later one: stamps are ahead of the wall clock behind a
+ * kill, and where somebody's clock is. */
+static uint64_t time_of(const struct watch *w, const struct change *c)
+{
+    const uint64_t us = hlc_wall_us(c->stamp.hlc);
+    const uint64_t stamp_us = us + (hlc_of_wall(us) < c->stamp.hlc);
+
+    return w->gateway && stamp_us > c->wall_us ? stamp_us : c->wall_us;
+}
+
 /* By the stamps of what stands: `"times":{"field":microseconds,...}`. */
 static int put_times(struct node *n, struct buf *b, const struct item *it)
 {
@@ -368,7 +379,7 @@ static int put_event(struct node *n, struct buf *b, const struct watch *w,
     else
         put_writer(n, b, &c->first.replica, &c->stamp);
     buf_put_str(b, ",\"time\":");
-    put_decimal(b, time_told(c == NULL ? 0 : c->wall_us));
+    put_decimal(b, time_told(c == NULL ? 0 : time_of(w, c)));
     if (w->gateway && c != NULL && merged(it, c) > 0) {
         buf_put_str(b, ",\"merged\":");
         put_decimal(b, merged(it, c));

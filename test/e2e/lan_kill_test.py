@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 from lan_node import stamp
 from lan_sync_test import Peer
 from lansync_test import Scene
-from node import free_listen, main, wait_for
+from node import conflicts, free_listen, main, wait_for
 from tap import check, equal, note
 
 BATCH, BATCHES = 10, 50
@@ -175,6 +175,27 @@ def what_was_acknowledged_outlives_kills():
                 pass
         listed = node.call("ls", space="lan", limit=10000)["items"]
         equal({i["key"] for i in listed}, set(alive), "what has come back")
+
+
+def what_is_written_behind_a_kill_is_the_same_at_both():
+    """Stamps are ahead of the clock then, by up to ten seconds: who is told of
+    a write by the clock would take his own edit for the newer one."""
+    for dialect in ("v1", "v2"):
+        with Scene() as s:
+            node = s.nodes["a"]
+            node.put("before", 1, "lan")
+            node.kill()
+            node.start()
+            old = s.old("old", dialect)
+            old.do("connect", port=s.port())
+            node.put("k", {"f": "here"}, "lan")
+            wait_for("it is there", lambda o=old: o.do("shown").get("k") ==
+                     {"f": "here"}, PATIENCE)
+            old.do("put", key="k", data={"f": "there"})
+            wait_for("both have the same", lambda o=old, n=node: n.get(
+                "k", "lan") == o.do("shown")["k"], PATIENCE)
+            lost = {c["loser"]["value"] for c in conflicts(node, space="lan")}
+            equal(lost | {node.get("k", "lan")["f"]}, {"here", "there"}, lost)
 
 
 if __name__ == "__main__":

@@ -183,16 +183,23 @@ TEST(what_was_written_over_by_who_had_seen_it_is_no_news)
 
 /* What they were told of ours they say again, by the time that it was told
  * by; what we have written since has seen it. */
-TEST(what_was_ours_once_is_no_news)
+static void ours_once_is_no_news(uint64_t ahead_us)
 {
+    struct stamp fast = { 0 };
     struct lone w;
     struct buf b = { 0 };
     struct stored st;
+    uint64_t told_us;
 
     lone_open(&w);
+    fast.hlc = hlc_of_wall(1700000000000000 + w.now_us + ahead_us);
+    node_see_stamp(w.node, &fast);
     ask(&w, "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":1}}");
     CHECK_OK(item_load(w.node, space_by_name(w.node, SLICE_LIT("default")),
         SLICE_LIT("k"), &st));
+    told_us =
+        ahead_us > 0 ? hlc_wall_us(st.last.stamp.hlc) + 1 : st.last.wall_us;
+    CHECK(told_us >= st.last.wall_us + ahead_us / 2);
     for (unsigned turn = 0; turn < 3; turn++) {
         unsigned long long late = turn == 2 ? 2000 : 7 * turn;
 
@@ -204,13 +211,20 @@ TEST(what_was_ours_once_is_no_news)
             "{\"op\":\"put\",\"key\":\"k\",\"value\":{\"a\":1},\"as\":{"
             "\"face\":\"lansync\",\"node\":\"ours\",\"time\":%llu,"
             "\"version\":1}}%c",
-            (unsigned long long)st.last.wall_us + late, 0);
+            (unsigned long long)told_us + late, 0);
         ask(&w, (const char *)b.ptr);
         CHECK_UINT(conflicts(&w).open, 0);
         CHECK_UINT(conflicts(&w).returned, turn == 2);
     }
     buf_free(&b);
     lone_close(&w);
+}
+
+/* By the clock, or by its stamp, which may be ahead of it. */
+TEST(what_was_ours_once_is_no_news)
+{
+    ours_once_is_no_news(0);
+    ours_once_is_no_news(UINT64_C(3600000000));
 }
 
 /* Is that in the answer? */
