@@ -149,6 +149,18 @@ async function what_is_wrong_is_said_in_the_pages_language(w) {
     await quiet(page);
 }
 
+// What is read from there waits until that is called.
+async function heldBack(page, url) {
+    let letGo;
+    const gone = new Promise(done => { letGo = done; });
+    await page.route(url, async route => {
+        if (route.request().method() === "GET")
+            await gone;
+        await route.continue();
+    });
+    return letGo;
+}
+
 // A port that somebody else has: it is saved, and what was there stays.
 async function an_option_that_does_not_hold_is_told(w) {
     const file = join(w.folder, "a.yaml");
@@ -160,11 +172,14 @@ async function an_option_that_does_not_hold_is_told(w) {
         const page = await w.open(a);
         await go(page, "Settings");
         await page.getByLabel("Find an option").fill("isync.port");
+        const letGo = await heldBack(page, "**/v1/config");
         await page.getByLabel("isync.port").fill(String(taken.address().port));
         await page.getByRole("button", { name: "Save" }).click();
         await page.getByRole("alert").filter({
             hasText: "choose another port (isync.port)" }).waitFor();
+        // What was there before, while the page does not know the new one.
         await page.getByLabel("isync.port").fill("0");
+        letGo();
         await page.getByRole("button", { name: "Save" }).click();
         await page.getByText("Saved, and in force").waitFor();
         equal(await page.getByText("it does not hold").count(), 0, "it goes");

@@ -285,41 +285,44 @@ function groupOf(name: string): string {
     return dot < 0 ? "" : name.slice(0, dot);
 }
 
+// What was saved is no draft any more; it may have been typed on meanwhile, and
+// what is typed before the new values are here looks like the old one.
+function typedSince(drafts: Record<string, string>,
+    sent: Record<string, string>): Record<string, string> {
+    return Object.fromEntries(Object.entries(drafts).filter(
+        ([name, text]) => sent[name] !== text));
+}
+
 function Options() {
     const [find, setFind] = useState("");
     const [drafts, setDrafts] = useState<Record<string, string>>({});
     const [trouble, setTrouble] = useState<string | null>(null);
     const { value, why, reload } = useLoad(signal =>
         get<{ options: Option[] }>("/v1/config", {}, signal), []);
-    useUnsaved(Object.keys(drafts).length > 0);
+    const now = (o: Option) => asText(o.next ?? o.value);
+    const isChanged = (o: Option) =>
+        o.name in drafts && drafts[o.name] !== now(o);
+    const n = value?.options.filter(isChanged).length ?? 0;
+    useUnsaved(n > 0);
     const save = useAction(async () => {
-        const body: Record<string, Value> = {};
-        for (const o of value!.options)
-            if (o.name in drafts)
-                body[o.name] = fromText(o, drafts[o.name]!);
+        const sent = drafts, body: Record<string, Value> = {};
+        for (const o of value!.options.filter(isChanged))
+            body[o.name] = fromText(o, sent[o.name]!);
         const told = await send<{ restart: boolean; trouble?: string }>(
             "PATCH", "/v1/config", body);
         setTrouble(told.trouble ?? null);
         if (!told.trouble)
             say(told.restart ? t.settings.savedRestart : t.settings.saved);
-        setDrafts({});
+        setDrafts(before => typedSince(before, sent));
         reload();
     });
     if (!value)
         return why ? <Problem why={why} retry={reload} /> : <Loading />;
-    const now = (o: Option) => asText(o.next ?? o.value);
-    const set = (o: Option, text: string) => setDrafts(before => {
-        const made = { ...before };
-        if (text === now(o))
-            delete made[o.name];
-        else
-            made[o.name] = text;
-        return made;
-    });
+    const set = (o: Option, text: string) =>
+        setDrafts(before => ({ ...before, [o.name]: text }));
     const shown = value.options.filter(o =>
         (o.name + " " + o.help).toLowerCase().includes(find.toLowerCase()));
     const groups = [...new Set(shown.map(o => groupOf(o.name)))];
-    const n = Object.keys(drafts).length;
     return (
         <section aria-label={t.settings.options}>
             <div class="section-head">
@@ -334,7 +337,7 @@ function Options() {
                         {shown.filter(o => groupOf(o.name) === group).map(o => (
                             <OptionRow key={o.name} option={o}
                                 text={drafts[o.name] ?? now(o)}
-                                changed={o.name in drafts}
+                                changed={isChanged(o)}
                                 set={text => set(o, text)} />
                         ))}
                     </ul>
